@@ -1,0 +1,82 @@
+# One word for each chore; `make help` lists them. Needs git, make and Python 3.11 or newer (PYTHON=... chooses which).
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+STAMP := .venv/stamp
+export UV_SYSTEM_CERTS ?= 1
+
+# Fetches a Consul ahead of the tests, so that it is seen; where there is none they skip with the remedy, or fail if CI is set.
+CONSUL = tools/consul.sh >/dev/null || [ $$? = 3 ]
+
+# Further arguments: make test ARGS="-k lease -x", make faults QUICK=1
+ARGS ?=
+QUICK ?=
+
+.PHONY: help demo test check lint types fast test-servers mutants faults bench interop protos protos-check protos-baseline lock clean
+
+help: ## list the words
+	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.venv: $(STAMP) ## the development environment, from requirements/dev.lock
+
+$(STAMP): requirements/dev.lock requirements/uv.lock pyproject.toml tools/setup.sh
+	@PYTHON="$(PYTHON)" tools/setup.sh
+	@touch $@
+
+demo: $(STAMP) ## audit this Python environment with five agents, through a gateway
+	@$(BIN)/python examples/audit/run.py $(ARGS)
+
+test: $(STAMP) ## everything but the slow servers, on a real Consul (10 minutes at most)
+	@$(CONSUL)
+	$(BIN)/python -m pytest -m "not slow_servers" $(ARGS)
+
+check: lint types protos-check fast ## lint, types, generated code, fast tests (2 minutes at most)
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(STAMP)
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+fast: $(STAMP)
+	$(BIN)/python -m pytest -q -m "not (integration or e2e or slow_servers)" $(ARGS)
+
+test-servers: $(STAMP) ## the Consul tests on a current Consul, and traces read back from a real Jaeger (builds both with Go)
+	@servers=$$(tools/servers.sh); eval "$$servers"; \
+	$(BIN)/python -m pytest -m "integration or slow_servers" tests/integration $(ARGS)
+
+mutants: $(STAMP) ## drop each policy in turn: a test must turn red
+	@$(BIN)/python tests/mutants/run.py $(ARGS)
+
+faults: $(STAMP) ## kill, stop and starve real processes and measure what callers notice (QUICK=1: the short form)
+	@$(CONSUL)
+	@$(BIN)/python -m tests.faults $(if $(QUICK),--quick) $(ARGS)
+
+bench: $(STAMP) ## the gateway's cost beside Envoy, nginx and a bare agent
+	@$(BIN)/uv pip install --quiet --python .venv --require-hashes -r requirements/bench.lock
+	@$(BIN)/python -m bench $(ARGS)
+
+interop: $(STAMP) ## the built wheel against clients and agents that are not ours
+	@$(BIN)/python -m pytest -m e2e tests/e2e $(ARGS)
+
+protos: $(STAMP) ## generate the code beside protos/**/*.proto
+	@tools/protos.sh
+
+protos-check: $(STAMP) ## generated code is current, schemas pass lint and stay compatible
+	@tools/protos.sh --check
+
+protos-baseline: $(STAMP) ## make today's schemas the baseline (at a release)
+	@tools/protos.sh --baseline
+
+lock: ## resolve requirements/*.lock anew (ARGS=--upgrade for newer versions)
+	@tools/lock.sh $(ARGS)
+
+clean: ## remove what these words made, the cached servers excepted
+	@rm -rf .venv .venv-protos build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Writes requirements/*.lock anew, every version with the hashes of its files.
+#   usage: tools/lock.sh [ARGUMENTS OF uv pip compile]     e.g. --upgrade, --upgrade-package grpcio
+set -euo pipefail
+cd "$(dirname "$0")/.."
+uv=.venv/bin/uv
+[ -x "$uv" ] || uv=$(command -v uv) || { echo "no uv: run 'make .venv' first" >&2; exit 1; }
+
+compile() {
+    # No --emit-*: a lock names versions and hashes, never where they are fetched from.
+    "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+        --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" "$@"
+}
+
+compile --extra all --extra dev pyproject.toml --output-file requirements/dev.lock "$@"
+for name in uv bench protos; do
+    compile "requirements/$name.in" --output-file "requirements/$name.lock" "$@"
+done
