@@ -1,0 +1,309 @@
+"""Real servers for tests: each has free loopback ports and a folder of its own, and is ready when its `with` begins.
+
+A server can be paused, killed and started again on the same ports, which is what fault stories are made of.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+ROOT = Path(__file__).parents[2]
+MANAGEMENT_TOKEN = "7f3c8f5e-1a43-4f0b-9d52-3a2b6f1c0d11"
+
+
+class NotAvailable(Exception):
+    """The server can't be had on this machine; says the remedy."""
+
+
+class NotReady(Exception):
+    """The server did not come up; carries the end of its log."""
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nothing listens on, all different."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def answers(url: str, wanted: Callable[[bytes], bool] = bool, headers: Mapping[str, str] | None = None) -> bool:
+    """Whether a GET of `url` succeeds with a body that is `wanted`."""
+    request = urllib.request.Request(url, headers=dict(headers or {}))
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=1) as response:
+            return wanted(response.read())
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+@dataclass
+class Server:
+    """A child process that can be stopped in several ways and started again."""
+
+    command: Sequence[str]
+    folder: Path
+    ready: Callable[[], bool]
+    start_within: float = 20.0
+    process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+
+    @property
+    def log(self) -> Path:
+        """What it printed, over all its starts."""
+        return self.folder / "log"
+
+    def start(self) -> Self:
+        """Starts it and returns once it is ready."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        deadline = time.monotonic() + self.start_within
+        while not self.ready():
+            if self._ended_within(0.02) or time.monotonic() > deadline:
+                self.kill()
+                raise NotReady(f"{self.command[0]} is not ready:\n{self.log.read_text(errors='replace')[-4000:]}")
+        return self
+
+    def stop(self) -> None:
+        """Asks it to end, and makes it after ten seconds."""
+        self.signal(signal.SIGCONT)
+        self.signal(signal.SIGTERM)
+        if not self._ended_within(10):
+            self.kill()
+
+    def kill(self) -> None:
+        """Ends it at once."""
+        self.signal(signal.SIGKILL)
+        if self.process is not None:
+            self.process.wait()
+
+    def pause(self) -> None:
+        """Leaves its sockets open and lets it do nothing until `resume`."""
+        self.signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Undoes `pause`."""
+        self.signal(signal.SIGCONT)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Sends a signal if it runs."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(number)
+
+    def _ended_within(self, seconds: float) -> bool:
+        if self.process is None:
+            return True
+        try:
+            self.process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+
+# --- Consul ---
+
+
+@dataclass
+class Consul(Server):
+    """A Consul server of one node."""
+
+    port: int = 0
+    https_port: int = 0
+    grpc_port: int = 0
+    token: str | None = None
+    ca_file: Path | None = None
+    version: tuple[int, ...] = ()
+
+    @property
+    def address(self) -> str:
+        """Where its HTTP API is."""
+        return f"http://127.0.0.1:{self.port}"
+
+
+def consul_binary() -> str:
+    """The path of a Consul, fetched if need be; NotAvailable says what to do if there is none."""
+    done = subprocess.run([ROOT / "tools" / "consul.sh"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise NotAvailable(done.stderr.strip() or "tools/consul.sh failed")
+    return done.stdout.strip()
+
+
+def consul_version(binary: str) -> tuple[int, ...]:
+    """The version of a Consul, as numbers."""
+    text = subprocess.run([binary, "version"], capture_output=True, text=True, check=True).stdout
+    found = re.search(r"v(\d+)\.(\d+)\.(\d+)", text)
+    if found is None:
+        raise NotAvailable(f"{binary} version says {text!r}")
+    return tuple(int(part) for part in found.groups())
+
+
+@contextmanager
+def consul(*, acl: bool = False, tls: bool = False, persistent: bool = False) -> Generator[Consul]:
+    """A running Consul: in memory, or `persistent` over its restarts (then it takes seconds to elect itself).
+
+    `acl` denies by default, with the management token in `token`; `tls` adds HTTPS, with its authority in `ca_file`.
+    """
+    binary = consul_binary()
+    version = consul_version(binary)
+    http, https, grpc, serf, server = free_ports(5)
+    token = MANAGEMENT_TOKEN if acl else None
+    with tempfile.TemporaryDirectory(prefix="consul-") as name:
+        folder = Path(name)
+        ports = {"http": http, "https": https if tls else -1, "grpc": grpc, "serf_lan": serf, "server": server}
+        config = _consul_config(version, folder, ports)
+        config |= _consul_acl(version) if acl else {}
+        config |= _consul_tls(binary, version, folder) if tls else {}
+        (folder / "consul.json").write_text(json.dumps(config))
+        mode = ["-server", "-bootstrap-expect=1"] if persistent else ["-dev"]
+        running = Consul(
+            command=[binary, "agent", *mode, f"-config-file={folder / 'consul.json'}"],
+            folder=folder,
+            ready=lambda: _consul_is_ready(http, token),
+            port=http,
+            https_port=https if tls else 0,
+            grpc_port=grpc,
+            token=token,
+            ca_file=folder / "consul-agent-ca.pem" if tls else None,
+            version=version,
+        )
+        try:
+            yield running.start()
+        finally:
+            running.stop()
+
+
+def _consul_config(version: tuple[int, ...], folder: Path, ports: Mapping[str, int]) -> dict[str, object]:
+    # From 1.14 on gRPC over TLS has a port of its own, which must not stay where it is when the others move.
+    moved = {"dns": -1, "serf_wan": -1} | ({"grpc_tls": -1} if version >= (1, 14) else {})
+    return {
+        "bind_addr": "127.0.0.1",
+        "client_addr": "127.0.0.1",
+        "data_dir": str(folder / "data"),
+        "disable_update_check": True,
+        "enable_debug": False,
+        "leave_on_terminate": False,
+        "log_level": "warn",
+        "node_name": "test",
+        "performance": {"raft_multiplier": 1},
+        "ports": dict(ports) | moved,
+    }
+
+
+def _consul_acl(version: tuple[int, ...]) -> dict[str, object]:
+    token = "initial_management" if version >= (1, 11) else "master"
+    return {"acl": {"enabled": True, "default_policy": "deny", "tokens": {token: MANAGEMENT_TOKEN}}}
+
+
+def _consul_tls(binary: str, version: tuple[int, ...], folder: Path) -> dict[str, object]:
+    for command in (["ca", "create"], ["cert", "create", "-server", "-dc=dc1", "-additional-ipaddress=127.0.0.1"]):
+        subprocess.run([binary, "tls", *command], cwd=folder, check=True, capture_output=True)
+    files: dict[str, object] = {
+        "ca_file": str(folder / "consul-agent-ca.pem"),
+        "cert_file": str(folder / "dc1-server-consul-0.pem"),
+        "key_file": str(folder / "dc1-server-consul-0-key.pem"),
+    }
+    return {"tls": {"https": files}} if version >= (1, 12) else files
+
+
+def _consul_is_ready(port: int, token: str | None) -> bool:
+    headers = {"X-Consul-Token": token} if token else {}
+    nodes = f"http://127.0.0.1:{port}/v1/catalog/nodes"  # answers with this node only once there is a leader
+    return answers(nodes, lambda body: bool(json.loads(body)), headers)
+
+
+# --- Jaeger ---
+
+
+@dataclass
+class Jaeger(Server):
+    """A Jaeger that keeps traces in memory."""
+
+    otlp_grpc_port: int = 0
+    otlp_http_port: int = 0
+    query_port: int = 0
+
+    @property
+    def otlp_endpoint(self) -> str:
+        """Where spans go over gRPC."""
+        return f"http://127.0.0.1:{self.otlp_grpc_port}"
+
+    @property
+    def query(self) -> str:
+        """Base URL of its query API."""
+        return f"http://127.0.0.1:{self.query_port}"
+
+
+def jaeger_binary() -> str:
+    """The path of a Jaeger; NotAvailable says what to do if there is none."""
+    binary = os.environ.get("JAEGER_BIN") or shutil.which("jaeger")
+    if binary is None:
+        raise NotAvailable("no Jaeger: run `make test-servers`, which builds one, or name it with JAEGER_BIN")
+    return binary
+
+
+@contextmanager
+def jaeger() -> Generator[Jaeger]:
+    """A running Jaeger."""
+    binary = jaeger_binary()
+    otlp_grpc, otlp_http, query, query_grpc = free_ports(4)
+    with tempfile.TemporaryDirectory(prefix="jaeger-") as name:
+        folder = Path(name)
+        config = _jaeger_config(otlp_grpc, otlp_http, query, query_grpc)
+        (folder / "jaeger.yaml").write_text(json.dumps(config))  # JSON is YAML
+        running = Jaeger(
+            command=[binary, "--config", str(folder / "jaeger.yaml")],
+            folder=folder,
+            ready=lambda: answers(f"http://127.0.0.1:{query}/api/services"),
+            otlp_grpc_port=otlp_grpc,
+            otlp_http_port=otlp_http,
+            query_port=query,
+        )
+        try:
+            yield running.start()
+        finally:
+            running.stop()
+
+
+def _jaeger_config(otlp_grpc: int, otlp_http: int, query: int, query_grpc: int) -> dict[str, object]:
+    # Every address is said, because Jaeger's own defaults listen on all interfaces.
+    return {
+        "service": {
+            "extensions": ["jaeger_storage", "jaeger_query"],
+            "pipelines": {"traces": {"receivers": ["otlp"], "exporters": ["jaeger_storage_exporter"]}},
+            "telemetry": {"metrics": {"level": "none"}, "logs": {"level": "warn"}},
+        },
+        "extensions": {
+            "jaeger_storage": {"backends": {"memory": {"memory": {"max_traces": 10_000}}}},
+            "jaeger_query": {
+                "storage": {"traces": "memory"},
+                "enable_tracing": False,  # of itself, to the default port
+                "http": {"endpoint": f"127.0.0.1:{query}"},
+                "grpc": {"endpoint": f"127.0.0.1:{query_grpc}"},
+            },
+        },
+        "receivers": {
+            "otlp": {
+                "protocols": {
+                    "grpc": {"endpoint": f"127.0.0.1:{otlp_grpc}"},
+                    "http": {"endpoint": f"127.0.0.1:{otlp_http}"},
+                }
+            }
+        },
+        "exporters": {"jaeger_storage_exporter": {"trace_storage": "memory"}},
+    }
