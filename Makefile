@@ -15,7 +15,7 @@ CONSUL = tools/consul.sh >/dev/null || [ $$? = 3 ]
 ARGS ?=
 QUICK ?=
 
-.PHONY: help demo test check lint types fast test-servers mutants faults bench interop protos protos-check protos-baseline lock clean
+.PHONY: help demo test pythons check lint types fast test-servers mutants faults bench interop protos protos-check protos-baseline lock clean
 
 help: ## list the words
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ test: $(STAMP) ## everything but the slow servers, on a real Consul (10 minutes 
 	@$(CONSUL)
 	$(BIN)/python -m pytest -m "not slow_servers" $(ARGS)
 
+pythons: $(STAMP) ## the fast tests on every further Python that this machine has
+	@tools/pythons.sh $(ARGS)
+
 check: lint types protos-check fast ## lint, types, generated code, fast tests (2 minutes at most)
 
 lint: $(STAMP)
@@ -49,7 +52,7 @@ fast: $(STAMP)
 
 test-servers: $(STAMP) ## the Consul tests on a current Consul, and traces read back from a real Jaeger (builds both with Go)
 	@servers=$$(tools/servers.sh); eval "$$servers"; \
-	$(BIN)/python -m pytest -m "integration or slow_servers" tests/integration $(ARGS)
+	$(BIN)/python -m pytest -m "integration or slow_servers" tests/support tests/integration $(ARGS)
 
 mutants: $(STAMP) ## drop each policy in turn: a test must turn red
 	@$(BIN)/python tests/mutants/run.py $(ARGS)
@@ -78,5 +81,5 @@ lock: ## resolve requirements/*.lock anew (ARGS=--upgrade for newer versions)
 	@tools/lock.sh $(ARGS)
 
 clean: ## remove what these words made, the cached servers excepted
-	@rm -rf .venv .venv-protos build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .venv-* build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
