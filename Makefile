@@ -81,5 +81,5 @@ lock: ## resolve requirements/*.lock anew (ARGS=--upgrade for newer versions)
 	@tools/lock.sh $(ARGS)
 
 clean: ## remove what these words made, the cached servers excepted
-	@rm -rf .venv .venv-* build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
-	@find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
+	@rm -rf .venv .venv-* build dist .mypy_cache .pytest_cache .import_linter_cache .hypothesis
+	@find . \( -name __pycache__ -o -name .ruff_cache \) -not -path './.git/*' -prune -exec rm -rf {} +
