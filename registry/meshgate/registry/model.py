@@ -1,0 +1,183 @@
+"""What the registry holds: who runs where, what they can do, and which switches are thrown.
+
+Small and large are kept apart. An :class:`Instance` is one running copy, a few hundred bytes, renewed all the time. A
+:class:`Manifest` is what all copies of one release share (skills, the agent card); it is stored once under the hash of
+its content and never changes, so a watcher fetches it once and keeps it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Literal
+
+import msgspec
+
+from meshgate.a2a.errors import MeshError
+from meshgate.a2a.selector import Version, parse_version
+
+__all__ = [
+    "SWITCH_KINDS",
+    "Capability",
+    "Delta",
+    "Endpoint",
+    "Entry",
+    "HealthCheck",
+    "Instance",
+    "Lease",
+    "Manifest",
+    "RegistryUnavailable",
+    "SchemaRef",
+    "Switch",
+    "UnknownLease",
+]
+
+BindingName = Literal["JSONRPC", "GRPC"]
+"""A2A's names of the bindings (specification 1.0.1, section 5.2)."""
+
+SwitchKind = Literal["agent", "skill", "tool", "tenant", "key", "job"]
+SWITCH_KINDS: tuple[SwitchKind, ...] = ("agent", "skill", "tool", "tenant", "key", "job")
+
+
+class RegistryUnavailable(MeshError):
+    """The registry's backend cannot be reached; what was last known stays in force."""
+
+    code, retryable, summary = "REGISTRY_UNAVAILABLE", True, "the registry cannot be reached"
+
+
+class UnknownLease(MeshError):
+    """No lease of that instance exists (any more): register again."""
+
+    code, summary = "UNKNOWN_LEASE", "there is no such lease: register again"
+
+
+class SchemaRef(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which message a skill takes or gives: its full name, and where its descriptor set is stored."""
+
+    type: str
+    hash: str = ""
+    version: str = ""
+
+
+class Capability(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One skill of an agent, at a version."""
+
+    skill: str
+    version: str
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    labels: dict[str, str] = {}
+    input: SchemaRef | None = None
+    output: SchemaRef | None = None
+    cost_usd: float | None = None
+    """What one call costs, roughly, in US dollars."""
+    latency: float | None = None
+    """What one call takes, roughly, in seconds."""
+    reentrant: int = 1
+    """How often this skill may stand on one path of calls."""
+    default: bool = False
+
+    def semver(self) -> Version:
+        """The version as a value that sorts."""
+        return parse_version(self.version)
+
+
+class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What every instance of one release of an agent shares."""
+
+    agent: str
+    version: str
+    description: str = ""
+    skills: tuple[Capability, ...] = ()
+    shared_tasks: bool = False
+    """Whether all instances read and write one task store, so that any of them can serve any task."""
+    foreign: bool = False
+    """Whether the agent is no SDK agent: it knows no inbound secret and no skill header."""
+    card: dict[str, Any] = {}
+    """The agent card as the agent published it (A2A 1.0 JSON)."""
+
+    def encode(self) -> bytes:
+        """The manifest's one byte form (JSON, keys in order); its hash is its name."""
+        return msgspec.json.encode(self, order="deterministic")
+
+    @staticmethod
+    def decode(data: bytes) -> Manifest:
+        """The manifest that ``encode`` wrote.
+
+        Raises:
+            msgspec.DecodeError: the bytes are no manifest.
+        """
+        return msgspec.json.decode(data, type=Manifest)
+
+    def digest(self) -> str:
+        """32 hex digits that name the content."""
+        return hashlib.blake2b(self.encode(), digest_size=16).hexdigest()
+
+
+class Endpoint(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An address of an instance in one binding."""
+
+    binding: BindingName
+    url: str
+    """``http://host:port/path`` for JSON-RPC, ``host:port`` for gRPC."""
+    version: str = "1.0"
+    tenant: str = ""
+    """The routing label that this address wants in every request (A2A's ``tenant``)."""
+
+
+class HealthCheck(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How others find out whether an instance lives, beside its own renewals."""
+
+    url: str
+    interval: float = 5.0
+    """Seconds between two looks."""
+
+
+class Instance(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One running copy of an agent, or of a gateway."""
+
+    id: str
+    agent: str
+    manifest: str
+    """The hash under which the :class:`Manifest` is stored ("" for a gateway)."""
+    endpoints: tuple[Endpoint, ...] = ()
+    tenant: str = "default"
+    labels: dict[str, str] = {}
+    weight: float = 1.0
+    check: HealthCheck | None = None
+    lasting: bool = False
+    """Registered by an operator for an agent that renews nothing: it stays until it is deregistered."""
+    kind: Literal["agent", "gateway"] = "agent"
+    draining: bool = False
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """An instance together with its manifest: what a watcher is given."""
+
+    instance: Instance
+    manifest: Manifest
+
+
+class Switch(msgspec.Struct, frozen=True, order=True):
+    """A kill switch: while it is there, calls that match are refused."""
+
+    kind: SwitchKind
+    name: str
+    reason: str = ""
+
+
+class Delta(msgspec.Struct, frozen=True):
+    """What changed. The first delta of a watch has ``reset``: it is the whole truth, and what it lacks is gone."""
+
+    put: tuple[Entry, ...] = ()
+    gone: tuple[str, ...] = ()
+    """Ids of instances that left."""
+    switches: tuple[Switch, ...] | None = None
+    """All switches, or None if they did not change."""
+    reset: bool = False
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """The right to be listed for ``ttl`` seconds; a third of it is a good interval for renewing."""
+
+    instance: str
+    ttl: float = 10.0

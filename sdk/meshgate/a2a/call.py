@@ -1,0 +1,123 @@
+"""The centre: a call, and what handles one. Read this file first.
+
+``Handler = Callable[[Call], Awaitable[Reply]]``: a gateway, a policy with what follows it, a way to an agent, an agent in
+the same process and a client are all handlers, so anything plugs into anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from meshgate.a2a import types
+from meshgate.a2a.lineage import Lineage
+from meshgate.a2a.payload import Payload
+from meshgate.a2a.reply import Reply
+from meshgate.a2a.selector import Selector
+
+__all__ = ["ANONYMOUS", "METHODS", "UNBUILT", "Call", "Handler", "Method", "Principal", "Route"]
+
+_F = TypeVar("_F")
+
+
+class Method(msgspec.Struct, frozen=True):
+    """An A2A operation (specification 1.0.1, section 5.3)."""
+
+    name: str
+    request: type[types.A2AMessage]
+    response: type[types.A2AMessage]
+    """The class of the events of its reply; a unary reply has one."""
+    streaming: bool = False
+    safe: bool = False
+    """Whether sending it twice does no more than sending it once."""
+    on_task: bool = True
+    """Whether it is about a task that exists; such calls open no job and spend no budget."""
+
+
+METHODS: dict[str, Method] = {
+    method.name: method
+    for method in (
+        Method("SendMessage", types.SendMessageRequest, types.SendMessageResponse, on_task=False),
+        Method("SendStreamingMessage", types.SendMessageRequest, types.StreamResponse, streaming=True, on_task=False),
+        Method("GetTask", types.GetTaskRequest, types.Task, safe=True),
+        Method("CancelTask", types.CancelTaskRequest, types.Task),
+        Method("SubscribeToTask", types.SubscribeToTaskRequest, types.StreamResponse, streaming=True, safe=True),
+    )
+}
+
+UNBUILT = {
+    "ListTasks": "UNSUPPORTED_OPERATION",
+    "GetExtendedAgentCard": "UNSUPPORTED_OPERATION",
+    "CreateTaskPushNotificationConfig": "PUSH_NOTIFICATION_NOT_SUPPORTED",
+    "GetTaskPushNotificationConfig": "PUSH_NOTIFICATION_NOT_SUPPORTED",
+    "ListTaskPushNotificationConfigs": "PUSH_NOTIFICATION_NOT_SUPPORTED",
+    "DeleteTaskPushNotificationConfig": "PUSH_NOTIFICATION_NOT_SUPPORTED",
+}
+"""Operations of A2A that are not served, and the error that says so."""
+
+
+class Principal(msgspec.Struct, frozen=True):
+    """Who calls. The tenant comes from the credential, never from a message."""
+
+    kind: str
+    """user, agent, service, or anonymous."""
+    id: str
+    tenant: str = "default"
+    agents: tuple[str, ...] = ()
+    """Patterns of the agents this caller may use."""
+    skills: tuple[str, ...] = ()
+    """Patterns of the skills this caller may use."""
+    roles: frozenset[str] = frozenset()
+    actors: tuple[str, ...] = ()
+    """On whose behalf, outermost first."""
+
+
+ANONYMOUS = Principal("anonymous", "")
+
+
+class Route(msgspec.Struct, frozen=True):
+    """What a selector resolved to."""
+
+    agent: str
+    skill: str
+    version: str
+    instances: tuple[str, ...]
+    """Ids of the instances that may take the call."""
+    reason: str = ""
+    reentrant: int = 1
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One A2A operation on its way. Immutable: a policy changes one by ``msgspec.structs.replace``."""
+
+    method: Method
+    payload: Payload
+    id: str = ""
+    target: Selector | None = None
+    principal: Principal = ANONYMOUS
+    lineage: Lineage | None = None
+    deadline: float = float("inf")
+    """When the caller stops waiting, on this process's monotonic clock, in seconds."""
+    message_id: str = ""
+    task_id: str = ""
+    context_id: str = ""
+    route: Route | None = None
+    headers: Mapping[str, str] = {}
+    """The request's headers or metadata, names in lower case."""
+    facts: Mapping[type, Any] = {}
+    avoid: frozenset[str] = frozenset()
+    """Instances that just failed this call."""
+
+    def with_fact(self, fact: object) -> Call:
+        """A copy that also carries ``fact``, under its class."""
+        return msgspec.structs.replace(self, facts={**self.facts, type(fact): fact})
+
+    def fact(self, kind: type[_F]) -> _F | None:
+        """What an earlier policy left under ``kind``, or None."""
+        return self.facts.get(kind)
+
+
+Handler = Callable[[Call], Awaitable[Reply]]
+"""Takes a call; returns once the first event is known. If it raises, nothing was passed on."""

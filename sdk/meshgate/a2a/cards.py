@@ -1,0 +1,149 @@
+"""Agent cards (specification 1.0.1, sections 4.4 and 8), as JSON trees: read, written and rewritten, never guessed.
+
+What A2A's ``AgentSkill`` has no room for (a skill's version, labels, how often it may stand on a path) travels in the
+``params`` of one card extension, ``CAPABILITIES_URI``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import msgspec
+
+from meshgate.a2a.checking import decode_json
+from meshgate.a2a.errors import InvalidParams, MeshError
+from meshgate.a2a.types import A2AMessage
+from meshgate.a2a.version import PROTOCOL_VERSION
+
+__all__ = ["CAPABILITIES_URI", "CARD_PATH", "MAX_CARD", "AgentSkill", "SkillTerms", "Terms", "read_card", "rewrite", "terms_of"]
+
+CARD_PATH = "/.well-known/agent-card.json"
+"""Section 8.2, below the base URL of an agent."""
+CAPABILITIES_URI = "https://meshgate.dev/extensions/capabilities/v1"
+MAX_CARD = 1024 * 1024
+"""Largest card, in bytes."""
+_MEDIA = ["text/plain", "application/json"]
+
+
+class AgentSkill(A2AMessage, frozen=True):
+    """One skill as a card lists it."""
+
+    id: str
+    name: str
+    description: str = ""
+    tags: list[str] = []
+    examples: list[str] = []
+    input_modes: list[str] = []
+    output_modes: list[str] = []
+
+
+class _Interface(A2AMessage, frozen=True):
+    url: str
+    protocol_binding: str
+    protocol_version: str = "1.0"
+    tenant: str = ""
+
+
+class _Capabilities(A2AMessage, frozen=True):
+    streaming: bool | None = None
+    extensions: list[dict[str, Any]] = []
+
+
+class CardView(A2AMessage, frozen=True):
+    """What the mesh reads of a card."""
+
+    name: str
+    version: str
+    supported_interfaces: list[_Interface]
+    skills: list[AgentSkill]
+    description: str = ""
+    capabilities: _Capabilities = _Capabilities()
+
+
+class SkillTerms(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the extension says of one skill."""
+
+    version: str = ""
+    labels: dict[str, str] = {}
+    cost_usd: float | None = None
+    latency: float | None = None
+    reentrant: int = 1
+    default: bool = False
+    input_schema: dict[str, Any] | None = None
+    output_schema: dict[str, Any] | None = None
+
+
+class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The extension's ``params``: terms by skill id, and whether all instances share one task store."""
+
+    skills: dict[str, SkillTerms] = {}
+    shared_tasks: bool = False
+
+
+def read_card(data: bytes) -> tuple[dict[str, Any], CardView]:
+    """A card's tree and the view of it.
+
+    Raises:
+        InvalidParams: it is no A2A 1.0 card; the message says what is missing.
+    """
+    if len(data) > MAX_CARD:
+        raise InvalidParams(f"an agent card may have {MAX_CARD} bytes")
+    try:
+        tree = decode_json(data)
+        return tree, msgspec.convert(tree, CardView)
+    except msgspec.ValidationError as error:
+        raise InvalidParams(f"this is no A2A 1.0 agent card: {error}") from None
+    except MeshError as error:
+        raise InvalidParams(f"this is no agent card: {error.message}") from None
+
+
+def terms_of(view: CardView) -> Terms:
+    """The terms that a card's extension states; empty ones if it has none.
+
+    Raises:
+        InvalidParams: the extension is there and cannot be read.
+    """
+    for extension in view.capabilities.extensions:
+        if extension.get("uri") == CAPABILITIES_URI:
+            try:
+                return msgspec.convert(extension.get("params", {}), Terms)
+            except msgspec.ValidationError as error:
+                raise InvalidParams(f"the card's extension {CAPABILITIES_URI} cannot be read: {error}") from None
+    return Terms()
+
+
+def rewrite(
+    card: dict[str, Any],
+    interfaces: list[dict[str, str]],
+    *,
+    skills: frozenset[str] | None = None,
+    secured: bool = True,
+) -> dict[str, Any]:
+    """The card as the gateway serves it: its own addresses, what it enforces, only what it can honour.
+
+    A signature covers the card as the agent wrote it, so none is kept (section 8.4).
+
+    Args:
+        interfaces: ``supportedInterfaces``, preferred one first.
+        skills: ids of the skills to list, or None for all.
+        secured: whether calls need a key.
+    """
+    out = {key: value for key, value in card.items() if key not in ("signatures", "securitySchemes", "securityRequirements")}
+    out["supportedInterfaces"] = interfaces
+    given = cast("dict[str, Any]", card.get("capabilities") or {})
+    extensions = [item for item in given.get("extensions", []) if not item.get("required")]
+    # Push and extended cards are not relayed, so they are not promised (section 3.3.4).
+    out["capabilities"] = {"streaming": bool(given.get("streaming", True)), "pushNotifications": False, "extensions": extensions}
+    listed = [skill for skill in card.get("skills", []) if skills is None or skill.get("id") in skills]
+    out["skills"] = [{"inputModes": _MEDIA, "outputModes": _MEDIA, **skill} for skill in listed]
+    out.setdefault("defaultInputModes", _MEDIA)
+    out.setdefault("defaultOutputModes", _MEDIA)
+    if secured:
+        out["securitySchemes"] = {"key": {"httpAuthSecurityScheme": {"scheme": "Bearer", "description": "a Meshgate key"}}}
+        out["securityRequirements"] = [{"schemes": {"key": {"list": []}}}]
+    return out
+
+
+def interface(url: str, binding: str) -> dict[str, str]:
+    """One entry of ``supportedInterfaces``."""
+    return {"url": url, "protocolBinding": binding, "protocolVersion": PROTOCOL_VERSION}

@@ -1,0 +1,91 @@
+"""Every limit and default in one place. Times are in seconds, sizes in bytes. docs/limits.md is made from this file."""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ["Limits"]
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What a gateway or an agent will not exceed. A setting's name in ``meshgate.toml`` is its name here."""
+
+    deadline: float = 60.0
+    """Longest a call takes when its caller names no deadline."""
+    max_deadline: float = 900.0
+    """Longest deadline a caller may name."""
+    job_seconds: float = 900.0
+    """Longest a job takes, all its calls together."""
+    job_calls: int = 256
+    """Most calls of a job."""
+    job_concurrency: int = 64
+    """Most calls of a job that are open at once."""
+    depth: int = 8
+    """Longest chain of calls."""
+    body: int = 4 * 1024 * 1024
+    """Largest request body."""
+    event: int = 1024 * 1024
+    """Largest event of a stream."""
+    answer: int = 16 * 1024 * 1024
+    """Largest unary answer."""
+    json_depth: int = 64
+    """Deepest nesting of a JSON document."""
+    json_nodes: int = 50_000
+    """Most values in a JSON document."""
+    header_bytes: int = 32 * 1024
+    """Largest sum of a request's headers."""
+    header_count: int = 100
+    """Most headers of a request."""
+    body_seconds: float = 30.0
+    """Longest wait for a request body."""
+    heartbeat: float = 15.0
+    """Pause after which a gateway sends a comment on a quiet stream."""
+    agent_heartbeat: float = 10.0
+    """Pause after which an SDK agent does."""
+    stream_silence: float = 30.0
+    """Silence after which a stream from an agent counts as failed."""
+    drain: float = 30.0
+    """Longest wait for open calls after SIGTERM; a second signal ends the wait."""
+    connections: int = 10_000
+    """Most open connections of a listener."""
+    retry_attempts: int = 3
+    """Most tries of one call."""
+    retry_ratio: float = 0.2
+    """Retries allowed as a share of the calls of the last ten seconds."""
+    retry_floor: float = 5.0
+    """Retries per second that are always allowed."""
+    rate: float = 500.0
+    """Calls per second of one key to one agent, over all gateways."""
+    burst: int = 1000
+    """Calls of one key to one agent that may come at once."""
+    concurrency: int = 256
+    """Most open calls to one instance from one gateway."""
+    lease: float = 10.0
+    """Time an instance stays listed without a renewal."""
+    silence: float = 0.5
+    """Silence of a call in flight after which the agent's health is asked."""
+    health_timeout: float = 0.25
+    """Time a health question may take; two that are missed open the breaker."""
+    breaker_failures: int = 5
+    """Failures in a row that open a breaker."""
+    breaker_ratio: float = 0.8
+    """Share of successes in the window below which a breaker opens."""
+    breaker_window: float = 10.0
+    """Length of that window."""
+    breaker_volume: int = 5
+    """Fewest calls in the window for the share to count."""
+    breaker_backoff: float = 1.0
+    """First time a breaker stays open; it doubles with each failed probe."""
+    breaker_backoff_max: float = 30.0
+    """Longest time a breaker stays open before a probe."""
+    breaker_jitter: float = 0.5
+    """Random share added to that time."""
+    records: int = 10_000
+    """Jobs whose records a gateway keeps."""
+    record_seconds: float = 3600.0
+    """Time it keeps them."""
+    traces: float = 20.0
+    """Jobs per second that are traced in full; beyond, none."""
+
+
+DEFAULTS = Limits()

@@ -1,0 +1,29 @@
+"""Names of the headers (in gRPC: metadata keys) that the mesh adds to A2A's own. All are lower case."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["BUDGET", "CALL", "DEADLINE", "INSTANCE", "JOB", "LINEAGE", "SKILL", "TARGET", "TRACEPARENT", "TRACESTATE", "USAGE"]
+
+LINEAGE: Final = "meshgate-lineage"
+"""To an agent: the token that makes the calls it makes meanwhile children of this one. An agent hands it back as it is."""
+SKILL: Final = "meshgate-skill"
+"""To an agent: the skill that is called."""
+DEADLINE: Final = "meshgate-deadline"
+"""In both directions: seconds that the caller still waits, as a decimal number."""
+BUDGET: Final = "meshgate-budget"
+"""From a caller that opens a job: ``calls=20,seconds=30``, either part alone."""
+TARGET: Final = "meshgate-target"
+"""From a gRPC caller: the selector."""
+JOB: Final = "meshgate-job"
+"""To an agent and back to the caller: the id of the job."""
+CALL: Final = "meshgate-call"
+"""To an agent and back to the caller: the id of the call."""
+INSTANCE: Final = "meshgate-instance"
+"""Back to the caller: the instance that answered."""
+TRACEPARENT: Final = "traceparent"
+"""W3C Trace Context."""
+TRACESTATE: Final = "tracestate"
+USAGE: Final = "meshgate/usage"
+"""Key of an event's metadata under which an agent reports what the work took (see ``Usage``)."""

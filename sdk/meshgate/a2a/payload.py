@@ -1,0 +1,185 @@
+"""What a call or an event carries: one A2A message, in the form of the binding that it came in.
+
+The same binding out needs no conversion, another binding exactly one. Policies read ``view()`` and never care.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+
+from meshgate.a2a.checking import check
+from meshgate.a2a.types import (
+    A2AMessage,
+    CancelTaskRequest,
+    GetTaskRequest,
+    Message,
+    SendMessageRequest,
+    SendMessageResponse,
+    StreamResponse,
+    SubscribeToTaskRequest,
+    Task,
+    TaskArtifactUpdateEvent,
+    TaskStatus,
+    TaskStatusUpdateEvent,
+)
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message as ProtoMessage
+
+__all__ = ["JsonPayload", "Payload", "ProtoPayload", "of"]
+
+MapId = Callable[[str], str]
+
+
+class Payload:
+    """One checked A2A message. Treat everything it returns as read-only.
+
+    Attributes:
+        kind: the class of ``view()``.
+    """
+
+    __slots__ = ("_view", "kind")
+
+    def __init__(self, kind: type[A2AMessage], view: A2AMessage | None = None) -> None:
+        self.kind = kind
+        self._view = view
+
+    def tree(self) -> dict[str, Any]:
+        """The message as A2A 1.0 JSON."""
+        raise TypeError("a payload is JSON or protobuf")  # pragma: no cover - the two subclasses are all there are
+
+    def view(self) -> Any:
+        """The message as a value of ``kind``: the one neutral form, whatever the binding."""
+        if self._view is None:
+            _, self._view = check(self.tree(), self.kind)
+        return self._view
+
+    def digest(self) -> bytes:
+        """32 bytes that name the content: equal for equal messages, on every binding."""
+        text = msgspec.json.encode(_canonical(msgspec.to_builtins(self.view())), order="sorted")
+        return hashlib.blake2b(text, digest_size=32).digest()
+
+    def with_ids(self, own: MapId, referenced: MapId) -> Payload:
+        """A copy whose task ids went through ``own``, and whose ``referenceTaskIds`` went through ``referenced``."""
+        return JsonPayload(self.kind, cast("dict[str, Any]", _map_tree(self.tree(), self.kind, own, referenced)))
+
+
+class JsonPayload(Payload):
+    """A message that came as JSON; keys that A2A does not know are kept as they came."""
+
+    __slots__ = ("_tree",)
+
+    def __init__(self, kind: type[A2AMessage], tree: dict[str, Any], view: A2AMessage | None = None) -> None:
+        super().__init__(kind, view)
+        self._tree = tree
+
+    def tree(self) -> dict[str, Any]:
+        return self._tree
+
+
+class ProtoPayload(Payload):
+    """A message that came as protobuf. Needs the extra ``grpc``."""
+
+    __slots__ = ("_tree", "message")
+
+    def __init__(self, kind: type[A2AMessage], message: ProtoMessage) -> None:
+        super().__init__(kind)
+        self.message = message
+        self._tree: dict[str, Any] | None = None
+
+    def tree(self) -> dict[str, Any]:
+        if self._tree is None:
+            from meshgate.a2a.transcode import to_tree
+
+            self._tree = to_tree(self.message)
+        return self._tree
+
+    def with_ids(self, own: MapId, referenced: MapId) -> Payload:
+        copy = type(self.message)()
+        copy.CopyFrom(self.message)
+        _map_proto(copy, self.kind, own, referenced)
+        return ProtoPayload(self.kind, copy)
+
+
+def of(view: A2AMessage) -> JsonPayload:
+    """The payload of a message that was made here."""
+    return JsonPayload(type(view), msgspec.to_builtins(view), view)
+
+
+def _canonical(value: Any) -> Any:
+    # 1 and 1.0 are one number to protobuf; ProtoJSON keeps no integer beyond a double's reach.
+    if isinstance(value, dict):
+        return {key: _canonical(item) for key, item in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list):
+        return [_canonical(item) for item in cast("list[Any]", value)]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    return value
+
+
+# Where task ids stand in each message: (the keys of ids, whether it has referenceTaskIds, (key, message, repeated)).
+_Ids = tuple[tuple[str, ...], bool, tuple[tuple[str, type[A2AMessage], bool], ...]]
+_IDS: dict[type[A2AMessage], _Ids] = {
+    GetTaskRequest: (("id",), False, ()),
+    CancelTaskRequest: (("id",), False, ()),
+    SubscribeToTaskRequest: (("id",), False, ()),
+    Message: (("taskId",), True, ()),
+    TaskStatus: ((), False, (("message", Message, False),)),
+    SendMessageRequest: ((), False, (("message", Message, False),)),
+    Task: (("id",), False, (("status", TaskStatus, False), ("history", Message, True))),
+    TaskStatusUpdateEvent: (("taskId",), False, (("status", TaskStatus, False),)),
+    TaskArtifactUpdateEvent: (("taskId",), False, ()),
+    SendMessageResponse: ((), False, (("task", Task, False), ("message", Message, False))),
+    StreamResponse: (
+        (),
+        False,
+        (
+            ("task", Task, False),
+            ("message", Message, False),
+            ("statusUpdate", TaskStatusUpdateEvent, False),
+            ("artifactUpdate", TaskArtifactUpdateEvent, False),
+        ),
+    ),
+}
+_SNAKE = {"taskId": "task_id", "statusUpdate": "status_update", "artifactUpdate": "artifact_update"}
+
+
+def _map_tree(tree: dict[str, Any], kind: type[A2AMessage], own: MapId, referenced: MapId) -> dict[str, Any]:
+    ids, references, children = _IDS[kind]
+    out = dict(tree)
+    for key in ids:
+        if out.get(key):
+            out[key] = own(out[key])
+    if references and out.get("referenceTaskIds"):
+        out["referenceTaskIds"] = [referenced(task) for task in out["referenceTaskIds"]]
+    for key, child, many in children:
+        value = out.get(key)
+        if not value:
+            continue
+        if many:
+            out[key] = [_map_tree(item, child, own, referenced) for item in value]
+        else:
+            out[key] = _map_tree(value, child, own, referenced)
+    return out
+
+
+def _map_proto(message: Any, kind: type[A2AMessage], own: MapId, referenced: MapId) -> None:
+    ids, references, children = _IDS[kind]
+    for key in ids:
+        name = _SNAKE.get(key, key)
+        value = getattr(message, name)
+        if value:
+            setattr(message, name, own(value))
+    if references and message.reference_task_ids:
+        message.reference_task_ids[:] = [referenced(task) for task in message.reference_task_ids]
+    for key, child, many in children:
+        name = _SNAKE.get(key, key)
+        if many:
+            for item in getattr(message, name):
+                _map_proto(item, child, own, referenced)
+        elif message.HasField(name):
+            _map_proto(getattr(message, name), child, own, referenced)

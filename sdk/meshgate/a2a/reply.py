@@ -1,0 +1,150 @@
+"""The answer to a call: what is known at once, and the events as they come. A unary answer is a stream of one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Literal
+
+import msgspec
+import structlog
+
+from meshgate.a2a.errors import MeshError
+from meshgate.a2a.payload import Payload
+
+__all__ = ["DONE", "Head", "Outcome", "Reply"]
+
+log = structlog.get_logger(__name__)
+
+
+class Head(msgspec.Struct, frozen=True):
+    """What is known before the first event."""
+
+    headers: Mapping[str, str] = {}
+    """Names in lower case; a binding passes them on as headers or metadata."""
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How a reply ended."""
+
+    state: Literal["done", "failed", "cancelled"]
+    error: BaseException | None = None
+
+
+DONE = Outcome("done")
+_CANCELLED = Outcome("cancelled")
+_NO_HEAD = Head()
+
+
+class Reply:
+    """Owned by one reader, who iterates it and closes it (``async with aclosing(reply)``).
+
+    It ends exactly once, even if it is never iterated. ``map``, ``before`` and ``on_end`` run in the order registered:
+    the innermost policy's first.
+
+    Args:
+        events: the events. Closed by ``aclose`` if it has that method.
+        head: what is known at once.
+        close: awaited when the reply ends before its events do, to give back what feeds it.
+    """
+
+    __slots__ = ("_before", "_close", "_ended", "_events", "_maps", "_on_end", "_only", "head")
+
+    def __init__(
+        self, events: AsyncIterator[Payload] | None, head: Head = _NO_HEAD, close: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        self.head = head
+        self._events = events
+        self._only: Payload | None = None
+        self._close = close
+        self._maps: list[Callable[[Payload], Payload]] = []
+        self._before: list[Callable[[Payload], Awaitable[None]]] = []
+        self._on_end: list[Callable[[Outcome], None]] = []
+        self._ended: Outcome | None = None
+
+    @classmethod
+    def one(cls, event: Payload, head: Head = _NO_HEAD) -> Reply:
+        """A unary reply."""
+        reply = cls(None, head)
+        reply._only = event
+        return reply
+
+    @property
+    def unary(self) -> bool:
+        """Whether it was made by ``one``."""
+        return self._events is None
+
+    def map(self, change: Callable[[Payload], Payload]) -> Reply:
+        """Let each event pass through ``change``. What it raises ends the reply as failed."""
+        self._maps.append(change)
+        return self
+
+    def before(self, wait: Callable[[Payload], Awaitable[None]]) -> Reply:
+        """Await ``wait`` before each event leaves. What it raises ends the reply as failed."""
+        self._before.append(wait)
+        return self
+
+    def on_end(self, tell: Callable[[Outcome], None]) -> Reply:
+        """Call ``tell`` once with how the reply ended. What it raises is logged."""
+        if self._ended is not None:
+            _tell(tell, self._ended)
+        else:
+            self._on_end.append(tell)
+        return self
+
+    def __aiter__(self) -> Reply:
+        return self
+
+    async def __anext__(self) -> Payload:
+        if self._ended is not None:
+            raise StopAsyncIteration
+        try:
+            event = await self._next()
+            for change in self._maps:
+                event = change(event)
+            for wait in self._before:
+                await wait(event)
+        except StopAsyncIteration:
+            self._end(DONE)
+            raise
+        except BaseException as error:
+            cancelled = isinstance(error, (asyncio.CancelledError, GeneratorExit))
+            await self._stop(Outcome("cancelled", error) if cancelled else Outcome("failed", error))
+            raise
+        if self._events is None:
+            self._end(DONE)
+        return event
+
+    async def _next(self) -> Payload:
+        if self._events is not None:
+            return await self._events.__anext__()
+        if self._only is None:
+            raise StopAsyncIteration
+        event, self._only = self._only, None
+        return event
+
+    async def aclose(self) -> None:
+        """End the reply as cancelled, unless it has already ended."""
+        if self._ended is None:
+            await self._stop(_CANCELLED)
+
+    async def _stop(self, outcome: Outcome) -> None:
+        self._end(outcome)
+        close = self._close or getattr(self._events, "aclose", None)
+        if close is not None:
+            try:
+                await close()
+            except MeshError as error:
+                log.debug("reply_close_failed", error=str(error))
+
+    def _end(self, outcome: Outcome) -> None:
+        self._ended = outcome
+        for tell in self._on_end:
+            _tell(tell, outcome)
+
+
+def _tell(tell: Callable[[Outcome], None], outcome: Outcome) -> None:
+    try:
+        tell(outcome)
+    except Exception:
+        log.exception("on_end_failed", outcome=outcome.state)

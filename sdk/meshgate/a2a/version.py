@@ -1,0 +1,30 @@
+"""Protocol versions and the headers that A2A defines (specification 1.0.1, sections 3.6 and 14.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from meshgate.a2a.errors import VersionNotSupported
+
+__all__ = ["EXTENSIONS_HEADER", "PROTOCOL_VERSION", "VERSION_HEADER", "check_version"]
+
+PROTOCOL_VERSION = "1.0"
+VERSION_HEADER = "a2a-version"
+EXTENSIONS_HEADER = "a2a-extensions"
+
+
+def check_version(headers: Mapping[str, str], query: str = "") -> None:
+    """Refuse a request in a version that is not served. The patch number does not matter, a missing one means 0.3.
+
+    Raises:
+        VersionNotSupported: showing the header to send.
+    """
+    asked = headers.get(VERSION_HEADER) or query
+    if asked == PROTOCOL_VERSION:
+        return
+    if not asked:
+        raise VersionNotSupported("a request without a version is one of A2A 0.3, which is not served: send 'A2A-Version: 1.0'")
+    major, _, rest = asked.partition(".")
+    minor = rest.partition(".")[0]
+    if (major, minor) != ("1", "0"):
+        raise VersionNotSupported(f"A2A {asked[:20]!r} is not served: send 'A2A-Version: 1.0'")
