@@ -102,17 +102,27 @@ class RenewResponse(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     LEASE_FIELD_NUMBER: builtins.int
+    CALL_KEY_FIELD_NUMBER: builtins.int
+    GATEWAYS_FIELD_NUMBER: builtins.int
+    call_key: builtins.str
+    """A credential that replaces the one before. Empty: that one still holds. A secret."""
     @property
     def lease(self) -> global___Lease:
         """How long the registration stands from now."""
+
+    @property
+    def gateways(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Base URLs of the gateways to call through, best first. Empty: those of before."""
 
     def __init__(
         self,
         *,
         lease: global___Lease | None = ...,
+        call_key: builtins.str = ...,
+        gateways: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["lease", b"lease"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["lease", b"lease"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["call_key", b"call_key", "gateways", b"gateways", "lease", b"lease"]) -> None: ...
 
 global___RenewResponse = RenewResponse
 
@@ -175,12 +185,21 @@ class Registration(google.protobuf.message.Message):
     LABELS_FIELD_NUMBER: builtins.int
     MANIFEST_FIELD_NUMBER: builtins.int
     HEALTH_CHECK_FIELD_NUMBER: builtins.int
+    WEIGHT_FIELD_NUMBER: builtins.int
+    LASTING_FIELD_NUMBER: builtins.int
+    DRAINING_FIELD_NUMBER: builtins.int
     instance_id: builtins.str
     """Unique in the mesh, chosen by the instance, the same when it registers again."""
     tenant: builtins.str
     """The tenant that it belongs to. Empty: the one of the join key, which alone decides."""
     agent: builtins.str
     """The agent's name; all instances of an agent share it."""
+    weight: builtins.float
+    """Its share of the calls beside the other instances. Absent: 1."""
+    lasting: builtins.bool
+    """Whether it stays until it is deregistered, because it renews nothing. Only an operator may ask for this."""
+    draining: builtins.bool
+    """Whether it takes no new calls and still answers for the tasks that it has."""
     @property
     def endpoints(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Endpoint]:
         """Where it listens, one for each binding, the preferred first."""
@@ -207,9 +226,13 @@ class Registration(google.protobuf.message.Message):
         labels: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
         manifest: global___Manifest | None = ...,
         health_check: global___HealthCheck | None = ...,
+        weight: builtins.float | None = ...,
+        lasting: builtins.bool = ...,
+        draining: builtins.bool = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["health_check", b"health_check", "manifest", b"manifest"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["agent", b"agent", "endpoints", b"endpoints", "health_check", b"health_check", "instance_id", b"instance_id", "labels", b"labels", "manifest", b"manifest", "tenant", b"tenant"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_weight", b"_weight", "health_check", b"health_check", "manifest", b"manifest", "weight", b"weight"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_weight", b"_weight", "agent", b"agent", "draining", b"draining", "endpoints", b"endpoints", "health_check", b"health_check", "instance_id", b"instance_id", "labels", b"labels", "lasting", b"lasting", "manifest", b"manifest", "tenant", b"tenant", "weight", b"weight"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_weight", b"_weight"]) -> typing.Literal["weight"] | None: ...
 
 global___Registration = Registration
 
@@ -225,6 +248,7 @@ class Manifest(google.protobuf.message.Message):
     CAPABILITIES_FIELD_NUMBER: builtins.int
     SHARED_TASKS_FIELD_NUMBER: builtins.int
     CARD_JSON_FIELD_NUMBER: builtins.int
+    FOREIGN_FIELD_NUMBER: builtins.int
     agent: builtins.str
     """The agent's name."""
     version: builtins.str
@@ -235,6 +259,8 @@ class Manifest(google.protobuf.message.Message):
     """Whether any instance can answer for a task that another one began."""
     card_json: builtins.str
     """The agent's A2A card as JSON text."""
+    foreign: builtins.bool
+    """Whether the agent was not made with the mesh's SDK: it knows neither inbound secrets nor the mesh's headers."""
     @property
     def capabilities(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[meshgate.v1.capability_pb2.Capability]:
         """The skills that it serves, each at a version."""
@@ -248,8 +274,9 @@ class Manifest(google.protobuf.message.Message):
         capabilities: collections.abc.Iterable[meshgate.v1.capability_pb2.Capability] | None = ...,
         shared_tasks: builtins.bool = ...,
         card_json: builtins.str = ...,
+        foreign: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["agent", b"agent", "capabilities", b"capabilities", "card_json", b"card_json", "description", b"description", "shared_tasks", b"shared_tasks", "version", b"version"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["agent", b"agent", "capabilities", b"capabilities", "card_json", b"card_json", "description", b"description", "foreign", b"foreign", "shared_tasks", b"shared_tasks", "version", b"version"]) -> None: ...
 
 global___Manifest = Manifest
 
@@ -262,20 +289,24 @@ class Endpoint(google.protobuf.message.Message):
     BINDING_FIELD_NUMBER: builtins.int
     URL_FIELD_NUMBER: builtins.int
     PROTOCOL_VERSION_FIELD_NUMBER: builtins.int
+    TENANT_FIELD_NUMBER: builtins.int
     binding: builtins.str
     """A2A's name of the binding: "JSONRPC", "GRPC" or "HTTP+JSON"."""
     url: builtins.str
     """Absolute URL."""
     protocol_version: builtins.str
     """A2A's protocol version, such as "1.0"."""
+    tenant: builtins.str
+    """The routing label that requests to this address must carry (A2A's AgentInterface.tenant)."""
     def __init__(
         self,
         *,
         binding: builtins.str = ...,
         url: builtins.str = ...,
         protocol_version: builtins.str = ...,
+        tenant: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["binding", b"binding", "protocol_version", b"protocol_version", "url", b"url"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["binding", b"binding", "protocol_version", b"protocol_version", "tenant", b"tenant", "url", b"url"]) -> None: ...
 
 global___Endpoint = Endpoint
 
