@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from meshgate.registry.model import Delta, Instance, Lease, Manifest, Switch
@@ -18,15 +18,21 @@ class Registry(Protocol):
     """
 
     async def register(self, instance: Instance, manifest: Manifest | None = None) -> Lease:
-        """List ``instance`` for one lease, replacing what stood under its id. ``manifest`` is stored first, by hash;
-        it may be left out for a gateway, or when its hash is already stored."""
+        """List ``instance`` for one lease, replacing what stood under its id.
+
+        ``manifest`` is stored first, by hash; it may be left out for a gateway, or when its hash is already stored.
+
+        Raises:
+            InvalidParams: the instance breaks a limit (``limits.py``), or its manifest is neither here nor stored.
+        """
         ...
 
     async def renew(self, instance_id: str) -> Lease:
         """Extend the lease.
 
         Raises:
-            UnknownLease: there is none (it ran out, or the registry lost it): register again.
+            UnknownLease: there is none (it ran out, or the registry lost it): register again. A backend may also
+                revive a lease that ran out a short while ago.
         """
         ...
 
@@ -34,10 +40,13 @@ class Registry(Protocol):
         """End the lease now. Ending one that does not exist is no error."""
         ...
 
-    def watch(self) -> AsyncIterator[Delta]:
-        """Every change from now on, the first delta being the whole state. Changes that come close together arrive as
-        one delta (100 to 250 ms). While the backend is unreachable the iterator raises ``RegistryUnavailable`` or
-        waits; a caller that catches it and watches again loses nothing, because a watch begins with everything."""
+    def watch(self) -> AsyncGenerator[Delta, None]:
+        """Every change from now on, the first delta being the whole state.
+
+        Changes that come close together arrive as one delta, none later than 250 ms. While the backend is unreachable
+        the iterator raises ``RegistryUnavailable``; a caller that catches it and watches again loses nothing, because
+        a watch begins with everything. It ends when the registry is closed.
+        """
         ...
 
     async def manifest(self, digest: str) -> Manifest:
@@ -49,7 +58,11 @@ class Registry(Protocol):
         ...
 
     async def put_blob(self, data: bytes) -> str:
-        """Store ``data`` (a card, a descriptor set; at most 512 KiB) under the hash of its content, which is returned."""
+        """Store ``data`` (a card, a descriptor set; at most 512 KiB) under the hash of its content, which is returned.
+
+        Raises:
+            InvalidParams: it is larger.
+        """
         ...
 
     async def get_blob(self, digest: str) -> bytes:

@@ -1,0 +1,283 @@
+"""The registry on Consul: instances in its catalogue, what is large in its KV store, liveness by its checks."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import time
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from meshgate.a2a.errors import InvalidParams
+from meshgate.registry.consul_client import ConsulAddress, ConsulClient, check_address
+from meshgate.registry.consul_entry import MAX_ENTRY, Layout, check_of, lease_of, meta_of
+from meshgate.registry.consul_feed import ConsulFeed
+from meshgate.registry.limits import blob_digest, check_blob, check_instance, check_manifest, check_switch
+from meshgate.registry.model import Delta, Instance, Lease, Manifest, RegistryUnavailable, Switch, UnknownLease
+from meshgate.registry.state import State, difference
+from meshgate.registry.waiting import Sleep
+
+__all__ = ["ConsulRegistry"]
+
+COMMAND_TIMEOUT = 5.0
+"""Seconds that anything but a blocking query may take."""
+
+
+class ConsulRegistry:
+    """Keeps the ``Registry`` contract on a Consul agent (1.8 and later).
+
+    Commands and blocking queries have separate connections, so that watching never delays a registration. All watches
+    of one registry share three blocking queries.
+
+    Args:
+        address: the Consul agent.
+        ttl: seconds that a lease lasts.
+        wait: seconds that a blocking query may wait for news: how late a Consul that hangs is noticed.
+        clock: seconds, monotonic.
+        sleep: how to wait.
+    """
+
+    def __init__(
+        self,
+        address: ConsulAddress,
+        *,
+        ttl: float = 10.0,
+        wait: float = 30.0,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self.address = check_address(address)
+        self._ttl = ttl
+        self._wait = wait
+        self._clock = clock
+        self._sleep = sleep
+        self._layout = Layout(address.prefix)
+        # Consul adds up to a sixteenth to a blocking query's time.
+        self._watching = ConsulClient(address, timeout=wait * 17 / 16 + 5.0, connections=16)
+        self._commands = ConsulClient(address, timeout=COMMAND_TIMEOUT, connections=64)
+        self._feed: ConsulFeed | None = None
+        self._feeding: asyncio.Task[None] | None = None
+        self._watches = 0
+        self._closed = False
+
+    async def register(self, instance: Instance, manifest: Manifest | None = None) -> Lease:
+        """See ``Registry.register``."""
+        self._open()
+        check_instance(instance)
+        data = check_manifest(instance, manifest)
+        service = self._service(instance)
+        if data:
+            await self._put(self._layout.manifests + instance.manifest, data)
+        elif instance.kind == "agent" and await self._get(self._layout.manifests + instance.manifest) is None:
+            raise InvalidParams("this manifest is not stored: send it with the registration")
+        await self._commands.call(lambda consul: consul.agent.service.register(**service, replace_existing_checks=True))
+        return Lease(instance.id, self._ttl)
+
+    async def renew(self, instance_id: str) -> Lease:
+        """See ``Registry.renew``. Where Consul checks the instance itself this only asks whether it is still listed."""
+        self._open()
+        if not await self._pass(instance_id) and not await self._listed(instance_id):
+            raise UnknownLease(metadata={"instance": instance_id})
+        return Lease(instance_id, self._ttl)
+
+    async def deregister(self, instance_id: str) -> None:
+        """See ``Registry.deregister``."""
+        self._open()
+        service_id = self._layout.service_id(instance_id)
+        try:
+            await self._commands.call(lambda consul: consul.agent.service.deregister(service_id))
+        except RegistryUnavailable as error:
+            if "nknown service" not in error.metadata.get("answer", ""):
+                raise
+
+    async def watch(self) -> AsyncGenerator[Delta, None]:
+        """See ``Registry.watch``. A lone change arrives within milliseconds, changes in a storm four times a second."""
+        self._open()
+        feed = self._join()
+        seen: State | None = None
+        resets = 0
+        try:
+            while True:
+                changed = feed.changed
+                if feed.error is not None:
+                    raise _again(feed.error)
+                if feed.state is not None:
+                    delta = difference(seen if resets == feed.resets else None, feed.state)
+                    seen, resets = feed.state, feed.resets
+                    if delta is not None:
+                        yield delta
+                        continue
+                await changed.wait()
+                if self._closed:
+                    return
+        finally:
+            await self._leave()
+
+    async def manifest(self, digest: str) -> Manifest:
+        """See ``Registry.manifest``."""
+        self._open()
+        found = await self._fetch(digest)
+        if found is None:
+            raise KeyError(digest)
+        return found
+
+    async def put_blob(self, data: bytes) -> str:
+        """See ``Registry.put_blob``."""
+        self._open()
+        digest = blob_digest(check_blob(data))
+        await self._put(self._layout.blobs + digest, data)
+        return digest
+
+    async def get_blob(self, digest: str) -> bytes:
+        """See ``Registry.get_blob``."""
+        self._open()
+        data = await self._content(self._layout.blobs, digest)
+        if data is None:
+            raise KeyError(digest)
+        return data
+
+    async def throw(self, switch: Switch) -> None:
+        """See ``Registry.throw``."""
+        self._open()
+        check_switch(switch)
+        key = self._layout.switch_key(switch)
+        await self._commands.call(lambda consul: consul.kv.put(key, switch.reason))
+
+    async def lift(self, switch: Switch) -> None:
+        """See ``Registry.lift``."""
+        self._open()
+        key = self._layout.switch_key(switch)
+        await self._commands.call(lambda consul: consul.kv.delete(key))
+
+    async def aclose(self) -> None:
+        """See ``Registry.aclose``."""
+        self._closed = True
+        await self._end_feed()
+        await self._watching.aclose()
+        await self._commands.aclose()
+
+    # --- leases ---
+
+    def _service(self, instance: Instance) -> dict[str, Any]:
+        lease = lease_of(instance, reachable=self._reaches(instance))
+        layout = self._layout
+        entry: dict[str, Any] = {
+            "name": layout.service(instance),
+            "service_id": layout.service_id(instance.id),
+            "meta": meta_of(instance, lease),
+        }
+        size = len(json.dumps(entry, separators=(",", ":")))
+        if size > MAX_ENTRY:
+            remedy = "shorten its labels or addresses"
+            raise InvalidParams(f"the service entry takes {size} bytes, at most {MAX_ENTRY}: {remedy}")
+        return entry | {"check": check_of(instance, lease, layout.check_id(instance.id), self._ttl)}
+
+    def _reaches(self, instance: Instance) -> bool:
+        """Whether Consul can ask the instance: not if it is on another machine and the address is a loopback one."""
+        if instance.check is None:
+            return False
+        return not _loopback(urlsplit(instance.check.url).hostname or "") or _loopback(self.address.host)
+
+    async def _pass(self, instance_id: str) -> bool:
+        check_id = self._layout.check_id(instance_id)
+        try:
+            return bool(await self._commands.call(lambda consul: consul.agent.check.ttl_pass(check_id)))
+        except RegistryUnavailable as error:
+            # Before 1.9 Consul answers 500 for a check that it does not know, or that is not renewed.
+            if "does not have associated TTL" in error.metadata.get("answer", ""):
+                return False
+            raise
+
+    async def _listed(self, instance_id: str) -> bool:
+        # Not agent.service_definition(): that one sends no token.
+        mine = f'ID == "{self._layout.service_id(instance_id)}"'
+        return bool(await self._commands.call(lambda consul: consul.agent.services(filter_expr=mine)))
+
+    # --- keys and values ---
+
+    async def _put(self, key: str, data: bytes) -> None:
+        # Written only if the key is new: under it there can be nothing else than this.
+        await self._commands.call(lambda consul: consul.kv.put(key, data, cas=0))
+
+    async def _get(self, key: str) -> bytes | None:
+        _, found = await self._commands.call(lambda consul: consul.kv.get(key))
+        return None if found is None else found["Value"] or b""
+
+    async def _content(self, folder: str, digest: str) -> bytes | None:
+        """What is stored under ``digest``, if it is what the name says: anyone who may write keys could change it."""
+        data = await self._get(folder + digest) if digest.isalnum() else None
+        return data if data is not None and blob_digest(data) == digest else None
+
+    async def _fetch(self, digest: str) -> Manifest | None:
+        data = await self._content(self._layout.manifests, digest)
+        try:
+            return None if data is None else Manifest.decode(data)
+        except msgspec.DecodeError:
+            return None
+
+    # --- the shared feed ---
+
+    def _join(self) -> ConsulFeed:
+        self._watches += 1
+        if self._feed is None or self._feed.error is not None:
+            asks = {
+                "agents": self._asks_service(self._layout.agents),
+                "gateways": self._asks_service(self._layout.gateways),
+                "switches": self._ask_switches,
+            }
+            self._feed = ConsulFeed(
+                self._layout, asks, self._fetch, wait=self._wait, ttl=self._ttl, clock=self._clock, sleep=self._sleep
+            )
+            self._feeding = asyncio.create_task(self._feed.run())
+        return self._feed
+
+    async def _leave(self) -> None:
+        self._watches -= 1
+        if not self._watches:
+            await self._end_feed()
+
+    async def _end_feed(self) -> None:
+        feeding, self._feed, self._feeding = self._feeding, None, None
+        if feeding is not None:
+            feeding.cancel()
+            await asyncio.gather(feeding, return_exceptions=True)
+
+    def _asks_service(self, name: str) -> Callable[[int, float], Any]:
+        async def ask(index: int, wait: float) -> tuple[str, Any]:
+            return await self._watching.call(
+                lambda consul: consul.health.service(name, index=index or None, wait=_wait(wait))
+            )
+
+        return ask
+
+    async def _ask_switches(self, index: int, wait: float) -> tuple[str, Any]:
+        key = self._layout.switches
+        return await self._watching.call(
+            lambda consul: consul.kv.get(key, recurse=True, index=index or None, wait=_wait(wait))
+        )
+
+    def _open(self) -> None:
+        if self._closed:
+            raise RegistryUnavailable("this registry is closed")
+
+
+def _wait(seconds: float) -> str:
+    return f"{round(seconds * 1000)}ms"
+
+
+def _again(error: Exception) -> Exception:
+    """A fresh copy for each watch: a traceback belongs to one raise."""
+    if isinstance(error, RegistryUnavailable):
+        return RegistryUnavailable(error.message, metadata=error.metadata)
+    return error
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

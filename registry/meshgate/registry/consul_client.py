@@ -1,0 +1,149 @@
+"""The one place that knows py-consul: connections, and its failures made ours.
+
+What py-consul 1.8 leaves to its caller, and this module does: transport errors are not wrapped; the environment's
+CONSUL_HTTP_TOKEN beats an explicit token; a client must be made inside a running loop, and warns when it is; there is
+no timeout that knows how long a blocking query may take; long queries and short ones share a pool of connections.
+"""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import msgspec
+
+from meshgate.a2a.errors import InvalidParams
+from meshgate.registry.model import RegistryUnavailable
+
+__all__ = ["ConsulAddress", "ConsulClient", "MissingExtra", "check_address", "check_installed"]
+
+T = TypeVar("T")
+
+
+class MissingExtra(ImportError):
+    """An optional dependency is not installed; the message is the line that installs it."""
+
+
+class ConsulAddress(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a Consul agent listens, and how to be let in."""
+
+    host: str = "127.0.0.1"
+    port: int = 8500
+    tls: bool = False
+    ca_file: str = ""
+    """Certificates to trust instead of the system's."""
+    cert_file: str = ""
+    key_file: str = ""
+    """A client certificate with its key, where Consul asks for one."""
+    token: str = ""
+    """The ACL token. The environment's CONSUL_HTTP_TOKEN is not looked at."""
+    prefix: str = "meshgate"
+    """What the names of services and keys begin with."""
+
+    def __repr__(self) -> str:
+        return f"ConsulAddress({'https' if self.tls else 'http'}://{self.host}:{self.port})"
+
+
+class ConsulClient:
+    """One pool of connections to a Consul agent.
+
+    Args:
+        address: the agent.
+        timeout: seconds that one request may take in all.
+        connections: how many may be open at once.
+    """
+
+    def __init__(self, address: ConsulAddress, *, timeout: float, connections: int) -> None:
+        self._address = address
+        self._timeout = timeout
+        self._connections = connections
+        self._client: Any = None
+
+    async def call(self, request: Callable[[Any], Awaitable[T]]) -> T:
+        """Make ``request`` of the py-consul client.
+
+        Raises:
+            RegistryUnavailable: Consul is out of reach, in trouble, or does not accept the token;
+                ``metadata["answer"]`` is what it said, if anything.
+            MissingExtra: py-consul is not installed.
+        """
+        aiohttp, consul = _libraries()
+        if self._client is None:
+            self._client = self._connect()
+        where = f"Consul at {self._address.host}:{self._address.port}"
+        try:
+            return await request(self._client)
+        except (consul.ACLPermissionDenied, consul.ACLDisabled) as error:
+            needs = f"service:write on '{self._address.prefix}-*' and key:write on '{self._address.prefix}/'"
+            refusal = f"{where} refused the token: it needs {needs}"
+            raise RegistryUnavailable(refusal, metadata=_answer(error)) from error
+        except consul.ConsulException as error:
+            answer = _answer(error)
+            raise RegistryUnavailable(f"{where} cannot serve: {answer['answer']}", metadata=answer) from error
+        except TimeoutError as error:
+            raise RegistryUnavailable(f"{where} has not answered within {self._timeout:g} s") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise RegistryUnavailable(f"{where} cannot be reached: {error}") from error
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+
+    def _connect(self) -> Any:
+        at = self._address
+        host = f"[{at.host}]" if ":" in at.host else at.host
+        with warnings.catch_warnings():
+            # It hands aiohttp 3 arguments that are deprecated there, whatever it is asked to do.
+            warnings.filterwarnings("ignore", category=DeprecationWarning, message="(verify_ssl|ssl_context)")
+            client = importlib.import_module("consul.aio").Consul(
+                host=host,
+                port=at.port,
+                scheme="https" if at.tls else "http",
+                verify=(at.ca_file or True) if at.tls else False,
+                cert=(at.cert_file, at.key_file) if at.cert_file else None,
+                connections_limit=self._connections,
+                connections_timeout=self._timeout,
+            )
+        client.token = at.token
+        return client
+
+
+def check_address(address: ConsulAddress) -> ConsulAddress:
+    """The address, if it makes sense.
+
+    Raises:
+        InvalidParams: what is wrong with it.
+    """
+    if not 0 < address.port < 65536:
+        raise InvalidParams(f"{address.port} is no port")
+    if bool(address.cert_file) != bool(address.key_file):
+        raise InvalidParams("a client certificate needs its key: give both cert_file and key_file, or neither")
+    if not address.tls and (address.ca_file or address.cert_file):
+        raise InvalidParams("certificates are for consul+https:// alone")
+    if not address.prefix.replace("-", "").isalnum() or not address.prefix.isascii():
+        raise InvalidParams(f"{address.prefix!r} is no prefix: letters, digits and '-'")
+    return address
+
+
+def check_installed() -> None:
+    """See that py-consul can be imported, before anything depends on it.
+
+    Raises:
+        MissingExtra: it cannot; the message is the line that installs it.
+    """
+    _libraries()
+
+
+def _libraries() -> tuple[Any, Any]:
+    try:
+        return importlib.import_module("aiohttp"), importlib.import_module("consul.exceptions")
+    except ImportError as error:
+        raise MissingExtra("the Consul registry needs an extra: pip install 'meshgate[consul]'") from error
+
+
+def _answer(error: Exception) -> dict[str, str]:
+    return {"answer": str(error)[:200]}

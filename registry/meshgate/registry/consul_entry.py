@@ -1,0 +1,167 @@
+"""How an instance is written in Consul's catalogue, readable in its UI and by its filters: pure.
+
+One service entry an instance, at most 600 bytes beside its check, because a watcher is sent all of them at every
+change. What is large (manifests, cards, schemas) is in the KV store under the hash of its content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+from urllib.parse import quote, unquote
+
+from meshgate.a2a.errors import InvalidParams
+from meshgate.registry.model import SWITCH_KINDS, BindingName, Endpoint, HealthCheck, Instance, Switch
+
+__all__ = [
+    "MAX_ENTRY",
+    "Layout",
+    "Lease",
+    "check_of",
+    "instance_of",
+    "lease_of",
+    "meta_of",
+    "switch_of",
+]
+
+MAX_ENTRY = 600
+"""Largest service entry, in bytes of JSON, without its check."""
+
+REAP_AFTER = 60.0
+"""Seconds of a critical check after which Consul itself removes the entry; it accepts nothing shorter than a minute."""
+
+Lease = str
+"""How an entry is kept alive: "ttl" (renewals), "http" (Consul asks the instance), "none" (it stays)."""
+
+
+_BINDINGS: dict[str, BindingName] = {"JSONRPC": "JSONRPC", "GRPC": "GRPC"}
+
+
+class Layout:
+    """The names that everything has in one Consul.
+
+    Args:
+        prefix: what they all begin with; two meshes on one Consul have two prefixes.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self.agents = f"{prefix}-agents"
+        self.gateways = f"{prefix}-gateways"
+        self.manifests = f"{prefix}/manifests/"
+        self.blobs = f"{prefix}/blobs/"
+        self.switches = f"{prefix}/switches/"
+        self._prefix = prefix
+
+    def service(self, instance: Instance) -> str:
+        """The service that the instance is listed under."""
+        return self.gateways if instance.kind == "gateway" else self.agents
+
+    def service_id(self, instance_id: str) -> str:
+        """The id of an instance's service entry."""
+        return f"{self._prefix}:{instance_id}"
+
+    def check_id(self, instance_id: str) -> str:
+        """The id of an instance's check."""
+        return f"{self._prefix}-lease:{instance_id}"
+
+    def switch_key(self, switch: Switch) -> str:
+        """The key that a kill switch is kept under. Its name is escaped, "." too: paths with ".." are rewritten."""
+        return f"{self.switches}{switch.kind}/{quote(switch.name, safe='').replace('.', '%2E')}"
+
+
+def lease_of(instance: Instance, *, reachable: bool) -> Lease:
+    """How Consul is to watch over the instance; ``reachable`` says whether it can ask the instance itself."""
+    if instance.check is not None and reachable:
+        return "http"
+    return "none" if instance.lasting else "ttl"
+
+
+def check_of(instance: Instance, lease: Lease, check_id: str, ttl: float) -> dict[str, Any] | None:
+    """The check to register, as Consul's API takes it; None if there is none."""
+    if lease == "none":
+        return None
+    # Consul would call a new check critical until its first result; who has just registered is alive.
+    check: dict[str, Any] = {"CheckID": check_id, "Status": "passing"}
+    if lease == "http" and instance.check is not None:
+        interval = instance.check.interval
+        check |= {"http": instance.check.url, "interval": _duration(interval), "timeout": _duration(min(interval, 5.0))}
+    else:
+        check |= {"ttl": _duration(ttl)}
+    if not instance.lasting:
+        # py-consul's Check.ttl() has no argument for it.
+        check["DeregisterCriticalServiceAfter"] = _duration(REAP_AFTER)
+    return check
+
+
+def meta_of(instance: Instance, lease: Lease) -> dict[str, str]:
+    """The metadata that hold the instance.
+
+    Raises:
+        InvalidParams: a value is longer than Consul keeps (512 characters).
+    """
+    meta = {"agent": instance.agent, "tenant": instance.tenant, "lease": lease}
+    if instance.manifest:
+        meta["manifest"] = instance.manifest
+    for number, endpoint in enumerate(instance.endpoints):
+        meta[f"e{number}"] = " ".join(filter(None, (endpoint.binding, endpoint.version, endpoint.url, endpoint.tenant)))
+    if instance.labels:
+        meta["labels"] = ",".join(f"{key}={value}" for key, value in instance.labels.items())
+    if instance.weight != 1.0:
+        meta["weight"] = repr(instance.weight)
+    if instance.check is not None:
+        meta["check"] = f"{instance.check.interval!r} {instance.check.url}"
+    flags = " ".join(name for name in ("lasting", "draining") if getattr(instance, name))
+    if flags:
+        meta["flags"] = flags
+    if any(len(value) > 512 for value in meta.values()):
+        raise InvalidParams("Consul keeps values of at most 512 characters: shorten the instance's labels or addresses")
+    return meta
+
+
+def instance_of(service: Mapping[str, Any], layout: Layout) -> tuple[Instance, Lease]:
+    """The instance that a service entry of the catalogue holds, and its lease.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is none of ours.
+    """
+    meta = cast("Mapping[str, str]", service["Meta"])
+    prefix, _, instance_id = str(service["ID"]).partition(":")
+    if not instance_id or layout.service_id(instance_id) != f"{prefix}:{instance_id}":
+        raise ValueError(f"{service['ID']!r} is no instance of this mesh")
+    labels = dict(part.split("=", 1) for part in meta.get("labels", "").split(",") if part)
+    numbers = range(sum(key[:1] == "e" and key[1:].isdigit() for key in meta))
+    interval, _, check_url = meta.get("check", "").partition(" ")
+    flags = meta.get("flags", "").split()
+    instance = Instance(
+        id=instance_id,
+        agent=meta["agent"],
+        manifest=meta.get("manifest", ""),
+        endpoints=tuple(_endpoint(meta[f"e{number}"]) for number in numbers),
+        tenant=meta["tenant"],
+        labels=labels,
+        weight=float(meta.get("weight", 1.0)),
+        check=HealthCheck(check_url, float(interval)) if check_url else None,
+        lasting="lasting" in flags,
+        kind="gateway" if service["Service"] == layout.gateways else "agent",
+        draining="draining" in flags,
+    )
+    return instance, meta["lease"]
+
+
+def switch_of(key: str, value: bytes | None, layout: Layout) -> Switch | None:
+    """The kill switch under a key, or None if it is none of ours."""
+    kind, _, name = key.removeprefix(layout.switches).partition("/")
+    for known in SWITCH_KINDS:
+        if kind == known and name:
+            return Switch(known, unquote(name), (value or b"").decode("utf-8", "replace"))
+    return None
+
+
+def _endpoint(text: str) -> Endpoint:
+    binding, version, url, *tenant = text.split(" ")
+    known = _BINDINGS[binding]
+    return Endpoint(known, url, version, tenant[0] if tenant else "")
+
+
+def _duration(seconds: float) -> str:
+    return f"{max(1, round(seconds * 1000))}ms"

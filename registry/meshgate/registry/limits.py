@@ -1,0 +1,105 @@
+"""What a registration may look like, the same for every backend."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+import msgspec
+
+from meshgate.a2a.errors import InvalidParams
+from meshgate.a2a.selector import NAME, parse_version
+from meshgate.registry.model import Instance, Manifest, Switch
+
+__all__ = [
+    "MAX_BLOB",
+    "MAX_INSTANCE",
+    "blob_digest",
+    "check_blob",
+    "check_instance",
+    "check_manifest",
+    "check_switch",
+]
+
+MAX_BLOB = 512 * 1024
+"""Largest manifest or blob, in bytes: what one key of Consul's KV store holds."""
+
+MAX_INSTANCE = 512
+"""Largest instance, in bytes of JSON: every watcher reads all of them at every change, so they stay small."""
+
+_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?\Z")
+_TERM = re.compile(r"[A-Za-z0-9._/-](?:[A-Za-z0-9._/ -]{0,126}[A-Za-z0-9._/-])?\Z")
+_URL = re.compile(r"[\x21-\x7e]{1,255}\Z")
+
+
+def check_instance(instance: Instance) -> None:
+    """Refuse an instance that some backend could not hold, or that no selector could ask for.
+
+    Raises:
+        InvalidParams: names the field and says what it may hold.
+    """
+    if _ID.match(instance.id) is None:
+        raise InvalidParams(f"{instance.id[:64]!r} is no instance id: letters, digits, '.', '_', '-', at most 128")
+    for what, name in (("agent", instance.agent), ("tenant", instance.tenant)):
+        if NAME.match(name) is None:
+            raise InvalidParams(f"{name[:64]!r} is no {what} name: letters, digits, '.', '_', '-', at most 128")
+    for key, value in instance.labels.items():
+        if _TERM.match(key) is None or _TERM.match(value) is None:
+            raise InvalidParams(f"label {key[:64]!r}: keys and values are letters, digits, '.', '_', '-', '/', spaces")
+    texts = [endpoint.url for endpoint in instance.endpoints] + ([instance.check.url] if instance.check else [])
+    if any(_URL.match(text) is None for text in texts):
+        raise InvalidParams("an address is 1 to 255 visible ASCII characters")
+    if any(endpoint.tenant and _URL.match(endpoint.tenant) is None for endpoint in instance.endpoints):
+        raise InvalidParams("an endpoint's tenant is at most 255 visible ASCII characters")
+    size = len(msgspec.json.encode(instance))
+    if size > MAX_INSTANCE:
+        raise InvalidParams(
+            f"the instance takes {size} bytes, at most {MAX_INSTANCE} are kept: shorten its labels or addresses, "
+            "or move labels to the skills, which are stored once for all instances"
+        )
+
+
+def check_manifest(instance: Instance, manifest: Manifest | None) -> bytes:
+    """The bytes to store for ``manifest`` (none for None), after seeing that the instance refers to it.
+
+    Raises:
+        InvalidParams: it is too large, the instance names another, or a skill has no proper name or version. (What a
+            foreign agent's card says is taken as it is: a skill that no selector can name is merely never chosen.)
+    """
+    if manifest is None:
+        return b""
+    for one in () if manifest.foreign else manifest.skills:
+        if NAME.match(one.skill) is None:
+            raise InvalidParams(f"{one.skill[:64]!r} is no skill name: letters, digits, '.', '_', '-', at most 128")
+        parse_version(one.version)
+    if manifest.digest() != instance.manifest:
+        raise InvalidParams("the instance names another manifest than the one that came with it: use digest()")
+    return check_blob(manifest.encode())
+
+
+def check_blob(data: bytes) -> bytes:
+    """``data``, if it is not too large.
+
+    Raises:
+        InvalidParams: it is.
+    """
+    if len(data) > MAX_BLOB:
+        raise InvalidParams(f"{len(data)} bytes are too many: a manifest or blob has at most {MAX_BLOB}")
+    return data
+
+
+def blob_digest(data: bytes) -> str:
+    """32 hex digits that name the content (keyless BLAKE2b, 16 bytes)."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def check_switch(switch: Switch) -> None:
+    """Refuse a kill switch without a name, or with more text than a key and a value of Consul hold comfortably.
+
+    Raises:
+        InvalidParams: which of the two.
+    """
+    if not 1 <= len(switch.name) <= 256 or not switch.name.isprintable():
+        raise InvalidParams("a kill switch names what it stops: 1 to 256 printable characters")
+    if len(switch.reason) > 1024:
+        raise InvalidParams("the reason of a kill switch has at most 1024 characters")

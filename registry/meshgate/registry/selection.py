@@ -1,0 +1,196 @@
+"""Which agents answer to a selector, for a given caller, and why: pure, over an index of what is registered.
+
+The unit of choice is a :class:`Group`: one agent at one version of one skill, with the instances that offer it.
+``select`` lists the groups in order of preference; a balancer then chooses among the instances of one group.
+
+Authorisation is a filter here (:class:`Scope`), so that what a caller may not use looks like what does not exist.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import Literal
+
+import msgspec
+
+from meshgate.a2a.errors import InvalidParams
+from meshgate.a2a.selector import Selector, Version
+from meshgate.registry.model import Capability, Entry
+from meshgate.registry.table import Offer, Table, version_of
+
+__all__ = ["ANY_SKILL", "Explanation", "Group", "Reason", "Scope", "Verdict", "catalogue", "explain", "select"]
+
+ANY_SKILL = "*"
+"""The skill of a call to a foreign agent by name: nothing tells that agent which of its skills is meant."""
+
+Reason = Literal["matched", "tenant", "not permitted", "draining", "skill", "version", "label", "tag"]
+"""Why an instance was taken or dropped; of several reasons to drop it, the first in this order."""
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """What a caller may use: agents and skills whose names match one of the patterns (``*``, ``?``, ``[abc]``)."""
+
+    tenant: str = "default"
+    agents: tuple[str, ...] = ("*",)
+    skills: tuple[str, ...] = ("*",)
+
+    def permits(self, agent: str, skill: str) -> bool:
+        """Whether both the agent and the skill are within the scope."""
+        return any(fnmatchcase(agent, pattern) for pattern in self.agents) and any(
+            fnmatchcase(skill, pattern) for pattern in self.skills
+        )
+
+
+class Group(msgspec.Struct, frozen=True):
+    """One agent at one version of one skill. ``capability`` is None for a foreign agent called by name."""
+
+    agent: str
+    skill: str
+    version: str
+    capability: Capability | None
+    entries: tuple[Entry, ...]
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What became of one instance, for one of its skills."""
+
+    instance: str
+    agent: str
+    skill: str
+    version: str
+    reason: Reason
+    detail: str = ""
+
+    @property
+    def matched(self) -> bool:
+        """Whether the instance can be called."""
+        return self.reason == "matched"
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """How a selector was resolved. It names what the caller may not see: for operators only."""
+
+    selector: str
+    skill: str
+    groups: tuple[Group, ...]
+    verdicts: tuple[Verdict, ...]
+
+
+def select(table: Table, selector: Selector, scope: Scope, skill: str = "") -> tuple[Group, ...]:
+    """The groups that answer to ``selector``, best first: highest version, then the agent's name.
+
+    ``skill`` is what the message itself asked for (metadata ``meshgate/skill``); it counts when the selector names an
+    agent. Nothing there and nothing permitted give the same empty result.
+
+    Raises:
+        InvalidParams: the agent has several skills, and neither the message nor the agent says which is meant.
+    """
+    offers = _candidates(table, selector, scope, skill)
+    return _grouped([offer for offer in offers if _judge(offer, selector, scope)[0] == "matched"])
+
+
+def explain(table: Table, selector: Selector, scope: Scope, skill: str = "") -> Explanation:
+    """What ``select`` does, with a verdict on every instance that has the agent's name, or the skill.
+
+    Raises:
+        InvalidParams: as ``select``.
+    """
+    if selector.agent:
+        chosen = skill or _usual_skill(table, selector.agent, scope)
+        # Where no skill is usable at all, every skill's verdict says why not.
+        offers = [offer for offer in table.of_agent(selector.agent) if not chosen or offer.skill in (chosen, ANY_SKILL)]
+        named = {offer.entry.instance.id for offer in offers}
+        lacking = [entry for entry in table.instances_of(selector.agent) if entry.instance.id not in named]
+    else:
+        chosen, offers, lacking = selector.skill, list(table.of_skill(selector.skill)), []
+    verdicts = [
+        Verdict(offer.entry.instance.id, offer.agent, offer.skill, offer.version_text, *_judge(offer, selector, scope))
+        for offer in offers
+    ]
+    verdicts += [
+        Verdict(one.instance.id, one.instance.agent, chosen, one.manifest.version, "skill", "it has no such skill")
+        for one in lacking
+    ]
+    verdicts.sort(key=lambda verdict: (not verdict.matched, verdict.agent, verdict.instance, verdict.version))
+    taken = [offer for offer in offers if _judge(offer, selector, scope)[0] == "matched"]
+    return Explanation(str(selector) or selector.agent or selector.skill, chosen, _grouped(taken), tuple(verdicts))
+
+
+def catalogue(table: Table, scope: Scope) -> tuple[Group, ...]:
+    """Every group that a caller may use, by agent, skill and falling version: what the gateway's own card shows."""
+    anything = Selector()
+    taken = [offer for offer in table.offers() if _judge(offer, anything, scope)[0] == "matched"]
+    return tuple(sorted(_grouped(taken), key=lambda group: (group.agent, group.skill)))
+
+
+def _candidates(table: Table, selector: Selector, scope: Scope, skill: str) -> list[Offer]:
+    if selector.skill:
+        return list(table.of_skill(selector.skill))
+    chosen = skill or _usual_skill(table, selector.agent, scope)
+    return [offer for offer in table.of_agent(selector.agent) if offer.skill in (chosen, ANY_SKILL)]
+
+
+def _usual_skill(table: Table, agent: str, scope: Scope) -> str:
+    """The agent's default skill, or its only one, as its newest release declares; "" if it has none to offer.
+
+    Only skills within the scope count, so that the error tells nothing that the caller may not know.
+    """
+    usable = [
+        offer
+        for offer in table.of_agent(agent)
+        if offer.capability is not None and _judge(offer, Selector(), scope)[0] == "matched"
+    ]
+    if not usable:
+        return ""
+    newest = max(version_of(offer.entry.manifest.version) for offer in usable)
+    release = [offer for offer in usable if version_of(offer.entry.manifest.version) == newest]
+    names = sorted({offer.skill for offer in release})
+    defaults = sorted({offer.skill for offer in release if offer.capability is not None and offer.capability.default})
+    if len(defaults) == 1:
+        return defaults[0]
+    if len(names) == 1:
+        return names[0]
+    raise InvalidParams(
+        f"agent {agent!r} has several skills ({', '.join(names)}): name one in the message's metadata, "
+        '"meshgate/skill", or call it as SKILL@VERSION',
+        violations=(("message.metadata.meshgate/skill", "is needed for this agent"),),
+    )
+
+
+def _judge(offer: Offer, selector: Selector, scope: Scope) -> tuple[Reason, str]:
+    instance = offer.entry.instance
+    if instance.tenant != scope.tenant:
+        return "tenant", f"it belongs to tenant {instance.tenant}"
+    if not scope.permits(offer.agent, offer.skill):
+        return "not permitted", "the caller's scope does not cover it"
+    if instance.draining:
+        return "draining", "it takes no new calls"
+    if not selector.skill:
+        return "matched", ""
+    if offer.version not in selector.versions:
+        return "version", f"{offer.version_text} is outside the range asked for"
+    capability = offer.capability or Capability("", "")
+    for key, value in selector.labels:
+        # An instance says where it runs, and so overrides what its release says of all instances.
+        found = instance.labels.get(key, capability.labels.get(key))
+        if found != value:
+            return "label", f"{key} is {found}" if found is not None else f"it has no label {key}"
+    for tag in selector.tags:
+        if tag not in capability.tags:
+            return "tag", f"it has no tag {tag}"
+    return "matched", ""
+
+
+def _grouped(offers: list[Offer]) -> tuple[Group, ...]:
+    together: dict[tuple[Version, str, str], list[Offer]] = {}
+    for offer in offers:
+        together.setdefault((offer.version, offer.agent, offer.skill), []).append(offer)
+    keys = sorted(together, key=lambda key: (key[1], key[2]))
+    keys.sort(key=lambda key: key[0], reverse=True)
+    groups: list[Group] = []
+    for version, agent, skill in keys:
+        members = sorted(together[version, agent, skill], key=lambda offer: offer.entry.instance.id)
+        first = members[0]
+        entries = tuple(member.entry for member in members)
+        groups.append(Group(agent, skill, first.version_text, first.capability, entries))
+    return tuple(groups)

@@ -1,0 +1,187 @@
+"""A table that follows a registry through its outages: what each gateway owns one of."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from pathlib import Path
+
+from meshgate.registry.contract import Registry
+from meshgate.registry.holding import HoldDown
+from meshgate.registry.model import Delta, RegistryUnavailable
+from meshgate.registry.snapshot import read_snapshot, write_snapshot
+from meshgate.registry.table import Table
+from meshgate.registry.waiting import Sleep, wait_or_sleep
+
+__all__ = ["Watcher"]
+
+log = logging.getLogger("meshgate.registry")
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 2.0
+"""Seconds between attempts to watch again: the first, doubling up to the longest, each times 0.5 to 1 at random."""
+
+SAVE_EVERY = 1.0
+"""Seconds between two writes of the snapshot, at least."""
+
+
+class Watcher:
+    """Keeps ``table`` as the registry has it; serves what was last known while the registry is away.
+
+    Args:
+        registry: what to watch. It is not closed here.
+        table: what to keep; nobody else applies deltas to it.
+        snapshot: a file for the last known state, read at the start; None for none.
+        clock: seconds, monotonic.
+        sleep: how to wait; of one mind with ``clock``.
+        rng: for jitter.
+        hold: the rule against believing a sudden loss.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        table: Table,
+        snapshot: Path | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Sleep = asyncio.sleep,
+        rng: random.Random | None = None,
+        hold: HoldDown | None = None,
+    ) -> None:
+        self.table = table
+        self.ready = asyncio.Event()
+        """Set once the table can be served from, be it from the snapshot."""
+        self.on_change: list[Callable[[Delta], None]] = []
+        """Called with each delta after it went into the table; the first may be a reset. They must not raise."""
+        self.reason = "the registry has not answered yet"
+        """Why the table is stale, for people; "" if it is not."""
+        self._registry = registry
+        self._snapshot = snapshot
+        self._clock = clock
+        self._sleep = sleep
+        self._rng = rng or random.Random()
+        self._hold = hold or HoldDown()
+        self._stale_since: float | None = clock()
+        self._saved_revision = 0
+        self._save_at = clock()
+        self._contacts = 0
+
+    @property
+    def stale(self) -> bool:
+        """Whether the registry is out of reach, so that the table is what was last known."""
+        return self._stale_since is not None
+
+    @property
+    def held(self) -> frozenset[str]:
+        """Ids that the registry lost suddenly and that are still served; a gateway probes these first."""
+        return self._hold.held
+
+    def stale_seconds(self) -> float:
+        """For how long the registry has been out of reach; 0.0 while it is not."""
+        return 0.0 if self._stale_since is None else max(0.0, self._clock() - self._stale_since)
+
+    def confirm_gone(self, instance_id: str) -> None:
+        """A probe of an instance in ``held`` failed: believe the registry about it."""
+        if self._hold.confirm(instance_id):
+            self._apply(Delta(gone=(instance_id,)))
+
+    async def run(self) -> None:
+        """Follow the registry until it is closed or this is cancelled."""
+        self._load()
+        pause = FIRST_PAUSE
+        while True:
+            seen = self._contacts
+            try:
+                async with aclosing(self._registry.watch()) as deltas:
+                    await self._follow(deltas)
+                return
+            except RegistryUnavailable as error:
+                self._lose(error)
+            pause = FIRST_PAUSE if self._contacts > seen else min(2 * pause, LONGEST_PAUSE)
+            await self._sleep(pause * self._rng.uniform(0.5, 1.0))
+
+    async def _follow(self, deltas: AsyncGenerator[Delta, None]) -> None:
+        upcoming = asyncio.ensure_future(_next(deltas))
+        try:
+            while True:
+                await wait_or_sleep(upcoming, self._until_due(), self._sleep)
+                if upcoming.done():
+                    delta = upcoming.result()
+                    if delta is None:
+                        return
+                    self._hear(delta)
+                    upcoming = asyncio.ensure_future(_next(deltas))
+                self._apply(self._hold.release(self._clock()))
+                await self._save()
+        finally:
+            upcoming.cancel()
+            await asyncio.gather(upcoming, return_exceptions=True)
+
+    def _until_due(self) -> float | None:
+        unsaved = self._snapshot is not None and self._saved_revision != self.table.revision
+        due = [at for at in (self._hold.due(), self._save_at if unsaved else None) if at is not None]
+        return min(due) - self._clock() if due else None
+
+    def _hear(self, delta: Delta) -> None:
+        self._contacts += 1
+        if self.stale:
+            log.info("the registry answers", extra={"stale_seconds": self.stale_seconds()})
+        self._stale_since, self.reason = None, ""
+        held = len(self._hold.held)
+        self._apply(self._hold.sift(delta, self.table.entries, self._clock()))
+        if len(self._hold.held) > held:
+            log.warning("the registry suddenly lists far less: kept for now", extra={"held": len(self._hold.held)})
+        self.ready.set()
+
+    def _lose(self, error: RegistryUnavailable) -> None:
+        if not self.stale:
+            self._stale_since = self._clock()
+        if self.reason != error.message:
+            log.warning("the registry is out of reach, what was last known stays in force: %s", error.message)
+        self.reason = error.message
+        self._hold.forget()
+
+    def _apply(self, delta: Delta | None) -> None:
+        if delta is not None and self.table.apply(delta):
+            for tell in self.on_change:
+                tell(delta)
+
+    # --- the snapshot ---
+
+    def _load(self) -> None:
+        if self._snapshot is None:
+            return
+        try:
+            delta = read_snapshot(self._snapshot)
+        except (OSError, ValueError) as error:
+            log.warning("the registry snapshot is not used: %s", error)
+            return
+        if delta is not None:
+            self._apply(delta)
+            self._saved_revision = self.table.revision
+            self.ready.set()
+
+    async def _save(self) -> None:
+        now = self._clock()
+        if self._snapshot is None or self._saved_revision == self.table.revision or now < self._save_at:
+            return
+        self._save_at = now + SAVE_EVERY
+        revision, entries, switches = self.table.revision, list(self.table.entries.values()), self.table.switches
+        try:
+            await asyncio.to_thread(write_snapshot, self._snapshot, entries, switches)
+        except OSError as error:
+            log.warning("the registry snapshot cannot be written: %s", error)
+            return
+        self._saved_revision = revision
+
+
+async def _next(deltas: AsyncGenerator[Delta, None]) -> Delta | None:
+    """The next delta, or None after the last."""
+    try:
+        return await anext(deltas)
+    except StopAsyncIteration:
+        return None
