@@ -1,0 +1,110 @@
+"""An agent that knows nothing of the mesh: what its card says, as the registry holds it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from meshgate.a2a.cards import AgentSkill, SkillTerms, read_card, terms_of
+from meshgate.a2a.errors import InvalidParams
+from meshgate.a2a.selector import parse_version
+from meshgate.registry.model import BindingName, Capability, Endpoint, HealthCheck, Instance, Manifest
+
+__all__ = ["agent_name", "foreign_instance", "read_foreign"]
+
+_BINDINGS: dict[str, BindingName] = {"JSONRPC": "JSONRPC", "GRPC": "GRPC"}
+_NOT_NAME = re.compile(r"[^A-Za-z0-9._-]+")
+_FALLBACK = "0.0.0"
+
+
+def agent_name(text: str) -> str:
+    """A name for URLs and selectors out of a card's free text: "Hello World Agent" is ``hello-world-agent``.
+
+    Raises:
+        InvalidParams: nothing of it can stand in a name.
+    """
+    name = _NOT_NAME.sub("-", text).strip("-._").lower()[:128].rstrip("-._")
+    if not name:
+        raise InvalidParams(f"the card's name {text[:64]!r} gives no name: choose one with --name")
+    return name
+
+
+def read_foreign(card: bytes, name: str = "") -> tuple[Manifest, tuple[Endpoint, ...]]:
+    """What a foreign agent is and where it listens.
+
+    Args:
+        card: the agent card as it was served (A2A 1.0).
+        name: the name to list the agent under; else it is made from the card's.
+
+    Raises:
+        InvalidParams: the card cannot be read, or offers no address in a binding and version that is spoken here.
+    """
+    tree, view = read_card(card)
+    endpoints = tuple(
+        Endpoint(_BINDINGS[one.protocol_binding], one.url, one.protocol_version, one.tenant)
+        for one in view.supported_interfaces
+        if one.protocol_binding in _BINDINGS and one.protocol_version.split(".")[:2] == ["1", "0"]
+    )
+    if not endpoints:
+        offered = (
+            ", ".join(f"{one.protocol_binding} {one.protocol_version}" for one in view.supported_interfaces) or "none"
+        )
+        raise InvalidParams(f"the agent offers {offered}; A2A 1.0 over JSONRPC or GRPC is needed")
+    terms = terms_of(view)
+    version = _version(view.version)
+    manifest = Manifest(
+        agent=name or agent_name(view.name),
+        version=version,
+        description=view.description,
+        skills=tuple(_capability(skill, terms.skills.get(skill.id, SkillTerms()), version) for skill in view.skills),
+        shared_tasks=terms.shared_tasks,
+        foreign=True,
+        card=tree,
+    )
+    return manifest, endpoints
+
+
+def foreign_instance(
+    manifest: Manifest,
+    endpoints: tuple[Endpoint, ...],
+    card_url: str,
+    *,
+    labels: dict[str, str] | None = None,
+    interval: float = 5.0,
+) -> Instance:
+    """The one instance that a foreign agent is: named by the hash of its card's URL, watched by fetching that card.
+
+    Args:
+        interval: seconds between two looks at the card.
+    """
+    return Instance(
+        id=manifest.agent[:100] + "-" + hashlib.blake2b(card_url.encode(), digest_size=6).hexdigest(),
+        agent=manifest.agent,
+        manifest=manifest.digest(),
+        endpoints=endpoints,
+        labels=labels or {},
+        check=HealthCheck(card_url, interval),
+        lasting=True,
+    )
+
+
+def _version(text: str) -> str:
+    # Cards may call a version anything; what does not sort as one sorts below all.
+    try:
+        return str(parse_version(text))
+    except InvalidParams:
+        return _FALLBACK
+
+
+def _capability(skill: AgentSkill, terms: SkillTerms, version: str) -> Capability:
+    return Capability(
+        skill=skill.id,
+        version=_version(terms.version) if terms.version else version,
+        description=skill.description,
+        tags=tuple(skill.tags),
+        labels=terms.labels,
+        cost_usd=terms.cost_usd,
+        latency=terms.latency,
+        reentrant=terms.reentrant,
+        default=terms.default,
+    )

@@ -1,0 +1,83 @@
+"""A foreign agent's card, as the registry holds it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from meshgate.a2a.cards import CAPABILITIES_URI
+from meshgate.a2a.errors import InvalidParams
+from meshgate.registry.foreign import agent_name, foreign_instance, read_foreign
+from meshgate.registry.limits import check_instance, check_manifest
+from meshgate.registry.model import Capability, Endpoint
+
+CARD: dict[str, Any] = {
+    "name": "Hello World Agent",
+    "description": "Greets",
+    "version": "1.2",
+    "supportedInterfaces": [
+        {"url": "https://h/rest", "protocolBinding": "HTTP+JSON", "protocolVersion": "1.0"},
+        {"url": "https://h/rpc", "protocolBinding": "JSONRPC", "protocolVersion": "1.0", "tenant": "blue"},
+        {"url": "https://h/old", "protocolBinding": "JSONRPC", "protocolVersion": "0.3"},
+        {"url": "h:50051", "protocolBinding": "GRPC", "protocolVersion": "1.0.1"},
+    ],
+    "capabilities": {"streaming": True},
+    "defaultInputModes": ["text/plain"],
+    "defaultOutputModes": ["text/plain"],
+    "skills": [{"id": "greet", "name": "Greet", "description": "Says hello", "tags": ["hello"]}],
+}
+
+
+def _card(**changes: Any) -> bytes:
+    return json.dumps({**CARD, **changes}).encode()
+
+
+def test_the_addresses_that_can_be_spoken_to_are_taken_in_the_cards_order() -> None:
+    _, endpoints = read_foreign(_card())
+    assert endpoints == (Endpoint("JSONRPC", "https://h/rpc", "1.0", "blue"), Endpoint("GRPC", "h:50051", "1.0.1"))
+
+
+def test_the_manifest_is_what_the_card_says() -> None:
+    manifest, _ = read_foreign(_card())
+    assert manifest.foreign
+    assert (manifest.agent, manifest.version, manifest.card) == ("hello-world-agent", "1.2.0", CARD)
+    assert manifest.skills == (Capability("greet", "1.2.0", "Says hello", ("hello",)),)
+
+
+def test_an_extension_of_the_card_gives_a_skill_its_terms() -> None:
+    params = {"skills": {"greet": {"version": "3.1", "labels": {"region": "eu"}, "reentrant": 2}}, "shared_tasks": True}
+    manifest, _ = read_foreign(_card(capabilities={"extensions": [{"uri": CAPABILITIES_URI, "params": params}]}))
+    assert manifest.shared_tasks
+    assert manifest.skills == (Capability("greet", "3.1.0", "Says hello", ("hello",), {"region": "eu"}, reentrant=2),)
+
+
+def test_a_version_that_does_not_sort_sorts_below_all() -> None:
+    manifest, _ = read_foreign(_card(version="newest"))
+    assert (manifest.version, manifest.skills[0].version) == ("0.0.0", "0.0.0")
+
+
+@pytest.mark.parametrize("interfaces", [[], CARD["supportedInterfaces"][:1], CARD["supportedInterfaces"][2:3]])
+def test_an_agent_that_cannot_be_spoken_to_is_refused(interfaces: list[Any]) -> None:
+    with pytest.raises(InvalidParams):
+        read_foreign(_card(supportedInterfaces=interfaces))
+
+
+def test_the_instance_is_named_by_where_its_card_is() -> None:
+    manifest, endpoints = read_foreign(_card(), name="greeter")
+    one = foreign_instance(manifest, endpoints, "https://h/card")
+    assert one.agent == "greeter"
+    assert one.lasting
+    assert one.id == foreign_instance(manifest, endpoints, "https://h/card").id
+    assert one.id != foreign_instance(manifest, endpoints, "https://h2/card").id
+    check_instance(one)
+    check_manifest(one, manifest)
+
+
+@pytest.mark.parametrize(("text", "name"), [("Ask me!", "ask-me"), ("a.b_c-D", "a.b_c-d"), ("x" * 200, "x" * 128)])
+def test_a_name_is_made_from_free_text(text: str, name: str) -> None:
+    assert agent_name(text) == name
+
+
+def test_text_without_a_letter_gives_no_name() -> None:
+    with pytest.raises(InvalidParams):
+        agent_name("你好!")
