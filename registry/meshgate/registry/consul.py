@@ -75,6 +75,8 @@ class ConsulRegistry:
         elif instance.kind == "agent" and await self._get(self._layout.manifests + instance.manifest) is None:
             raise InvalidParams("this manifest is not stored: send it with the registration")
         await self._commands.call(lambda consul: consul.agent.service.register(**service, replace_existing_checks=True))
+        # Consul gives a check that it knows its old state back, critical if the lease had run out.
+        await self._pass(instance.id)
         return Lease(instance.id, self._ttl)
 
     async def renew(self, instance_id: str) -> Lease:

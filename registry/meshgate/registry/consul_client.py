@@ -124,8 +124,8 @@ def check_address(address: ConsulAddress) -> ConsulAddress:
         raise InvalidParams("a client certificate needs its key: give both cert_file and key_file, or neither")
     if not address.tls and (address.ca_file or address.cert_file):
         raise InvalidParams("certificates are for consul+https:// alone")
-    if not address.prefix.replace("-", "").isalnum() or not address.prefix.isascii():
-        raise InvalidParams(f"{address.prefix!r} is no prefix: letters, digits and '-'")
+    if not address.prefix.replace("-", "").isalnum() or not address.prefix.isascii() or len(address.prefix) > 32:
+        raise InvalidParams(f"{address.prefix[:64]!r} is no prefix: letters, digits and '-', at most 32")
     return address
 
 

@@ -6,9 +6,10 @@ change. What is large (manifests, cards, schemas) is in the KV store under the h
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Mapping
 from typing import Any, cast
-from urllib.parse import quote, unquote
 
 from meshgate.a2a.errors import InvalidParams
 from meshgate.registry.model import SWITCH_KINDS, BindingName, Endpoint, HealthCheck, Instance, Switch
@@ -34,6 +35,7 @@ Lease = str
 """How an entry is kept alive: "ttl" (renewals), "http" (Consul asks the instance), "none" (it stays)."""
 
 
+_PLAIN = re.compile(r"[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*\Z")
 _BINDINGS: dict[str, BindingName] = {"JSONRPC": "JSONRPC", "GRPC": "GRPC"}
 
 
@@ -65,8 +67,11 @@ class Layout:
         return f"{self._prefix}-lease:{instance_id}"
 
     def switch_key(self, switch: Switch) -> str:
-        """The key that a kill switch is kept under. Its name is escaped, "." too: paths with ".." are rewritten."""
-        return f"{self.switches}{switch.kind}/{quote(switch.name, safe='').replace('.', '%2E')}"
+        """The key that a kill switch is kept under: its name as it is, or in base64 after a "~".
+
+        Consul rewrites paths with ".." or "//", and from 1.20 on refuses keys with escapes, spaces and other signs.
+        """
+        return f"{self.switches}{switch.kind}/{switch.name if _PLAIN.match(switch.name) else _packed(switch.name)}"
 
 
 def lease_of(instance: Instance, *, reachable: bool) -> Lease:
@@ -153,8 +158,21 @@ def switch_of(key: str, value: bytes | None, layout: Layout) -> Switch | None:
     kind, _, name = key.removeprefix(layout.switches).partition("/")
     for known in SWITCH_KINDS:
         if kind == known and name:
-            return Switch(known, unquote(name), (value or b"").decode("utf-8", "replace"))
+            try:
+                return Switch(known, _unpacked(name), (value or b"").decode())
+            except ValueError:
+                return None
     return None
+
+
+def _packed(name: str) -> str:
+    return "~" + base64.urlsafe_b64encode(name.encode()).decode().rstrip("=")
+
+
+def _unpacked(name: str) -> str:
+    if not name.startswith("~"):
+        return name
+    return base64.urlsafe_b64decode(name[1:] + "=" * (-len(name[1:]) % 4)).decode()
 
 
 def _endpoint(text: str) -> Endpoint:

@@ -99,7 +99,8 @@ def check_switch(switch: Switch) -> None:
     Raises:
         InvalidParams: which of the two.
     """
-    if not 1 <= len(switch.name) <= 256 or not switch.name.isprintable():
-        raise InvalidParams("a kill switch names what it stops: 1 to 256 printable characters")
+    # Consul keeps keys of at most 255 ASCII characters, so a name in base64, with what stands before it, has to fit.
+    if not 1 <= len(switch.name.encode()) <= 128 or not switch.name.isprintable():
+        raise InvalidParams("a kill switch names what it stops: printable, 1 to 128 bytes of UTF-8")
     if len(switch.reason) > 1024:
         raise InvalidParams("the reason of a kill switch has at most 1024 characters")
