@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["BUDGET", "CALL", "DEADLINE", "INSTANCE", "JOB", "LINEAGE", "SKILL", "TARGET", "TRACEPARENT", "TRACESTATE", "USAGE"]
+__all__ = ["BUDGET", "CALL", "DEADLINE", "INSTANCE", "JOB", "LINEAGE", "PROGRESS", "SKILL", "TARGET", "TRACEPARENT", "TRACESTATE", "USAGE"]
 
 LINEAGE: Final = "meshgate-lineage"
 """To an agent: the token that makes the calls it makes meanwhile children of this one. An agent hands it back as it is."""
@@ -27,3 +27,5 @@ TRACEPARENT: Final = "traceparent"
 TRACESTATE: Final = "tracestate"
 USAGE: Final = "meshgate/usage"
 """Key of an event's metadata under which an agent reports what the work took (see ``Usage``)."""
+PROGRESS: Final = "meshgate/progress"
+"""Key of a status event's metadata under which an agent says how far it is, from 0 to 1."""
