@@ -1,0 +1,37 @@
+"""What counts against an instance. One function, so that breaker, balancer and records agree."""
+
+from __future__ import annotations
+
+import asyncio
+
+from meshgate.a2a.errors import (
+    AccessError,
+    InternalError,
+    InvalidAgentResponse,
+    Killed,
+    MeshError,
+    ProtocolError,
+    RateLimited,
+    RefusedError,
+)
+
+__all__ = ["classify"]
+
+
+def classify(error: BaseException | None) -> bool | None:
+    """True if the call shows that the instance works, False if that it does not, None if it says neither.
+
+    A caller that leaves says nothing. An agent that answers "no such task" or "invalid argument" works; a task that fails
+    is an answer too. A refusal by the mesh never reached the instance, and "too many" is neither health nor sickness.
+    """
+    if error is None:
+        return True
+    if isinstance(error, asyncio.CancelledError | GeneratorExit | Killed | RateLimited):
+        return None
+    if isinstance(error, InvalidAgentResponse | InternalError):
+        return False
+    if isinstance(error, ProtocolError):
+        return True
+    if isinstance(error, RefusedError | AccessError):
+        return None
+    return False if isinstance(error, MeshError) else None

@@ -1,0 +1,188 @@
+"""JSON-RPC over HTTP/1.1 to an agent, on aiohttp. Nothing is decompressed, redirected, proxied or kept between calls."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import aiohttp
+
+from meshgate.a2a import jsonrpc, sse
+from meshgate.a2a.defaults import Limits
+from meshgate.a2a.errors import InvalidAgentResponse, MeshError, OutcomeUnknown, RateLimited, UpstreamUnavailable
+from meshgate.a2a.payload import Payload
+from meshgate.a2a.reply import Reply
+from meshgate.gateway.egress import Outbound, guarded, no_event
+from meshgate.gateway.endpoints import Attempt
+from meshgate.registry.model import Endpoint
+
+__all__ = ["HttpWire"]
+
+_KEEPALIVE = 4.0
+"""Seconds an idle connection is kept: below the 5 s after which many servers close theirs, so that none is found dead."""
+_CONNECT = 1.0
+"""Seconds to connect. Agents are on the operator's own networks."""
+_BUSY = frozenset({502, 503, 504})
+
+
+class HttpWire:
+    """A pool of connections to all agents that speak JSON-RPC."""
+
+    def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._session: aiohttp.ClientSession | None = None
+        self._ids = itertools.count(1)
+
+    def _client(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE, use_dns_cache=True),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                trust_env=False,
+                read_bufsize=self._limits.event,
+                skip_auto_headers=("user-agent",),
+            )
+        return self._session
+
+    async def send(self, out: Outbound) -> Reply:
+        rpc_id = str(next(self._ids))
+        method, attempt = out.call.method, out.attempt
+        headers = {
+            **out.headers,
+            "content-type": "application/json",
+            "accept": "text/event-stream" if method.streaming else "application/json",
+            "accept-encoding": "identity",
+        }
+        body = jsonrpc.encode_call(method, out.payload, rpc_id)
+        attempt.sent = True
+        try:
+            response = await self._client().post(attempt.endpoint.url, data=body, headers=headers, allow_redirects=False)
+        except (aiohttp.ClientError, ConnectionError, TimeoutError, OSError, ValueError) as error:
+            raise self._failed(attempt, error) from None
+        attempt.heard = self._clock()
+        handed_over = False
+        try:
+            _check_status(response, attempt)
+            if response.content_type == "text/event-stream":
+                reply = await self._stream(out, response, rpc_id)
+                handed_over = True
+                return reply
+            answer = await self._whole(response, attempt)
+            return Reply.one(jsonrpc.decode_answer(answer, method, rpc_id))
+        except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
+            raise self._failed(attempt, error) from None
+        except MeshError as error:
+            error.endpoint = attempt.instance.id
+            raise
+        finally:
+            if not handed_over:
+                _release(response)
+
+    def _failed(self, attempt: Attempt, error: BaseException) -> MeshError:
+        instance = attempt.instance.id
+        if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.InvalidURL):
+            attempt.sent = False
+            return UpstreamUnavailable(f"{instance} cannot be reached", endpoint=instance, unsent=True)
+        if attempt.call.method.safe:
+            return UpstreamUnavailable(f"the connection to {instance} broke", endpoint=instance)
+        return OutcomeUnknown(f"the connection to {instance} broke after the call was sent", endpoint=instance)
+
+    async def _whole(self, response: aiohttp.ClientResponse, attempt: Attempt) -> bytes:
+        limit = self._limits.answer
+        if (response.content_length or 0) > limit:
+            raise InvalidAgentResponse(f"the agent's answer is larger than {limit} bytes")
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in response.content.iter_any():
+            attempt.heard = self._clock()
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > limit:
+                raise InvalidAgentResponse(f"the agent's answer is larger than {limit} bytes")
+        return b"".join(chunks)
+
+    async def _stream(self, out: Outbound, response: aiohttp.ClientResponse, rpc_id: str) -> Reply:
+        events = self._events(out, response, rpc_id)
+        try:
+            first = await anext(events)
+        except StopAsyncIteration:
+            raise no_event() from None
+
+        async def all_events() -> AsyncIterator[Payload]:
+            yield first
+            async for event in guarded(out.attempt, events, self._clock):
+                yield event
+
+        async def close() -> None:
+            response.close()  # drops the connection: the agent sees its caller leave
+
+        return Reply(all_events(), close=close)
+
+    async def _events(self, out: Outbound, response: aiohttp.ClientResponse, rpc_id: str) -> AsyncIterator[Payload]:
+        parser = sse.SseParser(self._limits.event)
+        instance = out.attempt.instance.id
+        try:
+            while True:
+                async with asyncio.timeout(self._limits.stream_silence):
+                    chunk = await response.content.readany()
+                if not chunk:
+                    return
+                out.attempt.heard = self._clock()
+                for data in parser.feed(chunk):
+                    yield jsonrpc.decode_answer(data, out.call.method, rpc_id)
+        except TimeoutError:
+            silence = self._limits.stream_silence
+            raise UpstreamUnavailable(f"{instance} sent nothing on its stream for {silence:g} s", endpoint=instance) from None
+        except (aiohttp.ClientError, ConnectionError) as error:
+            raise OutcomeUnknown(f"the stream from {instance} broke: {type(error).__name__}", endpoint=instance) from None
+        except MeshError as error:
+            error.endpoint = instance
+            raise
+        finally:
+            response.close()
+
+    async def healthy(self, endpoint: Endpoint, url: str | None, timeout: float) -> bool:
+        """A GET on the health route; SDK agents have ``/livez`` below their URL."""
+        target = url or endpoint.url.rstrip("/") + "/livez"
+        try:
+            async with asyncio.timeout(timeout):
+                async with self._client().get(target, allow_redirects=False, headers={"accept-encoding": "identity"}) as response:
+                    return response.status < 500
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
+            return False
+
+    async def aclose(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+
+def _check_status(response: aiohttp.ClientResponse, attempt: Attempt) -> None:
+    status, instance = response.status, attempt.instance.id
+    if status == 200:
+        return
+    if status in _BUSY:
+        raise UpstreamUnavailable(f"{instance} answered {status}", endpoint=instance, retry_after=_retry_after(response))
+    if status == 429:
+        raise RateLimited(f"{instance} answered that it is called too often", endpoint=instance, retry_after=_retry_after(response))
+    if status in (401, 403):
+        raise UpstreamUnavailable(f"{instance} did not accept the gateway's credential", endpoint=instance)
+    if not (400 <= status < 500 and response.content_type == "application/json"):
+        raise InvalidAgentResponse(f"{instance} answered with HTTP {status}", endpoint=instance)
+
+
+def _retry_after(response: aiohttp.ClientResponse) -> float | None:
+    text = response.headers.get("retry-after", "")
+    return min(float(text), 300.0) if text.isdigit() else None
+
+
+def _release(response: Any) -> None:
+    # A response that was read to its end gives its connection back to the pool; any other is dropped with it.
+    if response.content.at_eof():
+        response.release()
+    else:
+        response.close()

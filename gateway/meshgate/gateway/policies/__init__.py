@@ -1,0 +1,1 @@
+"""The policies, one a file. Which are on, and in what order, stands in ``meshgate.gateway.app``."""

@@ -1,0 +1,86 @@
+"""Notices an instance that hangs. An agent may think for minutes, so silence alone proves nothing: its health is asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from meshgate.a2a.call import Call, Handler
+from meshgate.a2a.defaults import Limits
+from meshgate.a2a.errors import UpstreamUnavailable
+from meshgate.a2a.reply import Reply
+from meshgate.gateway.endpoints import Attempt, Chosen, Instance
+
+__all__ = ["HangDetection"]
+
+_MISSES = 2
+
+
+class HangDetection:
+    """After ``limits.silence`` without a byte, asks the instance's health; two misses open its breaker.
+
+    Safe calls that wait there are then sent elsewhere. Others wait for their deadline, because they may be under way.
+
+    Args:
+        ask: whether the instance answers its health route within ``limits.health_timeout``.
+    """
+
+    name = "hang_detection"
+
+    def __init__(
+        self,
+        ask: Callable[[Instance], Awaitable[bool]],
+        limits: Limits,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._ask = ask
+        self._limits = limits
+        self._clock = clock
+        self._sleep = sleep
+
+    async def __call__(self, call: Call, forward: Handler, /) -> Reply:
+        chosen = call.fact(Chosen)
+        if chosen is None:
+            return await forward(call)
+        timer = asyncio.get_running_loop().call_later(self._limits.silence, self._suspect, chosen.attempt.instance)
+        try:
+            reply = await forward(call)
+        except BaseException:
+            timer.cancel()
+            raise
+        timer.cancel()
+        return reply
+
+    def _suspect(self, instance: Instance) -> None:
+        if instance.probing is None:
+            instance.probing = asyncio.ensure_future(self._watch(instance))
+
+    async def _watch(self, instance: Instance) -> None:
+        misses = 0
+        try:
+            while self._silent(instance):
+                instance.answering = await self._ask(instance)
+                misses = 0 if instance.answering else misses + 1
+                if misses >= _MISSES:
+                    self._give_up(instance)
+                    return
+                if misses == 0:
+                    await self._sleep(self._limits.silence)
+        finally:
+            instance.probing = None
+
+    def _silent(self, instance: Instance) -> bool:
+        quiet = self._clock() - self._limits.silence
+        return any(attempt.heard <= quiet for attempt in instance.attempts)
+
+    def _give_up(self, instance: Instance) -> None:
+        instance.breaker.trip()
+        for attempt in list(instance.attempts):
+            if attempt.call.method.safe and _waits(attempt):
+                attempt.abort(UpstreamUnavailable(f"{instance.id} does not answer", endpoint=instance.id))
+
+
+def _waits(attempt: Attempt) -> bool:
+    # A stream that has begun cannot be sent elsewhere; its own silence limit ends it.
+    return not attempt.begun

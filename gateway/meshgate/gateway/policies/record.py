@@ -1,0 +1,99 @@
+"""Opens the record of a call before anything can refuse it, and closes it however the call ends."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from meshgate.a2a import headers
+from meshgate.a2a.call import Call, Handler
+from meshgate.a2a.errors import AccessError, MeshError, RefusedError
+from meshgate.a2a.payload import Payload
+from meshgate.a2a.reply import Head, Outcome, Reply
+from meshgate.a2a.types import A2AMessage, SendMessageResponse, StreamResponse, Task
+from meshgate.gateway.metrics import Metrics
+from meshgate.gateway.records import CallRecord, Records, Usage
+
+__all__ = ["Arrived", "Record"]
+
+
+class Arrived(msgspec.Struct, frozen=True):
+    """The fact of how a call came in."""
+
+    binding: str
+
+
+_JSONRPC = Arrived("JSONRPC")
+
+
+class Record:
+    """First of all: what is refused later must still be on record."""
+
+    name = "record"
+
+    def __init__(self, records: Records, metrics: Metrics) -> None:
+        self._records = records
+        self._metrics = metrics
+
+    async def __call__(self, call: Call, forward: Handler, /) -> Reply:
+        arrived = call.fact(Arrived) or _JSONRPC
+        record = self._records.open_call(call.method.name, arrived.binding, call.target.text if call.target else "")
+        call = msgspec.structs.replace(call, id=record.id, facts={**call.facts, CallRecord: record})
+        try:
+            reply = await forward(call)
+        except BaseException as error:
+            self._close(record, error)
+            raise
+        reply.head = Head({**reply.head.headers, **_names(record)})
+
+        def note(event: Payload) -> Payload:
+            _note(record, event)
+            return event
+
+        def ended(outcome: Outcome) -> None:
+            self._close(record, outcome.error, outcome.state)
+
+        return reply.map(note).on_end(ended)
+
+    def _close(self, record: CallRecord, error: BaseException | None, state: str = "failed") -> None:
+        outcome, code, message = state, "", ""
+        if isinstance(error, RefusedError | AccessError):
+            outcome = "refused"
+        elif isinstance(error, asyncio.CancelledError | GeneratorExit):
+            outcome = "cancelled"
+        if isinstance(error, MeshError):
+            code, message = error.code, error.message
+        elif outcome == "failed":
+            code, message = "INTERNAL_ERROR", "internal error"
+        self._records.close_call(record, outcome, code, message)
+        self._metrics.call(record.agent, record.method, record.binding, outcome, record.duration or 0.0)
+
+
+def _names(record: CallRecord) -> dict[str, str]:
+    found = {headers.CALL: record.id}
+    if record.job:
+        found[headers.JOB] = record.job
+    if record.instance:
+        found[headers.INSTANCE] = record.instance
+    return found
+
+
+def _note(record: CallRecord, event: Payload) -> None:
+    view: A2AMessage = event.view()
+    metadata = None
+    if isinstance(view, SendMessageResponse | StreamResponse):
+        if isinstance(view.task, Task):
+            view = view.task
+        elif isinstance(view, StreamResponse) and not isinstance(view.status_update, msgspec.UnsetType):
+            record.task, record.task_state = view.status_update.task_id, view.status_update.status.state.value
+            metadata = view.status_update.metadata
+        elif not isinstance(view.message, msgspec.UnsetType):
+            metadata = view.message.metadata
+    if isinstance(view, Task):
+        record.task, record.task_state, metadata = view.id, view.status.state.value, view.metadata
+    if metadata and headers.USAGE in metadata:
+        try:
+            record.usage = msgspec.convert(metadata[headers.USAGE], Usage)
+        except msgspec.ValidationError:
+            return  # what an agent says of itself is advice, and this is none
