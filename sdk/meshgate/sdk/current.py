@@ -1,0 +1,40 @@
+"""Which call is being served here and now: what makes a call from inside a skill a child of it, by itself."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import Protocol
+
+from meshgate.sdk.finding import Access
+
+__all__ = ["CURRENT", "Serving"]
+
+
+class Serving(Protocol):
+    """A call that is being served."""
+
+    @property
+    def job(self) -> str:
+        """The job's id, or "" outside a mesh."""
+        ...
+
+    @property
+    def call_id(self) -> str:
+        """The call's id, or "" outside a mesh."""
+        ...
+
+    def remaining(self) -> float:
+        """Seconds that its caller still waits; infinity if it named no deadline."""
+        ...
+
+    def access(self) -> Access | None:
+        """The agent's own way into the mesh, or None before it has joined."""
+        ...
+
+    def outgoing(self) -> dict[str, str]:
+        """The headers that make a call its child."""
+        ...
+
+
+CURRENT: ContextVar[Serving | None] = ContextVar("meshgate_serving", default=None)
+"""The call that this code is serving, or None."""
