@@ -41,7 +41,7 @@ class HoldDown:
 
     def due(self) -> float | None:
         """When the next entry's time is over, or None if none is held."""
-        return min(self._held.values()) + self._hold if self._held else None
+        return min(self._held.values(), default=None)
 
     def sift(self, delta: Delta, known: Mapping[str, Entry], now: float) -> Delta:
         """The part of ``delta`` to believe at ``now``, never a reset; ``known`` is what is listed so far."""
@@ -54,7 +54,7 @@ class HoldDown:
         # Who drains first and then goes, goes on purpose.
         sudden = {key for key in missing if not known[key].instance.draining}
         if self._looks_wrong(len(sudden), len(known), delta.reset, now):
-            self._held.update(dict.fromkeys(sudden, now))
+            self._held.update(dict.fromkeys(sudden, now + self._hold))
             missing -= sudden
         self._gone.extend(now for key in missing if key in sudden)
         return Delta(put=put, gone=tuple(sorted(missing)), switches=delta.switches)
@@ -69,7 +69,7 @@ class HoldDown:
 
     def release(self, now: float) -> Delta | None:
         """What time has confirmed, as a delta; None if nothing."""
-        over = tuple(sorted(key for key, since in self._held.items() if now - since >= self._hold))
+        over = tuple(sorted(key for key, end in self._held.items() if end <= now))
         for key in over:
             del self._held[key]
         return Delta(gone=over) if over else None

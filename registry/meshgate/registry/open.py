@@ -60,6 +60,7 @@ def _consul(parts: SplitResult, ttl: float, base: ConsulAddress) -> Registry:
 
     query = _plain(parts, ("prefix",))
     tls = parts.scheme == "consul+https"
+    usual = 8501 if tls else 8500  # what Consul's own documentation uses
     try:
         host, port = parts.hostname, parts.port
     except ValueError as error:
@@ -67,7 +68,7 @@ def _consul(parts: SplitResult, ttl: float, base: ConsulAddress) -> Registry:
     if not host or parts.path not in ("", "/"):
         raise InvalidParams("a Consul registry is named by its agent's address: consul://127.0.0.1:8500")
     check_installed()
-    address = msgspec.structs.replace(base, host=host, port=port or (8501 if tls else 8500), tls=tls)
+    address = msgspec.structs.replace(base, host=host, port=usual if port is None else port, tls=tls)
     return ConsulRegistry(msgspec.structs.replace(address, prefix=query.get("prefix", base.prefix)), ttl=ttl)
 
 

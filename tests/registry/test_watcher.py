@@ -1,0 +1,271 @@
+"""A table through a registry's outages, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import stat
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from meshgate.registry.memory import MemoryRegistry
+from meshgate.registry.model import Delta, Switch
+from meshgate.registry.snapshot import read_snapshot, write_snapshot
+from meshgate.registry.table import Table
+from meshgate.registry.watcher import Watcher
+from tests.registry.samples import SUMMARISER, agent, entry
+from tests.registry.virtual import VirtualTime, settle, until
+
+
+class World:
+    """A registry with agents that renew until they are told to stop."""
+
+    def __init__(self, ttl: float = 10.0) -> None:
+        self.time = VirtualTime()
+        self.registry = MemoryRegistry(clock=self.time.clock, sleep=self.time.sleep, ttl=ttl)
+
+    async def join(self, *names: str) -> None:
+        for name in names:
+            await self.registry.register(agent(name, lasting=True), SUMMARISER)
+
+    def watcher(self, snapshot: Path | None = None) -> Watcher:
+        return Watcher(
+            self.registry, Table(), snapshot, clock=self.time.clock, sleep=self.time.sleep, rng=random.Random(7)
+        )
+
+    async def pass_time(self, seconds: float) -> None:
+        """In steps, so that what sleeps anew after each wake-up keeps up."""
+        for _ in range(round(seconds * 10)):
+            await self.time.advance(0.1)
+
+
+@asynccontextmanager
+async def running(watcher: Watcher) -> AsyncGenerator[Watcher, None]:
+    task = asyncio.create_task(watcher.run())
+    try:
+        await settle()
+        yield watcher
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_the_table_follows_the_registry() -> None:
+    world = World()
+    await world.join("a1")
+    heard: list[Delta] = []
+    watcher = world.watcher()
+    watcher.on_change.append(heard.append)
+    assert watcher.stale
+    assert not watcher.ready.is_set()
+
+    async with running(watcher):
+        assert watcher.ready.is_set()
+        assert not watcher.stale
+        await world.join("a2")
+        await world.registry.deregister("a1")
+        await settle()
+
+        assert set(watcher.table.entries) == {"a2"}
+        assert [one.instance.id for delta in heard for one in delta.put] == ["a1", "a2"]
+        assert [name for delta in heard for name in delta.gone] == ["a1"]
+
+
+async def test_an_outage_changes_nothing_but_the_age_of_what_is_known() -> None:
+    world = World()
+    await world.join("a1", "a2")
+    async with running(world.watcher()) as watcher:
+        revision = watcher.table.revision
+        world.registry.cut()
+        await world.pass_time(300.0)
+
+        assert watcher.stale
+        assert watcher.reason
+        assert watcher.stale_seconds() == pytest.approx(300.0)
+        assert watcher.table.revision == revision
+        assert watcher.ready.is_set()
+
+        world.registry.mend()
+        await world.pass_time(2.0)
+        assert not watcher.stale
+        assert watcher.stale_seconds() == 0.0
+        assert watcher.table.revision == revision
+
+
+async def test_changes_made_during_an_outage_are_seen_within_two_seconds_of_its_end() -> None:
+    world = World()
+    await world.join("a1", "a2", "a3")
+    async with running(world.watcher()) as watcher:
+        world.registry.cut()
+        await world.pass_time(60.0)
+        world.registry.mend()
+        await world.join("a4")
+        await world.registry.deregister("a1")
+        await world.pass_time(2.0)
+
+        assert set(watcher.table.entries) == {"a2", "a3", "a4"}
+
+
+async def test_attempts_during_an_outage_are_spread_by_chance_and_not_too_many() -> None:
+    world = World()
+    async with running(world.watcher()) as watcher:
+        world.registry.cut()
+        attempts: list[float] = []
+        wait = world.time.sleep
+
+        async def counted(seconds: float) -> None:
+            attempts.append(seconds)
+            await wait(seconds)
+
+        watcher._sleep = counted
+        await world.pass_time(60.0)
+
+        assert 30 <= len(attempts) <= 62
+        assert len(set(attempts)) == len(attempts)
+        assert max(attempts) <= 2.0
+
+
+async def test_a_registry_that_comes_back_empty_is_not_believed_for_half_a_minute() -> None:
+    world = World()
+    await world.join("a1", "a2", "a3", "a4")
+    async with running(world.watcher()) as watcher:
+        world.registry.cut()
+        world.registry.wipe()
+        await world.pass_time(5.0)
+        world.registry.mend()
+        await world.pass_time(10.0)
+        assert watcher.held == {"a1", "a2", "a3", "a4"}
+        assert set(watcher.table.entries) == {"a1", "a2", "a3", "a4"}
+
+        await world.join("a1", "a2")
+        await world.pass_time(10.0)
+        assert set(watcher.table.entries) == {"a1", "a2", "a3", "a4"}
+
+        await world.pass_time(15.0)
+        assert set(watcher.table.entries) == {"a1", "a2"}
+
+
+async def test_a_failed_probe_ends_the_doubt() -> None:
+    world = World()
+    await world.join("a1", "a2", "a3", "a4")
+    heard: list[Delta] = []
+    watcher = world.watcher()
+    async with running(watcher):
+        watcher.on_change.append(heard.append)
+        world.registry.wipe()
+        await settle()
+        watcher.confirm_gone("a2")
+        watcher.confirm_gone("a2")
+
+        assert set(watcher.table.entries) == {"a1", "a3", "a4"}
+        assert heard == [Delta(gone=("a2",))]
+
+
+async def test_when_nobody_passes_renewals_on_the_leases_that_run_out_together_are_held() -> None:
+    world = World(ttl=10.0)
+    for name in ("a1", "a2", "a3", "a4"):
+        await world.registry.register(agent(name), SUMMARISER)
+    async with running(world.watcher()) as watcher:
+        await world.pass_time(11.0)
+        assert set(watcher.table.entries) == {"a1", "a2", "a3", "a4"}
+
+        await world.pass_time(31.0)
+        assert watcher.table.entries == {}
+
+
+async def test_a_watcher_started_while_the_registry_is_away_serves_from_its_snapshot(tmp_path: Path) -> None:
+    world, path = World(), tmp_path / "deep" / "snapshot.json"
+    await world.join("a1", "a2")
+    await world.registry.throw(Switch("agent", "rogue", "it loops"))
+    async with running(world.watcher(path)) as first:
+        await until(path.exists)
+        known = dict(first.table.entries)
+
+    world.registry.cut()
+    async with running(world.watcher(path)) as second:
+        assert second.ready.is_set()
+        assert second.stale
+        assert second.table.entries == known
+        assert second.table.switches == (Switch("agent", "rogue", "it loops"),)
+        await world.pass_time(3.0)
+        assert second.stale_seconds() == pytest.approx(3.0)
+
+
+async def test_without_a_snapshot_and_a_registry_a_watcher_is_not_ready_and_says_why() -> None:
+    world = World()
+    world.registry.cut()
+    async with running(world.watcher()) as watcher:
+        await world.pass_time(5.0)
+
+        assert not watcher.ready.is_set()
+        assert watcher.stale
+        assert watcher.reason
+
+
+async def test_a_snapshot_that_lists_far_more_than_the_registry_is_believed_for_a_while(tmp_path: Path) -> None:
+    world, path = World(), tmp_path / "snapshot.json"
+    write_snapshot(path, [entry("a1"), entry("a2"), entry("a3")], ())
+    async with running(world.watcher(path)) as watcher:
+        assert not watcher.stale
+        assert watcher.held == {"a1", "a2", "a3"}
+        await world.pass_time(31.0)
+        assert watcher.table.entries == {}
+
+
+async def test_a_broken_snapshot_is_left_aside(tmp_path: Path) -> None:
+    world, path = World(), tmp_path / "snapshot.json"
+    for text in ('{"format": 1, "instances": [{"id"', '{"format": 99}', '{"format": "x"}', ""):
+        path.write_text(text)
+        async with running(world.watcher(path)) as watcher:
+            assert watcher.ready.is_set()
+            assert watcher.table.entries == {}
+
+
+async def test_the_snapshot_is_written_at_most_once_a_second_and_catches_up(tmp_path: Path) -> None:
+    world, path = World(), tmp_path / "snapshot.json"
+    async with running(world.watcher(path)) as watcher:
+        await world.join("a0")
+        await until(path.exists)
+        await until(lambda: watcher._saved_revision == watcher.table.revision)
+        saved = path.stat().st_ino
+        for number in range(1, 20):
+            await world.join(f"a{number}")
+            await settle()
+        assert path.stat().st_ino == saved
+        await world.pass_time(1.1)
+        await until(lambda: watcher._saved_revision == watcher.table.revision)
+
+    kept = read_snapshot(path)
+    assert kept is not None
+    assert len(kept.put) == 20
+
+
+async def test_a_snapshot_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
+    world = World()
+    (tmp_path / "file").write_text("in the way")
+    async with running(world.watcher(tmp_path / "file" / "snapshot.json")) as watcher:
+        await world.join("a1")
+        await until(lambda: watcher.table.entries)
+
+
+def test_a_snapshot_is_for_its_owner_alone_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "snapshot.json"
+    write_snapshot(path, [entry("a1")], ())
+    write_snapshot(path, [entry("a1"), entry("a2")], (Switch("job", "j1"),))
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [one.name for one in tmp_path.iterdir()] == ["snapshot.json"]
+    assert read_snapshot(path) == Delta(put=(entry("a1"), entry("a2")), switches=(Switch("job", "j1"),), reset=True)
+
+
+async def test_a_closed_registry_ends_the_watcher() -> None:
+    world = World()
+    watcher = world.watcher()
+    task = asyncio.create_task(watcher.run())
+    await settle()
+    await world.registry.aclose()
+
+    await asyncio.wait_for(task, 5)
