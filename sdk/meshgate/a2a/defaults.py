@@ -85,7 +85,21 @@ class Limits(msgspec.Struct, frozen=True):
     record_seconds: float = 3600.0
     """Time it keeps them."""
     traces: float = 20.0
-    """Jobs per second that are traced in full; beyond, none."""
+    """Jobs per second that are all traced."""
+    traces_beyond: int = 100
+    """Beyond these, one job in so many is traced."""
+    tracestate: int = 512
+    """Longest ``traceparent`` that is read, and longest ``tracestate`` that is passed on, in characters."""
+    span_items: int = 64
+    """Most attributes, and most links, of a span."""
+    span_text: int = 256
+    """Longest text in a span, in characters; what is longer is cut."""
+    span_queue: int = 4096
+    """Ended spans that wait to be sent; more are dropped."""
+    span_close: float = 1.0
+    """Longest wait for them at the end."""
+    metric_agents: int = 200
+    """Agents that have metrics of their own; further ones share the name "other"."""
 
 
 DEFAULTS = Limits()
