@@ -11,7 +11,7 @@ from meshgate.a2a.asgi import JsonRpcEndpoint, Receive, Scope, Send, read_header
 from meshgate.a2a.call import Call, Handler, Principal
 from meshgate.a2a.cards import CARD_PATH
 from meshgate.a2a.defaults import Limits
-from meshgate.a2a.errors import MeshError, NoRoute, UpstreamUnavailable
+from meshgate.a2a.errors import MeshError, NoRoute
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import Selector, parse_selector
 from meshgate.gateway.policies.authentication import credential
@@ -72,8 +72,6 @@ class Ingress:
             await respond(send, 404, _NOT_FOUND)
         elif scope["method"] == "POST" and not card:
             credential(headers)  # nobody without a key makes us read a body
-            if self._ready() == "draining":
-                raise UpstreamUnavailable("this gateway is about to stop", retry_after=1.0)
             query = parse_qs(scope.get("query_string", b"").decode("latin-1")) if scope.get("query_string") else {}
             await self._rpc(headers, receive, send, target, query.get("A2A-Version", [""])[0])
         elif scope["method"] in ("GET", "HEAD"):

@@ -109,7 +109,7 @@ class Inspected(Protocol):
         ...
 
     def drain(self, on: bool) -> None:
-        """Take no new calls, or take them again."""
+        """Report not ready, so that balancers leave; or ready again."""
         ...
 
     def metrics_text(self) -> bytes:

@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -176,6 +176,10 @@ class KeyStore:
         self._records[record.id] = record
         self._principals.clear()
 
+    def records(self) -> tuple[KeyRecord, ...]:
+        """What is kept, hashes only."""
+        return tuple(self._records.values())
+
     def __len__(self) -> int:
         return len(self._records)
 
@@ -221,5 +225,3 @@ class KeyStore:
             raise Unauthenticated(f"a valid {kind} key is needed: send it as 'Authorization: Bearer KEY'")
         return record
 
-
-Clock = Callable[[], float]

@@ -1,0 +1,193 @@
+"""The admin port: agents, instances, jobs and their trees, explanations, kill switches, drain, health, metrics.
+
+It asks every gateway that it finds in the registry, so it shows the mesh. It needs an admin key; it changes things, so it
+binds loopback unless it is told otherwise. Its OpenAPI page is at ``/docs``, its description at ``/openapi.json``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Literal, Protocol
+
+from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+
+from meshgate.a2a.errors import MeshError, Unauthenticated
+from meshgate.a2a.selector import parse_selector
+from meshgate.gateway import jsonable
+from meshgate.gateway.inspection import InstanceView, JobView, Status
+from meshgate.gateway.keys import KeyStore
+from meshgate.gateway.mesh_view import JobTree, merge_instances, merge_jobs, tree
+from meshgate.gateway.records import CallRecord
+from meshgate.gateway.version import VERSION
+from meshgate.registry.contract import Registry
+from meshgate.registry.model import Switch, SwitchKind
+from meshgate.registry.selection import Scope, explain
+from meshgate.registry.table import Table
+
+__all__ = ["Mesh", "make_admin"]
+
+
+class Mesh(Protocol):
+    """All gateways at once, this process's own included."""
+
+    async def ask(self, name: str, *arguments: object, kind: Any) -> dict[str, Any]:
+        """The answers of all gateways that answer, by gateway."""
+        ...
+
+
+class KillRequest(BaseModel):
+    """A kill switch to throw or lift."""
+
+    kind: SwitchKind = Field(description="what is switched off")
+    name: str = Field(min_length=1, max_length=200)
+    reason: str = Field(default="", max_length=500)
+
+
+class DrainRequest(BaseModel):
+    """Which gateway asks to be sent no new calls."""
+
+    gateway: str = Field(default="", description="a gateway's id; empty for all", max_length=100)
+    on: bool = True
+
+
+def make_admin(mesh: Mesh, registry: Registry, table: Table, keys: KeyStore, *, metrics: Callable[[], Awaitable[bytes]]) -> FastAPI:
+    """The admin app.
+
+    Args:
+        metrics: the text that Prometheus scrapes.
+    """
+
+    def authorised(request: Request) -> None:
+        keys.require(request.headers.get("authorization"), "admin")
+
+    app = FastAPI(title="Meshgate admin", version=VERSION, dependencies=[], docs_url="/docs", redoc_url=None)
+    guarded = [Depends(authorised)]
+    app.add_exception_handler(MeshError, _mesh_error)
+    _add_reading(app, mesh, table, guarded)
+    _add_changing(app, mesh, registry, guarded)
+
+    @app.get("/livez", tags=["health"])
+    async def livez() -> dict[str, str]:
+        """Whether the process runs."""
+        return {"status": "ok"}
+
+    @app.get("/readyz", tags=["health"])
+    async def readyz(response: Response) -> dict[str, Any]:
+        """Whether any gateway takes calls."""
+        statuses: dict[str, Status] = await mesh.ask("status", kind=Status)
+        ready = [gateway for gateway, status in statuses.items() if not status.ready]
+        response.status_code = 200 if ready else 503
+        return {"status": "ok" if ready else "unavailable", "gateways": {name: one.ready or "ok" for name, one in statuses.items()}}
+
+    @app.get("/metrics", tags=["health"], dependencies=guarded)
+    async def prometheus() -> Response:
+        """Prometheus text exposition of this process's gateway."""
+        return Response(await metrics(), media_type="text/plain; version=0.0.4")
+
+    return app
+
+
+async def _mesh_error(_: Request, error: Exception) -> Response:
+    status = 401 if isinstance(error, Unauthenticated) else 400
+    headers = {"www-authenticate": "Bearer"} if status == 401 else None
+    body = {"code": getattr(error, "code", "INTERNAL"), "message": str(error)}
+    return JSONResponse(body, status_code=status, headers=headers)
+
+
+def _add_reading(app: FastAPI, mesh: Mesh, table: Table, guarded: list[Any]) -> None:
+    @app.get("/api/v1/gateways", tags=["mesh"], dependencies=guarded)
+    async def gateways() -> Response:
+        """Every gateway that answers."""
+        statuses: dict[str, Status] = await mesh.ask("status", kind=Status)
+        return jsonable.response(sorted(statuses.values(), key=lambda status: status.gateway))
+
+    @app.get("/api/v1/agents", tags=["mesh"], dependencies=guarded)
+    async def agents() -> Response:
+        """Every agent: its versions, skills and instances."""
+        views = merge_instances(await mesh.ask("instances", kind=list[InstanceView]))
+        return jsonable.response(_by_agent(views))
+
+    @app.get("/api/v1/instances", tags=["mesh"], dependencies=guarded)
+    async def instances() -> Response:
+        """Every instance: where it listens, and what the gateways think of it."""
+        return jsonable.response(merge_instances(await mesh.ask("instances", kind=list[InstanceView])))
+
+    @app.get("/api/v1/jobs", tags=["jobs"], dependencies=guarded)
+    async def jobs(limit: Annotated[int, Query(ge=1, le=1000)] = 50) -> Response:
+        """The youngest jobs."""
+        answers = await mesh.ask("jobs", limit, kind=list[JobView])
+        return jsonable.response(merge_jobs([view for views in answers.values() for view in views], limit))
+
+    @app.get("/api/v1/jobs/{job}", tags=["jobs"], dependencies=guarded)
+    async def job(job: str) -> Response:
+        """One job: its calls as a tree, with where each went, why, what it cost and what was refused."""
+        found = await _tree(mesh, job)
+        if found is None:
+            raise HTTPException(404, f"no gateway knows job {job[:100]!r}: records are kept for an hour")
+        return jsonable.response(found)
+
+    @app.get("/api/v1/calls/{call}", tags=["jobs"], dependencies=guarded)
+    async def call(call: str) -> Response:
+        """One call's record."""
+        answers = await mesh.ask("call", call, kind=CallRecord | None)
+        found = next((record for record in answers.values() if record is not None), None)
+        if found is None:
+            raise HTTPException(404, f"no gateway knows call {call[:100]!r}")
+        return jsonable.response(found)
+
+    @app.get("/api/v1/explain", tags=["mesh"], dependencies=guarded)
+    async def explanation(selector: str, skill: str = "", tenant: str = "default", agents: str = "*", skills: str = "*") -> Response:
+        """Where a selector leads for a caller of this scope, which instances were dropped, and why."""
+        scope = Scope(tenant, tuple(agents.split(",")), tuple(skills.split(",")))
+        return jsonable.response(explain(table, parse_selector(selector), scope, skill))
+
+    @app.get("/api/v1/switches", tags=["mesh"], dependencies=guarded)
+    async def switches() -> Response:
+        """The kill switches that are thrown."""
+        return jsonable.response(sorted(table.switches))
+
+
+def _add_changing(app: FastAPI, mesh: Mesh, registry: Registry, guarded: list[Any]) -> None:
+    @app.post("/api/v1/kill", tags=["mesh"], dependencies=guarded)
+    async def kill(request: KillRequest) -> dict[str, Any]:
+        """Throw a kill switch; one on a job also ends what runs of it."""
+        await registry.throw(Switch(request.kind, request.name, request.reason))
+        ended: dict[str, int] = {}
+        if request.kind == "job":
+            ended = await mesh.ask("end_job", request.name, kind=int)
+        return {"thrown": f"{request.kind} {request.name}", "ended": sum(ended.values())}
+
+    @app.post("/api/v1/lift", tags=["mesh"], dependencies=guarded)
+    async def lift(request: KillRequest) -> dict[str, str]:
+        """Lift a kill switch."""
+        await registry.lift(Switch(request.kind, request.name))
+        return {"lifted": f"{request.kind} {request.name}"}
+
+    @app.post("/api/v1/drain", tags=["mesh"], dependencies=guarded)
+    async def drain(request: DrainRequest) -> dict[str, Any]:
+        """Let a gateway report itself as not ready, so that balancers leave it, or ready again. What still comes is served."""
+        state: Literal["draining", "open"] = "draining" if request.on else "open"
+        answers = await mesh.ask("drain", request.on, kind=None, **({"only": request.gateway} if request.gateway else {}))
+        return {"gateways": sorted(answers), "state": state}
+
+
+async def _tree(mesh: Mesh, job: str) -> JobTree | None:
+    answers = await mesh.ask("job", job, kind=JobView | None)
+    return tree([view for view in answers.values() if view is not None])
+
+
+def _by_agent(views: list[InstanceView]) -> list[dict[str, Any]]:
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for view in views:
+        agent = found.setdefault(
+            (view.tenant, view.agent),
+            {"agent": view.agent, "tenant": view.tenant, "versions": [], "skills": [], "foreign": view.foreign, "instances": []},
+        )
+        agent["versions"] = sorted({*agent["versions"], view.version})
+        agent["skills"] = sorted({*agent["skills"], *view.skills})
+        agent["instances"].append(view)
+    return list(found.values())
+
+

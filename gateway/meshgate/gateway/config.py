@@ -1,0 +1,173 @@
+"""Settings of ``meshgate up``: flags win over the environment (``MESHGATE_*``), that over ``meshgate.toml``, that over defaults.
+
+A key that is not known is refused, with the nearest one that is.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import msgspec
+
+from meshgate.a2a.defaults import Limits
+
+__all__ = ["Config", "ConfigError", "ForeignAgent", "load_config"]
+
+
+class ConfigError(Exception):
+    """A setting cannot be used; the message names it, where it came from, and what it may be."""
+
+
+class ForeignAgent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An agent that knows nothing of the mesh, listed in the settings (``[[agents]]``)."""
+
+    card: str
+    """The URL of its card."""
+    name: str = ""
+    labels: dict[str, str] = {}
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything that can be set. A field's name is its key in ``meshgate.toml`` and, after ``MESHGATE_``, in the environment."""
+
+    host: str = "127.0.0.1"
+    """Address of the data plane. On 127.0.0.1 the gateway listens on ::1 as well."""
+    port: int = 8080
+    """Data plane over HTTP; 0 takes a free one."""
+    grpc_port: int = 8081
+    """Data plane over gRPC; -1 for none."""
+    join_host: str = ""
+    """Address of the join port; that of the data plane if empty."""
+    join_port: int = 8082
+    admin_host: str = "127.0.0.1"
+    admin_port: int = 8090
+    inspect_host: str = "127.0.0.1"
+    """Address at which other gateways reach this one's inspect API."""
+    inspect_port: int = 0
+    allow_remote: bool = False
+    """Whether any address beyond loopback may be bound."""
+    base_url: str = ""
+    """URL under which clients reach the data plane, for cards; each request's own if empty."""
+    grpc_address: str = ""
+    """``host:port`` under which clients reach gRPC, for cards."""
+    card_grpc: bool = True
+    """Whether cards list gRPC (some clients refuse a card that lists it as host:port)."""
+    registry: str = ""
+    """``memory:``, ``file:///PATH`` or ``consul://HOST:PORT``; a file in the mesh's home if empty."""
+    consul_token: str = ""
+    consul_ca: str = ""
+    """CA certificate file for ``consul+https``."""
+    workers: int = 1
+    public_cards: bool | None = None
+    """Whether cards need no key; if not set, only on loopback."""
+    agent_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128", "localhost")
+    """Networks (and host names) that agents may listen in."""
+    otlp: str = ""
+    """Where traces go: ``http://host:4317`` (OTLP over gRPC); nowhere if empty."""
+    agents: tuple[ForeignAgent, ...] = ()
+    limits: Limits = Limits()
+
+    @property
+    def loopback(self) -> bool:
+        """Whether nothing beyond this machine can connect."""
+        hosts = {self.host, self.join_host or self.host, self.admin_host, self.inspect_host}
+        return all(host in ("127.0.0.1", "::1", "localhost") or host.startswith("127.") for host in hosts)
+
+
+def _nearest(key: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(key, known, 1)
+    return f"did you mean {near[0]!r}?" if near else "known are " + ", ".join(sorted(known))
+
+
+def _check_keys(tree: Mapping[str, Any], cls: type[msgspec.Struct], source: str) -> None:
+    known = list(cls.__struct_fields__)
+    for key in tree:
+        if key not in known:
+            raise ConfigError(f"{source}: there is no setting {key!r}; {_nearest(key, known)}")
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        tree = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from None
+    _check_keys(tree, Config, str(path))
+    if isinstance(tree.get("limits"), dict):
+        _check_keys(tree["limits"], Limits, f"{path} [limits]")
+    return tree
+
+
+_ELSEWHERE = {"HOME", "MESH_KEY", "URL", "KEY", "JOIN_URL", "JOIN_KEY", "ADMIN_URL", "ADMIN_KEY", "CACHE"}
+"""``MESHGATE_*`` variables that are no settings of the gateway."""
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    limits: dict[str, Any] = {}
+    hints = get_type_hints(Config)
+    for name, value in environ.items():
+        key = name.removeprefix("MESHGATE_")
+        if key == name or key in _ELSEWHERE:
+            continue
+        field = key.lower()
+        if field.startswith("limits_") and field.removeprefix("limits_") in Limits.__struct_fields__:
+            limits[field.removeprefix("limits_")] = value
+        elif field in Config.__struct_fields__ and field not in ("agents", "limits"):
+            many = hints[field] == tuple[str, ...]
+            tree[field] = [part.strip() for part in value.split(",")] if many else value
+        else:
+            known = [f"MESHGATE_{one.upper()}" for one in Config.__struct_fields__]
+            raise ConfigError(f"the environment: there is no setting {name}; {_nearest(name, known)}")
+    return {**tree, "limits": limits} if limits else tree
+
+
+def load_config(
+    flags: Mapping[str, Any], *, home: Path, path: Path | None = None, environ: Mapping[str, str] | None = None
+) -> Config:
+    """The settings in force.
+
+    Args:
+        flags: what was given on the command line; None values count as not given.
+        path: ``--config``; else ``meshgate.toml`` in the working folder, else in ``home``.
+
+    Raises:
+        ConfigError: a setting cannot be used.
+    """
+    environ = os.environ if environ is None else environ
+    places = [path] if path is not None else [Path("meshgate.toml"), home / "meshgate.toml"]
+    found = next((place for place in places if place is not None and (path is not None or place.is_file())), None)
+    layers = [_from_file(found) if found is not None else {}, _from_environment(environ)]
+    layers.append({key: value for key, value in flags.items() if value is not None})
+    tree: dict[str, Any] = {}
+    for layer in layers:
+        limits = {**tree.get("limits", {}), **layer.get("limits", {})}
+        tree = {**tree, **layer, **({"limits": limits} if limits else {})}
+    try:
+        config = msgspec.convert(tree, Config, strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"a setting has the wrong form: {error}") from None
+    _check(config)
+    return config
+
+
+def _check(config: Config) -> None:
+    for name in ("port", "join_port", "admin_port", "inspect_port"):
+        if not 0 <= getattr(config, name) <= 65535:
+            raise ConfigError(f"{name} must be 0 to 65535")
+    if not -1 <= config.grpc_port <= 65535:
+        raise ConfigError("grpc_port must be 0 to 65535, or -1 for none")
+    if not 1 <= config.workers <= 64:
+        raise ConfigError("workers must be 1 to 64")
+    for name in Limits.__struct_fields__:
+        if not getattr(config.limits, name) > 0:
+            raise ConfigError(f"limits.{name} must be above 0: nothing here is unlimited")
+    if not config.loopback and not config.allow_remote:
+        raise ConfigError(
+            "an address beyond loopback would be bound: set allow_remote (--allow-remote) if that is meant, "
+            "and put TLS in front, because keys travel in clear over HTTP"
+        )

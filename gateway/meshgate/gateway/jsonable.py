@@ -1,0 +1,15 @@
+"""JSON answers of the admin: msgspec's values as they are, with no second model beside them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from fastapi import Response
+
+__all__ = ["response"]
+
+
+def response(value: Any, status: int = 200) -> Response:
+    """``value`` as a JSON response."""
+    return Response(msgspec.json.encode(value), status, media_type="application/json")

@@ -1,0 +1,349 @@
+"""A gateway process: ports, registration, signals, drain. ``run`` is what ``meshgate up`` runs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import structlog
+
+from meshgate.a2a.errors import MeshError
+from meshgate.gateway.admin import make_admin
+from meshgate.gateway.app import Gateway, Settings
+from meshgate.gateway.config import Config, ConfigError
+from meshgate.gateway.ingress import mark_grpc
+from meshgate.gateway.inspection import URL_LABEL, InspectApp, RemotePeers
+from meshgate.gateway.join import AddressPolicy, JoinApp
+from meshgate.gateway.keys import KeyRecord, KeyStore, MeshKey, new_key
+from meshgate.gateway.listening import HttpServer, PortTaken, bind
+from meshgate.registry.contract import Registry
+from meshgate.registry.home import Home, Run
+from meshgate.registry.model import Instance, RegistryUnavailable, UnknownLease
+from meshgate.registry.open import open_registry
+from meshgate.registry.table import Table
+
+__all__ = ["Control", "DataPlane", "MeshAsk", "Secrets", "load_secrets", "run_single"]
+
+log = structlog.get_logger(__name__)
+
+
+class Secrets(msgspec.Struct, frozen=True):
+    """The mesh key and the callers' keys, as the process was given them."""
+
+    mesh: bytes
+    keys: tuple[KeyRecord, ...]
+    clear: dict[str, str] = {}
+    """This run's development keys in clear, by kind; for ``run.json`` on loopback."""
+    made: dict[str, str] = {}
+    """Keys made now because there were none, in clear: shown once."""
+
+    def store(self) -> KeyStore:
+        """The keys as a store."""
+        return KeyStore(self.keys)
+
+
+def load_secrets(home: Home, config: Config) -> Secrets:
+    """The secrets in the mesh's home; what is missing is made.
+
+    Raises:
+        WeakSecret: what is there must not be used.
+    """
+    folder = home.ensure()
+    mesh = MeshKey.load(folder / "mesh.key")
+    path = folder / "keys.json"
+    store = KeyStore.load(path)
+    made: dict[str, str] = {}
+    if not len(store):
+        for kind in ("client", "join", "admin"):
+            made[kind], record = new_key(kind, f"first-{kind}")
+            store.add(record)
+        store.save(path)
+    clear: dict[str, str] = {}
+    if config.loopback:
+        for kind in ("client", "join", "admin"):
+            # One principal for all runs: a task of the last run is still the developer's own.
+            clear[kind], record = new_key(kind, "dev")
+            store.add(record)
+    return Secrets(mesh.secret, store.records(), clear, made)
+
+
+def open_configured(config: Config, home: Home) -> Registry:
+    """The registry that the settings name; a file in the mesh's home if none."""
+    url = config.registry or f"file://{home.path.resolve()}/registry.db"
+    if not url.startswith("consul"):
+        return open_registry(url, ttl=config.limits.lease)
+    from meshgate.registry.consul_client import ConsulAddress
+
+    address = ConsulAddress(token=config.consul_token or None, ca=config.consul_ca or None)
+    return open_registry(url, ttl=config.limits.lease, consul=address)
+
+
+class DataPlane:
+    """One gateway on its ports: HTTP, gRPC and inspect.
+
+    Args:
+        share: whether other workers bind the same data ports.
+    """
+
+    def __init__(self, config: Config, secrets: Secrets, registry: Registry, home: Home, *, share: bool = False) -> None:
+        self.config, self.registry = config, registry
+        self._share = share
+        limits = config.limits
+        self._http_sockets = bind(config.host, config.port, "--port", share=share)
+        self.port = int(self._http_sockets[0].getsockname()[1])
+        self.grpc_port = config.grpc_port
+        self._inspect_sockets = bind(config.inspect_host, config.inspect_port, "--inspect-port")
+        if config.grpc_port == 0:
+            (free, *rest) = bind(config.host, 0, "--grpc-port")
+            self.grpc_port = int(free.getsockname()[1])
+            for one in (free, *rest):
+                one.close()
+        grpc_address = config.grpc_address or (f"{config.host}:{self.grpc_port}" if self.grpc_port > 0 else "")
+        settings = Settings(
+            base_url=config.base_url.rstrip("/"),
+            grpc_address=grpc_address if config.card_grpc else "",
+            public_cards=config.loopback if config.public_cards is None else config.public_cards,
+            snapshot=home.path / f"snapshot{'' if not share else '-' + str(os.getpid())}.bin",
+        )
+        self.gateway = Gateway(
+            registry, MeshKey(secrets.mesh), secrets.store(), settings=settings, limits=limits, tracing=_tracing(config)
+        )
+        inspect = InspectApp(self.gateway, self.gateway.mesh.inspect_secret(), limits)
+        self._servers = [HttpServer(self.gateway.ingress, self._http_sockets, limits), HttpServer(inspect, self._inspect_sockets, limits)]
+        self._grpc: Any = None
+        self._lease: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Watch, listen, and be known to the other gateways."""
+        await self.gateway.start()
+        for server in self._servers:
+            await server.start()
+        if self.grpc_port > 0:
+            await self._start_grpc()
+        self._lease = asyncio.ensure_future(self._keep_lease())
+
+    async def _start_grpc(self) -> None:
+        from meshgate.a2a.grpc_server import A2AService, make_server
+        from meshgate.gateway.policies.authentication import credential
+
+        limits = self.config.limits
+        service = A2AService(mark_grpc(self.gateway.handler), limits, admit=lambda headers: void(credential(headers)))
+        self._grpc = make_server(service, limits, reuse_port=self._share)
+        hosts = [self.config.host, "[::1]"] if self.config.host == "127.0.0.1" else [self.config.host]
+        for index, host in enumerate(hosts):
+            try:
+                self._grpc.add_insecure_port(f"{host}:{self.grpc_port}")
+            except RuntimeError:
+                if index == 0:
+                    raise PortTaken(f"port {self.grpc_port} on {host} cannot be used: choose another with --grpc-port") from None
+        await self._grpc.start()
+
+    async def _keep_lease(self) -> None:
+        url = f"http://{self.config.inspect_host}:{self._servers[1].port}"
+        me = Instance(id=self.gateway.id, agent="gateway", manifest="", kind="gateway", labels={URL_LABEL: url})
+        registered = False
+        while True:
+            try:
+                if registered:
+                    await self.registry.renew(me.id)
+                else:
+                    await self.registry.register(me)
+                    registered = True
+            except UnknownLease:
+                registered = False
+                continue
+            except RegistryUnavailable as error:
+                log.warning("registry_unavailable", reason=error.message)
+            await asyncio.sleep(self.config.limits.lease / 3)
+
+    async def drain(self, hurry: asyncio.Event) -> None:
+        """Leave the mesh, let open calls end, then close. ``hurry`` cuts the waiting short."""
+        self.gateway.draining = True
+        if self._lease is not None:
+            self._lease.cancel()
+        try:
+            await asyncio.wait_for(self.registry.deregister(self.gateway.id), 1.0)
+        except (MeshError, TimeoutError):
+            log.info("leave_failed", gateway=self.gateway.id)
+        waited = 0.0
+        while self.gateway.records.open_calls and waited < self.config.limits.drain and not hurry.is_set():
+            await asyncio.sleep(0.05)
+            waited += 0.05
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Close everything now."""
+        if self._lease is not None:
+            self._lease.cancel()
+        if self._grpc is not None:
+            await self._grpc.stop(0.5)
+        for server in self._servers:
+            await server.stop()
+        await self.gateway.aclose()
+
+
+def void(_: object) -> None:
+    """Throw a value away."""
+
+
+def _tracing(config: Config) -> Any:
+    if not config.otlp:
+        return None
+    from meshgate.a2a.tracing import configure
+
+    return configure(config.otlp, "meshgate-gateway")
+
+
+class MeshAsk:
+    """Asks all gateways: the one in this process, if there is one, and the others over their inspect APIs."""
+
+    def __init__(self, own: Gateway | None, remote: RemotePeers) -> None:
+        self._remote = remote
+        self._own = own
+        self._methods: dict[str, Callable[..., Any]] = {}
+        if own is not None:
+            self._methods = {
+                "status": own.status,
+                "jobs": own.job_views,
+                "job": own.job_view,
+                "call": own.call_record,
+                "instances": own.instance_views,
+                "end_job": own.end_job,
+                "drain": own.drain,
+                "metrics": lambda: own.metrics_text().decode(),
+            }
+
+    async def ask(self, name: str, *arguments: object, kind: Any, only: str = "") -> dict[str, Any]:
+        """The answers, by gateway; ``only`` asks a single one."""
+        answers: dict[str, Any] = {}
+        if self._own is not None and only in ("", self._own.id):
+            answers[self._own.id] = self._methods[name](*arguments)
+        for gateway, url in self._remote.urls().items():
+            if only in ("", gateway):
+                answer = await self._remote.ask(url, name, *arguments, kind=kind, patience=2.0)
+                if answer is not None or kind is None:
+                    answers[gateway] = answer
+        return answers
+
+
+class Control:
+    """The join and admin ports.
+
+    Args:
+        own: the gateway in this process, or None in a supervisor.
+        data_urls: where clients and agents reach the data plane.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        secrets: Secrets,
+        registry: Registry,
+        table: Table,
+        own: Gateway | None,
+        remote: RemotePeers,
+        data_urls: tuple[str, ...],
+        taken: frozenset[int],
+    ) -> None:
+        keys, mesh = secrets.store(), MeshKey(secrets.mesh)
+        join_host = config.join_host or config.host
+        join_sockets = bind(join_host, config.join_port, "--join-port")
+        admin_sockets = bind(config.admin_host, config.admin_port, "--admin-port")
+        ports = {int(sockets[0].getsockname()[1]) for sockets in (join_sockets, admin_sockets)}
+        addresses = AddressPolicy(config.agent_networks, frozenset(ports) | taken)
+        join = JoinApp(registry, table, keys, mesh, addresses, lambda: data_urls, config.limits)
+        asking = MeshAsk(own, remote)
+
+        async def metrics() -> bytes:
+            texts = await asking.ask("metrics", kind=str)
+            return "\n".join(texts.values()).encode()
+
+        admin = make_admin(asking, registry, table, keys, metrics=metrics)
+        self.addresses = addresses
+        self.join = HttpServer(join, join_sockets, config.limits)
+        self.admin = HttpServer(admin, admin_sockets, config.limits)
+
+    async def start(self) -> None:
+        """Listen."""
+        await self.join.start()
+        await self.admin.start()
+
+    async def stop(self) -> None:
+        """Close."""
+        await self.join.stop()
+        await self.admin.stop()
+
+
+class Signals:
+    """SIGTERM and SIGINT: the first asks to drain, a second to hurry."""
+
+    def __init__(self) -> None:
+        self.stop = asyncio.Event()
+        self.hurry = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self.come)
+
+    def come(self) -> None:
+        """A signal came."""
+        if self.stop.is_set():
+            self.hurry.set()
+        self.stop.set()
+
+
+def run_file(config: Config, secrets: Secrets, *, port: int, grpc_port: int, control: Control) -> Run:
+    """What ``run.json`` says of this mesh."""
+    host = "127.0.0.1" if config.host in ("0.0.0.0", "::") else config.host  # noqa: S104 - a comparison
+    return Run(
+        pid=os.getpid(),
+        gateway=f"http://{host}:{port}",
+        join=f"http://{config.join_host or host}:{control.join.port}",
+        admin=f"http://{config.admin_host}:{control.admin.port}",
+        grpc=f"{host}:{grpc_port}" if grpc_port > 0 else "",
+        client_key=secrets.clear.get("client", ""),
+        join_key=secrets.clear.get("join", ""),
+        admin_key=secrets.clear.get("admin", ""),
+    )
+
+
+async def run_single(config: Config, secrets: Secrets, home: Home, announce: Callable[[Run], None]) -> None:
+    """Run one gateway with its join and admin ports until a signal comes."""
+    if config.registry == "memory:" and config.workers > 1:
+        raise ConfigError("--workers needs a registry that processes share: leave registry out, or use Consul")
+    signals = Signals()
+    registry = open_configured(config, home)
+    plane = DataPlane(config, secrets, registry, home)
+    urls = (config.base_url or f"http://{config.host}:{plane.port}",)
+    remote = plane.gateway.remote
+    assert remote is not None  # noqa: S101 - a DataPlane's gateway always finds its peers in the registry
+    control = Control(
+        config, secrets, registry, plane.gateway.table, plane.gateway, remote, urls, frozenset({plane.port, plane.grpc_port})
+    )
+    await plane.start()
+    await control.start()
+    run = run_file(config, secrets, port=plane.port, grpc_port=plane.grpc_port, control=control)
+    home.write(run)
+    foreign = asyncio.ensure_future(_foreign(config, registry, control.addresses))
+    announce(run)
+    try:
+        await signals.stop.wait()
+        log.info("draining", open_calls=plane.gateway.records.open_calls)
+        foreign.cancel()
+        await control.stop()
+        await plane.drain(signals.hurry)
+    finally:
+        home.remove(os.getpid())
+        await registry.aclose()
+
+
+async def _foreign(config: Config, registry: Registry, addresses: AddressPolicy) -> None:
+    if not config.agents:
+        return
+    from meshgate.gateway.foreign import keep_registered
+
+    await keep_registered(config.agents, registry, addresses)
+
+
