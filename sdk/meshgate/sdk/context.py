@@ -1,0 +1,235 @@
+"""What a skill is given of the call that it serves, and what it may do meanwhile."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from typing import Any, Protocol, Unpack
+
+from meshgate.a2a import headers
+from meshgate.a2a.errors import Unauthenticated
+from meshgate.a2a.types import (
+    Artifact,
+    Message,
+    Part,
+    Role,
+    StreamResponse,
+    TaskArtifactUpdateEvent,
+    TaskState,
+    TaskStatus,
+    TaskStatusUpdateEvent,
+)
+from meshgate.sdk.asking import Said
+from meshgate.sdk.content import data_part, raw_part, text_part
+from meshgate.sdk.finding import Access
+from meshgate.sdk.mesh import Mesh
+from meshgate.sdk.results import Event, Result, Usage
+
+__all__ = ["Context", "Home", "Turn"]
+
+_PASSED_ON = (headers.LINEAGE, headers.TRACEPARENT, headers.TRACESTATE)
+
+
+class Home(Protocol):
+    """What a context needs of its agent."""
+
+    def access(self) -> Access | None:
+        """The agent's way into the mesh, or None before it has joined."""
+        ...
+
+    def mesh(self) -> Mesh:
+        """The client that its skills share."""
+        ...
+
+
+class Turn:
+    """One call that a task is served under; a task that asks something is served under several.
+
+    Args:
+        message: what was said.
+        received: the call's headers.
+        deadline: when its caller stops waiting, on ``clock``.
+    """
+
+    __slots__ = ("clock", "deadline", "message", "received")
+
+    def __init__(
+        self, message: Message, received: Mapping[str, str], deadline: float, clock: Callable[[], float]
+    ) -> None:
+        self.message = message
+        self.received = received
+        self.deadline = deadline
+        self.clock = clock
+
+
+class Context:
+    """The call that a skill serves.
+
+    Made by the agent, one for each task. A skill takes it so: ``async def shorten(text: str, ctx: Context)``.
+
+    Attributes:
+        skill: the skill's name.
+        task_id: the task's id, "" where the answer is a plain message.
+        context_id: the conversation.
+    """
+
+    __slots__ = ("_emit", "_home", "_turn", "_usage", "_wait", "context_id", "skill", "task_id")
+
+    def __init__(
+        self,
+        home: Home,
+        turn: Turn,
+        *,
+        skill: str,
+        task_id: str,
+        context_id: str,
+        emit: Callable[[StreamResponse], Awaitable[None]],
+        wait: Callable[[StreamResponse], Awaitable[Turn]],
+    ) -> None:
+        self.skill = skill
+        self.task_id = task_id
+        self.context_id = context_id
+        self._home = home
+        self._turn = turn
+        self._emit = emit
+        self._wait = wait
+        self._usage: Usage | None = None
+
+    # -- what is known
+
+    @property
+    def job(self) -> str:
+        """The job's id; "" for a call that came past the gateway."""
+        return self._turn.received.get(headers.JOB, "")
+
+    @property
+    def call_id(self) -> str:
+        """The call's id; "" for a call that came past the gateway."""
+        return self._turn.received.get(headers.CALL, "")
+
+    @property
+    def message(self) -> Message:
+        """What the caller said last."""
+        return self._turn.message
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers of the call, names in lower case."""
+        return self._turn.received
+
+    def remaining(self) -> float:
+        """Seconds that the caller still waits; infinity if it named no deadline."""
+        return max(self._turn.deadline - self._turn.clock(), 0.0)
+
+    @property
+    def used(self) -> Usage | None:
+        """What ``usage`` was told so far."""
+        return self._usage
+
+    # -- what it may say
+
+    async def progress(self, text: str, fraction: float | None = None) -> None:
+        """Tell those who watch the task how it goes.
+
+        Args:
+            fraction: how far it is, from 0 to 1.
+        """
+        if fraction is not None and not 0.0 <= fraction <= 1.0:
+            raise ValueError(f"fraction is from 0 to 1, not {fraction!r}")
+        metadata = {} if fraction is None else {headers.PROGRESS: fraction}
+        await self._emit(self._status(TaskState.WORKING, text, metadata))
+
+    async def artifact(
+        self,
+        name: str,
+        content: object,
+        *,
+        media_type: str = "",
+        append: bool = False,
+        description: str = "",
+    ) -> None:
+        """Hand over a result before the skill ends.
+
+        Args:
+            name: the artifact's name; a second one of the same name replaces it, or continues it with ``append``.
+            content: text, bytes, a ``Part``, or data: a pydantic model, a protobuf message, plain data.
+        """
+        part = _part(content, media_type)
+        artifact = Artifact(artifact_id=name, parts=[part], name=name, description=description)
+        update = TaskArtifactUpdateEvent(self.task_id, artifact, self.context_id, append=append)
+        await self._emit(StreamResponse(artifact_update=update))
+
+    def usage(
+        self, *, input_tokens: int = 0, output_tokens: int = 0, cost_usd: float = 0.0, tool_calls: int = 0
+    ) -> None:
+        """Add to what this work took; it is reported with the last event, and budgets are settled by it."""
+        before = self._usage or Usage()
+        self._usage = Usage(
+            before.input_tokens + input_tokens,
+            before.output_tokens + output_tokens,
+            before.cost_usd + cost_usd,
+            before.tool_calls + tool_calls,
+        )
+
+    async def ask(self, question: str) -> Message:
+        """Ask the caller something and wait: the task is INPUT_REQUIRED until the caller answers with its id.
+
+        Returns:
+            The answer. From here on the context is that of the call that brought it (deadline, job, lineage).
+        """
+        self._turn = await self._wait(self._status(TaskState.INPUT_REQUIRED, question, {}))
+        return self._turn.message
+
+    def _status(self, state: TaskState, text: str, metadata: dict[str, Any]) -> StreamResponse:
+        said = Message(
+            message_id=secrets.token_hex(16),
+            role=Role.AGENT,
+            parts=[text_part(text)],
+            context_id=self.context_id,
+            task_id=self.task_id,
+        )
+        update = TaskStatusUpdateEvent(self.task_id, TaskStatus(state, said), self.context_id, metadata=metadata)
+        return StreamResponse(status_update=update)
+
+    # -- whom it may call
+
+    async def call(self, selector: str = "", *, return_immediately: bool = False, **said: Unpack[Said]) -> Result:
+        """``Mesh.call`` as a child of this call: its lineage, its trace, at most its time left, the agent's own key.
+
+        Raises:
+            MeshError: as ``Mesh.call``; uncaught, it ends this task as FAILED with its text.
+        """
+        return await self._client().call(selector, return_immediately=return_immediately, **said)
+
+    async def stream(self, selector: str = "", **said: Unpack[Said]) -> AsyncGenerator[Event, None]:
+        """``Mesh.stream`` as a child of this call.
+
+        Raises:
+            MeshError: as ``Mesh.stream``.
+        """
+        async for event in self._client().stream(selector, **said):
+            yield event
+
+    def _client(self) -> Mesh:
+        if self._home.access() is None:
+            raise Unauthenticated("this agent has not joined a mesh, so its skills cannot call into it")
+        return self._home.mesh()
+
+    def access(self) -> Access | None:
+        """The agent's own way into the mesh, or None before it has joined."""
+        return self._home.access()
+
+    def outgoing(self) -> dict[str, str]:
+        """The headers that make a call a child of this one."""
+        received = self._turn.received
+        return {name: received[name] for name in _PASSED_ON if name in received}
+
+
+def _part(content: object, media_type: str) -> Part:
+    if isinstance(content, Part):
+        return content
+    if isinstance(content, str):
+        return text_part(content, media_type)
+    if isinstance(content, bytes | bytearray):
+        return raw_part(bytes(content), media_type)
+    return data_part(content, media_type)

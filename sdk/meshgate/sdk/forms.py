@@ -1,0 +1,185 @@
+"""How parts become a skill's argument, and what a skill gives becomes parts. Chosen once, from the annotations.
+
+===========================  ==========================================  ===============================
+annotation                   taken from                                  given as
+===========================  ==========================================  ===============================
+``str``                      all text                                    a text part
+``Message``                  the message as it is                        (a plain message, from ``task=False``)
+``list[Part]``, ``Part``     the parts as they are                       the parts as they are
+a protobuf message           one data part (ProtoJSON), or its bytes     a data part (ProtoJSON)
+anything pydantic validates  one data part, or text that is JSON         a data part
+``None``                     nothing                                     nothing
+===========================  ==========================================  ===============================
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Any, NoReturn, cast
+
+import msgspec
+from msgspec import UNSET
+
+from meshgate.a2a.checking import decode_json
+from meshgate.a2a.errors import InvalidParams, MeshError
+from meshgate.a2a.types import Message, Part
+from meshgate.sdk.content import data_part, is_proto, text_in, text_part
+
+__all__ = ["Form", "form_of"]
+
+_PROTO_MEDIA = ("application/x-protobuf", "application/protobuf", "application/proto")
+
+
+class Form(msgspec.Struct, frozen=True):
+    """One side of a skill."""
+
+    read: Callable[[Message], Any]
+    """The argument in a message; raises InvalidParams where there is none of this form."""
+    write: Callable[[Any], list[Part]]
+    """The parts of a result."""
+    modes: tuple[str, ...]
+    """Media types, for the card."""
+    schema: dict[str, Any] | None = None
+    """JSON Schema of the data, for the card."""
+    type_name: str = ""
+    """Name of the message, for the registry."""
+
+
+def form_of(annotation: Any) -> Form:
+    """The form that an annotation asks for.
+
+    Raises:
+        TypeError: nothing can be made of it; the message says what can.
+    """
+    if annotation is str:
+        return Form(_read_text, _write_text, ("text/plain",))
+    if annotation is None or annotation is type(None):
+        return Form(_read_nothing, _write_nothing, ("text/plain",))
+    if annotation is Message:
+        return Form(_read_message, _write_message, ("text/plain", "application/json"))
+    if annotation in (Part, list[Part]):
+        return Form(_read_parts, _write_parts, ("text/plain", "application/json", "application/octet-stream"))
+    if is_proto(annotation):
+        return _proto_form(annotation)
+    return _model_form(annotation)
+
+
+def _wrong(expected: str) -> NoReturn:
+    raise InvalidParams(f"this skill takes {expected}", violations=(("message.parts", f"must be {expected}"),))
+
+
+# -- text, messages, parts
+
+
+def _read_text(message: Message) -> str:
+    parts = message.parts
+    if len(parts) == 1 and isinstance(parts[0].text, str):
+        return parts[0].text
+    if not any(isinstance(part.text, str) for part in parts):
+        _wrong("a text part")
+    return text_in(parts)
+
+
+def _write_text(value: Any) -> list[Part]:
+    if not isinstance(value, str):
+        raise TypeError(f"the skill gave a {type(value).__name__} where its annotation says str")
+    return [text_part(value)]
+
+
+def _read_nothing(_: Message) -> None:
+    return None
+
+
+def _write_nothing(value: Any) -> list[Part]:
+    if value is not None:
+        raise TypeError(f"the skill gave a {type(value).__name__} where its annotation says None")
+    return []
+
+
+def _read_message(message: Message) -> Message:
+    return message
+
+
+def _write_message(value: Any) -> list[Part]:
+    return cast("Message", value).parts
+
+
+def _read_parts(message: Message) -> list[Part]:
+    return message.parts
+
+
+def _write_parts(value: Any) -> list[Part]:
+    return [value] if isinstance(value, Part) else list(value)
+
+
+# -- data
+
+
+def _one_value(message: Message, name: str) -> Any:
+    """The JSON value of a message: its one data part, else its text."""
+    found = [part.data for part in message.parts if part.data is not UNSET]
+    if len(found) == 1:
+        return found[0]
+    text = text_in(message.parts)
+    if found or not text:
+        _wrong(f"one data part, a {name}")
+    try:
+        return decode_json(text.encode())
+    except MeshError:
+        _wrong(f"one data part, a {name}, or its JSON as text")
+
+
+def _model_form(annotation: Any) -> Form:
+    from pydantic import PydanticUserError, TypeAdapter, ValidationError
+
+    name = getattr(annotation, "__name__", str(annotation))
+    try:
+        adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+        schema = adapter.json_schema()
+    except PydanticUserError as error:
+        raise TypeError(
+            f"{name} cannot be sent: use str, a pydantic model, a dataclass, plain data, a protobuf message, "
+            f"list[Part] or Message ({error.message})"
+        ) from None
+
+    def read(message: Message) -> Any:
+        try:
+            return adapter.validate_python(_one_value(message, name))
+        except ValidationError as error:
+            found = [(".".join(map(str, item["loc"])) or "data", item["msg"]) for item in error.errors()[:10]]
+            text = "; ".join(f"{where}: {what}" for where, what in found)
+            raise InvalidParams(f"this is no {name}: {text}", violations=tuple(found)) from None
+
+    def write(value: Any) -> list[Part]:
+        tree = adapter.dump_python(value, mode="json", by_alias=True, warnings="error")
+        return [Part(data=tree, media_type="application/json")]
+
+    return Form(read, write, ("application/json",), schema, name)
+
+
+def _proto_form(cls: Any) -> Form:
+    from google.protobuf import json_format
+    from google.protobuf.message import DecodeError
+
+    name: str = cls.DESCRIPTOR.full_name
+
+    def read(message: Message) -> Any:
+        raw = [part.raw for part in message.parts if isinstance(part.raw, str) and part.media_type in _PROTO_MEDIA]
+        try:
+            if len(raw) == 1:
+                return cls.FromString(_bytes(raw[0]))
+            return json_format.ParseDict(_one_value(message, name), cls())
+        except (DecodeError, json_format.ParseError, TypeError, AttributeError) as error:
+            raise InvalidParams(f"this is no {name}: {error}") from None
+
+    def write(value: Any) -> list[Part]:
+        if not isinstance(value, cls):
+            raise TypeError(f"the skill gave a {type(value).__name__} where its annotation says {name}")
+        return [data_part(value)]
+
+    return Form(read, write, ("application/json", _PROTO_MEDIA[0]), None, name)
+
+
+def _bytes(raw: str) -> bytes:
+    return base64.b64decode(raw.replace("-", "+").replace("_", "/") + "=" * (-len(raw) % 4))
