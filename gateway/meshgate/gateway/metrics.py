@@ -144,13 +144,13 @@ class Metrics(Collector):
         policies = CounterMetricFamily(
             "meshgate_policy", "Calls that each policy saw, and what it decided.", labels=["policy", "decision"]
         )
-        for labels, count in self._policies.items():
-            policies.add_metric(labels, count)
+        for seen, count in self._policies.items():
+            policies.add_metric(seen, count)
         attempts = CounterMetricFamily(
             "meshgate_attempts", "Tries of calls on one endpoint.", labels=["agent", "outcome"]
         )
-        for labels, count in self._attempts.items():
-            attempts.add_metric(labels, count)
+        for tried, count in self._attempts.items():
+            attempts.add_metric(tried, count)
         yield from (calls, policies, attempts, self._histogram())
         yield CounterMetricFamily("meshgate_retries", "Further tries of calls.", value=self._retries)
         yield CounterMetricFamily(

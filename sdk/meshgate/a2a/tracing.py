@@ -218,7 +218,7 @@ class Tracing(Protocol):
         ...
 
     def close(self) -> None:
-        """Send what has ended, for a second at most, and stop. It blocks: to be called from a thread or after the loop."""
+        """Send what has ended, for a second at most, and stop. It blocks, so call it in a thread or after the loop."""
         ...
 
 
