@@ -52,7 +52,9 @@ class DrainRequest(BaseModel):
     on: bool = True
 
 
-def make_admin(mesh: Mesh, registry: Registry, table: Table, keys: KeyStore, *, metrics: Callable[[], Awaitable[bytes]]) -> FastAPI:
+def make_admin(
+    mesh: Mesh, registry: Registry, table: Table, keys: KeyStore, *, metrics: Callable[[], Awaitable[bytes]]
+) -> FastAPI:
     """The admin app.
 
     Args:
@@ -79,7 +81,10 @@ def make_admin(mesh: Mesh, registry: Registry, table: Table, keys: KeyStore, *, 
         statuses: dict[str, Status] = await mesh.ask("status", kind=Status)
         ready = [gateway for gateway, status in statuses.items() if not status.ready]
         response.status_code = 200 if ready else 503
-        return {"status": "ok" if ready else "unavailable", "gateways": {name: one.ready or "ok" for name, one in statuses.items()}}
+        return {
+            "status": "ok" if ready else "unavailable",
+            "gateways": {name: one.ready or "ok" for name, one in statuses.items()},
+        }
 
     @app.get("/metrics", tags=["health"], dependencies=guarded)
     async def prometheus() -> Response:
@@ -138,7 +143,9 @@ def _add_reading(app: FastAPI, mesh: Mesh, table: Table, guarded: list[Any]) -> 
         return jsonable.response(found)
 
     @app.get("/api/v1/explain", tags=["mesh"], dependencies=guarded)
-    async def explanation(selector: str, skill: str = "", tenant: str = "default", agents: str = "*", skills: str = "*") -> Response:
+    async def explanation(
+        selector: str, skill: str = "", tenant: str = "default", agents: str = "*", skills: str = "*"
+    ) -> Response:
         """Where a selector leads for a caller of this scope, which instances were dropped, and why."""
         scope = Scope(tenant, tuple(agents.split(",")), tuple(skills.split(",")))
         return jsonable.response(explain(table, parse_selector(selector), scope, skill))
@@ -169,7 +176,9 @@ def _add_changing(app: FastAPI, mesh: Mesh, registry: Registry, guarded: list[An
     async def drain(request: DrainRequest) -> dict[str, Any]:
         """Let a gateway report itself as not ready, so that balancers leave it, or ready again. What still comes is served."""
         state: Literal["draining", "open"] = "draining" if request.on else "open"
-        answers = await mesh.ask("drain", request.on, kind=None, **({"only": request.gateway} if request.gateway else {}))
+        answers = await mesh.ask(
+            "drain", request.on, kind=None, **({"only": request.gateway} if request.gateway else {})
+        )
         return {"gateways": sorted(answers), "state": state}
 
 
@@ -183,11 +192,16 @@ def _by_agent(views: list[InstanceView]) -> list[dict[str, Any]]:
     for view in views:
         agent = found.setdefault(
             (view.tenant, view.agent),
-            {"agent": view.agent, "tenant": view.tenant, "versions": [], "skills": [], "foreign": view.foreign, "instances": []},
+            {
+                "agent": view.agent,
+                "tenant": view.tenant,
+                "versions": [],
+                "skills": [],
+                "foreign": view.foreign,
+                "instances": [],
+            },
         )
         agent["versions"] = sorted({*agent["versions"], view.version})
         agent["skills"] = sorted({*agent["skills"], *view.skills})
         agent["instances"].append(view)
     return list(found.values())
-
-

@@ -158,6 +158,11 @@ class Gateway:
         self._seen: OrderedDict[str, float] = OrderedDict()
         self._left: OrderedDict[str, None] = OrderedDict()
         self._tasks: list[asyncio.Task[None]] = []
+        self.metrics.watch(
+            stale_seconds=self.watcher.stale_seconds,
+            endpoints=self.instances.states,
+            open_calls=lambda: self.records.open_calls,
+        )
         self.watcher.on_change += [self.instances.apply, self.resolve.learn, self._learn]
         self.handler = self._compose()
         public = Principal("anonymous", "", agents=("*",), skills=("*",)) if settings.public_cards else None
@@ -236,7 +241,9 @@ class Gateway:
 
     def status(self) -> Status:
         stale = self.watcher.stale_seconds()
-        return Status(self.id, VERSION, self.records.open_calls, len(self.instances), stale, self.draining, self.unready() or "")
+        return Status(
+            self.id, VERSION, self.records.open_calls, len(self.instances), stale, self.draining, self.unready() or ""
+        )
 
     def flights(self, agent: str, tenant: str) -> list[Flight]:
         return [self.records.flight(call) for call in self.records.in_flight(agent, tenant)]
@@ -315,5 +322,3 @@ def default_wires(limits: Limits, clock: Callable[[], float]) -> dict[str, Wire]
     except ImportError:
         return wires
     return {**wires, "GRPC": GrpcWire(limits, clock)}
-
-

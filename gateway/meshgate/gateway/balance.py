@@ -49,7 +49,9 @@ class Balance:
         instance, why = self._pick(call)
         endpoint = instance.endpoint(self._bindings)
         if endpoint is None:
-            raise UpstreamUnavailable(f"{instance.id} has no address in a binding that is spoken here", endpoint=instance.id)
+            raise UpstreamUnavailable(
+                f"{instance.id} has no address in a binding that is spoken here", endpoint=instance.id
+            )
         attempt = Attempt(call, instance, endpoint, now)
         trace = self._note(call, attempt, why, now)
         instance.attempts.add(attempt)
@@ -110,4 +112,3 @@ class Balance:
             began = attempt.call.fact(CallRecord)
             note.duration = self._clock() - (began.began if began is not None else 0.0) - note.began
             note.outcome, note.code = outcome, getattr(error, "code", "")
-

@@ -30,7 +30,18 @@ class Breaker:
         listeners: pybreaker listeners; ``state_change`` tells of each opening and closing.
     """
 
-    __slots__ = ("_backoff", "_calls", "_clock", "_generation", "_limits", "_opened", "_probing", "_rng", "_state", "_wait")
+    __slots__ = (
+        "_backoff",
+        "_calls",
+        "_clock",
+        "_generation",
+        "_limits",
+        "_opened",
+        "_probing",
+        "_rng",
+        "_state",
+        "_wait",
+    )
 
     def __init__(
         self,

@@ -140,7 +140,7 @@ def load_config(
     """
     environ = os.environ if environ is None else environ
     places = [path] if path is not None else [Path("meshgate.toml"), home / "meshgate.toml"]
-    found = next((place for place in places if place is not None and (path is not None or place.is_file())), None)
+    found = next((place for place in places if path is not None or place.is_file()), None)
     layers = [_from_file(found) if found is not None else {}, _from_environment(environ)]
     layers.append({key: value for key, value in flags.items() if value is not None})
     tree: dict[str, Any] = {}

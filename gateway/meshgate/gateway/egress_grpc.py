@@ -97,7 +97,9 @@ class GrpcWire:
                 yield binding.decode_answer(data, out.call.method)
         except TimeoutError:
             silence = self._limits.stream_silence
-            raise UpstreamUnavailable(f"{instance} sent nothing on its stream for {silence:g} s", endpoint=instance) from None
+            raise UpstreamUnavailable(
+                f"{instance} sent nothing on its stream for {silence:g} s", endpoint=instance
+            ) from None
         except grpc.aio.AioRpcError as error:
             raise self._failed(out.attempt, error) from None
         finally:
@@ -105,8 +107,8 @@ class GrpcWire:
 
     def _failed(self, attempt: Attempt, error: grpc.aio.AioRpcError) -> MeshError:
         instance = attempt.instance.id
-        trailers = error.trailing_metadata()
-        detailed = any(key == binding.DETAILS for key, _ in trailers or ())
+        trailers = [(str(key), value) for key, value in error.trailing_metadata() or ()]
+        detailed = any(key == binding.DETAILS for key, _ in trailers)
         if error.code() == grpc.StatusCode.UNAVAILABLE and not detailed:
             # Whether the request left cannot be told from the status; only "failed to connect" says that it did not.
             text = error.details() or ""

@@ -61,7 +61,9 @@ class HttpWire:
         body = jsonrpc.encode_call(method, out.payload, rpc_id)
         attempt.sent = True
         try:
-            response = await self._client().post(attempt.endpoint.url, data=body, headers=headers, allow_redirects=False)
+            response = await self._client().post(
+                attempt.endpoint.url, data=body, headers=headers, allow_redirects=False
+            )
         except (aiohttp.ClientError, ConnectionError, TimeoutError, OSError, ValueError) as error:
             raise self._failed(attempt, error) from None
         attempt.heard = self._clock()
@@ -137,9 +139,13 @@ class HttpWire:
                     yield jsonrpc.decode_answer(data, out.call.method, rpc_id)
         except TimeoutError:
             silence = self._limits.stream_silence
-            raise UpstreamUnavailable(f"{instance} sent nothing on its stream for {silence:g} s", endpoint=instance) from None
+            raise UpstreamUnavailable(
+                f"{instance} sent nothing on its stream for {silence:g} s", endpoint=instance
+            ) from None
         except (aiohttp.ClientError, ConnectionError) as error:
-            raise OutcomeUnknown(f"the stream from {instance} broke: {type(error).__name__}", endpoint=instance) from None
+            raise OutcomeUnknown(
+                f"the stream from {instance} broke: {type(error).__name__}", endpoint=instance
+            ) from None
         except MeshError as error:
             error.endpoint = instance
             raise
@@ -151,7 +157,9 @@ class HttpWire:
         target = url or endpoint.url.rstrip("/") + "/livez"
         try:
             async with asyncio.timeout(timeout):
-                async with self._client().get(target, allow_redirects=False, headers={"accept-encoding": "identity"}) as response:
+                async with self._client().get(
+                    target, allow_redirects=False, headers={"accept-encoding": "identity"}
+                ) as response:
                     return response.status < 500
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
             return False
@@ -166,9 +174,13 @@ def _check_status(response: aiohttp.ClientResponse, attempt: Attempt) -> None:
     if status == 200:
         return
     if status in _BUSY:
-        raise UpstreamUnavailable(f"{instance} answered {status}", endpoint=instance, retry_after=_retry_after(response))
+        raise UpstreamUnavailable(
+            f"{instance} answered {status}", endpoint=instance, retry_after=_retry_after(response)
+        )
     if status == 429:
-        raise RateLimited(f"{instance} answered that it is called too often", endpoint=instance, retry_after=_retry_after(response))
+        raise RateLimited(
+            f"{instance} answered that it is called too often", endpoint=instance, retry_after=_retry_after(response)
+        )
     if status in (401, 403):
         raise UpstreamUnavailable(f"{instance} did not accept the gateway's credential", endpoint=instance)
     if not (400 <= status < 500 and response.content_type == "application/json"):

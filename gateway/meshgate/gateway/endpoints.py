@@ -82,13 +82,14 @@ class Attempt:
         """
         if self._error is not None:
             raise self._error
-        self._task = asyncio.current_task()
+        waiting = self._task = asyncio.current_task()
         try:
             yield
         except asyncio.CancelledError:
-            if self._error is None or self._task is None or self._task.uncancel() > 0:
+            error = self.aborted
+            if error is None or waiting is None or waiting.uncancel() > 0:
                 raise
-            raise self._error from None
+            raise error from None
         finally:
             self._task = None
 
@@ -100,7 +101,19 @@ class Instance:
         entry: what the registry says of it.
     """
 
-    __slots__ = ("_clock", "_latency", "_sampled", "answering", "attempts", "breaker", "entry", "healthy", "id", "probing", "secret")
+    __slots__ = (
+        "_clock",
+        "_latency",
+        "_sampled",
+        "answering",
+        "attempts",
+        "breaker",
+        "entry",
+        "healthy",
+        "id",
+        "probing",
+        "secret",
+    )
 
     def __init__(self, entry: Entry, breaker: Breaker, clock: Callable[[], float], secret: str) -> None:
         self.id = entry.instance.id

@@ -45,11 +45,15 @@ async def fetch_card(session: aiohttp.ClientSession, url: str) -> bytes:
 
 async def keep_registered(agents: Sequence[ForeignAgent], registry: Registry, addresses: AddressPolicy) -> None:
     """Register each agent, and look at its card again every minute; a card that is refused changes nothing."""
-    async with aiohttp.ClientSession(trust_env=False, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False) as session:
+    async with aiohttp.ClientSession(
+        trust_env=False, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
+    ) as session:
         await asyncio.gather(*(_keep(agent, registry, addresses, session) for agent in agents))
 
 
-async def _keep(agent: ForeignAgent, registry: Registry, addresses: AddressPolicy, session: aiohttp.ClientSession) -> None:
+async def _keep(
+    agent: ForeignAgent, registry: Registry, addresses: AddressPolicy, session: aiohttp.ClientSession
+) -> None:
     known = b""
     while True:
         pause = _REFRESH
@@ -60,7 +64,9 @@ async def _keep(agent: ForeignAgent, registry: Registry, addresses: AddressPolic
                 manifest, endpoints = read_foreign(card, agent.name)
                 for endpoint in endpoints:
                     addresses.check(endpoint)
-                await registry.register(foreign_instance(manifest, endpoints, agent.card, labels=agent.labels), manifest)
+                await registry.register(
+                    foreign_instance(manifest, endpoints, agent.card, labels=agent.labels), manifest
+                )
                 log.info("foreign_agent_registered", agent=manifest.agent, card=agent.card)
                 known = card
         except MeshError as error:

@@ -92,7 +92,11 @@ class Ingress:
         if card is None:
             raise NoRoute()
         etag = Cards.etag(card)
-        sent = [(b"etag", etag.encode()), (b"cache-control", b"max-age=30, private"), (b"vary", b"authorization, x-api-key")]
+        sent = [
+            (b"etag", etag.encode()),
+            (b"cache-control", b"max-age=30, private"),
+            (b"vary", b"authorization, x-api-key"),
+        ]
         if etag in headers.get("if-none-match", ""):
             await respond(send, 304, b"", sent)
         else:

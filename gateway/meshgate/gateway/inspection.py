@@ -184,23 +184,31 @@ class RemotePeers:
         entries = [entry.instance for entry in self._table.gateways if entry.instance.id != self._own]
         return {entry.id: entry.labels[URL_LABEL] for entry in entries if URL_LABEL in entry.labels}
 
-    async def ask(self, url: str, name: str, *arguments: object, kind: type[_T] | Any, patience: float | None = None) -> _T | None:
+    async def ask(
+        self, url: str, name: str, *arguments: object, kind: type[_T] | Any, patience: float | None = None
+    ) -> _T | None:
         """One answer of one gateway, or None if it does not come in time."""
         if self._session is None:
             self._session = aiohttp.ClientSession(trust_env=False, cookie_jar=aiohttp.DummyCookieJar())
         body = msgspec.json.encode(arguments)
         try:
             async with asyncio.timeout(self._patience if patience is None else patience):
-                async with self._session.post(f"{url}/{name}", data=body, headers=self._headers, allow_redirects=False) as response:
+                async with self._session.post(
+                    f"{url}/{name}", data=body, headers=self._headers, allow_redirects=False
+                ) as response:
                     answer = await response.read()
                     return msgspec.json.decode(answer, type=kind) if response.status == 200 else None
         except (aiohttp.ClientError, OSError, TimeoutError, msgspec.MsgspecError):
             return None
 
-    async def ask_all(self, name: str, *arguments: object, kind: type[_T] | Any, patience: float = 2.0) -> dict[str, _T]:
+    async def ask_all(
+        self, name: str, *arguments: object, kind: type[_T] | Any, patience: float = 2.0
+    ) -> dict[str, _T]:
         """The answers of all other gateways that answer in time, by gateway."""
         urls = self.urls()
-        answers = await asyncio.gather(*(self.ask(url, name, *arguments, kind=kind, patience=patience) for url in urls.values()))
+        answers = await asyncio.gather(
+            *(self.ask(url, name, *arguments, kind=kind, patience=patience) for url in urls.values())
+        )
         return {gateway: answer for gateway, answer in zip(urls, answers, strict=True) if answer is not None}
 
     async def in_flight(self, agent: str, tenant: str) -> list[Flight]:

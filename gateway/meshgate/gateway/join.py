@@ -37,7 +37,9 @@ class AddressPolicy:
         networks: CIDR blocks and host names. refused: ``host:port`` of the mesh's own ports.
     """
 
-    def __init__(self, networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128", "localhost"), refused: frozenset[int] = frozenset()) -> None:
+    def __init__(
+        self, networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128", "localhost"), refused: frozenset[int] = frozenset()
+    ) -> None:
         self._networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
         self._names: set[str] = set()
         self._refused = refused
@@ -46,7 +48,9 @@ class AddressPolicy:
                 self._networks.append(ipaddress.ip_network(text))
             except ValueError:
                 if not text or "/" in text:
-                    raise InvalidParams(f"agent_networks: {text!r} is no network (10.0.0.0/8) and no host name") from None
+                    raise InvalidParams(
+                        f"agent_networks: {text!r} is no network (10.0.0.0/8) and no host name"
+                    ) from None
                 self._names.add(text.lower())
 
     def check(self, endpoint: Endpoint) -> None:
@@ -68,7 +72,9 @@ class AddressPolicy:
         if not host or parts.scheme not in ("http", "https", "grpc") or parts.username is not None:
             raise InvalidParams(f"{url[:200]!r} is no address of an agent")
         if not self._within(host) or (port in self._refused and self._loopback(host)):
-            raise PermissionDenied(f"agents may not listen at {host}:{port}: an operator allows more with agent_networks")
+            raise PermissionDenied(
+                f"agents may not listen at {host}:{port}: an operator allows more with agent_networks"
+            )
 
     def _within(self, host: str) -> bool:
         if host in self._names:

@@ -21,9 +21,10 @@ import msgspec
 from meshgate.a2a.call import Principal
 from meshgate.a2a.errors import MeshError, Unauthenticated
 
-__all__ = ["KeyRecord", "KeyStore", "MeshKey", "WeakSecret", "new_key"]
+__all__ = ["KEY_KINDS", "KeyRecord", "KeyStore", "MeshKey", "WeakSecret", "new_key"]
 
 KeyKind = Literal["client", "join", "admin"]
+KEY_KINDS: tuple[KeyKind, ...] = ("client", "join", "admin")
 _PREFIX = "mg"
 _KNOWN = ("changeme", "password", "secret", "default", "test", "example", "meshgate", "0123456789")
 
@@ -98,7 +99,9 @@ class MeshKey:
         body, _, mac = key.removeprefix("mgc_").partition(".")
         if not hmac.compare_digest(_b64(self._derive(b"call", 18, body)).encode(), mac.encode("utf-8", "replace")):
             return None
-        agent, tenant, instance = msgspec.json.decode(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)), type=tuple[str, str, str])
+        agent, tenant, instance = msgspec.json.decode(
+            base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)), type=tuple[str, str, str]
+        )
         return agent, tenant, instance
 
 
@@ -224,4 +227,3 @@ class KeyStore:
         if record is None:
             raise Unauthenticated(f"a valid {kind} key is needed: send it as 'Authorization: Bearer KEY'")
         return record
-

@@ -51,7 +51,9 @@ def _bound(host: str, port: int, flag: str, share: bool) -> socket.socket:
         found.setblocking(False)
     except OSError as error:
         found.close()
-        raise PortTaken(f"port {port} on {host} cannot be used ({error.strerror}): choose another with {flag}") from None
+        raise PortTaken(
+            f"port {port} on {host} cannot be used ({error.strerror}): choose another with {flag}"
+        ) from None
     return found
 
 

@@ -78,5 +78,3 @@ def merge_instances(views: dict[str, list[InstanceView]]) -> list[InstanceView]:
                 latency=max(seen.latency, view.latency),
             )
     return sorted(found.values(), key=lambda view: (view.agent, view.id))
-
-

@@ -85,7 +85,9 @@ class Resolve:
             return call.target
         named = parse_selector(label)
         if call.target is not None and call.target.text != named.text:
-            raise InvalidParams(f"the URL names {call.target.text!r} and the tenant label {label[:64]!r}: they must agree")
+            raise InvalidParams(
+                f"the URL names {call.target.text!r} and the tenant label {label[:64]!r}: they must agree"
+            )
         return named
 
     def _asked_skill(self, call: Call) -> str:
@@ -118,7 +120,9 @@ class Resolve:
             raise TaskNotFound()
         instance, candidates = self._keepers(tag, agent, principal.tenant)
         ids = tuple(entry.instance.id for entry in candidates)
-        route = Route(agent, self._skill_of(candidates, target), candidates[0].manifest.version, ids, "the task's owner tag")
+        route = Route(
+            agent, self._skill_of(candidates, target), candidates[0].manifest.version, ids, "the task's owner tag"
+        )
         _note(call, route)
         call = msgspec.structs.replace(call, target=target or Selector(agent=agent, text=agent), route=route)
         return call.with_fact(TaskRoute(tag.upstream, instance))
@@ -151,7 +155,12 @@ def _note(call: Call, route: Route) -> None:
     # Also for what is refused further on: a record says where the call was bound for.
     record = call.fact(CallRecord)
     if record is not None:
-        record.agent, record.skill, record.version, record.reason = route.agent, route.skill, route.version, route.reason
+        record.agent, record.skill, record.version, record.reason = (
+            route.agent,
+            route.skill,
+            route.version,
+            route.reason,
+        )
 
 
 def _route(group: Group, index: int, count: int) -> Route:
@@ -159,4 +168,3 @@ def _route(group: Group, index: int, count: int) -> Route:
     reentrant = group.capability.reentrant if group.capability is not None else 1
     ids = tuple(entry.instance.id for entry in group.entries)
     return Route(group.agent, group.skill, group.version, ids, reason, reentrant)
-

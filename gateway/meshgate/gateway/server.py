@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets as secrets_module
 import signal
 from collections.abc import Callable
 from typing import Any
@@ -18,9 +19,10 @@ from meshgate.gateway.config import Config, ConfigError
 from meshgate.gateway.ingress import mark_grpc
 from meshgate.gateway.inspection import URL_LABEL, InspectApp, RemotePeers
 from meshgate.gateway.join import AddressPolicy, JoinApp
-from meshgate.gateway.keys import KeyRecord, KeyStore, MeshKey, new_key
+from meshgate.gateway.keys import KEY_KINDS, KeyRecord, KeyStore, MeshKey, new_key
 from meshgate.gateway.listening import HttpServer, PortTaken, bind
 from meshgate.registry.contract import Registry
+from meshgate.gateway.version import VERSION
 from meshgate.registry.home import Home, Run
 from meshgate.registry.model import Instance, RegistryUnavailable, UnknownLease
 from meshgate.registry.open import open_registry
@@ -58,13 +60,13 @@ def load_secrets(home: Home, config: Config) -> Secrets:
     store = KeyStore.load(path)
     made: dict[str, str] = {}
     if not len(store):
-        for kind in ("client", "join", "admin"):
+        for kind in KEY_KINDS:
             made[kind], record = new_key(kind, f"first-{kind}")
             store.add(record)
         store.save(path)
     clear: dict[str, str] = {}
     if config.loopback:
-        for kind in ("client", "join", "admin"):
+        for kind in KEY_KINDS:
             # One principal for all runs: a task of the last run is still the developer's own.
             clear[kind], record = new_key(kind, "dev")
             store.add(record)
@@ -78,7 +80,7 @@ def open_configured(config: Config, home: Home) -> Registry:
         return open_registry(url, ttl=config.limits.lease)
     from meshgate.registry.consul_client import ConsulAddress
 
-    address = ConsulAddress(token=config.consul_token or None, ca=config.consul_ca or None)
+    address = ConsulAddress(token=config.consul_token, ca_file=config.consul_ca)
     return open_registry(url, ttl=config.limits.lease, consul=address)
 
 
@@ -89,7 +91,9 @@ class DataPlane:
         share: whether other workers bind the same data ports.
     """
 
-    def __init__(self, config: Config, secrets: Secrets, registry: Registry, home: Home, *, share: bool = False) -> None:
+    def __init__(
+        self, config: Config, secrets: Secrets, registry: Registry, home: Home, *, share: bool = False
+    ) -> None:
         self.config, self.registry = config, registry
         self._share = share
         limits = config.limits
@@ -103,17 +107,27 @@ class DataPlane:
             for one in (free, *rest):
                 one.close()
         grpc_address = config.grpc_address or (f"{config.host}:{self.grpc_port}" if self.grpc_port > 0 else "")
+        gateway_id = f"gw{secrets_module.token_hex(4)}"
         settings = Settings(
+            gateway_id=gateway_id,
             base_url=config.base_url.rstrip("/"),
             grpc_address=grpc_address if config.card_grpc else "",
             public_cards=config.loopback if config.public_cards is None else config.public_cards,
             snapshot=home.path / f"snapshot{'' if not share else '-' + str(os.getpid())}.bin",
         )
         self.gateway = Gateway(
-            registry, MeshKey(secrets.mesh), secrets.store(), settings=settings, limits=limits, tracing=_tracing(config)
+            registry,
+            MeshKey(secrets.mesh),
+            secrets.store(),
+            settings=settings,
+            limits=limits,
+            tracing=_tracing(config, gateway_id),
         )
         inspect = InspectApp(self.gateway, self.gateway.mesh.inspect_secret(), limits)
-        self._servers = [HttpServer(self.gateway.ingress, self._http_sockets, limits), HttpServer(inspect, self._inspect_sockets, limits)]
+        self._servers = [
+            HttpServer(self.gateway.ingress, self._http_sockets, limits),
+            HttpServer(inspect, self._inspect_sockets, limits),
+        ]
         self._grpc: Any = None
         self._lease: asyncio.Task[None] | None = None
 
@@ -139,7 +153,9 @@ class DataPlane:
                 self._grpc.add_insecure_port(f"{host}:{self.grpc_port}")
             except RuntimeError:
                 if index == 0:
-                    raise PortTaken(f"port {self.grpc_port} on {host} cannot be used: choose another with --grpc-port") from None
+                    raise PortTaken(
+                        f"port {self.grpc_port} on {host} cannot be used: choose another with --grpc-port"
+                    ) from None
         await self._grpc.start()
 
     async def _keep_lease(self) -> None:
@@ -190,12 +206,12 @@ def void(_: object) -> None:
     """Throw a value away."""
 
 
-def _tracing(config: Config) -> Any:
+def _tracing(config: Config, instance: str) -> Any:
     if not config.otlp:
         return None
     from meshgate.a2a.tracing import configure
 
-    return configure(config.otlp, "meshgate-gateway")
+    return configure(config.otlp, "meshgate-gateway", instance, version=VERSION)
 
 
 class MeshAsk:
@@ -320,7 +336,14 @@ async def run_single(config: Config, secrets: Secrets, home: Home, announce: Cal
     remote = plane.gateway.remote
     assert remote is not None  # noqa: S101 - a DataPlane's gateway always finds its peers in the registry
     control = Control(
-        config, secrets, registry, plane.gateway.table, plane.gateway, remote, urls, frozenset({plane.port, plane.grpc_port})
+        config,
+        secrets,
+        registry,
+        plane.gateway.table,
+        plane.gateway,
+        remote,
+        urls,
+        frozenset({plane.port, plane.grpc_port}),
     )
     await plane.start()
     await control.start()
@@ -345,5 +368,3 @@ async def _foreign(config: Config, registry: Registry, addresses: AddressPolicy)
     from meshgate.gateway.foreign import keep_registered
 
     await keep_registered(config.agents, registry, addresses)
-
-

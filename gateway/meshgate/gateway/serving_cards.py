@@ -55,7 +55,11 @@ class Cards:
         groups = [group for group in catalogue(self._table, scope) if _covers(group, target)]
         if target.skill:
             routes = self._resolve.routes(target, principal)
-            groups = [group for group in groups if routes and (group.agent, group.version) == (routes[0].agent, routes[0].version)]
+            groups = [
+                group
+                for group in groups
+                if routes and (group.agent, group.version) == (routes[0].agent, routes[0].version)
+            ]
         if not groups:
             return None
         path = f"/skills/{target.text}" if target.skill else f"/agents/{target.agent}"

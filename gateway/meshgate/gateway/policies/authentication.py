@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -14,20 +14,19 @@ from meshgate.gateway.records import CallRecord
 __all__ = ["Authentication", "credential"]
 
 
-def credential(headers: dict[str, str] | object) -> str:
+def credential(headers: Mapping[str, str]) -> str:
     """The key in a request's headers: ``Authorization: Bearer`` or ``X-API-Key``.
 
     Raises:
         Unauthenticated: there is none.
     """
-    get = headers.get  # type: ignore[attr-defined]
-    scheme, _, key = get("authorization", "").partition(" ")
+    scheme, _, key = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
-        key = get("x-api-key", "")
+        key = headers.get("x-api-key", "")
     key = key.strip()
     if not key:
         raise Unauthenticated()
-    return str(key)
+    return key
 
 
 class Authentication:

@@ -70,7 +70,8 @@ class Budget:
     def _exhausted(self, job: JobRecord, call: Call, what: str) -> BudgetExhausted:
         price = job.spent(self._clock())
         return BudgetExhausted(
-            f"job {job.id}: {what} ({price}; path {_path(call)})", metadata={"path": _path(call), "price": price, "job": job.id}
+            f"job {job.id}: {what} ({price}; path {_path(call)})",
+            metadata={"path": _path(call), "price": price, "job": job.id},
         )
 
     async def _adopt(self, call: Call, lineage: Lineage) -> JobRecord:

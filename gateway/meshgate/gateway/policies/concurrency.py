@@ -22,6 +22,9 @@ class Concurrency:
         if chosen is not None and chosen.attempt.instance.pending > self._limit:
             instance = chosen.attempt.instance.id
             raise UpstreamUnavailable(
-                f"{instance} has {self._limit} calls open, which is its limit", retry_after=1.0, endpoint=instance, unsent=True
+                f"{instance} has {self._limit} calls open, which is its limit",
+                retry_after=1.0,
+                endpoint=instance,
+                unsent=True,
             )
         return call

@@ -32,5 +32,8 @@ class Kill:
         for switch in switches:
             if (switch.kind, switch.name) in named:
                 why = f": {switch.reason}" if switch.reason else ""
-                raise Killed(f"{switch.kind} {switch.name!r} is switched off{why}", metadata={"switch": f"{switch.kind} {switch.name}"})
+                raise Killed(
+                    f"{switch.kind} {switch.name!r} is switched off{why}",
+                    metadata={"switch": f"{switch.kind} {switch.name}"},
+                )
         return call

@@ -85,12 +85,12 @@ class Retry:
                 wait = self._pause(error, attempt)
                 if self._clock() + wait >= call.deadline or not self._budget.take():
                     raise
+                if error.endpoint is not None:
+                    call = msgspec.structs.replace(call, avoid=call.avoid | {error.endpoint})
             self._metrics.retry()
             attempt += 1
             if wait:
                 await self._sleep(wait)
-            if error.endpoint is not None:
-                call = msgspec.structs.replace(call, avoid=call.avoid | {error.endpoint})
 
     def _again(self, call: Call, error: MeshError, attempt: int) -> bool:
         allowed = error.unsent or (error.retryable and call.method.safe)

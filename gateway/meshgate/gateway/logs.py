@@ -1,0 +1,31 @@
+"""Log lines on standard error: for people on a terminal, JSON lines anywhere else."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+
+__all__ = ["configure_logs"]
+
+
+def configure_logs(level: int = logging.INFO) -> None:
+    """Set up structlog for this process, and let the standard library's warnings through it."""
+    terminal = sys.stderr.isatty()
+    shared: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="%H:%M:%S" if terminal else "iso", utc=not terminal),
+    ]
+    last: structlog.types.Processor = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
+    structures = [*shared] if terminal else [*shared, structlog.processors.dict_tracebacks]
+    structlog.configure(
+        processors=[*structures, last],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=last, foreign_pre_chain=structures))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)

@@ -1,0 +1,183 @@
+"""One gateway, its registry and its agents in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Any
+
+import msgspec
+
+from meshgate.a2a.call import METHODS, Call
+from meshgate.a2a.defaults import DEFAULTS, Limits
+from meshgate.a2a.jsonrpc import build_call
+from meshgate.a2a.payload import JsonPayload, Payload
+from meshgate.a2a.reply import Head, Reply
+from meshgate.a2a.selector import Selector, parse_selector
+from meshgate.gateway.app import Gateway, Settings
+from meshgate.gateway.keys import KeyStore, MeshKey, new_key
+from meshgate.gateway.peers import Peers
+from meshgate.registry.memory import MemoryRegistry
+from meshgate.registry.model import Capability, Delta, Endpoint, Instance, Manifest
+from meshgate.testing.agents import Script
+from meshgate.testing.wire import LocalWire
+
+__all__ = ["LocalMesh", "Result"]
+
+
+class Result(msgspec.Struct, frozen=True):
+    """A reply that was read to its end."""
+
+    head: Head
+    events: tuple[Payload, ...]
+
+    @property
+    def tree(self) -> dict[str, Any]:
+        """The last event as A2A JSON."""
+        return self.events[-1].tree()
+
+
+class LocalMesh:
+    """A gateway with all its policies, an in-memory registry, and agents that are functions.
+
+    Args:
+        clock, sleep: time; give both of a virtual clock for tests that wait.
+        seed: of every random choice.
+        join: another mesh, to be a second gateway of: the same registry, keys and agents.
+    """
+
+    def __init__(
+        self,
+        *,
+        limits: Limits = DEFAULTS,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        seed: int = 0,
+        peers: Peers | None = None,
+        join: LocalMesh | None = None,
+        gateway_id: str = "",
+    ) -> None:
+        self.registry = join.registry if join is not None else MemoryRegistry(clock=clock, ttl=limits.lease)
+        self.mesh_key = join.mesh_key if join is not None else MeshKey(secrets.token_bytes(32))
+        self.keys = join.keys if join is not None else KeyStore()
+        self.wire = join.wire if join is not None else LocalWire(clock)
+        self._ids = join._ids if join is not None else itertools.count(1)
+        self._credentials: dict[str, str] = join._credentials if join is not None else {}
+        self._sleep = sleep
+        self.gateway = Gateway(
+            self.registry,
+            self.mesh_key,
+            self.keys,
+            settings=Settings(gateway_id=gateway_id),
+            limits=limits,
+            wires={"JSONRPC": self.wire},
+            peers=peers,
+            alone=peers is None,
+            clock=clock,
+            wall=wall,
+            sleep=sleep,
+            rng=random.Random(seed),  # noqa: S311 - choices that tests repeat
+        )
+        self.key = self.client("user") if join is None else join.key
+
+    async def __aenter__(self) -> LocalMesh:
+        await self.gateway.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.gateway.aclose()
+
+    def client(self, name: str, **scope: Any) -> str:
+        """A new client key; ``scope`` are fields of ``KeyRecord``."""
+        key, record = new_key("client", name, **scope)
+        self.keys.add(record)
+        return key
+
+    async def add(
+        self,
+        agent: str,
+        script: Script,
+        *,
+        skills: tuple[Capability, ...] = (),
+        version: str = "1.0.0",
+        shared_tasks: bool = False,
+        foreign: bool = False,
+        tenant: str = "default",
+        instance: str = "",
+    ) -> str:
+        """Register one instance of an agent, and return its id."""
+        name = instance or f"{agent}-{next(self._ids)}"
+        skills = skills or (Capability(agent, version),)
+        card = {"name": agent, "version": version, "skills": [{"id": one.skill, "name": one.skill} for one in skills]}
+        manifest = Manifest(agent, version, skills=skills, shared_tasks=shared_tasks, foreign=foreign, card=card)
+        url = f"local://{name}"
+        self.wire.scripts[url] = script
+        listed = Instance(
+            name, agent, manifest.digest(), endpoints=(Endpoint("JSONRPC", url),), tenant=tenant, lasting=True
+        )
+        self._credentials[name] = self.mesh_key.call_key(agent, tenant, name)
+        await self.registry.register(listed, manifest)
+        await self.seen(name)
+        return name
+
+    async def seen(self, name: str, *, there: bool = True) -> None:
+        """Wait until the gateway has heard that an instance is there (or gone)."""
+        heard = asyncio.Event()
+
+        def listen(_: Delta) -> None:
+            if (name in self.gateway.table.entries) == there:
+                heard.set()
+
+        self.gateway.watcher.on_change.append(listen)
+        try:
+            if (name in self.gateway.table.entries) != there:
+                await heard.wait()
+        finally:
+            self.gateway.watcher.on_change.remove(listen)
+
+    def key_of(self, instance: str) -> str:
+        """The call key under which an instance makes its calls."""
+        return self._credentials[instance]
+
+    def make_call(
+        self, selector: str, words: str = "hi", *, method: str = "SendMessage", key: str | None = None, **headers: str
+    ) -> Call:
+        """A call as it enters the path. ``headers`` are written with underscores for dashes."""
+        found = METHODS[method]
+        message = {"messageId": f"m{next(self._ids)}", "role": "ROLE_USER", "parts": [{"text": words}]}
+        tree: dict[str, Any] = {"id": words} if found.on_task else {"message": message}
+        return self.call_of(tree, selector, method=method, key=key, **headers)
+
+    def call_of(
+        self, tree: dict[str, Any], selector: str = "", *, method: str = "SendMessage", key: str | None = None, **headers: str
+    ) -> Call:
+        """A call of a request in A2A JSON."""
+        found = METHODS[method]
+        view = msgspec.convert(tree, found.request)
+        sent = {"authorization": f"Bearer {key or self.key}", **{k.replace("_", "-"): v for k, v in headers.items()}}
+        target: Selector | None = parse_selector(selector) if selector else None
+        return build_call(found, JsonPayload(found.request, tree, view), view, sent, target)
+
+    async def send(self, call: Call) -> Reply:
+        """Take a call through the gateway; the reply is the caller's to read and close."""
+        return await self.gateway.handler(call)
+
+    async def call(self, selector: str, words: str = "hi", **more: Any) -> Result:
+        """Call, and read the reply to its end."""
+        return await self.read(self.make_call(selector, words, **more))
+
+    async def read(self, call: Call) -> Result:
+        """Take a call through the gateway, and read the reply to its end."""
+        reply = await self.send(call)
+        try:
+            return Result(reply.head, tuple([event async for event in reply]))
+        finally:
+            await reply.aclose()

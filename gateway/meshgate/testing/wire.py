@@ -1,0 +1,78 @@
+"""The way to an agent in the same process: what other wires put on a network, handed over as it is."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Callable
+
+import msgspec
+
+from meshgate.a2a.call import Call
+from meshgate.a2a.errors import MeshError, UpstreamUnavailable
+from meshgate.a2a.payload import Payload
+from meshgate.a2a.reply import Reply
+from meshgate.gateway.egress import Outbound, guarded, no_event
+from meshgate.registry.model import Endpoint
+from meshgate.testing.agents import Script
+
+__all__ = ["LocalWire"]
+
+
+class LocalWire:
+    """Calls scripts by URL. A URL without a script cannot be reached.
+
+    Attributes:
+        hung: URLs whose health route does not answer either.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self.scripts: dict[str, Script] = {}
+        self.hung: set[str] = set()
+        self.sent: list[Outbound] = []
+
+    async def send(self, out: Outbound) -> Reply:
+        """See ``Wire.send``."""
+        url, instance = out.attempt.endpoint.url, out.attempt.instance.id
+        script = self.scripts.get(url)
+        if script is None:
+            raise UpstreamUnavailable(f"{instance} cannot be reached", endpoint=instance, unsent=True)
+        out.attempt.sent = True
+        self.sent.append(out)
+        call = _arriving(out)
+        try:
+            answer = script(call)
+            reply = await answer if inspect.isawaitable(answer) else answer
+            return reply if reply.unary else await self._stream(out, reply)
+        except MeshError as error:
+            error.endpoint = error.endpoint or instance
+            raise
+
+    async def _stream(self, out: Outbound, reply: Reply) -> Reply:
+        try:
+            first = await anext(reply)
+        except StopAsyncIteration:
+            raise no_event() from None
+
+        async def events() -> AsyncIterator[Payload]:
+            yield first
+            async for event in guarded(out.attempt, reply, self._clock):
+                yield event
+
+        return Reply(events(), close=reply.aclose)
+
+    async def healthy(self, endpoint: Endpoint, url: str | None, timeout: float) -> bool:
+        """See ``Wire.healthy``."""
+        return endpoint.url in self.scripts and endpoint.url not in self.hung
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+
+def _arriving(out: Outbound) -> Call:
+    """The call as the agent would read it from the wire."""
+    view = out.payload.view()
+    task_id = getattr(view, "id", "") or getattr(getattr(view, "message", None), "task_id", "")
+    return msgspec.structs.replace(
+        out.call, payload=out.payload, headers=out.headers, task_id=task_id, facts={}, route=None, lineage=None, target=None
+    )
