@@ -6,8 +6,8 @@ For tests without sockets, subprocesses or threads (those take real time, which 
     async def test_a_quiet_stream_gets_a_comment_after_the_pause() -> None:
         await asyncio.sleep(15.0)  # returns at once; the loop's clock is 15 s later
 
-`asyncio.sleep`, `asyncio.timeout`, `call_later` and `loop.time()` all follow the loop. What takes a clock as an argument
-is given the loop's: ``clock=asyncio.get_running_loop().time``. A test that can never go on fails at once with `Stuck`.
+`asyncio.sleep`, `asyncio.timeout`, `call_later` and `loop.time()` follow the loop. What takes a clock as an argument is
+given the loop's: ``clock=asyncio.get_running_loop().time``. A test that can never go on fails at once with `Stuck`.
 """
 
 import asyncio
@@ -47,6 +47,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self._now = START
+        self._latest = START + LONGEST
         self._steps = 0
         selector = _JumpingSelector()
         selector.loop = self
@@ -65,7 +66,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         if seconds is None:
             raise Stuck("every task waits for something that no timer will bring")
         self._now += seconds
-        if self._now - START > LONGEST or self._steps > _STEPS:
+        if self._now > self._latest or self._steps > _STEPS:
+            self._latest, self._steps = self._now + LONGEST, 0  # what is left must be able to end
             raise Stuck(f"at virtual second {self._now - START:.0f} only timers that renew themselves go on")
 
 

@@ -6,10 +6,12 @@ What stands between bytes and a handler: limits before any parse, disconnects, h
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import aclosing
 from typing import Any
 
+import msgspec
 import structlog
 
 from meshgate.a2a import jsonrpc, sse
@@ -20,6 +22,7 @@ from meshgate.a2a.errors import (
     BodyTooLarge,
     HeadersTooLarge,
     InternalError,
+    InvalidAgentResponse,
     InvalidRequest,
     MeshError,
     UnsupportedMediaType,
@@ -28,7 +31,7 @@ from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import Selector
 from meshgate.a2a.version import check_version
 
-__all__ = ["JsonRpcEndpoint", "Receive", "Scope", "Send", "read_body", "read_headers", "respond"]
+__all__ = ["JsonRpcEndpoint", "Receive", "Scope", "Send", "read_body", "read_headers", "refuse", "respond"]
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -37,6 +40,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 log = structlog.get_logger(__name__)
 
 _JSON = (b"content-type", b"application/json")
+_EVENTS = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
+_LENGTH_DIGITS = 19
 _WATCH_AFTER = 0.02
 """Seconds after which a unary call is worth a task that notices its caller leaving."""
 
@@ -68,12 +73,15 @@ async def read_body(headers: Mapping[str, str], receive: Receive, limits: Limits
     """The request's body.
 
     Raises:
-        BodyTooLarge, BodyTimeout, UnsupportedMediaType: before more than the limit was read.
+        BodyTooLarge, BodyTimeout, UnsupportedMediaType: before more than the limit and one chunk was read.
+        InvalidRequest: Content-Length is no number.
     """
-    if "content-encoding" in headers:
+    if headers.get("content-encoding", "identity") != "identity":
         raise UnsupportedMediaType("a compressed body is not taken: leave Content-Encoding out")
-    length = headers.get("content-length")
-    if length is not None and (not length.isdigit() or int(length) > limits.body):
+    length = headers.get("content-length", "")
+    if length and not (length.isascii() and length.isdecimal()):
+        raise InvalidRequest("Content-Length is no number")
+    if len(length) > _LENGTH_DIGITS or int(length or "0") > limits.body:
         raise BodyTooLarge(f"a request body may have {limits.body} bytes")
     if length == "0":
         return b""
@@ -85,26 +93,19 @@ async def read_body(headers: Mapping[str, str], receive: Receive, limits: Limits
 
 
 async def _read_all(receive: Receive, limit: int) -> bytes:
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body"):
-        return _within(body, limit)
-    chunks, size = [body], len(body)
-    while message.get("more_body"):
+    chunks: list[bytes] = []
+    size, more = 0, True
+    while more:
         message = await receive()
-        chunks.append(message.get("body", b""))
-        size += len(chunks[-1])
+        if message["type"] == "http.disconnect":
+            raise BodyTimeout("the caller left before its request was complete")
+        chunk: bytes = message.get("body", b"")
+        more = message.get("more_body", False)
+        size += len(chunk)
         if size > limit:
             raise BodyTooLarge(f"a request body may have {limit} bytes")
-    if message["type"] == "http.disconnect":
-        raise asyncio.CancelledError
-    return b"".join(chunks)
-
-
-def _within(body: bytes, limit: int) -> bytes:
-    if len(body) > limit:
-        raise BodyTooLarge(f"a request body may have {limit} bytes")
-    return body
+        chunks.append(chunk)
+    return b"".join(chunks) if len(chunks) > 1 else chunks[0]
 
 
 async def respond(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]] | None = None) -> None:
@@ -118,7 +119,11 @@ async def respond(send: Send, status: int, body: bytes, headers: list[tuple[byte
 
 
 def _head(reply: Reply) -> list[tuple[bytes, bytes]]:
-    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.head.headers.items()]
+    # Some servers write a line break in a value as it is; what no header can carry is left out.
+    sent = reply.head.headers.items()
+    return [
+        (name.encode("ascii"), value.encode("ascii")) for name, value in sent if value.isascii() and value.isprintable()
+    ]
 
 
 class JsonRpcEndpoint:
@@ -137,71 +142,125 @@ class JsonRpcEndpoint:
         self, headers: Mapping[str, str], receive: Receive, send: Send, target: Selector | None, version: str = ""
     ) -> None:
         """Answer one request. ``version`` is what the query string says, for clients that cannot set headers."""
-        rpc_id: jsonrpc.RpcId = None
-        parsed = False
+        answer, leaving = _Answer(send, self._limits.heartbeat), _Leaving(receive)
         try:
-            media = headers.get("content-type", "").partition(";")[0].strip().lower()
-            if media not in ("application/json", "application/a2a+json"):
-                raise UnsupportedMediaType("send Content-Type: application/json")
-            envelope = jsonrpc.decode_envelope(await read_body(headers, receive, self._limits))
-            rpc_id, parsed = envelope.id, True
-            check_version(headers, version)
-            call = jsonrpc.decode_call(envelope, headers, target)
-            await self._answer(rpc_id, call, receive, send)
-        except MeshError as error:
-            await refuse(send, error, rpc_id, parsed=parsed)
-        except Exception:
-            log.exception("call_failed")
-            await refuse(send, InternalError(), rpc_id, parsed=parsed)
+            await self._serve(answer, leaving, _Request(headers, receive, target, version))
+        except _Left:
+            return
+        except asyncio.CancelledError:
+            if not leaving.cancelled():
+                raise
+        finally:
+            leaving.stop()
+            answer.stop()
 
-    async def _answer(self, rpc_id: jsonrpc.RpcId, call: Call, receive: Receive, send: Send) -> None:
-        leaving = _Leaving(receive)
+    async def _serve(self, answer: _Answer, leaving: _Leaving, request: _Request) -> None:
         try:
+            call = await self._read(answer, request)
+            leaving.start()
             reply = await self._handler(call)
             async with aclosing(reply):
                 if call.method.streaming:
-                    await self._stream(rpc_id, reply, leaving, send)
+                    await self._stream(answer, leaving, reply)
                     return
-                event = await anext(reply)
-        except asyncio.CancelledError:
-            if not leaving.gone:
-                raise
-            return  # nobody is left to answer
-        finally:
-            leaving.stop()
-        await respond(send, 200, jsonrpc.encode_result(rpc_id, event), [_JSON, *_head(reply)])
-
-    async def _stream(self, rpc_id: jsonrpc.RpcId, reply: Reply, leaving: _Leaving, send: Send) -> None:
-        first = await anext(reply)
-        leaving.watch()
-        headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers + _head(reply)})
-        heart = _Heart(send, self._limits.heartbeat)
-        try:
-            await heart.send(sse.event(jsonrpc.encode_result(rpc_id, first)))
-            async for event in reply:
-                await heart.send(sse.event(jsonrpc.encode_result(rpc_id, event)))
+                event = jsonrpc.encode_result(answer.rpc_id, await reply.answer())
+            await answer.whole(event, _head(reply))
         except MeshError as error:
-            await heart.send(sse.event(jsonrpc.encode_error(rpc_id, error)))
+            await answer.fail(error)
+        except _Left:
+            raise
         except Exception:
-            log.exception("stream_failed")
-            await heart.send(sse.event(jsonrpc.encode_error(rpc_id, InternalError())))
-        finally:
-            heart.stop()
-        await send({"type": "http.response.body", "body": b""})
+            log.exception("call_failed")
+            await answer.fail(InternalError())
+
+    async def _read(self, answer: _Answer, request: _Request) -> Call:
+        media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media not in ("application/json", "application/a2a+json"):
+            raise UnsupportedMediaType("send Content-Type: application/json")
+        body = await read_body(request.headers, request.receive, self._limits)
+        envelope = jsonrpc.decode_envelope(body, self._limits)
+        answer.rpc_id, answer.parsed = envelope.id, True
+        check_version(request.headers, request.version)
+        return jsonrpc.decode_call(envelope, request.headers, request.target)
+
+    async def _stream(self, answer: _Answer, leaving: _Leaving, reply: Reply) -> None:
+        first = await anext(reply, None)
+        if first is None:
+            raise InvalidAgentResponse("the agent's stream has no event")
+        leaving.watch()
+        data = jsonrpc.encode_result(answer.rpc_id, first)
+        await answer.start(_head(reply))
+        await answer.event(data)
+        async for event in reply:
+            await answer.event(jsonrpc.encode_result(answer.rpc_id, event))
+        await answer.end()
 
 
 async def refuse(send: Send, error: MeshError, rpc_id: jsonrpc.RpcId = None, *, parsed: bool = False) -> None:
     """Answer with an error. What is refused before it was parsed has an HTTP status of its own."""
-    status = jsonrpc.HTTP_STATUS.get(error.code, 200 if parsed else 500)
+    status = jsonrpc.http_status(error, parsed=parsed)
     headers: list[tuple[bytes, bytes]] = [_JSON]
     if error.retry_after is not None:
-        headers.append((b"retry-after", str(max(1, round(error.retry_after))).encode()))
+        headers.append((b"retry-after", str(max(1, math.ceil(error.retry_after))).encode()))
     if status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     if status in (408, 413):
-        headers.append((b"connection", b"close"))
+        headers.append((b"connection", b"close"))  # the rest of the body was not read
     await respond(send, status, jsonrpc.encode_error(rpc_id, error), headers)
+
+
+class _Left(Exception):
+    """The caller is gone; there is nobody to tell anything."""
+
+
+class _Request(msgspec.Struct):
+    headers: Mapping[str, str]
+    receive: Receive
+    target: Selector | None
+    version: str
+
+
+class _Answer:
+    """One answer on its way: a whole one, or a stream. An error takes the form that is still possible."""
+
+    def __init__(self, send: Send, heartbeat: float) -> None:
+        self.rpc_id: jsonrpc.RpcId = None
+        self.parsed = False
+        self._asgi_send = send
+        self._heartbeat = heartbeat
+        self._heart: _Heart | None = None
+
+    async def _send(self, message: MutableMapping[str, Any]) -> None:
+        try:
+            await self._asgi_send(message)
+        except OSError:  # how ASGI says that the client has disconnected
+            raise _Left from None
+
+    async def whole(self, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+        await respond(self._send, 200, body, [_JSON, *headers])
+
+    async def start(self, headers: list[tuple[bytes, bytes]]) -> None:
+        await self._send({"type": "http.response.start", "status": 200, "headers": [*_EVENTS, *headers]})
+        self._heart = _Heart(self._send, self._heartbeat)
+
+    async def event(self, data: bytes) -> None:
+        if self._heart is not None:
+            await self._heart.send(sse.event(data))
+
+    async def end(self) -> None:
+        self.stop()
+        await self._send({"type": "http.response.body", "body": b""})
+
+    async def fail(self, error: MeshError) -> None:
+        if self._heart is None:
+            await refuse(self._send, error, self.rpc_id, parsed=self.parsed)
+            return
+        await self.event(jsonrpc.encode_error(self.rpc_id, error))
+        await self.end()
+
+    def stop(self) -> None:
+        if self._heart is not None:
+            self._heart.stop()
 
 
 class _Leaving:
@@ -212,10 +271,14 @@ class _Leaving:
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
-        self._serving = asyncio.current_task()
+        self._serving: asyncio.Task[Any] | None = None
         self._watcher: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = asyncio.get_running_loop().call_later(_WATCH_AFTER, self.watch)
-        self.gone = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._gone = False
+
+    def start(self) -> None:
+        self._serving = asyncio.current_task()
+        self._timer = asyncio.get_running_loop().call_later(_WATCH_AFTER, self.watch)
 
     def watch(self) -> None:
         if self._watcher is None:
@@ -224,9 +287,15 @@ class _Leaving:
     async def _wait(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        self.gone = True
+        self._gone = True
         if self._serving is not None:
             self._serving.cancel()
+
+    def cancelled(self) -> bool:
+        """Whether the cancellation that was just caught is this one's; if so, it is settled."""
+        if self._gone and self._serving is not None:
+            return self._serving.uncancel() == 0
+        return False
 
     def stop(self) -> None:
         if self._timer is not None:
@@ -243,19 +312,31 @@ class _Heart:
         self._pause = pause
         self._loop = asyncio.get_running_loop()
         self._sent = self._loop.time()
+        self._sending = 0
         self._beat: asyncio.Task[None] | None = None
         self._timer = self._loop.call_later(pause, self._tick)
 
     async def send(self, data: bytes) -> None:
         self._sent = self._loop.time()
-        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        self._sending += 1
+        try:
+            await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        finally:
+            self._sending -= 1
 
     def _tick(self) -> None:
         quiet = self._loop.time() - self._sent
         if quiet >= self._pause:
-            self._beat = asyncio.ensure_future(self.send(sse.HEARTBEAT))
+            if not self._sending:  # a reader that is behind needs no comment, and they must not pile up
+                self._beat = asyncio.ensure_future(self._comment())
             quiet = 0.0
         self._timer = self._loop.call_later(self._pause - quiet, self._tick)
+
+    async def _comment(self) -> None:
+        try:
+            await self.send(sse.HEARTBEAT)
+        except _Left:
+            self._timer.cancel()
 
     def stop(self) -> None:
         self._timer.cancel()

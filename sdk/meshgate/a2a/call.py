@@ -1,7 +1,7 @@
 """The centre: a call, and what handles one. Read this file first.
 
-``Handler = Callable[[Call], Awaitable[Reply]]``: a gateway, a policy with what follows it, a way to an agent, an agent in
-the same process and a client are all handlers, so anything plugs into anything.
+``Handler = Callable[[Call], Awaitable[Reply]]``: a gateway, a policy with what follows it, a way to an agent, an agent
+in the same process and a client are all handlers, so anything plugs into anything.
 """
 
 from __future__ import annotations

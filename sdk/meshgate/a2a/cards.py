@@ -15,7 +15,19 @@ from meshgate.a2a.errors import InvalidParams, MeshError
 from meshgate.a2a.types import A2AMessage
 from meshgate.a2a.version import PROTOCOL_VERSION
 
-__all__ = ["CAPABILITIES_URI", "CARD_PATH", "MAX_CARD", "AgentSkill", "SkillTerms", "Terms", "read_card", "rewrite", "terms_of"]
+__all__ = [
+    "CAPABILITIES_URI",
+    "CARD_PATH",
+    "MAX_CARD",
+    "AgentSkill",
+    "CardView",
+    "SkillTerms",
+    "Terms",
+    "interface",
+    "read_card",
+    "rewrite",
+    "terms_of",
+]
 
 CARD_PATH = "/.well-known/agent-card.json"
 """Section 8.2, below the base URL of an agent."""
@@ -23,6 +35,17 @@ CAPABILITIES_URI = "https://meshgate.dev/extensions/capabilities/v1"
 MAX_CARD = 1024 * 1024
 """Largest card, in bytes."""
 _MEDIA = ["text/plain", "application/json"]
+_KEPT = (
+    "name",
+    "description",
+    "version",
+    "provider",
+    "documentationUrl",
+    "iconUrl",
+    "defaultInputModes",
+    "defaultOutputModes",
+)
+_SKILL_KEPT = ("id", "name", "description", "tags", "examples", "inputModes", "outputModes")
 
 
 class AgentSkill(A2AMessage, frozen=True):
@@ -121,27 +144,39 @@ def rewrite(
 ) -> dict[str, Any]:
     """The card as the gateway serves it: its own addresses, what it enforces, only what it can honour.
 
-    A signature covers the card as the agent wrote it, so none is kept (section 8.4).
+    Only what A2A 1.0 gives a place is kept: a card of two versions names the agent's own address in keys of the older
+    one (section 14.3). A signature covers the card as the agent wrote it, so none is kept (section 8.4).
 
     Args:
         interfaces: ``supportedInterfaces``, preferred one first.
         skills: ids of the skills to list, or None for all.
         secured: whether calls need a key.
     """
-    out = {key: value for key, value in card.items() if key not in ("signatures", "securitySchemes", "securityRequirements")}
+    out: dict[str, Any] = {key: card[key] for key in _KEPT if card.get(key) is not None}
     out["supportedInterfaces"] = interfaces
     given = cast("dict[str, Any]", card.get("capabilities") or {})
-    extensions = [item for item in given.get("extensions", []) if not item.get("required")]
     # Push and extended cards are not relayed, so they are not promised (section 3.3.4).
-    out["capabilities"] = {"streaming": bool(given.get("streaming", True)), "pushNotifications": False, "extensions": extensions}
-    listed = [skill for skill in card.get("skills", []) if skills is None or skill.get("id") in skills]
-    out["skills"] = [{"inputModes": _MEDIA, "outputModes": _MEDIA, **skill} for skill in listed]
-    out.setdefault("defaultInputModes", _MEDIA)
-    out.setdefault("defaultOutputModes", _MEDIA)
+    out["capabilities"] = {
+        "streaming": bool(given.get("streaming")),
+        "pushNotifications": False,
+        "extensions": [item for item in given.get("extensions") or () if not item.get("required")],
+    }
+    out["skills"] = [
+        {"description": "", "tags": [], "inputModes": _MEDIA, "outputModes": _MEDIA, **_skill(skill)}
+        for skill in card.get("skills") or ()
+        if skills is None or skill.get("id") in skills
+    ]
+    for key, default in (("description", ""), ("defaultInputModes", _MEDIA), ("defaultOutputModes", _MEDIA)):
+        out.setdefault(key, default)
     if secured:
-        out["securitySchemes"] = {"key": {"httpAuthSecurityScheme": {"scheme": "Bearer", "description": "a Meshgate key"}}}
+        scheme = {"scheme": "Bearer", "description": "a Meshgate key"}
+        out["securitySchemes"] = {"key": {"httpAuthSecurityScheme": scheme}}
         out["securityRequirements"] = [{"schemes": {"key": {"list": []}}}]
     return out
+
+
+def _skill(skill: dict[str, Any]) -> dict[str, Any]:
+    return {key: skill[key] for key in _SKILL_KEPT if skill.get(key) is not None}
 
 
 def interface(url: str, binding: str) -> dict[str, str]:

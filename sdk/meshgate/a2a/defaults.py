@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["Limits"]
+__all__ = ["DEFAULTS", "Limits"]
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -25,7 +25,7 @@ class Limits(msgspec.Struct, frozen=True):
     body: int = 4 * 1024 * 1024
     """Largest request body."""
     event: int = 1024 * 1024
-    """Largest event of a stream."""
+    """Largest event of a stream, its line breaks and field names included."""
     answer: int = 16 * 1024 * 1024
     """Largest unary answer."""
     json_depth: int = 64
@@ -46,6 +46,10 @@ class Limits(msgspec.Struct, frozen=True):
     """Silence after which a stream from an agent counts as failed."""
     drain: float = 30.0
     """Longest wait for open calls after SIGTERM; a second signal ends the wait."""
+    retry_after: float = 300.0
+    """Longest pause before another try that is taken from an agent."""
+    streams: int = 100
+    """Most open calls on one HTTP/2 connection."""
     connections: int = 10_000
     """Most open connections of a listener."""
     retry_attempts: int = 3
@@ -62,6 +66,28 @@ class Limits(msgspec.Struct, frozen=True):
     """Most open calls to one instance from one gateway."""
     lease: float = 10.0
     """Time an instance stays listed without a renewal."""
+    join_retry: float = 0.25
+    """First pause after the join port did not answer; it doubles with each further failure."""
+    join_retry_max: float = 2.0
+    """Longest such pause."""
+    connect: float = 5.0
+    """Longest a client waits for a connection."""
+    grace: float = 2.0
+    """How much longer than a call's deadline a client waits for the gateway to say that it has passed."""
+    tasks: int = 10_000
+    """Ended tasks that an agent keeps."""
+    task_seconds: float = 3600.0
+    """Time it keeps one after its end."""
+    tasks_open: int = 1000
+    """Tasks that an agent has open at once; more are refused."""
+    task_turns: int = 100
+    """Messages that a task's history keeps, the latest ones."""
+    task_wait: float = 900.0
+    """Longest a task waits for the answer to a question, or works after its caller was answered."""
+    task_backlog: int = 1000
+    """Events that a reader may be behind before its stream is ended."""
+    cancel_seconds: float = 5.0
+    """Time that cancelled work has to end by itself."""
     silence: float = 0.5
     """Silence of a call in flight after which the agent's health is asked."""
     health_timeout: float = 0.25

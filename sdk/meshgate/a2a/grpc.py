@@ -1,7 +1,7 @@
 """The gRPC binding of A2A 1.0 (specification, section 10), without I/O. Needs the extra ``grpc``.
 
-Messages are ``lf.a2a.v1``'s, as a2a-sdk generates them; errors travel as a status code and, for what a code alone cannot
-say, a ``google.rpc.Status`` in the trailer ``grpc-status-details-bin``.
+Messages are ``lf.a2a.v1``'s, as a2a-sdk generates them; errors travel as a status code and, for what a code alone
+cannot say, a ``google.rpc.Status`` in the trailer ``grpc-status-details-bin``.
 """
 
 from __future__ import annotations
@@ -11,14 +11,18 @@ from typing import Any
 
 import grpc
 from google.protobuf import duration_pb2, message
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc import (  # pyright: ignore[reportMissingTypeStubs] - they lie beside the code
+    error_details_pb2,
+    status_pb2,
+)
 
 from meshgate.a2a import errors
 from meshgate.a2a.call import METHODS, Call, Method
-from meshgate.a2a.checking import MAX_NODES
-from meshgate.a2a.errors import InvalidAgentResponse, InvalidParams, InvalidRequest, MeshError
+from meshgate.a2a.defaults import DEFAULTS, Limits
+from meshgate.a2a.errors import InvalidAgentResponse, InvalidParams, InvalidRequest, MeshError, Peer, answered
 from meshgate.a2a.jsonrpc import build_call
 from meshgate.a2a.payload import Payload, ProtoPayload
+from meshgate.a2a.protoshape import guard_proto
 from meshgate.a2a.selector import Selector
 from meshgate.a2a.transcode import proto_class, to_proto
 
@@ -53,11 +57,13 @@ _CODES: dict[str, grpc.StatusCode] = {
     "PARSE_ERROR": _Code.INVALID_ARGUMENT,
     "INVALID_REQUEST": _Code.INVALID_ARGUMENT,
     "INVALID_PARAMS": _Code.INVALID_ARGUMENT,
-    "METHOD_NOT_FOUND": _Code.UNIMPLEMENTED,
+    "METHOD_NOT_FOUND": _Code.NOT_FOUND,
     "INTERNAL_ERROR": _Code.INTERNAL,
     "UNAUTHENTICATED": _Code.UNAUTHENTICATED,
     "PERMISSION_DENIED": _Code.PERMISSION_DENIED,
     "BODY_TOO_LARGE": _Code.RESOURCE_EXHAUSTED,
+    "BODY_TIMEOUT": _Code.DEADLINE_EXCEEDED,
+    "UNSUPPORTED_MEDIA_TYPE": _Code.INVALID_ARGUMENT,
     "HEADERS_TOO_LARGE": _Code.RESOURCE_EXHAUSTED,
     "RATE_LIMITED": _Code.RESOURCE_EXHAUSTED,
     "BUDGET_EXHAUSTED": _Code.RESOURCE_EXHAUSTED,
@@ -99,49 +105,35 @@ def read_metadata(metadata: Metadata | None) -> dict[str, str]:
     return headers
 
 
-def _parse(body: bytes, cls: type[message.Message]) -> message.Message:
+def _parse(body: bytes, cls: type[message.Message], max_nodes: int) -> message.Message:
+    guard_proto(body, cls, max_nodes)
+    parsed = cls()
     try:
-        parsed = cls()
         parsed.ParseFromString(body)
     except (message.DecodeError, RecursionError) as error:
-        raise InvalidParams(f"the message is not a valid {cls.DESCRIPTOR.name}: {error}") from None
-    if len(body) > 2 * MAX_NODES:  # a value takes two bytes at least, so a shorter message cannot be too wide
-        _guard_nodes(parsed)
+        raise InvalidParams(f"the message is not a valid {cls.DESCRIPTOR.name}: {str(error)[:200]}") from None
     return parsed
 
 
-def _guard_nodes(root: message.Message) -> None:
-    count, waiting = 0, [root]
-    while waiting:
-        for field, value in waiting.pop().ListFields():
-            count += 1
-            if field.message_type is None:
-                continue
-            if field.message_type.GetOptions().map_entry:
-                count += len(value)
-                if field.message_type.fields_by_name["value"].message_type is not None:
-                    waiting.extend(value.values())
-            elif field.is_repeated:
-                waiting.extend(value)
-            else:
-                waiting.append(value)
-        if count + len(waiting) > MAX_NODES:
-            raise InvalidRequest(f"the message has more than {MAX_NODES} values")
-
-
-def decode_call(name: str, body: bytes, headers: Mapping[str, str], target: Selector | None) -> Call:
+def decode_call(
+    name: str, body: bytes, headers: Mapping[str, str], target: Selector | None, limits: Limits = DEFAULTS
+) -> Call:
     """The call that a request message asks for.
 
     Raises:
         InvalidParams, InvalidRequest, PushNotificationNotSupported: the message is not served.
     """
     method = METHODS[name]
-    payload = ProtoPayload(method.request, _parse(body, proto_class(method.request)))
+    payload = ProtoPayload(method.request, _parse(body, proto_class(method.request), limits.json_nodes))
     return build_call(method, payload, payload.view(), headers, target)
 
 
 def encode(payload: Payload) -> bytes:
-    """The wire form of a request or an event."""
+    """The wire form of a request or an event.
+
+    Raises:
+        InvalidParams: a JSON value has no protobuf form (no timestamp, or nested too deeply).
+    """
     if isinstance(payload, ProtoPayload):
         return payload.message.SerializeToString()
     return to_proto(payload.tree(), proto_class(payload.kind)).SerializeToString()
@@ -154,57 +146,85 @@ def decode_answer(body: bytes, method: Method) -> Payload:
         InvalidAgentResponse: it is no valid message of the method's answer.
     """
     try:
-        payload = ProtoPayload(method.response, _parse(body, proto_class(method.response)))
+        payload = ProtoPayload(method.response, _parse(body, proto_class(method.response), DEFAULTS.json_nodes))
         payload.view()
     except (InvalidParams, InvalidRequest) as error:
-        raise InvalidAgentResponse(f"the agent's answer is no valid {method.response.__name__}: {error.message}") from None
+        raise InvalidAgentResponse(f"the agent's {method.response.__name__} is not valid: {error.message}") from None
     return payload
+
+
+_TEXT = 1000
+"""Most bytes of an error's message. Trailers together must stay below the 8 KiB that a gRPC client takes: a byte of the
+message may become three there, one of the details four thirds."""
+_DETAILS = 3000
+"""Most bytes of the details; what does not fit is left out, the reason never."""
 
 
 def encode_error(error: MeshError) -> tuple[grpc.StatusCode, str, list[tuple[str, str | bytes]]]:
     """Status code, message and trailing metadata of an error."""
     code = _CODES.get(error.code, _Code.INTERNAL)
-    status = status_pb2.Status(code=code.value[0], message=error.message)
+    text = error.message.encode("utf-8", "replace")[:_TEXT].decode("utf-8", "ignore")
+    status = status_pb2.Status(code=code.value[0], message=text)
     info = error_details_pb2.ErrorInfo(reason=error.code, domain=error.domain, metadata=error.metadata)
-    status.details.add().Pack(info)
+    if not _pack(status, info):
+        info.ClearField("metadata")
+        _pack(status, info)
+    if error.retry_after is not None:
+        delay = duration_pb2.Duration()
+        delay.FromMilliseconds(round(error.retry_after * 1000))
+        _pack(status, error_details_pb2.RetryInfo(retry_delay=delay))
     if error.violations:
         bad = error_details_pb2.BadRequest()
         for field, what in error.violations:
             bad.field_violations.add(field=field, description=what)
-        status.details.add().Pack(bad)
-    trailers: list[tuple[str, str | bytes]] = []
-    if error.retry_after is not None:
-        delay = duration_pb2.Duration()
-        delay.FromMilliseconds(round(error.retry_after * 1000))
-        status.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=delay))
-    trailers.append((DETAILS, status.SerializeToString()))
-    return code, error.message, trailers
+        _pack(status, bad)
+    return code, text, [(DETAILS, status.SerializeToString())]
 
 
-def decode_error(code: grpc.StatusCode, text: str, trailers: Metadata | None) -> MeshError:
-    """The error that a status and its trailing metadata mean."""
+def _pack(status: status_pb2.Status, detail: message.Message) -> bool:
+    status.details.add().Pack(detail)
+    if status.ByteSize() <= _DETAILS:
+        return True
+    del status.details[-1]
+    return False
+
+
+def decode_error(code: grpc.StatusCode, text: str, trailers: Metadata | None, *, peer: Peer = "agent") -> MeshError:
+    """The error that a status and its trailing metadata mean.
+
+    Args:
+        peer: who answered. An agent cannot speak about the caller's key or bytes, see ``errors.answered``.
+    """
     details: dict[str, Any] = {}
     for key, value in trailers or ():
         if key == DETAILS and isinstance(value, bytes):
             details = _read_details(value)
-    info = details.get("ErrorInfo")
-    cls = errors.error_class(info.reason) if info is not None else _BY_STATUS.get(code)
-    bad, retry = details.get("BadRequest"), details.get("RetryInfo")
-    return (cls or errors.InternalError)(
+    info, bad, retry = details.get("ErrorInfo"), details.get("BadRequest"), details.get("RetryInfo")
+    cls = errors.error_class(info.reason, info.domain) if info is not None else None
+    cls = cls or _BY_STATUS.get(code, errors.InternalError)
+    seconds = retry.retry_delay.ToMilliseconds() / 1000 if retry is not None else None
+    error = cls(
         text[:2000],
-        retry_after=retry.retry_delay.ToMilliseconds() / 1000 if retry is not None else None,
+        retry_after=None if seconds is None else min(seconds, DEFAULTS.retry_after),
         metadata=dict(info.metadata) if info is not None else None,
         violations=tuple((item.field, item.description) for item in bad.field_violations) if bad is not None else (),
     )
+    return answered(error, peer)
+
+
+_DETAIL_TYPES: tuple[type[message.Message], ...] = (
+    error_details_pb2.ErrorInfo,
+    error_details_pb2.BadRequest,
+    error_details_pb2.RetryInfo,
+)
 
 
 def _read_details(data: bytes) -> dict[str, Any]:
     found: dict[str, Any] = {}
     try:
-        status = status_pb2.Status.FromString(data)
-        for detail in status.details:
-            for cls in (error_details_pb2.ErrorInfo, error_details_pb2.BadRequest, error_details_pb2.RetryInfo):
-                if detail.Is(cls.DESCRIPTOR):
+        for detail in status_pb2.Status.FromString(data).details:
+            for cls in _DETAIL_TYPES:
+                if detail.TypeName() == cls.DESCRIPTOR.full_name:
                     found[cls.DESCRIPTOR.name] = cls.FromString(detail.value)
     except message.DecodeError:
         return {}

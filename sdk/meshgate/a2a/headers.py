@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["BUDGET", "CALL", "DEADLINE", "INSTANCE", "JOB", "LINEAGE", "PROGRESS", "SKILL", "TARGET", "TRACEPARENT", "TRACESTATE", "USAGE"]
+__all__ = [
+    "BUDGET",
+    "CALL",
+    "DEADLINE",
+    "INSTANCE",
+    "JOB",
+    "LINEAGE",
+    "PROGRESS",
+    "SKILL",
+    "TARGET",
+    "TRACEPARENT",
+    "TRACESTATE",
+    "USAGE",
+]
 
 LINEAGE: Final = "meshgate-lineage"
-"""To an agent: the token that makes the calls it makes meanwhile children of this one. An agent hands it back as it is."""
+"""To an agent: the token that makes the calls it makes meanwhile children of this one. It hands it back as it is."""
 SKILL: Final = "meshgate-skill"
 """To an agent: the skill that is called."""
 DEADLINE: Final = "meshgate-deadline"

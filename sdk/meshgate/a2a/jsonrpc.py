@@ -1,28 +1,34 @@
 """The JSON-RPC 2.0 binding of A2A 1.0 (specification, section 9), without I/O.
 
-Four directions, used on both sides of the gateway and on both sides of the SDK: ``decode_envelope`` and ``decode_call`` read
-a request, ``encode_call`` writes one, ``encode_result`` and ``encode_error`` write an answer or one event of a stream,
-``decode_answer`` reads one.
+Four directions, used on both sides of the gateway and on both sides of the SDK: ``decode_envelope`` and ``decode_call``
+read a request, ``encode_call`` writes one, ``encode_result`` and ``encode_error`` write an answer or one event of a
+stream, ``decode_answer`` reads one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 import msgspec
 
 from meshgate.a2a import errors
 from meshgate.a2a.call import METHODS, UNBUILT, Call, Method
-from meshgate.a2a.checking import check, decode_json
+from meshgate.a2a.checking import check, decode_json, is_array, is_object
+from meshgate.a2a.defaults import DEFAULTS, Limits
 from meshgate.a2a.errors import (
+    A2A_DOMAIN,
+    AccessError,
     InvalidAgentResponse,
     InvalidParams,
     InvalidRequest,
     MeshError,
     MethodNotFound,
     ParseError,
+    Peer,
     VersionNotSupported,
+    answered,
 )
 from meshgate.a2a.payload import JsonPayload, Payload
 from meshgate.a2a.selector import Selector
@@ -38,6 +44,7 @@ __all__ = [
     "encode_call",
     "encode_error",
     "encode_result",
+    "http_status",
 ]
 
 RpcId = str | int | float | None
@@ -70,12 +77,33 @@ HTTP_STATUS: dict[str, int] = {
     "PARSE_ERROR": 400,
     "INVALID_REQUEST": 400,
     "UNAUTHENTICATED": 401,
+    "PERMISSION_DENIED": 403,
     "BODY_TIMEOUT": 408,
     "BODY_TOO_LARGE": 413,
     "UNSUPPORTED_MEDIA_TYPE": 415,
     "HEADERS_TOO_LARGE": 431,
+    "RATE_LIMITED": 429,
+    "BUDGET_EXHAUSTED": 429,
+    "FAN_OUT": 429,
+    "LOOP": 400,
+    "DEPTH": 400,
+    "INVALID_PARAMS": 400,
+    "VERSION_NOT_SUPPORTED": 400,
+    "NO_ROUTE": 404,
+    "KILLED": 503,
+    "UPSTREAM_UNAVAILABLE": 503,
+    "UPSTREAM_DEADLINE": 504,
+    "OUTCOME_UNKNOWN": 502,
 }
-"""The HTTP status of what is refused before there is a JSON-RPC call to answer; any other answer is a 200."""
+"""The HTTP status of what is refused before there is a JSON-RPC call to answer; any other error is a 500 there."""
+
+
+def http_status(error: MeshError, *, parsed: bool) -> int:
+    """The HTTP status of an error answer. A call that was parsed is answered with 200, except to whom it is denied."""
+    if parsed and not isinstance(error, AccessError):
+        return 200
+    return HTTP_STATUS.get(error.code, 500)
+
 
 _encode = msgspec.json.Encoder().encode
 
@@ -88,14 +116,14 @@ class Envelope(msgspec.Struct, frozen=True):
     params: dict[str, Any]
 
 
-def decode_envelope(body: bytes) -> Envelope:
+def decode_envelope(body: bytes, limits: Limits = DEFAULTS) -> Envelope:
     """Read a request.
 
     Raises:
         ParseError: no JSON.
         InvalidRequest: JSON, but no single JSON-RPC 2.0 request (batches are not part of A2A).
     """
-    tree = decode_json(body)
+    tree = decode_json(body, max_depth=limits.json_depth, max_nodes=limits.json_nodes)
     if not isinstance(tree, dict):
         raise InvalidRequest("the body must be one JSON-RPC request object; batches are not taken")
     tree = cast("dict[str, Any]", tree)
@@ -113,7 +141,8 @@ def decode_call(envelope: Envelope, headers: Mapping[str, str], target: Selector
     """The call that a request asks for.
 
     Raises:
-        MethodNotFound, UnsupportedOperation, PushNotificationNotSupported, VersionNotSupported: the method is not served.
+        MethodNotFound, VersionNotSupported: there is no such method in A2A 1.0.
+        UnsupportedOperation, PushNotificationNotSupported: the method is not served.
         InvalidParams: a parameter is missing or wrong.
     """
     method = METHODS.get(envelope.method)
@@ -133,7 +162,7 @@ def build_call(
     """
     if isinstance(view, SendMessageRequest):
         if view.configuration is not None and view.configuration.task_push_notification_config is not None:
-            raise errors.PushNotificationNotSupported("push notifications are not supported: read the stream or the task")
+            raise errors.PushNotificationNotSupported("push is not supported: read the stream, or ask for the task")
         message = view.message
         return Call(
             method=method,
@@ -168,7 +197,8 @@ def encode_result(rpc_id: RpcId, payload: Payload) -> bytes:
 
 def encode_error(rpc_id: RpcId, error: MeshError) -> bytes:
     """An answer that says what went wrong (section 9.5: every entry of ``data`` has an ``@type``)."""
-    data: list[dict[str, Any]] = [{"@type": _ERROR_INFO, "reason": error.code, "domain": error.domain, "metadata": error.metadata}]
+    info = {"@type": _ERROR_INFO, "reason": error.code, "domain": error.domain, "metadata": error.metadata}
+    data: list[dict[str, Any]] = [info]
     if error.violations:
         fields = [{"field": field, "description": what} for field, what in error.violations]
         data.append({"@type": _BAD_REQUEST, "fieldViolations": fields})
@@ -178,8 +208,11 @@ def encode_error(rpc_id: RpcId, error: MeshError) -> bytes:
     return _encode({"jsonrpc": "2.0", "id": rpc_id, "error": fault})
 
 
-def decode_answer(body: bytes, method: Method, rpc_id: str) -> Payload:
+def decode_answer(body: bytes, method: Method, rpc_id: str, *, peer: Peer = "agent") -> Payload:
     """The event in an answer, checked.
+
+    Args:
+        peer: who answered. An agent cannot speak about the caller's key or bytes, see ``errors.answered``.
 
     Raises:
         InvalidAgentResponse: it is no JSON-RPC answer to ``rpc_id``, or its result is no valid A2A.
@@ -192,50 +225,50 @@ def decode_answer(body: bytes, method: Method, rpc_id: str) -> Payload:
     if not isinstance(tree, dict):
         raise InvalidAgentResponse("the agent's answer is no JSON object")
     tree = cast("dict[str, Any]", tree)
-    fault = tree.get("error")
-    if fault is not None:
-        raise _decode_error(fault)
-    if tree.get("jsonrpc") != "2.0" or tree.get("id") != rpc_id:
+    fault, answer_id = tree.get("error"), tree.get("id")
+    # Whoever cannot read a request cannot know its id either, so an error may come without one.
+    if tree.get("jsonrpc") != "2.0" or (answer_id != rpc_id and (fault is None or answer_id is not None)):
         raise InvalidAgentResponse("the agent's answer is not the JSON-RPC answer to this request")
+    if fault is not None:
+        raise answered(_decode_error(fault), peer)
     try:
         result, view = check(tree.get("result"), method.response)
     except InvalidParams as error:
-        raise InvalidAgentResponse(f"the agent's answer is no valid {method.response.__name__}: {error.message}") from None
+        raise InvalidAgentResponse(f"the agent's {method.response.__name__} is not valid: {error.message}") from None
     return JsonPayload(method.response, result, view)
 
 
-def _details(fault: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    data = fault.get("data")
-    items = cast("list[Any]", data) if isinstance(data, list) else []
-    return {item["@type"]: item for item in items if isinstance(item, dict) and isinstance(item.get("@type"), str)}
+def _object(value: Any) -> dict[str, Any]:
+    return value if is_object(value) else {}
+
+
+def _objects(value: Any) -> Iterator[dict[str, Any]]:
+    for item in value if is_array(value) else ():
+        yield _object(item)
 
 
 def _decode_error(fault: Any) -> MeshError:
-    if not isinstance(fault, dict) or not isinstance(fault.get("code"), int):
+    fault = _object(fault)
+    number = fault.get("code")
+    if not isinstance(number, int):
         return InvalidAgentResponse("the agent's error is no JSON-RPC error")
-    fault = cast("dict[str, Any]", fault)
-    details = _details(fault)
+    details = {str(item.get("@type")): item for item in _objects(fault.get("data"))}
     info = details.get(_ERROR_INFO, {})
     # The reason is exact where several errors share a number; an agent that sends none has the number alone.
-    code = str(info.get("reason", "")) or _BY_NUMBER.get(fault["code"], "INTERNAL_ERROR")
-    cls = errors.error_class(code) or errors.InternalError
-    metadata = info.get("metadata")
+    cls = errors.error_class(str(info.get("reason", "")), str(info.get("domain", A2A_DOMAIN)))
+    cls = cls or errors.error_class(_BY_NUMBER.get(number, "")) or errors.InternalError
+    violations = _objects(details.get(_BAD_REQUEST, {}).get("fieldViolations"))
     return cls(
         str(fault.get("message", ""))[:2000],
         retry_after=_seconds(details.get(_RETRY_INFO, {}).get("retryDelay")),
-        metadata={str(key): str(value) for key, value in metadata.items()} if isinstance(metadata, dict) else None,
-        violations=_violations(details.get(_BAD_REQUEST, {})),
+        metadata={key: str(value) for key, value in _object(info.get("metadata")).items()},
+        violations=tuple((str(each.get("field", "")), str(each.get("description", ""))) for each in violations),
     )
 
 
 def _seconds(text: Any) -> float | None:
     try:
-        return float(str(text).removesuffix("s"))
+        seconds = float(str(text).removesuffix("s"))
     except ValueError:
         return None
-
-
-def _violations(detail: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    found = detail.get("fieldViolations")
-    items = cast("list[Any]", found) if isinstance(found, list) else []
-    return tuple((str(item.get("field", "")), str(item.get("description", ""))) for item in items if isinstance(item, dict))
+    return min(seconds, DEFAULTS.retry_after) if math.isfinite(seconds) else None

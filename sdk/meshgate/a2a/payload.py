@@ -5,13 +5,15 @@ The same binding out needs no conversion, another binding exactly one. Policies 
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
+import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from meshgate.a2a.checking import check
+from meshgate.a2a.checking import check, is_array, is_object
 from meshgate.a2a.types import (
     A2AMessage,
     CancelTaskRequest,
@@ -50,7 +52,7 @@ class Payload:
 
     def tree(self) -> dict[str, Any]:
         """The message as A2A 1.0 JSON."""
-        raise TypeError("a payload is JSON or protobuf")  # pragma: no cover - the two subclasses are all there are
+        raise TypeError("a payload is JSON or protobuf")
 
     def view(self) -> Any:
         """The message as a value of ``kind``: the one neutral form, whatever the binding."""
@@ -59,13 +61,18 @@ class Payload:
         return self._view
 
     def digest(self) -> bytes:
-        """32 bytes that name the content: equal for equal messages, on every binding."""
-        text = msgspec.json.encode(_canonical(msgspec.to_builtins(self.view())), order="sorted")
+        """32 bytes that name the content: equal for equal messages, on every binding.
+
+        Keys that A2A does not know count for nothing, because protobuf has no place for them.
+        """
+        tree = msgspec.to_builtins(self.view())
+        _same_times(tree, self.kind)
+        text = msgspec.json.encode(_same_numbers(tree), order="sorted")
         return hashlib.blake2b(text, digest_size=32).digest()
 
     def with_ids(self, own: MapId, referenced: MapId) -> Payload:
         """A copy whose task ids went through ``own``, and whose ``referenceTaskIds`` went through ``referenced``."""
-        return JsonPayload(self.kind, cast("dict[str, Any]", _map_tree(self.tree(), self.kind, own, referenced)))
+        return JsonPayload(self.kind, _map_tree(self.tree(), self.kind, own, referenced))
 
 
 class JsonPayload(Payload):
@@ -78,6 +85,7 @@ class JsonPayload(Payload):
         self._tree = tree
 
     def tree(self) -> dict[str, Any]:
+        """The message as A2A 1.0 JSON."""
         return self._tree
 
 
@@ -92,6 +100,11 @@ class ProtoPayload(Payload):
         self._tree: dict[str, Any] | None = None
 
     def tree(self) -> dict[str, Any]:
+        """The message as A2A 1.0 JSON, made once.
+
+        Raises:
+            InvalidParams: a value has no JSON form (a number that is not finite).
+        """
         if self._tree is None:
             from meshgate.a2a.transcode import to_tree
 
@@ -99,6 +112,7 @@ class ProtoPayload(Payload):
         return self._tree
 
     def with_ids(self, own: MapId, referenced: MapId) -> Payload:
+        """A copy whose task ids went through ``own``, and whose ``referenceTaskIds`` went through ``referenced``."""
         copy = type(self.message)()
         copy.CopyFrom(self.message)
         _map_proto(copy, self.kind, own, referenced)
@@ -110,15 +124,39 @@ def of(view: A2AMessage) -> JsonPayload:
     return JsonPayload(type(view), msgspec.to_builtins(view), view)
 
 
-def _canonical(value: Any) -> Any:
-    # 1 and 1.0 are one number to protobuf; ProtoJSON keeps no integer beyond a double's reach.
-    if isinstance(value, dict):
-        return {key: _canonical(item) for key, item in cast("dict[str, Any]", value).items()}
-    if isinstance(value, list):
-        return [_canonical(item) for item in cast("list[Any]", value)]
-    if isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+def _same_numbers(value: Any) -> Any:
+    # To protobuf every number is a double: 1 and 1.0 are one, and so are 0 and -0.
+    if is_object(value):
+        return {key: _same_numbers(item) for key, item in value.items()}
+    if is_array(value):
+        return [_same_numbers(item) for item in value]
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value) + 0.0
     return value
+
+
+_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def _same_time(text: str) -> str:
+    """One spelling for each instant: in UTC, without the zeros that end a fraction. What is no time stays as it is."""
+    match = _TIME.fullmatch(text)
+    if match is None:
+        return text
+    second, fraction, zone = match.groups()
+    try:
+        utc = dt.datetime.fromisoformat(second + zone).astimezone(dt.UTC)
+    except (ValueError, OverflowError):
+        return text
+    return f"{utc:%Y-%m-%dT%H:%M:%S}.{(fraction or '').rstrip('0')}Z"
+
+
+def _same_times(tree: dict[str, Any], kind: type[A2AMessage]) -> None:
+    if kind is TaskStatus and "timestamp" in tree:
+        tree["timestamp"] = _same_time(tree["timestamp"])
+    for key, child, many in _IDS[kind][2]:
+        for item in tree.get(key, ()) if many else [tree[key]] if key in tree else ():
+            _same_times(item, child)
 
 
 # Where task ids stand in each message: (the keys of ids, whether it has referenceTaskIds, (key, message, repeated)).

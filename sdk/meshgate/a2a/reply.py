@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 import structlog
 
-from meshgate.a2a.errors import MeshError
+from meshgate.a2a.errors import InvalidAgentResponse
 from meshgate.a2a.payload import Payload
 
 __all__ = ["DONE", "Head", "Outcome", "Reply"]
@@ -43,15 +43,18 @@ class Reply:
     the innermost policy's first.
 
     Args:
-        events: the events. Closed by ``aclose`` if it has that method.
+        events: the events; where the reply ends before they do, they are closed, if they have ``aclose``.
         head: what is known at once.
-        close: awaited when the reply ends before its events do, to give back what feeds it.
+        close: awaited when the reply ends before its events do, to give back what feeds them.
     """
 
     __slots__ = ("_before", "_close", "_ended", "_events", "_maps", "_on_end", "_only", "head")
 
     def __init__(
-        self, events: AsyncIterator[Payload] | None, head: Head = _NO_HEAD, close: Callable[[], Awaitable[None]] | None = None
+        self,
+        events: AsyncIterator[Payload] | None,
+        head: Head = _NO_HEAD,
+        close: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.head = head
         self._events = events
@@ -96,31 +99,49 @@ class Reply:
         return self
 
     async def __anext__(self) -> Payload:
-        if self._ended is not None:
+        event = await self._advance() if self._ended is None else None
+        if event is None:
             raise StopAsyncIteration
+        return event
+
+    async def _advance(self) -> Payload | None:
         try:
             event = await self._next()
-            for change in self._maps:
-                event = change(event)
-            for wait in self._before:
-                await wait(event)
-        except StopAsyncIteration:
-            self._end(DONE)
+            if event is not None:
+                for change in self._maps:
+                    event = change(event)
+                for wait in self._before:
+                    await wait(event)
+        except GeneratorExit as error:
+            # The reader was thrown away while it waited, and nothing may be awaited any more.
+            self._end(Outcome("cancelled", error))
             raise
         except BaseException as error:
-            cancelled = isinstance(error, (asyncio.CancelledError, GeneratorExit))
+            cancelled = isinstance(error, asyncio.CancelledError)
             await self._stop(Outcome("cancelled", error) if cancelled else Outcome("failed", error))
             raise
-        if self._events is None:
+        if event is None or self._events is None:
             self._end(DONE)
         return event
 
-    async def _next(self) -> Payload:
+    async def _next(self) -> Payload | None:
         if self._events is not None:
-            return await self._events.__anext__()
-        if self._only is None:
-            raise StopAsyncIteration
+            return await anext(self._events, None)
         event, self._only = self._only, None
+        return event
+
+    async def answer(self) -> Payload:
+        """The one event of a unary call; with it the reply is done.
+
+        Raises:
+            InvalidAgentResponse: there is no event.
+            MeshError: the reply failed.
+        """
+        event = await self._advance() if self._ended is None else None
+        if event is None:
+            raise InvalidAgentResponse("the agent's answer has no event")
+        if self._ended is None:
+            await self._stop(DONE)
         return event
 
     async def aclose(self) -> None:
@@ -130,12 +151,12 @@ class Reply:
 
     async def _stop(self, outcome: Outcome) -> None:
         self._end(outcome)
-        close = self._close or getattr(self._events, "aclose", None)
-        if close is not None:
-            try:
-                await close()
-            except MeshError as error:
-                log.debug("reply_close_failed", error=str(error))
+        for close in (getattr(self._events, "aclose", None), self._close):
+            if close is not None:
+                try:
+                    await close()
+                except Exception:
+                    log.warning("reply_close_failed", exc_info=True)
 
     def _end(self, outcome: Outcome) -> None:
         self._ended = outcome

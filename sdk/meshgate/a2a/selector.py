@@ -24,7 +24,14 @@ __all__ = ["Selector", "Version", "VersionRange", "parse_selector", "parse_versi
 NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?\Z")
 """An agent's or a skill's name: 1 to 128 characters, safe in a URL path, a header and a file name."""
 
-_VERSION = re.compile(r"(0|[1-9]\d{0,8})(?:\.(0|[1-9]\d{0,8}))?(?:\.(0|[1-9]\d{0,8}))?(?:-([0-9A-Za-z.-]{1,64}))?(?:\+[0-9A-Za-z.-]{1,64})?\Z")
+_NUMBER = "(0|[1-9][0-9]{0,8})"
+_MARK = "(?:0|[1-9][0-9]{0,8}|[0-9]{0,64}[A-Za-z-][0-9A-Za-z-]{0,64})"
+_VERSION = re.compile(
+    rf"{_NUMBER}(?:\.{_NUMBER})?(?:\.{_NUMBER})?"
+    rf"(?:-({_MARK}(?:\.{_MARK}){{0,7}}))?"
+    r"(?:\+[0-9A-Za-z-]{1,64}(?:\.[0-9A-Za-z-]{1,64}){0,7})?\Z"
+)
+_LONGEST_VERSION = 128
 _COMPARE = re.compile(r"(>=|<=|>|<|=|==)\s*([0-9][0-9A-Za-z.+-]*)\Z")
 _TERM = re.compile(r"[A-Za-z0-9._/ -]{1,128}\Z")
 MAX_SELECTOR = 512
@@ -53,16 +60,20 @@ def parse_version(text: str) -> Version:
     Raises:
         InvalidParams: it is no semantic version.
     """
-    match = _VERSION.match(text)
+    match = _VERSION.match(text) if len(text) <= _LONGEST_VERSION else None
     if match is None:
-        raise InvalidParams(f"{text!r} is no semantic version: write MAJOR.MINOR.PATCH, such as 1.4.0")
+        raise InvalidParams(f"{text[:64]!r} is no semantic version: write MAJOR.MINOR.PATCH, such as 1.4.0")
     major, minor, patch, pre = match.groups()
     marks = tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in pre.split(".")) if pre else ()
     return Version(int(major), int(minor or 0), int(patch or 0), final=pre is None, pre=marks)
 
 
 class VersionRange(msgspec.Struct, frozen=True):
-    """Versions from ``low`` (inclusive) up to ``high`` (exclusive); ``None`` means no bound on that side."""
+    """Versions from ``low`` (inclusive) up to ``high`` (exclusive); ``None`` means no bound on that side.
+
+    A pre-release is in the range only if a bound names one of the same MAJOR.MINOR.PATCH, as in npm and Cargo: "any
+    version" never means "an unfinished one", and whoever asks for <3 does not want 3.0.0-rc.1.
+    """
 
     low: Version | None = None
     high: Version | None = None
@@ -70,17 +81,16 @@ class VersionRange(msgspec.Struct, frozen=True):
     def __contains__(self, version: Version) -> bool:
         if self.low is not None and version < self.low:
             return False
-        if self.high is not None and not _below(version, self.high):
+        if self.high is not None and version >= self.high:
             return False
-        # A pre-release is chosen only by who names one, so that "any version" never means "an unfinished one".
-        return version.final or (self.low is not None and not self.low.final)
+        return version.final or _names(self.low, version) or _names(self.high, version)
 
 
-def _below(version: Version, high: Version) -> bool:
-    # 3.0.0-rc.1 sorts below 3.0.0, yet whoever asks for <3 does not want it.
-    if not version.final and high.final and (version.major, version.minor, version.patch) == (high.major, high.minor, high.patch):
+def _names(bound: Version | None, version: Version) -> bool:
+    """Whether ``bound`` was written with a pre-release of the same numbers as ``version``."""
+    if bound is None or not bound.pre:
         return False
-    return version < high
+    return (bound.major, bound.minor, bound.patch) == (version.major, version.minor, version.patch)
 
 
 class Selector(msgspec.Struct, frozen=True):
@@ -138,21 +148,28 @@ def _range(bounds: list[str]) -> VersionRange:
         return VersionRange(low, _caret(low))
     if len(bounds) == 1 and first[:1].isdigit():
         return _prefix(first)
-    low: Version | None = None
-    high: Version | None = None
+    return _intersect(bounds)
+
+
+def _intersect(bounds: list[str]) -> VersionRange:
+    lows: list[Version] = []
+    highs: list[Version] = []
     for bound in bounds:
         match = _COMPARE.match(bound)
         if match is None:
             raise InvalidParams(f"{bound[:64]!r} is no version range: 2, 2.3, 1.4.0, *, ^2 or >=2.1,<3")
         sign, version = match.group(1), parse_version(match.group(2))
         if sign in (">=", "=", "=="):
-            low = version
+            lows.append(version)
         if sign == ">":
-            low = _next(version)
+            lows.append(_next(version))
         if sign == "<":
-            high = version
+            highs.append(version)
         if sign in ("<=", "=", "=="):
-            high = _next(version)
+            highs.append(_next(version))
+    low, high = max(lows, default=None), min(highs, default=None)
+    if low is not None and high is not None and low >= high:
+        raise InvalidParams(f"no version is in the range {','.join(bounds)[:64]!r}")
     return VersionRange(low, high)
 
 
@@ -171,6 +188,7 @@ def _caret(low: Version) -> Version:
 
 
 def _next(version: Version) -> Version:
+    """The least that sorts after ``version``. It need not be a version that can be written."""
     if version.final:
         return Version(version.major, version.minor, version.patch + 1, final=False, pre=())
     return Version(version.major, version.minor, version.patch, final=False, pre=(*version.pre, (0, 0, "")))

@@ -8,6 +8,7 @@ __all__ = ["HEARTBEAT", "SseParser", "event"]
 
 HEARTBEAT = b": heartbeat\n\n"
 """A comment: it keeps a quiet connection open, and no reader takes it for an event."""
+_BOM = b"\xef\xbb\xbf"
 
 
 def event(data: bytes) -> bytes:
@@ -16,19 +17,20 @@ def event(data: bytes) -> bytes:
 
 
 class SseParser:
-    """Bytes in, the data of whole events out.
+    """Bytes in, the data of whole events out. Each byte is looked at once, however small the pieces it comes in.
 
     Args:
-        max_event: most bytes of one event, lines and field names included.
+        max_event: most bytes of one event, field names included. Comments that have ended are not counted.
     """
 
     def __init__(self, max_event: int) -> None:
         self._max = max_event
-        self._tail = b""
+        self._line: list[bytes] = []  # the pieces of a line whose end has not come
+        self._line_size = 0
         self._data: list[bytes] = []
         self._size = 0
-        self._skip_lf = False
-        self._start = True
+        self._after_cr = False
+        self._start: bytes | None = b""  # what may become a byte order mark
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """The events that ``chunk`` completes.
@@ -36,39 +38,49 @@ class SseParser:
         Raises:
             InvalidAgentResponse: an event is larger than ``max_event``.
         """
-        events: list[bytes] = []
-        if self._skip_lf and chunk:
+        if self._start is not None:
+            chunk = self._without_bom(self._start + chunk)
+        if not chunk:
+            return []
+        if self._after_cr:
             # The previous chunk ended in CR; an LF now belongs to that line end.
             chunk = chunk.removeprefix(b"\n")
-            self._skip_lf = False
-        buffer = self._tail + chunk
-        if self._start and buffer:
-            if len(buffer) < 3 and b"\xef\xbb\xbf".startswith(buffer):
-                self._tail = buffer
-                return events
-            buffer = buffer.removeprefix(b"\xef\xbb\xbf")
-            self._start = False
-        self._skip_lf = buffer.endswith(b"\r")
-        lines = buffer.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
-        self._tail = lines.pop()
+        self._after_cr = chunk.endswith(b"\r")
+        if b"\r" in chunk:
+            chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        *lines, rest = chunk.split(b"\n")
+        events: list[bytes] = []
         for line in lines:
-            self._line(line, events)
-        self._check(self._size + len(self._tail))
+            self._end_line(line, events)
+        if rest:
+            self._grow(rest)
         return events
 
-    def _check(self, size: int) -> None:
-        if size > self._max:
+    def _without_bom(self, start: bytes) -> bytes:
+        if len(start) < len(_BOM) and _BOM.startswith(start):
+            self._start = start
+            return b""
+        self._start = None
+        return start.removeprefix(_BOM)
+
+    def _grow(self, piece: bytes) -> None:
+        self._line.append(piece)
+        self._line_size += len(piece)
+        if self._size + self._line_size > self._max:
             raise InvalidAgentResponse(f"an event of the stream is larger than {self._max} bytes")
 
-    def _line(self, line: bytes, events: list[bytes]) -> None:
+    def _end_line(self, piece: bytes, events: list[bytes]) -> None:
+        self._grow(piece)
+        line = b"".join(self._line) if len(self._line) > 1 else piece
+        self._line.clear()
+        self._line_size = 0
         if not line:
             if self._data:
                 events.append(b"\n".join(self._data))
-            self._data = []
+            self._data.clear()
             self._size = 0
-            return
-        self._size += len(line)
-        self._check(self._size)
-        field, _, value = line.partition(b":")
-        if field == b"data":
-            self._data.append(value.removeprefix(b" "))
+        elif not line.startswith(b":"):
+            self._size += len(line)
+            field, _, value = line.partition(b":")
+            if field == b"data":
+                self._data.append(value.removeprefix(b" "))

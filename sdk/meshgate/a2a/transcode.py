@@ -11,13 +11,15 @@ import base64
 import functools
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
-from a2a.types import a2a_pb2
+from google.api import field_behavior_pb2  # pyright: ignore[reportMissingTypeStubs] - they lie beside the code
 from google.protobuf import json_format, struct_pb2, timestamp_pb2
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message as ProtoMessage
 
+from a2a.types import a2a_pb2
+from meshgate.a2a.checking import is_array, is_object
 from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.types import A2AMessage
 
@@ -33,6 +35,20 @@ def proto_class(kind: type[A2AMessage]) -> type[ProtoMessage]:
     """The generated class with the name of ``kind``."""
     found: type[ProtoMessage] = getattr(a2a_pb2, kind.__name__)
     return found
+
+
+def message_type(field: FieldDescriptor) -> Descriptor:
+    """The type of a message field; of any other field there is none, and the stubs cannot know which one it is."""
+    return cast("Descriptor", field.message_type)
+
+
+def _enum_type(field: FieldDescriptor) -> EnumDescriptor:
+    return cast("EnumDescriptor", field.enum_type)
+
+
+def is_map(field: FieldDescriptor) -> bool:
+    """Whether the field is a map: to a descriptor, a repeated message of keys and values."""
+    return field.type == FieldDescriptor.TYPE_MESSAGE and message_type(field).GetOptions().map_entry
 
 
 # -- protobuf to JSON
@@ -84,12 +100,11 @@ def _same(value: Any) -> Any:
 
 def _tree_converter(field: FieldDescriptor) -> _Convert:
     if field.type == FieldDescriptor.TYPE_MESSAGE:
-        descriptor: Descriptor = field.message_type
-        return _WELL_KNOWN_TO_TREE.get(descriptor.full_name) or to_tree
+        return _WELL_KNOWN_TO_TREE.get(message_type(field).full_name) or to_tree
     if field.type == FieldDescriptor.TYPE_BYTES:
         return _bytes_to_tree
     if field.type == FieldDescriptor.TYPE_ENUM:
-        names = {number: value.name for number, value in field.enum_type.values_by_number.items()}
+        names = {number: value.name for number, value in _enum_type(field).values_by_number.items()}
         return lambda number: names.get(number, number)
     return _same
 
@@ -98,21 +113,32 @@ def _many(convert: _Convert) -> _Convert:
     return list if convert is _same else lambda values: [convert(value) for value in values]
 
 
-def _is_map(field: FieldDescriptor) -> bool:
-    return field.type == FieldDescriptor.TYPE_MESSAGE and field.message_type.GetOptions().map_entry
+_Table = tuple[dict[int, tuple[str, _Convert]], tuple[tuple[str, Any], ...]]
 
 
 @functools.cache
-def _tree_table(descriptor: Descriptor) -> dict[int, tuple[str, _Convert]]:
+def _tree_table(descriptor: Descriptor) -> _Table:
+    """The converters by field number, and the required fields with the default that each is written at."""
     table: dict[int, tuple[str, _Convert]] = {}
+    required: list[tuple[str, Any]] = []
     for field in descriptor.fields:
-        if _is_map(field):
-            convert = _tree_converter(field.message_type.fields_by_name["value"])
+        if is_map(field):
+            convert = _tree_converter(message_type(field).fields_by_name["value"])
             table[field.number] = (field.json_name, _map_to_tree(convert))
             continue
         convert = _tree_converter(field)
         table[field.number] = (field.json_name, _many(convert) if field.is_repeated else convert)
-    return table
+        if _is_required(field):
+            required.append((field.json_name, None if field.is_repeated else convert(field.default_value)))
+    return table, tuple(required)
+
+
+def _is_required(field: FieldDescriptor) -> bool:
+    # A message that is not there cannot be told from one that is missing; anything else has a default.
+    if field.has_presence:
+        return False
+    options: Any = field.GetOptions()  # the stubs of extensions and of field_behavior disagree
+    return field_behavior_pb2.REQUIRED in options.Extensions[field_behavior_pb2.field_behavior]
 
 
 def _map_to_tree(convert: _Convert) -> _Convert:
@@ -120,39 +146,52 @@ def _map_to_tree(convert: _Convert) -> _Convert:
 
 
 def to_tree(message: ProtoMessage) -> dict[str, Any]:
-    """The JSON tree of a protobuf message: ProtoJSON, with what is at its default left out."""
-    table = _tree_table(message.DESCRIPTOR)
+    """The JSON tree of a protobuf message: ProtoJSON, with what is at its default left out unless it is required.
+
+    Raises:
+        InvalidParams: a number in it is not finite.
+    """
+    table, required = _tree_table(message.DESCRIPTOR)
     out: dict[str, Any] = {}
     for field, value in message.ListFields():
         name, convert = table[field.number]
         out[name] = convert(value)
+    for name, default in required:
+        if name not in out:
+            out[name] = [] if default is None else default
     return out
 
 
 # -- JSON to protobuf
 
 
-def _set_value(target: struct_pb2.Value, tree: Any) -> None:
+_DEEPEST = 90
+"""Levels of messages below a field of any JSON value. Protobuf reads 100, and A2A's own messages are above."""
+
+
+def _set_value(target: struct_pb2.Value, tree: Any, depth: int = 0) -> None:
+    if depth > _DEEPEST:
+        raise ValueError("it is nested more deeply than protobuf reads")
     if tree is None:
         target.null_value = struct_pb2.NULL_VALUE
     elif isinstance(tree, str):
         target.string_value = tree
     elif isinstance(tree, bool):
         target.bool_value = tree
-    elif isinstance(tree, dict):
-        _set_struct(target.struct_value, tree)
-    elif isinstance(tree, list):
+    elif is_object(tree):
+        _set_struct(target.struct_value, tree, depth + 1)
+    elif is_array(tree):
         target.list_value.SetInParent()
         for item in tree:
-            _set_value(target.list_value.values.add(), item)
+            _set_value(target.list_value.values.add(), item, depth + 2)
     else:
         target.number_value = tree
 
 
-def _set_struct(target: struct_pb2.Struct, tree: dict[str, Any]) -> None:
+def _set_struct(target: struct_pb2.Struct, tree: dict[str, Any], depth: int = 0) -> None:
     target.SetInParent()
     for key, item in tree.items():
-        _set_value(target.fields[key], item)
+        _set_value(target.fields[key], item, depth + 2)
 
 
 def _set_timestamp(target: timestamp_pb2.Timestamp, tree: str) -> None:
@@ -194,7 +233,7 @@ def _scalar_setter(field: FieldDescriptor) -> _Setter:
     if field.type == FieldDescriptor.TYPE_BYTES:
         convert = _bytes_from_tree
     if field.type == FieldDescriptor.TYPE_ENUM:
-        numbers = {value.name: value.number for value in field.enum_type.values}
+        numbers = {value.name: value.number for value in _enum_type(field).values}
         convert = numbers.__getitem__
     if field.is_repeated:
         return lambda target, value: getattr(target, name).extend([convert(item) for item in value])
@@ -203,7 +242,7 @@ def _scalar_setter(field: FieldDescriptor) -> _Setter:
 
 def _message_setter(field: FieldDescriptor) -> _Setter:
     name = field.name
-    fill = _WELL_KNOWN_SET.get(field.message_type.full_name, _fill_present)
+    fill: _Setter = _WELL_KNOWN_SET.get(message_type(field).full_name, _fill_present)
     if not field.is_repeated:
         return lambda target, value: fill(getattr(target, name), value)
 
@@ -223,7 +262,7 @@ def _map_setter(field: FieldDescriptor) -> _Setter:
 def _set_table(descriptor: Descriptor) -> dict[str, _Setter]:
     table: dict[str, _Setter] = {}
     for field in descriptor.fields:
-        if _is_map(field):
+        if is_map(field):
             table[field.json_name] = _map_setter(field)
         elif field.type == FieldDescriptor.TYPE_MESSAGE:
             table[field.json_name] = _message_setter(field)
@@ -236,11 +275,11 @@ def to_proto(tree: dict[str, Any], cls: type[ProtoMessage]) -> ProtoMessage:
     """The protobuf message of a JSON tree that was checked; keys that protobuf does not know are left out.
 
     Raises:
-        InvalidParams: a value has no protobuf form (a timestamp that is none).
+        InvalidParams: a value has no protobuf form (a timestamp that is none, or nesting too deep).
     """
     message = cls()
     try:
         _fill(message, tree)
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise InvalidParams(f"the message has no protobuf form: {error}") from error
+    except (TypeError, ValueError, KeyError, AttributeError, OverflowError, json_format.ParseError) as error:
+        raise InvalidParams(f"the message has no protobuf form: {str(error)[:200]}") from error
     return message

@@ -1,6 +1,8 @@
-"""A2A 1.0's messages as frozen values (specification 1.0.1, section 4; field order as in ``a2a.proto``).
+"""A2A 1.0's messages as frozen values (specification 1.0.1, section 4; required fields first).
 
-They are the schema that JSON is checked against, and what handlers read. Attributes are snake_case, JSON keys camelCase.
+They are the schema that JSON is checked against, and what handlers read. Attributes are snake_case, JSON keys are
+camelCase.
+Ids hold no control characters: they travel on in headers, metadata, paths and log lines.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import enum
+import re
 from typing import Any
 
 import msgspec
@@ -79,7 +82,10 @@ def _one_of(message: A2AMessage, names: tuple[str, ...]) -> None:
 
 
 class Part(A2AMessage, frozen=True):
-    """A piece of content: exactly one of ``text``, ``raw`` (base64), ``url`` and ``data`` (any JSON value)."""
+    """A piece of content: exactly one of ``text``, ``raw`` (base64), ``url`` and ``data`` (any JSON value).
+
+    However ``raw`` was spelled, here it has the standard alphabet and its padding.
+    """
 
     text: str | UnsetType = UNSET
     raw: str | UnsetType = UNSET
@@ -94,14 +100,30 @@ class Part(A2AMessage, frozen=True):
             return
         _one_of(self, ("text", "raw", "url", "data"))
         if isinstance(self.raw, str):
-            _check_base64(self.raw)
+            msgspec.structs.force_setattr(self, "raw", _base64(self.raw))
 
 
-def _check_base64(text: str) -> None:
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def _check_id(name: str, text: str) -> None:
+    # isprintable costs a tenth of the search, and nearly every id passes it.
+    if not text.isprintable() and _CONTROL.search(text) is not None:
+        raise ValueError(f"{name} must not hold control characters")
+
+
+def _check_task(name: str, task: str, context: str = "") -> None:
+    if not task:
+        raise ValueError(f"{name} must not be empty")
+    _check_id(name, task)
+    _check_id("contextId", context)
+
+
+def _base64(text: str) -> str:
     # ProtoJSON takes the standard and the URL-safe alphabet, with or without padding.
     padded = text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4)
     try:
-        base64.b64decode(padded, validate=True)
+        return base64.b64encode(base64.b64decode(padded, validate=True)).decode("ascii")
     except (binascii.Error, ValueError):
         raise ValueError("raw must be base64") from None
 
@@ -117,6 +139,13 @@ class Message(A2AMessage, frozen=True):
     metadata: dict[str, Any] = {}
     extensions: list[str] = []
     reference_task_ids: list[str] = []
+
+    def __post_init__(self) -> None:
+        _check_id("messageId", self.message_id)
+        _check_id("contextId", self.context_id)
+        _check_id("taskId", self.task_id)
+        for task in self.reference_task_ids:
+            _check_id("referenceTaskIds", task)
 
 
 class Artifact(A2AMessage, frozen=True):
@@ -148,6 +177,9 @@ class Task(A2AMessage, frozen=True):
     history: list[Message] = []
     metadata: dict[str, Any] = {}
 
+    def __post_init__(self) -> None:
+        _check_task("id", self.id, self.context_id)
+
 
 class TaskStatusUpdateEvent(A2AMessage, frozen=True):
     """A task entered a state."""
@@ -156,6 +188,9 @@ class TaskStatusUpdateEvent(A2AMessage, frozen=True):
     status: TaskStatus
     context_id: str = ""
     metadata: dict[str, Any] = {}
+
+    def __post_init__(self) -> None:
+        _check_task("taskId", self.task_id, self.context_id)
 
 
 class TaskArtifactUpdateEvent(A2AMessage, frozen=True):
@@ -167,6 +202,9 @@ class TaskArtifactUpdateEvent(A2AMessage, frozen=True):
     append: bool = False
     last_chunk: bool = False
     metadata: dict[str, Any] = {}
+
+    def __post_init__(self) -> None:
+        _check_task("taskId", self.task_id, self.context_id)
 
 
 class SendMessageConfiguration(A2AMessage, frozen=True):
@@ -197,8 +235,11 @@ class SendMessageRequest(A2AMessage, frozen=True):
     def __post_init__(self) -> None:
         if not self.message.message_id:
             raise ValueError("message.messageId must not be empty")
+        if self.message.role is Role.UNSPECIFIED:
+            raise ValueError("message.role must be ROLE_USER or ROLE_AGENT")
         if not self.message.parts:
             raise ValueError("message.parts must not be empty")
+        _check_id("tenant", self.tenant)
 
 
 class GetTaskRequest(A2AMessage, frozen=True):
@@ -209,6 +250,8 @@ class GetTaskRequest(A2AMessage, frozen=True):
     history_length: int | None = None
 
     def __post_init__(self) -> None:
+        _check_task("id", self.id)
+        _check_id("tenant", self.tenant)
         _check_history(self.history_length)
 
 
@@ -219,12 +262,20 @@ class CancelTaskRequest(A2AMessage, frozen=True):
     tenant: str = ""
     metadata: dict[str, Any] = {}
 
+    def __post_init__(self) -> None:
+        _check_task("id", self.id)
+        _check_id("tenant", self.tenant)
+
 
 class SubscribeToTaskRequest(A2AMessage, frozen=True):
     """``SubscribeToTask``."""
 
     id: str
     tenant: str = ""
+
+    def __post_init__(self) -> None:
+        _check_task("id", self.id)
+        _check_id("tenant", self.tenant)
 
 
 class SendMessageResponse(A2AMessage, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from meshgate.a2a.errors import VersionNotSupported
@@ -11,6 +12,7 @@ __all__ = ["EXTENSIONS_HEADER", "PROTOCOL_VERSION", "VERSION_HEADER", "check_ver
 PROTOCOL_VERSION = "1.0"
 VERSION_HEADER = "a2a-version"
 EXTENSIONS_HEADER = "a2a-extensions"
+_SERVED = re.compile(r"1\.0(?:\.[0-9]+)?")
 
 
 def check_version(headers: Mapping[str, str], query: str = "") -> None:
@@ -23,8 +25,6 @@ def check_version(headers: Mapping[str, str], query: str = "") -> None:
     if asked == PROTOCOL_VERSION:
         return
     if not asked:
-        raise VersionNotSupported("a request without a version is one of A2A 0.3, which is not served: send 'A2A-Version: 1.0'")
-    major, _, rest = asked.partition(".")
-    minor = rest.partition(".")[0]
-    if (major, minor) != ("1", "0"):
+        raise VersionNotSupported("no version means A2A 0.3, which is not served: send 'A2A-Version: 1.0'")
+    if _SERVED.fullmatch(asked) is None:
         raise VersionNotSupported(f"A2A {asked[:20]!r} is not served: send 'A2A-Version: 1.0'")
