@@ -39,9 +39,11 @@ class FileTasks:
     def __init__(self, path: Path | str, limits: Limits = DEFAULTS, now: Callable[[], float] = time.time) -> None:
         self._file = TaskFile(Path(path).expanduser(), secrets.token_hex(8), limits, now)
         self._turns = limits.task_turns
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="meshgate-tasks")
+        self._thread: ThreadPoolExecutor | None = None
 
     async def _run(self, work: Callable[..., _T], *args: Any) -> _T:
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="meshgate-tasks")
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
 
     async def load(self, task_id: str) -> Task | None:
@@ -86,8 +88,10 @@ class FileTasks:
 
     async def aclose(self) -> None:
         """Close the file."""
-        await self._run(self._file.close)
-        self._thread.shutdown(wait=False)
+        if self._thread is not None:
+            await self._run(self._file.close)
+            self._thread.shutdown(wait=False)
+            self._thread = None
 
 
 def _fold(kept: Kept, turns: int) -> TaskFold:

@@ -6,7 +6,7 @@ import asyncio
 import datetime as dt
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import msgspec
 import structlog
@@ -77,6 +77,7 @@ class Host:
         self._clock = clock
         self._stamp: Clock = lambda: _stamp(now())
         self._runs: dict[str, Run] = {}
+        self._plain: set[asyncio.Task[Any]] = set()
         self._listener: asyncio.Task[None] | None = None
         self._methods: dict[str, Callable[[Call], Awaitable[Reply]]] = {
             "SendMessage": self._send,
@@ -161,7 +162,12 @@ class Host:
             emit=_needs_a_task,
             wait=_needs_a_task,
         )
-        return await answer_plainly(skill, given, context)
+        serving = cast("asyncio.Task[Any]", asyncio.current_task())
+        self._plain.add(serving)
+        try:
+            return await answer_plainly(skill, given, context)
+        finally:
+            self._plain.discard(serving)
 
     async def _start(self, skill: Skill, given: Any, turn: Turn, *, shown: bool) -> Run:
         if len(self._runs) >= self._limits.tasks_open:
@@ -278,11 +284,15 @@ class Host:
     async def drain(self, seconds: float) -> None:
         """Wait for the work that is open, ``seconds`` at most; what waits for a caller's answer is not waited for."""
         deadline = asyncio.get_running_loop().time() + seconds
-        while busy := [run.worker for run in self._runs.values() if run.answer is None and run.worker is not None]:
+        while busy := self._busy():
             left = deadline - asyncio.get_running_loop().time()
             if left <= 0.0:
                 return
             await asyncio.wait(busy, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+
+    def _busy(self) -> list[asyncio.Task[Any]]:
+        working = [run.worker for run in self._runs.values() if run.answer is None and run.worker is not None]
+        return [*working, *self._plain]
 
     async def stop(self, why: Stop = "shutdown") -> None:
         """Cancel all work, wait for it to end, and close the store."""

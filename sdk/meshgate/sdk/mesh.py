@@ -6,7 +6,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from types import TracebackType
 from typing import Self, Unpack
 
@@ -34,6 +34,7 @@ from meshgate.sdk.current import CURRENT
 from meshgate.sdk.finding import Access, find_gateway
 from meshgate.sdk.httpsend import Sender, make_client, read_all
 from meshgate.sdk.results import Budget, Event, Result, check_ended
+from meshgate.sdk.spans import Spans
 
 __all__ = ["Mesh"]
 
@@ -53,6 +54,7 @@ class Mesh:
         key: the key to call with; else ``MESHGATE_KEY``, then ``run.json``.
         transport: what carries the requests (an httpx transport), or a client of your own, which you close yourself.
         limits: sizes and times.
+        spans: records a span for each call.
         environ: where to look for what was not given.
     """
 
@@ -64,9 +66,11 @@ class Mesh:
         transport: httpx.AsyncBaseTransport | httpx.AsyncClient | None = None,
         limits: Limits = DEFAULTS,
         environ: Mapping[str, str] = os.environ,
+        spans: Spans | None = None,
     ) -> None:
         self._urls, self._key, self._environ = urls, key, environ
         self._limits = limits
+        self._spans = spans
         self._transport = transport
         self._sender: Sender | None = None
         self._found: Access | None = None
@@ -216,8 +220,9 @@ class Mesh:
         access = self._access()
         body = jsonrpc.encode_call(method, payload.of(request), rpc_id)
         sent = self._headers(access, seconds, budget)
-        async with self._sending().post(access.urls, path, body, sent, safe=method.safe) as response:
-            yield response
+        with self._spans.calling(method.name, sent) if self._spans is not None else nullcontext():
+            async with self._sending().post(access.urls, path, body, sent, safe=method.safe) as response:
+                yield response
 
     async def _unary(
         self, method: Method, request: A2AMessage, path: str, seconds: float, budget: Budget | None
@@ -247,7 +252,7 @@ class Mesh:
                 raise InvalidAgentResponse("a stream was asked for, and one answer came")
             origin = _origin(response.headers)
             async for data in self._lines(response, ends):
-                event = Event(raw=jsonrpc.decode_answer(data, method, rpc_id).view(), **origin)
+                event = Event(raw=jsonrpc.decode_answer(data, method, rpc_id, peer="mesh").view(), **origin)
                 task_id = event.task_id or task_id
                 yield event
                 if event.final:
@@ -303,7 +308,7 @@ _BY_STATUS: dict[int, type[MeshError]] = {
 def _answer(response: httpx.Response, body: bytes, method: Method, rpc_id: str) -> Payload:
     """The event in an answer; an answer that no gateway wrote is told by its HTTP status alone."""
     try:
-        return jsonrpc.decode_answer(body, method, rpc_id)
+        return jsonrpc.decode_answer(body, method, rpc_id, peer="mesh")
     except InvalidAgentResponse:
         if response.status_code == 200:
             raise

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import collections.abc
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any, get_args, get_origin, get_type_hints
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypedDict, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -15,13 +15,34 @@ from meshgate.a2a.types import Message
 from meshgate.sdk.context import Context
 from meshgate.sdk.forms import Form, form_of
 
-__all__ = ["Skill", "SkillTable", "make_skill"]
+__all__ = ["Settings", "Skill", "SkillTable", "make_skill"]
 
 _STREAMS = (
     collections.abc.AsyncIterator,
     collections.abc.AsyncGenerator,
     collections.abc.AsyncIterable,
 )
+
+
+class Settings(TypedDict, total=False):
+    """What ``@agent.skill(...)`` takes beside a name and a version."""
+
+    tags: Sequence[str]
+    """Words to select it by."""
+    labels: Mapping[str, str]
+    """Pairs to select it by."""
+    examples: Sequence[str]
+    """Things to say to it, for the card."""
+    default: bool
+    """Whether it serves calls that name the agent and no skill."""
+    reentrant: int
+    """How often it may stand on one path of calls; 1 if it is not said."""
+    task: bool
+    """False answers with a plain message: cheaper, but without progress, streams and cancelling."""
+    cost_usd: float | None
+    """What a call costs, roughly, in US dollars."""
+    latency: float | None
+    """What a call takes, roughly, in seconds."""
 
 
 class Skill(msgspec.Struct, frozen=True):
@@ -99,13 +120,13 @@ def make_skill(
     *,
     name: str,
     version: str,
-    settings: Mapping[str, Any],
+    settings: Settings,
 ) -> Skill:
     """A skill from a function and what its decorator said.
 
     Args:
         local_names: what the annotations may name beside the function's globals.
-        settings: fields of ``Skill``.
+        settings: what else the decorator said.
 
     Raises:
         TypeError, ValueError: the function or a setting cannot be used; the message says how to write it.
@@ -138,10 +159,29 @@ def make_skill(
             streams=streams,
             version=version,
             description=inspect.getdoc(function) or "",
-            **settings,
+            tags=_words(settings.get("tags", ()), "tags"),
+            labels=dict(settings.get("labels", {})),
+            examples=_words(settings.get("examples", ()), "examples"),
+            default=settings.get("default", False),
+            reentrant=_positive(settings.get("reentrant", 1)),
+            task=settings.get("task", True),
+            cost_usd=settings.get("cost_usd"),
+            latency=settings.get("latency"),
         )
     except TypeError as error:
         raise TypeError(f"skill {skill_id}: {error}") from None
+
+
+def _words(given: Sequence[str], what: str) -> tuple[str, ...]:
+    if isinstance(given, str):
+        raise TypeError(f"{what} is a list: {what}=[{given!r}]")
+    return tuple(given)
+
+
+def _positive(reentrant: int) -> int:
+    if reentrant < 1:
+        raise ValueError(f"reentrant is 1 or more, not {reentrant}")
+    return reentrant
 
 
 def _hints(function: Callable[..., Any], skill_id: str, local_names: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,367 @@
+"""The agent: skills, how it is reached, and its place in the mesh."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import random
+import secrets
+import sys
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar, Unpack, overload
+
+import httpx
+import msgspec
+import structlog
+
+from meshgate.a2a.call import Call, Handler
+from meshgate.a2a.defaults import DEFAULTS, Limits
+from meshgate.a2a.errors import AccessError, InvalidParams, MeshError
+from meshgate.a2a.reply import Reply
+from meshgate.a2a.selector import NAME, parse_version
+from meshgate.a2a.tracing import Tracing, configure
+from meshgate.registry.model import Endpoint, HealthCheck, Instance, Manifest
+from meshgate.sdk import logs
+from meshgate.sdk.app import AgentApp, Guard
+from meshgate.sdk.describing import card_of, manifest_of
+from meshgate.sdk.finding import Access, NotConfigured, find_join
+from meshgate.sdk.host import Host
+from meshgate.sdk.httpsend import make_client
+from meshgate.sdk.joining import Credentials, JoinClient, Membership
+from meshgate.sdk.mesh import Mesh
+from meshgate.sdk.serving import Binding, CannotServe, Listener, Place, names_of, until_told
+from meshgate.sdk.skills import Settings, SkillTable, make_skill
+from meshgate.sdk.spans import Spans
+from meshgate.sdk.stores import MemoryTasks, SharedTasks, TaskStore
+
+__all__ = ["Agent", "Served"]
+
+log = structlog.get_logger(__name__)
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class Served(msgspec.Struct, frozen=True):
+    """An agent that listens."""
+
+    url: str
+    """Base URL of its JSON-RPC binding."""
+    grpc: str
+    """``host:port`` of its gRPC binding, or ""."""
+    instance: str
+    """Its instance id."""
+
+
+class Agent:
+    """An agent::
+
+        agent = Agent("summariser", version="1.4.0")
+
+        @agent.skill(tags=["text"])
+        async def summarise(text: str, ctx: Context) -> str:
+            "Shorten a text."
+            return text[:100]
+
+        agent.run()
+
+    Args:
+        name: what it is called by; all its instances share it.
+        version: semantic version of the agent, and of its skills that have none of their own.
+        description: what it is for.
+        host: the address to listen on. Others than loopback are reached only with the inbound secret, as any.
+        port: 0 takes a free one.
+        grpc_port: the same for gRPC.
+        public_url: the base URL that others reach it by, if it is not ``host`` and ``port``.
+        bindings: ``("JSONRPC", "GRPC")`` serves gRPC as well (extra ``grpc``).
+        join: join ports; else ``MESHGATE_JOIN_URL``, then the mesh of this machine.
+        join_key: the key to join with; else ``MESHGATE_JOIN_KEY``, then that of this machine's mesh.
+        labels: pairs to select this instance by.
+        weight: its share of the calls beside the other instances.
+        store: where tasks are kept; else in memory.
+        shared_tasks: whether all instances share the store, so that each answers for the tasks of all. It is assumed of
+            a store that is made for it, such as ``FileTasks``.
+        limits: sizes and times.
+        instance: the instance's id; else drawn at random.
+        transport: carries its requests to the mesh (an httpx transport).
+        tracing: where its spans go; else to the collector that ``MESHGATE_OTLP`` names, if it does.
+        environ: where to look for what was not given.
+        clock: monotonic seconds.
+        now: seconds since 1970, for timestamps.
+        rng: spreads its renewals.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is a setting of its own, all but the first by keyword
+        self,
+        name: str,
+        *,
+        version: str = "0.1.0",
+        description: str = "",
+        host: str = "127.0.0.1",
+        port: int = 0,
+        grpc_port: int = 0,
+        public_url: str = "",
+        bindings: Sequence[Binding] = ("JSONRPC",),
+        join: str | Sequence[str] | None = None,
+        join_key: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        weight: float = 1.0,
+        store: TaskStore | None = None,
+        shared_tasks: bool | None = None,
+        limits: Limits = DEFAULTS,
+        instance: str = "",
+        transport: httpx.AsyncBaseTransport | None = None,
+        tracing: Tracing | None = None,
+        environ: Mapping[str, str] = os.environ,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+        rng: random.Random | None = None,
+    ) -> None:
+        if NAME.match(name) is None:
+            raise ValueError(f"{name!r} is no agent name: letters, digits, '.', '_', '-', at most 128")
+        _check_version(version)
+        self.name = name
+        self.version = version
+        self.description = description
+        self.instance = instance or f"{name[:100]}-{secrets.token_hex(6)}"
+        self.limits = limits
+        self._place = Place(host, port, grpc_port, public_url, tuple(bindings))
+        self._join, self._join_key, self._environ = join, join_key, environ
+        self._labels, self._weight = dict(labels or {}), weight
+        store = store or MemoryTasks(limits, clock)
+        self.shared_tasks = _shares(store, shared_tasks)
+        self._transport = transport
+        self._rng = rng
+        self._credentials = Credentials()
+        self._skills = SkillTable()
+        self._endpoints: tuple[Endpoint, ...] = ()
+        tracing = tracing or self._tracing()
+        self._spans = Spans(tracing, limits, clock, rng) if tracing is not None else None
+        self._mesh: Mesh | None = None
+        self._host = Host(name, self._skills, self, store, limits=limits, clock=clock, now=now)
+        handler = self._host.handle
+        self._handler: Handler = self._spans.serving(name, handler) if self._spans is not None else handler
+
+    def _tracing(self) -> Tracing | None:
+        endpoint = self._environ.get("MESHGATE_OTLP")
+        return configure(endpoint, self.name, self.instance, version=self.version) if endpoint else None
+
+    # -- skills
+
+    @overload
+    def skill(self, function: _F, /) -> _F: ...
+
+    @overload
+    def skill(self, /, *, name: str = ..., version: str = ..., **settings: Unpack[Settings]) -> Callable[[_F], _F]: ...
+
+    def skill(
+        self,
+        function: Callable[..., Any] | None = None,
+        /,
+        *,
+        name: str = "",
+        version: str = "",
+        **settings: Unpack[Settings],
+    ) -> Any:
+        """Make an async function a skill. It stays what it is: call it directly in tests.
+
+        It takes one input (``str``, a pydantic model, a dataclass, plain data, a protobuf message, ``list[Part]`` or
+        ``Message``) and, if it wants it, a ``Context``; it gives one of the same, or is an async generator of them,
+        whose texts are chunks of one artifact. Its docstring is its description.
+
+        Args:
+            name: else the function's name.
+            version: semantic version of the skill; else the agent's.
+            settings: see ``Settings``: tags, labels, examples, default, reentrant, task, cost_usd, latency.
+
+        Raises:
+            TypeError, ValueError: the function or a setting cannot be used; the message says how to write it.
+        """
+        frame = inspect.currentframe()
+        local_names = dict(frame.f_back.f_locals) if frame is not None and frame.f_back is not None else {}
+        if version:
+            _check_version(version)
+
+        def decorate(given: _F) -> _F:
+            made = make_skill(given, local_names, name=name, version=version or self.version, settings=settings)
+            self._skills.add(made)
+            return given
+
+        return decorate if function is None else decorate(function)
+
+    # -- what it says of itself
+
+    @property
+    def skills(self) -> tuple[str, ...]:
+        """The names of its skills."""
+        return tuple(self._skills.skills)
+
+    def card(self) -> dict[str, Any]:
+        """Its agent card, with the addresses it listens on now."""
+        skills = tuple(self._skills.skills.values())
+        return card_of(
+            self.name, self.version, self.description, skills, self._endpoints, shared_tasks=self.shared_tasks
+        )
+
+    def manifest(self) -> Manifest:
+        """What all its instances share, for the registry."""
+        skills = tuple(self._skills.skills.values())
+        return manifest_of(self.name, self.version, self.description, skills, shared_tasks=self.shared_tasks)
+
+    def _describe(self, draining: bool) -> tuple[Instance, Manifest]:
+        manifest = self.manifest()
+        instance = Instance(
+            id=self.instance,
+            agent=self.name,
+            manifest=manifest.digest(),
+            endpoints=self._endpoints,
+            labels=self._labels,
+            weight=self._weight,
+            check=HealthCheck(self._endpoints[0].url + "livez"),
+            draining=draining,
+        )
+        return instance, manifest
+
+    # -- what contexts need
+
+    def access(self) -> Access | None:
+        """The agent's own way into the mesh, or None before it has joined."""
+        return self._credentials.access
+
+    def mesh(self) -> Mesh:
+        """The client that its skills share; inside a skill only."""
+        if self._mesh is None:
+            self._mesh = Mesh(transport=self._transport, limits=self.limits, environ=self._environ, spans=self._spans)
+        return self._mesh
+
+    # -- serving
+
+    async def handle(self, call: Call) -> Reply:
+        """Serve one call without any wire: the agent as a ``Handler``."""
+        return await self._handler(call)
+
+    def app(self, secret: str = "", *, unguarded: bool = False) -> AgentApp:
+        """The agent as an ASGI app, to be served by yourself; nothing joins.
+
+        Args:
+            secret: what callers must present as ``Authorization: Bearer SECRET``; else the one it gets when it joins.
+            unguarded: let in everybody who reaches it, for an app behind a door of your own.
+        """
+        return AgentApp(self._handler, self._guard(secret, unguarded=unguarded), self.card, self.limits)
+
+    def _guard(self, secret: str, *, unguarded: bool = False) -> Guard:
+        if unguarded:
+            return Guard(None)
+        if secret:
+            return Guard(lambda: (secret,))
+        return Guard(lambda: self._credentials.secrets)
+
+    @asynccontextmanager
+    async def _listening(self, secret: str, *, unguarded: bool = False) -> AsyncGenerator[Served, None]:
+        if not self._skills.skills:
+            raise CannotServe(f"agent {self.name!r} has no skill: decorate an async function with @agent.skill")
+        app = self.app(secret, unguarded=unguarded)
+        listener = Listener(self._place, app, self._handler, self._guard(secret, unguarded=unguarded), self.limits)
+        self._endpoints = await listener.start()
+        log.info("serving", agent=self.name, instance=self.instance, **names_of(self._endpoints))
+        grpc = next((endpoint.url for endpoint in self._endpoints if endpoint.binding == "GRPC"), "")
+        try:
+            yield Served(self._endpoints[0].url, grpc, self.instance)
+        finally:
+            await self._host.stop()
+            await listener.stop()
+            if self._mesh is not None:
+                await self._mesh.aclose()
+                self._mesh = None
+
+    @asynccontextmanager
+    async def _membership(self) -> AsyncGenerator[Membership, None]:
+        access = find_join(self._join, self._join_key, self._environ)
+        async with make_client(self._transport, self.limits) as client:
+            joining = JoinClient(access, client, self.limits)
+            membership = Membership(joining, self._credentials, self._describe, self.limits, self._rng)
+            try:
+                yield membership
+            finally:
+                await membership.leave()
+
+    @asynccontextmanager
+    async def serve(
+        self, *, join: bool = True, secret: str = "", unguarded: bool = False
+    ) -> AsyncGenerator[Served, None]:
+        """Listen, and join, for as long as the block runs: for tests, and for agents inside a larger program.
+
+        Args:
+            join: False leaves the mesh alone.
+            secret: as for ``app``.
+            unguarded: as for ``app``.
+
+        Raises:
+            NotConfigured: no mesh was found to join.
+            CannotServe: it cannot listen.
+            MeshError: the mesh refused it.
+        """
+        if not join:
+            async with self._listening(secret, unguarded=unguarded) as served:
+                yield served
+            return
+        async with self._listening(secret, unguarded=unguarded) as served, self._membership() as membership:
+            await membership.join()
+            keeping = asyncio.ensure_future(membership.keep())
+            try:
+                yield served
+            finally:
+                keeping.cancel()
+
+    def run(self) -> None:
+        """Serve, join, and stay until SIGTERM or SIGINT; then drain, leave and return. A second signal ends at once.
+
+        Raises:
+            SystemExit: it could not start; the reason was logged.
+        """
+        logs.configure()
+        try:
+            _run(self._stay())
+        except MeshError as error:
+            log.error("cannot_run", agent=self.name, error=error.message, code=error.code)  # noqa: TRY400 - no trace
+            raise SystemExit(_exit_code(error)) from None
+        finally:
+            if self._spans is not None:
+                self._spans.tracing.close()
+
+    async def _stay(self) -> None:
+        async with self._membership() as membership, self._listening("") as served:
+            facts = {"agent": self.name, "instance": served.instance}
+            await until_told(membership, lambda: self._host.drain(self.limits.drain), facts)
+        log.info("stopped", agent=self.name, instance=self.instance)
+
+
+def _run(main: Any) -> None:
+    if sys.platform == "win32":
+        raise CannotServe("agents run on Linux and macOS; on Windows the SDK calls agents")
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main)
+
+
+def _exit_code(error: MeshError) -> int:
+    if isinstance(error, NotConfigured):
+        return 3
+    return 4 if isinstance(error, AccessError) else 2 if isinstance(error, CannotServe) else 1
+
+
+def _check_version(text: str) -> None:
+    try:
+        parse_version(text)
+    except InvalidParams as error:
+        raise ValueError(error.message) from None
+
+
+def _shares(store: TaskStore, wanted: bool | None) -> bool:
+    shares = isinstance(store, SharedTasks)
+    if wanted and isinstance(store, MemoryTasks):
+        raise ValueError("shared_tasks needs a store that instances share: store=FileTasks('tasks.db')")
+    return shares if wanted is None else wanted

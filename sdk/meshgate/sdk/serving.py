@@ -1,0 +1,255 @@
+"""An agent on the network: its sockets, its place in the mesh, and how it goes when it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import signal
+import socket
+from collections.abc import Generator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+import structlog
+import uvicorn
+
+from meshgate.a2a.defaults import Limits
+from meshgate.a2a.errors import MeshError
+from meshgate.registry.model import Endpoint
+from meshgate.sdk.app import Guard
+from meshgate.sdk.joining import Membership
+
+if TYPE_CHECKING:
+    from meshgate.a2a.call import Handler
+
+__all__ = ["Binding", "CannotServe", "Listener", "Place", "endpoints_of", "until_told"]
+
+log = structlog.get_logger(__name__)
+
+Binding = Literal["JSONRPC", "GRPC"]
+
+
+class CannotServe(MeshError):
+    """The agent cannot listen as it was told; the message says what to change."""
+
+    code, summary = "CANNOT_SERVE", "the agent cannot listen"
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where an agent listens and how others reach it.
+
+    Args:
+        public_url: the base URL that others reach ``host`` and ``port`` by, if it is another.
+        port: 0 takes a free one; the same of ``grpc_port``.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    grpc_port: int = 0
+    public_url: str = ""
+    bindings: tuple[Binding, ...] = ("JSONRPC",)
+
+    def __post_init__(self) -> None:
+        if "JSONRPC" not in self.bindings or set(self.bindings) - {"JSONRPC", "GRPC"}:
+            raise CannotServe(f"bindings are ('JSONRPC',) or ('JSONRPC', 'GRPC'), not {self.bindings!r}")
+        if _everywhere(self.host) and not self.public_url:
+            raise CannotServe(f"host={self.host!r} is no address to call: add public_url='http://NAME:PORT'")
+        if self.public_url and urlsplit(self.public_url).scheme not in ("http", "https"):
+            raise CannotServe(f"public_url={self.public_url!r}: write it like http://agent.internal:9000")
+
+
+def _everywhere(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return host == ""
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def endpoints_of(place: Place, port: int, grpc_port: int) -> tuple[Endpoint, ...]:
+    """The addresses that others are told, once the ports are known."""
+    url = place.public_url.rstrip("/") or f"http://{_bracketed(place.host)}:{port}"
+    host = urlsplit(url).hostname or place.host
+    grpc = Endpoint("GRPC", f"{_bracketed(host)}:{grpc_port}")
+    return (Endpoint("JSONRPC", url + "/"), grpc) if grpc_port else (Endpoint("JSONRPC", url + "/"),)
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind((host, port))
+    except OSError as error:
+        found.close()
+        raise CannotServe(f"port {port} on {host}: {error.strerror}; choose another with Agent(port=...)") from None
+    found.settimeout(0.0)
+    return found
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Signals are the agent's."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+
+class Listener:
+    """The sockets of an agent.
+
+    Args:
+        place: where to listen.
+        app: the ASGI app.
+        handler: takes the calls that come over gRPC.
+        guard: decides who may come in over gRPC.
+    """
+
+    def __init__(self, place: Place, app: Any, handler: Handler, guard: Guard, limits: Limits) -> None:
+        self._place = place
+        self._app = app
+        self._handler = handler
+        self._guard = guard
+        self._limits = limits
+        self._serving: asyncio.Task[None] | None = None
+        self._server: _Server | None = None
+        self._grpc: Any = None
+
+    async def start(self) -> tuple[Endpoint, ...]:
+        """Listen; returns the addresses once calls are taken.
+
+        Raises:
+            CannotServe: a port is taken, or gRPC is not installed.
+        """
+        sock = _bind(self._place.host, self._place.port)
+        grpc_port = 0
+        try:
+            if "GRPC" in self._place.bindings:
+                grpc_port = await self._start_grpc()
+        except BaseException:
+            sock.close()
+            raise
+        config = uvicorn.Config(
+            self._app,
+            lifespan="off",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=75,  # longer than a gateway keeps idle connections, so that it closes them first
+            timeout_graceful_shutdown=2,
+            limit_concurrency=self._limits.connections,
+        )
+        self._server = _Server(config)
+        self._serving = asyncio.get_running_loop().create_task(self._server.serve([sock]))
+        await self._server.listening.wait()
+        return endpoints_of(self._place, sock.getsockname()[1], grpc_port)
+
+    async def _start_grpc(self) -> int:
+        try:
+            from meshgate.a2a.grpc_server import A2AService, make_server
+        except ImportError as error:
+            raise CannotServe("gRPC needs an extra: pip install 'meshgate[grpc]'") from error
+        service = A2AService(self._handler, self._limits, admit=self._guard.admit)
+        self._grpc = make_server(service, self._limits)
+        address = f"{_bracketed(self._place.host)}:{self._place.grpc_port}"
+        try:
+            port = int(self._grpc.add_insecure_port(address))
+        except RuntimeError as error:
+            raise CannotServe(f"{address}: {error}; choose another with Agent(grpc_port=...)") from None
+        await self._grpc.start()
+        return port
+
+    async def stop(self) -> None:
+        """Stop listening; what is being answered gets a moment."""
+        if self._grpc is not None:
+            await self._grpc.stop(1.0)
+            self._grpc = None
+        if self._server is not None and self._serving is not None:
+            self._server.should_exit = True
+            await self._serving
+            self._server = self._serving = None
+
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class _Told:
+    """Events for the first and the second signal."""
+
+    def __init__(self) -> None:
+        self.once = asyncio.Event()
+        self.twice = asyncio.Event()
+
+    def hear(self) -> None:
+        (self.twice if self.once.is_set() else self.once).set()
+
+
+@contextlib.contextmanager
+def _signals() -> Generator[_Told, None, None]:
+    told = _Told()
+    loop = asyncio.get_running_loop()
+    for each in _SIGNALS:
+        loop.add_signal_handler(each, told.hear)
+    try:
+        yield told
+    finally:
+        for each in _SIGNALS:
+            loop.remove_signal_handler(each)
+
+
+async def until_told(membership: Membership, drain: Any, facts: Mapping[str, Any]) -> None:
+    """Stay in the mesh until a signal comes, then drain; a second signal ends that at once.
+
+    Args:
+        drain: an async function that waits for open work.
+        facts: what the log lines say.
+
+    Raises:
+        MeshError: the mesh refused the agent when it first asked to join.
+    """
+    with _signals() as told:
+        keeping = asyncio.ensure_future(membership.keep())
+        try:
+            await _first(keeping, told.once.wait())
+            if keeping.done():
+                await keeping
+            log.info("draining", **facts)
+            await _first(_drained(membership, drain), told.twice.wait())
+        finally:
+            keeping.cancel()
+
+
+async def _drained(membership: Membership, drain: Any) -> None:
+    await membership.drain()
+    await drain()
+
+
+async def _first(*waits: Any) -> None:
+    """Wait for one of several, and cancel those that are not asyncio tasks already."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task, wait in zip(tasks, waits, strict=True):
+            if task is not wait:
+                task.cancel()
+
+
+def names_of(endpoints: Sequence[Endpoint]) -> dict[str, str]:
+    """Addresses for a log line."""
+    return {endpoint.binding.lower(): endpoint.url for endpoint in endpoints}
