@@ -6,7 +6,6 @@ import asyncio
 import os
 import sqlite3
 import stat
-import subprocess
 import sys
 from pathlib import Path
 
@@ -140,14 +139,12 @@ async def test_processes_that_start_together_share_the_file(tmp_path: Path) -> N
         "asyncio.run(main())\n"
     )
     paths = os.pathsep.join(str(ROOT / part) for part in ("protos", "registry", "sdk", "."))
+    environment = os.environ | {"PYTHONPATH": paths}
     processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", program, str(path), f"p{number}"], env=os.environ | {"PYTHONPATH": paths}
-        )
+        await asyncio.create_subprocess_exec(sys.executable, "-c", program, str(path), f"p{number}", env=environment)
         for number in range(4)
     ]
-    for process in processes:
-        assert await asyncio.to_thread(process.wait, 30) == 0
+    assert [await process.wait() for process in processes] == [0, 0, 0, 0]
 
     registry = FileRegistry(path)
     async with Following(registry) as seen:

@@ -60,12 +60,13 @@ def test_a_registry_that_began_anew_is_doubted_even_about_one() -> None:
     assert HoldDown().sift(Delta(reset=True, switches=()), known(1), 0.0).gone == ()
 
 
-def test_a_reset_that_lists_most_is_believed_about_the_rest() -> None:
-    everything = known(4)
+def test_a_reset_that_lists_most_is_believed_about_the_rest_after_one_lease() -> None:
+    everything, hold = known(4), HoldDown(grace=10.0)
     listed = tuple(everything[name] for name in names(0, 1, 2))
-    sifted = HoldDown().sift(Delta(put=listed, switches=(), reset=True), everything, 0.0)
 
-    assert sifted == Delta(put=(), gone=names(3), switches=())
+    assert hold.sift(Delta(put=listed, switches=(), reset=True), everything, 0.0) == Delta(switches=())
+    assert hold.release(9.9) is None
+    assert hold.release(10.0) == Delta(gone=names(3))
 
 
 def test_a_loss_in_small_pieces_adds_up() -> None:

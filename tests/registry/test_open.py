@@ -36,7 +36,7 @@ def test_each_url_opens_its_backend() -> None:
         ("consul+https://consul.internal", "consul.internal", 8501, True, "meshgate"),
     ],
 )
-def test_a_consul_url_says_where(url: str, host: str, port: int, tls: bool, prefix: str) -> None:  # noqa: FBT001
+def test_a_consul_url_says_where(url: str, host: str, port: int, tls: bool, prefix: str) -> None:
     opened = open_registry(url, consul=ConsulAddress(token="secret"))
 
     assert isinstance(opened, ConsulRegistry)

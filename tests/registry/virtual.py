@@ -51,5 +51,5 @@ async def settle() -> None:
 async def until(condition: Callable[[], object], within: float = 10.0) -> None:
     """Wait, in real time, for what other threads or processes bring about; `within` only bounds a failure."""
     async with asyncio.timeout(within):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what it waits for can set no event
             await asyncio.sleep(0.005)

@@ -23,8 +23,8 @@ from meshgate.registry.waiting import Sleep
 
 __all__ = ["ConsulRegistry"]
 
-COMMAND_TIMEOUT = 5.0
-"""Seconds that anything but a blocking query may take."""
+KNOWN = 1024
+"""How many manifests are remembered in case Consul loses them."""
 
 
 class ConsulRegistry:
@@ -37,6 +37,7 @@ class ConsulRegistry:
         address: the Consul agent.
         ttl: seconds that a lease lasts.
         wait: seconds that a blocking query may wait for news: how late a Consul that hangs is noticed.
+        timeout: seconds that any request may take, beside the time that it was asked to wait.
         clock: seconds, monotonic.
         sleep: how to wait.
     """
@@ -47,6 +48,7 @@ class ConsulRegistry:
         *,
         ttl: float = 10.0,
         wait: float = 30.0,
+        timeout: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
@@ -57,8 +59,9 @@ class ConsulRegistry:
         self._sleep = sleep
         self._layout = Layout(address.prefix)
         # Consul adds up to a sixteenth to a blocking query's time.
-        self._watching = ConsulClient(address, timeout=wait * 17 / 16 + 5.0, connections=16)
-        self._commands = ConsulClient(address, timeout=COMMAND_TIMEOUT, connections=64)
+        self._watching = ConsulClient(address, timeout=wait * 17 / 16 + timeout, connections=16)
+        self._commands = ConsulClient(address, timeout=timeout, connections=64)
+        self._known: dict[str, bytes] = {}
         self._feed: ConsulFeed | None = None
         self._feeding: asyncio.Task[None] | None = None
         self._watches = 0
@@ -82,7 +85,8 @@ class ConsulRegistry:
     async def renew(self, instance_id: str) -> Lease:
         """See ``Registry.renew``. Where Consul checks the instance itself this only asks whether it is still listed."""
         self._open()
-        if not await self._pass(instance_id) and not await self._listed(instance_id):
+        lacking = self._feed is not None and instance_id in self._feed.lacking
+        if lacking or (not await self._pass(instance_id) and not await self._listed(instance_id)):
             raise UnknownLease(metadata={"instance": instance_id})
         return Lease(instance_id, self._ttl)
 
@@ -215,11 +219,25 @@ class ConsulRegistry:
         return data if data is not None and blob_digest(data) == digest else None
 
     async def _fetch(self, digest: str) -> Manifest | None:
-        data = await self._content(self._layout.manifests, digest)
+        data = await self._content(self._layout.manifests, digest) or await self._put_back(digest)
         try:
-            return None if data is None else Manifest.decode(data)
+            manifest = Manifest.decode(data)
         except msgspec.DecodeError:
             return None
+        self._known[digest] = data
+        if len(self._known) > KNOWN:
+            del self._known[next(iter(self._known))]
+        return manifest
+
+    async def _put_back(self, digest: str) -> bytes:
+        """Store a manifest again that Consul's servers lost; b"" if it is not known here.
+
+        Their agents keep services through such a loss, so that nobody is asked to register again.
+        """
+        data = self._known.get(digest, b"")
+        if data:
+            await self._commands.call(lambda consul: consul.kv.put(self._layout.manifests + digest, data))
+        return data
 
     # --- the shared feed ---
 

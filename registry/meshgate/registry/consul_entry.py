@@ -127,9 +127,9 @@ def instance_of(service: Mapping[str, Any], layout: Layout) -> tuple[Instance, L
     """The instance that a service entry of the catalogue holds, and its lease.
 
     Raises:
-        ValueError, KeyError, TypeError: it is none of ours.
+        ValueError, KeyError: it is none of ours.
     """
-    meta = cast("Mapping[str, str]", service["Meta"])
+    meta = cast("Mapping[str, str]", service["Meta"] or {})
     prefix, _, instance_id = str(service["ID"]).partition(":")
     if not instance_id or layout.service_id(instance_id) != f"{prefix}:{instance_id}":
         raise ValueError(f"{service['ID']!r} is no instance of this mesh")

@@ -13,6 +13,9 @@ from meshgate.registry.model import Entry, Instance, Manifest, RegistryUnavailab
 from meshgate.registry.state import State, entry_of
 from meshgate.registry.waiting import Sleep
 
+LACKING_WAIT = 1.0
+"""Seconds until missing manifests are looked for again: storing one is no change of the catalogue."""
+
 __all__ = ["ConsulFeed", "TokenBucket", "follow_index"]
 
 log = logging.getLogger("meshgate.registry")
@@ -87,13 +90,15 @@ class ConsulFeed:
         self._wait = wait
         self._clock = clock
         self._sleep = sleep
-        self._judges = {name: Judge(ttl, clock()) for name in ("agents", "gateways")}
+        self._judges = {name: Judge(ttl) for name in ("agents", "gateways")}
         self._found: dict[str, Mapping[str, Entry]] = {}
         self._switches: tuple[Switch, ...] | None = None
         self._manifests: dict[str, Manifest] = {}
         self._odd: set[str] = set()
         self.state: State | None = None
         """None until all three queries have answered once."""
+        self.lacking: set[str] = set()
+        """Ids of agents whose manifest is not in the KV store: left out until they register again."""
         self.resets = 0
         """How often Consul's index went backwards: then the state is not a change of the last one, but another."""
         self.error: Exception | None = None
@@ -116,15 +121,17 @@ class ConsulFeed:
         index, bucket = 0, TokenBucket(rate=4.0, burst=2)
         while True:
             answered, found = await ask(index, self._patience(name))
-            following, backwards = follow_index(index, answered)
-            self.resets += backwards
+            index, backwards = follow_index(index, answered)
+            if backwards:
+                self.resets += 1
+                self._manifests.clear()
             await self._take(name, found)
-            if following != index:
-                # A storm of changes is read four times a second, not once a change.
-                await self._sleep(bucket.take(self._clock()))
-            index = following
+            # A storm of changes is read four times a second, not once a change.
+            await self._sleep(bucket.take(self._clock()))
 
     def _patience(self, name: str) -> float:
+        if name == "agents" and self.lacking:
+            return min(self._wait, LACKING_WAIT)
         again = self._judges[name].again if name in self._judges else None
         return self._wait if again is None else min(self._wait, max(0.05, again - self._clock()))
 
@@ -133,16 +140,16 @@ class ConsulFeed:
             switches = (switch_of(item["Key"], item["Value"], self._layout) for item in found or ())
             self._switches = tuple(sorted(switch for switch in switches if switch is not None))
         else:
-            self._found[name] = await self._entries(self._judges[name], found or ())
+            self._found[name] = await self._entries(name, found or ())
         if self._switches is None or len(self._found) < len(self._judges):
             return
         self.state = State({key: entry for part in self._found.values() for key, entry in part.items()}, self._switches)
         self._prune()
         self._wake()
 
-    async def _entries(self, judge: Judge, found: Sequence[Mapping[str, Any]]) -> dict[str, Entry]:
-        now = self._clock()
-        judge.begin()
+    async def _entries(self, name: str, found: Sequence[Mapping[str, Any]]) -> dict[str, Entry]:
+        now, judge = self._clock(), self._judges[name]
+        judge.begin(now)
         best: dict[str, tuple[tuple[bool, int], Instance]] = {}
         keys: set[str] = set()
         for item in found:
@@ -150,7 +157,7 @@ class ConsulFeed:
             keys.add(key)
             try:
                 instance, lease = instance_of(service, self._layout)
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError) as error:
                 self._once(key, f"the service entry {key} cannot be read: {error}")
                 continue
             interval = instance.check.interval if instance.check else 0.0
@@ -161,7 +168,10 @@ class ConsulFeed:
                 best[instance.id] = rank, instance
         judge.keep(keys)
         living = [instance for (alive, _), instance in best.values() if alive]
-        await self._fetch_manifests({instance.manifest for instance in living if instance.kind == "agent"})
+        agents = [instance for instance in living if instance.kind == "agent"]
+        await self._fetch_manifests({instance.manifest for instance in agents})
+        if name == "agents":
+            self.lacking = {instance.id for instance in agents if instance.manifest not in self._manifests}
         return {
             instance.id: entry_of(instance, self._manifests.get(instance.manifest))
             for instance in living

@@ -20,24 +20,29 @@ NODE_GRACE = 300.0
 """Seconds for which entries of a lost Consul node are still believed; breakers keep calls off those that are dead."""
 
 
+SHORTEST_INTERVAL = 1.0
+"""Seconds between two HTTP checks that Consul makes at least, whatever it is asked for."""
+
+
 class Judge:
     """Decides entry by entry, and says when to look again.
 
     Args:
         ttl: seconds that a lease lasts.
-        now: the time at which the reader began, or began again after an outage.
     """
 
-    def __init__(self, ttl: float, now: float) -> None:
+    def __init__(self, ttl: float) -> None:
         self._ttl = ttl
-        self._began = now
+        self._began: float | None = None
         self._since: dict[tuple[str, str], float] = {}
         self.again: float | None = None
         """When a decision may turn without Consul saying anything, or None."""
 
-    def begin(self) -> None:
-        """Start a round over all entries."""
+    def begin(self, now: float) -> None:
+        """Start a round over all entries. The first is the first that Consul answered, perhaps after an outage."""
         self.again = None
+        if self._began is None:
+            self._began = now
 
     def alive(self, key: str, checks: Iterable[Mapping[str, Any]], lease: Lease, interval: float, now: float) -> bool:
         """Whether the entry ``key`` (unique over nodes) may be called. ``interval``: seconds between HTTP checks."""
@@ -51,14 +56,15 @@ class Judge:
                 unjudged = True
             else:
                 over = True
-        patience = self._ttl if lease == "ttl" else max(self._ttl, 2 * interval)
+        patience = self._ttl if lease == "ttl" else max(self._ttl, 2 * max(interval, SHORTEST_INTERVAL))
         doubts = ((node_lost, "node", NODE_GRACE), (unjudged, "unjudged", patience))
         verdicts = [self._within(key, doubt, grace, now) for holds, doubt, grace in doubts if holds]
         for holds, doubt, _ in doubts:
             if not holds:
                 self._since.pop((key, doubt), None)
         if over:
-            verdicts.append(lease == "ttl" and self._pending(self._began + self._ttl, now))
+            began = now if self._began is None else self._began
+            verdicts.append(lease == "ttl" and self._pending(began + self._ttl, now))
         return all(verdicts)
 
     def _within(self, key: str, doubt: str, grace: float, now: float) -> bool:

@@ -2,7 +2,8 @@
 
 Agents stop a few at a time. When more than half of everything goes at once, the registry is the likelier casualty (its
 disk was wiped, it was restored from a backup, nobody was there to pass renewals on). What went missing that way stays
-listed for a while: until it is back, a probe says that it is dead, or time has confirmed it.
+listed for a while: until it is back, a probe says that it is dead, or time has confirmed it. After a registry was out of
+reach, whatever it lacks gets time to register again.
 """
 
 from __future__ import annotations
@@ -21,13 +22,17 @@ class HoldDown:
 
     Args:
         hold: seconds after which a drop is believed although it looks wrong.
+        grace: seconds for which anything is kept that is missing when a watch begins anew: one lease.
         share: the part of all entries whose loss looks wrong.
         window: seconds over which losses are added up.
-        floor: fewer losses than this never look wrong, unless the registry began anew.
+        floor: fewer losses than this never look wrong, unless the watch began anew.
     """
 
-    def __init__(self, *, hold: float = 30.0, share: float = 0.5, window: float = 10.0, floor: int = 3) -> None:
+    def __init__(
+        self, *, hold: float = 30.0, grace: float = 10.0, share: float = 0.5, window: float = 10.0, floor: int = 3
+    ) -> None:
         self._hold = hold
+        self._grace = grace
         self._share = share
         self._window = window
         self._floor = floor
@@ -53,8 +58,9 @@ class HoldDown:
         missing -= self._held.keys()
         # Who drains first and then goes, goes on purpose.
         sudden = {key for key in missing if not known[key].instance.draining}
-        if self._looks_wrong(len(sudden), len(known), delta.reset, now):
-            self._held.update(dict.fromkeys(sudden, now + self._hold))
+        wrong = self._looks_wrong(len(sudden), len(known), delta.reset, now)
+        if wrong or delta.reset:
+            self._held.update(dict.fromkeys(sudden, now + (self._hold if wrong else self._grace)))
             missing -= sudden
         self._gone.extend(now for key in missing if key in sudden)
         return Delta(put=put, gone=tuple(sorted(missing)), switches=delta.switches)

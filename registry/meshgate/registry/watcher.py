@@ -131,10 +131,14 @@ class Watcher:
         if self.stale:
             log.info("the registry answers", extra={"stale_seconds": self.stale_seconds()})
         self._stale_since, self.reason = None, ""
+        if delta.reset and not set(self.table.switches) <= set(delta.switches or ()):
+            log.warning(
+                "the registry began anew without a kill switch that was thrown: throw it again if it should stay"
+            )
         held = len(self._hold.held)
         self._apply(self._hold.sift(delta, self.table.entries, self._clock()))
         if len(self._hold.held) > held:
-            log.warning("the registry suddenly lists far less: kept for now", extra={"held": len(self._hold.held)})
+            log.warning("the registry suddenly lists less: kept for now", extra={"held": len(self._hold.held)})
         self.ready.set()
 
     def _lose(self, error: RegistryUnavailable) -> None:
