@@ -1,0 +1,42 @@
+"""Spans of a job, as the programs of a mesh send them."""
+
+import random
+
+from meshgate.a2a import semconv
+from meshgate.a2a.defaults import DEFAULTS, Limits
+from meshgate.a2a.otel import configure
+from meshgate.a2a.tracing import Ids, Kind, Span, TraceContext, child
+from tests.support.otlp import Shape
+
+IDS = Ids(random.Random(11))
+
+# caller → gateway → agent → gateway → agent: the program, the side of the call, the method.
+_HOPS: tuple[tuple[str, Kind, str], ...] = (
+    ("caller", "client", "SendMessage"),
+    ("gateway", "server", "SendMessage"),
+    ("planner", "server", "SendMessage"),
+    ("gateway", "server", "GetTask"),
+    ("worker", "server", "GetTask"),
+)
+JOB: Shape = (
+    "caller:SendMessage",
+    [("gateway:SendMessage", [("planner:SendMessage", [("gateway:GetTask", [("worker:GetTask", [])])])])],
+)
+"""Its tree, as `Node.shape` gives it."""
+
+
+def send_job(endpoint: str, root: TraceContext, limits: Limits = DEFAULTS) -> None:
+    """Sends the spans of a job whose first one is `root`, each program over a connection of its own; the last failed."""
+    tracings = [configure(endpoint, service, f"{service}-1", limits=limits) for service, _, _ in _HOPS]
+    opened = list[Span]()
+    parent, context = None, root
+    for tracing, (_, kind, name) in zip(tracings, _HOPS, strict=True):
+        span = tracing.begin(name, kind, parent, context, {semconv.METHOD: name, semconv.JOB: "gw1.job"})
+        assert span is not None
+        opened.append(span)
+        parent, context = context, child(context, IDS)
+    opened.pop().end("TASK_NOT_FOUND", "there is no such task")
+    for span in reversed(opened):
+        span.end()
+    for tracing in tracings:
+        tracing.close()
