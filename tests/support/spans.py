@@ -26,7 +26,7 @@ JOB: Shape = (
 
 
 def send_job(endpoint: str, root: TraceContext, limits: Limits = DEFAULTS) -> None:
-    """Sends the spans of a job whose first one is `root`, each program over a connection of its own; the last failed."""
+    """Sends the spans of a job whose first one is `root`, each program over its own connection; the last one failed."""
     tracings = [configure(endpoint, service, f"{service}-1", limits=limits) for service, _, _ in _HOPS]
     opened = list[Span]()
     parent, context = None, root
