@@ -55,7 +55,7 @@ test-servers: $(STAMP) ## the Consul tests on a current Consul, and traces read 
 	$(BIN)/python -m pytest -m "integration or slow_servers" tests/support tests/integration $(ARGS)
 
 mutants: $(STAMP) ## drop each policy in turn: a test must turn red
-	@$(BIN)/python tests/mutants/run.py $(ARGS)
+	@$(BIN)/python -m tests.mutants.run $(ARGS)
 
 faults: $(STAMP) ## kill, stop and starve real processes and measure what callers notice (QUICK=1: the short form)
 	@$(CONSUL)

@@ -10,7 +10,7 @@ from meshgate.a2a.call import Call
 from meshgate.a2a.errors import MeshError
 from meshgate.a2a.payload import JsonPayload, Payload
 from meshgate.a2a.reply import Reply
-from meshgate.a2a.types import StreamResponse
+from meshgate.a2a.types import StreamResponse, Task
 
 __all__ = ["Script", "fail", "silent", "stream", "task", "text"]
 
@@ -35,7 +35,8 @@ def task(task_id: str, state: str = "TASK_STATE_COMPLETED", **more: Any) -> Call
 
     def script(call: Call) -> Reply:
         tree: dict[str, Any] = {"id": task_id, "status": {"state": state}, **more}
-        return Reply.one(JsonPayload(call.method.response, tree if call.method.on_task else {"task": tree}))
+        whole = tree if call.method.response is Task else {"task": tree}
+        return Reply.one(JsonPayload(call.method.response, whole))
 
     return script
 
