@@ -478,7 +478,7 @@ async def test_a_gateway_that_starts_while_consul_is_away_serves_from_its_snapsh
     consul, snapshot = own_consul(), tmp_path / "snapshot.json"
     async with opened(consul) as registry, watching(registry, snapshot) as watcher:
         await registry.register(agent("a1"), SUMMARISER)
-        await until(lambda: watcher.table.entries and watcher._saved_revision == watcher.table.revision)
+        await until(lambda: watcher.table.entries and watcher.saved)
     consul.kill()
 
     async with opened(consul) as registry, watching(registry, snapshot) as watcher:

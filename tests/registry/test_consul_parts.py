@@ -11,9 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshgate.a2a.errors import InvalidParams
-from meshgate.registry.consul import ConsulRegistry
-from meshgate.registry.consul_client import ConsulAddress
-from meshgate.registry.consul_entry import MAX_ENTRY, Layout, check_of, instance_of, lease_of, meta_of, switch_of
+from meshgate.registry.consul_entry import (
+    MAX_ENTRY,
+    Layout,
+    check_of,
+    instance_of,
+    lease_of,
+    meta_of,
+    reachable,
+    service_of,
+    size_of,
+    switch_of,
+)
 from meshgate.registry.consul_feed import TokenBucket, follow_index
 from meshgate.registry.consul_health import NODE_GRACE, Judge
 from meshgate.registry.limits import check_instance, check_switch
@@ -80,10 +89,7 @@ def test_an_instance_comes_back_from_its_entry_as_it_was(instance: Instance) -> 
 @given(instances.filter(accepted))
 @settings(max_examples=200)
 def test_no_accepted_instance_makes_an_entry_of_more_than_600_bytes(instance: Instance) -> None:
-    service = ConsulRegistry(ConsulAddress())._service(instance)
-    del service["check"]
-
-    assert len(json.dumps(service, separators=(",", ":"))) <= MAX_ENTRY
+    assert size_of(service_of(instance, lease_of(instance, reachable=True), LAYOUT)) <= MAX_ENTRY
 
 
 def test_an_ordinary_entry_is_far_smaller() -> None:
@@ -92,14 +98,11 @@ def test_an_ordinary_entry_is_far_smaller() -> None:
         labels={"region": "eu-west-1", "zone": "b"},
         check=HealthCheck("http://10.20.30.40:9001/health"),
     )
-    service = ConsulRegistry(ConsulAddress())._service(instance)
-    del service["check"]
-
-    assert len(json.dumps(service, separators=(",", ":"))) <= 400
+    assert size_of(service_of(instance, "http", LAYOUT)) <= 400
 
 
 @pytest.mark.parametrize(
-    ("instance", "reachable", "lease"),
+    ("instance", "within_reach", "lease"),
     [
         (agent("a1"), False, "ttl"),
         (msgspec.structs.replace(agent("a1"), check=HealthCheck("http://10.0.0.1/")), True, "http"),
@@ -110,10 +113,10 @@ def test_an_ordinary_entry_is_far_smaller() -> None:
 )
 def test_consul_asks_whom_it_can_reach_and_waits_for_renewals_of_the_rest(
     instance: Instance,
-    reachable: bool,
+    within_reach: bool,
     lease: str,
 ) -> None:
-    assert lease_of(instance, reachable=reachable) == lease
+    assert lease_of(instance, reachable=within_reach) == lease
 
 
 def test_only_what_renews_is_removed_by_consul_itself() -> None:
@@ -140,10 +143,7 @@ def test_only_what_renews_is_removed_by_consul_itself() -> None:
     ],
 )
 def test_a_consul_elsewhere_cannot_ask_a_loopback_address(host: str, check: str, reached: bool) -> None:
-    registry = ConsulRegistry(ConsulAddress(host=host))
-    instance = msgspec.structs.replace(agent("a1"), check=HealthCheck(check))
-
-    assert registry._service(instance)["meta"]["lease"] == ("http" if reached else "ttl")
+    assert reachable(check, host) is reached
 
 
 @pytest.mark.parametrize(

@@ -51,8 +51,12 @@ def entries(draw: st.DrawFn) -> Entry:
     return Entry(instance, manifest)
 
 
+def state(found: list[Entry], switches: set[Switch]) -> State:
+    return State({one.instance.id: one for one in found}, tuple(sorted(switches)))
+
+
 states = st.builds(
-    lambda found, switches: State({one.instance.id: one for one in found}, tuple(sorted(switches))),
+    state,
     st.lists(entries(), max_size=8),
     st.sets(st.builds(Switch, st.just("agent"), st.sampled_from(AGENTS))),
 )

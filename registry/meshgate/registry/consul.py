@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import json
 import time
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
 from meshgate.a2a.errors import InvalidParams
 from meshgate.registry.consul_client import ConsulAddress, ConsulClient, check_address
-from meshgate.registry.consul_entry import MAX_ENTRY, Layout, check_of, lease_of, meta_of
+from meshgate.registry.consul_entry import Layout, check_of, lease_of, reachable, service_of
 from meshgate.registry.consul_feed import ConsulFeed
 from meshgate.registry.limits import blob_digest, check_blob, check_instance, check_manifest, check_switch
 from meshgate.registry.model import Delta, Instance, Lease, Manifest, RegistryUnavailable, Switch, UnknownLease
@@ -109,6 +106,8 @@ class ConsulRegistry:
         try:
             while True:
                 changed = feed.changed
+                if self._closed:
+                    return
                 if feed.error is not None:
                     raise _again(feed.error)
                 if feed.state is not None:
@@ -118,8 +117,6 @@ class ConsulRegistry:
                         yield delta
                         continue
                 await changed.wait()
-                if self._closed:
-                    return
         finally:
             await self._leave()
 
@@ -169,24 +166,10 @@ class ConsulRegistry:
     # --- leases ---
 
     def _service(self, instance: Instance) -> dict[str, Any]:
-        lease = lease_of(instance, reachable=self._reaches(instance))
-        layout = self._layout
-        entry: dict[str, Any] = {
-            "name": layout.service(instance),
-            "service_id": layout.service_id(instance.id),
-            "meta": meta_of(instance, lease),
-        }
-        size = len(json.dumps(entry, separators=(",", ":")))
-        if size > MAX_ENTRY:
-            remedy = "shorten its labels or addresses"
-            raise InvalidParams(f"the service entry takes {size} bytes, at most {MAX_ENTRY}: {remedy}")
-        return entry | {"check": check_of(instance, lease, layout.check_id(instance.id), self._ttl)}
-
-    def _reaches(self, instance: Instance) -> bool:
-        """Whether Consul can ask the instance: not if it is on another machine and the address is a loopback one."""
-        if instance.check is None:
-            return False
-        return not _loopback(urlsplit(instance.check.url).hostname or "") or _loopback(self.address.host)
+        asks = instance.check is not None and reachable(instance.check.url, self.address.host)
+        lease = lease_of(instance, reachable=asks)
+        check = check_of(instance, lease, self._layout.check_id(instance.id), self._ttl)
+        return service_of(instance, lease, self._layout) | {"check": check}
 
     async def _pass(self, instance_id: str) -> bool:
         check_id = self._layout.check_id(instance_id)
@@ -263,6 +246,8 @@ class ConsulRegistry:
     async def _end_feed(self) -> None:
         feeding, self._feed, self._feeding = self._feeding, None, None
         if feeding is not None:
+            # Connections first: a cancelled query leaves a TLS connection behind that waits for Consul's goodbye.
+            await self._watching.aclose()
             feeding.cancel()
             await asyncio.gather(feeding, return_exceptions=True)
 
@@ -294,10 +279,3 @@ def _again(error: Exception) -> Exception:
     if isinstance(error, RegistryUnavailable):
         return RegistryUnavailable(error.message, metadata=error.metadata)
     return error
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

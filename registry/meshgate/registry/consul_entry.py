@@ -7,9 +7,12 @@ change. What is large (manifests, cards, schemas) is in the KV store under the h
 from __future__ import annotations
 
 import base64
+import ipaddress
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from meshgate.a2a.errors import InvalidParams
 from meshgate.registry.model import SWITCH_KINDS, BindingName, Endpoint, HealthCheck, Instance, Switch
@@ -22,6 +25,9 @@ __all__ = [
     "instance_of",
     "lease_of",
     "meta_of",
+    "reachable",
+    "service_of",
+    "size_of",
     "switch_of",
 ]
 
@@ -96,6 +102,40 @@ def check_of(instance: Instance, lease: Lease, check_id: str, ttl: float) -> dic
         # py-consul's Check.ttl() has no argument for it.
         check["DeregisterCriticalServiceAfter"] = _duration(REAP_AFTER)
     return check
+
+
+def reachable(url: str, consul_host: str) -> bool:
+    """Whether a Consul at ``consul_host`` can ask ``url``: not a loopback address, if it is on another machine."""
+    return not _loopback(urlsplit(url).hostname or "") or _loopback(consul_host)
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def service_of(instance: Instance, lease: Lease, layout: Layout) -> dict[str, Any]:
+    """The entry to register, without its check, as arguments of py-consul.
+
+    Raises:
+        InvalidParams: it is larger than an entry may be.
+    """
+    entry: dict[str, Any] = {
+        "name": layout.service(instance),
+        "service_id": layout.service_id(instance.id),
+        "meta": meta_of(instance, lease),
+    }
+    if size_of(entry) > MAX_ENTRY:
+        remedy = "shorten its labels or addresses"
+        raise InvalidParams(f"the service entry takes {size_of(entry)} bytes, at most {MAX_ENTRY}: {remedy}")
+    return entry
+
+
+def size_of(entry: Mapping[str, Any]) -> int:
+    """Bytes of JSON that an entry takes."""
+    return len(json.dumps(entry, separators=(",", ":")))
 
 
 def meta_of(instance: Instance, lease: Lease) -> dict[str, str]:

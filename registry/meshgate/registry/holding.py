@@ -2,8 +2,8 @@
 
 Agents stop a few at a time. When more than half of everything goes at once, the registry is the likelier casualty (its
 disk was wiped, it was restored from a backup, nobody was there to pass renewals on). What went missing that way stays
-listed for a while: until it is back, a probe says that it is dead, or time has confirmed it. After a registry was out of
-reach, whatever it lacks gets time to register again.
+listed for a while: until it is back, a probe says that it is dead, or time has confirmed it. After a registry was out
+of reach, whatever it lacks gets time to register again.
 """
 
 from __future__ import annotations

@@ -80,6 +80,11 @@ class Watcher:
         """Ids that the registry lost suddenly and that are still served; a gateway probes these first."""
         return self._hold.held
 
+    @property
+    def saved(self) -> bool:
+        """Whether the snapshot holds what the table holds."""
+        return self._snapshot is not None and self._saved_revision == self.table.revision
+
     def stale_seconds(self) -> float:
         """For how long the registry has been out of reach; 0.0 while it is not."""
         return 0.0 if self._stale_since is None else max(0.0, self._clock() - self._stale_since)
@@ -122,7 +127,7 @@ class Watcher:
             await asyncio.gather(upcoming, return_exceptions=True)
 
     def _until_due(self) -> float | None:
-        unsaved = self._snapshot is not None and self._saved_revision != self.table.revision
+        unsaved = self._snapshot is not None and not self.saved
         due = [at for at in (self._hold.due(), self._save_at if unsaved else None) if at is not None]
         return min(due) - self._clock() if due else None
 
@@ -171,7 +176,7 @@ class Watcher:
 
     async def _save(self) -> None:
         now = self._clock()
-        if self._snapshot is None or self._saved_revision == self.table.revision or now < self._save_at:
+        if self._snapshot is None or self.saved or now < self._save_at:
             return
         self._save_at = now + SAVE_EVERY
         revision, entries, switches = self.table.revision, list(self.table.entries.values()), self.table.switches
