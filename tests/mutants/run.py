@@ -6,6 +6,7 @@ A drop that no test notices is a missing test. The same tests are run with nothi
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ from tests.contract.requirements import LEDGER
 from tests.contract.test_ledger import marks
 from tests.mutants.drops import DROPS, policy_names
 
+CLOSING = re.compile(r"\d+ (passed|failed|error)")
 ROOT = Path(__file__).parents[2]
 FAST = ("a2a/", "gateway/", "registry/", "sdk/")
 """Folders whose tests run in process; a guard must be noticed there."""
@@ -64,7 +66,8 @@ def main() -> int:
         runs = {drop: pool.submit(pytest_run, drop, names, files(names, where)) for drop, names in sorted(found.items())}
         for number, (drop, run) in enumerate(runs.items(), 1):
             code, output = run.result()
-            last = output.strip().splitlines()[-1] if output.strip() else "no output"
+            # What a cancelled task says at the very end may stand behind pytest's closing line.
+            last = next((line for line in reversed(output.splitlines()) if CLOSING.search(line)), output[-200:])
             noticed = code == 1 and " failed" in last
             print(f"[{number:2}/{len(runs)}] {'noticed' if noticed else 'MISSED '} {drop:24} {last}", flush=True)
             if not noticed:
