@@ -32,7 +32,7 @@ _VERSION = re.compile(
     r"(?:\+[0-9A-Za-z-]{1,64}(?:\.[0-9A-Za-z-]{1,64}){0,7})?\Z"
 )
 _LONGEST_VERSION = 128
-_COMPARE = re.compile(r"(>=|<=|>|<|=|==)\s*([0-9][0-9A-Za-z.+-]*)\Z")
+_COMPARE = re.compile(r"(>=|<=|>|<|=|==) *([0-9][0-9A-Za-z.+-]*)\Z")
 _TERM = re.compile(r"[A-Za-z0-9._/ -]{1,128}\Z")
 MAX_SELECTOR = 512
 """Longest selector, in characters."""
@@ -122,7 +122,7 @@ def parse_selector(text: str) -> Selector:
         raise InvalidParams(f"{name[:64]!r} is no agent or skill name: letters, digits, '.', '_', '-', at most 128")
     if not at:
         return Selector(agent=name, text=text)
-    terms = [term.strip() for term in rest.split(",")]
+    terms = [term.strip(" ") for term in rest.split(",")]
     bounds = [terms.pop(0)]
     while terms and terms[0][:1] in "<>=" and terms[0]:
         bounds.append(terms.pop(0))

@@ -56,7 +56,8 @@ def is_map(field: FieldDescriptor) -> bool:
 
 def _number(value: float) -> Any:
     if math.isfinite(value):
-        return int(value) if value.is_integer() and abs(value) <= _EXACT else value
+        whole = value.is_integer() and abs(value) <= _EXACT and (value != 0 or math.copysign(1.0, value) > 0)
+        return int(value) if whole else value
     raise InvalidParams("a number in the message is not finite, so JSON cannot hold it")
 
 
