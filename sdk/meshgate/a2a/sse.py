@@ -25,8 +25,7 @@ class SseParser:
 
     def __init__(self, max_event: int) -> None:
         self._max = max_event
-        self._line: list[bytes] = []  # the pieces of a line whose end has not come
-        self._line_size = 0
+        self._line = bytearray()  # a line whose end has not come
         self._data: list[bytes] = []
         self._size = 0
         self._after_cr = False
@@ -64,16 +63,14 @@ class SseParser:
         return start.removeprefix(_BOM)
 
     def _grow(self, piece: bytes) -> None:
-        self._line.append(piece)
-        self._line_size += len(piece)
-        if self._size + self._line_size > self._max:
+        self._line += piece
+        if self._size + len(self._line) > self._max:
             raise InvalidAgentResponse(f"an event of the stream is larger than {self._max} bytes")
 
     def _end_line(self, piece: bytes, events: list[bytes]) -> None:
         self._grow(piece)
-        line = b"".join(self._line) if len(self._line) > 1 else piece
+        line = bytes(self._line)
         self._line.clear()
-        self._line_size = 0
         if not line:
             if self._data:
                 events.append(b"\n".join(self._data))

@@ -1,0 +1,83 @@
+import inspect
+import math
+
+import pytest
+
+from meshgate.a2a import errors
+from meshgate.a2a.errors import (
+    A2A_DOMAIN,
+    MESHGATE_DOMAIN,
+    AccessError,
+    EdgeError,
+    InvalidAgentResponse,
+    MeshError,
+    ProtocolError,
+    UpstreamUnavailable,
+    answered,
+    error_class,
+)
+
+CLASSES = [cls for _, cls in inspect.getmembers(errors, inspect.isclass) if issubclass(cls, MeshError)]
+LEAVES = [cls for cls in CLASSES if not cls.__subclasses__()]
+
+
+def test_every_class_of_the_tree_is_drawn_in_the_modules_docstring() -> None:
+    drawn = inspect.getdoc(errors) or ""
+    assert [cls.__name__ for cls in CLASSES if cls.__name__ not in drawn] == []
+
+
+def test_every_class_is_exported() -> None:
+    assert {cls.__name__ for cls in CLASSES} <= set(errors.__all__)
+
+
+def test_codes_are_unique_and_lead_back_to_their_class() -> None:
+    assert [error_class(cls.code) for cls in LEAVES] == LEAVES
+
+
+@pytest.mark.parametrize("code", ["", "INTERNAL", "NO_SUCH", "task_not_found"])
+def test_any_other_code_is_no_class(code: str) -> None:
+    assert error_class(code) is None
+
+
+@pytest.mark.parametrize("cls", LEAVES)
+def test_a_code_counts_in_its_own_domain_alone(cls: type[MeshError]) -> None:
+    own, foreign = cls.domain, A2A_DOMAIN if cls.domain == MESHGATE_DOMAIN else MESHGATE_DOMAIN
+    assert own == (A2A_DOMAIN if issubclass(cls, ProtocolError) else MESHGATE_DOMAIN)
+    assert error_class(cls.code, own) is cls
+    assert error_class(cls.code, foreign) is None
+    assert error_class(cls.code, "example.com") is None
+
+
+@pytest.mark.parametrize("cls", LEAVES)
+def test_an_agents_word_about_keys_and_bytes_is_never_the_callers_affair(cls: type[MeshError]) -> None:
+    error = cls("secret of the gateway")
+    told = answered(error, "agent")
+    assert not isinstance(told, AccessError | EdgeError)
+    if issubclass(cls, AccessError):
+        assert type(told) is UpstreamUnavailable
+    elif issubclass(cls, EdgeError):
+        assert type(told) is InvalidAgentResponse
+    else:
+        assert told is error
+    if told is not error:
+        assert "secret" not in told.message
+        assert told.metadata == {"agentReason": cls.code}
+
+
+@pytest.mark.parametrize("cls", LEAVES)
+def test_a_gateways_word_is_taken_as_it_is(cls: type[MeshError]) -> None:
+    error = cls()
+    assert answered(error, "mesh") is error
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [(None, None), (0.0, 0.0), (1.5, 1.5), (-1.0, 0.0), (math.inf, None), (math.nan, None)]
+)
+def test_a_pause_is_a_finite_time_that_is_not_negative(given: float | None, kept: float | None) -> None:
+    assert MeshError(retry_after=given).retry_after == kept
+
+
+@pytest.mark.parametrize("cls", LEAVES)
+def test_an_error_without_a_message_says_its_summary(cls: type[MeshError]) -> None:
+    assert cls().message == cls.summary == str(cls())
+    assert cls("what").message == "what"
