@@ -1,0 +1,64 @@
+"""Processes under measurement: started, asked for their CPU time, ended."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["Subject", "cpu_seconds", "program", "python"]
+
+_TICK = os.sysconf("SC_CLK_TCK")
+
+
+class Subject:
+    """One process whose cost is measured.
+
+    Args:
+        port: where it listens.
+        extra: pids that count with it (an nginx master's workers).
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int, extra: tuple[int, ...] = ()) -> None:
+        self.process, self.port, self.extra = process, port, extra
+
+    def cpu(self) -> float:
+        """CPU seconds so far, of all its threads."""
+        return sum(cpu_seconds(pid) for pid in (self.process.pid, *self.extra))
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process, from ``/proc/PID/stat`` (fields 14 and 15; proc(5)); 10 ms fine."""
+    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICK
+
+
+@contextmanager
+def program(command: list[str], **more: object) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that is ended at the end, whatever happens."""
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **more)  # type: ignore[call-overload]
+    try:
+        yield process
+    finally:
+        if process.stdin is not None:
+            process.stdin.close()
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def python(module: str, *arguments: str) -> Iterator[tuple[Subject, list[str]]]:
+    """A module of ours that prints its port, and perhaps more words, on its first line."""
+    with program([sys.executable, "-m", module, *arguments]) as process:
+        assert process.stdout is not None
+        words = process.stdout.readline().decode().split()
+        if not words:
+            raise RuntimeError(f"{module} did not start")
+        yield Subject(process, int(words[0])), words[1:]
