@@ -1,0 +1,3 @@
+from meshgate.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,10 @@
+"""``python -m meshgate.cli`` is ``meshgate``."""
+
+from __future__ import annotations
+
+import sys
+
+from meshgate.cli.app import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,129 @@
+"""The admin API's client end. Where it is: ``MESHGATE_ADMIN_URL`` and ``MESHGATE_ADMIN_KEY``, else ``run.json``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+
+from meshgate.cli.exits import CliError, Exit
+from meshgate.registry.home import Home
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["Admin"]
+
+_SECONDS = 10.0
+
+
+class Admin:
+    """Asks the admin port.
+
+    Args:
+        environ: where to look for its address and key.
+        transport: carries the requests; else the network.
+
+    Raises:
+        CliError: there is no address or no key.
+    """
+
+    def __init__(self, environ: Mapping[str, str] = os.environ, transport: httpx.BaseTransport | None = None) -> None:
+        import httpx
+
+        self.url, key = _find(environ)
+        self._client = httpx.Client(
+            base_url=self.url,
+            headers={"authorization": f"Bearer {key}"},
+            timeout=_SECONDS,
+            trust_env=False,
+            transport=transport,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def get(self, path: str, kind: Any, **query: str | int) -> Any:
+        """What ``/api/v1/PATH`` says, as ``kind``.
+
+        Raises:
+            CliError: it did not answer, or refused.
+        """
+        return self._decode(self._ask("GET", path, params=query), kind)
+
+    def raw(self, path: str, **query: str | int) -> msgspec.Raw:
+        """The same, as the JSON it came as."""
+        return msgspec.Raw(self._ask("GET", path, params=query))
+
+    def post(self, path: str, body: Any) -> dict[str, Any]:
+        """Changes something, and what is answered.
+
+        Raises:
+            CliError: see ``get``.
+        """
+        answer: dict[str, Any] = self._decode(self._ask("POST", path, json=body), dict[str, Any])
+        return answer
+
+    def _decode(self, body: bytes, kind: Any) -> Any:
+        try:
+            return msgspec.json.decode(body, type=kind)
+        except msgspec.MsgspecError as error:
+            raise CliError(f"what answers at {self.url} is no Meshgate admin port: {error}") from None
+
+    def _ask(self, method: str, path: str, **request: Any) -> bytes:
+        import httpx
+
+        try:
+            response = self._client.request(method, f"/api/v1/{path}", **request)
+        except httpx.TransportError as error:
+            raise CliError(
+                f"the admin port at {self.url} does not answer ({type(error).__name__})",
+                Exit.UNREACHABLE,
+                "'meshgate doctor' looks for the cause",
+            ) from None
+        if response.status_code == 200:
+            return response.content
+        raise _refused(response.status_code, response.content, self.url)
+
+
+def _refused(status: int, body: bytes, url: str) -> CliError:
+    try:
+        said = msgspec.json.decode(body, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        said = {}
+    text = str(said.get("message") or said.get("detail") or f"HTTP {status}")
+    if status in (401, 403):
+        return CliError(f"the admin port at {url} does not accept the key", Exit.DENIED, "set MESHGATE_ADMIN_KEY")
+    if status in (400, 422):
+        return CliError(text, Exit.USAGE)
+    return CliError(text)
+
+
+def _find(environ: Mapping[str, str]) -> tuple[str, str]:
+    url, key = environ.get("MESHGATE_ADMIN_URL", "").rstrip("/"), environ.get("MESHGATE_ADMIN_KEY", "")
+    if url and key:
+        return url, key
+    home = Home.find(environ)
+    run = home.read()
+    if not url:
+        if run is None:
+            raise CliError(
+                f"no mesh runs from {home.path}",
+                Exit.UNREACHABLE,
+                "start one with 'meshgate up', or set MESHGATE_ADMIN_URL and MESHGATE_ADMIN_KEY",
+            )
+        url = run.admin
+    # The local mesh's key is for the local mesh: it is never sent to an address from elsewhere.
+    if not key and run is not None and url == run.admin:
+        key = run.admin_key
+    if not key:
+        raise CliError(f"no key for the admin port at {url}", Exit.DENIED, "set MESHGATE_ADMIN_KEY")
+    return url, key

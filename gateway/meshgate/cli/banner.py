@@ -1,0 +1,67 @@
+"""What ``meshgate up`` says: the keys it made, where things are, and how to make a first call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from meshgate.registry.home import Run
+
+__all__ = ["curl_line", "keys_view", "up_view"]
+
+_USES = {"client": "calls agents", "join": "registers agents", "admin": "opens the admin API"}
+
+
+def _rows() -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    table.add_column(style="dim", overflow="fold")
+    return table
+
+
+def keys_view(made: Mapping[str, str]) -> RenderableType:
+    """New keys, to be kept by whoever reads this."""
+    table = _rows()
+    for kind, key in made.items():
+        table.add_row(f"  {kind}", key, _USES.get(kind, ""))
+    head = Text("Keys of this mesh. They are shown this once; only their hashes are kept.", "bold yellow")
+    return Group(head, table, Text())
+
+
+def curl_line(run: Run, agent: str = "hello") -> str:
+    """A first call, for a shell. On loopback it holds this run's development key."""
+    key = run.client_key or "$MESHGATE_KEY"
+    message = '{"messageId":"1","role":"ROLE_USER","parts":[{"text":"Hello"}]}'
+    body = f'{{"jsonrpc":"2.0","id":1,"method":"SendMessage","params":{{"message":{message}}}}}'
+    return (
+        f"curl -s {run.gateway}/agents/{agent} \\\n"
+        f'    -H "Authorization: Bearer {key}" -H "A2A-Version: 1.0" \\\n'
+        f"    -H 'Content-Type: application/json' \\\n"
+        f"    -d '{body}'"
+    )
+
+
+def up_view(run: Run, home: Path, *, detached: bool, workers: int = 1, log: Path | None = None) -> RenderableType:
+    """Where a mesh is that has just come up."""
+    table = _rows()
+    table.add_row("  HTTP", run.gateway, "/agents/NAME, /skills/NAME@RANGE")
+    if run.grpc:
+        table.add_row("  gRPC", run.grpc, "metadata meshgate-target: NAME")
+    table.add_row("  join", run.join, "agents register here")
+    table.add_row("  admin", run.admin, "/docs, /metrics")
+    table.add_row("  home", str(home), "run.json leads agents and clients here")
+    if log is not None:
+        table.add_row("  log", str(log), "")
+    head = Text.assemble(("Meshgate is up", "bold green"), f", process {run.pid}")
+    if workers > 1:
+        head.append(f" with {workers} workers")
+    first = Text("A first call, once an agent has joined (here one named hello):\n")
+    first.append('  meshgate call hello "Hello"\n', "cyan")
+    first.append("  " + curl_line(run), "cyan")
+    end = Text("'meshgate down' stops it." if detached else "Ctrl-C stops it, or 'meshgate down'.", "dim")
+    return Group(head, table, first, end)

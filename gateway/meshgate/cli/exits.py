@@ -1,0 +1,84 @@
+"""How a command ends: its exit code, and the one line that says what went wrong and what to do."""
+
+from __future__ import annotations
+
+import enum
+
+from meshgate.a2a.errors import MeshError
+
+__all__ = ["CliError", "Exit", "from_mesh"]
+
+
+class Exit(enum.IntEnum):
+    """The exit codes of every command."""
+
+    DONE = 0
+    FAILED = 1
+    """The work failed, or what was asked for could not be done."""
+    USAGE = 2
+    """The command line or a setting is wrong."""
+    UNREACHABLE = 3
+    """No gateway, no agent, or nobody who answers to that name."""
+    DENIED = 4
+    """The key is not accepted or does not cover this, or an operator switched it off."""
+    LIMIT = 5
+    """A limit was reached: rate, budget, depth, loop, size or time."""
+    INTERRUPTED = 130
+    """Ctrl-C, as shells count it (128 + SIGINT)."""
+
+
+class CliError(Exception):
+    """A command cannot go on.
+
+    Args:
+        message: what is wrong, in one line.
+        code: what the process exits with.
+        remedy: what to do about it.
+    """
+
+    def __init__(self, message: str, code: Exit = Exit.FAILED, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message, self.code, self.remedy = message, code, remedy
+
+
+_CODES = {
+    "NOT_CONFIGURED": Exit.UNREACHABLE,
+    "UPSTREAM_UNAVAILABLE": Exit.UNREACHABLE,
+    "REGISTRY_UNAVAILABLE": Exit.UNREACHABLE,
+    "NO_ROUTE": Exit.UNREACHABLE,
+    "UNAUTHENTICATED": Exit.DENIED,
+    "PERMISSION_DENIED": Exit.DENIED,
+    "KILLED": Exit.DENIED,
+    "RATE_LIMITED": Exit.LIMIT,
+    "BUDGET_EXHAUSTED": Exit.LIMIT,
+    "FAN_OUT": Exit.LIMIT,
+    "LOOP": Exit.LIMIT,
+    "DEPTH": Exit.LIMIT,
+    "BODY_TOO_LARGE": Exit.LIMIT,
+    "UPSTREAM_DEADLINE": Exit.LIMIT,
+    "INVALID_PARAMS": Exit.USAGE,
+    "WEAK_SECRET": Exit.USAGE,
+}
+
+_REMEDIES = {
+    "NO_ROUTE": "'meshgate agents' lists who is there, 'meshgate explain SELECTOR' says who was passed over and why",
+    "UNAUTHENTICATED": "set MESHGATE_KEY to a client key of this mesh",
+    "PERMISSION_DENIED": "use a key that covers it",
+    "KILLED": "'meshgate kill' lists the switches, '--lift' lifts one",
+    "UPSTREAM_UNAVAILABLE": "'meshgate doctor' looks for the cause",
+    "UPSTREAM_DEADLINE": "--deadline SECONDS waits longer",
+    "BUDGET_EXHAUSTED": "--budget calls=N,seconds=S allows more; 'meshgate job last' shows what was spent",
+    "OUTCOME_UNKNOWN": "'meshgate job last' shows how far it came; send it again only if twice does no harm",
+    "UNKNOWN_LEASE": "'meshgate agents --instances' lists what is registered",
+}
+
+
+def from_mesh(error: MeshError) -> CliError:
+    """An error of the mesh as a command's end."""
+    message = error.message if error.code in ("TASK_FAILED", "NOT_CONFIGURED") else f"{error.message} [{error.code}]"
+    remedy = _REMEDIES.get(error.code, "")
+    if error.retry_after is not None:
+        remedy = f"try again in {error.retry_after:g} s" + (f"; {remedy}" if remedy else "")
+    # Some messages hold the remedy already.
+    remedy = "" if "meshgate " in error.message else remedy
+    return CliError(message, _CODES.get(error.code, Exit.FAILED), remedy)
