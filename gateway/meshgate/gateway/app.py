@@ -143,7 +143,7 @@ class Gateway:
         self.table = Table()
         self.watcher = Watcher(registry, self.table, settings.snapshot, clock=clock, sleep=sleep, rng=self.rng)
         self.metrics = Metrics()
-        self.records = Records(self.id, limits, clock, wall)
+        self.records = Records(self.id, limits, clock, wall, self.rng)
         self.remote = None if alone or peers is not None else RemotePeers(self.table, self.id, mesh.inspect_secret())
         self.peers: Peers = peers or self.remote or ALONE
         self.instances = Instances(mesh.inbound_secret, limits, clock, self.rng)
@@ -190,6 +190,8 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.send.aclose()
+        if not isinstance(self.tracing, NoTracing):
+            await asyncio.to_thread(self.tracing.close)
         if self.remote is not None:
             await self.remote.aclose()
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import aiohttp
+import yarl
 
 from meshgate.a2a import jsonrpc, sse
 from meshgate.a2a.defaults import Limits
@@ -24,6 +26,8 @@ _KEEPALIVE = 4.0
 """Seconds an idle connection is kept: below the 5 s after which many servers close theirs, so that none is found dead."""
 _CONNECT = 1.0
 """Seconds to connect. Agents are on the operator's own networks."""
+_SMALL = 64 * 1024
+"""Bytes of an answer that is read in one piece: it says its length, and comes as one or two packets."""
 _BUSY = frozenset({502, 503, 504})
 
 
@@ -96,7 +100,10 @@ class HttpWire:
 
     async def _whole(self, response: aiohttp.ClientResponse, attempt: Attempt) -> bytes:
         limit = self._limits.answer
-        if (response.content_length or 0) > limit:
+        length = response.content_length
+        if length is not None and length <= _SMALL:
+            return await response.content.read()
+        if (length or 0) > limit:
             raise InvalidAgentResponse(f"the agent's answer is larger than {limit} bytes")
         chunks: list[bytes] = []
         size = 0
@@ -167,6 +174,12 @@ class HttpWire:
     async def aclose(self) -> None:
         if self._session is not None:
             await self._session.close()
+
+
+@functools.lru_cache(maxsize=4096)
+def _url(text: str) -> yarl.URL:
+    # Parsing an address costs as much as several policies, and the same few come again and again.
+    return yarl.URL(text)
 
 
 def _check_status(response: aiohttp.ClientResponse, attempt: Attempt) -> None:

@@ -1,10 +1,13 @@
 """What happened: one record a call, one a job. They are what ``meshgate job`` and the admin show, and the running account
 that budgets, loops and inferred parents are decided by. Kept in memory, bounded in number and age.
+
+Ten thousand jobs are many objects, and a garbage collector that visits them again and again costs more than all policies
+together. Records hold no cycles, so they are left out of it (``gc=False``).
 """
 
 from __future__ import annotations
 
-import secrets
+import random
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
@@ -23,7 +26,7 @@ _LINGERING = 1000
 """Calls of one agent that are remembered because their tasks go on."""
 
 
-class Usage(msgspec.Struct, omit_defaults=True, rename="camel"):
+class Usage(msgspec.Struct, omit_defaults=True, rename="camel", gc=False):
     """What an agent says a call took (metadata key ``meshgate/usage``)."""
 
     input_tokens: int = 0
@@ -32,7 +35,7 @@ class Usage(msgspec.Struct, omit_defaults=True, rename="camel"):
     tool_calls: int = 0
 
 
-class AttemptRecord(msgspec.Struct, omit_defaults=True):
+class AttemptRecord(msgspec.Struct, omit_defaults=True, gc=False):
     """One try of a call on one instance."""
 
     instance: str
@@ -46,7 +49,7 @@ class AttemptRecord(msgspec.Struct, omit_defaults=True):
     """Why this instance was chosen."""
 
 
-class CallRecord(msgspec.Struct, omit_defaults=True):
+class CallRecord(msgspec.Struct, omit_defaults=True, gc=False):
     """One call through this gateway, refusals included."""
 
     id: str
@@ -88,7 +91,7 @@ class CallRecord(msgspec.Struct, omit_defaults=True):
     """Monotonic seconds."""
 
 
-class JobRecord(msgspec.Struct, omit_defaults=True):
+class JobRecord(msgspec.Struct, omit_defaults=True, gc=False):
     """Everything that descends from one outside call, as far as this gateway has seen it."""
 
     id: str
@@ -118,7 +121,7 @@ class Records:
 
     Args:
         gateway: this gateway's id; the jobs that it opens carry it.
-        clock: monotonic seconds. wall: seconds since the epoch.
+        clock: monotonic seconds. wall: seconds since the epoch. rng: of ids, which name things and protect nothing.
     """
 
     def __init__(
@@ -127,8 +130,10 @@ class Records:
         limits: Limits = DEFAULTS,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
+        rng: random.Random | None = None,
     ) -> None:
         self.gateway = gateway
+        self._random = (rng or random.SystemRandom()).getrandbits
         self._limits = limits
         self._clock = clock
         self._wall = wall
@@ -140,14 +145,14 @@ class Records:
 
     def open_call(self, method: str, binding: str, selector: str) -> CallRecord:
         """Begin the record of a call."""
-        record = CallRecord(secrets.token_hex(8), method, binding, selector, self.gateway, self._wall(), self._clock())
+        record = CallRecord(f"{self._random(64):016x}", method, binding, selector, self.gateway, self._wall(), self._clock())
         self._calls[record.id] = record
         return record
 
     def open_job(self, call: CallRecord, *, calls: int, seconds: float, concurrency: int) -> JobRecord:
         """Begin the account of a job, whose home is this gateway."""
         now = self._clock()
-        job_id = f"{self.gateway}.{secrets.token_hex(8)}"
+        job_id = f"{self.gateway}.{self._random(64):016x}"
         job = JobRecord(job_id, call.tenant, call.principal, self._wall(), now + seconds, now, calls, concurrency)
         self._keep(job)
         return job

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import secrets as secrets_module
 import signal
@@ -139,6 +140,10 @@ class DataPlane:
         if self.grpc_port > 0:
             await self._start_grpc()
         self._lease = asyncio.ensure_future(self._keep_lease())
+        # What was made until here stays for good, and a call leaves little behind: look for cycles seldom.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 50)
 
     async def _start_grpc(self) -> None:
         from meshgate.a2a.grpc_server import A2AService, make_server

@@ -149,6 +149,23 @@ def _shape(kind: type[A2AMessage]) -> _Shape:
     return shape
 
 
+def _clean(tree: dict[str, Any], shape: _Shape) -> bool:
+    """Whether there is nothing to look at closer: only known keys, and no null. Almost every message is so."""
+    if not tree.keys() <= shape.keys or None in tree.values():
+        return False
+    for key, child, many in shape.children:
+        value = tree.get(key)
+        if value is None:
+            continue
+        if many:
+            for item in value:
+                if not _clean(item, child):
+                    return False
+        elif not _clean(value, child):
+            return False
+    return True
+
+
 def _check_spelling(tree: dict[str, Any], shape: _Shape, path: str) -> bool:
     """Refuse keys that a looser parser would take for known ones; return whether a known key is null."""
     null = False
@@ -212,7 +229,7 @@ def check(tree: Any, kind: type[_M]) -> tuple[dict[str, Any], _M]:
         except msgspec.ValidationError as error:
             what, _, path = str(error).partition(" - at `")
             raise _invalid(path.rstrip("`"), what) from None
-    if _check_spelling(tree, shape, "$"):
+    if not _clean(tree, shape) and _check_spelling(tree, shape, "$"):
         tree = _normal(tree, shape)
         view = msgspec.convert(tree, kind)
     return tree, view

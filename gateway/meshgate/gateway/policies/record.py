@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import msgspec
 
@@ -11,7 +12,6 @@ from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.errors import AccessError, MeshError, RefusedError
 from meshgate.a2a.payload import Payload
 from meshgate.a2a.reply import Head, Outcome, Reply
-from meshgate.a2a.types import A2AMessage, SendMessageResponse, StreamResponse, Task
 from meshgate.gateway.metrics import Metrics
 from meshgate.gateway.records import CallRecord, Records, Usage
 
@@ -80,18 +80,23 @@ def _names(record: CallRecord) -> dict[str, str]:
 
 
 def _note(record: CallRecord, event: Payload) -> None:
-    view: A2AMessage = event.view()
-    metadata = None
-    if isinstance(view, SendMessageResponse | StreamResponse):
-        if isinstance(view.task, Task):
-            view = view.task
-        elif isinstance(view, StreamResponse) and not isinstance(view.status_update, msgspec.UnsetType):
-            record.task, record.task_state = view.status_update.task_id, view.status_update.status.state.value
-            metadata = view.status_update.metadata
-        elif not isinstance(view.message, msgspec.UnsetType):
-            metadata = view.message.metadata
-    if isinstance(view, Task):
-        record.task, record.task_state, metadata = view.id, view.status.state.value, view.metadata
+    tree = event.tree()
+    if "status" in tree:
+        _note_task(record, tree["id"], tree)
+    elif "task" in tree:
+        _note_task(record, tree["task"]["id"], tree["task"])
+    elif "statusUpdate" in tree:
+        _note_task(record, tree["statusUpdate"]["taskId"], tree["statusUpdate"])
+    elif "message" in tree:
+        _note_usage(record, tree["message"].get("metadata"))
+
+
+def _note_task(record: CallRecord, task: str, tree: dict[str, Any]) -> None:
+    record.task, record.task_state = task, tree["status"]["state"]
+    _note_usage(record, tree.get("metadata"))
+
+
+def _note_usage(record: CallRecord, metadata: dict[str, Any] | None) -> None:
     if metadata and headers.USAGE in metadata:
         try:
             record.usage = msgspec.convert(metadata[headers.USAGE], Usage)
