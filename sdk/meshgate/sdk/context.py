@@ -73,7 +73,7 @@ class Context:
         context_id: the conversation.
     """
 
-    __slots__ = ("_emit", "_home", "_turn", "_usage", "_wait", "context_id", "skill", "task_id")
+    __slots__ = ("_emit", "_home", "_stamp", "_turn", "_usage", "_wait", "context_id", "skill", "task_id")
 
     def __init__(
         self,
@@ -83,6 +83,7 @@ class Context:
         skill: str,
         task_id: str,
         context_id: str,
+        stamp: Callable[[], str],
         emit: Callable[[StreamResponse], Awaitable[None]],
         wait: Callable[[StreamResponse], Awaitable[Turn]],
     ) -> None:
@@ -91,6 +92,7 @@ class Context:
         self.context_id = context_id
         self._home = home
         self._turn = turn
+        self._stamp = stamp
         self._emit = emit
         self._wait = wait
         self._usage: Usage | None = None
@@ -188,7 +190,8 @@ class Context:
             context_id=self.context_id,
             task_id=self.task_id,
         )
-        update = TaskStatusUpdateEvent(self.task_id, TaskStatus(state, said), self.context_id, metadata=metadata)
+        status = TaskStatus(state, said, self._stamp())
+        update = TaskStatusUpdateEvent(self.task_id, status, self.context_id, metadata=metadata)
         return StreamResponse(status_update=update)
 
     # -- whom it may call

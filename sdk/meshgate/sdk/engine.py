@@ -95,11 +95,11 @@ class Run:
     Args:
         fold: the task as it stands.
         store: where it is kept.
+        shared: the same store, where other instances are to hear of its events while it runs.
         limits: backlog and waiting times.
-        shown: whether anyone may know the task's id while it runs; only then a shared store hears of its events.
     """
 
-    def __init__(self, fold: TaskFold, store: TaskStore, limits: Limits, *, shown: bool) -> None:
+    def __init__(self, fold: TaskFold, store: TaskStore, shared: SharedTasks | None, limits: Limits) -> None:
         self.fold = fold
         self.stopping: Stop | None = None
         self.answer: asyncio.Future[Turn] | None = None
@@ -107,7 +107,7 @@ class Run:
         self.working = False
         self.over = False
         self._store = store
-        self._shared = store if shown and isinstance(store, SharedTasks) else None
+        self._shared = shared
         self._limits = limits
         self._feeds: list[Feed] = []
         self._resting: list[asyncio.Future[None]] = []

@@ -10,7 +10,17 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from meshgate.a2a.types import Artifact, Message, Part, StreamResponse, Task, TaskArtifactUpdateEvent, TaskStatus
+from meshgate.a2a.headers import PROGRESS
+from meshgate.a2a.types import (
+    INTERRUPTED,
+    Artifact,
+    Message,
+    Part,
+    StreamResponse,
+    Task,
+    TaskArtifactUpdateEvent,
+    TaskStatus,
+)
 
 __all__ = ["TaskFold"]
 
@@ -70,10 +80,10 @@ class TaskFold:
         self._task = None
         if event.status_update is not UNSET:
             update = event.status_update
-            if self.status.message is not None:
-                self.heard(self.status.message)  # what was said before is history now (specification, section 4.1.1)
+            if self.status.message is not None and self.status.state in INTERRUPTED:
+                self.heard(self.status.message)  # a question is part of the conversation; a line of progress is not
             self.status = update.status
-            self.metadata.update(update.metadata)
+            self.metadata.update({key: value for key, value in update.metadata.items() if key != PROGRESS})
         elif event.artifact_update is not UNSET:
             self._artifact(event.artifact_update)
         elif event.task is not UNSET:

@@ -73,6 +73,7 @@ class Host:
         self._skills = skills
         self._home = home
         self._store = store
+        self._shared = store if isinstance(store, SharedTasks) else None
         self._limits = limits
         self._clock = clock
         self._stamp: Clock = lambda: _stamp(now())
@@ -159,6 +160,7 @@ class Host:
             skill=skill.id,
             task_id="",
             context_id=turn.message.context_id,
+            stamp=self._stamp,
             emit=_needs_a_task,
             wait=_needs_a_task,
         )
@@ -179,13 +181,15 @@ class Host:
         heard = msgspec.structs.replace(turn.message, task_id=task_id, context_id=context_id)
         status = TaskStatus(TaskState.WORKING, None, self._stamp())
         fold = TaskFold(Task(task_id, status, context_id, history=[heard]), self._limits.task_turns)
-        run = Run(fold, self._store, self._limits, shown=shown)
+        # Nobody knows the id of a task whose caller is still waiting, so nobody can ask for it elsewhere.
+        run = Run(fold, self._store, self._shared if shown else None, self._limits)
         context = Context(
             self._home,
             turn,
             skill=skill.id,
             task_id=task_id,
             context_id=context_id,
+            stamp=self._stamp,
             emit=run.publish,
             wait=run.ask,
         )
@@ -196,8 +200,8 @@ class Host:
             del self._runs[task_id]
             raise
         run.worker = asyncio.get_running_loop().create_task(self._work(run, skill, given, context))
-        if self._listener is None and isinstance(self._store, SharedTasks):
-            self._listener = asyncio.get_running_loop().create_task(self._listen(self._store))
+        if self._listener is None and self._shared is not None:
+            self._listener = asyncio.get_running_loop().create_task(self._listen(self._shared))
         return run
 
     async def _work(self, run: Run, skill: Skill, given: Any, context: Context) -> None:
@@ -205,6 +209,7 @@ class Host:
             await perform(run, skill, given, context, self._stamp)
         finally:
             run.until(None)
+            run.worker = None  # each holds the other, and a collector would have to find out
             del self._runs[run.fold.id]
 
     async def _continue(self, turn: Turn) -> Run:
@@ -218,8 +223,8 @@ class Host:
         elif run.answer is None or run.answer.done():
             open_for_messages(run.fold.task())
         else:
-            run.fold.heard(msgspec.structs.replace(message, context_id=run.fold.context_id))
             await run.publish(ended(run.fold, TaskState.WORKING, "", self._stamp))
+            run.fold.heard(msgspec.structs.replace(message, context_id=run.fold.context_id))
             run.answer.set_result(turn)
             return run
         raise UnsupportedOperation("the task takes no message")
@@ -243,9 +248,9 @@ class Host:
         if run is not None:
             return Reply.one(of(await run.cancel(self._forced)))
         task = await self._load(call.task_id)
-        if task.status.state not in TERMINAL and isinstance(self._store, SharedTasks):
-            await self._store.ask_cancel(task.id)
-            task = await self._followed(self._store, task)
+        if task.status.state not in TERMINAL and self._shared is not None:
+            await self._shared.ask_cancel(task.id)
+            task = await self._followed(self._shared, task)
         return Reply.one(of(canceled(task)))
 
     def _forced(self, run: Run) -> StreamResponse:
@@ -266,9 +271,9 @@ class Host:
         if run is not None and not run.over:
             return Reply(run.watch(until_rest=False))
         task = await self._load(call.task_id)
-        if task.status.state in TERMINAL or not isinstance(self._store, SharedTasks):
+        if task.status.state in TERMINAL or self._shared is None:
             raise UnsupportedOperation(f"the task has ended ({task.status.state}): read it with GetTask")
-        return Reply(_payloads(self._store.follow(task.id)))
+        return Reply(_payloads(self._shared.follow(task.id)))
 
     async def _listen(self, store: SharedTasks) -> None:
         """Cancel what other instances were asked to cancel, while there is something to cancel."""

@@ -60,7 +60,7 @@ def ended(fold: TaskFold, state: TaskState, text: str, stamp: Clock, usage: Usag
             context_id=fold.context_id,
             task_id=fold.id,
         )
-    metadata = {} if usage is None else {headers.USAGE: msgspec.to_builtins(usage)}
+    metadata = {} if usage is None else {headers.USAGE: usage.tree()}
     status = TaskStatus(state, said, stamp())
     return StreamResponse(status_update=TaskStatusUpdateEvent(fold.id, status, fold.context_id, metadata))
 
@@ -156,5 +156,5 @@ async def answer_plainly(skill: Skill, given: Any, context: Context) -> Message:
         CURRENT.reset(token)
     metadata = dict(result.metadata)
     if context.used is not None:
-        metadata[headers.USAGE] = msgspec.to_builtins(context.used)
+        metadata[headers.USAGE] = context.used.tree()
     return msgspec.structs.replace(result, role=Role.AGENT, context_id=context.context_id, metadata=metadata)

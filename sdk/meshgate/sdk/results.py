@@ -34,6 +34,10 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     cost_usd: float = 0.0
     tool_calls: int = 0
 
+    def tree(self) -> dict[str, int | float]:
+        """What is not zero, as it travels."""
+        return {key: value for key, value in msgspec.to_builtins(self).items() if value}
+
 
 class Budget(msgspec.Struct, frozen=True):
     """The most that a job may use, everything that descends from this call included. None: the mesh's default."""

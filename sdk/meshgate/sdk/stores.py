@@ -7,10 +7,15 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from typing import Protocol, runtime_checkable
 
+import msgspec
+
 from meshgate.a2a.defaults import DEFAULTS, Limits
 from meshgate.a2a.types import StreamResponse, Task
 
 __all__ = ["MemoryTasks", "SharedTasks", "TaskStore"]
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Task).decode
 
 
 class TaskStore(Protocol):
@@ -67,20 +72,21 @@ class MemoryTasks:
     def __init__(self, limits: Limits = DEFAULTS, clock: Callable[[], float] = time.monotonic) -> None:
         self._limits = limits
         self._clock = clock
-        self._tasks: OrderedDict[str, tuple[float, Task]] = OrderedDict()
+        # As bytes: ten thousand trees of small objects would be walked by every full garbage collection.
+        self._tasks: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
 
     async def load(self, task_id: str) -> Task | None:
         """The task, or None."""
         kept = self._tasks.get(task_id)
         if kept is None or kept[0] <= self._clock() - self._limits.task_seconds:
             return None
-        return kept[1]
+        return _decode(kept[1])
 
     async def save(self, task: Task) -> None:
         """Keep the task; the oldest go where there are too many."""
         now = self._clock()
         self._tasks.pop(task.id, None)
-        self._tasks[task.id] = (now, task)
+        self._tasks[task.id] = (now, _encode(task))
         old = now - self._limits.task_seconds
         while self._tasks:
             at, _ = next(iter(self._tasks.values()))
