@@ -47,7 +47,7 @@ def about() -> dict[str, Any]:
         "meshgate": own,
         "a2a": PROTOCOL_VERSION,
         "python": platform.python_version(),
-        "platform": platform.platform(terse=True),
+        "platform": f"{platform.system()} {platform.machine()}",
         "extras": [extra for extra, there in extras().items() if there],
     }
 

@@ -83,9 +83,9 @@ class Admin:
 
         try:
             response = self._client.request(method, f"/api/v1/{path}", **request)
-        except httpx.TransportError as error:
+        except (httpx.TransportError, httpx.InvalidURL):
             raise CliError(
-                f"the admin port at {self.url} does not answer ({type(error).__name__})",
+                f"the admin port at {self.url} does not answer",
                 Exit.UNREACHABLE,
                 "'meshgate doctor' looks for the cause",
             ) from None

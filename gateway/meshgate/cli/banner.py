@@ -25,12 +25,13 @@ def _rows() -> Table:
 
 
 def keys_view(made: Mapping[str, str]) -> RenderableType:
-    """New keys, to be kept by whoever reads this."""
-    table = _rows()
+    """New keys, to be kept by whoever reads this. Print it without wrapping: a key is to be copied in one piece."""
+    lines = Text("Keys of this mesh. They are shown this once; only their hashes are kept.\n", "bold yellow")
     for kind, key in made.items():
-        table.add_row(f"  {kind}", key, _USES.get(kind, ""))
-    head = Text("Keys of this mesh. They are shown this once; only their hashes are kept.", "bold yellow")
-    return Group(head, table, Text())
+        lines.append(f"  {kind:<8}", "bold default")
+        lines.append(f"{_USES.get(kind, ''):<20}", "dim not bold default")
+        lines.append(key + "\n", "not bold default")
+    return lines
 
 
 def curl_line(run: Run, agent: str = "hello") -> str:

@@ -155,18 +155,21 @@ async def _call(selector: str, said: Said, shown: Shown, *, stream: bool) -> Non
             shown.failed(error)
             raise
         except asyncio.CancelledError:
-            raise await _interrupted(mesh, shown) from None
+            raise await _interrupted(mesh, shown, stream=stream) from None
 
 
-async def _interrupted(mesh: Mesh, shown: Shown) -> CliError:
+async def _interrupted(mesh: Mesh, shown: Shown, *, stream: bool) -> CliError:
     """Ctrl-C: cancel the task, if there is one by now."""
     from meshgate.a2a.errors import MeshError
 
     current = asyncio.current_task()
     if current is not None:
         current.uncancel()
+    if not shown.task_id and not stream:
+        return CliError("interrupted: the gateway cancels the call", Exit.INTERRUPTED)
     if not shown.task_id:
-        return CliError("interrupted", Exit.INTERRUPTED, "no task had begun" if not shown.job else "")
+        remedy = "'meshgate jobs' shows whether it goes on, 'meshgate kill job ID' ends it"
+        return CliError("interrupted before a task had begun", Exit.INTERRUPTED, remedy)
     try:
         await mesh.cancel(shown.task_id, deadline=_CANCEL)
     except MeshError as error:

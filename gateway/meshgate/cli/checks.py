@@ -15,6 +15,7 @@ from meshgate.cli.adminapi import Admin
 from meshgate.cli.doctor import Finding
 from meshgate.cli.exits import CliError
 from meshgate.cli.runs import alive, is_ours, probe
+from meshgate.cli.tables import plural
 from meshgate.cli.views import Agent, GatewayStatus
 from meshgate.registry.home import Home, HomeError, Run
 
@@ -24,6 +25,7 @@ _SECONDS = 1.0
 _SKEW = 5.0
 """Seconds between two clocks beyond which log lines and records no longer fit together."""
 _STALE = 5.0
+_BAD = {"unhealthy": "it does not answer", "open": "its calls failed, so it gets none for a while (breaker open)"}
 _PORTS = {"--port": 8080, "--grpc-port": 8081, "--join-port": 8082, "--admin-port": 8090}
 
 
@@ -140,13 +142,24 @@ def _gateway(url: str, clock: Callable[[], float]) -> Iterator[Finding]:
         yield Finding("gateway", "fail", f"{url}/livez answered HTTP {response.status_code}", "is it a gateway?")
         return
     yield Finding("gateway", "ok", f"{url} answers")
-    ready = probe(f"{url}/readyz")
-    if ready == 200:
-        yield Finding("ready", "ok", "it takes calls")
-    else:
-        remedy = "it is draining, or its registry has not answered yet: its log says which"
-        yield Finding("ready", "fail", f"{url}/readyz answered HTTP {ready}", remedy)
+    yield _ready(url)
     yield from _clock(response.headers.get("date", ""), clock)
+
+
+def _ready(url: str) -> Finding:
+    import httpx
+
+    try:
+        response = httpx.get(f"{url}/readyz", timeout=_SECONDS, trust_env=False)
+    except httpx.TransportError:
+        return Finding("ready", "fail", f"{url}/readyz does not answer", "its log says more")
+    if response.status_code == 200:
+        return Finding("ready", "ok", "it takes calls")
+    try:
+        reason = str(response.json()["reason"])
+    except (ValueError, KeyError, TypeError):
+        reason = f"HTTP {response.status_code}"
+    return Finding("ready", "fail", f"it asks for no new calls: {reason}", "its log says more")
 
 
 def _clock(date: str, clock: Callable[[], float]) -> Iterator[Finding]:
@@ -201,7 +214,8 @@ def _status(one: GatewayStatus) -> Finding:
         return Finding(name, "warn", "it is draining", "meshgate drain --off")
     if one.ready:
         return Finding(name, "fail", f"not ready: {one.ready}", "its log says more")
-    return Finding(name, "ok", f"{one.instances} instances, {one.open_calls} open calls, registry up to date")
+    counts = f"{plural(one.instances, 'instance')}, {plural(one.open_calls, 'open call')}"
+    return Finding(name, "ok", f"{counts}, registry up to date")
 
 
 def _agents(agents: tuple[Agent, ...]) -> Iterator[Finding]:
@@ -209,12 +223,12 @@ def _agents(agents: tuple[Agent, ...]) -> Iterator[Finding]:
         yield Finding("agents", "note", "none has joined", "agent.run() in Python, or meshgate register --card URL")
     for agent in agents:
         states = {one.id: one.state for one in agent.instances}
-        bad = [f"{name} is {state}" for name, state in states.items() if state in ("unhealthy", "open")]
+        bad = [f"{name}: {_BAD[state]}" for name, state in states.items() if state in _BAD]
         name = f"agent {agent.agent}"
         ready = sum(state == "ready" for state in states.values())
-        detail = f"{ready} of {len(states)} instances ready"
+        detail = f"{ready} of {plural(len(states), 'instance')} ready"
         if bad:
-            remedy = "it does not answer: look at its log, restart it, or 'meshgate deregister' a foreign one"
+            remedy = "look at its log; 'meshgate jobs' and 'meshgate job ID' show how its calls ended"
             yield Finding(name, "fail" if not ready else "warn", "; ".join([detail, *bad]), remedy)
         else:
             yield Finding(name, "ok", detail)

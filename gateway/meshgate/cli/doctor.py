@@ -14,6 +14,7 @@ from rich.text import Text
 
 from meshgate.cli.console import out, plain, print_json
 from meshgate.cli.exits import Exit
+from meshgate.cli.tables import plural
 
 __all__ = ["Finding", "doctor", "findings_view"]
 
@@ -79,5 +80,5 @@ def findings_view(findings: list[Finding]) -> RenderableType:
             told.append(f"\n→ {plain(one.remedy)}", "cyan")
         table.add_row(Text(mark, style), one.what, told)
     wrong = sum(one.state in ("warn", "fail") for one in findings)
-    end = "Nothing is wrong." if not wrong else f"{wrong} thing{'s' if wrong > 1 else ''} to look at."
+    end = "Nothing is wrong." if not wrong else f"{plural(wrong, 'thing')} to look at."
     return Group(table, Text(f"\n{end}", "green" if not wrong else "yellow"))

@@ -61,7 +61,7 @@ _CODES = {
 }
 
 _REMEDIES = {
-    "NO_ROUTE": "'meshgate agents' lists who is there, 'meshgate explain SELECTOR' says who was passed over and why",
+    "NO_ROUTE": "'meshgate agents' lists who is there, 'meshgate explain' says why not",
     "UNAUTHENTICATED": "set MESHGATE_KEY to a client key of this mesh",
     "PERMISSION_DENIED": "use a key that covers it",
     "KILLED": "'meshgate kill' lists the switches, '--lift' lifts one",
@@ -78,7 +78,7 @@ def from_mesh(error: MeshError) -> CliError:
     message = error.message if error.code in ("TASK_FAILED", "NOT_CONFIGURED") else f"{error.message} [{error.code}]"
     remedy = _REMEDIES.get(error.code, "")
     if error.retry_after is not None:
-        remedy = f"try again in {error.retry_after:g} s" + (f"; {remedy}" if remedy else "")
+        remedy = f"try again in {max(error.retry_after, 0.1):.1f} s" + (f"; {remedy}" if remedy else "")
     # Some messages hold the remedy already.
     remedy = "" if "meshgate " in error.message else remedy
     return CliError(message, _CODES.get(error.code, Exit.FAILED), remedy)

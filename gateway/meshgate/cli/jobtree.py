@@ -16,7 +16,6 @@ __all__ = ["job_view"]
 
 _STYLES = {"done": "green", "open": "cyan", "failed": "red", "refused": "bold red", "cancelled": "yellow"}
 _WORDS = {"open": "running"}
-_STATE = "TASK_STATE_"
 
 
 def job_view(tree: Tree) -> RenderableType:
@@ -35,7 +34,14 @@ def _add(parent: RichTree, node: Node) -> None:
         _add(branch, child)
 
 
+def _state(call: Call) -> str:
+    return plain(call.task_state.removeprefix("TASK_STATE_").lower().replace("_", "-"))
+
+
 def _outcome(call: Call) -> Text:
+    # A call that delivered a task's failure has done its work; people want to read that the task failed.
+    if call.outcome == "done" and _state(call) in ("failed", "rejected", "canceled"):
+        return Text(f"task {_state(call)}", _STYLES["failed"])
     return Text(_WORDS.get(call.outcome, call.outcome), _STYLES.get(call.outcome, ""))
 
 
@@ -89,9 +95,8 @@ def _call(call: Call) -> Text:
     line = Text.assemble((plain(name), "bold"), "  ")
     line.append_text(_outcome(call))
     facts = [seconds(call.duration), *_usage(call.usage)]
-    state = call.task_state.removeprefix(_STATE).lower().replace("_", "-")
-    if state not in ("", "completed"):
-        facts.append(f"task {plain(state)}")
+    if _state(call) in ("input-required", "auth-required"):
+        facts.append(f"task {_state(call)}")
     line.append("  " + ", ".join(facts))
     if call.outcome in ("failed", "refused") and (call.code or call.message):
         line.append("\n" + plain(f"{call.code}: {call.message}" if call.message else call.code), "red")

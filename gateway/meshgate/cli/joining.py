@@ -67,7 +67,13 @@ def deregister(
     Examples:
       meshgate deregister translator-5d41402abc4b
     """
-    asyncio.run(_deregister(instance))
+    from meshgate.registry.model import UnknownLease
+
+    try:
+        asyncio.run(_deregister(instance))
+    except UnknownLease:
+        remedy = "'meshgate agents --instances' lists those that are"
+        raise CliError(f"no instance {instance!r} is registered", remedy=remedy) from None
     err().print(f"deregistered {instance}", markup=False)
 
 
@@ -139,5 +145,5 @@ async def _fetch(client: httpx.AsyncClient, url: str) -> bytes:
             if response.status_code != 200:
                 raise CliError(f"{url} answered with HTTP {response.status_code}", Exit.UNREACHABLE, remedy)
             return await read_all(response, MAX_CARD, _SECONDS)
-    except (httpx.TransportError, TimeoutError) as error:
-        raise CliError(f"{url} cannot be fetched ({type(error).__name__})", Exit.UNREACHABLE, remedy) from None
+    except (httpx.TransportError, TimeoutError):
+        raise CliError(f"{url} cannot be fetched", Exit.UNREACHABLE, remedy) from None

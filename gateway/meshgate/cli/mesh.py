@@ -10,7 +10,7 @@ from meshgate.cli.adminapi import Admin
 from meshgate.cli.console import err, out, print_json
 from meshgate.cli.exits import CliError, Exit
 from meshgate.cli.jobtree import job_view
-from meshgate.cli.tables import agents_table, explanation_view, instances_table, jobs_table, switches_table
+from meshgate.cli.tables import agents_table, explanation_view, instances_table, jobs_table, plural, switches_table
 from meshgate.cli.views import Agent, Explanation, GatewayStatus, Job, Switch, Tree
 
 __all__ = ["agents", "drain", "explain", "job", "jobs", "kill"]
@@ -154,8 +154,7 @@ def kill(
             out().print(switches_table(admin.get("switches", tuple[Switch, ...])))
             return
         answer = admin.post("lift" if lift else "kill", {"kind": kind, "name": name, "reason": reason})
-    ended = answer.get("ended", 0)
-    running = f"; {ended} running call{'' if ended == 1 else 's'} ended" if kind == "job" and not lift else ""
+    running = f"; {plural(answer.get('ended', 0), 'running call')} ended" if kind == "job" and not lift else ""
     err().print(f"{'lifted' if lift else 'thrown'}: {kind} {name}{running}", markup=False)
 
 

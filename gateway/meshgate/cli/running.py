@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from meshgate.cli.banner import keys_view, up_view
 from meshgate.cli.console import err, out
@@ -48,7 +48,7 @@ def start(flags: Mapping[str, Any], path: Path | None, *, detach: bool) -> None:
         _check_free(home)
         secrets = load_secrets(home, config)
         if secrets.made:
-            out().print(keys_view(secrets.made))
+            out().print(keys_view(secrets.made), soft_wrap=True)
         if detach:
             _detach(flags, path, home, config)
         else:
@@ -128,8 +128,7 @@ def arguments_of(flags: Mapping[str, Any], path: Path | None) -> list[str]:
         elif isinstance(value, bool):
             given.append(name if value else no.get(key, "--no-" + name.removeprefix("--")))
         elif isinstance(value, list):
-            many: list[str] = value
-            given += [part for each in many for part in (name, each)]
+            given += [part for each in cast("list[str]", value) for part in (name, each)]
         else:
             given += [name, str(value)]
     return given

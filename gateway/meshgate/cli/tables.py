@@ -13,7 +13,16 @@ from rich.text import Text
 from meshgate.cli.console import plain
 from meshgate.cli.views import Agent, Explanation, InstanceView, Job, Switch
 
-__all__ = ["agents_table", "explanation_view", "grid", "instances_table", "jobs_table", "seconds", "switches_table"]
+__all__ = [
+    "agents_table",
+    "explanation_view",
+    "grid",
+    "instances_table",
+    "jobs_table",
+    "plural",
+    "seconds",
+    "switches_table",
+]
 
 _STATES = {"ready": "green", "half-open": "yellow", "draining": "yellow", "open": "red", "unhealthy": "red"}
 
@@ -25,6 +34,11 @@ def seconds(value: float | None) -> str:
     if value < 0.9995:
         return f"{value * 1000:.0f} ms"
     return f"{value:.1f} s" if value < 60 else f"{value // 60:.0f} min {value % 60:.0f} s"
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 call``, ``2 calls``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def grid(*columns: str) -> Table:
@@ -54,6 +68,12 @@ def _instances(agent: Agent) -> Text:
     return _state(others[-1], f"{ready} ready, {counts}")
 
 
+def _skills(agent: Agent) -> list[str]:
+    """The skills, without their version where it is the agent's only one."""
+    own = f"@{agent.versions[0]}" if len(agent.versions) == 1 else "@"
+    return [skill.removesuffix(own) for skill in agent.skills]
+
+
 def agents_table(agents: Sequence[Agent]) -> RenderableType:
     """One line an agent."""
     if not agents:
@@ -68,7 +88,7 @@ def agents_table(agents: Sequence[Agent]) -> RenderableType:
         table.add_row(
             name,
             _text(", ".join(agent.versions)),
-            _text(", ".join(agent.skills)),
+            _text(", ".join(_skills(agent))),
             _instances(agent),
             str(sum(one.pending for one in agent.instances)),
             seconds(worst) if worst else "-",
@@ -127,8 +147,7 @@ def explanation_view(found: Explanation) -> RenderableType:
     for index, group in enumerate(found.groups, 1):
         what = Text(f"  {index}. ")
         what.append(plain(f"{group.agent}: {group.skill}@{group.version}"), "bold" if index == 1 else "")
-        count = len(group.entries)
-        what.append(f", {count} instance{'' if count == 1 else 's'}", "dim")
+        what.append(f", {plural(len(group.entries), 'instance')}", "dim")
         lines.append(what)
     if not found.verdicts:
         lines.append(Text("  no instance has that name or skill: 'meshgate agents' lists what is there", "dim"))
