@@ -122,7 +122,7 @@ def _by_files(folder: Path) -> Licence | None:
     found = [path for path in sorted(folder.rglob("*")) if _FILES.search(path.name) and path.is_file()]
     if not found:
         return None
-    kinds = [kind for kind in (_by_text(_head(path)) for path in found) if kind != "unknown"]
+    kinds: list[LicenceKind] = [kind for path in found if (kind := _by_text(_head(path))) != "unknown"]
     names = shown(", ".join(path.name for path in found))
     return Licence(kind=_tightest(kinds), text=names, source="licence file")
 
@@ -130,7 +130,7 @@ def _by_files(folder: Path) -> Licence | None:
 def _by_text(text: str) -> LicenceKind:
     # The title first: the GPL's preamble names the LGPL.
     title = kind_of_words(text[:_TITLE])
-    return title if title != "unknown" else kind_of_words(text)
+    return kind_of_words(text) if title == "unknown" else title
 
 
 def _head(path: Path) -> str:
