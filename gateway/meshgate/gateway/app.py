@@ -144,7 +144,8 @@ class Gateway:
         self.watcher = Watcher(registry, self.table, settings.snapshot, clock=clock, sleep=sleep, rng=self.rng)
         self.metrics = Metrics()
         self.records = Records(self.id, limits, clock, wall, self.rng)
-        self.remote = None if alone or peers is not None else RemotePeers(self.table, self.id, mesh.inspect_secret())
+        remote = RemotePeers(self.table, self.id, mesh.inspect_secret(), limits)
+        self.remote = None if alone or peers is not None else remote
         self.peers: Peers = peers or self.remote or ALONE
         self.instances = Instances(mesh.inbound_secret, limits, clock, self.rng)
         self.tags = TaskTags(mesh.secret)

@@ -11,16 +11,14 @@ import aiohttp
 import msgspec
 
 from meshgate.a2a.asgi import Receive, Scope, Send, read_body, read_headers, respond
-from meshgate.a2a.defaults import Limits
+from meshgate.a2a.defaults import DEFAULTS, Limits
 from meshgate.a2a.errors import MeshError
 from meshgate.gateway.peers import Flight, Grant
 from meshgate.gateway.records import CallRecord, JobRecord
 from meshgate.registry.table import Table
 
-__all__ = ["InstanceView", "Inspected", "InspectApp", "JobView", "RemotePeers", "Status", "URL_LABEL"]
+__all__ = ["InstanceView", "Inspected", "InspectApp", "JobView", "RemotePeers", "Status"]
 
-URL_LABEL = "inspect"
-"""Label of a gateway's registry entry that holds the URL of its inspect API."""
 _T = TypeVar("_T")
 
 
@@ -156,18 +154,18 @@ class InspectApp:
 
 
 class RemotePeers:
-    """The other gateways, found in the registry and asked over their inspect APIs.
+    """The other gateways, found in the registry, where each one's address is that of its inspect API.
 
     Args:
         own: this gateway's id.
-        patience: seconds that the path of a call waits for an answer.
+        limits: how long the path of a call waits for an answer.
     """
 
-    def __init__(self, table: Table, own: str, secret: str, patience: float = 0.02) -> None:
+    def __init__(self, table: Table, own: str, secret: str, limits: Limits = DEFAULTS) -> None:
         self._table = table
         self._own = own
         self._headers = {"authorization": f"Bearer {secret}", "content-type": "application/json"}
-        self._patience = patience
+        self._limits = limits
         self._session: aiohttp.ClientSession | None = None
         self._revision = -1
         self._live = 1
@@ -182,17 +180,17 @@ class RemotePeers:
     def urls(self) -> dict[str, str]:
         """The inspect URLs of the other gateways, by id."""
         entries = [entry.instance for entry in self._table.gateways if entry.instance.id != self._own]
-        return {entry.id: entry.labels[URL_LABEL] for entry in entries if URL_LABEL in entry.labels}
+        return {entry.id: entry.endpoints[0].url for entry in entries if entry.endpoints}
 
     async def ask(
-        self, url: str, name: str, *arguments: object, kind: type[_T] | Any, patience: float | None = None
+        self, url: str, name: str, *arguments: object, kind: type[_T] | Any, patience: float
     ) -> _T | None:
         """One answer of one gateway, or None if it does not come in time."""
         if self._session is None:
             self._session = aiohttp.ClientSession(trust_env=False, cookie_jar=aiohttp.DummyCookieJar())
         body = msgspec.json.encode(arguments)
         try:
-            async with asyncio.timeout(self._patience if patience is None else patience):
+            async with asyncio.timeout(patience):
                 async with self._session.post(
                     f"{url}/{name}", data=body, headers=self._headers, allow_redirects=False
                 ) as response:
@@ -214,14 +212,16 @@ class RemotePeers:
     async def in_flight(self, agent: str, tenant: str) -> list[Flight]:
         if self.live == 1:
             return []
-        answers = await self.ask_all("flights", agent, tenant, kind=list[Flight], patience=self._patience)
+        answers = await self.ask_all("flights", agent, tenant, kind=list[Flight], patience=self._limits.peer_patience)
         return [flight for flights in answers.values() for flight in flights]
 
     async def lease(self, job: str, calls: int) -> Grant | None:
         home = job.partition(".")[0]
         url = self.urls().get(home)
         # A home that is alive answers in a moment; a call that waits for it is better off than one refused for nothing.
-        return await self.ask(url, "lend", job, calls, kind=Grant | None, patience=0.25) if url is not None else None
+        if url is None:
+            return None
+        return await self.ask(url, "lend", job, calls, kind=Grant | None, patience=self._limits.lease_patience)
 
     async def aclose(self) -> None:
         """Close connections."""

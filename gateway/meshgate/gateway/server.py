@@ -18,14 +18,14 @@ from meshgate.gateway.admin import make_admin
 from meshgate.gateway.app import Gateway, Settings
 from meshgate.gateway.config import Config, ConfigError
 from meshgate.gateway.ingress import mark_grpc
-from meshgate.gateway.inspection import URL_LABEL, InspectApp, RemotePeers
+from meshgate.gateway.inspection import InspectApp, RemotePeers
 from meshgate.gateway.join import AddressPolicy, JoinApp
 from meshgate.gateway.keys import KEY_KINDS, KeyRecord, KeyStore, MeshKey, new_key
 from meshgate.gateway.listening import HttpServer, PortTaken, bind
 from meshgate.registry.contract import Registry
 from meshgate.gateway.version import VERSION
 from meshgate.registry.home import Home, Run
-from meshgate.registry.model import Instance, RegistryUnavailable, UnknownLease
+from meshgate.registry.model import Endpoint, Instance, UnknownLease
 from meshgate.registry.open import open_registry
 from meshgate.registry.table import Table
 
@@ -165,7 +165,8 @@ class DataPlane:
 
     async def _keep_lease(self) -> None:
         url = f"http://{self.config.inspect_host}:{self._servers[1].port}"
-        me = Instance(id=self.gateway.id, agent="gateway", manifest="", kind="gateway", labels={URL_LABEL: url})
+        inspect = (Endpoint("JSONRPC", url),)
+        me = Instance(id=self.gateway.id, agent="gateway", manifest="", kind="gateway", endpoints=inspect)
         registered = False
         while True:
             try:
@@ -177,8 +178,8 @@ class DataPlane:
             except UnknownLease:
                 registered = False
                 continue
-            except RegistryUnavailable as error:
-                log.warning("registry_unavailable", reason=error.message)
+            except MeshError as error:
+                log.warning("not_registered", gateway=me.id, code=error.code, reason=error.message)
             await asyncio.sleep(self.config.limits.lease / 3)
 
     async def drain(self, hurry: asyncio.Event) -> None:

@@ -106,6 +106,10 @@ class Limits(msgspec.Struct, frozen=True):
     """Longest time a breaker stays open before a probe."""
     breaker_jitter: float = 0.5
     """Random share added to that time."""
+    peer_patience: float = 0.02
+    """Longest a call waits for what other gateways know of its parent."""
+    lease_patience: float = 0.25
+    """Longest a call waits for its job's home to hand out calls."""
     records: int = 10_000
     """Jobs whose records a gateway keeps."""
     record_seconds: float = 3600.0
