@@ -7,7 +7,6 @@ import inspect
 import os
 import random
 import secrets
-import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -19,7 +18,7 @@ import structlog
 
 from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.defaults import DEFAULTS, Limits
-from meshgate.a2a.errors import AccessError, InvalidParams, MeshError
+from meshgate.a2a.errors import InvalidParams, MeshError
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import NAME, parse_version
 from meshgate.a2a.tracing import Tracing, configure
@@ -27,12 +26,12 @@ from meshgate.registry.model import Endpoint, HealthCheck, Instance, Manifest
 from meshgate.sdk import logs
 from meshgate.sdk.app import AgentApp, Guard
 from meshgate.sdk.describing import card_of, manifest_of
-from meshgate.sdk.finding import Access, NotConfigured, find_join
+from meshgate.sdk.finding import Access, find_join
 from meshgate.sdk.host import Host
 from meshgate.sdk.httpsend import make_client
 from meshgate.sdk.joining import Credentials, JoinClient, Membership
 from meshgate.sdk.mesh import Mesh
-from meshgate.sdk.serving import Binding, CannotServe, Listener, Place, names_of, until_told
+from meshgate.sdk.serving import Binding, CannotServe, Listener, Place, exit_code, names_of, run_loop, until_told
 from meshgate.sdk.skills import Settings, SkillTable, make_skill
 from meshgate.sdk.spans import Spans
 from meshgate.sdk.stores import MemoryTasks, SharedTasks, TaskStore
@@ -251,6 +250,23 @@ class Agent:
         """
         return AgentApp(self._handler, self._guard(secret, unguarded=unguarded), self.card, self.limits)
 
+    @property
+    def open_tasks(self) -> tuple[str, ...]:
+        """Ids of the tasks that it works on, or that wait for their callers."""
+        return self._host.open_tasks
+
+    async def aclose(self, drain: float = 0.0) -> None:
+        """End all work and give back what it holds: for who serves ``app`` by themselves.
+
+        Args:
+            drain: seconds to wait for work that is open before it is cancelled.
+        """
+        await self._host.drain(drain)
+        await self._host.stop()
+        if self._mesh is not None:
+            await self._mesh.aclose()
+            self._mesh = None
+
     def _guard(self, secret: str, *, unguarded: bool = False) -> Guard:
         if unguarded:
             return Guard(None)
@@ -270,11 +286,8 @@ class Agent:
         try:
             yield Served(self._endpoints[0].url, grpc, self.instance)
         finally:
-            await self._host.stop()
+            await self.aclose()
             await listener.stop()
-            if self._mesh is not None:
-                await self._mesh.aclose()
-                self._mesh = None
 
     @asynccontextmanager
     async def _membership(self) -> AsyncGenerator[Membership, None]:
@@ -323,10 +336,10 @@ class Agent:
         """
         logs.configure()
         try:
-            _run(self._stay())
+            run_loop(self._stay())
         except MeshError as error:
             log.error("cannot_run", agent=self.name, error=error.message, code=error.code)  # noqa: TRY400 - no trace
-            raise SystemExit(_exit_code(error)) from None
+            raise SystemExit(exit_code(error)) from None
         finally:
             if self._spans is not None:
                 self._spans.tracing.close()
@@ -336,21 +349,6 @@ class Agent:
             facts = {"agent": self.name, "instance": served.instance}
             await until_told(membership, lambda: self._host.drain(self.limits.drain), facts)
         log.info("stopped", agent=self.name, instance=self.instance)
-
-
-def _run(main: Any) -> None:
-    if sys.platform == "win32":
-        raise CannotServe("agents run on Linux and macOS; on Windows the SDK calls agents")
-    import uvloop
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(main)
-
-
-def _exit_code(error: MeshError) -> int:
-    if isinstance(error, NotConfigured):
-        return 3
-    return 4 if isinstance(error, AccessError) else 2 if isinstance(error, CannotServe) else 1
 
 
 def _check_version(text: str) -> None:

@@ -38,20 +38,29 @@ class _Growing:
 
     def add(self, parts: list[Part]) -> None:
         for part in parts:
-            if isinstance(part.text, str) and not part.metadata and not part.filename and not part.media_type:
+            if isinstance(part.text, str) and _bare(part):
                 self._texts.append(part.text)
             else:
                 self._join()
                 self._parts.append(part)
 
     def _join(self) -> None:
-        if self._texts:
-            self._parts.append(Part(text="".join(self._texts)))
-            self._texts = []
+        if not self._texts:
+            return
+        before = self._parts[-1] if self._parts else None
+        if before is not None and isinstance(before.text, str) and _bare(before):
+            self._texts.insert(0, before.text)
+            self._parts.pop()
+        self._parts.append(Part(text="".join(self._texts)))
+        self._texts = []
 
     def artifact(self) -> Artifact:
         self._join()
         return msgspec.structs.replace(self._artifact, parts=list(self._parts))
+
+
+def _bare(part: Part) -> bool:
+    return not part.metadata and not part.filename and not part.media_type
 
 
 class TaskFold:

@@ -92,6 +92,11 @@ class Host:
         """Serve one call: this is the agent's ``Handler``."""
         return await self._methods[call.method.name](call)
 
+    @property
+    def open_tasks(self) -> tuple[str, ...]:
+        """Ids of the tasks that are worked on, or that wait for their callers."""
+        return tuple(self._runs)
+
     # -- messages
 
     async def _send(self, call: Call) -> Reply:

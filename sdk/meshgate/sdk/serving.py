@@ -7,6 +7,7 @@ import contextlib
 import ipaddress
 import signal
 import socket
+import sys
 from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -16,15 +17,26 @@ import structlog
 import uvicorn
 
 from meshgate.a2a.defaults import Limits
-from meshgate.a2a.errors import MeshError
+from meshgate.a2a.errors import AccessError, MeshError
 from meshgate.registry.model import Endpoint
 from meshgate.sdk.app import Guard
+from meshgate.sdk.finding import NotConfigured
 from meshgate.sdk.joining import Membership
 
 if TYPE_CHECKING:
     from meshgate.a2a.call import Handler
 
-__all__ = ["Binding", "CannotServe", "Listener", "Place", "endpoints_of", "until_told"]
+__all__ = [
+    "Binding",
+    "CannotServe",
+    "Listener",
+    "Place",
+    "endpoints_of",
+    "exit_code",
+    "names_of",
+    "run_loop",
+    "until_told",
+]
 
 log = structlog.get_logger(__name__)
 
@@ -248,6 +260,27 @@ async def _first(*waits: Any) -> None:
         for task, wait in zip(tasks, waits, strict=True):
             if task is not wait:
                 task.cancel()
+
+
+def run_loop(main: Any) -> None:
+    """Run a coroutine to its end on uvloop.
+
+    Raises:
+        CannotServe: on Windows.
+    """
+    if sys.platform == "win32":
+        raise CannotServe("agents run on Linux and macOS; on Windows the SDK calls agents")
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main)
+
+
+def exit_code(error: MeshError) -> int:
+    """The process's exit code for an error: 2 usage, 3 nothing to reach, 4 denied, else 1."""
+    if isinstance(error, NotConfigured):
+        return 3
+    return 4 if isinstance(error, AccessError) else 2 if isinstance(error, CannotServe) else 1
 
 
 def names_of(endpoints: Sequence[Endpoint]) -> dict[str, str]:
