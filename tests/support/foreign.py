@@ -1,0 +1,108 @@
+"""An A2A agent and client that are not ours: a2a-sdk's own server and client classes, with a scripted agent behind."""
+
+from collections.abc import AsyncGenerator
+from typing import Any, NoReturn
+
+import httpx
+from a2a.client.transports.jsonrpc import JsonRpcTransport
+from a2a.server.context import ServerCallContext
+from a2a.server.request_handlers import RequestHandler
+from a2a.server.routes import create_jsonrpc_routes
+from a2a.types import a2a_pb2
+from a2a.utils.errors import UnsupportedOperationError
+from google.protobuf.message import Message as ProtoMessage
+from starlette.applications import Starlette
+
+URL = "http://agent.test/"
+
+
+class ScriptedAgent(RequestHandler):
+    """Answers each call with the same events, or raises; keeps what it was asked."""
+
+    def __init__(self, *events: Any, error: Exception | None = None) -> None:
+        self._events = events
+        self._error = error
+        self.asked: list[ProtoMessage] = []
+
+    def _answer(self, params: ProtoMessage) -> Any:
+        self.asked.append(params)
+        if self._error is not None:
+            raise self._error
+        return self._events[0]
+
+    async def _stream(self, params: ProtoMessage) -> AsyncGenerator[Any, None]:
+        self.asked.append(params)
+        for event in self._events:
+            yield event
+        if self._error is not None:
+            raise self._error
+
+    async def on_get_task(self, params: Any, context: ServerCallContext) -> Any:
+        return self._answer(params)
+
+    async def on_cancel_task(self, params: Any, context: ServerCallContext) -> Any:
+        return self._answer(params)
+
+    async def on_message_send(self, params: Any, context: ServerCallContext) -> Any:
+        return self._answer(params)
+
+    async def on_message_send_stream(self, params: Any, context: ServerCallContext) -> AsyncGenerator[Any, None]:
+        async for event in self._stream(params):
+            yield event
+
+    async def on_subscribe_to_task(self, params: Any, context: ServerCallContext) -> AsyncGenerator[Any, None]:
+        async for event in self._stream(params):
+            yield event
+
+    async def _not_offered(self, params: Any, context: ServerCallContext) -> NoReturn:
+        raise UnsupportedOperationError
+
+    on_list_tasks = _not_offered
+    on_create_task_push_notification_config = _not_offered
+    on_get_task_push_notification_config = _not_offered
+    on_list_task_push_notification_configs = _not_offered
+    on_delete_task_push_notification_config = _not_offered
+    on_get_extended_agent_card = _not_offered
+
+
+async def post(agent: RequestHandler, body: bytes) -> httpx.Response:
+    """What a2a-sdk's JSON-RPC server answers to a body."""
+    app = Starlette(routes=create_jsonrpc_routes(agent, "/"))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
+        return await client.post(URL, content=body, headers={"content-type": "application/json", "a2a-version": "1.0"})
+
+
+def client(http: httpx.AsyncClient) -> JsonRpcTransport:
+    """a2a-sdk's JSON-RPC client over the given connection."""
+    return JsonRpcTransport(http, a2a_pb2.AgentCard(), URL)
+
+
+def task(state: int = a2a_pb2.TASK_STATE_COMPLETED) -> a2a_pb2.Task:
+    """A task with something at every place of it."""
+    return a2a_pb2.Task(
+        id="task-1",
+        context_id="ctx",
+        status=a2a_pb2.TaskStatus(state=a2a_pb2.TaskState.Name(state), message=said()),
+        artifacts=[a2a_pb2.Artifact(artifact_id="a", name="n", parts=[a2a_pb2.Part(raw=b"\x00\xff")])],
+        history=[said()],
+    )
+
+
+def said() -> a2a_pb2.Message:
+    """A message."""
+    message = a2a_pb2.Message(
+        message_id="m-1", context_id="ctx", task_id="task-1", role=a2a_pb2.ROLE_AGENT, reference_task_ids=["task-0"]
+    )
+    message.parts.add().text = "h\u00e9llo"
+    message.parts.add().data.struct_value.update({"n": 1.5, "list": [None, True, {"x": "y"}]})
+    message.metadata.update({"trace": "t"})
+    return message
+
+
+def request() -> a2a_pb2.SendMessageRequest:
+    """A request with a message."""
+    asked = a2a_pb2.SendMessageRequest(message=said(), tenant="t")
+    asked.message.role = a2a_pb2.ROLE_USER
+    asked.configuration.history_length = 0
+    asked.configuration.return_immediately = True
+    return asked
