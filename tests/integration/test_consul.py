@@ -122,7 +122,7 @@ async def test_a_consul_that_hangs_is_noticed_by_commands_and_watches(own_consul
 
 async def test_a_quiet_watch_outlives_the_time_that_its_queries_wait(consul: servers.Consul) -> None:
     # The lease of one second is the clock of this test: three queries and more run empty meanwhile.
-    async with opened(consul, wait=0.2, timeout=0.3, ttl=1.0) as registry, Following(registry) as seen:
+    async with opened(consul, wait=0.2, timeout=0.3, ttl=1.0, settle=0.0) as registry, Following(registry) as seen:
         await registry.register(agent("kept", lasting=True), SUMMARISER)
         await registry.register(agent("mortal"))
         await seen.until(lambda: seen.ids == {"kept", "mortal"})
@@ -257,7 +257,7 @@ async def test_an_index_that_goes_back_makes_the_watch_begin_anew(own_consul: St
 async def test_consul_asks_the_instance_itself_and_drops_one_that_no_longer_answers(consul: servers.Consul) -> None:
     async with (
         serving() as (port, stop, _),
-        opened(consul, ttl=1.0) as registry,
+        opened(consul, ttl=1.0, settle=0.0) as registry,
         Following(registry) as seen,
     ):
         await registry.register(checked("a1", port), SUMMARISER)
@@ -272,7 +272,7 @@ async def test_consul_asks_the_instance_itself_and_drops_one_that_no_longer_answ
 async def test_a_foreign_agent_goes_and_comes_with_its_health(consul: servers.Consul) -> None:
     async with (
         serving() as (port, stop, again),
-        opened(consul, ttl=1.0) as registry,
+        opened(consul, ttl=1.0, settle=0.0) as registry,
         Following(registry) as seen,
     ):
         await registry.register(checked("foreign", port, lasting=True), SUMMARISER)
@@ -284,12 +284,12 @@ async def test_a_foreign_agent_goes_and_comes_with_its_health(consul: servers.Co
 
 
 async def test_a_restarted_gateway_gives_an_expired_lease_one_more_term(consul: servers.Consul) -> None:
-    async with opened(consul, prefix="grace", ttl=1.0) as before, Following(before) as seen:
+    async with opened(consul, prefix="grace", ttl=1.0, settle=0.0) as before, Following(before) as seen:
         await before.register(agent("a1"), SUMMARISER)
         await seen.until(lambda: seen.ids == {"a1"})
         await seen.until(lambda: not seen.ids)
 
-        async with opened(consul, prefix="grace", ttl=1.0) as after, Following(after) as fresh:
+        async with opened(consul, prefix="grace", ttl=1.0, settle=0.0) as after, Following(after) as fresh:
             assert fresh.ids == {"a1"}
             await fresh.until(lambda: not fresh.ids)
 
@@ -402,7 +402,7 @@ async def test_a_consul_that_restarts_evicts_nobody(own_consul: StartConsul) -> 
     lost: list[str] = []
     async with (
         serving() as (port, _, _),
-        opened(consul, ttl=1.0) as registry,
+        opened(consul, ttl=1.0, settle=3.0) as registry,
         renewing(registry, "a1", "a2", "a3"),
         watching(registry) as watcher,
     ):

@@ -197,7 +197,7 @@ def test_a_key_of_another_hand_is_no_switch(key: str) -> None:
 
 
 def began(now: float) -> Judge:
-    judge = Judge(ttl=10.0)
+    judge = Judge(ttl=10.0, settle=20.0)
     judge.begin(now)
     return judge
 
@@ -212,13 +212,13 @@ def test_consuls_word_is_taken() -> None:
     assert judge.again is None
 
 
-def test_a_lease_that_ran_out_before_this_reader_began_gets_one_full_term() -> None:
+def test_a_lease_that_ran_out_before_this_reader_began_gets_time_to_be_renewed() -> None:
     judge = began(100.0)
 
-    assert judge.alive("k", [NODE_OK, EXPIRED], "ttl", 0.0, 109.9)
-    assert judge.again == 110.0
-    judge.begin(110.0)
-    assert not judge.alive("k", [NODE_OK, EXPIRED], "ttl", 0.0, 110.0)
+    assert judge.alive("k", [NODE_OK, EXPIRED], "ttl", 0.0, 129.9)
+    assert judge.again == 130.0
+    judge.begin(130.0)
+    assert not judge.alive("k", [NODE_OK, EXPIRED], "ttl", 0.0, 130.0)
     assert judge.again is None
 
 
@@ -227,9 +227,9 @@ def test_a_check_that_consul_has_not_made_yet_gets_time_to_be_made() -> None:
 
     assert judge.alive("t", [NODE_OK, UNJUDGED], "ttl", 0.0, 100.0)
     assert judge.alive("h", [NODE_OK, UNJUDGED], "http", 30.0, 100.0)
-    assert not judge.alive("t", [NODE_OK, UNJUDGED], "ttl", 0.0, 110.0)
-    assert judge.alive("h", [NODE_OK, UNJUDGED], "http", 30.0, 159.0)
-    assert not judge.alive("h", [NODE_OK, UNJUDGED], "http", 30.0, 160.0)
+    assert not judge.alive("t", [NODE_OK, UNJUDGED], "ttl", 0.0, 130.0)
+    assert judge.alive("h", [NODE_OK, UNJUDGED], "http", 30.0, 179.0)
+    assert not judge.alive("h", [NODE_OK, UNJUDGED], "http", 30.0, 180.0)
 
 
 def test_doubt_begins_anew_after_consul_was_sure() -> None:
@@ -238,7 +238,7 @@ def test_doubt_begins_anew_after_consul_was_sure() -> None:
     assert judge.alive("k", [PASSING], "ttl", 0.0, 105.0)
 
     assert judge.alive("k", [UNJUDGED], "ttl", 0.0, 200.0)
-    assert not judge.alive("k", [UNJUDGED], "ttl", 0.0, 210.0)
+    assert not judge.alive("k", [UNJUDGED], "ttl", 0.0, 230.0)
 
 
 def test_a_lost_node_of_consul_evicts_nobody_at_once() -> None:

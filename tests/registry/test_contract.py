@@ -55,7 +55,9 @@ def _backend(kind: str, request: pytest.FixtureRequest, folder: Path) -> Backend
         return Backend(FileRegistry(path, ttl=TTL), FileRegistry(path, ttl=TTL), _real_time)
     consul = cast("servers.Consul", request.getfixturevalue("consul"))
     address = ConsulAddress(port=consul.port, prefix=f"contract{next(_numbers)}")
-    return Backend(ConsulRegistry(address, ttl=TTL), ConsulRegistry(address, ttl=TTL), _real_time)
+    return Backend(
+        ConsulRegistry(address, ttl=TTL, settle=0.0), ConsulRegistry(address, ttl=TTL, settle=0.0), _real_time
+    )
 
 
 async def _real_time() -> None:

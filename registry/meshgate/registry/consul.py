@@ -35,6 +35,8 @@ class ConsulRegistry:
         ttl: seconds that a lease lasts.
         wait: seconds that a blocking query may wait for news: how late a Consul that hangs is noticed.
         timeout: seconds that any request may take, beside the time that it was asked to wait.
+        settle: seconds that a Consul agent may take to bring the catalogue up to date after a restart; it tries again
+            every 15 s. Leases that ran out meanwhile are believed only after that, and one term more.
         clock: seconds, monotonic.
         sleep: how to wait.
     """
@@ -46,12 +48,14 @@ class ConsulRegistry:
         ttl: float = 10.0,
         wait: float = 30.0,
         timeout: float = 5.0,
+        settle: float = 20.0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self.address = check_address(address)
         self._ttl = ttl
         self._wait = wait
+        self._settle = settle
         self._clock = clock
         self._sleep = sleep
         self._layout = Layout(address.prefix)
@@ -233,7 +237,14 @@ class ConsulRegistry:
                 "switches": self._ask_switches,
             }
             self._feed = ConsulFeed(
-                self._layout, asks, self._fetch, wait=self._wait, ttl=self._ttl, clock=self._clock, sleep=self._sleep
+                self._layout,
+                asks,
+                self._fetch,
+                wait=self._wait,
+                ttl=self._ttl,
+                settle=self._settle,
+                clock=self._clock,
+                sleep=self._sleep,
             )
             self._feeding = asyncio.create_task(self._feed.run())
         return self._feed

@@ -69,6 +69,7 @@ class ConsulFeed:
         fetch: reads a manifest from the KV store.
         wait: seconds that a blocking query may wait for news.
         ttl: seconds that a lease lasts.
+        settle: seconds that a Consul agent may take to bring the catalogue up to date after a restart.
         clock: seconds, monotonic.
         sleep: how to wait.
     """
@@ -81,6 +82,7 @@ class ConsulFeed:
         *,
         wait: float,
         ttl: float,
+        settle: float,
         clock: Callable[[], float],
         sleep: Sleep,
     ) -> None:
@@ -90,7 +92,7 @@ class ConsulFeed:
         self._wait = wait
         self._clock = clock
         self._sleep = sleep
-        self._judges = {name: Judge(ttl) for name in ("agents", "gateways")}
+        self._judges = {name: Judge(ttl, settle) for name in ("agents", "gateways")}
         self._found: dict[str, Mapping[str, Entry]] = {}
         self._switches: tuple[Switch, ...] | None = None
         self._manifests: dict[str, Manifest] = {}

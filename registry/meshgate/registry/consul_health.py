@@ -29,10 +29,12 @@ class Judge:
 
     Args:
         ttl: seconds that a lease lasts.
+        settle: seconds that a Consul agent may take, after a restart, to tell the servers what its checks say.
     """
 
-    def __init__(self, ttl: float) -> None:
+    def __init__(self, ttl: float, settle: float) -> None:
         self._ttl = ttl
+        self._settle = settle
         self._began: float | None = None
         self._since: dict[tuple[str, str], float] = {}
         self.again: float | None = None
@@ -56,7 +58,8 @@ class Judge:
                 unjudged = True
             else:
                 over = True
-        patience = self._ttl if lease == "ttl" else max(self._ttl, 2 * max(interval, SHORTEST_INTERVAL))
+        asking = 2 * max(interval, SHORTEST_INTERVAL) if lease == "http" else 0.0
+        patience = self._settle + max(self._ttl, asking)
         doubts = ((node_lost, "node", NODE_GRACE), (unjudged, "unjudged", patience))
         verdicts = [self._within(key, doubt, grace, now) for holds, doubt, grace in doubts if holds]
         for holds, doubt, _ in doubts:
@@ -64,7 +67,7 @@ class Judge:
                 self._since.pop((key, doubt), None)
         if over:
             began = now if self._began is None else self._began
-            verdicts.append(lease == "ttl" and self._pending(began + self._ttl, now))
+            verdicts.append(lease == "ttl" and self._pending(began + self._settle + self._ttl, now))
         return all(verdicts)
 
     def _within(self, key: str, doubt: str, grace: float, now: float) -> bool:
