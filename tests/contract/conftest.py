@@ -1,0 +1,68 @@
+"""The mesh in each layout, started once a session; what every case of the contract gets."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from collections.abc import AsyncGenerator, Callable
+from typing import NamedTuple
+
+import pytest
+import pytest_asyncio
+
+from tests.contract.doors import Door
+from tests.contract.mesh import Binding, Layout, Mesh, sdk_agent, start_mesh
+from tests.support.servers import Consul
+
+_LAYOUTS = [
+    "one",
+    pytest.param("workers", marks=pytest.mark.skipif(sys.platform != "linux", reason="workers share ports on Linux")),
+    pytest.param("two", marks=pytest.mark.integration),
+]
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session", params=_LAYOUTS)
+async def mesh(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Mesh]:
+    """A running mesh with the agents that all cases share."""
+    layout: Layout = request.param
+    registry = ""
+    if layout == "two":
+        consul: Consul = request.getfixturevalue("consul")
+        registry = f"consul://127.0.0.1:{consul.port}"
+    async with start_mesh(layout, tmp_path_factory.mktemp(layout), registry) as running:
+        await running.join("porter", where=1, skills={"carry": {}}, binding="GRPC")
+        await running.host(sdk_agent(running, "desk", "file", where=1, version="1.4.0"))
+        await running.known("porter", "desk")
+        yield running
+
+
+@pytest.fixture(params=["JSONRPC", "GRPC"])
+def binding(request: pytest.FixtureRequest) -> Binding:
+    """The binding that the caller speaks."""
+    found: Binding = request.param
+    return found
+
+
+class Doors(NamedTuple):
+    """The ways into two gateways, or twice into the only one."""
+
+    here: Door
+    there: Door
+
+
+@pytest.fixture
+def doors(mesh: Mesh, binding: Binding) -> Doors:
+    """Both doors of the binding."""
+    return Doors(*mesh.doors[binding])
+
+
+@pytest.fixture
+def key(mesh: Mesh) -> str:
+    """The key of a caller that no other case uses."""
+    return mesh.caller()
+
+
+@pytest.fixture
+def unique() -> Callable[[str], str]:
+    """Names that no other case uses."""
+    return lambda name: f"{name}-{uuid.uuid4().hex[:6]}"

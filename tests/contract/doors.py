@@ -1,0 +1,362 @@
+"""The caller's end of both bindings, none of it ours: raw HTTP bytes, and a2a-sdk's generated gRPC stub.
+
+A *door* leads to one gateway, also where several share a port, so that a case can say "here" and "there". What comes
+back has one form, so that a case is written once: ``Answer``, or ``Refused``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, asynccontextmanager
+from typing import Any, Protocol
+
+import grpc
+import httpx
+import msgspec
+from a2a.types import a2a_pb2, a2a_pb2_grpc
+from google.protobuf import json_format
+from google.rpc import error_details_pb2, status_pb2
+
+__all__ = ["CODES", "Answer", "Door", "GrpcDoor", "Refused", "RpcDoor", "path_of"]
+
+Tree = dict[str, Any]
+Headers = Mapping[str, str]
+
+CODES: dict[str, tuple[int, str]] = {
+    "INVALID_PARAMS": (-32602, "INVALID_ARGUMENT"),
+    "TASK_NOT_FOUND": (-32001, "NOT_FOUND"),
+    "TASK_NOT_CANCELABLE": (-32002, "FAILED_PRECONDITION"),
+    "PUSH_NOTIFICATION_NOT_SUPPORTED": (-32003, "FAILED_PRECONDITION"),
+    "UNSUPPORTED_OPERATION": (-32004, "FAILED_PRECONDITION"),
+    "VERSION_NOT_SUPPORTED": (-32009, "FAILED_PRECONDITION"),
+    "EXTENDED_AGENT_CARD_NOT_CONFIGURED": (-32007, "FAILED_PRECONDITION"),
+    "UNAUTHENTICATED": (-32603, "UNAUTHENTICATED"),
+    "RATE_LIMITED": (-32603, "RESOURCE_EXHAUSTED"),
+    "BUDGET_EXHAUSTED": (-32603, "RESOURCE_EXHAUSTED"),
+    "FAN_OUT": (-32603, "RESOURCE_EXHAUSTED"),
+    "LOOP": (-32603, "FAILED_PRECONDITION"),
+    "DEPTH": (-32603, "FAILED_PRECONDITION"),
+    "KILLED": (-32603, "UNAVAILABLE"),
+    "UPSTREAM_UNAVAILABLE": (-32603, "UNAVAILABLE"),
+    "UPSTREAM_DEADLINE": (-32603, "DEADLINE_EXCEEDED"),
+    "NO_ROUTE": (-32603, "NOT_FOUND"),
+}
+"""JSON-RPC code and gRPC status of each reason, as the protocol's tables have them."""
+_ANSWERS_WITHIN = 30.0
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a unary call answered, as a JSON tree, and the headers that came with it."""
+
+    tree: Tree
+    head: Headers
+
+    @property
+    def task(self) -> Tree:
+        """The task in it."""
+        return self.tree.get("task", self.tree)
+
+    @property
+    def text(self) -> str:
+        """The text of the artifact that scripts answer with."""
+        return text_of(self.task)
+
+    @property
+    def heard(self) -> Any:
+        """What an echoing agent received."""
+        return json.loads(self.text)
+
+
+def text_of(task: Tree) -> str:
+    """The text of the artifact ``answer``, or of the only one."""
+    artifacts = task["artifacts"]
+    named = [one for one in artifacts if one["artifactId"] == "answer"] or artifacts
+    return "".join(part["text"] for part in named[-1]["parts"])
+
+
+class Refused(Exception):
+    """What a call was refused or failed with."""
+
+    def __init__(self, binding: str, number: int | str, message: str, details: Mapping[str, Tree], raw: bytes) -> None:
+        info = details.get("ErrorInfo", {})
+        self.reason = str(info.get("reason", ""))
+        self.domain = str(info.get("domain", ""))
+        self.metadata: dict[str, str] = dict(info.get("metadata", {}))
+        self.fields = [str(one["field"]) for one in details.get("BadRequest", {}).get("fieldViolations", ())]
+        self.retries = "RetryInfo" in details
+        self.binding, self.number, self.message, self.raw = binding, number, message, raw
+        super().__init__(f"{self.reason}: {message}")
+
+    def means(self, reason: str) -> bool:
+        """Whether it has this reason, and the code that belongs to it on its binding."""
+        code = CODES[reason][self.binding == "GRPC"]
+        return (self.reason, self.number) == (reason, code)
+
+
+class Door(Protocol):
+    """One binding's way into one gateway."""
+
+    binding: str
+    gateway: str
+
+    async def ask(
+        self, method: str, params: Tree, to: str = "", *, key: str, headers: Headers | None = None
+    ) -> Answer:
+        """A unary call.
+
+        Raises:
+            Refused: what it was answered with, if that is an error.
+        """
+        ...
+
+    def stream(
+        self, method: str, params: Tree, to: str = "", *, key: str, headers: Headers | None = None
+    ) -> AsyncGenerator[Tree]:
+        """The events of a streaming call; closing it before its end drops the connection.
+
+        Raises:
+            Refused: see ``ask``.
+        """
+        ...
+
+
+def path_of(to: str) -> str:
+    """The path of a selector."""
+    return f"/{'skills' if '@' in to else 'agents'}/{to}" if to else "/"
+
+
+# -- JSON-RPC
+
+_SSL = ssl.create_default_context()  # made once: it costs more than a call
+
+
+def _client() -> httpx.AsyncClient:
+    limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=60.0)
+    return httpx.AsyncClient(verify=_SSL, trust_env=False, limits=limits, timeout=_ANSWERS_WITHIN)
+
+
+class RpcDoor:
+    """JSON-RPC over HTTP, one call at a time on each connection.
+
+    Args:
+        pinned: whether several gateways share the port, so that each connection must be found out about.
+    """
+
+    binding = "JSONRPC"
+
+    def __init__(self, url: str, gateway: str, probe: Probe | None) -> None:
+        self.url, self.gateway = url, gateway
+        self._probe = probe
+        self._idle: list[httpx.AsyncClient] = []
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncGenerator[httpx.AsyncClient]:
+        """A client with one connection, to this gateway. It is kept unless the block raises."""
+        client = self._idle.pop() if self._idle else await self._connect()
+        try:
+            yield client
+        except Refused:
+            self._idle.append(client)
+            raise
+        except BaseException:
+            await client.aclose()
+            raise
+        self._idle.append(client)
+
+    async def _connect(self) -> httpx.AsyncClient:
+        for _ in range(64):
+            client = _client()
+            if self._probe is None or await self._probe.rpc(client, self.url) == self.gateway:
+                return client
+            await client.aclose()
+        raise AssertionError(f"64 connections, and none led to {self.gateway}")
+
+    async def ask(
+        self, method: str, params: Tree, to: str = "", *, key: str, headers: Headers | None = None
+    ) -> Answer:
+        async with self.connection() as client:
+            response = await client.post(
+                self.url + path_of(to), content=_request(method, params), headers=_headers(key, headers)
+            )
+            tree = _result(response.content)
+        return Answer(tree, {name: value for name, value in response.headers.items() if name.startswith("meshgate-")})
+
+    async def stream(
+        self, method: str, params: Tree, to: str = "", *, key: str, headers: Headers | None = None
+    ) -> AsyncGenerator[Tree]:
+        async with aclosing(self.lines(method, params, to, key=key, headers=headers)) as lines:
+            async for line in lines:
+                if line.startswith("data:"):
+                    yield _result(line.removeprefix("data:").encode())
+
+    async def lines(
+        self, method: str, params: Tree, to: str = "", *, key: str, headers: Headers | None = None
+    ) -> AsyncGenerator[str]:
+        """The lines of an event stream, comments and all."""
+        sent = {"accept": "text/event-stream", **_headers(key, headers)}
+        async with self.connection() as client:
+            async with client.stream(
+                "POST", self.url + path_of(to), content=_request(method, params), headers=sent
+            ) as response:
+                if not response.headers["content-type"].startswith("text/event-stream"):
+                    _result(await response.aread())
+                    raise AssertionError("a stream was answered with one JSON result")
+                async for line in response.aiter_lines():
+                    yield line
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        for client in self._idle:
+            await client.aclose()
+
+
+def _request(method: str, params: Tree) -> bytes:
+    return json.dumps({"jsonrpc": "2.0", "id": "one", "method": method, "params": params}).encode()
+
+
+def _headers(key: str, headers: Headers | None) -> dict[str, str]:
+    sent = {"content-type": "application/json", "a2a-version": "1.0", **(headers or {})}
+    if key:
+        sent["authorization"] = f"Bearer {key}"
+    return {name: value for name, value in sent.items() if value}
+
+
+def _result(body: bytes) -> Tree:
+    answer: Tree = json.loads(body)
+    fault = answer.get("error")
+    if fault is None:
+        assert answer["jsonrpc"] == "2.0"
+        assert answer["id"] == "one"
+        return answer["result"]
+    details = {str(item["@type"]).rpartition(".")[2]: item for item in fault["data"]}
+    raise Refused("JSONRPC", fault["code"], fault["message"], details, body)
+
+
+# -- gRPC
+
+_REQUESTS: dict[str, type[Any]] = {
+    "SendMessage": a2a_pb2.SendMessageRequest,
+    "SendStreamingMessage": a2a_pb2.SendMessageRequest,
+    "GetTask": a2a_pb2.GetTaskRequest,
+    "CancelTask": a2a_pb2.CancelTaskRequest,
+    "SubscribeToTask": a2a_pb2.SubscribeToTaskRequest,
+    "ListTasks": a2a_pb2.ListTasksRequest,
+    "GetExtendedAgentCard": a2a_pb2.GetExtendedAgentCardRequest,
+    "CreateTaskPushNotificationConfig": a2a_pb2.TaskPushNotificationConfig,
+}
+
+
+class GrpcDoor:
+    """gRPC by a2a-sdk's generated stub, on a channel of its own."""
+
+    binding = "GRPC"
+
+    def __init__(self, channel: grpc.aio.Channel, gateway: str) -> None:
+        self._channel, self.gateway = channel, gateway
+        self._stub = a2a_pb2_grpc.A2AServiceStub(channel)
+
+    @classmethod
+    async def find(cls, address: str, gateway: str, probe: Probe | None) -> GrpcDoor:
+        """A door to the gateway of that id."""
+        for _ in range(64):
+            channel = grpc.aio.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)])
+            if probe is None or await probe.grpc(channel) == gateway:
+                return cls(channel, gateway)
+            await channel.close()
+        raise AssertionError(f"64 channels, and none led to {gateway}")
+
+    async def ask(
+        self, method: str, params: Tree, to: str = "", *, key: str, headers: Headers | None = None
+    ) -> Answer:
+        rpc = self._start(method, params, to, key, headers)
+        try:
+            message = await rpc
+            head = {str(name): str(value) for name, value in await rpc.initial_metadata()}
+        except grpc.aio.AioRpcError as error:
+            raise _refused(error) from None
+        return Answer(json_format.MessageToDict(message), head)
+
+    async def stream(
+        self, method: str, params: Tree, to: str = "", *, key: str, headers: Headers | None = None
+    ) -> AsyncGenerator[Tree]:
+        rpc = self._start(method, params, to, key, headers)
+        try:
+            while (message := await rpc.read()) is not grpc.aio.EOF:
+                yield json_format.MessageToDict(message)
+        except grpc.aio.AioRpcError as error:
+            raise _refused(error) from None
+        finally:
+            rpc.cancel()
+
+    def _start(self, method: str, params: Tree, to: str, key: str, headers: Headers | None) -> Any:
+        sent = {**({"meshgate-target": to} if to else {}), **(headers or {})}
+        if key:
+            sent["authorization"] = f"Bearer {key}"
+        request = json_format.ParseDict(params, _REQUESTS[method]())
+        return getattr(self._stub, method)(request, timeout=_ANSWERS_WITHIN, metadata=tuple(sent.items()))
+
+    async def aclose(self) -> None:
+        """Close the channel."""
+        await self._channel.close()
+
+
+def _refused(error: grpc.aio.AioRpcError) -> Refused:
+    details: dict[str, Tree] = {}
+    trailers = [(str(key), value) for key, value in error.trailing_metadata() or ()]
+    for key, value in trailers:
+        if key == "grpc-status-details-bin" and isinstance(value, bytes):
+            for detail in status_pb2.Status.FromString(value).details:
+                cls = getattr(error_details_pb2, detail.TypeName().rpartition(".")[2])
+                details[cls.DESCRIPTOR.name] = json_format.MessageToDict(cls.FromString(detail.value))
+    raw = repr((error.code(), error.details(), trailers)).encode()
+    return Refused("GRPC", error.code().name, error.details() or "", details, raw)
+
+
+class Probe:
+    """Finds out which gateway a connection leads to: the id of a job begins with its home.
+
+    Args:
+        to: an agent that answers a plain message. keys: callers to take turns, so that no limit is met.
+    """
+
+    def __init__(self, to: str, keys: list[str]) -> None:
+        self._to, self._keys, self._turn = to, keys, 0
+
+    def _next(self) -> tuple[Tree, str]:
+        self._turn += 1
+        message = {"messageId": f"probe-{self._turn}", "role": "ROLE_USER", "parts": [{"text": '{"do": "message"}'}]}
+        return {"message": message}, self._keys[self._turn % len(self._keys)]
+
+    async def rpc(self, client: httpx.AsyncClient, url: str) -> str:
+        """The gateway at the other end of an HTTP connection."""
+        params, key = self._next()
+        response = await client.post(
+            url + path_of(self._to), content=_request("SendMessage", params), headers=_headers(key, None)
+        )
+        return response.headers["meshgate-job"].partition(".")[0]
+
+    async def grpc(self, channel: grpc.aio.Channel) -> str:
+        """The gateway at the other end of a channel."""
+        params, key = self._next()
+        rpc: Any = a2a_pb2_grpc.A2AServiceStub(channel).SendMessage(
+            json_format.ParseDict(params, a2a_pb2.SendMessageRequest()),
+            metadata=(("authorization", f"Bearer {key}"), ("meshgate-target", self._to)),
+        )
+        head = dict(await rpc.initial_metadata())
+        await rpc
+        return str(head["meshgate-job"]).partition(".")[0]
+
+
+async def soon(condition: Any, within: float = 15.0) -> Any:
+    """What ``condition`` (a coroutine function) gives once it is true; asked again and again.
+
+    Raises:
+        AssertionError: it did not become true in time.
+    """
+    async with asyncio.timeout(within):
+        while not (found := await condition()):
+            await asyncio.sleep(0.02)
+    return found

@@ -1,0 +1,376 @@
+"""A mesh in one of three layouts, its agents, and the callers' keys.
+
+``one``: one gateway process. ``workers``: two on shared ports under a supervisor. ``two``: two on one Consul, which share
+a mesh key and the callers' keys and nothing else. In each there are two doors for a binding, ``here`` and ``there``; they lead
+to different gateways where there are two.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import secrets
+import socket
+import uuid
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import httpx
+import uvicorn
+from a2a.server.tasks import InMemoryTaskStore
+
+from meshgate.gateway.keys import KeyStore, new_key
+from meshgate.registry.home import Run
+from meshgate.sdk import Agent, Context
+from tests.contract.doors import Door, GrpcDoor, Probe, RpcDoor, soon
+from tests.contract.foreign import ForeignAgent
+from tests.contract.scripts import Received, Script, Stage, act
+from tests.support.gateway import GatewayProcess
+
+__all__ = ["LIMITS", "Binding", "Layout", "Mesh", "sdk_agent", "start_mesh"]
+
+Layout = Literal["one", "workers", "two"]
+Binding = Literal["JSONRPC", "GRPC"]
+
+LIMITS: dict[str, Any] = {
+    "heartbeat": 0.1,
+    "body": 64 * 1024,
+    "burst": 40,
+    "rate": 10.0,
+    "job_concurrency": 8,
+    "peer_patience": 2.0,
+    "lease_patience": 2.0,
+}
+"""Small, so that a case meets them in a moment; patient with the other gateway, because the machine that runs the suite
+may be slow."""
+_CALLERS = 400
+_SCOPES: dict[str, dict[str, Any]] = {
+    "narrow": {"agents": ["clerk"]},
+    "skilled": {"skills": ["write"]},
+    "elsewhere": {"tenant": "elsewhere"},
+    "overseer": {"roles": ["admin"]},
+}
+"""Callers of a special scope."""
+
+
+class Mesh:
+    """A running mesh, as tests see it."""
+
+    def __init__(self, layout: Layout, runs: list[Run], keys: dict[str, str], stage: Stage) -> None:
+        self.layout, self.runs, self.stage = layout, runs, stage
+        self._keys = keys
+        self._fresh = iter([name for name in keys if name.startswith("caller-")])
+        self._web: dict[str, Any] = {}
+        self._stack = AsyncExitStack()
+        self.client = httpx.AsyncClient(trust_env=False, timeout=30.0)
+        self.doors: dict[Binding, tuple[Door, Door]] = {}
+        self.agents_url = ""
+
+    # -- callers
+
+    def caller(self) -> str:
+        """The key of a caller that no other test uses."""
+        return self._keys[next(self._fresh)]
+
+    def key(self, name: str) -> str:
+        """The key of a caller with a special scope."""
+        return self._keys[name]
+
+    # -- agents
+
+    def run(self, where: int) -> Run:
+        """The gateway of one side: 0 is here, 1 is there."""
+        return self.runs[where % len(self.runs)]
+
+    async def _post(self, where: int, method: str, body: dict[str, Any]) -> dict[str, Any]:
+        run = self.run(where)
+        url = f"{run.join}/meshgate.v1.RegistryService/{method}"
+        response = await self.client.post(url, json=body, headers={"authorization": f"Bearer {run.join_key}"})
+        response.raise_for_status()
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    async def join(
+        self,
+        name: str,
+        *,
+        where: int = 0,
+        instance: str = "",
+        version: str = "1.0.0",
+        skills: dict[str, dict[str, Any]] | None = None,
+        store: InMemoryTaskStore | None = None,
+        shared: bool = False,
+        binding: Binding = "JSONRPC",
+        url: str = "",
+        labels: dict[str, str] | None = None,
+    ) -> ForeignAgent:
+        """Bring a foreign agent up and register it, as an operator would: by JSON to the join port.
+
+        Args:
+            skills: by name, what a capability says beyond it.
+            url: where it is said to listen, if not where it does.
+        """
+        instance = instance or f"{name}-{uuid.uuid4().hex[:8]}"
+        agent = ForeignAgent(name, instance, self.stage, self.client, store)
+        self._web[f"/{instance}"] = agent.app
+        url = url or (
+            f"{self.agents_url}/{instance}/"
+            if binding == "JSONRPC"
+            else await self._stack.enter_async_context(agent.grpc())
+        )
+        capabilities = [{"skill": skill, "version": version, **rest} for skill, rest in (skills or {}).items()]
+        card = {"name": name, "version": version, "description": f"the {name}", "skills": [
+            {"id": skill, "name": skill, "description": f"to {skill}", "tags": rest.get("tags", ["office"])}
+            for skill, rest in (skills or {}).items()
+        ]}  # fmt: skip
+        registration = {
+            "instanceId": instance,
+            "agent": name,
+            "endpoints": [{"binding": binding, "url": url, "protocolVersion": "1.0"}],
+            "labels": labels or {},
+            "lasting": True,
+            "manifest": {
+                "agent": name,
+                "version": version,
+                "capabilities": capabilities,
+                "sharedTasks": shared,
+                "foreign": True,
+                "cardJson": json.dumps(card),
+            },
+        }
+        joined = await self._post(where, "Register", {"registration": registration})
+        agent.caller.key = joined["callKey"]
+        agent.caller.gateway = self.run(where).gateway
+        return agent
+
+    async def leave(self, agent: ForeignAgent, where: int = 0) -> None:
+        """Deregister an instance; it serves on, but nobody is sent there."""
+        await self._post(where, "Deregister", {"instanceId": agent.instance})
+
+    async def host(self, agent: Agent) -> None:
+        """Run an SDK agent until the mesh ends."""
+        up, down = asyncio.Event(), asyncio.Event()
+
+        async def keep() -> None:
+            async with agent.serve():
+                up.set()
+                await down.wait()
+
+        task = asyncio.ensure_future(keep())
+
+        async def end() -> None:
+            down.set()
+            await task
+
+        self._stack.push_async_callback(end)
+        waiting = asyncio.ensure_future(up.wait())
+        await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if task.done():
+            await task
+
+    async def known(self, *names: str) -> None:
+        """Wait until every gateway knows these agents."""
+        for door in self.doors["JSONRPC"]:
+            assert isinstance(door, RpcDoor)
+            for name in names:
+                await soon(lambda door=door, name=name: self._has_card(door, name))
+
+    @staticmethod
+    async def _has_card(door: RpcDoor, name: str) -> bool:
+        async with door.connection() as client:
+            return (await client.get(f"{door.url}/agents/{name}")).status_code == 200
+
+    # -- operators
+
+    async def admin(self, method: str, path: str, body: dict[str, Any] | None = None, where: int = 0) -> Any:
+        """Ask the admin port of one side."""
+        run = self.run(where)
+        response = await self.client.request(
+            method, f"{run.admin}/api/v1/{path}", json=body, headers={"authorization": f"Bearer {run.admin_key}"}
+        )
+        response.raise_for_status()
+        return response.json()
+
+    async def record(self, call: str, where: int = 0) -> Any:
+        """The record of a call, once it has ended."""
+
+        async def ended() -> Any:
+            found = await self.admin("GET", f"calls/{call}", where=where)
+            return found if found.get("outcome", "open") != "open" else None
+
+        return await soon(ended)
+
+    async def tree(self, job: str, complete: Callable[[Any], bool], where: int = 0) -> Any:
+        """The tree of a job, once it is complete in the caller's sense."""
+
+        async def whole() -> Any:
+            found = await self.admin("GET", f"jobs/{job}", where=where)
+            return found if complete(found) else None
+
+        return await soon(whole)
+
+    # -- life
+
+    async def open(self) -> None:
+        """Serve the agents, and find the doors."""
+        await self._serve_agents()
+        await self.join("clerk", where=0, version="1.2.0", skills={"write": {"tags": ["office", "ink"]}})
+        gateways = await soon(self._gateways)
+        probe = Probe("clerk", [self.caller() for _ in range(8)]) if len(gateways) > 1 else None
+        if probe is not None:
+            for run in self.runs:
+                await self._everywhere(run)
+        sides = gateways * 2 if len(gateways) == 1 else gateways
+        if probe is not None and len(self.runs) == 2:
+            sides = [await self._which(run, probe) for run in self.runs]
+        rpc = [RpcDoor(self.run(side).gateway, sides[side], probe) for side in (0, 1)]
+        grpc = [await GrpcDoor.find(self.run(side).grpc, sides[side], probe) for side in (0, 1)]
+        for door in (*rpc, *grpc):
+            self._stack.push_async_callback(door.aclose)
+        self.doors = {"JSONRPC": (rpc[0], rpc[1]), "GRPC": (grpc[0], grpc[1])}
+        await self.known("clerk")
+
+    async def _gateways(self) -> list[str]:
+        wanted = 1 if self.layout == "one" else 2
+        found = sorted(each["gateway"] for each in await self.admin("GET", "gateways"))
+        return found if len(found) == wanted else []
+
+    async def _everywhere(self, run: Run) -> None:
+        """Wait until whoever answers at this address knows the clerk: several new connections in a row say so."""
+
+        async def known() -> bool:
+            for _ in range(8):
+                async with httpx.AsyncClient(trust_env=False) as client:
+                    if (await client.get(f"{run.gateway}/agents/clerk")).status_code != 200:
+                        return False
+            return True
+
+        await soon(known)
+
+    async def _which(self, run: Run, probe: Probe) -> str:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            return await probe.rpc(client, run.gateway)
+
+    async def _serve_agents(self) -> None:
+        listening = socket.socket()
+        listening.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(
+            self._route, interface="asgi3", lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1
+        )
+        server = uvicorn.Server(config)
+        serving = asyncio.ensure_future(server._serve([listening]))
+        self.agents_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+        async def end() -> None:
+            server.should_exit = True
+            await serving
+
+        self._stack.push_async_callback(end)
+
+    async def _route(self, scope: Any, receive: Any, send: Any) -> None:
+        instance, _, rest = scope["path"].removeprefix("/").partition("/")
+        await self._web[f"/{instance}"]({**scope, "path": f"/{rest}", "raw_path": f"/{rest}".encode()}, receive, send)
+
+    async def aclose(self) -> None:
+        """End the agents and close the doors."""
+        await self._stack.aclose()
+        await self.client.aclose()
+
+
+# -- an agent of the SDK's that acts scripts out
+
+
+class _SdkRole:
+    def __init__(self, agent: Agent, context: Context) -> None:
+        self._context = context
+        self.received = Received(
+            agent.name,
+            agent.instance,
+            dict(context.headers),
+            tuple(context.message.reference_task_ids),
+            context.task_id,
+        )
+
+    async def working(self) -> None:
+        await self._context.progress("at work")
+
+    async def chunk(self, text: str) -> None:
+        await self._context.artifact(f"chunk-{text}", text)
+
+    async def call(self, to: str, say: Script, *, keep: bool) -> dict[str, Any]:
+        from meshgate.a2a.errors import MeshError
+
+        try:
+            result = await self._context.call(to, text=json.dumps(say))
+        except MeshError as error:
+            return {"error": {"reason": error.code, "message": error.message, "metadata": error.metadata}}
+        return {"text": result.text}
+
+
+def sdk_agent(mesh: Mesh, name: str, skill: str, *, where: int = 0, version: str = "1.0.0") -> Agent:
+    """An agent made with the project's SDK; it always hands its headers on."""
+    run = mesh.run(where)
+    agent = Agent(name, version=version, join=run.join, join_key=run.join_key, environ={})
+
+    @agent.skill(name=skill, tags=["sdk"])
+    async def perform(script: str, ctx: Context) -> str:
+        """Act a script out."""
+        told: Script = json.loads(script)
+        if told["do"] == "ask":
+            said = await ctx.ask("which one?")
+            told = json.loads("".join(part.text for part in said.parts if isinstance(part.text, str)))
+        return await act(told, _SdkRole(agent, ctx), mesh.stage)
+
+    return agent
+
+
+# -- starting
+
+
+@asynccontextmanager
+async def start_mesh(layout: Layout, folder: Path, registry: str = "") -> AsyncGenerator[Mesh]:
+    """A running mesh.
+
+    Args:
+        registry: URL of the registry that the gateways of ``two`` share.
+    """
+    keys = _write_secrets([folder / "here", folder / "there"])
+    flags: dict[str, Any] = {"limits": LIMITS}
+    if layout == "workers":
+        flags["workers"] = 2
+    if layout == "two":
+        flags["registry"] = registry
+    homes = ["here", "there"] if layout == "two" else ["here"]
+    processes = [GatewayProcess(folder / home, flags) for home in homes]
+    stage = Stage()
+    try:
+        runs = await asyncio.gather(*(process.start() for process in processes))
+        mesh = Mesh(layout, list(runs), keys, stage)
+        try:
+            await mesh.open()
+            yield mesh
+        finally:
+            await mesh.aclose()
+    finally:
+        codes = await asyncio.gather(*(process.stop() for process in processes))
+    assert codes == [0] * len(processes), "\n".join(process.tail() for process in processes)
+
+
+def _write_secrets(homes: list[Path]) -> dict[str, str]:
+    """One mesh key and one set of callers' keys, in every home; the keys in clear, by the caller's name."""
+    store, clear = KeyStore(), dict[str, str]()
+    scopes: dict[str, dict[str, Any]] = {f"caller-{number}": {} for number in range(_CALLERS)} | _SCOPES
+    for name, scope in scopes.items():
+        clear[name], record = new_key("client", name, **scope)
+        store.add(record)
+    mesh = base64.b64encode(secrets.token_bytes(32)).decode()
+    for home in homes:
+        home.mkdir(mode=0o700, parents=True)
+        store.save(home / "keys.json")
+        (home / "mesh.key").touch(mode=0o600)
+        (home / "mesh.key").write_text(mesh, "ascii")
+    return clear

@@ -1,0 +1,110 @@
+"""What the agents of the contract suite do: each message is a small script, and any kind of agent can act it out.
+
+A script is a JSON object with the word ``do``::
+
+    {"do": "echo", "text": "hi"}              answers with what it received
+    {"do": "count", "to": 3}                  hands over three chunks, one after the other
+    {"do": "hold", "key": "k"}                works until the test opens the gate "k"
+    {"do": "call", "to": "b", "say": {...}}   calls on and answers with what came of it
+    {"do": "calls", "count": 3, ...}          the same several times, one after the other
+    {"do": "burst", "count": 3, ...}          the same several times at once
+
+``"keep": true`` in a script that calls on hands the received headers back to the gateway; else every header is dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+__all__ = ["Received", "Role", "Script", "Stage", "act", "inner"]
+
+Script = dict[str, Any]
+
+
+class Received(msgspec.Struct, frozen=True):
+    """What reached an agent."""
+
+    agent: str
+    instance: str
+    headers: Mapping[str, str]
+    references: tuple[str, ...] = ()
+    task: str = ""
+
+
+class Role(Protocol):
+    """What an agent of some kind can do for a script."""
+
+    received: Received
+
+    async def working(self) -> None:
+        """Say that the task is being worked on."""
+        ...
+
+    async def chunk(self, text: str) -> None:
+        """Hand over a part of the result."""
+        ...
+
+    async def call(self, to: str, say: Script, *, keep: bool) -> dict[str, Any]:
+        """Call on: ``{"text": ...}``, or ``{"error": {"reason", "message", "metadata"}}``."""
+        ...
+
+
+class Stage:
+    """What tests and agents share: gates that hold agents up, and a note of who stands before which."""
+
+    def __init__(self) -> None:
+        self._gates: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._reached: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(0))
+
+    def open(self, key: str) -> None:
+        """Let whoever waits, or will wait, at the gate go on."""
+        self._gates[key].set()
+
+    async def wait_at(self, key: str) -> None:
+        """An agent has come to the gate."""
+        self._reached[key].release()
+        await self._gates[key].wait()
+
+    async def reached(self, key: str, count: int = 1) -> None:
+        """Wait until so many agents have come to the gate."""
+        for _ in range(count):
+            await self._reached[key].acquire()
+
+
+async def act(script: Script, role: Role, stage: Stage) -> str:
+    """Act a script out; the text that the agent answers with."""
+    word = script["do"]
+    if word == "echo":
+        seen = role.received
+        return json.dumps({"text": script.get("text", ""), **msgspec.to_builtins(seen)})
+    if word == "count":
+        for number in range(script["to"]):
+            await role.chunk(str(number))
+        return "counted"
+    if word == "hold":
+        await role.working()
+        await stage.wait_at(script["key"])
+        return "released"
+    keep, count = script.get("keep", False), script.get("count", 1)
+    outcomes: list[dict[str, Any]] = []
+    if word == "burst":
+        outcomes += await asyncio.gather(*(role.call(script["to"], script["say"], keep=keep) for _ in range(count)))
+    else:
+        for _ in range(count):
+            outcomes.append(await role.call(script["to"], script["say"], keep=keep))
+    return json.dumps({"did": word, "agent": role.received.agent, "outcomes": outcomes})
+
+
+def inner(answer: str) -> list[dict[str, Any]]:
+    """What came of the calls that an agent made, innermost outcomes in place of those that only passed them on."""
+    found: list[dict[str, Any]] = []
+    for outcome in json.loads(answer)["outcomes"]:
+        text = outcome.get("text", "")
+        found += inner(text) if text.startswith('{"did"') else [outcome]
+    return found
