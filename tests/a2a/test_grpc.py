@@ -263,12 +263,12 @@ def test_a_stock_message_is_a_call() -> None:
         "task-1",
         "ctx",
     )
-    assert binding.encode(call.payload) == foreign.request().SerializeToString()
+    assert a2a_pb2.SendMessageRequest.FromString(binding.encode(call.payload)) == foreign.request()
 
 
 def test_fields_that_a2a_does_not_know_are_sent_on() -> None:
     body = foreign.request().SerializeToString() + field(99, b"future")
-    assert binding.encode(binding.decode_call("SendMessage", body, {}, None).payload) == body
+    assert binding.encode(binding.decode_call("SendMessage", body, {}, None).payload).endswith(field(99, b"future"))
 
 
 def test_json_goes_out_as_a_stock_message() -> None:
