@@ -1,7 +1,7 @@
 """How an audit goes, whoever does the work: what is asked of whom, in which batches, and what happens when it fails.
 
-It knows no mesh. ``Ask`` carries a question to a capability, ``Tell`` the progress to whoever watches; the planner gives
-both, and so do tests.
+It knows no mesh. ``Ask`` carries a question to a capability, ``Tell`` the progress to whoever watches; the planner
+gives both, and so do tests.
 """
 
 from __future__ import annotations
@@ -25,35 +25,37 @@ from examples.audit.checks.forms import (
     Wanted,
 )
 from examples.audit.checks.report import merge
+from examples.audit.checks.texts import counted
 
 __all__ = ["Again", "Ask", "Conductor", "Rejected", "Tell", "batches"]
 
 Ask = Callable[[str, BaseModel], Awaitable[Any]]
-"""Asks a capability, such as ``licence@1``; gives the data of its answer. Raises Again where asking once more may help."""
+"""Asks a capability, such as ``licence@1``, for the data of its answer; raises Again where another try may help."""
 Tell = Callable[[str, str, float], Awaitable[None]]
 """Takes a step's name, how it goes, and how far the whole audit is, from 0 to 1."""
 _T = TypeVar("_T")
 
 _LICENCES = TypeAdapter(dict[str, Licence])
 _INTEGRITY = TypeAdapter(dict[str, Integrity])
-_BATCHES = 12
-"""Most batches of one kind: with everything else, far below the calls that a job may make."""
+_BATCHES = {"licence": 3, "integrity": 8}
+"""Most batches of each kind. With everything else, that is far below the calls that a job may make."""
 _AT_ONCE = 4
+"""Questions that are open at once."""
 _TRIES = 5
 _SHARES = {"inventory": 0.05, "licence": 0.1, "integrity": 0.75, "surroundings": 0.02, "critic": 0.08}
 """How much of the whole each step is, about."""
 
 
 class Again(Exception):
-    """An answer did not come, and it is not known whether the question was worked on. These questions may be repeated."""
+    """An answer did not come, and whether the question was worked on is not known. These questions may be repeated."""
 
 
 class Rejected(Exception):
     """The critic turned the report down, also after the repair; the message says why."""
 
 
-def batches(installed: Sequence[Installed], most: int = _BATCHES) -> list[list[Installed]]:
-    """Distributions in at most ``most`` groups of about the same weight: the heaviest first, each to the lightest group."""
+def batches(installed: Sequence[Installed], most: int) -> list[list[Installed]]:
+    """Distributions in at most ``most`` groups of about the same weight: heaviest first, each to the lightest group."""
     groups: list[list[Installed]] = [[] for _ in range(min(most, len(installed)))]
     weights = [0] * len(groups)
     for one in sorted(installed, key=lambda one: (-one.weight, one.folder)):
@@ -106,7 +108,7 @@ class Conductor:
 
     async def _inventory(self, env: str) -> Inventory:
         inventory = Inventory.model_validate(await self._ask("inventory@1", Wanted(env=env)))
-        await self._say("inventory", f"{len(inventory.distributions)} distributions", _SHARES["inventory"])
+        await self._say("inventory", counted(len(inventory.distributions), "distribution"), _SHARES["inventory"])
         return inventory
 
     async def _rows(
@@ -128,12 +130,14 @@ class Conductor:
         wanted: Sequence[Installed],
         found: dict[str, _T],
     ) -> None:
-        groups = batches(wanted)
+        groups = batches(wanted, _BATCHES[step])
 
         async def one(group: Sequence[Installed]) -> None:
             batch = Batch(place=place, folders=[each.folder for each in group])
             found.update(form.validate_python(await self._ask(f"{step}@1", batch)))
-            await self._say(step, f"{len(found)} of {len(wanted)} distributions", _SHARES[step] / len(groups))
+            await self._say(
+                step, f"{len(found)} of {counted(len(wanted), 'distribution')}", _SHARES[step] / len(groups)
+            )
 
         await _together(*(one(group) for group in groups))
 
@@ -141,9 +145,9 @@ class Conductor:
         self, inventory: Inventory, licences: Mapping[str, Licence], integrity: Mapping[str, Integrity]
     ) -> Report:
         startup = Surroundings.model_validate(await self._ask("startup@1", inventory.place))
-        await self._say("startup", f"{startup.count} .pth files", _SHARES["surroundings"] / 2)
+        await self._say("startup", counted(startup.count, ".pth file"), _SHARES["surroundings"] / 2)
         commands = Surroundings.model_validate(await self._ask("commands@1", inventory.place))
-        await self._say("commands", f"{commands.count} commands", _SHARES["surroundings"] / 2)
+        await self._say("commands", counted(commands.count, "command"), _SHARES["surroundings"] / 2)
         return merge(inventory, licences, integrity, startup, commands)
 
     async def _verdict(self, report: Report) -> Verdict:

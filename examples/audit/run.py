@@ -1,7 +1,7 @@
 """Audit a Python environment with five agents, through a gateway: what ``make demo`` runs.
 
-It starts a mesh of its own on free ports, asks its planner for an audit, and shows the report, the tree of calls that it
-took, and how to make the next call. On a terminal the mesh then stays up until Ctrl-C; else everything is ended.
+It starts a mesh of its own on free ports, asks its planner for an audit, and shows the report, the tree of calls that
+it took, and how to make the next call. On a terminal the mesh then stays up until Ctrl-C; else everything is ended.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from rich.text import Text
 from examples.audit.checks import NoEnvironment, Report, find_place
 from examples.audit.checks.forms import Wanted
 from examples.audit.checks.report import head
+from examples.audit.checks.texts import counted
 from examples.audit.screen import Screen
 from examples.audit.stage import ROOT, Child, Stage
 from meshgate.cli.console import fail_line
@@ -73,7 +74,8 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument("--json", action="store_true", help="print report and call tree as one JSON document, then end")
     parser.add_argument("--keep", action="store_true", help="keep the mesh's home, with the logs of all processes")
     given = parser.parse_args(arguments)
-    return Options(given.env, given.out, given.chaos, given.json, given.keep)
+    env = str(Path(given.env).expanduser().absolute())  # agents work in another folder
+    return Options(env, given.out, given.chaos, given.json, given.keep)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -167,20 +169,17 @@ async def _start(stage: Stage, screen: Screen) -> Child:
     for name, count in AGENTS.items():
         for number in range(1, count + 1):
             called = f"{name}-{number}" if count > 1 else name
-            child = await stage.start(called, "-m", f"examples.audit.{name}", AUDIT_INSTANCE=called)
-            if called == "integrity-2":
-                victim = child
+            await stage.start(called, "-m", f"examples.audit.{name}", AUDIT_INSTANCE=called)
     await stage.until_listed(AGENTS, lambda there, total: screen.step("agents", f"{there} of {total} have joined"))
-    return victim
+    return next(child for child in stage.children if child.name == "integrity-2")
 
 
 async def _audit(options: Options, run: Run, screen: Screen) -> Outcome:
     texts: dict[str, str] = {}
     data: dict[str, Any] = {}
     job = ""
-    env = str(Path(options.env).expanduser().absolute())
     async with Mesh(run.gateway, run.client_key) as mesh:
-        async for event in mesh.stream("planner", data=Wanted(env=env), deadline=_SECONDS):
+        async for event in mesh.stream("planner", data=Wanted(env=options.env), deadline=_SECONDS):
             job = event.job or job
             if event.artifact is not None:
                 texts[event.artifact.name], data[event.artifact.name] = event.text, event.data
@@ -201,7 +200,7 @@ async def _chaos(stage: Stage, victim: Child, work: asyncio.Future[Outcome], scr
         await asyncio.sleep(_POLL)
     victim.signal(signal.SIGKILL)
     await victim.process.wait()
-    calls = "one call" if held == 1 else f"{held} calls"
+    calls = counted(held, "call")
     screen.note(f"chaos: killed {victim.name} (process {victim.process.pid}) with {calls} in its hands")
 
 

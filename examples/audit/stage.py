@@ -13,11 +13,11 @@ from types import TracebackType
 from typing import Self
 
 import httpx
+from msgspec import json
 
 from meshgate.cli.exits import CliError, Exit
 from meshgate.cli.views import InstanceView, Tree
 from meshgate.registry.home import Home, Run
-from msgspec import json
 
 __all__ = ["ROOT", "Child", "Stage"]
 

@@ -48,13 +48,13 @@ class _Expression:
         return False
 
     def _any(self) -> LicenceKind:
-        kinds = [self._all()]
+        kinds: list[LicenceKind] = [self._all()]
         while self._next("OR"):
             kinds.append(self._all())
         return min(kinds, key=_ORDER.index)  # the one who uses it may choose
 
     def _all(self) -> LicenceKind:
-        kinds = [self._one()]
+        kinds: list[LicenceKind] = [self._one()]
         while self._next("AND"):
             kinds.append(self._one())
         return _tightest(kinds)
@@ -122,7 +122,7 @@ def _by_files(folder: Path) -> Licence | None:
     found = [path for path in sorted(folder.rglob("*")) if _FILES.search(path.name) and path.is_file()]
     if not found:
         return None
-    kinds: list[LicenceKind] = [kind for path in found if (kind := _by_text(_head(path))) != "unknown"]
+    kinds: list[LicenceKind] = [kind for kind in (_by_text(_head(path)) for path in found) if kind != "unknown"]
     names = shown(", ".join(path.name for path in found))
     return Licence(kind=_tightest(kinds), text=names, source="licence file")
 

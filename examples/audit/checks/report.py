@@ -18,7 +18,7 @@ from examples.audit.checks.forms import (
     Surroundings,
     Totals,
 )
-from examples.audit.checks.texts import cell
+from examples.audit.checks.texts import cell, counted, shown
 
 __all__ = ["head", "markdown", "merge"]
 
@@ -31,7 +31,8 @@ _LICENCES: Mapping[LicenceKind, str] = {
     "missing": "none",
 }
 _ORDER = {kind: place for place, kind in enumerate(KINDS)}
-_SHOWN = 40
+_SHOWN, _SOME = 40, 3
+"""Findings of one kind that the whole report lists, and its first page."""
 
 
 def merge(
@@ -113,20 +114,27 @@ def _head(report: Report) -> Iterator[str]:
     yield f"# Audit of {cell(report.place.prefix)}"
     yield ""
     yield (
-        f"{totals.distributions:,} distributions with {totals.files:,} files: {totals.verified:,} verified by hash, "
-        f"{totals.unhashed:,} without a recorded hash, {totals.native:,} native libraries. "
-        f"{totals.commands:,} commands, {totals.pth_files:,} .pth files."
+        f"{counted(totals.distributions, 'distribution')} with {counted(totals.files, 'file')}: {totals.verified:,} "
+        f"verified by hash, {totals.unhashed:,} without a recorded hash. {counted(totals.native, 'native file')}, "
+        f"{counted(totals.commands, 'command')}, {counted(totals.pth_files, '.pth file')}."
     )
     yield ""
     licences = ", ".join(f"{count} {_LICENCES[kind]}" for kind, count in totals.licences.items() if count)
     yield f"Licences: {licences or 'none'}."
     yield ""
-    found = [(title, f"{totals.findings[kind]:,}") for kind, title in KINDS.items() if totals.findings[kind]]
+    found = [
+        (title, f"{count:,}", _some(report, kind)) for kind, title in KINDS.items() if (count := totals.findings[kind])
+    ]
     if found:
-        yield from _table(("To look at", "count"), found)
+        yield from _table(("To look at", "count", "such as"), found)
     else:
         yield "Nothing to look at."
         yield ""
+
+
+def _some(report: Report, kind: Kind) -> str:
+    subjects = [finding.subject for finding in report.findings if finding.kind == kind]
+    return ", ".join(cell(shown(subject, 40)) for subject in subjects[:_SOME])
 
 
 def markdown(report: Report) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["cell", "shown"]
+__all__ = ["cell", "counted", "shown"]
 
 
 def shown(text: str, most: int = 160) -> str:
@@ -15,3 +15,8 @@ def cell(text: str) -> str:
     """``text`` for Markdown, so that nothing in it counts as markup."""
     escaped = "".join("\\" + letter if letter in "\\`*_{}[]<>()#|~!&" else letter for letter in text)
     return escaped.replace("\n", " ")
+
+
+def counted(count: int, noun: str) -> str:
+    """``count`` of something: "1 file", "2,000 files"."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
