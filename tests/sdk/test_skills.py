@@ -184,18 +184,16 @@ async def test_a_text_skill_refuses_a_message_without_text(agent: Agent) -> None
         await send(agent, data={"a": 1})
 
 
-async def test_protobuf_data_with_a_surprise_is_refused(agent: Agent) -> None:
+@pytest.mark.parametrize(
+    "part", [{"data": {"surprise": 1}}, {"data": [1]}, {"raw": "/w==", "mediaType": "application/proto"}]
+)
+async def test_protobuf_data_with_a_surprise_is_refused(agent: Agent, part: dict[str, Any]) -> None:
     @agent.skill
     async def double(budget: BudgetMessage) -> None:
         raise AssertionError("never called")
 
-    for said in (
-        {"data": {"surprise": 1}},
-        {"data": [1]},
-        {"parts": [{"raw": "/w==", "mediaType": "application/proto"}]},
-    ):
-        with pytest.raises(InvalidParams):
-            await send(agent, **said)
+    with pytest.raises(InvalidParams):
+        await send(agent, parts=[part])
 
 
 # -- which skill

@@ -129,7 +129,7 @@ async def read_all(response: httpx.Response, limit: int, seconds: float) -> byte
     size = 0
     try:
         async with asyncio.timeout(seconds):
-            async for chunk in response.aiter_raw():
+            async for chunk in response.aiter_bytes():
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > limit:

@@ -265,7 +265,7 @@ class Mesh:
 
     async def _lines(self, response: httpx.Response, ends: float) -> AsyncGenerator[bytes, None]:
         parser = SseParser(self._limits.event)
-        chunks = response.aiter_raw()
+        chunks = response.aiter_bytes()
         loop = asyncio.get_running_loop()
         while True:
             try:
