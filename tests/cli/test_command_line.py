@@ -1,0 +1,234 @@
+"""What is given on the command line, and what a wrong one is answered with."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from meshgate.a2a import errors
+from meshgate.a2a.errors import MeshError
+from meshgate.cli import main
+from meshgate.cli.app import app
+from meshgate.cli.calling import budget_of, data_of, text_of
+from meshgate.cli.exits import CliError, Exit, from_mesh
+from meshgate.cli.joining import card_url, labels_of
+from meshgate.cli.running import arguments_of
+from meshgate.cli.up import limits_of
+from meshgate.gateway.config import Config
+from meshgate.sdk.results import Budget, TaskFailed
+
+COMMANDS = [
+    *("up", "down", "doctor", "call", "agents", "job", "jobs"),
+    *("explain", "register", "deregister", "kill", "drain", "version"),
+]
+NOT_FLAGS = {"consul_token", "agents", "limits"}
+"""A token would be seen in the process list; agents are a table of the settings file; each limit is a --limit."""
+NAMES = {"agent_networks": "--agent-network"}
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("MESHGATE_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("MESHGATE_HOME", str(tmp_path / "home"))
+
+
+def help_of(*command: str) -> str:
+    return CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "80", "TERM": "dumb", "NO_COLOR": "1"}).stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_teaches_by_examples_within_80_columns(command: str) -> None:
+    text = help_of(command)
+    assert f"  meshgate {command}" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_the_list_of_commands_is_complete() -> None:
+    text = help_of()
+    assert [command for command in COMMANDS if f"│ {command} " not in text] == []
+
+
+def test_every_setting_is_a_flag_of_up() -> None:
+    text = help_of("up")
+    flags = [
+        NAMES.get(name, "--" + name.replace("_", "-")) for name in Config.__struct_fields__ if name not in NOT_FLAGS
+    ]
+    assert [flag for flag in flags if f"{flag} " not in text] == []
+
+
+@pytest.mark.parametrize("name", ["port", "grpc_port", "join_port", "admin_port", "workers", "admin_host"])
+def test_the_help_shows_the_default_that_is_in_force(name: str) -> None:
+    text = " ".join(help_of("up").replace("│", " ").split())
+    after = re.split(rf"--{name.replace('_', '-')} +(?:-w +)?<", text, maxsplit=1)[1]
+    assert after.split("[default: ", 1)[1].startswith(str(getattr(Config(), name)))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nope"],
+        ["up", "--prot", "1"],
+        ["up", "--port", "many"],
+        ["up", "--limit", "dedline=3"],
+        ["up", "--limit", "deadline"],
+        ["call"],
+        ["call", "hello"],
+        ["call", "hello", "x", "--budget", "euros=3"],
+        ["call", "hello", "--data", "{"],
+        ["call", "hello", "--data", "@/nowhere/at/all"],
+        ["register", "--card", "nonsense"],
+        ["register", "--card", "http://127.0.0.1:9", "--label", "region"],
+        ["kill", "planet", "x"],
+        ["kill", "job"],
+        ["jobs", "--limit", "0"],
+    ],
+)
+def test_a_wrong_command_line_is_one_line_and_exit_2(arguments: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == Exit.USAGE
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [["agents"], ["job"], ["jobs"], ["explain", "x"], ["kill"], ["drain"], ["down"], ["call", "x", "y"]]
+)
+def test_without_a_mesh_every_command_says_how_to_get_one(
+    arguments: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == Exit.UNREACHABLE
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_home_that_others_can_read_is_refused_with_the_remedy(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    (home / "run.json").write_text("{}")
+    (home / "run.json").chmod(0o644)
+    assert main(["agents"]) == Exit.FAILED
+    assert "chmod 600" in capfd.readouterr().err
+
+
+def test_a_bug_is_told_in_one_line_and_in_full_only_when_asked(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def broken() -> dict[str, object]:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr("meshgate.cli.about.about", broken)
+    assert main(["version"]) == Exit.FAILED
+    assert "Traceback" not in capfd.readouterr().err
+    monkeypatch.setenv("MESHGATE_DEBUG", "1")
+    with pytest.raises(ZeroDivisionError):
+        main(["version"])
+
+
+def test_asking_for_the_version_is_no_error(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == main(["version"]) == 0
+    first, *_ = capfd.readouterr().out.splitlines()
+    assert first.startswith("meshgate ")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.NoRoute(), Exit.UNREACHABLE),
+        (errors.UpstreamUnavailable(), Exit.UNREACHABLE),
+        (errors.Unauthenticated(), Exit.DENIED),
+        (errors.PermissionDenied(), Exit.DENIED),
+        (errors.Killed(), Exit.DENIED),
+        (errors.RateLimited(), Exit.LIMIT),
+        (errors.BudgetExhausted(), Exit.LIMIT),
+        (errors.FanOut(), Exit.LIMIT),
+        (errors.LoopDetected(), Exit.LIMIT),
+        (errors.DepthExceeded(), Exit.LIMIT),
+        (errors.UpstreamDeadline(), Exit.LIMIT),
+        (errors.InvalidParams(), Exit.USAGE),
+        (errors.OutcomeUnknown(), Exit.FAILED),
+        (TaskFailed("no"), Exit.FAILED),
+    ],
+)
+def test_each_way_to_fail_has_its_exit_code(error: MeshError, code: Exit) -> None:
+    assert from_mesh(error).code == code
+
+
+def test_when_to_try_again_is_part_of_the_remedy() -> None:
+    assert "2.0 s" in from_mesh(errors.RateLimited(retry_after=2.0)).remedy
+
+
+def test_a_budget_may_have_either_part_or_both() -> None:
+    assert budget_of("calls=20,seconds=1.5") == Budget(calls=20, seconds=1.5)
+    assert budget_of("seconds=3") == Budget(seconds=3.0)
+    assert budget_of(None) is None
+
+
+@pytest.mark.parametrize("text", ["", "calls", "calls=", "calls=0", "calls=1.5", "seconds=nan", "seconds=-1"])
+def test_a_budget_that_means_nothing_is_refused(text: str) -> None:
+    with pytest.raises(CliError) as refused:
+        budget_of(text)
+    assert refused.value.code == Exit.USAGE
+
+
+def test_data_is_json_or_a_file_of_it(tmp_path: Path) -> None:
+    (tmp_path / "d.json").write_text('{"n": [1]}')
+    assert data_of(f"@{tmp_path}/d.json") == {"n": [1]}
+    assert data_of("3") == 3
+    assert data_of(None) is None
+
+
+def test_text_that_is_no_dash_is_taken_as_it_is() -> None:
+    assert text_of("a - b") == "a - b"
+    assert text_of(None) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("http://h:1", "http://h:1/.well-known/agent-card.json"),
+        ("http://h:1/base/", "http://h:1/base/.well-known/agent-card.json"),
+        ("https://h/cards/mine.json", "https://h/cards/mine.json"),
+        ("http://h/card?id=3", "http://h/card?id=3"),
+    ],
+)
+def test_a_base_url_stands_for_the_card_under_it(given: str, meant: str) -> None:
+    assert card_url(given) == meant
+
+
+@pytest.mark.parametrize("text", ["h:1", "ftp://h/", "http://", "http://[", ""])
+def test_what_is_no_url_is_refused(text: str) -> None:
+    with pytest.raises(CliError) as refused:
+        card_url(text)
+    assert refused.value.code == Exit.USAGE
+
+
+def test_labels_are_pairs() -> None:
+    assert labels_of(["a=b", "c=d=e"]) == {"a": "b", "c": "d=e"}
+
+
+def test_limits_are_checked_against_those_there_are() -> None:
+    assert limits_of(["deadline=30", "depth=4"]) == {"deadline": "30", "depth": "4"}
+    assert limits_of([]) is None
+
+
+def test_a_detached_mesh_is_given_the_flags_that_were_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = [
+        *("--config", "m.toml", "--port", "0", "--grpc-port", "-1", "--loopback-only"),
+        *("--agent-network", "10.0.0.0/8", "--agent-network", "host", "--limit", "deadline=30", "--limit", "depth=4"),
+        *("--no-card-grpc", "--public-cards"),
+    ]
+    seen: list[list[str]] = []
+
+    def note(flags: dict[str, object], path: Path | None, *, detach: bool) -> None:
+        seen.append(arguments_of(flags, path))
+
+    monkeypatch.setattr("meshgate.cli.running.start", note)
+    assert main(["up", *given]) == main(["up", *seen[0]]) == 0
+    assert sorted(seen[0]) == sorted(given)
+    assert seen[1] == seen[0]
