@@ -156,6 +156,7 @@ class Gateway:
             self.table, self.resolve, base=settings.base_url, grpc=settings.grpc_address, version=VERSION
         )
         self.draining = False
+        self.broken = ""
         self._seen: OrderedDict[str, float] = OrderedDict()
         self._left: OrderedDict[str, None] = OrderedDict()
         self._tasks: list[asyncio.Task[None]] = []
@@ -184,6 +185,14 @@ class Gateway:
         """Begin to watch the registry and to look after foreign agents."""
         checks = HealthChecks(self.instances, self.send.ask_health, self.clock, self.rng, self.sleep)
         self._tasks = [asyncio.ensure_future(self.watcher.run()), asyncio.ensure_future(checks.run())]
+        for task in self._tasks:
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        # A gateway that no longer hears of changes must say so, and must not look well.
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.broken = f"{type(error).__name__}: {error}"
+            log.critical("background_work_failed", error=self.broken, exc_info=error)
 
     async def aclose(self) -> None:
         """Stop watching, and close every connection."""
@@ -198,8 +207,8 @@ class Gateway:
 
     def unready(self) -> str | None:
         """Why this gateway should get no calls, or None."""
-        if self.draining:
-            return "draining"
+        if self.draining or self.broken:
+            return self.broken or "draining"
         return None if self.watcher.ready.is_set() else self.watcher.reason
 
     # -- what policies ask

@@ -34,6 +34,7 @@ class Breaker:
         "_backoff",
         "_calls",
         "_clock",
+        "_failing",
         "_generation",
         "_limits",
         "_opened",
@@ -60,6 +61,7 @@ class Breaker:
         self._calls: deque[list[int]] = deque()
         self._generation = 0
         self._probing = False
+        self._failing = False
         self._opened = 0.0
         self._wait = 0.0
         self._backoff = limits.breaker_backoff
@@ -71,6 +73,8 @@ class Breaker:
 
     def ready(self) -> bool:
         """Whether a call would be let through now."""
+        if not self._failing:
+            return True
         state = self._state.current_state
         if state == pybreaker.STATE_CLOSED:
             return True
@@ -82,7 +86,7 @@ class Breaker:
 
     def enter(self) -> Permit | None:
         """Let a call through, or None. An open breaker whose time is over lets one through as its probe."""
-        if self._state.current_state == pybreaker.STATE_CLOSED:
+        if not self._failing or self._state.current_state == pybreaker.STATE_CLOSED:
             return self._generation
         if not self.ready():
             return None
@@ -96,18 +100,22 @@ class Breaker:
         """Tell how the call ended; ``None`` says nothing about the instance (its caller left, or asked nonsense)."""
         if permit != self._generation:
             return
-        probe = self._state.current_state == pybreaker.STATE_HALF_OPEN
+        probe = self._failing and self._state.current_state == pybreaker.STATE_HALF_OPEN
         if probe:
             self._probing = False
         if success is None:
             return
-        if success:
-            self._count(True)
-            self._state.state._handle_success()
-            if probe:
-                self._close()
+        if not success:
+            self._failing = True
+            self._fail(probe)
             return
-        self._fail(probe)
+        self._count(True)
+        if self._failing or self._state.listeners:
+            # With no failure to forget, pybreaker has nothing to do: by far the most calls end so.
+            self._state.state._handle_success()
+            self._failing = False
+        if probe:
+            self._close()
 
     def _fail(self, probe: bool) -> None:
         self._count(False)
@@ -143,6 +151,7 @@ class Breaker:
 
     def trip(self) -> None:
         """Open, whatever was counted: the instance is known not to answer."""
+        self._failing = True
         if self._state.current_state != pybreaker.STATE_OPEN:
             self._state.open()
         self._opening()
