@@ -1,0 +1,273 @@
+"""The commands against a real mesh: gateway and agent as processes, in a home of their own, on free ports."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+
+PORTS = ["--port", "0", "--grpc-port", "0", "--join-port", "0", "--admin-port", "0"]
+COMMAND = [sys.executable, "-W", "error::SyntaxWarning", "-m", "meshgate.cli"]
+
+
+class Shell:
+    """Runs commands in one home."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        own = {name: value for name, value in os.environ.items() if not name.startswith("MESHGATE_")}
+        paths = os.pathsep.join(sys.path)
+        self.environ = {**own, "MESHGATE_HOME": str(home), "PYTHONPATH": paths, "NO_COLOR": "1", "COLUMNS": "80"}
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        pipe = subprocess.PIPE
+        return subprocess.Popen([*COMMAND, *arguments], stdout=pipe, stderr=pipe, text=True, env=self.environ)
+
+    def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [*COMMAND, *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=self.environ,
+            input=stdin,
+            timeout=90,
+        )
+        assert "Traceback" not in done.stderr
+        return done
+
+    def ok(self, *arguments: str) -> str:
+        done = self.run(*arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def await_agent(self, name: str) -> None:
+        # Each look is a process of its own, which is pause enough.
+        for _ in range(60):
+            if self.run("agents", name).returncode == 0:
+                return
+        pytest.fail(f"{name} did not join")
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    shell = Shell(tmp_path_factory.mktemp("mesh") / "home")
+    shell.ok("up", "--detach", *PORTS)
+    log = (shell.home / "agent.log").open("w")
+    agent = subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("agent.py"))], env=shell.environ, stdout=log, stderr=log
+    )
+    try:
+        shell.await_agent("hello")
+        yield shell
+    finally:
+        agent.terminate()
+        agent.wait()
+        log.close()
+        assert shell.run("down").returncode == 0
+
+
+def test_a_call_prints_the_result_alone_and_names_its_job(shell: Shell) -> None:
+    done = shell.run("call", "hello", "world")
+    assert (done.returncode, done.stdout) == (0, "Hello, world!\n")
+    job = done.stderr.split("meshgate job ")[1].strip()
+    assert json.loads(shell.ok("job", job, "--json"))["roots"][0]["call"]["agent"] == "hello"
+
+
+def test_a_call_by_skill_shows_progress_on_standard_error(shell: Shell) -> None:
+    done = shell.run("call", "count@^1", "3")
+    assert (done.returncode, done.stdout) == (0, "counted 3\n")
+    assert "step 2 of 3 (67%)" in done.stderr
+
+
+def test_a_call_without_streaming_gives_the_same_result(shell: Shell) -> None:
+    assert shell.ok("call", "count@1", "1", "--no-stream") == "counted 1\n"
+
+
+def test_the_text_can_come_from_standard_input(shell: Shell) -> None:
+    assert shell.run("call", "hello", "-", stdin="input").stdout == "Hello, input!\n"
+
+
+def test_events_can_be_had_as_json_lines(shell: Shell) -> None:
+    events = [json.loads(line) for line in shell.ok("call", "hello", "x", "--json").splitlines()]
+    assert events[-1]["statusUpdate"]["status"]["state"] == "TASK_STATE_COMPLETED"
+    assert {event["meshgate"]["instance"] for event in events} == {events[0]["meshgate"]["instance"]}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["broken@1", "disk"], 1),
+        (["nobody", "x"], 3),
+        (["@@", "x"], 2),
+        (["hello@9", "x"], 3),
+        (["--task", "no~such", "hello", "x"], 1),
+    ],
+)
+def test_each_failed_call_has_its_exit_code(shell: Shell, arguments: list[str], code: int) -> None:
+    done = shell.run("call", *arguments)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert done.stderr.splitlines()[-1].startswith("error: ")
+
+
+def test_a_key_that_is_not_known_is_denied(shell: Shell) -> None:
+    other = Shell(shell.home)
+    other.environ["MESHGATE_KEY"] = "mg_client_0000000000_" + "x" * 43
+    assert other.run("call", "hello", "x").returncode == 4
+
+
+def test_a_job_shows_what_was_refused_in_it(shell: Shell) -> None:
+    assert shell.ok("call", "loop@1", "x") == "LOOP\n"
+    text = shell.ok("job", "last")
+    assert "1 refused" in text
+    assert "LOOP: " in text
+    assert "    └── hello.loop@1.4.0  refused" in text
+
+
+def test_a_budget_is_kept_and_its_refusal_is_a_limit(shell: Shell) -> None:
+    assert shell.ok("call", "loop@1", "x", "--budget", "calls=1") in ("BUDGET_EXHAUSTED\n", "LOOP\n")
+    tree = json.loads(shell.ok("job", "last", "--json"))
+    assert tree["job"]["call_limit"] == 1
+
+
+def test_interrupting_a_call_cancels_its_task(shell: Shell) -> None:
+    process = shell.start("call", "count@1", "1000")
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "step 1 " in line:
+            process.send_signal(signal.SIGINT)
+            break
+    said = process.stderr.read()
+    assert process.wait() == 130
+    assert said.splitlines()[-1] == "error: interrupted: the task is cancelled"
+    assert "cancelled" in shell.ok("job", "last")
+
+
+def test_agents_are_listed_with_skills_and_instances(shell: Shell) -> None:
+    (agent,) = json.loads(shell.ok("agents", "--json"))
+    assert agent["agent"] == "hello"
+    assert "broken, count, greet, loop" in shell.ok("agents")
+    assert agent["instances"][0]["id"] in shell.ok("agents", "--instances")
+
+
+def test_explain_says_why_a_version_was_dropped(shell: Shell) -> None:
+    assert "dropped" in shell.ok("explain", "greet@2")
+    assert "taken" in shell.ok("explain", "greet@1")
+
+
+def test_a_switch_refuses_calls_until_it_is_lifted(shell: Shell) -> None:
+    shell.ok("kill", "skill", "broken", "--reason", "it leaks")
+    try:
+        assert "it leaks" in shell.ok("kill")
+        assert shell.run("call", "broken@1", "x").returncode == 4
+    finally:
+        shell.ok("kill", "skill", "broken", "--lift")
+    assert "No kill switch" in shell.ok("kill")
+    assert shell.run("call", "broken@1", "x").returncode == 1
+
+
+def test_a_foreign_agent_joins_by_its_card_and_leaves(shell: Shell) -> None:
+    (agent,) = json.loads(shell.ok("agents", "--json"))
+    url = agent["instances"][0]["endpoints"][0].split()[-1]
+    given = ["register", "--card", url, "--name", "stranger", "--label", "region=eu", "--json"]
+    made = json.loads(shell.ok(*given))
+    assert made["agent"] == "stranger"
+    assert made["call_key"]
+    assert "stranger (foreign)" in shell.ok("agents")
+    assert "region=eu" in shell.ok("agents", "stranger")
+    shell.ok("deregister", made["instance"])
+    assert shell.run("deregister", made["instance"]).returncode == 1
+
+
+def test_the_doctor_finds_nothing_wrong_with_a_mesh_that_works(shell: Shell) -> None:
+    done = shell.run("doctor", "--json")
+    findings = json.loads(done.stdout)
+    assert [one for one in findings if one["state"] == "fail"] == []
+    assert done.returncode == 0
+    assert {"gateway", "ready", "clock", "join port", "gRPC port", "admin port"} <= {one["what"] for one in findings}
+
+
+def test_the_doctor_names_a_consul_that_does_not_answer(shell: Shell) -> None:
+    done = shell.run("doctor", "--registry", "consul://127.0.0.1:1", "--json")
+    assert [one["what"] for one in json.loads(done.stdout) if one["state"] == "fail"] == ["Consul"]
+    assert done.returncode == 1
+
+
+def test_draining_is_seen_and_taken_back(shell: Shell) -> None:
+    shell.ok("drain")
+    try:
+        assert shell.run("doctor").returncode == 1
+    finally:
+        shell.ok("drain", "--off")
+    assert shell.run("drain", "--gateway", "nobody").returncode == 1
+
+
+def test_a_second_mesh_in_the_same_home_is_refused(shell: Shell) -> None:
+    assert shell.run("up", *PORTS).returncode == 1
+
+
+def test_keys_are_shown_at_the_first_run_only_and_kept_private(tmp_path: Path) -> None:
+    shell = Shell(tmp_path / "home")
+    first, second = "", ""
+    try:
+        first = shell.ok("up", "-d", *PORTS)
+        shell.ok("down")
+        second = shell.ok("up", "-d", *PORTS)
+    finally:
+        shell.run("down")
+    assert "shown this once" in first
+    assert "shown this once" not in second
+    assert (shell.home / "gateway.log").stat().st_mode & 0o077 == 0
+    log = (shell.home / "gateway.log").read_text() + (shell.home / "gateway.log.1").read_text()
+    assert "mg_" not in log
+
+
+@pytest.mark.parametrize("detached", [False, True])
+def test_a_taken_port_names_the_port_and_its_flag(tmp_path: Path, detached: bool) -> None:
+    shell = Shell(tmp_path / "home")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        flags = ["--admin-port", port, *PORTS[:6], *(["-d"] if detached else [])]
+        done = shell.run("up", *flags)
+    assert done.returncode == 1
+    assert port in done.stderr
+    assert "--admin-port" in done.stderr
+    assert shell.run("down").returncode == 3
+
+
+def test_in_the_foreground_it_runs_until_a_signal_and_logs_json_lines(tmp_path: Path) -> None:
+    shell = Shell(tmp_path / "home")
+    process = shell.start("up", *PORTS)
+    watchdog = threading.Timer(60, process.kill)
+    watchdog.start()
+    try:
+        assert process.stdout is not None
+        seen = next(line for line in process.stdout if "Ctrl-C stops it" in line)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate()
+    finally:
+        watchdog.cancel()
+    assert seen
+    assert process.returncode == 0
+    *logs, last = err.splitlines()
+    assert last == "stopped"
+    assert all("event" in json.loads(line) for line in logs)
+    assert not (shell.home / "run.json").exists()
+
+
+def test_what_a_killed_mesh_left_is_cleared(tmp_path: Path) -> None:
+    shell = Shell(tmp_path / "home")
+    shell.ok("up", "-d", *PORTS)
+    pid = json.loads((shell.home / "run.json").read_text())["pid"]
+    os.kill(pid, signal.SIGKILL)
+    assert shell.run("doctor").returncode == 3
+    assert "cleared" in shell.run("down").stderr
+    assert not (shell.home / "run.json").exists()
