@@ -32,7 +32,10 @@ async def mesh(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     async with start_mesh(layout, tmp_path_factory.mktemp(layout), registry) as running:
         await running.join("porter", where=1, skills={"carry": {}}, binding="GRPC")
         await running.host(sdk_agent(running, "desk", "file", where=1, version="1.4.0"))
-        await running.known("porter", "desk")
+        await running.join("sum-old", version="1.4.0", skills={"sum": {"tags": ["slow"]}}, labels={"region": "eu"})
+        await running.join("sum-new", version="2.1.0", skills={"sum": {"tags": ["fast"]}}, labels={"region": "us"})
+        await running.join("sum-next", version="3.0.0-rc.1", skills={"sum": {}})
+        await running.known("porter", "desk", "sum-old", "sum-new", "sum-next")
         yield running
 
 

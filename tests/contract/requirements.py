@@ -51,6 +51,24 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("path.breaker", "F31", "An instance that fails leaves rotation fast and returns by one probe", "policy:breaker"),
     Requirement("path.hang", "F36", "An instance that hangs leaves rotation; safe calls that wait there go elsewhere", "policy:hang_detection"),
     Requirement("path.task_owner", "F67", "A task is its owner's alone; another's looks absent", "drop:task_owner"),
+    # -- what every layout and every binding keeps alike
+    Requirement("contract.by_name", "A2A 5.2", "An agent is called by its name, in any layout, over either binding"),
+    Requirement("contract.by_skill", "selectors", "A skill is called at its best version in the range, with labels and tags"),
+    Requirement("contract.no_route", "A2A 3.3.2", "What nobody answers to is NO_ROUTE, and so is what the caller may not use"),
+    Requirement("contract.message_reply", "A2A 3.1.1", "A plain message comes back as one"),
+    Requirement("contract.credentials", "A2A 7.4", "A caller's key never reaches an agent"),
+    Requirement("contract.api_key_header", "authentication", "A key may come as Bearer token or as X-API-Key"),
+    Requirement("contract.stream_order", "A2A 3.5.2", "A stream keeps the order of its events, the task first"),
+    Requirement("contract.heartbeat", "A2A 9.4.2", "A quiet event stream is kept alive by comments"),
+    Requirement("contract.tenant_label", "A2A 8.3.2", "A tenant label routes, and must agree with the address"),
+    Requirement("contract.record", "call records", "A call's record says binding, selector and instance"),
+    Requirement("contract.task_elsewhere", "A2A 3.1", "A task is read, followed and cancelled at any gateway"),
+    Requirement("contract.detach", "A2A 3.1.2", "Who leaves a stream detaches, and the task goes on"),
+    Requirement("contract.turns", "A2A 3.4.3", "A task's next turn may come to any gateway"),
+    Requirement("contract.references", "A2A 3.4", "Referenced tasks are named as their agent knows them"),
+    Requirement("contract.task_over", "A2A 3.1.5", "A task that is over is neither cancelled nor followed"),
+    Requirement("contract.instance_gone", "task ids", "A task's owner learns that the instance which kept it is gone"),
+    Requirement("contract.shared_tasks", "task ids", "Instances that share their tasks answer for each other"),
 )
 
 LEDGER: dict[str, Requirement] = {row.id: row for row in _ROWS}

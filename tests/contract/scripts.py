@@ -16,13 +16,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import uuid
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 import msgspec
 
-__all__ = ["Received", "Role", "Script", "Stage", "act", "inner"]
+__all__ = ["Received", "Role", "Script", "Stage", "act", "inner", "saying"]
 
 Script = dict[str, Any]
 
@@ -108,3 +109,9 @@ def inner(answer: str) -> list[dict[str, Any]]:
         text = outcome.get("text", "")
         found += inner(text) if text.startswith('{"did"') else [outcome]
     return found
+
+
+def saying(script: Script, **fields: Any) -> dict[str, Any]:
+    """The parameters of a message that holds a script; ``fields`` are the message's own."""
+    message = {"messageId": uuid.uuid4().hex, "role": "ROLE_USER", "parts": [{"text": json.dumps(script)}]}
+    return {"message": {**message, **fields}}

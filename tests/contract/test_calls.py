@@ -3,32 +3,229 @@
 from __future__ import annotations
 
 import json
-import uuid
 from typing import Any
 
 import pytest
 
 from tests.contract.conftest import Doors
-from tests.contract.doors import Refused
+from tests.contract.doors import Door, Refused, RpcDoor, text_of
 from tests.contract.mesh import Mesh
+from tests.contract.scripts import inner, saying
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-
-def saying(script: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    """The parameters of a message that holds a script."""
-    message = {"messageId": uuid.uuid4().hex, "role": "ROLE_USER", "parts": [{"text": json.dumps(script)}]}
-    return {"message": {**message, **fields}}
+AGENTS = ["clerk", "porter", "desk"]
+"""A foreign one on JSON-RPC, a foreign one on gRPC, and one of the SDK's."""
 
 
-@pytest.mark.parametrize("agent", ["clerk", "porter", "desk"])
-async def test_an_agent_is_called_by_name(mesh: Mesh, doors: Doors, key: str, agent: str) -> None:
+async def refusal(door: Door, method: str, params: dict[str, Any], to: str = "", **more: Any) -> Refused:
+    """What a unary call is refused with."""
+    with pytest.raises(Refused) as refused:
+        await door.ask(method, params, to, **more)
+    return refused.value
+
+
+# -- by name
+
+
+@pytest.mark.requirement("contract.by_name")
+@pytest.mark.parametrize("agent", AGENTS)
+async def test_an_agent_is_called_by_name(doors: Doors, key: str, agent: str) -> None:
     answer = await doors.here.ask("SendMessage", saying({"do": "echo", "text": "ümlaut"}), agent, key=key)
     assert answer.task["status"]["state"] == "TASK_STATE_COMPLETED"
     assert (answer.heard["text"], answer.heard["agent"]) == ("ümlaut", agent)
 
 
-async def test_a_name_that_nobody_has_is_refused(mesh: Mesh, doors: Doors, key: str) -> None:
-    with pytest.raises(Refused) as refused:
-        await doors.here.ask("SendMessage", saying({"do": "echo"}), "nobody", key=key)
-    assert refused.value.means("NO_ROUTE")
+@pytest.mark.requirement("contract.message_reply")
+@pytest.mark.parametrize("agent", ["clerk", "porter"])
+async def test_an_agent_may_answer_with_a_plain_message(doors: Doors, key: str, agent: str) -> None:
+    answer = await doors.there.ask("SendMessage", saying({"do": "message"}), agent, key=key)
+    assert answer.tree["message"]["parts"] == [{"text": "no task"}]
+
+
+@pytest.mark.requirement("contract.credentials")
+async def test_an_agent_never_sees_its_callers_key(doors: Doors, key: str) -> None:
+    answer = await doors.here.ask("SendMessage", saying({"do": "echo"}), "clerk", key=key)
+    assert {"authorization", "x-api-key"}.isdisjoint(answer.heard["headers"])
+    assert key not in answer.text
+
+
+@pytest.mark.requirement("contract.api_key_header")
+async def test_a_key_may_come_as_x_api_key(doors: Doors, key: str) -> None:
+    answer = await doors.here.ask("SendMessage", saying({"do": "echo"}), "clerk", key="", headers={"x-api-key": key})
+    assert answer.heard["agent"] == "clerk"
+
+
+# -- by skill
+
+CHOICES = {
+    "sum@1": "sum-old",
+    "sum@2": "sum-new",
+    "sum@1.4": "sum-old",
+    "sum@2.1.0": "sum-new",
+    "sum@*": "sum-new",
+    "sum@^1.2": "sum-old",
+    "sum@>=1,<3": "sum-new",
+    "sum@*,region=eu": "sum-old",
+    "sum@*,slow": "sum-old",
+    "sum@2,fast,region=us": "sum-new",
+    "sum@3.0.0-rc.1": "sum-next",
+    "write@1": "clerk",
+    "carry@1": "porter",
+    "file@1.4": "desk",
+}
+
+
+@pytest.mark.requirement("contract.by_skill")
+@pytest.mark.parametrize("selector", CHOICES)
+async def test_a_skill_is_called_at_the_best_version_in_the_range(doors: Doors, key: str, selector: str) -> None:
+    answer = await doors.here.ask("SendMessage", saying({"do": "echo"}), selector, key=key)
+    assert answer.heard["agent"] == CHOICES[selector]
+
+
+@pytest.mark.requirement("contract.by_skill", "contract.no_route")
+@pytest.mark.parametrize("selector", ["sum@4", "sum@3", "sum@1,region=us", "sum@2,slow", "sing@*", "nobody"])
+async def test_what_nobody_answers_to_has_no_route(doors: Doors, key: str, selector: str) -> None:
+    found = await refusal(doors.here, "SendMessage", saying({"do": "echo"}), selector, key=key)
+    assert found.means("NO_ROUTE")
+    assert found.domain == "meshgate.dev"
+
+
+@pytest.mark.requirement("contract.by_skill")
+@pytest.mark.parametrize("selector", ["sum@latest", "sum@1..2", "sum@>2,<1", "sum@*,=x"])
+async def test_a_selector_that_cannot_be_read_is_refused(doors: Doors, key: str, selector: str) -> None:
+    found = await refusal(doors.here, "SendMessage", saying({"do": "echo"}), selector, key=key)
+    assert found.means("INVALID_PARAMS")
+
+
+@pytest.mark.requirement("path.scope", "contract.no_route")
+@pytest.mark.parametrize(("who", "there", "absent"), [("narrow", "desk", "disk"), ("narrow", "file@1", "fold@1"),
+                                                      ("skilled", "porter", "portal"), ("skilled", "sum@*", "sun@*"),
+                                                      ("elsewhere", "clerk", "clown")])  # fmt: skip
+@pytest.mark.parametrize("method", ["SendMessage", "SendStreamingMessage"])
+async def test_denied_looks_like_absent_byte_for_byte(
+    mesh: Mesh, doors: Doors, who: str, there: str, absent: str, method: str
+) -> None:
+    seen: list[bytes] = []
+    for name in (there, absent):
+        with pytest.raises(Refused) as refused:
+            async for _ in doors.here.stream(method, saying({"do": "echo"}), name, key=mesh.key(who)) if (
+                method == "SendStreamingMessage"
+            ) else _one(doors.here, method, name, mesh.key(who)):
+                pass
+        assert refused.value.means("NO_ROUTE")
+        # The caller's own words come back to it, and nothing else differs.
+        seen.append(refused.value.raw.replace(name.encode(), b"NAME"))
+    assert seen[0] == seen[1]
+
+
+async def _one(door: Door, method: str, to: str, key: str) -> Any:
+    yield await door.ask(method, saying({"do": "echo"}), to, key=key)
+
+
+# -- streams
+
+
+@pytest.mark.requirement("contract.stream_order")
+@pytest.mark.parametrize("agent", AGENTS)
+async def test_a_stream_keeps_the_order_of_its_events(doors: Doors, key: str, agent: str) -> None:
+    events = doors.here.stream("SendStreamingMessage", saying({"do": "count", "to": 5}), agent, key=key)
+    seen = [event async for event in events]
+    assert "task" in seen[0]
+    texts = [text_of({"artifacts": [e["artifactUpdate"]["artifact"]]}) for e in seen if "artifactUpdate" in e]
+    assert texts == ["0", "1", "2", "3", "4", "counted"]
+    assert seen[-1]["statusUpdate"]["status"]["state"] == "TASK_STATE_COMPLETED"
+    ids = {event[kind].get("taskId", event[kind].get("id")) for event in seen for kind in event}
+    assert len(ids) == 1
+    assert "~" in ids.pop()
+
+
+@pytest.mark.requirement("contract.heartbeat")
+async def test_a_quiet_stream_is_kept_alive_by_comments(mesh: Mesh, key: str, unique: Any) -> None:
+    door, gate = mesh.doors["JSONRPC"][0], unique("quiet")
+    assert isinstance(door, RpcDoor)
+    comments = 0
+    lines = door.lines("SendStreamingMessage", saying({"do": "hold", "key": gate}), "clerk", key=key)
+    async for line in lines:
+        comments += line.startswith(":")
+        if comments == 2:
+            mesh.stage.open(gate)
+    assert comments >= 2
+
+
+# -- labels, versions, records
+
+
+@pytest.mark.requirement("contract.tenant_label")
+@pytest.mark.parametrize("target", ["clerk", "sum@1"])
+async def test_a_tenant_label_routes_as_a_selector_does(doors: Doors, key: str, target: str) -> None:
+    params = {**saying({"do": "echo"}), "tenant": target}
+    for to in ("", target):
+        answer = await doors.here.ask("SendMessage", params, to, key=key)
+        assert answer.heard["agent"] == {"clerk": "clerk", "sum@1": "sum-old"}[target]
+
+
+@pytest.mark.requirement("contract.tenant_label")
+async def test_a_tenant_label_that_contradicts_the_address_is_refused(doors: Doors, key: str) -> None:
+    params = {**saying({"do": "echo"}), "tenant": "porter"}
+    assert (await refusal(doors.here, "SendMessage", params, "clerk", key=key)).means("INVALID_PARAMS")
+
+
+@pytest.mark.requirement("contract.tenant_label")
+async def test_a_call_that_names_nothing_is_refused(doors: Doors, key: str) -> None:
+    assert (await refusal(doors.here, "SendMessage", saying({"do": "echo"}), key=key)).means("INVALID_PARAMS")
+
+
+@pytest.mark.requirement("contract.record", "path.record")
+@pytest.mark.parametrize("selector", ["clerk", "sum@2", "file@1"])
+async def test_the_record_of_a_call_says_how_it_came_and_where_it_went(
+    mesh: Mesh, doors: Doors, key: str, selector: str
+) -> None:
+    answer = await doors.here.ask("SendMessage", saying({"do": "echo"}), selector, key=key)
+    record = await mesh.record(answer.head["meshgate-call"], where=1)
+    heard = answer.heard
+    assert (record["binding"], record["selector"]) == (doors.here.binding, selector)
+    assert (record["instance"], record["agent"]) == (heard["instance"], heard["agent"])
+    assert record["instance"] == answer.head["meshgate-instance"]
+    assert (record["outcome"], record["principal"]) == ("done", mesh.names[key])
+    assert record["gateway"] == doors.here.gateway
+    assert record["job"] == answer.head["meshgate-job"] == heard["headers"]["meshgate-job"]
+    assert record["call"] if "call" in record else record["id"] == heard["headers"]["meshgate-call"]
+
+
+# -- deadlines
+
+
+@pytest.mark.requirement("path.deadline")
+@pytest.mark.parametrize("agent", AGENTS)
+async def test_a_deadline_is_enforced(mesh: Mesh, doors: Doors, key: str, agent: str, unique: Any) -> None:
+    hold = saying({"do": "hold", "key": unique("late")})
+    found = await refusal(
+        doors.here, "SendMessage", hold, agent, key=key, headers={"meshgate-deadline": "0.2"}
+    )
+    assert found.means("UPSTREAM_DEADLINE")
+
+
+@pytest.mark.requirement("path.deadline")
+@pytest.mark.parametrize("keep", [True, False])
+async def test_every_hop_has_less_time_than_the_one_before(
+    mesh: Mesh, doors: Doors, key: str, keep: bool, unique: Any
+) -> None:
+    middle = unique("middle")
+    await mesh.join(middle, where=1)
+    await mesh.known(middle)
+    script = {"do": "call", "to": "clerk", "say": {"do": "echo"}, "keep": keep}
+    answer = await doors.here.ask(
+        "SendMessage", saying(script), middle, key=key, headers={"meshgate-deadline": "20"}
+    )
+    (outcome,) = inner(answer.text)
+    assert 0 < float(json.loads(outcome["text"])["headers"]["meshgate-deadline"]) < 20
+
+
+@pytest.mark.requirement("path.deadline")
+@pytest.mark.parametrize(("value", "reason"), [("soon", "INVALID_PARAMS"), ("nan", "INVALID_PARAMS"),
+                                               ("0", "UPSTREAM_DEADLINE"), ("-1", "UPSTREAM_DEADLINE")])  # fmt: skip
+async def test_a_deadline_that_is_none_or_over_is_refused(doors: Doors, key: str, value: str, reason: str) -> None:
+    echo = saying({"do": "echo"})
+    found = await refusal(doors.here, "SendMessage", echo, "clerk", key=key, headers={"meshgate-deadline": value})
+    assert found.means(reason)
