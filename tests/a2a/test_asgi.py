@@ -47,6 +47,7 @@ class Connection:
         self._left = asyncio.Event()
         self.refuses_to_send = False
         self.sent: list[Message] = []
+        self.tried = 0
         self.read = 0
 
     async def receive(self) -> Message:
@@ -58,6 +59,7 @@ class Connection:
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
+        self.tried += 1
         if self.refuses_to_send:
             raise OSError("the client has disconnected")
         if message["type"] == "http.response.start":
@@ -403,6 +405,8 @@ async def test_a_caller_that_leaves_a_stream_ends_its_reply_as_cancelled() -> No
     await serving
     assert [end.state for end in ends] == ["cancelled"]
     assert not connection.ended
+    await asyncio.sleep(10 * DEFAULTS.heartbeat)
+    assert connection.tried == 2  # the head and the event; no comment to who has left
 
 
 @virtual_time
@@ -531,6 +535,7 @@ async def test_a_comment_that_cannot_be_sent_is_the_last_one() -> None:
     connection.leave()
     await serving
     assert len(connection.events()) == 1
+    assert connection.tried == 3  # the head, the event and one comment
 
 
 # -- headers

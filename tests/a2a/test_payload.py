@@ -3,7 +3,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from meshgate.a2a import grpc as grpc_binding
@@ -41,6 +41,7 @@ def over_json(payload: Payload) -> JsonPayload:
 
 
 @given(anything)
+@example((Task, {"id": "t", "status": {"state": "TASK_STATE_WORKING"}, "metadata": {"zeros": [0, 0.0, -0.0]}}))
 def test_a_message_is_the_same_on_either_binding(case: Case) -> None:
     kind, tree = case
     came = JsonPayload(kind, tree)

@@ -78,6 +78,11 @@ def test_a_long_text_is_one_value() -> None:
     guard_proto(field(2, field(5, field(1, b"x" * 4_000_000))), REQUEST)
 
 
+@pytest.mark.parametrize("body", [b"\x10\xff\xff\x7f", b"\x15" + b"\xff" * 4, b"\x11" + b"\xff" * 8])
+def test_a_number_where_a_message_should_stand_is_a_value_and_no_message(body: bytes) -> None:
+    guard_proto(body + field(1, b"x" * 200_000), REQUEST)
+
+
 def test_a_short_message_is_not_looked_at() -> None:
     guard_proto(b"\xff" * 100_000, REQUEST)
 

@@ -43,7 +43,7 @@ _JSON = (b"content-type", b"application/json")
 _EVENTS = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
 _LENGTH_DIGITS = 19
 _WATCH_AFTER = 0.02
-"""Seconds after which a unary call is worth a task that notices its caller leaving."""
+"""Seconds after which a call is worth a task that notices its caller leaving."""
 
 
 def read_headers(scope: Scope, limits: Limits = DEFAULTS) -> dict[str, str]:
@@ -161,7 +161,7 @@ class JsonRpcEndpoint:
             reply = await self._handler(call)
             async with aclosing(reply):
                 if call.method.streaming:
-                    await self._stream(answer, leaving, reply)
+                    await self._stream(answer, reply)
                     return
                 event = jsonrpc.encode_result(answer.rpc_id, await reply.answer())
             await answer.whole(event, _head(reply))
@@ -183,11 +183,10 @@ class JsonRpcEndpoint:
         check_version(request.headers, request.version)
         return jsonrpc.decode_call(envelope, request.headers, request.target)
 
-    async def _stream(self, answer: _Answer, leaving: _Leaving, reply: Reply) -> None:
+    async def _stream(self, answer: _Answer, reply: Reply) -> None:
         first = await anext(reply, None)
         if first is None:
             raise InvalidAgentResponse("the agent's stream has no event")
-        leaving.watch()
         data = jsonrpc.encode_result(answer.rpc_id, first)
         await answer.start(_head(reply))
         await answer.event(data)
@@ -278,11 +277,10 @@ class _Leaving:
 
     def start(self) -> None:
         self._serving = asyncio.current_task()
-        self._timer = asyncio.get_running_loop().call_later(_WATCH_AFTER, self.watch)
+        self._timer = asyncio.get_running_loop().call_later(_WATCH_AFTER, self._watch)
 
-    def watch(self) -> None:
-        if self._watcher is None:
-            self._watcher = asyncio.ensure_future(self._wait())
+    def _watch(self) -> None:
+        self._watcher = asyncio.ensure_future(self._wait())
 
     async def _wait(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
