@@ -1,0 +1,256 @@
+"""How an agent joins, stays and leaves, against a join port that is scripted, in virtual time."""
+
+import asyncio
+import itertools
+import random
+from collections.abc import Awaitable, Callable
+
+import httpx
+import pytest
+
+from meshgate.a2a.errors import MeshError, OutcomeUnknown, PermissionDenied, UpstreamUnavailable
+from meshgate.registry import wire
+from meshgate.registry.model import Endpoint, Instance, Lease, Manifest, RegistryUnavailable, UnknownLease
+from meshgate.sdk.finding import Access
+from meshgate.sdk.httpsend import make_client
+from meshgate.sdk.joining import Credentials, JoinClient, Membership
+from tests.support.virtual_loop import virtual_time
+
+ACCESS = Access(("http://join",), "join-key")
+
+
+class JoinPort(httpx.AsyncBaseTransport):
+    """A join port that keeps leases, can be away, and can refuse."""
+
+    def __init__(self) -> None:
+        self.leases: dict[str, Instance] = {}
+        self.log: list[tuple[float, str]] = []
+        self.away: Callable[[], None] = lambda: None
+        self.refusal: MeshError | None = None
+        self.registered = 0
+        self.slow = 0.0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        method = request.url.path.removeprefix(wire.SERVICE_PATH)
+        self.log.append((asyncio.get_running_loop().time(), method))
+        await asyncio.sleep(self.slow)
+        self.away()
+        assert request.headers["authorization"] == "Bearer join-key"
+        body = await request.aread()
+        try:
+            if self.refusal is not None:
+                raise self.refusal
+            return httpx.Response(200, content=self._answer(method, body))
+        except MeshError as error:
+            status, content = wire.encode_error(error)
+            return httpx.Response(status, content=content)
+
+    def _answer(self, method: str, body: bytes) -> bytes:
+        if method == "Register":
+            instance, _ = wire.decode_register(body, wire.PROTO)
+            self.leases[instance.id] = instance
+            self.registered += 1
+            lease = Lease(instance.id, 9.0)
+            return wire.encode_joined(
+                wire.Joined(lease, f"key-{self.registered}", f"secret-{self.registered}", ("http://g",))
+            )
+        if method == "Renew":
+            name = wire.decode_renew(body, wire.PROTO)
+            if name not in self.leases:
+                raise UnknownLease
+            return wire.encode_renewed(wire.Renewed(Lease(name, 9.0), "key-renewed"))
+        self.leases.pop(wire.decode_deregister(body, wire.PROTO), None)
+        return wire.encode_deregistered()
+
+    def asked(self, method: str) -> list[float]:
+        return [at for at, name in self.log if name == method]
+
+
+def refused() -> None:
+    raise httpx.ConnectError("refused")
+
+
+def broken() -> None:
+    raise httpx.ReadError("reset")
+
+
+def describe(draining: bool) -> tuple[Instance, Manifest]:
+    manifest = Manifest("a", "1.0.0")
+    return Instance("a-1", "a", manifest.digest(), (Endpoint("JSONRPC", "http://h/"),), draining=draining), manifest
+
+
+class Member:
+    """A membership at a join port."""
+
+    def __init__(self) -> None:
+        self.port = JoinPort()
+        self.credentials = Credentials()
+        client = JoinClient(ACCESS, make_client(self.port))
+        self.membership = Membership(client, self.credentials, describe, rng=random.Random(1))
+
+    async def during(self, seconds: float, meanwhile: Callable[[], Awaitable[None]] | None = None) -> None:
+        keeping = asyncio.ensure_future(self.membership.keep())
+        try:
+            await asyncio.sleep(seconds)
+            if meanwhile is not None:
+                await meanwhile()
+        finally:
+            keeping.cancel()
+
+
+@virtual_time
+async def test_joining_gives_the_agent_its_key_and_its_secret() -> None:
+    member = Member()
+    lease = await member.membership.join()
+    assert lease == Lease("a-1", 9.0)
+    assert member.credentials.access == Access(("http://g",), "key-1")
+    assert member.credentials.secrets == ("secret-1",)
+
+
+@virtual_time
+async def test_a_lease_is_renewed_at_a_third_of_it_never_late_and_not_in_step() -> None:
+    member = Member()
+    await member.during(90)
+    renewals = member.port.asked("Renew")
+    pauses = [later - earlier for earlier, later in itertools.pairwise(renewals)]
+    assert all(2.4 <= pause <= 3.0 for pause in pauses)
+    assert len(set(pauses)) > 5
+    assert len(member.port.asked("Register")) == 1
+    assert member.credentials.access == Access(("http://g",), "key-renewed")
+
+
+@virtual_time
+async def test_an_unknown_lease_is_registered_again_at_once() -> None:
+    member = Member()
+
+    async def forget() -> None:
+        member.port.leases.clear()
+        await asyncio.sleep(4)
+
+    await member.during(20, forget)
+    assert member.port.registered == 2
+    assert "a-1" in member.port.leases
+    assert member.credentials.secrets == ("secret-2", "secret-1")
+
+
+@pytest.mark.parametrize("trouble", [refused, broken])
+@virtual_time
+async def test_a_join_port_that_is_away_is_asked_again_until_it_is_back(trouble: Callable[[], None]) -> None:
+    member = Member()
+    member.port.away = trouble
+
+    async def come_back() -> None:
+        assert member.credentials.access is None
+        member.port.away = lambda: None
+        await asyncio.sleep(2.1)
+        assert member.credentials.access is not None
+
+    await member.during(60, come_back)
+    tries = member.port.asked("Register")
+    pauses = [later - earlier for earlier, later in itertools.pairwise(tries)]
+    assert max(pauses) <= 2.0
+    assert pauses[0] <= 0.25
+    assert len(tries) < 80
+
+
+@virtual_time
+async def test_a_gateway_that_is_away_takes_nothing_from_an_agent_that_has_joined() -> None:
+    member = Member()
+
+    async def outage() -> None:
+        member.port.away = refused
+        await asyncio.sleep(60)
+        assert member.credentials.secrets == ("secret-1",)
+        member.port.away = lambda: None
+        await asyncio.sleep(2.1)
+
+    await member.during(10, outage)
+    assert member.port.registered == 1
+
+
+@virtual_time
+async def test_a_join_port_that_hangs_is_not_waited_for_longer_than_half_a_lease() -> None:
+    member = Member()
+    member.port.slow = 1000.0
+    with pytest.raises(RegistryUnavailable):
+        await member.membership.join()
+    assert asyncio.get_running_loop().time() - member.port.log[0][0] == 5.0
+
+
+@virtual_time
+async def test_the_first_refusal_is_raised_and_a_later_one_is_lived_with() -> None:
+    member = Member()
+    member.port.refusal = PermissionDenied("not you")
+    with pytest.raises(PermissionDenied, match="not you"):
+        await member.membership.keep()
+
+    member = Member()
+
+    async def deny() -> None:
+        member.port.refusal = PermissionDenied("not any more")
+        await asyncio.sleep(20)
+        member.port.refusal = None
+        await asyncio.sleep(3)
+
+    await member.during(5, deny)
+    assert member.credentials.access is not None
+
+
+@virtual_time
+async def test_draining_is_announced_and_leaving_ends_the_lease() -> None:
+    member = Member()
+
+    async def go() -> None:
+        await member.membership.drain()
+        assert member.port.leases["a-1"].draining
+        await asyncio.sleep(5)
+        assert member.port.leases["a-1"].draining
+        await member.membership.leave()
+
+    await member.during(1, go)
+    assert member.port.leases == {}
+
+
+@virtual_time
+async def test_who_never_joined_leaves_without_a_word() -> None:
+    member = Member()
+    await member.membership.drain()
+    await member.membership.leave()
+    assert member.port.log == []
+
+
+@virtual_time
+async def test_leaving_and_draining_while_the_gateway_is_away_fail_nobody() -> None:
+    member = Member()
+    await member.membership.join()
+    member.port.away = refused
+    await member.membership.drain()
+    await member.membership.leave()
+
+
+@virtual_time
+async def test_another_join_port_is_asked_where_the_first_does_not_answer() -> None:
+    class Two(httpx.AsyncBaseTransport):
+        def __init__(self, trouble: httpx.TransportError) -> None:
+            self.trouble = trouble
+            self.port = JoinPort()
+
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if request.url.host == "join":
+                raise self.trouble
+            return await self.port.handle_async_request(request)
+
+    access = Access(("http://join", "http://join2"), "join-key")
+    for trouble in (httpx.ConnectError("refused"), httpx.ReadError("reset")):
+        client = JoinClient(access, make_client(Two(trouble)))
+        assert (await client.register(*describe(draining=False))).call_key == "key-1"
+
+
+@virtual_time
+async def test_what_no_join_port_said_is_not_taken_for_an_answer() -> None:
+    async def proxy(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(502, text="<html>")
+
+    client = JoinClient(ACCESS, make_client(httpx.MockTransport(proxy)))
+    with pytest.raises((RegistryUnavailable, UpstreamUnavailable, OutcomeUnknown)):
+        await client.renew("a-1")
