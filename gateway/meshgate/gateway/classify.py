@@ -13,6 +13,7 @@ from meshgate.a2a.errors import (
     ProtocolError,
     RateLimited,
     RefusedError,
+    UpstreamDeadline,
 )
 
 __all__ = ["classify"]
@@ -21,12 +22,14 @@ __all__ = ["classify"]
 def classify(error: BaseException | None) -> bool | None:
     """True if the call shows that the instance works, False if that it does not, None if it says neither.
 
-    A caller that leaves says nothing. An agent that answers "no such task" or "invalid argument" works; a task that fails
-    is an answer too. A refusal by the mesh never reached the instance, and "too many" is neither health nor sickness.
+    A caller that leaves says nothing, and nor does one whose own deadline passes: else a caller in a hurry would take a
+    slow agent from all others (one that hangs is found out by its health). An agent that answers "no such task" or
+    "invalid argument" works; a task that fails is an answer too. A refusal by the mesh never reached the instance, and
+    "too many" is neither health nor sickness.
     """
     if error is None:
         return True
-    if isinstance(error, asyncio.CancelledError | GeneratorExit | Killed | RateLimited):
+    if isinstance(error, asyncio.CancelledError | GeneratorExit | Killed | RateLimited | UpstreamDeadline):
         return None
     if isinstance(error, InvalidAgentResponse | InternalError):
         return False
