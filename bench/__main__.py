@@ -1,6 +1,6 @@
 """Runs the comparison, prints the table with ratios and their spread, and fails where a limit is passed.
 
-    python -m bench [--rounds 5] [--seconds 3] [--save bench/results.jsonl]
+python -m bench [--rounds 5] [--seconds 3] [--save bench/results.jsonl]
 """
 
 from __future__ import annotations
@@ -27,7 +27,12 @@ BODY = json.dumps(
         "id": "b1",
         "method": "SendMessage",
         "params": {
-            "message": {"messageId": "m1", "role": "ROLE_USER", "contextId": "c1", "parts": [{"text": "hello there " * 10}]}
+            "message": {
+                "messageId": "m1",
+                "role": "ROLE_USER",
+                "contextId": "c1",
+                "parts": [{"text": "hello there " * 10}],
+            }
         },
     }
 ).encode()
@@ -52,7 +57,9 @@ def register(run: dict[str, Any], upstream: int) -> None:
     instance = Instance("bench-1", "bench", manifest.digest(), endpoints=(endpoint,), lasting=True)
     headers = {"authorization": f"Bearer {run['join_key']}", "content-type": wire.PROTO}
     url = run["join"] + wire.SERVICE_PATH + "Register"
-    urllib.request.urlopen(urllib.request.Request(url, wire.encode_register(instance, manifest), headers), timeout=10).close()
+    urllib.request.urlopen(
+        urllib.request.Request(url, wire.encode_register(instance, manifest), headers), timeout=10
+    ).close()
 
 
 def policy_counts(run: dict[str, Any]) -> dict[str, float]:
@@ -113,7 +120,11 @@ def rounds(count: int, seconds: float) -> list[dict[str, Any]]:
                 if name == "gateway":
                     prove(counted, policy_counts(run), row["calls"])
                 rows.append(row)
-                print(f"round {number}/{count}  {name:15} {row['cpu_us']:8.1f} µs  {row['rate']:8.0f}/s", file=sys.stderr, flush=True)
+                print(
+                    f"round {number}/{count}  {name:15} {row['cpu_us']:8.1f} µs  {row['rate']:8.0f}/s",
+                    file=sys.stderr,
+                    flush=True,
+                )
     return rows
 
 
@@ -122,7 +133,9 @@ def prove(before: dict[str, float], after: dict[str, float], calls: int) -> None
     for name in POLICIES:
         counted = after.get(name, 0.0) - before.get(name, 0.0)
         if counted < calls:
-            raise SystemExit(f"bench: the policy {name} counted {counted:.0f} of {calls} calls: the figure would be false")
+            raise SystemExit(
+                f"bench: the policy {name} counted {counted:.0f} of {calls} calls: the figure would be false"
+            )
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -132,7 +145,10 @@ def table(rows: list[dict[str, Any]]) -> str:
         mine = [row for row in rows if row["subject"] == name]
         cpu = [row["cpu_us"] for row in mine]
         rate, p50, p99 = (statistics.median(row[key] for row in mine) for key in ("rate", "p50", "p99"))
-        lines.append(f"| {name} | {statistics.median(cpu):.1f} ({min(cpu):.1f}-{max(cpu):.1f}) | {rate:.0f} | {p50:.2f} | {p99:.2f} |")
+        lines.append(
+            f"| {name} | {statistics.median(cpu):.1f} ({min(cpu):.1f}-{max(cpu):.1f}) | {rate:.0f} "
+            f"| {p50:.2f} | {p99:.2f} |"
+        )
     return "\n".join(lines)
 
 

@@ -1,6 +1,7 @@
-"""A load generator: N connections, each sending its next request when it has read an answer. Run as a process of its own.
+"""A load generator: N connections, each sending its next request when it has read an answer. Run as a process of its
+own.
 
-    python -m bench.load URL SECONDS CONNECTIONS [HEADER...] < body        prints one line of JSON
+python -m bench.load URL SECONDS CONNECTIONS [HEADER...] < body        prints one line of JSON
 """
 
 from __future__ import annotations

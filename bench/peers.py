@@ -14,6 +14,9 @@ from pathlib import Path
 
 from bench.processes import Subject, program
 
+_FILTERS = "type.googleapis.com/envoy.extensions.filters"
+_MANAGER = _FILTERS + ".network.http_connection_manager.v3.HttpConnectionManager"
+
 __all__ = ["envoy", "free_port", "nginx"]
 
 
@@ -35,7 +38,7 @@ def _wait(port: int, path: str, seconds: float = 20.0) -> None:
                 return
             if time.monotonic() > until:
                 raise
-            time.sleep(0.05)  # noqa: TID251 - a program, not a test
+            time.sleep(0.05)
 
 
 def _address(port: int) -> dict[str, object]:
@@ -44,10 +47,12 @@ def _address(port: int) -> dict[str, object]:
 
 def _envoy_config(port: int, admin: int, upstream: int) -> dict[str, object]:
     manager = {
-        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "@type": _MANAGER,
         "stat_prefix": "in",
         "route_config": {
-            "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "up"}}]}]
+            "virtual_hosts": [
+                {"name": "all", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "up"}}]}
+            ]
         },
         "http_filters": [
             {
@@ -58,7 +63,11 @@ def _envoy_config(port: int, admin: int, upstream: int) -> dict[str, object]:
     }
     chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
     endpoint = {"lb_endpoints": [{"endpoint": {"address": _address(upstream)}}]}
-    cluster = {"name": "up", "connect_timeout": "1s", "load_assignment": {"cluster_name": "up", "endpoints": [endpoint]}}
+    cluster = {
+        "name": "up",
+        "connect_timeout": "1s",
+        "load_assignment": {"cluster_name": "up", "endpoints": [endpoint]},
+    }
     return {
         "admin": {"address": _address(admin)},
         "static_resources": {

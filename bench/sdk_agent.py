@@ -1,4 +1,6 @@
-"""An SDK agent that echoes, as a message and as a task. Serves on a free port, printed on the first line with its secret."""
+"""An SDK agent that echoes, as a message and as a task. Serves on a free port, printed on the first line with its
+secret.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """The requirements ledger: each promise of the project, where it comes from, and what may be taken out to break it.
 
-A test says which promises it keeps with ``@pytest.mark.requirement("id", ...)``. ``test_ledger.py`` holds both directions: no
-promise without a test, no test of a promise that is not here. ``make mutants`` drops each policy and each ``guard`` in turn
+A test says which promises it keeps with ``@pytest.mark.requirement("id", ...)``. ``test_ledger.py`` holds both
+directions: no promise without a test, no test of a promise that is not here. ``make mutants`` drops each policy and each ``guard``
+in turn
 and expects one of the tests tied to it to fail.
 """
 
@@ -33,28 +34,84 @@ class Requirement:
 _ROWS: tuple[Requirement, ...] = (
     # -- the path of a call
     Requirement("path.record", "call path", "Every call is on record, refusals included", "policy:record"),
-    Requirement("path.authentication", "A2A 7.4", "A call without a valid key is refused with 401", "policy:authentication"),
-    Requirement("path.scope", "A2A 13.1", "What a key does not cover looks like what does not exist, byte for byte", "drop:scope"),
-    Requirement("path.lineage", "call path", "A call made while serving another is its child, by token", "policy:lineage"),
-    Requirement("path.inferred", "F73", "A call whose agent dropped its headers is attributed to a call in flight to that agent", "drop:inference"),
-    Requirement("path.trace", "W3C Trace Context", "One job is one trace, also through an agent that drops headers", "policy:trace"),
-    Requirement("path.deadline", "F3", "Every call has a deadline, and a child never a later one than its parent", "policy:deadline"),
-    Requirement("path.loop", "F73", "A path that would visit an agent's skill again is refused, and the error names path and price", "policy:lineage_guard"),
-    Requirement("path.depth", "F75", "A chain deeper than the limit is refused, and the error names path and price", "drop:depth"),
+    Requirement(
+        "path.authentication", "A2A 7.4", "A call without a valid key is refused with 401", "policy:authentication"
+    ),
+    Requirement(
+        "path.scope",
+        "A2A 13.1",
+        "What a key does not cover looks like what does not exist, byte for byte",
+        "drop:scope",
+    ),
+    Requirement(
+        "path.lineage", "call path", "A call made while serving another is its child, by token", "policy:lineage"
+    ),
+    Requirement(
+        "path.inferred",
+        "F73",
+        "A call whose agent dropped its headers is attributed to a call in flight to that agent",
+        "drop:inference",
+    ),
+    Requirement(
+        "path.trace",
+        "W3C Trace Context",
+        "One job is one trace, also through an agent that drops headers",
+        "policy:trace",
+    ),
+    Requirement(
+        "path.deadline",
+        "F3",
+        "Every call has a deadline, and a child never a later one than its parent",
+        "policy:deadline",
+    ),
+    Requirement(
+        "path.loop",
+        "F73",
+        "A path that would visit an agent's skill again is refused, and the error names path and price",
+        "policy:lineage_guard",
+    ),
+    Requirement(
+        "path.depth",
+        "F75",
+        "A chain deeper than the limit is refused, and the error names path and price",
+        "drop:depth",
+    ),
     Requirement("path.kill", "call path", "What a kill switch matches is refused at every gateway", "policy:kill"),
-    Requirement("path.budget", "F74", "A job's calls, time and open calls are bounded, over all gateways", "policy:budget"),
-    Requirement("path.rate", "call path", "Calls of one key to one agent are bounded per second, shared among gateways", "policy:rate_limit"),
-    Requirement("path.retry", "F31", "Safe calls and failed connects are tried elsewhere, within a budget", "policy:retry"),
-    Requirement("path.retry_unsafe", "F49", "A call that may have reached an agent is never sent again", "drop:retry_unsafe"),
+    Requirement(
+        "path.budget", "F74", "A job's calls, time and open calls are bounded, over all gateways", "policy:budget"
+    ),
+    Requirement(
+        "path.rate",
+        "call path",
+        "Calls of one key to one agent are bounded per second, shared among gateways",
+        "policy:rate_limit",
+    ),
+    Requirement(
+        "path.retry", "F31", "Safe calls and failed connects are tried elsewhere, within a budget", "policy:retry"
+    ),
+    Requirement(
+        "path.retry_unsafe", "F49", "A call that may have reached an agent is never sent again", "drop:retry_unsafe"
+    ),
     Requirement("path.retry_budget", "F34", "Retries never amplify an outage beyond their share", "drop:retry_budget"),
     Requirement("path.concurrency", "call path", "Open calls to one instance are bounded", "policy:concurrency"),
-    Requirement("path.breaker", "F31", "An instance that fails leaves rotation fast and returns by one probe", "policy:breaker"),
-    Requirement("path.hang", "F36", "An instance that hangs leaves rotation; safe calls that wait there go elsewhere", "policy:hang_detection"),
+    Requirement(
+        "path.breaker", "F31", "An instance that fails leaves rotation fast and returns by one probe", "policy:breaker"
+    ),
+    Requirement(
+        "path.hang",
+        "F36",
+        "An instance that hangs leaves rotation; safe calls that wait there go elsewhere",
+        "policy:hang_detection",
+    ),
     Requirement("path.task_owner", "F67", "A task is its owner's alone; another's looks absent", "drop:task_owner"),
     # -- what every layout and every binding keeps alike
     Requirement("contract.by_name", "A2A 5.2", "An agent is called by its name, in any layout, over either binding"),
-    Requirement("contract.by_skill", "selectors", "A skill is called at its best version in the range, with labels and tags"),
-    Requirement("contract.no_route", "A2A 3.3.2", "What nobody answers to is NO_ROUTE, and so is what the caller may not use"),
+    Requirement(
+        "contract.by_skill", "selectors", "A skill is called at its best version in the range, with labels and tags"
+    ),
+    Requirement(
+        "contract.no_route", "A2A 3.3.2", "What nobody answers to is NO_ROUTE, and so is what the caller may not use"
+    ),
     Requirement("contract.message_reply", "A2A 3.1.1", "A plain message comes back as one"),
     Requirement("contract.credentials", "A2A 7.4", "A caller's key never reaches an agent"),
     Requirement("contract.api_key_header", "authentication", "A key may come as Bearer token or as X-API-Key"),

@@ -45,7 +45,12 @@ async def test_a_call_is_on_record_with_where_it_went_and_why() -> None:
         result = await mesh.call("echo@^1")
         record = mesh.gateway.records.call(result.head.headers["meshgate-call"])
         assert record is not None
-        assert (record.binding, record.selector, record.instance, record.outcome) == ("JSONRPC", "echo@^1", "echo-1", "done")
+        assert (record.binding, record.selector, record.instance, record.outcome) == (
+            "JSONRPC",
+            "echo@^1",
+            "echo-1",
+            "done",
+        )
         assert record.attempts[0].reason == "the only one ready of 1"
 
 
@@ -68,7 +73,8 @@ async def test_what_an_agent_reports_as_usage_is_on_record() -> None:
         await mesh.add("echo", text("hello", **{"meshgate/usage": usage}))
         result = await mesh.call("echo")
         record = mesh.gateway.records.call(result.head.headers["meshgate-call"])
-        assert record is not None and record.usage is not None
+        assert record is not None
+        assert record.usage is not None
         assert (record.usage.input_tokens, record.usage.cost_usd) == (10, 0.25)
 
 
@@ -293,7 +299,9 @@ async def test_a_deadline_that_is_no_number_is_refused(value: str) -> None:
 
 
 @pytest.mark.requirement("path.kill")
-@pytest.mark.parametrize(("kind", "name"), [("agent", "echo"), ("skill", "echo"), ("tenant", "default"), ("key", "user")])
+@pytest.mark.parametrize(
+    ("kind", "name"), [("agent", "echo"), ("skill", "echo"), ("tenant", "default"), ("key", "user")]
+)
 @virtual_time
 async def test_a_kill_switch_refuses_what_it_names_until_it_is_lifted(kind: str, name: str) -> None:
     async with virtual_mesh() as mesh:
@@ -392,7 +400,7 @@ async def test_calls_beyond_rate_and_burst_are_refused_with_when_to_come_back() 
         assert (await mesh.call("echo")).events
 
 
-# -- retry, breaker, concurrency, hang
+# -- where a call goes when an instance fails
 
 
 @pytest.mark.requirement("path.retry")
@@ -478,7 +486,8 @@ async def test_an_instance_that_fails_leaves_after_five_and_returns_by_one_probe
         with pytest.raises(UpstreamUnavailable) as refused:
             await mesh.call("echo")
         assert len(mesh.wire.sent) == 5
-        assert refused.value.retry_after is not None and 0 < refused.value.retry_after <= 1.5
+        assert refused.value.retry_after is not None
+        assert 0 < refused.value.retry_after <= 1.5
         await asyncio.sleep(1.6)
         mesh.wire.scripts["local://echo-1"] = silent
         probe = asyncio.ensure_future(mesh.call("echo"))
@@ -584,7 +593,13 @@ async def test_an_agent_sees_its_own_ids_and_the_client_sees_tagged_ones() -> No
         started = await mesh.call("echo")
         task_id = started.tree["task"]["id"]
         assert task_id.endswith("~t1")
-        message = {"messageId": "m", "role": "ROLE_USER", "parts": [{"text": "x"}], "taskId": task_id, "referenceTaskIds": [task_id, "foreign"]}
+        message = {
+            "messageId": "m",
+            "role": "ROLE_USER",
+            "parts": [{"text": "x"}],
+            "taskId": task_id,
+            "referenceTaskIds": [task_id, "foreign"],
+        }
         again = await mesh.read(mesh.call_of({"message": message}, "echo"))
         sent = mesh.wire.sent[-1].payload.view().message
         assert (sent.task_id, sent.reference_task_ids) == ("t1", ["t1", "foreign"])

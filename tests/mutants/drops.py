@@ -1,4 +1,6 @@
-"""What ``make mutants`` takes out, one at a time. The product has no switch for any of this: it is patched from here."""
+"""What ``make mutants`` takes out, one at a time. The product has no switch for any of this: it is patched from
+here.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,7 @@ def _inference() -> None:
     async def nothing(self: Any, call: Any, agent: str) -> tuple[None, None]:
         return None, None
 
-    Lineages._from_flights = nothing  # type: ignore[assignment, method-assign]
+    Lineages._from_flights = nothing  # type: ignore[method-assign]
 
 
 def _depth() -> None:
@@ -68,7 +70,7 @@ def _retry_budget() -> None:
 
 
 def _task_owner() -> None:
-    TaskTags.owns = lambda self, tag, **who: True  # type: ignore[method-assign, assignment]
+    TaskTags.owns = lambda self, tag, **who: True  # type: ignore[method-assign]
 
 
 DROPS: dict[str, Callable[[], None]] = {

@@ -48,7 +48,9 @@ def pytest_run(drop: str, requirements: list[str], paths: list[str]) -> tuple[in
     """Exit code and output of the tests tied to ``requirements``, with ``drop`` taken out."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "tests.mutants.plugin", "-p", "no:cacheprovider"]
     command += ["--tb=line", "--no-header", f"--requirements={','.join(requirements)}", f"--drop={drop}", *paths]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=dict(os.environ), timeout=300, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, env=dict(os.environ), timeout=300, check=False
+    )
     return done.returncode, done.stdout + done.stderr
 
 
@@ -63,7 +65,9 @@ def main() -> int:
     print(f"undropped: {output.strip().splitlines()[-1]}", flush=True)
     missed: list[str] = []
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        runs = {drop: pool.submit(pytest_run, drop, names, files(names, where)) for drop, names in sorted(found.items())}
+        runs = {
+            drop: pool.submit(pytest_run, drop, names, files(names, where)) for drop, names in sorted(found.items())
+        }
         for number, (drop, run) in enumerate(runs.items(), 1):
             code, output = run.result()
             # What a cancelled task says at the very end may stand behind pytest's closing line.

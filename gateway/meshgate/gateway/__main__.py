@@ -1,4 +1,6 @@
-"""A worker of ``meshgate up --workers N``; the supervisor tells it what to be on standard input. Not started by hand."""
+"""A worker of ``meshgate up --workers N``; the supervisor tells it what to be on standard input. Not started by
+hand.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """The admin port: agents, instances, jobs and their trees, explanations, kill switches, drain, health, metrics.
 
-It asks every gateway that it finds in the registry, so it shows the mesh. It needs an admin key; it changes things, so it
+It asks every gateway that it finds in the registry, so it shows the mesh. It needs an admin key; it changes things,
+so it
 binds loopback unless it is told otherwise. Its OpenAPI page is at ``/docs``, its description at ``/openapi.json``.
 """
 
@@ -174,7 +175,9 @@ def _add_changing(app: FastAPI, mesh: Mesh, registry: Registry, guarded: list[An
 
     @app.post("/api/v1/drain", tags=["mesh"], dependencies=guarded)
     async def drain(request: DrainRequest) -> dict[str, Any]:
-        """Let a gateway report itself as not ready, so that balancers leave it, or ready again. What still comes is served."""
+        """Let a gateway report itself as not ready, so that balancers leave it, or ready again. What still
+        comes is served.
+        """
         state: Literal["draining", "open"] = "draining" if request.on else "open"
         answers = await mesh.ask(
             "drain", request.on, kind=None, **({"only": request.gateway} if request.gateway else {})

@@ -1,4 +1,6 @@
-"""The composition root: which policies there are, in which order, and what they are made of. Read the three lists first."""
+"""The composition root: which policies there are, in which order, and what they are made of. Read the three lists
+first.
+"""
 
 from __future__ import annotations
 
@@ -44,11 +46,11 @@ from meshgate.gateway.policy import Policy, Wrap, chain
 from meshgate.gateway.records import CallRecord, Records
 from meshgate.gateway.resolve import Resolve
 from meshgate.gateway.serving_cards import Cards
+from meshgate.gateway.version import VERSION
 from meshgate.registry.contract import Registry
 from meshgate.registry.model import Delta, Switch
 from meshgate.registry.table import Table
 from meshgate.registry.watcher import Watcher
-from meshgate.gateway.version import VERSION
 
 __all__ = ["Gateway", "Settings", "arrival", "attempt", "call_policies"]
 
@@ -118,13 +120,13 @@ class Gateway:
         clock: monotonic seconds. wall: seconds since the epoch. sleep: waits, of one mind with ``clock``.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a part that tests replace, all but three by keyword
         self,
         registry: Registry,
         mesh: MeshKey,
         keys: KeyStore,
         *,
-        settings: Settings = Settings(),
+        settings: Settings | None = None,
         limits: Limits = DEFAULTS,
         wires: dict[str, Wire] | None = None,
         peers: Peers | None = None,
@@ -135,10 +137,11 @@ class Gateway:
         rng: random.Random | None = None,
         alone: bool = False,
     ) -> None:
+        settings = settings or Settings()
         self.id = settings.gateway_id or f"gw{secrets.token_hex(4)}"
         self.registry, self.mesh, self.keys, self.settings, self.limits = registry, mesh, keys, settings, limits
         self.clock, self.sleep = clock, sleep
-        self.rng = rng or random.Random()  # noqa: S311 - choices and jitter, not secrets
+        self.rng = rng or random.Random()
         self.tracing, self.ids, self.sampler = tracing or NoTracing(), Ids(self.rng), Sampler(limits.traces, clock)
         self.table = Table()
         self.watcher = Watcher(registry, self.table, settings.snapshot, clock=clock, sleep=sleep, rng=self.rng)

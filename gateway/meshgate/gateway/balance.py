@@ -18,7 +18,8 @@ __all__ = ["Balance"]
 
 
 class Balance:
-    """Chooses by "power of two choices" (Mitzenmacher 2001) on open calls and latency, and keeps account of the attempt.
+    """Chooses by "power of two choices" (Mitzenmacher 2001) on open calls and latency, and keeps account of the
+    attempt.
 
     Args:
         bindings: the bindings that the egress can speak.
@@ -45,7 +46,7 @@ class Balance:
     async def __call__(self, call: Call, forward: Handler, /) -> Reply:
         now = self._clock()
         if now >= call.deadline:
-            raise UpstreamDeadline()
+            raise UpstreamDeadline
         instance, why = self._pick(call)
         endpoint = instance.endpoint(self._bindings)
         if endpoint is None:

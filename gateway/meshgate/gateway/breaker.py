@@ -1,12 +1,15 @@
 """A circuit breaker for asyncio, on pybreaker's states and listeners.
 
-pybreaker (1.4) counts failures in a row and keeps closed, open and half-open; its own drivers block or let any number of
-probes through. This driver adds what they lack: an opening time on our own monotonic clock that doubles with jitter, one
+pybreaker (1.4) counts failures in a row and keeps closed, open and half-open; its own drivers block or let any
+number of
+probes through. This driver adds what they lack: an opening time on our own monotonic clock that doubles with jitter,
+one
 probe at a time, a success ratio over a window, and results of an earlier state that count no more.
 """
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from collections import deque
@@ -54,7 +57,7 @@ class Breaker:
     ) -> None:
         self._limits = limits
         self._clock = clock
-        self._rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
+        self._rng = rng or random.Random()
         self._state = pybreaker.CircuitBreaker(
             fail_max=limits.breaker_failures, throw_new_error_on_trip=False, name=name, listeners=list(listeners)
         )
@@ -124,11 +127,9 @@ class Breaker:
             self.trip()
             return
         before = self._state.current_state
-        try:
+        # pybreaker raises when the failure opens the breaker; here the caller has its own error already.
+        with contextlib.suppress(pybreaker.CircuitBreakerError, _Failure):
             self._state.state._handle_error(_FAILURE, reraise=False)
-        except (pybreaker.CircuitBreakerError, _Failure):
-            # pybreaker raises when the failure opens the breaker; here the caller has its own error already.
-            pass
         if self._state.current_state != before:
             self._opening()
         elif self._too_many():

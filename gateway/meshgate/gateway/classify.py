@@ -22,10 +22,10 @@ __all__ = ["classify"]
 def classify(error: BaseException | None) -> bool | None:
     """True if the call shows that the instance works, False if that it does not, None if it says neither.
 
-    A caller that leaves says nothing, and nor does one whose own deadline passes: else a caller in a hurry would take a
-    slow agent from all others (one that hangs is found out by its health). An agent that answers "no such task" or
-    "invalid argument" works; a task that fails is an answer too. A refusal by the mesh never reached the instance, and
-    "too many" is neither health nor sickness.
+    A caller that leaves says nothing, and nor does one whose own deadline passes: else a caller in a hurry would
+    take a slow agent from all others (one that hangs is found out by its health). An agent that answers "no such
+    task" or "invalid argument" works; a task that fails is an answer too. A refusal by the mesh never reached the
+    instance, and "too many" is neither health nor sickness.
     """
     if error is None:
         return True

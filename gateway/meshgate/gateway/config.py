@@ -1,4 +1,5 @@
-"""Settings of ``meshgate up``: flags win over the environment (``MESHGATE_*``), that over ``meshgate.toml``, that over defaults.
+"""Settings of ``meshgate up``: flags win over the environment (``MESHGATE_*``), that over ``meshgate.toml``, that
+over defaults.
 
 A key that is not known is refused, with the nearest one that is.
 """
@@ -33,7 +34,9 @@ class ForeignAgent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything that can be set. A field's name is its key in ``meshgate.toml`` and, after ``MESHGATE_``, in the environment."""
+    """Everything that can be set. A field's name is its key in ``meshgate.toml`` and, after ``MESHGATE_``, in the
+    environment.
+    """
 
     host: str = "127.0.0.1"
     """Address of the data plane. On 127.0.0.1 the gateway listens on ::1 as well."""

@@ -1,7 +1,9 @@
 """The last handler: sends a call to the instance that was chosen, and reads what comes back.
 
-One protocol, ``Egress``; one implementation for each binding, and others for agents in the same process. What all share is
-here: what goes out is written from what was checked, with headers of the gateway's own making, and task ids are translated
+One protocol, ``Egress``; one implementation for each binding, and others for agents in the same process. What all
+share is
+here: what goes out is written from what was checked, with headers of the gateway's own making, and task ids are
+translated
 in both directions.
 """
 
@@ -84,6 +86,7 @@ class Send:
         self._cancels: set[asyncio.Task[None]] = set()
 
     async def __call__(self, call: Call) -> Reply:
+        """The agent's reply, in the client's ids."""
         chosen = call.fact(Chosen)
         if chosen is None:
             raise UpstreamUnavailable("no instance was chosen")
@@ -138,7 +141,8 @@ class Send:
     # -- what follows
 
     def _follow_up(self, own: _Translation, attempt: Attempt, error: BaseException | None) -> None:
-        # A caller that leaves only detaches; a deadline or an operator ends the work itself (section 3.1.5: CancelTask).
+        # A caller that leaves only detaches; a deadline or an operator ends the work itself (section 3.1.5:
+        # CancelTask).
         if attempt.aborted is None or error is not attempt.aborted or not own.upstream or own.ended:
             return
         self._spawn(self._cancel(attempt, own.upstream))

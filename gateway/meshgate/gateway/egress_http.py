@@ -1,4 +1,6 @@
-"""JSON-RPC over HTTP/1.1 to an agent, on aiohttp. Nothing is decompressed, redirected, proxied or kept between calls."""
+"""JSON-RPC over HTTP/1.1 to an agent, on aiohttp. Nothing is decompressed, redirected, proxied or kept between
+calls.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ from meshgate.registry.model import Endpoint
 __all__ = ["HttpWire"]
 
 _KEEPALIVE = 4.0
-"""Seconds an idle connection is kept: below the 5 s after which many servers close theirs, so that none is found dead."""
+"""Seconds an idle connection is kept: below the 5 s after which many servers close theirs, so that none is found
+dead.
+"""
 _CONNECT = 1.0
 """Seconds to connect. Agents are on the operator's own networks."""
 _SMALL = 64 * 1024

@@ -183,7 +183,7 @@ class Instances:
         self._secret = secret
         self._limits = limits
         self._clock = clock
-        self._rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
+        self._rng = rng or random.Random()
         self._listeners = listeners
         self._by_id: dict[str, Instance] = {}
 

@@ -65,7 +65,8 @@ class Ingress:
             await self._health(path, send)
             return
         headers = read_headers(scope, self._limits)
-        # What was authorised is what is used: the path is decoded once, by the server, and must not hold an encoding still.
+        # What was authorised is what is used: the path is decoded once, by the server, and must not hold an
+        # encoding still.
         plain = "%" not in path and "//" not in path and ".." not in path.split("/")
         target, card = _target(path) if plain else (None, None)
         if card is None:
@@ -90,7 +91,7 @@ class Ingress:
         host = headers.get("host", "")
         card = self._cards.card(target, caller, f"{scope.get('scheme', 'http')}://{host}")
         if card is None:
-            raise NoRoute()
+            raise NoRoute
         etag = Cards.etag(card)
         sent = [
             (b"etag", etag.encode()),

@@ -17,7 +17,7 @@ from meshgate.gateway.peers import Flight, Grant
 from meshgate.gateway.records import CallRecord, JobRecord
 from meshgate.registry.table import Table
 
-__all__ = ["InstanceView", "Inspected", "InspectApp", "JobView", "RemotePeers", "Status"]
+__all__ = ["InspectApp", "Inspected", "InstanceView", "JobView", "RemotePeers", "Status"]
 
 _T = TypeVar("_T")
 
@@ -182,9 +182,7 @@ class RemotePeers:
         entries = [entry.instance for entry in self._table.gateways if entry.instance.id != self._own]
         return {entry.id: entry.endpoints[0].url for entry in entries if entry.endpoints}
 
-    async def ask(
-        self, url: str, name: str, *arguments: object, kind: type[_T] | Any, patience: float
-    ) -> _T | None:
+    async def ask(self, url: str, name: str, *arguments: object, kind: type[_T] | Any, patience: float) -> _T | None:
         """One answer of one gateway, or None if it does not come in time."""
         if self._session is None:
             self._session = aiohttp.ClientSession(trust_env=False, cookie_jar=aiohttp.DummyCookieJar())
@@ -204,7 +202,7 @@ class RemotePeers:
     ) -> dict[str, _T]:
         """The answers of all other gateways that answer in time, by gateway."""
         urls = self.urls()
-        answers = await asyncio.gather(
+        answers: list[Any] = await asyncio.gather(
             *(self.ask(url, name, *arguments, kind=kind, patience=patience) for url in urls.values())
         )
         return {gateway: answer for gateway, answer in zip(urls, answers, strict=True) if answer is not None}

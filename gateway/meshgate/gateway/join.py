@@ -183,6 +183,6 @@ class JoinApp:
     def _may_touch(self, instance_id: str, key: KeyRecord) -> str:
         entry = self._table.entries.get(instance_id)
         if entry is None or entry.instance.tenant != key.tenant:
-            raise UnknownLease()
+            raise UnknownLease
         self._may_name(entry.instance.agent, key)
         return entry.instance.agent

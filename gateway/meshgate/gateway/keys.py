@@ -172,7 +172,7 @@ class KeyStore:
             file.write(msgspec.json.format(msgspec.json.encode(sorted(self._records.values(), key=lambda r: r.id))))
             file.flush()
             os.fsync(file.fileno())
-        os.replace(partial, path)
+        partial.replace(path)
 
     def add(self, record: KeyRecord) -> None:
         """Keep a key."""
@@ -203,7 +203,7 @@ class KeyStore:
         """
         record = self.find(key, "client")
         if record is None:
-            raise Unauthenticated()
+            raise Unauthenticated
         found = self._principals.get(record.id)
         if found is None:
             found = self._principals[record.id] = Principal(

@@ -48,7 +48,7 @@ def _bound(host: str, port: int, flag: str, share: bool) -> socket.socket:
         if share:
             found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         found.bind((host, port))
-        found.setblocking(False)
+        found.setblocking(False)  # noqa: FBT003 - the socket's own signature
     except OSError as error:
         found.close()
         raise PortTaken(

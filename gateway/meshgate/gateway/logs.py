@@ -18,8 +18,12 @@ def configure_logs(level: int = logging.INFO) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="%H:%M:%S" if terminal else "iso", utc=not terminal),
     ]
-    last: structlog.types.Processor = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
-    structures = [*shared] if terminal else [*shared, structlog.processors.dict_tracebacks]
+    last: structlog.types.Processor = (
+        structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
+    )
+    structures: list[structlog.types.Processor] = (
+        shared if terminal else [*shared, structlog.processors.dict_tracebacks]
+    )
     structlog.configure(
         processors=[*structures, last],
         wrapper_class=structlog.make_filtering_bound_logger(level),

@@ -32,7 +32,9 @@ class Admit(Protocol):
 
 @runtime_checkable
 class Wrap(Protocol):
-    """Does something before a call is forwarded, after, or instead. Whoever takes something and must give it back wraps."""
+    """Does something before a call is forwarded, after, or instead. Whoever takes something and must give it back
+    wraps.
+    """
 
     name: str
 

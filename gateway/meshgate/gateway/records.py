@@ -1,7 +1,9 @@
-"""What happened: one record a call, one a job. They are what ``meshgate job`` and the admin show, and the running account
+"""What happened: one record a call, one a job. They are what ``meshgate job`` and the admin show, and the running
+account
 that budgets, loops and inferred parents are decided by. Kept in memory, bounded in number and age.
 
-Ten thousand jobs are many objects, and a garbage collector that visits them again and again costs more than all policies
+Ten thousand jobs are many objects, and a garbage collector that visits them again and again costs more than all
+policies
 together. Records hold no cycles, so they are left out of it (``gc=False``).
 """
 
@@ -145,7 +147,9 @@ class Records:
 
     def open_call(self, method: str, binding: str, selector: str) -> CallRecord:
         """Begin the record of a call."""
-        record = CallRecord(f"{self._random(64):016x}", method, binding, selector, self.gateway, self._wall(), self._clock())
+        record = CallRecord(
+            f"{self._random(64):016x}", method, binding, selector, self.gateway, self._wall(), self._clock()
+        )
         self._calls[record.id] = record
         return record
 

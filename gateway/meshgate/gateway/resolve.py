@@ -1,6 +1,7 @@
 """From what was asked for to who may answer: the selector, or the owner's tag in a task id, becomes a ``Route``.
 
-Authorisation is the filter: what the caller may not use is not among the candidates, so absence and denial look the same.
+Authorisation is the filter: what the caller may not use is not among the candidates, so absence and denial look the
+same.
 """
 
 from __future__ import annotations
@@ -114,10 +115,10 @@ class Resolve:
         tag = self._tags.read(call.task_id)
         admin = "admin" in principal.roles
         if tag is None or not self._tags.owns(tag, tenant=principal.tenant, owner=principal.id, admin=admin):
-            raise TaskNotFound()
+            raise TaskNotFound
         agent = self._by_hash.get(tag.agent)
         if agent is None or (target is not None and not self._covers(target, agent, call)):
-            raise TaskNotFound()
+            raise TaskNotFound
         instance, candidates = self._keepers(tag, agent, principal.tenant)
         ids = tuple(entry.instance.id for entry in candidates)
         route = Route(

@@ -22,8 +22,8 @@ from meshgate.gateway.inspection import InspectApp, RemotePeers
 from meshgate.gateway.join import AddressPolicy, JoinApp
 from meshgate.gateway.keys import KEY_KINDS, KeyRecord, KeyStore, MeshKey, new_key
 from meshgate.gateway.listening import HttpServer, PortTaken, bind
-from meshgate.registry.contract import Registry
 from meshgate.gateway.version import VERSION
+from meshgate.registry.contract import Registry
 from meshgate.registry.home import Home, Run
 from meshgate.registry.model import Endpoint, Instance, UnknownLease
 from meshgate.registry.open import open_registry
@@ -318,7 +318,7 @@ class Signals:
 
 def run_file(config: Config, secrets: Secrets, *, port: int, grpc_port: int, control: Control) -> Run:
     """What ``run.json`` says of this mesh."""
-    host = "127.0.0.1" if config.host in ("0.0.0.0", "::") else config.host  # noqa: S104 - a comparison
+    host = "127.0.0.1" if config.host in ("0.0.0.0", "::") else config.host
     return Run(
         pid=os.getpid(),
         gateway=f"http://{host}:{port}",
@@ -340,7 +340,8 @@ async def run_single(config: Config, secrets: Secrets, home: Home, announce: Cal
     plane = DataPlane(config, secrets, registry, home)
     urls = (config.base_url or f"http://{config.host}:{plane.port}",)
     remote = plane.gateway.remote
-    assert remote is not None  # noqa: S101 - a DataPlane's gateway always finds its peers in the registry
+    if remote is None:
+        raise RuntimeError("a data plane's gateway finds its peers in the registry")
     control = Control(
         config,
         secrets,

@@ -1,7 +1,7 @@
 """``meshgate up --workers N``: N gateway processes on shared data ports; this process itself serves join and admin.
 
-Workers are spawned, never forked (gRPC does not survive a fork). Each is told what to be on its standard input, which it
-keeps open: when the supervisor goes, however it goes, the input ends and the worker drains.
+Workers are spawned, never forked (gRPC does not survive a fork). Each is told what to be on its standard input, which
+it keeps open: when the supervisor goes, however it goes, the input ends and the worker drains.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ __all__ = ["Orders", "run_worker", "run_workers"]
 log = structlog.get_logger(__name__)
 _READY_WITHIN = 30.0
 _DEATHS, _WITHIN = 5, 60.0
-"""So many deaths of workers in so many seconds end the supervisor: something is wrong that starting again does not mend."""
+"""So many deaths of workers in so many seconds end the supervisor: something is wrong that starting again does not
+mend.
+"""
 
 
 class Orders(msgspec.Struct, frozen=True):
@@ -86,7 +88,9 @@ async def run_workers(config: Config, secrets: Secrets, home: Home, announce: Ca
         ConfigError: the platform or the registry does not allow it.
     """
     if not (sys.platform.startswith("linux") and hasattr(socket, "SO_REUSEPORT")):
-        raise ConfigError("--workers shares ports by SO_REUSEPORT as Linux does: run several gateways on ports of their own")
+        raise ConfigError(
+            "--workers shares ports by SO_REUSEPORT as Linux does: run several gateways on ports of their own"
+        )
     if config.registry == "memory:":
         raise ConfigError("--workers needs a registry that processes share: leave --registry out, or use Consul")
     signals = Signals()
@@ -159,10 +163,6 @@ async def _end(workers: list[_Worker], running: list[asyncio.Task[None]], signal
     hurrying = asyncio.ensure_future(hurry())
     await asyncio.gather(*(worker.ended() for worker in workers))
     hurrying.cancel()
-
-
-
-
 
 
 async def run_worker(orders: Orders, lifeline: asyncio.StreamReader) -> None:

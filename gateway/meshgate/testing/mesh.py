@@ -9,7 +9,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -42,6 +42,19 @@ class Result(msgspec.Struct, frozen=True):
         return self.events[-1].tree()
 
 
+class _Shared:
+    """What two gateways of one mesh have in common."""
+
+    def __init__(self, clock: Callable[[], float], limits: Limits) -> None:
+        self.registry = MemoryRegistry(clock=clock, ttl=limits.lease)
+        self.mesh_key = MeshKey(secrets.token_bytes(32))
+        self.keys = KeyStore()
+        self.wire = LocalWire(clock)
+        self.ids = itertools.count(1)
+        self.credentials: dict[str, str] = {}
+        self.key = ""
+
+
 class LocalMesh:
     """A gateway with all its policies, an in-memory registry, and agents that are functions.
 
@@ -63,12 +76,10 @@ class LocalMesh:
         join: LocalMesh | None = None,
         gateway_id: str = "",
     ) -> None:
-        self.registry = join.registry if join is not None else MemoryRegistry(clock=clock, ttl=limits.lease)
-        self.mesh_key = join.mesh_key if join is not None else MeshKey(secrets.token_bytes(32))
-        self.keys = join.keys if join is not None else KeyStore()
-        self.wire = join.wire if join is not None else LocalWire(clock)
-        self._ids = join._ids if join is not None else itertools.count(1)
-        self._credentials: dict[str, str] = join._credentials if join is not None else {}
+        self.shared: _Shared = join.shared if join is not None else _Shared(clock, limits)
+        self.registry, self.mesh_key = self.shared.registry, self.shared.mesh_key
+        self.keys, self.wire, self._ids = self.shared.keys, self.shared.wire, self.shared.ids
+        self._credentials = self.shared.credentials
         self._sleep = sleep
         self.gateway = Gateway(
             self.registry,
@@ -82,11 +93,11 @@ class LocalMesh:
             clock=clock,
             wall=wall,
             sleep=sleep,
-            rng=random.Random(seed),  # noqa: S311 - choices that tests repeat
+            rng=random.Random(seed),
         )
-        self.key = self.client("user") if join is None else join.key
+        self.key = self.shared.key = self.shared.key or self.client("user")
 
-    async def __aenter__(self) -> LocalMesh:
+    async def __aenter__(self) -> Self:
         await self.gateway.start()
         return self
 
@@ -157,7 +168,13 @@ class LocalMesh:
         return self.call_of(tree, selector, method=method, key=key, **headers)
 
     def call_of(
-        self, tree: dict[str, Any], selector: str = "", *, method: str = "SendMessage", key: str | None = None, **headers: str
+        self,
+        tree: dict[str, Any],
+        selector: str = "",
+        *,
+        method: str = "SendMessage",
+        key: str | None = None,
+        **headers: str,
     ) -> Call:
         """A call of a request in A2A JSON."""
         found = METHODS[method]

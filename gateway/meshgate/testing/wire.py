@@ -74,5 +74,12 @@ def _arriving(out: Outbound) -> Call:
     view = out.payload.view()
     task_id = getattr(view, "id", "") or getattr(getattr(view, "message", None), "task_id", "")
     return msgspec.structs.replace(
-        out.call, payload=out.payload, headers=out.headers, task_id=task_id, facts={}, route=None, lineage=None, target=None
+        out.call,
+        payload=out.payload,
+        headers=out.headers,
+        task_id=task_id,
+        facts={},
+        route=None,
+        lineage=None,
+        target=None,
     )

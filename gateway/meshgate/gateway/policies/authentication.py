@@ -25,7 +25,7 @@ def credential(headers: Mapping[str, str]) -> str:
         key = headers.get("x-api-key", "")
     key = key.strip()
     if not key:
-        raise Unauthenticated()
+        raise Unauthenticated
     return key
 
 
@@ -56,7 +56,7 @@ class Authentication:
     def _agent(self, key: str) -> Principal:
         named = self._mesh.read_call_key(key)
         if named is None:
-            raise Unauthenticated()
+            raise Unauthenticated
         agent, tenant, instance = named
         if not self._registered(instance, agent):
             raise Unauthenticated("this call key has ended with its lease: register again")

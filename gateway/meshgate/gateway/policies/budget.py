@@ -35,7 +35,7 @@ class Budget:
             return await forward(call)
         job = self._records.job(lineage.job) or await self._adopt(call, lineage)
         if not job.home and job.leased <= 0:
-            await self._top_up(job, call)
+            await self._top_up(job)
         self._spend(job, call)
         deadline = min(call.deadline, job.deadline)
         try:
@@ -102,7 +102,7 @@ class Budget:
             job.calls.append(record)
         return job
 
-    async def _top_up(self, job: JobRecord, call: Call) -> None:
+    async def _top_up(self, job: JobRecord) -> None:
         grant = await self._peers.lease(job.id, _LEASE)
         if grant is not None:
             job.leased += grant.calls

@@ -1,4 +1,6 @@
-"""Notices an instance that hangs. An agent may think for minutes, so silence alone proves nothing: its health is asked."""
+"""Notices an instance that hangs. An agent may think for minutes, so silence alone proves nothing: its health is
+asked.
+"""
 
 from __future__ import annotations
 

@@ -6,8 +6,8 @@ import msgspec
 
 from meshgate.a2a import headers
 from meshgate.a2a.call import Call, Handler
-from meshgate.a2a.errors import InvalidParams, UpstreamDeadline
 from meshgate.a2a.defaults import Limits
+from meshgate.a2a.errors import InvalidParams, UpstreamDeadline
 from meshgate.a2a.lineage import Lineage, Step, verify
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.tracing import parse_traceparent

@@ -46,7 +46,8 @@ class LineageGuard:
         if depth > self._limits.depth:
             where = _spell(lineage.path, route)
             raise DepthExceeded(
-                f"the chain {where} is {depth} calls deep, the limit is {self._limits.depth} ({self._price(lineage.job)})",
+                f"the chain {where} is {depth} calls deep, the limit is {self._limits.depth} "
+                f"({self._price(lineage.job)})",
                 metadata={"path": where, "limit": str(self._limits.depth), "price": self._price(lineage.job)},
             )
         return call

@@ -1,4 +1,6 @@
-"""Calls per second of one key to one agent: the generic cell rate algorithm (ITU-T I.371), a token bucket in one number."""
+"""Calls per second of one key to one agent: the generic cell rate algorithm (ITU-T I.371), a token bucket in one
+number.
+"""
 
 from __future__ import annotations
 

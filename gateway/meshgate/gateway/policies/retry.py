@@ -1,4 +1,6 @@
-"""Tries again what may be tried again: safe methods, and calls of which no byte had left. Never more than a budget allows."""
+"""Tries again what may be tried again: safe methods, and calls of which no byte had left. Never more than a budget
+allows.
+"""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def _end(span: Span, call: Call, record: CallRecord, error: BaseException | None
     if call.context_id:
         span.set(semconv.CONVERSATION_ID, call.context_id)
     if record.inferred:
-        span.set(semconv.INFERRED, True)
+        span.set(semconv.INFERRED, record.inferred)
     if record.usage is not None:
         span.set(semconv.COST_USD, record.usage.cost_usd)
         span.set(semconv.INPUT_TOKENS, record.usage.input_tokens)
