@@ -1,4 +1,4 @@
-"""Audit a Python environment with five agents, through a gateway: what ``make demo`` runs.
+"""The command: audit a Python environment with five agents, through a gateway.
 
 It starts a mesh of its own on free ports, asks its planner for an audit, and shows the report, the tree of calls that
 it took, and how to make the next call. On a terminal the mesh then stays up until Ctrl-C; else everything is ended.
@@ -17,8 +17,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from rich.console import Console
 from rich.markdown import Markdown
@@ -112,7 +110,8 @@ def _check(options: Options) -> None:
 async def _guarded(options: Options, console: Console, home: Path) -> int:
     """Everything, with signals: the first asks it to end, a second ends it at once."""
     async with Stage(home) as stage:
-        work = asyncio.ensure_future(_demo(options, console, stage))
+        staying = asyncio.Event()
+        work = asyncio.ensure_future(_demo(options, console, stage, staying))
         told: list[signal.Signals] = []
 
         def hear(number: signal.Signals) -> None:
@@ -128,14 +127,14 @@ async def _guarded(options: Options, console: Console, home: Path) -> int:
         except asyncio.CancelledError:
             if not told:
                 raise
-            console.print("ending")
-            return 128 + told[0]
+            console.print("Ending.")
+            return Exit.DONE if staying.is_set() else 128 + told[0]
         except MeshError as error:
             raise from_mesh(error) from None
         return Exit.DONE
 
 
-async def _demo(options: Options, console: Console, stage: Stage) -> None:
+async def _demo(options: Options, console: Console, stage: Stage, staying: asyncio.Event) -> None:
     with Screen(console, time.monotonic) as screen:
         victim = await _start(stage, screen)
         work = asyncio.ensure_future(_audit(options, stage.mesh, screen))
@@ -158,6 +157,7 @@ async def _demo(options: Options, console: Console, stage: Stage) -> None:
     await _show(console, stage, outcome, paths)
     if console.is_terminal and sys.stdin.isatty():
         console.print("\nThe mesh stays up. Ctrl-C ends it.", style="bold")
+        staying.set()
         await asyncio.Event().wait()
 
 
@@ -223,6 +223,11 @@ async def _show(console: Console, stage: Stage, outcome: Outcome, paths: tuple[P
     console.print(f"The report: {paths[0]}\n            {paths[1]}", soft_wrap=True)
     console.print("\nThe next call:")
     console.print(Text(_curl(stage.mesh), "cyan"), soft_wrap=True)
+    command = Path(sys.executable).with_name("meshgate")
+    if command.exists():
+        line = f"MESHGATE_HOME={stage.home} {command} call classify@1 'MIT OR GPL-3.0-only'"
+        console.print("\nOr:")
+        console.print(Text(line, "cyan"), soft_wrap=True)
 
 
 def _curl(run: Run) -> str:
@@ -232,7 +237,3 @@ def _curl(run: Run) -> str:
         "  -H 'A2A-Version: 1.0' -H 'Content-Type: application/json' \\\n"
         f'  -d \'{{"jsonrpc":"2.0","id":1,"method":"SendMessage","params":{{"message":{message}}}}}\''
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

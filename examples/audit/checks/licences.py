@@ -122,7 +122,9 @@ def _by_files(folder: Path) -> Licence | None:
     found = [path for path in sorted(folder.rglob("*")) if _FILES.search(path.name) and path.is_file()]
     if not found:
         return None
-    kinds: list[LicenceKind] = [kind for kind in (_by_text(_head(path)) for path in found) if kind != "unknown"]
+    kinds: list[LicenceKind] = [_by_text(_head(path)) for path in found]
+    while "unknown" in kinds:  # a notice beside the licence says nothing of its kind
+        kinds.remove("unknown")
     names = shown(", ".join(path.name for path in found))
     return Licence(kind=_tightest(kinds), text=names, source="licence file")
 
