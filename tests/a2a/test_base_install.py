@@ -1,0 +1,27 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = """
+import sys
+for name in ("grpc", "a2a", "google", "aiohttp", "httpx", "opentelemetry"):
+    sys.modules[name] = None
+from meshgate.a2a import asgi, call, cards, jsonrpc, lineage, payload, selector, sse, taskids
+request = payload.JsonPayload(call.METHODS["GetTask"].request, {"id": "t"})
+body = jsonrpc.encode_call(call.METHODS["GetTask"], request, "1")
+print(jsonrpc.decode_call(jsonrpc.decode_envelope(body), {}, None).task_id, len(request.digest()))
+"""
+
+
+def test_json_rpc_needs_neither_grpc_nor_protobuf_nor_the_a2a_sdk() -> None:
+    path = os.pathsep.join(str(ROOT / folder) for folder in ("protos", "sdk"))
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": path},
+    )
+    assert done.stdout == "t 32\n", done.stderr
