@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -23,7 +23,7 @@ def limits(**changes: Any) -> Limits:
 
 
 @asynccontextmanager
-async def virtual_mesh(**more: Any) -> AsyncIterator[LocalMesh]:
+async def virtual_mesh(**more: Any) -> AsyncGenerator[LocalMesh, None]:
     """A mesh whose clock is the virtual loop's."""
     loop = asyncio.get_running_loop()
     async with LocalMesh(clock=loop.time, wall=lambda: 1.8e9 + loop.time(), sleep=asyncio.sleep, **more) as mesh:

@@ -24,7 +24,7 @@ from meshgate.a2a.errors import (
 )
 from meshgate.a2a.reply import Reply
 from meshgate.registry.model import Capability, Switch
-from meshgate.testing import LocalMesh, fail, silent, stream, task, text
+from meshgate.testing import LocalMesh, Result, fail, silent, stream, task, text
 from tests.gateway.meshes import limits, relay, virtual_mesh
 from tests.support.virtual_loop import virtual_time
 
@@ -178,7 +178,7 @@ async def test_with_several_possible_parents_the_one_started_last_is_charged_and
     async with virtual_mesh() as mesh:
         await mesh.add("leaf", text("done"))
         front = await mesh.add("front", silent)
-        calls = []
+        calls: list[asyncio.Future[Result]] = []
         for _ in range(2):
             calls.append(asyncio.ensure_future(mesh.call("front")))
             await asyncio.sleep(0.1)

@@ -40,6 +40,7 @@ class Breaker:
         "_failing",
         "_generation",
         "_limits",
+        "_listened",
         "_opened",
         "_probing",
         "_rng",
@@ -61,6 +62,7 @@ class Breaker:
         self._state = pybreaker.CircuitBreaker(
             fail_max=limits.breaker_failures, throw_new_error_on_trip=False, name=name, listeners=list(listeners)
         )
+        self._listened = bool(listeners)
         self._calls: deque[list[int]] = deque()
         self._generation = 0
         self._probing = False
@@ -113,9 +115,9 @@ class Breaker:
             self._fail(probe)
             return
         self._count(True)
-        if self._failing or self._state.listeners:
+        if self._failing or self._listened:
             # With no failure to forget, pybreaker has nothing to do: by far the most calls end so.
-            self._state.state._handle_success()
+            self._state.state._handle_success()  # pyright: ignore[reportPrivateUsage]
             self._failing = False
         if probe:
             self._close()
@@ -129,7 +131,7 @@ class Breaker:
         before = self._state.current_state
         # pybreaker raises when the failure opens the breaker; here the caller has its own error already.
         with contextlib.suppress(pybreaker.CircuitBreakerError, _Failure):
-            self._state.state._handle_error(_FAILURE, reraise=False)
+            self._state.state._handle_error(_FAILURE, reraise=False)  # pyright: ignore[reportPrivateUsage]
         if self._state.current_state != before:
             self._opening()
         elif self._too_many():

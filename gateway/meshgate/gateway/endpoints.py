@@ -7,7 +7,7 @@ import math
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 import msgspec
 import pybreaker
@@ -73,25 +73,27 @@ class Attempt:
         """The error given to ``abort``, or None."""
         return self._error
 
-    @contextmanager
-    def guard(self) -> Iterator[None]:
+    def guard(self) -> Attempt:
         """Around each wait for the agent: turns the cancellation that ``abort`` causes into its error.
 
         Raises:
             MeshError: the error given to ``abort``.
         """
+        return self
+
+    def __enter__(self) -> None:
         if self._error is not None:
             raise self._error
-        waiting = self._task = asyncio.current_task()
-        try:
-            yield
-        except asyncio.CancelledError:
-            error = self.aborted
-            if error is None or waiting is None or waiting.uncancel() > 0:
-                raise
-            raise error from None
-        finally:
-            self._task = None
+        self._task = asyncio.current_task()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        waiting, self._task = self._task, None
+        if self._error is None or kind is None or not issubclass(kind, asyncio.CancelledError):
+            return
+        if waiting is not None and waiting.uncancel() == 0:  # else somebody else cancelled the task as well
+            raise self._error from None
 
 
 class Instance:

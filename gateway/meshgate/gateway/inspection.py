@@ -202,9 +202,8 @@ class RemotePeers:
     ) -> dict[str, _T]:
         """The answers of all other gateways that answer in time, by gateway."""
         urls = self.urls()
-        answers: list[Any] = await asyncio.gather(
-            *(self.ask(url, name, *arguments, kind=kind, patience=patience) for url in urls.values())
-        )
+        asked: list[Any] = [self.ask(url, name, *arguments, kind=kind, patience=patience) for url in urls.values()]
+        answers: list[Any] = list(await asyncio.gather(*asked))
         return {gateway: answer for gateway, answer in zip(urls, answers, strict=True) if answer is not None}
 
     async def in_flight(self, agent: str, tenant: str) -> list[Flight]:

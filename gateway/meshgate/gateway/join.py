@@ -68,7 +68,7 @@ class AddressPolicy:
             parts = urlsplit(url)
             host, port = (parts.hostname or "").lower(), parts.port
         except ValueError:
-            host, port = "", None
+            raise InvalidParams(f"{url[:200]!r} is no address of an agent") from None
         if not host or parts.scheme not in ("http", "https", "grpc") or parts.username is not None:
             raise InvalidParams(f"{url[:200]!r} is no address of an agent")
         if not self._within(host) or (port in self._refused and self._loopback(host)):

@@ -224,8 +224,10 @@ class Records:
     def task_ended(self, agent: str, task: str) -> None:
         """A task that outlived its call is over."""
         kept = self._lingering.get(agent)
-        for call in list(kept.values()) if kept else ():
-            if call.task == task and kept is not None:
+        if kept is None:
+            return
+        for call in list(kept.values()):
+            if call.task == task:
                 del kept[call.id]
 
     def remaining(self, call: CallRecord) -> float:

@@ -6,7 +6,12 @@ from importlib.metadata import PackageNotFoundError, version
 
 __all__ = ["VERSION"]
 
-try:
-    VERSION = version("meshgate")
-except PackageNotFoundError:  # run from a source tree that nobody installed
-    VERSION = "0.0.0"
+
+def _installed() -> str:
+    try:
+        return version("meshgate")
+    except PackageNotFoundError:  # run from a source tree that nobody installed
+        return "0.0.0"
+
+
+VERSION = _installed()
