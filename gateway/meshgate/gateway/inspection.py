@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import aiohttp
 import msgspec
@@ -18,8 +18,6 @@ from meshgate.gateway.records import CallRecord, JobRecord
 from meshgate.registry.table import Table
 
 __all__ = ["InspectApp", "Inspected", "InstanceView", "JobView", "RemotePeers", "Status"]
-
-_T = TypeVar("_T")
 
 
 class InstanceView(msgspec.Struct, frozen=True):
@@ -182,7 +180,7 @@ class RemotePeers:
         entries = [entry.instance for entry in self._table.gateways if entry.instance.id != self._own]
         return {entry.id: entry.endpoints[0].url for entry in entries if entry.endpoints}
 
-    async def ask(self, url: str, name: str, *arguments: object, kind: type[_T] | Any, patience: float) -> _T | None:
+    async def ask(self, url: str, name: str, *arguments: object, kind: Any, patience: float) -> Any:
         """One answer of one gateway, or None if it does not come in time."""
         if self._session is None:
             self._session = aiohttp.ClientSession(trust_env=False, cookie_jar=aiohttp.DummyCookieJar())
@@ -197,19 +195,19 @@ class RemotePeers:
         except (aiohttp.ClientError, OSError, TimeoutError, msgspec.MsgspecError):
             return None
 
-    async def ask_all(
-        self, name: str, *arguments: object, kind: type[_T] | Any, patience: float = 2.0
-    ) -> dict[str, _T]:
-        """The answers of all other gateways that answer in time, by gateway."""
+    async def ask_all(self, name: str, *arguments: object, kind: Any, patience: float = 2.0) -> dict[str, Any]:
+        """The answers of all other gateways that answer in time, by gateway; each is of the type ``kind``."""
         urls = self.urls()
-        asked: list[Any] = [self.ask(url, name, *arguments, kind=kind, patience=patience) for url in urls.values()]
-        answers: list[Any] = list(await asyncio.gather(*asked))
+        asked = [self.ask(url, name, *arguments, kind=kind, patience=patience) for url in urls.values()]
+        answers = await asyncio.gather(*asked)
         return {gateway: answer for gateway, answer in zip(urls, answers, strict=True) if answer is not None}
 
     async def in_flight(self, agent: str, tenant: str) -> list[Flight]:
         if self.live == 1:
             return []
-        answers = await self.ask_all("flights", agent, tenant, kind=list[Flight], patience=self._limits.peer_patience)
+        answers: dict[str, list[Flight]] = await self.ask_all(
+            "flights", agent, tenant, kind=list[Flight], patience=self._limits.peer_patience
+        )
         return [flight for flights in answers.values() for flight in flights]
 
     async def lease(self, job: str, calls: int) -> Grant | None:
@@ -218,7 +216,10 @@ class RemotePeers:
         # A home that is alive answers in a moment; a call that waits for it is better off than one refused for nothing.
         if url is None:
             return None
-        return await self.ask(url, "lend", job, calls, kind=Grant | None, patience=self._limits.lease_patience)
+        grant: Grant | None = await self.ask(
+            url, "lend", job, calls, kind=Grant | None, patience=self._limits.lease_patience
+        )
+        return grant
 
     async def aclose(self) -> None:
         """Close connections."""
