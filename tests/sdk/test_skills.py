@@ -277,6 +277,34 @@ async def test_a_result_of_another_type_than_annotated_fails_the_task(agent: Age
     assert (await send(agent, "x")).status.state == TaskState.FAILED
 
 
+class Shout(str):
+    """What frameworks give where they say str."""
+
+    __slots__ = ()
+
+
+async def test_a_subclass_of_str_is_text(agent: Agent) -> None:
+    @agent.skill
+    async def shout(text: str) -> str:
+        return Shout(text)
+
+    assert text_of(await send(agent, "hi")) == "hi"
+
+
+@pytest.mark.parametrize("content", [Part(data=object()), Part(text="x", metadata={"k": object()})])
+async def test_a_part_that_cannot_be_sent_fails_the_task_and_not_the_agent(agent: Agent, content: Part) -> None:
+    @agent.skill
+    async def returned(text: str) -> Part:
+        return content
+
+    @agent.skill
+    async def handed(text: str, ctx: Context) -> None:
+        await ctx.artifact("x", content)
+
+    for skill in ("returned", "handed"):
+        assert (await send(agent, "x", skill=skill)).status.state == TaskState.FAILED
+
+
 # -- the light path
 
 

@@ -490,3 +490,20 @@ async def test_a_skill_that_cancels_itself_has_failed() -> None:
         raise asyncio.CancelledError
 
     assert (await send(agent, "x")).status.state == TaskState.FAILED
+
+
+class BrokenStore(MemoryTasks):
+    """A store whose disk is full."""
+
+    async def save(self, task: Any) -> None:
+        raise OSError("no space left")
+
+
+@virtual_time
+async def test_a_store_that_fails_leaves_nobody_waiting() -> None:
+    agent = make_agent(store=BrokenStore())
+    watching = await stream(agent, "1")
+    with pytest.raises(InternalError):
+        await send(agent, "1")
+    assert states(await read(watching))[-1] == TaskState.COMPLETED
+    assert agent.open_tasks == ()

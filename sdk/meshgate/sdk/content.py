@@ -15,12 +15,29 @@ from meshgate.a2a.types import Part
 if TYPE_CHECKING:
     from google.protobuf.message import Message as ProtoMessage
 
-__all__ = ["data_in", "data_part", "is_proto", "plain", "raw_part", "text_in", "text_part"]
+__all__ = ["data_in", "data_part", "is_proto", "plain", "raw_part", "sendable", "text_in", "text_part"]
 
 
 def text_part(text: str, media_type: str = "") -> Part:
-    """A part that holds text."""
-    return Part(text=text, media_type=media_type)
+    """A part that holds text.
+
+    Raises:
+        TypeError: it is no text.
+    """
+    if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance] - authors need not check their types
+        raise TypeError(f"text is needed here, not {type(text).__name__}")
+    # Frameworks have subclasses of str, which no encoder takes.
+    return Part(text=text if type(text) is str else str.__str__(text), media_type=media_type)
+
+
+def sendable(part: Part) -> Part:
+    """``part``, if it can be sent.
+
+    Raises:
+        TypeError: it holds what JSON cannot.
+    """
+    msgspec.json.encode(part)
+    return part
 
 
 def data_part(value: object, media_type: str = "") -> Part:

@@ -20,7 +20,7 @@ from meshgate.a2a.types import (
     TaskStatusUpdateEvent,
 )
 from meshgate.sdk.asking import Said
-from meshgate.sdk.content import data_part, raw_part, text_part
+from meshgate.sdk.content import data_part, raw_part, sendable, text_part
 from meshgate.sdk.finding import Access
 from meshgate.sdk.mesh import Mesh
 from meshgate.sdk.results import Event, Result, Usage
@@ -230,7 +230,7 @@ class Context:
 
 def _part(content: object, media_type: str) -> Part:
     if isinstance(content, Part):
-        return content
+        return sendable(content)
     if isinstance(content, str):
         return text_part(content, media_type)
     if isinstance(content, bytes | bytearray):

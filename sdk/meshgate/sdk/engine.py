@@ -15,7 +15,7 @@ from typing import Literal
 from msgspec import UNSET
 
 from meshgate.a2a.defaults import Limits
-from meshgate.a2a.errors import InternalError, TaskNotCancelable, UnsupportedOperation, UpstreamDeadline
+from meshgate.a2a.errors import InternalError, MeshError, TaskNotCancelable, UnsupportedOperation, UpstreamDeadline
 from meshgate.a2a.payload import Payload, of
 from meshgate.a2a.types import INTERRUPTED, TERMINAL, StreamResponse, Task
 from meshgate.sdk.context import Turn
@@ -43,15 +43,14 @@ class Feed:
         self._events: deque[StreamResponse] = deque((first,))
         self._waiter: asyncio.Future[None] | None = None
         self._closed = False
-        self._lost = False
+        self._failure: MeshError | None = None
 
     def put(self, event: StreamResponse) -> None:
         """Add an event; the reader gets it in its turn."""
         if self._closed:
             return
         if len(self._events) >= self._backlog:
-            self._lost = True
-            self.close()
+            self.fail(InternalError("the stream was read too slowly: subscribe to the task to go on"))
             return
         self._events.append(event)
         state = event.status_update.status.state if event.status_update is not UNSET else None
@@ -59,8 +58,11 @@ class Feed:
             self._closed = True
         self._wake()
 
-    def close(self) -> None:
-        """End it after what is in it."""
+    def fail(self, error: MeshError) -> None:
+        """End it with an error, after what is in it, unless it has its end already."""
+        if self._closed:
+            return
+        self._failure = error
         self._closed = True
         self._wake()
 
@@ -73,10 +75,10 @@ class Feed:
 
     async def __anext__(self) -> Payload:
         while not self._events:
-            if self._lost:
-                raise InternalError("the stream was read too slowly: subscribe to the task to go on")
             if self._closed:
                 self._run.unwatch(self)
+                if self._failure is not None:
+                    raise self._failure
                 raise StopAsyncIteration
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
@@ -163,6 +165,17 @@ class Run:
                 if not resting.done():
                     resting.set_result(None)
             self._resting.clear()
+
+    def abandon(self) -> None:
+        """End it for all who wait and watch, where it cannot be ended by an event (its store failed)."""
+        self.over = True
+        lost = InternalError("the agent could not keep this task: its log has the reason")
+        for feed in tuple(self._feeds):
+            feed.fail(lost)
+        for resting in self._resting:
+            if not resting.done():
+                resting.set_exception(lost)
+        self._resting.clear()
 
     def _is_over(self) -> bool:
         return self.over  # a call, because it may have changed while something else was awaited

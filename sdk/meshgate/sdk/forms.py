@@ -24,7 +24,7 @@ from msgspec import UNSET
 from meshgate.a2a.checking import decode_json
 from meshgate.a2a.errors import InvalidParams, MeshError
 from meshgate.a2a.types import Message, Part
-from meshgate.sdk.content import data_part, is_proto, text_in, text_part
+from meshgate.sdk.content import data_part, is_proto, sendable, text_in, text_part
 
 __all__ = ["Form", "form_of"]
 
@@ -82,8 +82,6 @@ def _read_text(message: Message) -> str:
 
 
 def _write_text(value: Any) -> list[Part]:
-    if not isinstance(value, str):
-        raise TypeError(f"the skill gave a {type(value).__name__} where its annotation says str")
     return [text_part(value)]
 
 
@@ -102,6 +100,7 @@ def _read_message(message: Message) -> Message:
 
 
 def _write_message(value: Any) -> list[Part]:
+    msgspec.json.encode(value)  # raises what cannot be sent
     return cast("Message", value).parts
 
 
@@ -110,7 +109,7 @@ def _read_parts(message: Message) -> list[Part]:
 
 
 def _write_parts(value: Any) -> list[Part]:
-    return [value] if isinstance(value, Part) else list(value)
+    return [sendable(part) for part in ([value] if isinstance(value, Part) else value)]
 
 
 # -- data

@@ -39,8 +39,9 @@ def configure(stream: TextIO | None = None, level: int = logging.INFO) -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    # Plain tracebacks: the rich ones show local variables, and those hold keys.
     final: list[Processor] = (
-        [structlog.dev.ConsoleRenderer()]
+        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
         if out.isatty()
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )

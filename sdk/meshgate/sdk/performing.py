@@ -81,7 +81,11 @@ async def perform(run: Run, skill: Skill, given: Any, context: Context, stamp: C
         state, text = TaskState.COMPLETED, ""
     except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - however it ends, the task's end says so
         state, text = _explain(error, run.stopping, skill, context)
-    await run.publish(ended(run.fold, state, text, stamp, context.used))
+    try:
+        await run.publish(ended(run.fold, state, text, stamp, context.used))
+    except Exception:
+        log.exception("task_not_kept", skill=skill.id, task=run.fold.id)
+        run.abandon()
 
 
 def _explain(error: BaseException, stopping: Stop | None, skill: Skill, context: Context) -> tuple[TaskState, str]:
