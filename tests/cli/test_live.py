@@ -8,6 +8,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -54,7 +56,7 @@ class Shell:
         for _ in range(60):
             if self.run("agents", name).returncode == 0:
                 return
-        pytest.fail(f"{name} did not join")
+        pytest.fail(f"{name} did not join: {(self.home / 'agent.log').read_text()}")
 
 
 @pytest.fixture(scope="module")
@@ -139,14 +141,12 @@ def test_a_budget_is_kept_and_its_refusal_is_a_limit(shell: Shell) -> None:
 
 
 def test_interrupting_a_call_cancels_its_task(shell: Shell) -> None:
-    process = shell.start("call", "count@1", "1000")
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "step 1 " in line:
-            process.send_signal(signal.SIGINT)
-            break
-    said = process.stderr.read()
-    assert process.wait() == 130
+    with shell.start("call", "count@1", "1000") as process:
+        assert process.stderr is not None
+        next(line for line in process.stderr if "step 1 " in line)
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+    assert process.returncode == 130
     assert said.splitlines()[-1] == "error: interrupted: the task is cancelled"
     assert "cancelled" in shell.ok("job", "last")
 
@@ -174,17 +174,49 @@ def test_a_switch_refuses_calls_until_it_is_lifted(shell: Shell) -> None:
     assert shell.run("call", "broken@1", "x").returncode == 1
 
 
-def test_a_foreign_agent_joins_by_its_card_and_leaves(shell: Shell) -> None:
-    (agent,) = json.loads(shell.ok("agents", "--json"))
-    url = agent["instances"][0]["endpoints"][0].split()[-1]
-    given = ["register", "--card", url, "--name", "stranger", "--label", "region=eu", "--json"]
-    made = json.loads(shell.ok(*given))
-    assert made["agent"] == "stranger"
+@pytest.fixture
+def stranger(tmp_path: Path) -> Iterator[str]:
+    """The base URL of a server that shows a card."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's own
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path))) as server:
+        url = f"http://127.0.0.1:{server.server_port}"
+        skill: dict[str, object] = {"id": "translate", "name": "translate", "description": "", "tags": []}
+        card: dict[str, object] = {
+            "name": "A Stranger",
+            "description": "",
+            "version": "2.0.0",
+            "capabilities": {},
+            "defaultInputModes": ["text/plain"],
+            "defaultOutputModes": ["text/plain"],
+            "skills": [skill],
+            "supportedInterfaces": [{"url": url, "protocolBinding": "JSONRPC", "protocolVersion": "1.0"}],
+        }
+        (tmp_path / ".well-known").mkdir()
+        (tmp_path / ".well-known" / "agent-card.json").write_text(json.dumps(card))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield url
+        server.shutdown()
+
+
+def test_a_foreign_agent_joins_by_its_card_and_leaves(shell: Shell, stranger: str) -> None:
+    made = json.loads(shell.ok("register", "--card", stranger, "--label", "region=eu", "--json"))
+    assert (made["agent"], made["skills"]) == ("a-stranger", ["translate"])
     assert made["call_key"]
-    assert "stranger (foreign)" in shell.ok("agents")
-    assert "region=eu" in shell.ok("agents", "stranger")
+    assert "foreign" in shell.ok("agents")
+    assert "region=eu" in shell.ok("agents", "a-stranger")
+    assert "taken" in shell.ok("explain", "translate@2,region=eu")
     shell.ok("deregister", made["instance"])
     assert shell.run("deregister", made["instance"]).returncode == 1
+
+
+def test_the_card_of_an_agent_of_the_mesh_is_not_for_strangers(shell: Shell) -> None:
+    (agent,) = json.loads(shell.ok("agents", "--json"))
+    url = agent["instances"][0]["endpoints"][0].split()[-1]
+    assert shell.run("register", "--card", url).returncode == 4
 
 
 def test_the_doctor_finds_nothing_wrong_with_a_mesh_that_works(shell: Shell) -> None:
@@ -245,15 +277,13 @@ def test_a_taken_port_names_the_port_and_its_flag(tmp_path: Path, detached: bool
 
 def test_in_the_foreground_it_runs_until_a_signal_and_logs_json_lines(tmp_path: Path) -> None:
     shell = Shell(tmp_path / "home")
-    process = shell.start("up", *PORTS)
-    watchdog = threading.Timer(60, process.kill)
-    watchdog.start()
-    try:
+    with shell.start("up", *PORTS) as process:
+        watchdog = threading.Timer(60, process.kill)
+        watchdog.start()
         assert process.stdout is not None
-        seen = next(line for line in process.stdout if "Ctrl-C stops it" in line)
+        seen = next((line for line in process.stdout if "Ctrl-C stops it" in line), "")
         process.send_signal(signal.SIGINT)
         _, err = process.communicate()
-    finally:
         watchdog.cancel()
     assert seen
     assert process.returncode == 0

@@ -40,10 +40,10 @@ def test_agents_are_one_line_each_and_name_a_skills_version_only_where_it_differ
         Agent("b", versions=("1.0.0",), skills=("cut@1.0.0",), foreign=True, instances=(READY, other)),
     ]
     assert shown(agents_table(agents)) == (
-        "agent         version   skills            instances         open   latency\n"
-        "──────────────────────────────────────────────────────────────────────────\n"
-        "a             1.0.0     cut, glue@2.0.0   1 ready              0         -\n"
-        "b (foreign)   1.0.0     cut               1 ready, 1 open      2    250 ms"
+        "agent   version   skills            instances                  open   latency\n"
+        "─────────────────────────────────────────────────────────────────────────────\n"
+        "a       1.0.0     cut, glue@2.0.0   1 ready                       0         -\n"
+        "b       1.0.0     cut               1 ready, 1 open, foreign      2    250 ms"
     )
 
 

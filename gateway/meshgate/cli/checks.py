@@ -215,7 +215,8 @@ def _status(one: GatewayStatus) -> Finding:
     if one.ready:
         return Finding(name, "fail", f"not ready: {one.ready}", "its log says more")
     counts = f"{plural(one.instances, 'instance')}, {plural(one.open_calls, 'open call')}"
-    return Finding(name, "ok", f"{counts}, registry up to date")
+    age = "up to date" if one.registry_stale < 1.0 else f"last heard of {one.registry_stale:.0f} s ago"
+    return Finding(name, "ok", f"{counts}, registry {age}")
 
 
 def _agents(agents: tuple[Agent, ...]) -> Iterator[Finding]:

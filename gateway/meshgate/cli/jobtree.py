@@ -35,13 +35,14 @@ def _add(parent: RichTree, node: Node) -> None:
 
 
 def _state(call: Call) -> str:
-    return plain(call.task_state.removeprefix("TASK_STATE_").lower().replace("_", "-"))
+    state = plain(call.task_state.removeprefix("TASK_STATE_").lower().replace("_", "-"))
+    return "cancelled" if state == "canceled" else state
 
 
 def _outcome(call: Call) -> Text:
     # A call that delivered a task's failure has done its work; people want to read that the task failed.
-    if call.outcome == "done" and _state(call) in ("failed", "rejected", "canceled"):
-        return Text(f"task {_state(call)}", _STYLES["failed"])
+    if call.outcome == "done" and _state(call) in ("failed", "rejected", "cancelled"):
+        return Text(f"task {_state(call)}", _STYLES.get(_state(call), "red"))
     return Text(_WORDS.get(call.outcome, call.outcome), _STYLES.get(call.outcome, ""))
 
 

@@ -142,6 +142,9 @@ async def _fetch(client: httpx.AsyncClient, url: str) -> bytes:
     remedy = "is the agent running, and is this its card?"
     try:
         async with asyncio.timeout(_SECONDS), client.stream("GET", url) as response:
+            if response.status_code in (401, 403):
+                needs = "an SDK agent joins by itself; others must show their card without a key"
+                raise CliError(f"{url} is shown with a key only", Exit.DENIED, needs)
             if response.status_code != 200:
                 raise CliError(f"{url} answered with HTTP {response.status_code}", Exit.UNREACHABLE, remedy)
             return await read_all(response, MAX_CARD, _SECONDS)

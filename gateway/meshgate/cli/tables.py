@@ -60,12 +60,10 @@ def _state(value: str, text: str = "") -> Text:
 
 def _instances(agent: Agent) -> Text:
     states = [one.state for one in agent.instances]
-    ready = states.count("ready")
-    if ready == len(states):
-        return _state("ready", f"{ready} ready")
     others = sorted({state for state in states if state != "ready"})
-    counts = ", ".join(f"{states.count(state)} {state}" for state in others)
-    return _state(others[-1], f"{ready} ready, {counts}")
+    counts = ", ".join(f"{states.count(state)} {state}" for state in ["ready", *others])
+    found = _state(others[-1] if others else "ready", counts)
+    return found.append(", foreign", "dim default") if agent.foreign else found
 
 
 def _skills(agent: Agent) -> list[str]:
@@ -81,12 +79,9 @@ def agents_table(agents: Sequence[Agent]) -> RenderableType:
     tenants = len({agent.tenant for agent in agents}) > 1
     table = grid("agent", "version", "skills", "instances", ">open", ">latency", *(["tenant"] if tenants else []))
     for agent in agents:
-        name = _text(agent.agent, "bold")
-        if agent.foreign:
-            name.append(" (foreign)", "dim not bold")
         worst = max((one.latency for one in agent.instances), default=0.0)
         table.add_row(
-            name,
+            _text(agent.agent, "bold"),
             _text(", ".join(agent.versions)),
             _text(", ".join(_skills(agent))),
             _instances(agent),
