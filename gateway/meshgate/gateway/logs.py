@@ -10,6 +10,10 @@ import structlog
 __all__ = ["configure_logs"]
 
 
+# Local variables stay out of tracebacks: they hold keys, and what callers said.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+
+
 def configure_logs(level: int = logging.INFO) -> None:
     """Set up structlog for this process, and let the standard library's warnings through it."""
     terminal = sys.stderr.isatty()
@@ -19,11 +23,11 @@ def configure_logs(level: int = logging.INFO) -> None:
         structlog.processors.TimeStamper(fmt="%H:%M:%S" if terminal else "iso", utc=not terminal),
     ]
     last: structlog.types.Processor = (
-        structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if terminal
+        else structlog.processors.JSONRenderer()
     )
-    structures: list[structlog.types.Processor] = (
-        shared if terminal else [*shared, structlog.processors.dict_tracebacks]
-    )
+    structures: list[structlog.types.Processor] = shared if terminal else [*shared, _TRACEBACKS]
     structlog.configure(
         processors=[*structures, last],
         wrapper_class=structlog.make_filtering_bound_logger(level),

@@ -1,0 +1,40 @@
+"""A gateway with all its ports in this process, on free ports, for tests that need real sockets and real agents."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from meshgate.gateway.config import load_config
+from meshgate.gateway.server import Control, DataPlane, load_secrets, open_configured, run_file
+from meshgate.registry.home import Home, Run
+
+__all__ = ["whole_gateway"]
+
+
+@asynccontextmanager
+async def whole_gateway(folder: Path, **settings: Any) -> AsyncGenerator[tuple[Run, DataPlane], None]:
+    """A running gateway with join and admin ports, and what ``run.json`` would say of it."""
+    home = Home(folder / "home")
+    free = {"port": 0, "grpc_port": 0, "join_port": 0, "admin_port": 0}
+    config = load_config({**free, **settings}, home=home.path, environ={})
+    secrets = load_secrets(home, config)
+    registry = open_configured(config, home)
+    plane = DataPlane(config, secrets, registry, home)
+    remote = plane.gateway.remote
+    assert remote is not None
+    url = f"http://127.0.0.1:{plane.port}"
+    control = Control(config, secrets, registry, plane.gateway.table, plane.gateway, remote, (url,), frozenset())
+    await plane.start()
+    await control.start()
+    run = run_file(config, secrets, port=plane.port, grpc_port=plane.grpc_port, control=control)
+    home.write(run)
+    try:
+        yield run, plane
+    finally:
+        await control.stop()
+        await plane.drain(asyncio.Event())
+        await registry.aclose()
