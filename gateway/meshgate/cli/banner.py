@@ -29,9 +29,9 @@ def keys_view(made: Mapping[str, str]) -> RenderableType:
     lines = Text("Keys of this mesh. They are shown this once; only their hashes are kept.\n", "bold yellow")
     for kind, key in made.items():
         lines.append(f"  {kind:<8}", "bold default")
-        lines.append(f"{_USES.get(kind, ''):<20}", "dim not bold default")
         lines.append(key + "\n", "not bold default")
-    return lines
+    uses = ", ".join(f"{kind} {_USES[kind]}" for kind in made if kind in _USES)
+    return lines.append(f"  {uses}\n", "dim not bold default")
 
 
 def curl_line(run: Run, agent: str = "hello") -> str:
