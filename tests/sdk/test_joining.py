@@ -8,62 +8,15 @@ from collections.abc import Awaitable, Callable
 import httpx
 import pytest
 
-from meshgate.a2a.errors import MeshError, OutcomeUnknown, PermissionDenied, UpstreamUnavailable
-from meshgate.registry import wire
-from meshgate.registry.model import Endpoint, Instance, Lease, Manifest, RegistryUnavailable, UnknownLease
+from meshgate.a2a.errors import OutcomeUnknown, PermissionDenied, UpstreamUnavailable
+from meshgate.registry.model import Endpoint, Instance, Lease, Manifest, RegistryUnavailable
 from meshgate.sdk.finding import Access
 from meshgate.sdk.httpsend import make_client
 from meshgate.sdk.joining import Credentials, JoinClient, Membership
+from tests.sdk.ports import JoinPort
 from tests.support.virtual_loop import virtual_time
 
 ACCESS = Access(("http://join",), "join-key")
-
-
-class JoinPort(httpx.AsyncBaseTransport):
-    """A join port that keeps leases, can be away, and can refuse."""
-
-    def __init__(self) -> None:
-        self.leases: dict[str, Instance] = {}
-        self.log: list[tuple[float, str]] = []
-        self.away: Callable[[], None] = lambda: None
-        self.refusal: MeshError | None = None
-        self.registered = 0
-        self.slow = 0.0
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        method = request.url.path.removeprefix(wire.SERVICE_PATH)
-        self.log.append((asyncio.get_running_loop().time(), method))
-        await asyncio.sleep(self.slow)
-        self.away()
-        assert request.headers["authorization"] == "Bearer join-key"
-        body = await request.aread()
-        try:
-            if self.refusal is not None:
-                raise self.refusal
-            return httpx.Response(200, content=self._answer(method, body))
-        except MeshError as error:
-            status, content = wire.encode_error(error)
-            return httpx.Response(status, content=content)
-
-    def _answer(self, method: str, body: bytes) -> bytes:
-        if method == "Register":
-            instance, _ = wire.decode_register(body, wire.PROTO)
-            self.leases[instance.id] = instance
-            self.registered += 1
-            lease = Lease(instance.id, 9.0)
-            return wire.encode_joined(
-                wire.Joined(lease, f"key-{self.registered}", f"secret-{self.registered}", ("http://g",))
-            )
-        if method == "Renew":
-            name = wire.decode_renew(body, wire.PROTO)
-            if name not in self.leases:
-                raise UnknownLease
-            return wire.encode_renewed(wire.Renewed(Lease(name, 9.0), "key-renewed"))
-        self.leases.pop(wire.decode_deregister(body, wire.PROTO), None)
-        return wire.encode_deregistered()
-
-    def asked(self, method: str) -> list[float]:
-        return [at for at, name in self.log if name == method]
 
 
 def refused() -> None:

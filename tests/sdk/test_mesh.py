@@ -1,8 +1,6 @@
 """The client: what it sends, what it makes of answers, and where it turns when a gateway fails."""
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -10,7 +8,7 @@ import msgspec
 import pytest
 from pydantic import BaseModel
 
-from meshgate.a2a import errors, jsonrpc
+from meshgate.a2a import errors
 from meshgate.a2a.defaults import DEFAULTS
 from meshgate.a2a.errors import (
     BudgetExhausted,
@@ -23,91 +21,8 @@ from meshgate.a2a.errors import (
 )
 from meshgate.a2a.types import Message, Part, Role, TaskState
 from meshgate.sdk import Budget, Mesh, TaskCancelled, TaskFailed, TaskRejected, Usage
+from tests.sdk.ports import DONE, Answer, Gateways, body_of, fails, ok, streams, task
 from tests.support.virtual_loop import elapsed, virtual_time
-
-Answer = Callable[[httpx.Request], httpx.Response | Awaitable[httpx.Response]]
-
-
-class Gateways(httpx.AsyncBaseTransport):
-    """Scripted gateways by host name; a host without a script cannot be reached."""
-
-    def __init__(self, **scripts: Answer) -> None:
-        self.scripts = scripts
-        self.seen: list[httpx.Request] = []
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        await request.aread()
-        self.seen.append(request)
-        script = self.scripts.get(request.url.host)
-        if script is None:
-            raise httpx.ConnectError("refused")
-        answer = script(request)
-        return answer if isinstance(answer, httpx.Response) else await answer
-
-    @property
-    def hosts(self) -> list[str]:
-        return [request.url.host for request in self.seen]
-
-
-def body_of(request: httpx.Request) -> Any:
-    return json.loads(request.content)
-
-
-def ok(result: Any, **headers: str) -> Answer:
-    def answer(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(
-            200, json={"jsonrpc": "2.0", "id": body_of(request)["id"], "result": result}, headers=headers
-        )
-
-    return answer
-
-
-def fails(error: MeshError, status: int = 200) -> Answer:
-    def answer(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(status, content=jsonrpc.encode_error(body_of(request)["id"], error))
-
-    return answer
-
-
-class Pieces(httpx.AsyncByteStream):
-    """A body in pieces; an exception among them breaks the connection, a number is a pause."""
-
-    def __init__(self, *pieces: bytes | float | Exception) -> None:
-        self._pieces = pieces
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for piece in self._pieces:
-            if isinstance(piece, Exception):
-                raise piece
-            if isinstance(piece, bytes):
-                yield piece
-            else:
-                await asyncio.sleep(piece)
-
-
-def streams(*results: Any, **headers: str) -> Answer:
-    def answer(request: httpx.Request) -> httpx.Response:
-        rpc_id = body_of(request)["id"]
-        pieces = [
-            b"data: " + json.dumps({"jsonrpc": "2.0", "id": rpc_id, "result": each}).encode() + b"\n\n"
-            if isinstance(each, dict)
-            else each
-            for each in results
-        ]
-        sent = {"content-type": "text/event-stream", **headers}
-        return httpx.Response(200, headers=sent, stream=Pieces(*pieces))
-
-    return answer
-
-
-def task(state: str = "COMPLETED", said: str = "", **more: Any) -> dict[str, Any]:
-    status: dict[str, Any] = {"state": f"TASK_STATE_{state}"}
-    if said:
-        status["message"] = {"messageId": "s", "role": "ROLE_AGENT", "parts": [{"text": said}]}
-    return {"id": "tag~t", "contextId": "c", "status": status, **more}
-
-
-DONE = ok({"task": task(artifacts=[{"artifactId": "a", "parts": [{"text": "short"}]}])})
 
 
 def mesh(gateways: Gateways, urls: str = "http://one", limits: Any = DEFAULTS) -> Mesh:

@@ -204,14 +204,13 @@ class Context:
         """
         return await self._client().call(selector, return_immediately=return_immediately, **said)
 
-    async def stream(self, selector: str = "", **said: Unpack[Said]) -> AsyncGenerator[Event, None]:
+    def stream(self, selector: str = "", **said: Unpack[Said]) -> AsyncGenerator[Event, None]:
         """``Mesh.stream`` as a child of this call.
 
         Raises:
             MeshError: as ``Mesh.stream``.
         """
-        async for event in self._client().stream(selector, **said):
-            yield event
+        return self._client().stream(selector, **said)
 
     def _client(self) -> Mesh:
         if self._home.access() is None:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager, nullcontext
 from types import TracebackType
 from typing import Self, Unpack
 
@@ -118,8 +118,9 @@ class Mesh:
             check_ended(result.task.status, result.task)
         return result
 
-    async def stream(self, selector: str = "", **said: Unpack[Said]) -> AsyncGenerator[Event, None]:
-        """Like ``call``, event by event as they come. Leaving the loop early leaves the task running.
+    def stream(self, selector: str = "", **said: Unpack[Said]) -> AsyncGenerator[Event, None]:
+        """Like ``call``, event by event as they come. Leaving the loop early leaves the task running; close the
+        generator then (``contextlib.aclosing``), so that the connection is given back at once.
 
         Raises:
             TaskFailed, TaskRejected, TaskCancelled: after the event that says so.
@@ -127,8 +128,7 @@ class Mesh:
         """
         request = SendMessageRequest(message=message_of(said))
         path, seconds = path_of(selector, said), self._seconds(said.get("deadline"))
-        async for event in self._events(_STREAM, request, path, seconds, said.get("budget")):
-            yield event
+        return self._checked(self._events(_STREAM, request, path, seconds, said.get("budget")))
 
     # -- tasks
 
@@ -150,7 +150,7 @@ class Mesh:
         """
         return await self._task(METHODS["CancelTask"], CancelTaskRequest(id=task_id), deadline)
 
-    async def subscribe(self, task_id: str, *, deadline: float | None = None) -> AsyncGenerator[Event, None]:
+    def subscribe(self, task_id: str, *, deadline: float | None = None) -> AsyncGenerator[Event, None]:
         """The task as it stands, then every further event of it.
 
         Args:
@@ -162,8 +162,7 @@ class Mesh:
         """
         method, request = METHODS["SubscribeToTask"], SubscribeToTaskRequest(id=task_id)
         seconds = float("inf") if deadline is None else self._seconds(deadline)
-        async for event in self._events(method, request, "/", seconds, None):
-            yield event
+        return self._checked(self._events(method, request, "/", seconds, None))
 
     async def _task(self, method: Method, request: A2AMessage, deadline: float | None) -> Task:
         answer, _ = await self._unary(method, request, "/", self._seconds(deadline), None)
@@ -213,6 +212,9 @@ class Mesh:
             self._sender = Sender(given if isinstance(given, httpx.AsyncClient) else make_client(given, self._limits))
         return self._sender
 
+    def _span(self, method: Method, sent: dict[str, str]) -> AbstractContextManager[None]:
+        return self._spans.calling(method.name, sent) if self._spans is not None else nullcontext()
+
     @asynccontextmanager
     async def _post(
         self, method: Method, request: A2AMessage, path: str, rpc_id: str, seconds: float, budget: Budget | None
@@ -220,7 +222,7 @@ class Mesh:
         access = self._access()
         body = jsonrpc.encode_call(method, payload.of(request), rpc_id)
         sent = self._headers(access, seconds, budget)
-        with self._spans.calling(method.name, sent) if self._spans is not None else nullcontext():
+        with self._span(method, sent):
             async with self._sending().post(access.urls, path, body, sent, safe=method.safe) as response:
                 yield response
 
@@ -235,9 +237,16 @@ class Mesh:
                 self._post(method, request, path, rpc_id, seconds, budget) as response,
             ):
                 body = await read_all(response, self._limits.answer, waits)
+                return _answer(response, body, method, rpc_id), response.headers
         except TimeoutError:
             raise UpstreamDeadline(f"there was no answer within {seconds:g} s") from None
-        return _answer(response, body, method, rpc_id), response.headers
+
+    async def _checked(self, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+        async with aclosing(events):
+            async for event in events:
+                yield event
+                if event.final and event.status is not None:
+                    check_ended(event.status, event.task)
 
     async def _events(
         self, method: Method, request: A2AMessage, path: str, seconds: float, budget: Budget | None
@@ -255,13 +264,10 @@ class Mesh:
                 event = Event(raw=jsonrpc.decode_answer(data, method, rpc_id, peer="mesh").view(), **origin)
                 task_id = event.task_id or task_id
                 yield event
-                if event.final:
-                    if event.status is not None:
-                        check_ended(event.status, event.task)
-                    if method is _STREAM:
-                        return
-        if method is _STREAM:
-            raise OutcomeUnknown(_broken(task_id), metadata={"task": task_id} if task_id else None)
+                if event.final and method is _STREAM:
+                    return
+            if method is _STREAM:
+                raise OutcomeUnknown(_broken(task_id), metadata={"task": task_id} if task_id else None)
 
     async def _lines(self, response: httpx.Response, ends: float) -> AsyncGenerator[bytes, None]:
         parser = SseParser(self._limits.event)
