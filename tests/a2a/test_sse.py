@@ -1,3 +1,4 @@
+import json
 from itertools import pairwise
 
 import pytest
@@ -35,6 +36,13 @@ def test_a_stream_is_read_as_the_standard_says() -> None:
 @pytest.mark.parametrize("at", range(len(STREAM) + 1))
 def test_it_does_not_matter_where_a_stream_is_cut(at: int) -> None:
     assert parse([STREAM[:at], b"", STREAM[at:]]) == EVENTS
+
+
+def test_an_event_is_one_line_also_to_a_reader_that_ends_lines_where_unicode_does() -> None:
+    said = "a\x85b\u2028c\u2029d"
+    line, end = sse.event(json.dumps(said, ensure_ascii=False).encode()).decode().splitlines()
+    assert json.loads(line.removeprefix("data: ")) == said
+    assert end == ""
 
 
 def test_a_stream_may_come_byte_by_byte() -> None:

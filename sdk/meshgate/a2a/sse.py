@@ -11,8 +11,18 @@ HEARTBEAT = b": heartbeat\n\n"
 _BOM = b"\xef\xbb\xbf"
 
 
+_BREAKS = ((b"\xc2\x85", b"\\u0085"), (b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"))
+
+
 def event(data: bytes) -> bytes:
-    """One event. ``data`` is JSON, so it has no line break."""
+    """One event. ``data`` is JSON, so it has no line break.
+
+    What Unicode alone takes for one (NEL, LS, PS) goes out escaped: httpx's line reader, and so a2a-sdk's client, ends
+    lines there. In JSON they stand within strings only, where the escape means the same.
+    """
+    for raw, escaped in _BREAKS:
+        if raw in data:
+            data = data.replace(raw, escaped)
     return b"data: " + data + b"\n\n"
 
 
