@@ -68,6 +68,8 @@ class Resolve:
             InvalidParams: the selector is missing or contradicts itself.
         """
         target = self._target(call)
+        if target is not call.target:
+            _note_label(call, target)
         if call.task_id:
             return await forward(self._to_task(call, target))
         if target is None:
@@ -150,6 +152,12 @@ class Resolve:
         skills = candidates[0].manifest.skills
         named = [skill.skill for skill in skills if skill.default] or [skill.skill for skill in skills]
         return ANY_SKILL if candidates[0].manifest.foreign or len(named) != 1 else named[0]
+
+
+def _note_label(call: Call, named: Selector | None) -> None:
+    record = call.fact(CallRecord)
+    if record is not None and named is not None:
+        record.selector = named.text  # what came by the tenant label was not known when the record was opened
 
 
 def _note(call: Call, route: Route) -> None:
