@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable
 
@@ -60,7 +61,8 @@ class Balance:
         try:
             reply = await forward(call.with_fact(Chosen(attempt)))
         except BaseException as error:
-            self._finish(attempt, trace, error, "failed")
+            left = isinstance(error, asyncio.CancelledError | GeneratorExit)
+            self._finish(attempt, trace, error, "cancelled" if left else "failed")
             raise
         attempt.begun = True
         instance.observe(self._clock() - now)

@@ -108,6 +108,7 @@ async def run_workers(config: Config, secrets: Secrets, home: Home, announce: Ca
     urls = (config.base_url or f"http://{config.host}:{port}",)
     control = Control(config, secrets, registry, table, None, remote, urls, frozenset({port, grpc_port}))
     watching = asyncio.ensure_future(watcher.run())
+    watching.add_done_callback(lambda task: _watch_ended(task, signals))
     await control.start()
     resolved = msgspec.structs.replace(config, port=port, grpc_port=grpc_port, inspect_port=0)
     deaths: deque[float] = deque(maxlen=_DEATHS)
@@ -137,6 +138,12 @@ async def run_workers(config: Config, secrets: Secrets, home: Home, announce: Ca
         await registry.aclose()
         for one in reserved:
             one.close()
+
+
+def _watch_ended(task: asyncio.Task[None], signals: Signals) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.critical("watching_failed", error=str(error), exc_info=error)
+        signals.stop.set()
 
 
 async def _all_up(table: Table, count: int, signals: Signals) -> None:
