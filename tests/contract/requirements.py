@@ -126,6 +126,8 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("contract.task_over", "A2A 3.1.5", "A task that is over is neither cancelled nor followed"),
     Requirement("contract.instance_gone", "task ids", "A task's owner learns that the instance which kept it is gone"),
     Requirement("contract.shared_tasks", "task ids", "Instances that share their tasks answer for each other"),
+    # -- what is delivered
+        "wheel.clients",
 )
 
 LEDGER: dict[str, Requirement] = {row.id: row for row in _ROWS}

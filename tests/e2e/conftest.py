@@ -1,0 +1,139 @@
+"""The wheel, the environments, and one mesh in them with one agent, for all tests of the session."""
+
+import json
+import shutil
+import subprocess
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import unavailable
+from tests.e2e import environments
+from tests.e2e.environments import APPS, Environment
+
+PORTS = ("--port", "0", "--grpc-port", "0", "--join-port", "0", "--admin-port", "0")
+Make = Callable[..., Environment]
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where everything of this session is."""
+    return tmp_path_factory.mktemp("e2e")
+
+
+@pytest.fixture(scope="session")
+def wheel(folder: Path) -> Path:
+    """The wheel of this checkout."""
+    return environments.build_wheel(folder / "dist")
+
+
+@pytest.fixture(scope="session")
+def make(folder: Path) -> Make:
+    """Makes an environment: `make("name", *requirements)`. Its mesh is the session's, unless told otherwise."""
+
+    def made(name: str, *requirements: str, **variables: str) -> Environment:
+        given = {"MESHGATE_HOME": str(folder / "home"), **variables}
+        try:
+            return environments.make(folder / name, *requirements, scratch=folder / f"{name}-files", variables=given)
+        except environments.NoIndex as reason:
+            unavailable(reason)
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def base(make: Make, wheel: Path) -> Environment:
+    """The wheel and what it cannot do without."""
+    return make("base", environments.from_wheel(wheel), PYTHONWARNINGS="error")
+
+
+@pytest.fixture(scope="session")
+def gateway(make: Make, wheel: Path) -> Environment:
+    """The wheel with what a gateway wants."""
+    return make("gateway", environments.from_wheel(wheel, "gateway,consul,otel"))
+
+
+@pytest.fixture(scope="session")
+def stub(make: Make) -> Environment:
+    """gRPC, and A2A's generated code."""
+    return make("grpc", *map(environments.locked, ("a2a-sdk", "googleapis-common-protos", "grpcio")))
+
+
+@pytest.fixture(scope="session")
+def a2a(make: Make) -> Environment:
+    """The stock client."""
+    return make("a2a", environments.locked("a2a-sdk[grpc,http-server]"))
+
+
+@pytest.fixture(scope="session")
+def curl() -> str:
+    """The path of curl."""
+    return shutil.which("curl") or unavailable("there is no curl: install it (apt install curl)")
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """The mesh, as its `run.json` tells of it."""
+
+    run: dict[str, Any]
+
+    def admin(self, path: str) -> Any:
+        """What the admin API answers to a GET."""
+        request = urllib.request.Request(
+            f"{self.run['admin']}/api/v1/{path}", headers={"authorization": f"Bearer {self.run['admin_key']}"}
+        )
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=10) as response:
+            return json.load(response)
+
+    def instances(self) -> list[str]:
+        """Ids of the instances that have joined."""
+        return [one["id"] for one in self.admin("instances")]
+
+
+@pytest.fixture(scope="session")
+def running(gateway: Environment, folder: Path) -> Iterator[Mesh]:
+    """A mesh that `meshgate up -d` started."""
+    gateway.ok("meshgate", "up", "-d", *PORTS)
+    try:
+        yield Mesh(json.loads((folder / "home" / "run.json").read_text()))
+    finally:
+        gateway.ok("meshgate", "down")
+        assert not (folder / "home" / "run.json").exists()
+
+
+@pytest.fixture(scope="session")
+def mesh(running: Mesh, base: Environment, folder: Path) -> Iterator[Mesh]:
+    """The mesh, once the agent has joined, which runs on the base install."""
+    with (folder / "agent.log").open("w") as log:
+        agent = subprocess.Popen(
+            [base.programs / "python", APPS / "digest_agent.py"],
+            env=base.environ,
+            cwd=base.scratch,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            await_instances(running, 1, agent)
+            yield running
+        finally:
+            agent.terminate()
+            assert agent.wait(timeout=30) == 0, (folder / "agent.log").read_text()
+
+
+def await_instances(mesh: Mesh, count: int, agent: "subprocess.Popen[Any]") -> None:
+    """Returns once that many instances have joined; the process must not end before."""
+    for _ in range(400):
+        if len(mesh.instances()) >= count:
+            return
+        try:
+            agent.wait(timeout=0.05)
+        except subprocess.TimeoutExpired:
+            continue
+        break
+    pytest.fail(f"the agent did not join (exit code {agent.poll()})")
