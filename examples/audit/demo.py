@@ -28,7 +28,7 @@ from examples.audit.checks.report import head
 from examples.audit.checks.texts import counted
 from examples.audit.screen import Screen
 from examples.audit.stage import ROOT, Child, Stage
-from meshgate.cli.console import fail_line
+from meshgate.cli.console import fail_line, plain
 from meshgate.cli.exits import CliError, Exit, from_mesh
 from meshgate.cli.jobtree import job_view
 from meshgate.registry.home import Run
@@ -85,13 +85,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _check(options)
         return asyncio.run(_guarded(options, console, home))
     except CliError as error:
-        Console(stderr=True, highlight=False).print(fail_line(error), soft_wrap=True)
+        _tell(error)
         return error.code
     finally:
         if options.keep:
             console.print(f"kept: {home}", soft_wrap=True)
         else:
             shutil.rmtree(home, ignore_errors=True)
+
+
+def _tell(error: CliError) -> None:
+    """An error for people: the end of a log first, if it holds one, then what is wrong and what to do."""
+    message, _, log = error.message.partition("\n")
+    console = Console(stderr=True, highlight=False)
+    if log:
+        console.print(Text(plain(log), "dim"), soft_wrap=True)
+    console.print(fail_line(CliError(message, error.code, error.remedy)), soft_wrap=True)
 
 
 def _check(options: Options) -> None:

@@ -67,6 +67,7 @@ class Stage:
         self.home = home
         self.children: list[Child] = []
         self.run: Run | None = None
+        self.stop_seconds = _STOP
         self._client = httpx.AsyncClient(trust_env=False, timeout=10.0)
         kept = {name: value for name, value in environ.items() if not name.startswith("MESHGATE_")}
         if "MESHGATE_OTLP" in environ:
@@ -115,7 +116,7 @@ class Stage:
         """
         ports = [word for flag in _FREE_PORTS for word in (flag, "0")]
         await self.start("gateway", "-m", "meshgate.cli", "up", *ports)
-        await self._until(lambda: self._read() is not None, "the gateway did not come up")
+        await self.until(lambda: self._read() is not None, "the gateway did not come up")
         return self.mesh
 
     def _read(self) -> Run | None:
@@ -151,7 +152,12 @@ class Stage:
                 self._check("did not stay")
                 await asyncio.sleep(_POLL)
 
-    async def _until(self, ready: Callable[[], bool], failure: str) -> None:
+    async def until(self, ready: Callable[[], bool], failure: str) -> None:
+        """Wait until ``ready`` says so.
+
+        Raises:
+            CliError: ``failure``, because a process ended or too much time passed.
+        """
         async with _limit(failure):
             while not ready():
                 self._check(failure)
@@ -196,7 +202,7 @@ class Stage:
             for group in (agents, [child for child in self.children if child.name == "gateway"]):
                 for child in group:
                     child.signal(signal.SIGTERM)
-                await _ended(group, _STOP)
+                await _ended(group, self.stop_seconds)
         finally:
             self.kill()
             await _ended(self.children, _STOP)

@@ -128,6 +128,13 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("contract.shared_tasks", "task ids", "Instances that share their tasks answer for each other"),
     # -- what is delivered
         "wheel.clients",
+    # -- the examples
+    Requirement("example.findings", "example", "The audit names what was planted in an environment, and nothing else"),
+    Requirement("example.totals", "example", "The audit's totals equal an independent count"),
+    Requirement("example.chaos", "example", "The audit ends well although one of two instances is killed at work"),
+    Requirement("example.clean", "example", "The demo leaves no process and no file behind, however it ends"),
+    Requirement("example.terminal", "example", "On a terminal the demo stays up, and the next call it prints works"),
+    Requirement("example.hello", "example", "An agent in five lines joins a mesh and is called by name"),
 )
 
 LEDGER: dict[str, Requirement] = {row.id: row for row in _ROWS}

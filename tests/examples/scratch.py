@@ -1,22 +1,30 @@
-"""Environments made by hand, with distributions that nobody published. Nothing here comes from the example."""
+"""Environments made by hand, with distributions that nobody published. Nothing in this comes from the example."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["MIT", "hash_of", "install", "make_env", "site_of"]
+__all__ = ["MIT", "ROOT", "hash_of", "install", "make_env", "site_of", "surroundings"]
 
+ROOT = Path(__file__).parents[2]
 MIT = ("License-Expression: MIT",)
 
 
 def hash_of(content: bytes) -> str:
     """A file's hash as RECORD writes it."""
     return "sha256=" + base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+
+
+def surroundings() -> dict[str, str]:
+    """The environment variables for a process that imports Meshgate from this checkout, installed or not."""
+    sources = [str(ROOT / name) for name in ("protos", "registry", "sdk", "gateway")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH", ""), *sources]))}
 
 
 def site_of(env: Path) -> Path:
