@@ -253,6 +253,15 @@ async def test_serving_without_a_mesh_to_join_says_so(tmp_path: Path) -> None:
             pass
 
 
+async def test_grpc_without_its_extra_is_refused_with_the_line_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "meshgate.a2a.grpc_server", None)
+    with pytest.raises(CannotServe, match=r"pip install 'meshgate\[grpc\]'"):
+        async with make_agent(bindings=("JSONRPC", "GRPC")).serve(join=False):
+            pass
+
+
 async def test_an_agent_can_be_served_again(tmp_path: Path) -> None:
     agent = make_agent(store=FileTasks(tmp_path / "tasks.db"))
     for _ in range(2):
@@ -298,8 +307,9 @@ async def home(tmp_path: Path) -> AsyncIterator[Path]:
 class Worker:
     """The program above in a process of its own."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, **environ: str) -> None:
         self._home = home
+        self._environ = environ
         self.log: list[dict[str, Any]] = []
 
     async def __aenter__(self) -> Self:
@@ -307,7 +317,7 @@ class Worker:
         environ = {name: value for name, value in os.environ.items() if not name.startswith("MESHGATE_")}
         self.process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-W", "error", "-c", _PROGRAM),
-            env={**environ, "MESHGATE_HOME": str(self._home), "PYTHONPATH": os.pathsep.join(roots)},
+            env={**environ, **self._environ, "MESHGATE_HOME": str(self._home), "PYTHONPATH": os.pathsep.join(roots)},
             stderr=asyncio.subprocess.PIPE,
         )
         return self
@@ -384,3 +394,10 @@ async def test_an_agent_without_a_mesh_ends_with_a_code_and_the_remedy(tmp_path:
         line = await worker.says("cannot_run")
         assert "meshgate up" in line["error"]
         assert await worker.process.wait() == 3
+
+
+@pytest.mark.integration
+async def test_an_agent_with_a_wrong_key_ends_with_a_code_of_its_own(home: Path) -> None:
+    async with Worker(home, MESHGATE_JOIN_KEY="wrong") as worker:
+        assert (await worker.says("cannot_run"))["code"] == "UNAUTHENTICATED"
+        assert await worker.process.wait() == 4

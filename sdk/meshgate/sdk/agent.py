@@ -290,8 +290,7 @@ class Agent:
             await listener.stop()
 
     @asynccontextmanager
-    async def _membership(self) -> AsyncGenerator[Membership, None]:
-        access = find_join(self._join, self._join_key, self._environ)
+    async def _membership(self, access: Access) -> AsyncGenerator[Membership, None]:
         async with make_client(self._transport, self.limits) as client:
             joining = JoinClient(access, client, self.limits)
             membership = Membership(joining, self._credentials, self._describe, self.limits, self._rng)
@@ -320,7 +319,8 @@ class Agent:
             async with self._listening(secret, unguarded=unguarded) as served:
                 yield served
             return
-        async with self._listening(secret, unguarded=unguarded) as served, self._membership() as membership:
+        access = find_join(self._join, self._join_key, self._environ)
+        async with self._listening(secret, unguarded=unguarded) as served, self._membership(access) as membership:
             await membership.join()
             keeping = asyncio.ensure_future(membership.keep())
             try:
@@ -345,7 +345,8 @@ class Agent:
                 self._spans.tracing.close()
 
     async def _stay(self) -> None:
-        async with self._membership() as membership, self._listening("") as served:
+        access = find_join(self._join, self._join_key, self._environ)
+        async with self._listening("") as served, self._membership(access) as membership:
             facts = {"agent": self.name, "instance": served.instance}
             await until_told(membership, lambda: self._host.drain(self.limits.drain), facts)
         log.info("stopped", agent=self.name, instance=self.instance)

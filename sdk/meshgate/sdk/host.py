@@ -282,12 +282,16 @@ class Host:
 
     async def _listen(self, store: SharedTasks) -> None:
         """Cancel what other instances were asked to cancel, while there is something to cancel."""
-        while self._runs:
-            await asyncio.sleep(_LISTEN)
-            for task_id in await store.cancels():
-                if (run := self._runs.get(task_id)) is not None:
-                    run.stop("cancel")
-        self._listener = None
+        try:
+            while self._runs:
+                await asyncio.sleep(_LISTEN)
+                for task_id in await store.cancels():
+                    if (run := self._runs.get(task_id)) is not None:
+                        run.stop("cancel")
+        except Exception:
+            log.exception("cancels_not_read", agent=self._name)
+        finally:
+            self._listener = None  # the next task starts it again
 
     # -- ending
 
