@@ -72,11 +72,12 @@ def test_draining_is_said_before_anything_else_about_an_instance() -> None:
 
 
 def test_jobs_show_their_calls_against_the_limit() -> None:
-    jobs = [Job("gw1.ab", started=3_661.0, used=3, call_limit=256, open=1, principal="dev")]
+    what = {"selector": "cut@1", "outcome": "LOOP"}
+    jobs = [Job("gw1.ab", started=3_661.0, used=3, call_limit=256, open=1, principal="dev", **what)]
     assert shown(jobs_table(jobs, UTC)) == (
-        "job      started    calls   open   caller\n"
-        "─────────────────────────────────────────\n"
-        "gw1.ab   01:01:01   3/256      1   dev"
+        "job      asked for   ended   started    calls   open   caller\n"
+        "─────────────────────────────────────────────────────────────\n"
+        "gw1.ab   cut@1       LOOP    01:01:01   3/256      1   dev"
     )
 
 

@@ -118,11 +118,13 @@ def jobs_table(jobs: Sequence[Job], zone: tzinfo | None = None) -> RenderableTyp
     """
     if not jobs:
         return Text("No jobs yet: records are kept for an hour.")
-    table = grid("job", "started", ">calls", ">open", "caller")
+    table = grid("job", "asked for", "ended", "started", ">calls", ">open", "caller")
     for job in jobs:
         started = datetime.fromtimestamp(job.started, zone).strftime("%H:%M:%S")
         table.add_row(
             _text(job.id, "bold"),
+            _text(job.selector),
+            _text(job.outcome),
             started,
             f"{job.used}/{job.call_limit}",
             str(job.open),

@@ -138,6 +138,9 @@ class Job(msgspec.Struct, frozen=True):
     call_limit: int = 0
     open: int = 0
     seconds: float = 0.0
+    selector: str = ""
+    """What the first call asked for."""
+    outcome: str = ""
 
 
 class Node(msgspec.Struct, frozen=True):

@@ -52,6 +52,10 @@ class JobView(msgspec.Struct, frozen=True):
     open: int
     seconds: float
     """Seconds that the job may take."""
+    selector: str = ""
+    """What the first call asked for."""
+    outcome: str = ""
+    """How the first call ended, with its error's code if it has one; "open" while it runs."""
     calls: tuple[CallRecord, ...] = ()
 
 
@@ -229,6 +233,7 @@ class RemotePeers:
 
 def job_view(job: JobRecord, now: float, *, calls: bool) -> JobView:
     """What is shown of a job record."""
+    first = job.calls[0] if job.calls else None
     return JobView(
         job.id,
         job.home,
@@ -240,5 +245,7 @@ def job_view(job: JobRecord, now: float, *, calls: bool) -> JobView:
         job.call_limit,
         job.open,
         job.deadline - job.began,
+        first.selector if first is not None else "",
+        (first.code or first.outcome) if first is not None else "",
         tuple(job.calls) if calls else (),
     )

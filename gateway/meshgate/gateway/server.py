@@ -180,6 +180,9 @@ class DataPlane:
                 continue
             except MeshError as error:
                 log.warning("not_registered", gateway=me.id, code=error.code, reason=error.message)
+            except Exception:
+                # Whatever it was, a gateway that stops renewing is soon counted as gone: try again.
+                log.exception("renewal_failed", gateway=me.id)
             await asyncio.sleep(self.config.limits.lease / 3)
 
     async def drain(self, hurry: asyncio.Event) -> None:
