@@ -135,6 +135,10 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("example.clean", "example", "The demo leaves no process and no file behind, however it ends"),
     Requirement("example.terminal", "example", "On a terminal the demo stays up, and the next call it prints works"),
     Requirement("example.hello", "example", "An agent in five lines joins a mesh and is called by name"),
+    # -- what is written for people
+    Requirement("docs.limits", "documentation", "One page lists every limit, setting and default, as the code has them"),
+    Requirement("docs.links", "documentation", "What a page links to or names as a file is there"),
+    Requirement("docs.commands", "documentation", "A command that a page names is one that exists"),
 )
 
 LEDGER: dict[str, Requirement] = {row.id: row for row in _ROWS}

@@ -30,7 +30,9 @@ class ForeignAgent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     card: str
     """The URL of its card."""
     name: str = ""
+    """What to call it; made from the card's name if empty."""
     labels: dict[str, str] = {}
+    """Labels to select it by."""
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,11 +49,15 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     join_host: str = ""
     """Address of the join port; that of the data plane if empty."""
     join_port: int = 8082
+    """Where agents register; 0 takes a free one."""
     admin_host: str = "127.0.0.1"
+    """Address of the admin port."""
     admin_port: int = 8090
+    """Admin API and metrics; 0 takes a free one."""
     inspect_host: str = "127.0.0.1"
     """Address at which other gateways reach this one's inspect API."""
     inspect_port: int = 0
+    """Its port; 0 takes a free one."""
     allow_remote: bool = False
     """Whether any address beyond loopback may be bound."""
     base_url: str = ""
@@ -63,9 +69,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     registry: str = ""
     """``memory:``, ``file:///PATH`` or ``consul://HOST:PORT``; a file in the mesh's home if empty."""
     consul_token: str = ""
+    """ACL token for Consul. Set it in the environment, not in a file that others read."""
     consul_ca: str = ""
     """CA certificate file for ``consul+https``."""
     workers: int = 1
+    """Gateway processes that share the data ports, at most 64 (Linux)."""
     public_cards: bool | None = None
     """Whether cards need no key; if not set, only on loopback."""
     agent_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128", "localhost")
@@ -73,7 +81,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     otlp: str = ""
     """Where traces go: ``http://host:4317`` (OTLP over gRPC); nowhere if empty."""
     agents: tuple[ForeignAgent, ...] = ()
+    """Foreign agents, one table ``[[agents]]`` each."""
     limits: Limits = Limits()
+    """The table ``[limits]``."""
 
     @property
     def loopback(self) -> bool:
@@ -105,7 +115,7 @@ def _from_file(path: Path) -> dict[str, Any]:
     return tree
 
 
-_ELSEWHERE = {"HOME", "MESH_KEY", "URL", "KEY", "JOIN_URL", "JOIN_KEY", "ADMIN_URL", "ADMIN_KEY", "CACHE"}
+_ELSEWHERE = {"HOME", "MESH_KEY", "URL", "KEY", "JOIN_URL", "JOIN_KEY", "ADMIN_URL", "ADMIN_KEY", "CACHE", "DEBUG"}
 """``MESHGATE_*`` variables that are no settings of the gateway."""
 
 

@@ -1,0 +1,59 @@
+"""The documentation says what the code does."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+
+
+@pytest.mark.requirement("docs.limits")
+def test_the_page_of_limits_is_what_the_code_says() -> None:
+    command = [sys.executable, "tools/limits.py", "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.requirement("docs.links")
+def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text("utf-8"))
+    missing = [target for target in targets if "://" not in target and not (page.parent / target).exists()]
+    assert not missing
+
+
+def files_named(page: Path) -> list[str]:
+    """What stands in backquotes and reads like a file of this repository."""
+    text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+    roots = "protos|registry|sdk|gateway|examples|tests|tools|bench|docs|requirements"
+    return re.findall(rf"`((?:{roots})/[A-Za-z0-9_./-]+)`", text)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.requirement("docs.links")
+def test_every_file_that_a_page_names_is_there(page: Path) -> None:
+    assert not [name for name in files_named(page) if not (ROOT / name).exists()]
+
+
+@pytest.mark.requirement("docs.commands")
+def test_every_word_of_make_that_a_page_names_is_there() -> None:
+    words = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    named = {word for page in PAGES for word in re.findall(r"`make ([a-z-]+)", page.read_text("utf-8"))}
+    assert named
+    assert not named - words
+
+
+@pytest.mark.requirement("docs.commands")
+def test_every_command_that_a_page_names_is_there() -> None:
+    from meshgate.cli.app import app
+
+    known = {command.name or (command.callback and command.callback.__name__) for command in app.registered_commands}
+    named = {word for page in PAGES for word in re.findall(r"(?m)(?:^|`)meshgate ([a-z]+)", page.read_text("utf-8"))}
+    assert named
+    assert not named - known

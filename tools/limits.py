@@ -1,0 +1,242 @@
+#!/usr/bin/env python3
+"""Writes docs/limits.md from the code that holds the limits, or, with --check, says whether the page is current.
+
+A value's meaning is the docstring under it. A limit that is given no place or no unit here is an error, so that none is
+left out.      usage: tools/limits.py [--check]
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "limits.md"
+LIMITS = ROOT / "sdk/meshgate/a2a/defaults.py"
+CONFIG = ROOT / "gateway/meshgate/gateway/config.py"
+
+GROUPS: dict[str, str] = {
+    "Time of a call and of a job": "deadline max_deadline job_seconds grace connect",
+    "A job's budget": "job_calls job_concurrency depth lease_patience peer_patience",
+    "Sizes": "body event answer json_depth json_nodes header_bytes header_count body_seconds streams connections",
+    "Rate and load": "rate burst concurrency",
+    "Retries": "retry_attempts retry_ratio retry_floor retry_after",
+    "Breaker": (
+        "breaker_failures breaker_ratio breaker_window breaker_volume breaker_backoff breaker_backoff_max "
+        "breaker_jitter"
+    ),
+    "Silence and health": "silence health_timeout heartbeat agent_heartbeat stream_silence",
+    "Membership and drain": "lease join_retry join_retry_max drain",
+    "Tasks of an SDK agent": "tasks task_seconds tasks_open task_turns task_wait task_backlog cancel_seconds",
+    "Records, traces and metrics": (
+        "records record_seconds traces traces_beyond tracestate span_items span_text span_queue span_close "
+        "metric_agents"
+    ),
+}
+BYTES = frozenset({"body", "event", "answer", "header_bytes"})
+NUMBERS = """
+job_calls job_concurrency depth json_depth json_nodes header_count streams connections rate burst concurrency
+retry_attempts retry_ratio retry_floor breaker_failures breaker_ratio breaker_volume breaker_jitter tasks tasks_open
+task_turns task_backlog records traces traces_beyond tracestate span_items span_text span_queue metric_agents
+"""
+"""Limits that are neither sizes in bytes nor times."""
+
+FIXED: tuple[tuple[str, str, str, str], ...] = (
+    ("sdk/meshgate/a2a/selector.py", "MAX_SELECTOR", "", ""),
+    ("sdk/meshgate/a2a/cards.py", "MAX_CARD", "bytes", "Largest agent card that is read."),
+    ("sdk/meshgate/a2a/lineage.py", "MAX_TOKEN", "", ""),
+    ("registry/meshgate/registry/limits.py", "MAX_INSTANCE", "bytes", ""),
+    ("registry/meshgate/registry/limits.py", "MAX_BLOB", "bytes", ""),
+    ("registry/meshgate/registry/consul_entry.py", "MAX_ENTRY", "bytes", ""),
+    ("registry/meshgate/registry/consul_health.py", "NODE_GRACE", "s", ""),
+    ("registry/meshgate/registry/consul_entry.py", "REAP_AFTER", "s", ""),
+    ("registry/meshgate/registry/file.py", "POLL", "s", ""),
+    ("registry/meshgate/registry/file.py", "REAP_AFTER", "s", ""),
+    ("gateway/meshgate/gateway/policies/budget.py", "_LEASE", "", ""),
+    ("gateway/meshgate/gateway/policies/rate_limit.py", "_KEYS", "", ""),
+    ("gateway/meshgate/gateway/join.py", "_SEEN_WITHIN", "s", ""),
+)
+
+INTRO = """\
+# Limits and settings
+
+Made by `tools/limits.py` from the code; a test fails when it is not current. A size that is set is in bytes, a time in
+seconds.
+
+## Where a setting comes from
+`meshgate up` takes a setting from the first of these that has it: a flag, the environment, `meshgate.toml`, the
+default. `meshgate.toml` is the file that `--config` names, else the one in the working folder, else the one in
+`$MESHGATE_HOME`; one file is read. A key that does not exist is refused with the nearest one that does.
+
+| written as | for the port | for a limit |
+|---|---|---|
+| flag | `--port 9000` | `--limit deadline=30` |
+| environment | `MESHGATE_PORT=9000` | `MESHGATE_LIMITS_DEADLINE=30` |
+| `meshgate.toml` | `port = 9000` | `deadline = 30` under `[limits]` |
+
+All gateways of a mesh should have the same limits: a rate is divided among them, and the gateway where a job began
+decides its budget. An SDK agent takes its own from `Agent(..., limits=Limits(...))`, a client from `Mesh(limits=...)`;
+both are `meshgate.a2a.defaults.Limits`.
+"""
+
+ENVIRONMENT = """\
+## Environment variables of agents and clients
+
+| variable | meaning |
+|---|---|
+| `MESHGATE_HOME` | folder of the mesh on this machine, `~/.meshgate` if not set |
+| `MESHGATE_URL`, `MESHGATE_KEY` | gateways to call through (several separated by commas), and the client key |
+| `MESHGATE_JOIN_URL`, `MESHGATE_JOIN_KEY` | join ports that an agent registers at, and the join key |
+| `MESHGATE_ADMIN_URL`, `MESHGATE_ADMIN_KEY` | admin port that the command line asks, and the admin key |
+| `MESHGATE_MESH_KEY` | the mesh key, in base64, instead of `mesh.key` in the home |
+| `MESHGATE_OTLP` | where an SDK agent sends its spans; the same as the setting `otlp` |
+| `MESHGATE_DEBUG` | `1` lets the command line show tracebacks |
+| `MESHGATE_CACHE` | where the tests keep the servers that they fetch or build |
+"""
+
+
+class Field(NamedTuple):
+    """One documented value."""
+
+    name: str
+    value: str
+    """The default as it is written, "" if there is none."""
+    text: str
+
+
+def _documented(body: list[ast.stmt], source: Path) -> list[Field]:
+    found: list[Field] = []
+    for here, following in zip(body, [*body[1:], ast.Pass()], strict=True):
+        text = ""
+        if isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant):
+            text = " ".join(str(following.value.value).split())
+        match here:
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                found.append(Field(name, ast.unparse(value), text))
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                found.append(Field(name, "", text))
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                found.append(Field(name, ast.unparse(value), text))
+            case _:
+                pass
+    if not found:
+        raise SystemExit(f"{source}: no values found")
+    return found
+
+
+def fields(source: Path, cls: str) -> list[Field]:
+    """The fields of a class with their defaults and docstrings."""
+    for node in ast.parse(source.read_text("utf-8")).body:
+        if isinstance(node, ast.ClassDef) and node.name == cls:
+            return _documented(node.body, source)
+    raise SystemExit(f"{source}: no class {cls}")
+
+
+def constant(source: Path, name: str) -> Field:
+    """A constant of a module."""
+    for field in _documented(ast.parse(source.read_text("utf-8")).body, source):
+        if field.name == name:
+            return field
+    raise SystemExit(f"{source}: no constant {name}")
+
+
+def number(expression: str) -> float:
+    """The value of products of numbers, as the code writes sizes."""
+    product = 1.0
+    for factor in expression.split("*"):
+        product *= float(factor)
+    return product
+
+
+def amount(expression: str, unit: str) -> str:
+    """A value for people: 4 MiB, 60 s, 10,000."""
+    value = number(expression)
+    if unit == "bytes":
+        for size, name in ((1024 * 1024, "MiB"), (1024, "KiB")):
+            if value >= size and value % size == 0:
+                return f"{value / size:g} {name}"
+        return f"{value:g} bytes"
+    text = f"{value:,.0f}" if value == int(value) else f"{value:g}"
+    return f"{text} {unit}".strip()
+
+
+def plain(text: str) -> str:
+    """A docstring as Markdown."""
+    return text.replace("``", "`").replace("|", "\\|")
+
+
+def limits() -> list[str]:
+    """The limits, in groups."""
+    known = {field.name: field for field in fields(LIMITS, "Limits")}
+    placed = [name for names in GROUPS.values() for name in names.split()]
+    if sorted(placed) != sorted(known):
+        raise SystemExit(f"tools/limits.py: groups and Limits differ: {sorted(set(placed) ^ set(known))}")
+    lines = ["## Limits", "Each is above 0: nothing is without a limit.", ""]
+    for title, names in GROUPS.items():
+        lines += [f"### {title}", "", "| limit | default | meaning |", "|---|---|---|"]
+        for name in names.split():
+            field = known[name]
+            unit = "bytes" if name in BYTES else "" if name in NUMBERS.split() else "s"
+            lines.append(f"| `{name}` | {amount(field.value, unit)} | {_meaning(field)} |")
+        lines.append("")
+    return lines
+
+
+def _meaning(field: Field) -> str:
+    if not field.text:
+        raise SystemExit(f"{field.name} has no docstring that says what it means")
+    return plain(field.text)
+
+
+def fixed() -> list[str]:
+    """What cannot be set."""
+    lines = ["## What is fixed", "", "| what | value | meaning |", "|---|---|---|"]
+    for place, name, unit, text in FIXED:
+        field = constant(ROOT / place, name)
+        where = place.rpartition("/")[2].removesuffix(".py")
+        lines.append(f"| `{where}.{name.lstrip('_')}` | {amount(field.value, unit)} | {text or _meaning(field)} |")
+    return [*lines, ""]
+
+
+def settings() -> list[str]:
+    """The settings of a gateway."""
+    lines = ["## Settings of `meshgate up`", "", "| setting | default | meaning |", "|---|---|---|"]
+    lines += [f"| `{one.name}` | {_default(one)} | {_meaning(one)} |" for one in fields(CONFIG, "Config")]
+    lines += ["", "A table `[[agents]]` has these keys:", "", "| key | default | meaning |", "|---|---|---|"]
+    lines += [f"| `{one.name}` | {_default(one)} | {_meaning(one)} |" for one in fields(CONFIG, "ForeignAgent")]
+    return [*lines, ""]
+
+
+def _default(field: Field) -> str:
+    if not field.value:
+        return "needed"
+    value = {} if field.value == "Limits()" else ast.literal_eval(field.value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None or value in ("", (), {}):
+        return "-"
+    return ", ".join(f"`{one}`" for one in value) if isinstance(value, tuple) else f"`{value}`"
+
+
+def page() -> str:
+    """The whole page."""
+    return "\n".join([INTRO, *settings(), ENVIRONMENT, *limits(), *fixed()]).rstrip() + "\n"
+
+
+def main() -> int:
+    """Write the page, or compare it."""
+    text = page()
+    if "--check" not in sys.argv[1:]:
+        PAGE.parent.mkdir(exist_ok=True)
+        PAGE.write_text(text, "utf-8")
+        return 0
+    if PAGE.is_file() and PAGE.read_text("utf-8") == text:
+        return 0
+    print("docs/limits.md is not what the code says: run tools/limits.py", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
