@@ -18,7 +18,7 @@ import msgspec
 
 from meshgate.a2a.defaults import DEFAULTS, Limits
 from meshgate.a2a.lineage import Step
-from meshgate.gateway.peers import Flight
+from meshgate.gateway.peers import Flight, Grant
 
 __all__ = ["AttemptRecord", "CallRecord", "JobRecord", "Records", "Usage"]
 
@@ -106,7 +106,8 @@ class JobRecord(msgspec.Struct, omit_defaults=True, gc=False):
     call_limit: int
     concurrency: int
     used: int = 0
-    """Calls spent, wherever they were made (kept by the home gateway; elsewhere: of what was leased)."""
+    """Calls spent, wherever they were made. The home counts what it leased as spent; elsewhere it is what the home said last,
+    and what was spent here since."""
     open: int = 0
     leased: int = 0
     """At the home: calls handed to other gateways. Elsewhere: calls left of what was handed to this one."""
@@ -116,6 +117,15 @@ class JobRecord(msgspec.Struct, omit_defaults=True, gc=False):
     def spent(self, now: float) -> str:
         """The price so far, as errors name it."""
         return f"{self.used}/{self.call_limit} calls, {now - self.began:.1f}/{self.deadline - self.began:.0f} s"
+
+    def learn(self, grant: Grant, now: float) -> str:
+        """Take over what the job's home says of it, and the calls that it hands out; the price so far."""
+        self.leased += grant.calls
+        self.used = max(self.used, grant.used - self.leased)
+        self.call_limit, self.concurrency = grant.limit, grant.concurrency
+        self.deadline = now + grant.seconds
+        self.began = self.deadline - grant.job_seconds
+        return self.spent(now)
 
 
 class Records:
@@ -161,10 +171,13 @@ class Records:
         self._keep(job)
         return job
 
-    def adopt(self, job: JobRecord) -> JobRecord:
-        """Keep the local part of a job whose home is elsewhere."""
-        self._keep(job)
-        return job
+    def adopt(self, job_id: str, call: CallRecord, seconds: float) -> None:
+        """Keep the local part of a job whose home is elsewhere; what it may spend is still to be learnt from there."""
+        if job_id not in self._jobs:
+            now = self._clock()
+            self._keep(
+                JobRecord(job_id, call.tenant, call.principal, self._wall(), now + seconds, now, 0, 1, home=False)
+            )
 
     def _keep(self, job: JobRecord) -> None:
         self._jobs[job.id] = job
@@ -229,6 +242,10 @@ class Records:
         for call in list(kept.values()):
             if call.task == task:
                 del kept[call.id]
+
+    def now(self) -> float:
+        """Monotonic seconds, as the records count them."""
+        return self._clock()
 
     def remaining(self, call: CallRecord) -> float:
         """Seconds that a call still has."""

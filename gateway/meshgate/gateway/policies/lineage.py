@@ -7,7 +7,7 @@ import msgspec
 from meshgate.a2a import headers
 from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.defaults import Limits
-from meshgate.a2a.errors import InvalidParams, UpstreamDeadline
+from meshgate.a2a.errors import DepthExceeded, InvalidParams, LoopDetected, UpstreamDeadline
 from meshgate.a2a.lineage import Lineage, Step, verify
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.tracing import parse_traceparent
@@ -16,7 +16,7 @@ from meshgate.gateway.metrics import Metrics
 from meshgate.gateway.peers import Flight, Peers
 from meshgate.gateway.records import CallRecord, Records
 
-__all__ = ["Lineages", "Parents"]
+__all__ = ["Lineages", "Parents", "priced"]
 
 
 class Parents(msgspec.Struct, frozen=True):
@@ -52,9 +52,22 @@ class Lineages:
         if lineage is None:
             lineage = self._root(call, record)
         record.parent, record.inferred, record.links = lineage.parent, lineage.inferred, lineage.links
+        self._records.adopt(lineage.job, record, lineage.remaining)
         self._records.join_job(record, lineage.job)
         call = msgspec.structs.replace(call, lineage=lineage)
-        return await forward(call.with_fact(parents or Parents((lineage.path,))))
+        try:
+            return await forward(call.with_fact(parents or Parents((lineage.path,))))
+        except (LoopDetected, DepthExceeded) as error:
+            if "price" in error.metadata:
+                raise
+            raise await self._priced(error, lineage.job) from None
+
+    async def _priced(self, error: LoopDetected | DepthExceeded, job_id: str) -> LoopDetected | DepthExceeded:
+        grant = await self._peers.lease(job_id, 0)
+        job = self._records.job(job_id)
+        if grant is None or job is None:
+            return priced(error, "not known, because the job's home gateway does not answer")
+        return priced(error, job.learn(grant, self._records.now()))
 
     def _from_token(self, call: Call, agent: str) -> tuple[Lineage | None, Parents | None]:
         token = call.headers.get(headers.LINEAGE)
@@ -91,6 +104,11 @@ class Lineages:
         calls, seconds = read_budget(call.headers.get(headers.BUDGET, ""), self._limits)
         job = self._records.open_job(record, calls=calls, seconds=seconds, concurrency=self._limits.job_concurrency)
         return Lineage(job.id, "", (), seconds)
+
+
+def priced(error: LoopDetected | DepthExceeded, price: str) -> LoopDetected | DepthExceeded:
+    """The error with what its job has spent."""
+    return type(error)(f"{error.message}; {price}", metadata={**error.metadata, "price": price})
 
 
 def read_budget(text: str, limits: Limits) -> tuple[int, float]:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from meshgate.a2a.call import Call, Route
 from meshgate.a2a.defaults import Limits
 from meshgate.a2a.errors import DepthExceeded, LoopDetected
-from meshgate.a2a.lineage import Step
-from meshgate.gateway.policies.lineage import Parents
+from meshgate.a2a.lineage import Lineage, Step
+from meshgate.gateway.policies.lineage import Parents, priced
 from meshgate.gateway.records import CallRecord, Records
 from meshgate.registry.selection import ANY_SKILL
 
@@ -36,25 +36,28 @@ class LineageGuard:
         if record is not None:
             record.path = (*lineage.path, Step(route.agent, route.skill))
         if all(_visits(path, route) >= route.reentrant for path in parents.paths):
-            where = _spell(lineage.path, route)
-            raise LoopDetected(
-                f"{route.agent}.{route.skill} is already on the path {where}, and may stand there "
-                f"{route.reentrant} time{'s' if route.reentrant > 1 else ''} ({self._price(lineage.job)})",
-                metadata={"path": where, "limit": str(route.reentrant), "price": self._price(lineage.job)},
+            times = f"{route.reentrant} time{'s' if route.reentrant > 1 else ''}"
+            raise self._refusal(
+                LoopDetected,
+                f"{route.agent}.{route.skill} may stand on a path {times}",
+                lineage,
+                route,
+                route.reentrant,
             )
         depth = max(len(path) for path in parents.paths) + 1
         if depth > self._limits.depth:
-            where = _spell(lineage.path, route)
-            raise DepthExceeded(
-                f"the chain {where} is {depth} calls deep, the limit is {self._limits.depth} "
-                f"({self._price(lineage.job)})",
-                metadata={"path": where, "limit": str(self._limits.depth), "price": self._price(lineage.job)},
-            )
+            what = f"the chain is {depth} calls deep, the limit is {self._limits.depth}"
+            raise self._refusal(DepthExceeded, what, lineage, route, self._limits.depth)
         return call
 
-    def _price(self, job_id: str) -> str:
-        job = self._records.job(job_id)
-        return job.spent(self._clock()) if job is not None else "price not known here"
+    def _refusal(
+        self, cls: type[LoopDetected | DepthExceeded], what: str, lineage: Lineage, route: Route, limit: int
+    ) -> LoopDetected | DepthExceeded:
+        where = _spell(lineage.path, route)
+        error = cls(f"{what} (path {where})", metadata={"path": where, "limit": str(limit)})
+        job = self._records.job(lineage.job)
+        # Elsewhere the price is the home's to say, and the lineage policy, which can wait, asks for it.
+        return priced(error, job.spent(self._clock())) if job is not None and job.home else error
 
 
 def _visits(path: tuple[Step, ...], route: Route) -> int:
