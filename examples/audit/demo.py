@@ -163,8 +163,9 @@ async def _demo(options: Options, console: Console, stage: Stage, staying: async
         }
         print(json.dumps(document, indent=2))
         return
-    await _show(console, stage, outcome, paths)
-    if console.is_terminal and sys.stdin.isatty():
+    stays = console.is_terminal and sys.stdin.isatty()
+    await _show(console, stage, outcome, paths, "" if stays else " (on a terminal, where the mesh stays up)")
+    if stays:
         console.print("\nThe mesh stays up. Ctrl-C ends it.", style="bold")
         staying.set()
         await asyncio.Event().wait()
@@ -223,14 +224,14 @@ def _write(out: Path, outcome: Outcome) -> tuple[Path, Path]:
     return paths
 
 
-async def _show(console: Console, stage: Stage, outcome: Outcome, paths: tuple[Path, Path]) -> None:
+async def _show(console: Console, stage: Stage, outcome: Outcome, paths: tuple[Path, Path], when: str) -> None:
     console.print()
     console.print(Markdown(head(outcome.report)))
     console.print()
     console.print(job_view(await stage.tree(outcome.job)))
     console.print()
     console.print(f"The report: {paths[0]}\n            {paths[1]}", soft_wrap=True)
-    console.print("\nThe next call:")
+    console.print(f"\nThe next call{when}:")
     console.print(Text(_curl(stage.mesh), "cyan"), soft_wrap=True)
     command = Path(sys.executable).with_name("meshgate")
     if command.exists():

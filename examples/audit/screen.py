@@ -33,7 +33,7 @@ class Screen:
         self._steps: dict[str, str] = {}
         self._last = ""
         self._fraction = 0.0
-        self._over = False
+        self._over = self._broken = False
         self._spinner = Spinner("dots", style="cyan")
         # The view makes itself anew at each refresh, so that the clock in it runs.
         self._live = (
@@ -48,8 +48,8 @@ class Screen:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._over = True
-        if kind is None:
+        self._over, self._broken = True, kind is not None
+        if not self._broken:
             self._fraction = 1.0
         if self._live is not None:
             self._live.stop()
@@ -74,14 +74,18 @@ class Screen:
         """Say something that stays."""
         self._console.print(Text(plain(text), "yellow"), soft_wrap=True)
 
+    def _mark(self, name: str) -> RenderableType:
+        if name != self._last or (self._over and not self._broken):
+            return Text("✓", "green")
+        return Text("✗", "red") if self._over else self._spinner
+
     def _view(self) -> RenderableType:
         table = Table.grid(padding=(0, 1))
         table.add_column(width=2)
         table.add_column(style="bold", min_width=10)
         table.add_column(overflow="ellipsis", no_wrap=True)
         for name, how in self._steps.items():
-            moving = name == self._last and not self._over
-            table.add_row(self._spinner if moving else Text("✓", "green"), name, Text(how))
+            table.add_row(self._mark(name), name, Text(how))
         bar = Table.grid(padding=(0, 1))
         bar.add_row(
             "  ",
