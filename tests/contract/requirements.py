@@ -139,6 +139,9 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("docs.limits", "documentation", "One page lists every limit, setting and default, as the code has them"),
     Requirement("docs.links", "documentation", "What a page links to or names as a file is there"),
     Requirement("docs.commands", "documentation", "A command that a page names is one that exists"),
+        "wheel.base", "delivery", "The base install has neither grpcio nor a2a-sdk, and serves, calls and commands"
+    Requirement("wheel.commands", "delivery", "The commands run a mesh from the built wheel, from up to down"),
+    Requirement("wheel.content", "delivery", "Wheel and source distribution hold every portion, typed, and no tests"),
 )
 
 LEDGER: dict[str, Requirement] = {row.id: row for row in _ROWS}

@@ -13,7 +13,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["APPS", "LOCK", "ROOT", "Environment", "NoIndex", "build_wheel", "from_wheel", "locked", "make"]
+__all__ = [
+    "APPS",
+    "LOCK",
+    "ROOT",
+    "Environment",
+    "NoIndex",
+    "build_source",
+    "build_wheel",
+    "from_wheel",
+    "locked",
+    "make",
+]
 
 ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "requirements" / "dev.lock"
@@ -101,12 +112,21 @@ def uv(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def build_wheel(folder: Path) -> Path:
-    """The wheel of this checkout, built in the development environment (hatchling is in its lock)."""
-    done = uv("build", "--wheel", "--no-build-isolation", "--python", sys.executable, "--out-dir", folder, ROOT)
+def build_wheel(folder: Path, source: Path = ROOT) -> Path:
+    """The wheel of this checkout, or of a source distribution, built with the development environment's hatchling."""
+    return _build("--wheel", "*.whl", folder, source)
+
+
+def build_source(folder: Path) -> Path:
+    """The source distribution of this checkout."""
+    return _build("--sdist", "*.tar.gz", folder, ROOT)
+
+
+def _build(kind: str, pattern: str, folder: Path, source: Path) -> Path:
+    done = uv("build", kind, "--no-build-isolation", "--python", sys.executable, "--out-dir", folder, source)
     assert done.returncode == 0, done.stderr
-    (wheel,) = folder.glob("*.whl")
-    return wheel
+    (made,) = folder.glob(pattern)
+    return made
 
 
 def from_wheel(wheel: Path, extras: str = "") -> str:
@@ -143,7 +163,16 @@ def install(folder: Path, *requirements: str) -> None:
     Raises:
         NoIndex: a package is neither there nor to be had.
     """
-    wanted = ["pip", "install", "--quiet", "--require-hashes", "--constraint", LOCK, "--python", folder]
+    wanted: list[str | Path] = [
+        "pip",
+        "install",
+        "--quiet",
+        "--require-hashes",
+        "--constraint",
+        LOCK,
+        "--python",
+        folder,
+    ]
     done = uv(*wanted, "--offline", *requirements)
     if done.returncode != 0:
         done = uv(*wanted, *requirements)

@@ -10,13 +10,10 @@ from meshgate.sdk import Agent, Context, Part
 agent = Agent("digest", version="2.3.1", labels={"region": "eu"})
 
 
-def canonical(value: Any) -> Any:
-    """A JSON value with its whole numbers as integers: over gRPC every number is a double."""
-    if isinstance(value, dict):
-        return {key: canonical(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [canonical(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+def number(text: str) -> float:
+    """A number with a point; a whole one as an integer, because over gRPC every number is a double."""
+    value = float(text)
+    return int(value) if value.is_integer() else value
 
 
 def received(part: Part) -> list[Any]:
@@ -24,7 +21,7 @@ def received(part: Part) -> list[Any]:
     if isinstance(part.raw, str):
         content: Any = base64.b64decode(part.raw).hex()
     else:
-        content = part.text if isinstance(part.text, str) else canonical(part.data)
+        content = part.text if isinstance(part.text, str) else json.loads(json.dumps(part.data), parse_float=number)
     return [content, part.media_type, part.filename]
 
 

@@ -25,7 +25,7 @@ def main(asked: dict[str, Any]) -> None:
     request = json_format.ParseDict({"message": message}, a2a_pb2.SendMessageRequest())
     metadata = (("authorization", f"Bearer {asked['key']}"), ("a2a-version", "1.0"), ("meshgate-target", asked["to"]))
     with grpc.insecure_channel(asked["grpc"], options=[("grpc.enable_http_proxy", 0)]) as channel:
-        stub = a2a_pb2_grpc.A2AServiceStub(channel)
+        stub: Any = a2a_pb2_grpc.A2AServiceStub(channel)  # type: ignore[no-untyped-call]
         if asked["streaming"]:
             events = stub.SendStreamingMessage(request, metadata=metadata, timeout=20)
             for event in events:
