@@ -1,0 +1,93 @@
+"""``python -m tests.faults [--quick] [--only F36]``: kill, stop and starve real processes, and measure what callers notice.
+
+One line a measurement, ``F36 PASS get_errors=0 limit=0``; the limits are in ``limits.py``. Between one and three times its
+limit a measurement is SLOW; beyond, or above a limit of 0, it is FAIL and so is the program (exit code 1).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import traceback
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import aiohttp
+
+from tests.faults import instances
+from tests.faults.crew import open_crew
+from tests.faults.limits import LIMITS
+from tests.faults.report import Report
+from tests.support.servers import consul
+
+__all__ = ["main"]
+
+
+class Setting(NamedTuple):
+    """What a story is given."""
+
+    report: Report
+    session: aiohttp.ClientSession
+    folder: Path
+    quick: bool
+    rows: frozenset[str]
+
+    async def step(self, rows: str, run: Callable[[], Awaitable[None]]) -> None:
+        """Measure some rows, if any is asked for. One that cannot be measured does not keep the others from it."""
+        names = rows.split()
+        if self.rows.isdisjoint(names):
+            return
+        try:
+            await asyncio.wait_for(run(), 400)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the row has failed and the next one counts
+            traceback.print_exc(file=sys.stderr)
+            for row in names:
+                self.report.failed(row, f"{type(error).__name__}: {error}")
+
+
+async def _crew(setting: Setting) -> None:
+    with consul(persistent=True) as server:
+        async with open_crew(setting.folder / "crew", server, setting.session, setting.report) as crew:
+            await setting.step("F35", lambda: instances.killed(crew))
+            await setting.step("F36", lambda: instances.stopped(crew))
+
+
+_STORIES: dict[str, Callable[[Setting], Awaitable[None]]] = {
+    "F35 F36": _crew,
+}
+"""Stories by the rows that they measure."""
+
+
+async def _run(rows: frozenset[str], *, quick: bool) -> Report:
+    report = Report(rows)
+    connector = aiohttp.TCPConnector(limit=0)
+    timeout = aiohttp.ClientTimeout(total=30)
+    with tempfile.TemporaryDirectory(prefix="faults-") as name:
+        async with aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False) as session:
+            setting = Setting(report, session, Path(name), quick, rows)
+            for covers, story in _STORIES.items():
+                await setting.step(covers, lambda story=story: story(setting))
+    return report
+
+
+def main() -> int:
+    """Measure, and say whether anything failed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--quick", action="store_true", help="shorter outages; every row is still measured")
+    parser.add_argument("--only", action="append", choices=sorted(LIMITS), metavar="Fnn", help="this row; repeatable")
+    told = parser.parse_args()
+    rows = frozenset(told.only or LIMITS)
+    report = asyncio.run(_run(rows, quick=told.quick))
+    for each in report.missing():
+        print(f"{each.partition(' ')[0]} FAIL not measured: {each.partition(' ')[2]}")
+    counts = {word: sum(found == word for found in report.verdicts.values()) for word in ("PASS", "SLOW", "FAIL")}
+    failed = counts["FAIL"] + len(report.missing())
+    print(f"{counts['PASS']} passed, {counts['SLOW']} slow, {failed} failed in {report.seconds():.0f} s")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,189 @@
+"""Calls in open loop: each is sent at its time, however long those before it take, and is timed from then."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Any, Literal, NamedTuple, Self
+
+import aiohttp
+
+__all__ = ["Caller", "Kind", "Load", "Sample", "failed", "percentile"]
+
+Kind = Literal["send", "get"]
+
+
+class Sample(NamedTuple):
+    """One call."""
+
+    kind: Kind
+    at: float
+    """When it was due, monotonic seconds."""
+    seconds: float
+    """From then to the end of the answer."""
+    code: str
+    """"" for an answer, else the error's name."""
+    instance: str
+    job: str
+
+
+class Answer(NamedTuple):
+    """What came back of one call."""
+
+    status: int
+    code: str
+    result: Any
+    error: Any
+    headers: Any
+
+
+def percentile(values: Iterable[float], share: float) -> float:
+    """The value below which ``share`` of them lie (nearest rank); NaN of none."""
+    ranked = sorted(values)
+    return ranked[min(len(ranked) - 1, math.ceil(len(ranked) * share) - 1)] if ranked else math.nan
+
+
+def failed(samples: Iterable[Sample], kind: Kind | None = None) -> list[Sample]:
+    """Those that ended with an error."""
+    return [each for each in samples if each.code and kind in (None, each.kind)]
+
+
+class Caller:
+    """Sends A2A calls to a gateway over JSON-RPC.
+
+    Args:
+        url: the gateway's base URL. key: tells the key of the moment (a restarted gateway has a new one).
+    """
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, key: Callable[[], str]) -> None:
+        self._session, self._url, self._key = session, url, key
+        self._count = 0
+
+    async def call(self, selector: str, method: str, params: Any, **headers: str) -> Answer:
+        """One call; never raises for what the network or the gateway does."""
+        self._count += 1
+        body = json.dumps({"jsonrpc": "2.0", "id": self._count, "method": method, "params": params})
+        try:
+            return await self.raw(selector, body.encode(), **headers)
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            return Answer(0, f"CONNECTION {type(error).__name__}", None, None, {})
+
+    async def raw(self, selector: str, body: bytes, **headers: str) -> Answer:
+        """Any bytes as a call."""
+        place = "skills" if "@" in selector else "agents"
+        sent = {
+            "authorization": f"Bearer {self._key()}",
+            "a2a-version": "1.0",
+            "content-type": "application/json",
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        }
+        async with self._session.post(f"{self._url}/{place}/{selector}", data=body, headers=sent) as response:
+            text = await response.read()
+            try:
+                tree = json.loads(text)
+            except ValueError:
+                tree = {"error": {"code": response.status, "message": text[:200].decode("latin-1")}}
+            error = tree.get("error") if isinstance(tree, dict) else {"code": "no object"}
+            return Answer(response.status, _code(error), tree.get("result"), error, response.headers)
+
+    async def send(self, agent: str, text: str = "hello", **headers: str) -> Answer:
+        """SendMessage."""
+        self._count += 1
+        message = {"messageId": f"m{time.monotonic_ns()}", "role": "ROLE_USER", "parts": [{"text": text}]}
+        return await self.call(agent, "SendMessage", {"message": message}, **headers)
+
+    async def get(self, agent: str, task: str, **headers: str) -> Answer:
+        """GetTask."""
+        return await self.call(agent, "GetTask", {"id": task}, **headers)
+
+
+def _code(error: Any) -> str:
+    if not error:
+        return ""
+    for detail in error.get("data") or () if isinstance(error.get("data"), list) else ():
+        if isinstance(detail, dict) and detail.get("reason"):
+            return str(detail["reason"])
+    return str(error.get("code"))
+
+
+class Load:
+    """So many calls a second, every second one a GetTask of a task that an earlier send made.
+
+    Args:
+        get: whether to read tasks at all.
+        headers: of each call, with underscores for dashes.
+    """
+
+    def __init__(self, caller: Caller, agent: str, rate: float = 200.0, *, get: bool = True, **headers: str) -> None:
+        self._caller, self._agent, self._rate = caller, agent, rate
+        self._headers = headers
+        self._get = get
+        self._tasks: deque[str] = deque(maxlen=400)
+        self._next = 0
+        self._open: set[asyncio.Task[None]] = set()
+        self._driving: asyncio.Task[None] | None = None
+        self.samples: list[Sample] = []
+        self.lag: list[float] = []
+        """How late each call was sent, in seconds: if this is much, the figures are the generator's."""
+
+    async def warm(self, tasks: int = 20) -> None:
+        """Make tasks for the first reads."""
+        for _ in range(tasks):
+            await self._one("send", time.monotonic())
+        self.samples.clear()
+
+    async def __aenter__(self) -> Self:
+        self._driving = asyncio.ensure_future(self._drive())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._driving is not None:
+            self._driving.cancel()
+        if error is None and self._open:
+            await asyncio.wait(self._open, timeout=20)
+        for task in self._open:
+            task.cancel()
+
+    async def _drive(self) -> None:
+        began, count = time.monotonic(), 0
+        while True:
+            due = began + count / self._rate
+            wait = due - time.monotonic()
+            if wait > 0:
+                await asyncio.sleep(wait)
+            self.lag.append(max(0.0, time.monotonic() - due))
+            task = asyncio.ensure_future(self._one("get" if count % 2 and self._get else "send", due))
+            self._open.add(task)
+            task.add_done_callback(self._open.discard)
+            count += 1
+
+    async def _one(self, kind: Kind, due: float) -> None:
+        if kind == "get":
+            self._next += 1
+            answer = await self._caller.get(self._agent, self._tasks[self._next % len(self._tasks)], **self._headers)
+        else:
+            answer = await self._caller.send(self._agent, **self._headers)
+            task = (answer.result or {}).get("task")
+            if task and task["status"]["state"] == "TASK_STATE_COMPLETED":
+                self._tasks.append(task["id"])
+        told = answer.headers
+        sample = Sample(
+            kind,
+            due,
+            time.monotonic() - due,
+            answer.code,
+            told.get("meshgate-instance", ""),
+            told.get("meshgate-job", ""),
+        )
+        self.samples.append(sample)
+
+    def between(self, start: float, end: float = math.inf) -> list[Sample]:
+        """The calls that were due in a time."""
+        return [each for each in self.samples if start <= each.at < end]

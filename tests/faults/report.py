@@ -1,0 +1,79 @@
+"""What the rows measured, printed as they come: ``F36 PASS get_errors=0 limit=0``; progress goes to stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Container
+from typing import Literal
+
+from tests.faults.limits import LIMITS, SLACK, Limit
+
+__all__ = ["Report", "Verdict", "verdict"]
+
+Verdict = Literal["PASS", "SLOW", "FAIL"]
+
+
+def verdict(value: float, limit: Limit) -> Verdict:
+    """PASS within the limit, SLOW within three times of it, else FAIL; a limit of 0 is exact."""
+    if limit.least:
+        return "PASS" if value >= limit.value else "FAIL"
+    if value <= limit.value:
+        return "PASS"
+    return "SLOW" if value <= SLACK * limit.value else "FAIL"
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value == int(value) or abs(value) >= 1000 else f"{value:.3g}"
+
+
+class Report:
+    """Collects measurements.
+
+    Args:
+        rows: the rows that are asked for; what else a story measures is not printed and does not count.
+    """
+
+    def __init__(self, rows: Container[str], clock: Callable[[], float] = time.monotonic) -> None:
+        self._rows = rows
+        self._clock = clock
+        self._began = clock()
+        self.verdicts: dict[tuple[str, str], Verdict] = {}
+
+    def measure(self, row: str, metric: str, value: float, note: str = "") -> None:
+        """A measurement in the unit of its limit. ``note`` says what a reader of a failure wants to know."""
+        limit = LIMITS[row][metric]
+        if row not in self._rows:
+            return
+        found = verdict(value, limit)
+        self.verdicts[row, metric] = found
+        bound = ("at least " if limit.least else "") + _number(limit.value)
+        words = [row, found, f"{metric}={_number(value)}", f"limit={bound}", limit.unit]
+        more = f"({note[:400]})" if note and found != "PASS" else ""
+        print(" ".join(word for word in (*words, more) if word), flush=True)
+
+    def failed(self, row: str, why: str) -> None:
+        """A row that could not be measured."""
+        if row in self._rows:
+            self.verdicts[row, "run"] = "FAIL"
+            print(f"{row} FAIL not measured: {why[:600]}", flush=True)
+
+    def missing(self) -> list[str]:
+        """Metrics of the rows that nobody measured."""
+        ran = {row for row, _ in self.verdicts}
+        broken = {row for row, metric in self.verdicts if metric == "run"}
+        return [
+            f"{row} {metric}"
+            for row, metrics in LIMITS.items()
+            if row in self._rows and row not in broken
+            for metric in metrics
+            if row not in ran or (row, metric) not in self.verdicts
+        ]
+
+    def say(self, text: str) -> None:
+        """Progress, for whoever watches."""
+        print(f"[{self._clock() - self._began:6.1f} s] {text}", file=sys.stderr, flush=True)
+
+    def seconds(self) -> float:
+        """Since the start."""
+        return self._clock() - self._began
