@@ -104,6 +104,34 @@ _ROWS: tuple[Requirement, ...] = (
         "policy:hang_detection",
     ),
     Requirement("path.task_owner", "F67", "A task is its owner's alone; another's looks absent", "drop:task_owner"),
+    # -- the edge
+    Requirement("edge.paths", "F19", "No path but the gateway's own leads to an agent", "drop:paths"),
+    Requirement("edge.key_first", "D1", "Without a key no body is read", "drop:key_first"),
+    Requirement("edge.body", "F5", "A body over its limit is refused before it is read whole", "drop:body"),
+    Requirement("edge.shape", "F6, F7", "JSON too deep or too wide is refused before it is parsed", "drop:shape"),
+    Requirement(
+        "edge.spelling", "F8", "A known key has one spelling; others are refused, not guessed", "drop:spelling"
+    ),
+    Requirement(
+        "edge.version", "A2A 3.6", "Only version 1.0 is served, and the error shows the header", "drop:version"
+    ),
+    Requirement("edge.cards", "A2A 8", "A card says exactly what is served, and only what its reader may use"),
+    Requirement("edge.headers", "F17", "An agent sees only headers of the gateway's making", "drop:underscores"),
+    # -- keys, the join port, settings
+    Requirement("keys.weak", "F70", "A weak mesh key is refused with the remedy", "drop:weak_secret"),
+    Requirement("keys.hashed", "keys", "Keys are kept as hashes, in files of their owner alone"),
+    Requirement("keys.kind", "keys", "A key of one kind opens nothing of another", "drop:key_kind"),
+    Requirement("keys.call_key", "keys", "A call key cannot be altered", "drop:call_key"),
+    Requirement("join.key", "F59", "Only a join key joins", "drop:join_key"),
+    Requirement("join.scope", "F59", "A join key registers, renews and ends only what it is for", "drop:join_scope"),
+    Requirement("join.tenant", "F68", "The tenant comes from the credential", "drop:join_tenant"),
+    Requirement("join.address", "F59, F64", "Agents listen only in the operator's networks", "drop:address"),
+    Requirement("join.body", "join", "Garbage at the join port is refused and registers nothing"),
+    Requirement(
+        "config.unknown", "settings", "An unknown setting is refused with the nearest known one", "drop:config_keys"
+    ),
+    Requirement("config.loopback", "settings", "Nothing beyond loopback is bound unless told", "drop:loopback"),
+    Requirement("config.bounded", "settings", "No limit can be switched off", "drop:bounded"),
     # -- what every layout and every binding keeps alike
     Requirement("contract.by_name", "A2A 5.2", "An agent is called by its name, in any layout, over either binding"),
     Requirement(
@@ -126,8 +154,12 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("contract.task_over", "A2A 3.1.5", "A task that is over is neither cancelled nor followed"),
     Requirement("contract.instance_gone", "task ids", "A task's owner learns that the instance which kept it is gone"),
     Requirement("contract.shared_tasks", "task ids", "Instances that share their tasks answer for each other"),
-    # -- what is delivered
-        "wheel.clients",
+    # -- what is written for people
+    Requirement(
+        "docs.limits", "documentation", "One page lists every limit, setting and default, as the code has them"
+    ),
+    Requirement("docs.links", "documentation", "What a page links to or names as a file is there"),
+    Requirement("docs.commands", "documentation", "A command that a page names is one that exists"),
     # -- the examples
     Requirement("example.findings", "example", "The audit names what was planted in an environment, and nothing else"),
     Requirement("example.totals", "example", "The audit's totals equal an independent count"),
@@ -135,13 +167,20 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("example.clean", "example", "The demo leaves no process and no file behind, however it ends"),
     Requirement("example.terminal", "example", "On a terminal the demo stays up, and the next call it prints works"),
     Requirement("example.hello", "example", "An agent in five lines joins a mesh and is called by name"),
-    # -- what is written for people
-    Requirement("docs.limits", "documentation", "One page lists every limit, setting and default, as the code has them"),
-    Requirement("docs.links", "documentation", "What a page links to or names as a file is there"),
-    Requirement("docs.commands", "documentation", "A command that a page names is one that exists"),
+    # -- what is delivered
+    Requirement(
+        "wheel.clients",
+        "delivery",
+        "Clients that are not ours and ours get the same answer from the built wheel, by name and by skill",
+    ),
+    Requirement(
         "wheel.base", "delivery", "The base install has neither grpcio nor a2a-sdk, and serves, calls and commands"
+    ),
     Requirement("wheel.commands", "delivery", "The commands run a mesh from the built wheel, from up to down"),
     Requirement("wheel.content", "delivery", "Wheel and source distribution hold every portion, typed, and no tests"),
+    Requirement(
+        "wheel.readme", "delivery", "What the README says to type works, from the wheel, in an empty environment"
+    ),
 )
 
 LEDGER: dict[str, Requirement] = {row.id: row for row in _ROWS}

@@ -9,8 +9,11 @@ from typing import Any
 
 import msgspec
 
+from meshgate.a2a import asgi, checking
+from meshgate.a2a.defaults import DEFAULTS
+from meshgate.a2a.selector import parse_selector
 from meshgate.a2a.taskids import TaskTags
-from meshgate.gateway import app
+from meshgate.gateway import app, config, ingress, join, keys
 from meshgate.gateway.policies.lineage import Lineages
 from meshgate.gateway.policies.lineage_guard import LineageGuard
 from meshgate.gateway.policies.retry import Retry, RetryBudget
@@ -73,6 +76,98 @@ def _task_owner() -> None:
     TaskTags.owns = lambda self, tag, **who: True  # type: ignore[method-assign]
 
 
+def _paths() -> None:
+    def anything(path: str) -> tuple[Any, bool]:
+        return parse_selector("echo"), False
+
+    ingress._target = anything  # type: ignore[assignment]
+
+
+def _key_first() -> None:
+    ingress.credential = lambda headers: ""  # type: ignore[attr-defined]
+
+
+def _body() -> None:
+    read = asgi.read_body
+
+    async def unlimited(headers: Any, receive: Any, limits: Any = DEFAULTS) -> bytes:
+        return await read(headers, receive, msgspec.structs.replace(limits, body=2**40))
+
+    asgi.read_body = unlimited
+
+
+def _shape() -> None:
+    checking.guard_shape = lambda body, **limits: None  # type: ignore[assignment]
+
+
+def _spelling() -> None:
+    checking._clean = lambda tree, shape: True
+
+
+def _version() -> None:
+    asgi.check_version = lambda headers, query="": None  # type: ignore[attr-defined]
+
+
+def _underscores() -> None:
+    read = ingress.read_headers
+
+    def lenient(scope: Any, limits: Any = DEFAULTS) -> dict[str, str]:
+        renamed = [(name.replace(b"_", b"-"), value) for name, value in scope["headers"]]
+        return read({**scope, "headers": renamed}, limits)
+
+    ingress.read_headers = lenient  # type: ignore[attr-defined]
+
+
+def _weak_secret() -> None:
+    keys._check_strength = lambda key, source: key
+
+
+def _key_kind() -> None:
+    def any_kind(self: Any, key: str, kind: str) -> Any:
+        return self._records.get(key.split("_")[2]) if key.count("_") > 2 else None
+
+    keys.KeyStore.find = any_kind  # type: ignore[method-assign]
+
+
+def _call_key() -> None:
+    keys.MeshKey.read_call_key = lambda self, key: ("planner", "acme", "planner-1")  # type: ignore[method-assign]
+
+
+def _join_key() -> None:
+    record = keys.KeyRecord("x", "join", "", "anybody")
+    keys.KeyStore.require = lambda self, header, kind: record  # type: ignore[method-assign]
+
+
+def _join_scope() -> None:
+    join.JoinApp._may_name = lambda self, agent, key: None  # type: ignore[method-assign]
+
+
+def _join_tenant() -> None:
+    register = join.JoinApp._register
+
+    async def trusting(self: Any, instance: Any, manifest: Any, media: Any, key: Any) -> bytes:
+        believed = msgspec.structs.replace(key, tenant=instance.tenant or key.tenant)
+        return await register(self, instance, manifest, media, believed)
+
+    join.JoinApp._register = trusting  # type: ignore[method-assign]
+
+
+def _address() -> None:
+    join.AddressPolicy.check_url = lambda self, url: None  # type: ignore[method-assign]
+
+
+def _config_keys() -> None:
+    config._check_keys = lambda tree, cls, source: None
+
+
+def _loopback() -> None:
+    config.Config.loopback = True  # type: ignore[method-assign, assignment]
+
+
+def _bounded() -> None:
+    config._check = lambda found: None
+
+
 DROPS: dict[str, Callable[[], None]] = {
     "scope": _scope,
     "inference": _inference,
@@ -80,5 +175,22 @@ DROPS: dict[str, Callable[[], None]] = {
     "retry_unsafe": _retry_unsafe,
     "retry_budget": _retry_budget,
     "task_owner": _task_owner,
+    "paths": _paths,
+    "key_first": _key_first,
+    "body": _body,
+    "shape": _shape,
+    "spelling": _spelling,
+    "version": _version,
+    "underscores": _underscores,
+    "weak_secret": _weak_secret,
+    "key_kind": _key_kind,
+    "call_key": _call_key,
+    "join_key": _join_key,
+    "join_scope": _join_scope,
+    "join_tenant": _join_tenant,
+    "address": _address,
+    "config_keys": _config_keys,
+    "loopback": _loopback,
+    "bounded": _bounded,
 }
 """By the name that a row of the ledger gives as ``drop:NAME``."""

@@ -1,0 +1,66 @@
+"""Settings: which source wins, and what is refused with what remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meshgate.gateway.config import Config, ConfigError, load_config
+
+
+def load(tmp_path: Path, toml: str = "", environ: dict[str, str] | None = None, **flags: Any) -> Config:
+    path = tmp_path / "meshgate.toml"
+    path.write_text(toml)
+    return load_config(flags, home=tmp_path, path=path, environ=environ or {})
+
+
+def test_flags_win_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:
+    toml = 'port = 1\njoin_port = 1\nadmin_port = 1\n[limits]\ndepth = 3\nrate = 7.5\n[[agents]]\ncard = "http://localhost:1/"'
+    environ = {
+        "MESHGATE_JOIN_PORT": "2",
+        "MESHGATE_ADMIN_PORT": "2",
+        "MESHGATE_LIMITS_DEPTH": "4",
+        "MESHGATE_HOME": "/x",
+    }
+    config = load(tmp_path, toml, environ, admin_port=3, port=None)
+    assert (config.port, config.join_port, config.admin_port) == (1, 2, 3)
+    assert (config.limits.depth, config.limits.rate, config.agents[0].card) == (4, 7.5, "http://localhost:1/")
+
+
+@pytest.mark.requirement("config.unknown")
+@pytest.mark.parametrize(
+    ("toml", "environ", "near"),
+    [
+        ("prot = 1", {}, "port"),
+        ("[limits]\ndepht = 1", {}, "depth"),
+        ("", {"MESHGATE_PROT": "1"}, "MESHGATE_PORT"),
+    ],
+)
+def test_an_unknown_setting_is_refused_with_the_nearest_known_one(
+    tmp_path: Path, toml: str, environ: dict[str, str], near: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"'{near}'"):
+        load(tmp_path, toml, environ)
+
+
+@pytest.mark.requirement("config.loopback")
+@pytest.mark.parametrize("name", ["host", "join_host", "admin_host", "inspect_host"])
+def test_nothing_beyond_loopback_is_bound_unless_told(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match="allow_remote"):
+        load(tmp_path, **{name: "0.0.0.0"})
+    assert not load(tmp_path, **{name: "0.0.0.0", "allow_remote": True}).loopback
+
+
+@pytest.mark.requirement("config.bounded")
+@pytest.mark.parametrize("value", ["0", "-1", "nan"])
+def test_no_limit_can_be_switched_off(tmp_path: Path, value: str) -> None:
+    with pytest.raises(ConfigError):
+        load(tmp_path, environ={"MESHGATE_LIMITS_RATE": value})
+
+
+@pytest.mark.parametrize("toml", ["port = ", "port = 'x'", "port = 70000", "workers = 0", "grpc_port = -2"])
+def test_what_cannot_be_is_refused(tmp_path: Path, toml: str) -> None:
+    with pytest.raises(ConfigError):
+        load(tmp_path, toml)
