@@ -112,7 +112,9 @@ class Instance:
         "breaker",
         "entry",
         "healthy",
+        "hung",
         "id",
+        "listed",
         "probing",
         "secret",
     )
@@ -128,6 +130,10 @@ class Instance:
         """What the gateway's own health checks say of a foreign agent."""
         self.answering = True
         """Whether the last health question was answered."""
+        self.hung = False
+        """Whether it was found to hang, and has not answered a health question since."""
+        self.listed = True
+        """Whether the registry lists it."""
         self.probing: asyncio.Task[None] | None = None
         self._clock = clock
         self._latency = 0.0
@@ -140,7 +146,7 @@ class Instance:
 
     def ready(self) -> bool:
         """Whether a call may be sent here now."""
-        return self.healthy and self.breaker.ready()
+        return self.healthy and not self.hung and self.breaker.ready()
 
     def observe(self, seconds: float) -> None:
         """Add a latency sample: a slower one counts at once, faster ones only with time."""
@@ -194,9 +200,9 @@ class Instances:
         if delta.reset:
             kept = {entry.instance.id for entry in delta.put}
             for gone in [instance for instance in self._by_id if instance not in kept]:
-                del self._by_id[gone]
+                self._drop(gone)
         for gone in delta.gone:
-            self._by_id.pop(gone, None)
+            self._drop(gone)
         for entry in delta.put:
             if entry.instance.kind == "agent":
                 self._put(entry)
@@ -206,9 +212,15 @@ class Instances:
         if known is not None and known.entry.instance.endpoints == entry.instance.endpoints:
             known.entry = entry
             return
+        self._drop(entry.instance.id)
         breaker = Breaker(entry.instance.id, self._limits, self._clock, self._rng, self._listeners)
         secret = "" if entry.manifest.foreign else self._secret(entry.instance.id)
         self._by_id[entry.instance.id] = Instance(entry, breaker, self._clock, secret)
+
+    def _drop(self, instance_id: str) -> None:
+        known = self._by_id.pop(instance_id, None)
+        if known is not None:
+            known.listed = False
 
     def get(self, instance_id: str) -> Instance | None:
         """The instance, or None."""

@@ -22,6 +22,7 @@ class HangDetection:
     """After ``limits.silence`` without a byte, asks the instance's health; two misses open its breaker.
 
     Safe calls that wait there are then sent elsewhere. Others wait for their deadline, because they may be under way.
+    No call goes there again until the health route answers.
 
     Args:
         ask: whether the instance answers its health route within ``limits.health_timeout``.
@@ -59,18 +60,32 @@ class HangDetection:
             instance.probing = asyncio.ensure_future(self._watch(instance))
 
     async def _watch(self, instance: Instance) -> None:
-        misses = 0
         try:
-            while self._silent(instance):
-                instance.answering = await self._ask(instance)
-                misses = 0 if instance.answering else misses + 1
-                if misses >= _MISSES:
-                    self._give_up(instance)
-                    return
-                if misses == 0:
-                    await self._sleep(self._limits.silence)
+            if await self._hangs(instance):
+                self._give_up(instance)
+                await self._wait_for(instance)
         finally:
             instance.probing = None
+
+    async def _hangs(self, instance: Instance) -> bool:
+        misses = 0
+        while self._silent(instance):
+            instance.answering = await self._ask(instance)
+            misses = 0 if instance.answering else misses + 1
+            if misses >= _MISSES:
+                return True
+            if misses == 0:
+                await self._sleep(self._limits.silence)
+        return False
+
+    async def _wait_for(self, instance: Instance) -> None:
+        # A breaker's probe is a real call, and a send that goes to an instance which still hangs is lost: so none goes
+        # there before the health route has answered.
+        instance.hung = True
+        while instance.listed and not instance.answering:
+            await self._sleep(self._limits.silence)
+            instance.answering = await self._ask(instance)
+        instance.hung = False
 
     def _silent(self, instance: Instance) -> bool:
         quiet = self._clock() - self._limits.silence
