@@ -159,6 +159,17 @@ async def test_what_an_agent_forgot_is_asked_for_once_more(env: Path) -> None:
     assert any(step == "critic" and how.startswith("rejected") for step, how, _ in troupe.told)
 
 
+def liar(batch: Any) -> Any:
+    return {folder: row.model_copy(update={"verified": 99}) for folder, row in integrity(batch).items()}
+
+
+async def test_what_the_critic_doubts_is_looked_at_again(env: Path) -> None:
+    troupe = Troupe(integrity=first(1, liar, integrity))
+    report = await troupe.conductor.audit(str(env))
+    assert report.totals.verified == 8
+    assert troupe.asked["integrity@1"] == 4 + 1
+
+
 async def test_a_distribution_that_comes_meanwhile_is_in_the_report(env: Path) -> None:
     def late(place: Any) -> Any:
         install(env, "late")
@@ -169,9 +180,6 @@ async def test_a_distribution_that_comes_meanwhile_is_in_the_report(env: Path) -
 
 
 async def test_a_report_that_is_rejected_twice_ends_the_audit(env: Path) -> None:
-    def liar(batch: Any) -> Any:
-        return {folder: row.model_copy(update={"verified": 99}) for folder, row in integrity(batch).items()}
-
     troupe = Troupe(integrity=liar)
     with pytest.raises(Rejected, match="sum of their kinds"):
         await troupe.conductor.audit(str(env))

@@ -85,17 +85,34 @@ def _total(name: str) -> Callable[[Report], Report]:
     return lie
 
 
+def _with(report: Report, rows: list[Row]) -> Report:
+    """A lie that adds up: other rows, and the totals that they make."""
+    names = ("files", "verified", "unhashed", "native")
+    sums = {name: sum(getattr(row.integrity, name) for row in rows) for name in names}
+    licences = {kind: sum(row.licence.kind == kind for row in rows) for kind in report.totals.licences}
+    totals = report.totals.model_copy(update={**sums, "licences": licences, "distributions": len(rows)})
+    return report.model_copy(update={"distributions": rows, "totals": totals})
+
+
 def _dropped(report: Report) -> Report:
-    return report.model_copy(update={"distributions": report.distributions[1:]})
+    return _with(report, report.distributions[1:])
 
 
 def _invented(report: Report) -> Report:
-    row = report.distributions[0].model_copy(update={"folder": report.distributions[0].folder + ".dist-info"})
-    return report.model_copy(update={"distributions": [*report.distributions, row]})
+    row = report.distributions[0]
+    nothing = row.integrity.model_copy(update=dict.fromkeys(("files", "verified", "unhashed"), 0))
+    invented = {"folder": row.folder.replace("alpha", "omega"), "integrity": nothing}
+    missing = row.licence.model_copy(update={"kind": "missing"})
+    rows = [*report.distributions, row.model_copy(update=invented | {"licence": missing})]
+    counts = {**report.totals.findings, "no_licence": report.totals.findings["no_licence"] + 1}
+    findings = [*report.findings, Finding(kind="no_licence", subject="omega")]
+    lied = _with(report, rows)
+    totals = lied.totals.model_copy(update={"findings": counts})
+    return lied.model_copy(update={"findings": findings, "totals": totals})
 
 
 def _repeated(report: Report) -> Report:
-    return report.model_copy(update={"distributions": [*report.distributions, report.distributions[0]]})
+    return _with(report, [*report.distributions, report.distributions[0]])
 
 
 def _miscounted(report: Report) -> Report:
@@ -105,18 +122,18 @@ def _miscounted(report: Report) -> Report:
 
 
 def _padded(report: Report) -> Report:
-    more = {"files": 50, "verified": 48, "unhashed": 2}
-    return _row(report, lambda row: row.model_copy(update={"integrity": row.integrity.model_copy(update=more)}))
+    first, *rest = report.distributions
+    more = first.integrity.model_copy(update={"files": 50, "verified": 48, "unhashed": 2})
+    return _with(report, [first.model_copy(update={"integrity": more}), *rest])
 
 
 def _licensed(report: Report) -> Report:
     """Consistent in itself: only the files tell that one distribution has no licence."""
-    rows = [row.model_copy(update={"licence": report.distributions[0].licence}) for row in report.distributions]
+    licence = report.distributions[0].licence
+    lied = _with(report, [row.model_copy(update={"licence": licence}) for row in report.distributions])
     kept = [finding for finding in report.findings if finding.kind != "no_licence"]
     counts = {**report.totals.findings, "no_licence": 0}
-    licences = dict.fromkeys(report.totals.licences, 0) | {"permissive": len(rows)}
-    totals = report.totals.model_copy(update={"findings": counts, "licences": licences})
-    return report.model_copy(update={"distributions": rows, "findings": kept, "totals": totals})
+    return lied.model_copy(update={"findings": kept, "totals": lied.totals.model_copy(update={"findings": counts})})
 
 
 def _hushed(report: Report) -> Report:
