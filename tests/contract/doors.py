@@ -102,9 +102,7 @@ class Door(Protocol):
     binding: str
     gateway: str
 
-    async def ask(
-        self, method: str, params: Tree, to: str = "", *, key: str, headers: Headers | None = None
-    ) -> Answer:
+    async def ask(self, method: str, params: Tree, to: str = "", *, key: str, headers: Headers | None = None) -> Answer:
         """A unary call.
 
         Raises:
@@ -174,9 +172,7 @@ class RpcDoor:
             await client.aclose()
         raise AssertionError(f"64 connections, and none led to {self.gateway}")
 
-    async def ask(
-        self, method: str, params: Tree, to: str = "", *, key: str, headers: Headers | None = None
-    ) -> Answer:
+    async def ask(self, method: str, params: Tree, to: str = "", *, key: str, headers: Headers | None = None) -> Answer:
         async with self.connection() as client:
             response = await client.post(
                 self.url + path_of(to), content=_request(method, params), headers=_headers(key, headers)
@@ -268,9 +264,7 @@ class GrpcDoor:
             await channel.close()
         raise AssertionError(f"64 channels, and none led to {gateway}")
 
-    async def ask(
-        self, method: str, params: Tree, to: str = "", *, key: str, headers: Headers | None = None
-    ) -> Answer:
+    async def ask(self, method: str, params: Tree, to: str = "", *, key: str, headers: Headers | None = None) -> Answer:
         rpc = self._start(method, params, to, key, headers)
         try:
             message = await rpc

@@ -120,13 +120,16 @@ class ForeignAgent:
     ) -> None:
         self.name, self.instance, self.stage = name, instance, stage
         self.caller = Caller(client)
-        # a2a-sdk warns of every field that is missing here; what the mesh knows of the agent comes from its registration.
+        # a2a-sdk warns of every field that is missing here; what the mesh knows of the agent comes from its
+        # registration.
         card = AgentCard(
             name=name,
             description="acts scripts out",
             version="1.0.0",
             capabilities=AgentCapabilities(streaming=True),
-            supported_interfaces=[AgentInterface(url="http://agent/", protocol_binding="JSONRPC", protocol_version="1.0")],
+            supported_interfaces=[
+                AgentInterface(url="http://agent/", protocol_binding="JSONRPC", protocol_version="1.0")
+            ],
             default_input_modes=["text/plain"],
             default_output_modes=["text/plain"],
             skills=[AgentSkill(id="act", name="act", description="acts a script out", tags=["script"])],

@@ -1,8 +1,8 @@
 """A mesh in one of three layouts, its agents, and the callers' keys.
 
 ``one``: one gateway process. ``workers``: two on shared ports under a supervisor. ``two``: two on one Consul, which share
-a mesh key and the callers' keys and nothing else. In each there are two doors for a binding, ``here`` and ``there``; they lead
-to different gateways where there are two.
+a mesh key and the callers' keys and nothing else. In each there are two doors for a binding, ``here`` and ``there``; they
+lead to different gateways where there are two.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ LIMITS: dict[str, Any] = {
     "body": 64 * 1024,
     "burst": 40,
     "rate": 10.0,
-    "job_concurrency": 8,
+    "job_concurrency": 16,
     "peer_patience": 2.0,
     "lease_patience": 2.0,
 }
@@ -271,7 +271,12 @@ class Mesh:
         listening = socket.socket()
         listening.bind(("127.0.0.1", 0))
         config = uvicorn.Config(
-            self._route, interface="asgi3", lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1
+            self._route,
+            interface="asgi3",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=1,
         )
         server = uvicorn.Server(config)
         serving = asyncio.ensure_future(server._serve([listening]))
@@ -359,6 +364,7 @@ async def start_mesh(layout: Layout, folder: Path, registry: str = "") -> AsyncG
     homes = ["here", "there"] if layout == "two" else ["here"]
     processes = [GatewayProcess(folder / home, flags) for home in homes]
     stage = Stage()
+    before = asyncio.all_tasks()
     try:
         runs = await asyncio.gather(*(process.start() for process in processes))
         mesh = Mesh(layout, list(runs), keys, stage)
@@ -367,9 +373,18 @@ async def start_mesh(layout: Layout, folder: Path, registry: str = "") -> AsyncG
             yield mesh
         finally:
             await mesh.aclose()
+            await _end_tasks(asyncio.all_tasks() - before)
     finally:
         codes = await asyncio.gather(*(process.stop() for process in processes))
     assert codes == [0] * len(processes), "\n".join(process.tail() for process in processes)
+
+
+async def _end_tasks(left: set[asyncio.Task[Any]]) -> None:
+    """End what agents still wait for: tasks whose callers left them, gates that nobody opened."""
+    mine = [task for task in left if task is not asyncio.current_task()]
+    for task in mine:
+        task.cancel()
+    await asyncio.gather(*mine, return_exceptions=True)
 
 
 def _write_secrets(homes: list[Path]) -> dict[str, str]:

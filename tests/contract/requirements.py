@@ -1,9 +1,8 @@
 """The requirements ledger: each promise of the project, where it comes from, and what may be taken out to break it.
 
 A test says which promises it keeps with ``@pytest.mark.requirement("id", ...)``. ``test_ledger.py`` holds both
-directions: no promise without a test, no test of a promise that is not here. ``make mutants`` drops each policy and each ``guard``
-in turn
-and expects one of the tests tied to it to fail.
+directions: no promise without a test, no test of a promise that is not here. ``make mutants`` drops each policy and
+each ``guard`` in turn and expects one of the tests tied to it to fail.
 """
 
 from __future__ import annotations
@@ -152,6 +151,8 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("contract.turns", "A2A 3.4.3", "A task's next turn may come to any gateway"),
     Requirement("contract.references", "A2A 3.4", "Referenced tasks are named as their agent knows them"),
     Requirement("contract.task_over", "A2A 3.1.5", "A task that is over is neither cancelled nor followed"),
+    Requirement("contract.drain", "operating", "A gateway that is drained says so, and serves on"),
+    Requirement("contract.failover", "F31", "A call goes elsewhere when its instance cannot be reached"),
     Requirement("contract.instance_gone", "task ids", "A task's owner learns that the instance which kept it is gone"),
     Requirement("contract.shared_tasks", "task ids", "Instances that share their tasks answer for each other"),
     # -- what is written for people

@@ -109,9 +109,11 @@ async def test_denied_looks_like_absent_byte_for_byte(
     seen: list[bytes] = []
     for name in (there, absent):
         with pytest.raises(Refused) as refused:
-            async for _ in doors.here.stream(method, saying({"do": "echo"}), name, key=mesh.key(who)) if (
-                method == "SendStreamingMessage"
-            ) else _one(doors.here, method, name, mesh.key(who)):
+            async for _ in (
+                doors.here.stream(method, saying({"do": "echo"}), name, key=mesh.key(who))
+                if (method == "SendStreamingMessage")
+                else _one(doors.here, method, name, mesh.key(who))
+            ):
                 pass
         assert refused.value.means("NO_ROUTE")
         # The caller's own words come back to it, and nothing else differs.
@@ -200,9 +202,7 @@ async def test_the_record_of_a_call_says_how_it_came_and_where_it_went(
 @pytest.mark.parametrize("agent", AGENTS)
 async def test_a_deadline_is_enforced(mesh: Mesh, doors: Doors, key: str, agent: str, unique: Any) -> None:
     hold = saying({"do": "hold", "key": unique("late")})
-    found = await refusal(
-        doors.here, "SendMessage", hold, agent, key=key, headers={"meshgate-deadline": "0.2"}
-    )
+    found = await refusal(doors.here, "SendMessage", hold, agent, key=key, headers={"meshgate-deadline": "0.2"})
     assert found.means("UPSTREAM_DEADLINE")
 
 
@@ -215,9 +215,7 @@ async def test_every_hop_has_less_time_than_the_one_before(
     await mesh.join(middle, where=1)
     await mesh.known(middle)
     script = {"do": "call", "to": "clerk", "say": {"do": "echo"}, "keep": keep}
-    answer = await doors.here.ask(
-        "SendMessage", saying(script), middle, key=key, headers={"meshgate-deadline": "20"}
-    )
+    answer = await doors.here.ask("SendMessage", saying(script), middle, key=key, headers={"meshgate-deadline": "20"})
     (outcome,) = inner(answer.text)
     assert 0 < float(json.loads(outcome["text"])["headers"]["meshgate-deadline"]) < 20
 

@@ -48,9 +48,7 @@ def last_state(events: list[dict[str, Any]]) -> str:
 
 @pytest.mark.requirement("contract.task_elsewhere")
 @pytest.mark.parametrize("agent", AGENTS)
-async def test_a_task_is_read_at_the_other_gateway(
-    mesh: Mesh, doors: Doors, key: str, agent: str, unique: Any
-) -> None:
+async def test_a_task_is_read_at_the_other_gateway(mesh: Mesh, doors: Doors, key: str, agent: str, unique: Any) -> None:
     gate = unique("read")
     task = await start(doors.here, {"do": "hold", "key": gate}, agent, key)
     for to in ("", agent):
@@ -95,9 +93,7 @@ async def test_a_task_is_cancelled_at_the_other_gateway_and_its_stream_says_so(
 
 @pytest.mark.requirement("contract.detach")
 @pytest.mark.parametrize("agent", AGENTS)
-async def test_who_leaves_a_stream_only_detaches(
-    mesh: Mesh, doors: Doors, key: str, agent: str, unique: Any
-) -> None:
+async def test_who_leaves_a_stream_only_detaches(mesh: Mesh, doors: Doors, key: str, agent: str, unique: Any) -> None:
     gate = unique("detach")
     events = doors.here.stream("SendStreamingMessage", saying({"do": "hold", "key": gate}), agent, key=key)
     async with aclosing(events):
@@ -169,9 +165,7 @@ async def test_anothers_task_looks_absent_byte_for_byte(
 
 
 @pytest.mark.requirement("path.task_owner")
-async def test_an_operator_of_the_tenant_may_act_on_its_tasks(
-    mesh: Mesh, doors: Doors, key: str, unique: Any
-) -> None:
+async def test_an_operator_of_the_tenant_may_act_on_its_tasks(mesh: Mesh, doors: Doors, key: str, unique: Any) -> None:
     task = await start(doors.here, {"do": "hold", "key": unique("oversee")}, "clerk", key)
     answer = await doors.there.ask("CancelTask", {"id": task}, key=mesh.key("overseer"))
     assert (answer.tree["id"], answer.tree["status"]["state"]) == (task, "TASK_STATE_CANCELED")

@@ -1,0 +1,210 @@
+"""What bounds a job, and who its calls are, over both gateways: budgets, open calls, loops, depth, lineage, traces."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.contract.conftest import Doors
+from tests.contract.doors import soon
+from tests.contract.mesh import Mesh, sdk_agent
+from tests.contract.scripts import Script, inner, saying
+from tests.contract.test_calls import refusal
+from tests.contract.test_tasks import AT_ONCE
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+HEADERS = pytest.mark.parametrize("keep", [True, False], ids=["with-headers", "headers-dropped"])
+"""Whether the agents hand the headers that they were called with back to the gateway."""
+
+
+def nodes(tree: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The calls in a job's tree."""
+    waiting = list(tree["roots"])
+    while waiting:
+        node = waiting.pop()
+        yield node["call"]
+        waiting += node["children"]
+
+
+LEASED = 4
+"""What one gateway leases of another at a time counts as spent."""
+
+
+def calling(to: str, say: Script, *, keep: bool, do: str = "call", count: int = 1) -> Script:
+    """A script that calls on."""
+    return {"do": do, "to": to, "say": say, "keep": keep, "count": count}
+
+
+def spent(outcome: dict[str, Any]) -> int:
+    """The calls in the price of a refusal."""
+    calls, _, seconds = outcome["error"]["metadata"]["price"].partition("/256 calls, ")
+    assert seconds.endswith("/900 s")
+    return int(calls)
+
+
+# -- budgets
+
+
+@pytest.mark.requirement("path.budget")
+@HEADERS
+async def test_a_job_over_its_calls_is_refused_with_path_and_price(
+    mesh: Mesh, doors: Doors, key: str, keep: bool, unique: Any
+) -> None:
+    name = unique("spender")
+    await mesh.join(name, where=1)
+    await mesh.known(name)
+    script = calling("clerk", {"do": "echo"}, keep=keep, do="calls", count=6)
+    answer = await doors.here.ask("SendMessage", saying(script), name, key=key, headers={"meshgate-budget": "calls=4"})
+    outcomes = inner(answer.text)
+    passed = [one for one in outcomes if "text" in one]
+    refused = [one["error"] for one in outcomes if "error" in one]
+    # Workers share a port, so the agent's calls go to either; what one of them has leased the other cannot spend.
+    assert len(passed) == 3 or (mesh.layout == "workers" and 1 <= len(passed) < 3)
+    assert {one["reason"] for one in refused} == {"BUDGET_EXHAUSTED"}
+    assert {one["metadata"]["path"] for one in refused} == {f"{name}.* → clerk.*"}
+    assert all(one["metadata"]["price"].startswith("4/4 calls, ") for one in refused)
+    tree = await mesh.tree(answer.head["meshgate-job"], lambda found: found["refused"] == len(refused), where=1)
+    assert tree["job"]["call_limit"] == 4
+    assert len(list(nodes(tree))) == 7
+
+
+@pytest.mark.requirement("path.budget")
+async def test_a_job_over_its_time_is_refused(mesh: Mesh, doors: Doors, key: str, unique: Any) -> None:
+    hold = saying({"do": "hold", "key": unique("slow")})
+    found = await refusal(doors.here, "SendMessage", hold, "clerk", key=key, headers={"meshgate-budget": "seconds=0.2"})
+    assert found.means("UPSTREAM_DEADLINE")
+
+
+@pytest.mark.requirement("path.budget")
+@pytest.mark.parametrize("budget", ["calls=many", "euros=3", "calls=0", "seconds=-1"])
+async def test_a_budget_that_cannot_be_read_is_refused(doors: Doors, key: str, budget: str) -> None:
+    echo = saying({"do": "echo"})
+    found = await refusal(doors.here, "SendMessage", echo, "clerk", key=key, headers={"meshgate-budget": budget})
+    assert found.means("INVALID_PARAMS")
+
+
+@pytest.mark.requirement("path.budget")
+@HEADERS
+async def test_a_job_with_too_many_calls_open_at_once_is_refused(
+    mesh: Mesh, doors: Doors, key: str, keep: bool, unique: Any
+) -> None:
+    name, gate = unique("fan"), unique("fan")
+    await mesh.join(name, where=1)
+    await mesh.known(name)
+    script = calling("clerk", {"do": "hold", "key": gate}, keep=keep, do="burst", count=24)
+    answer = await doors.here.ask("SendMessage", {**saying(script), **AT_ONCE}, name, key=key)
+    job = answer.head["meshgate-job"]
+    waiting = await mesh.tree(job, lambda found: len(list(nodes(found))) == 25)
+    mesh.stage.open(gate)
+
+    async def whole() -> Any:
+        found = await doors.there.ask("GetTask", {"id": answer.task["id"]}, key=key)
+        return found if found.tree["status"]["state"] == "TASK_STATE_COMPLETED" else None
+
+    outcomes = inner((await soon(whole)).text)
+    refused = [one["error"] for one in outcomes if "error" in one]
+    assert 8 <= len(refused) <= 16
+    assert {one["reason"] for one in refused} == {"FAN_OUT"}
+    assert {one["metadata"]["path"] for one in refused} == {f"{name}.* → clerk.*"}
+    assert all("/256 calls, " in one["metadata"]["price"] for one in refused)
+    assert {call["code"] for call in nodes(waiting) if call.get("outcome") == "refused"} == {"FAN_OUT"}
+
+
+# -- loops and depth
+
+
+@pytest.mark.requirement("path.loop", "path.lineage", "path.inferred")
+@HEADERS
+async def test_a_loop_is_refused_with_path_and_price(
+    mesh: Mesh, doors: Doors, key: str, keep: bool, unique: Any
+) -> None:
+    first, second = unique("alpha"), unique("beta")
+    await mesh.join(first, where=0)
+    await mesh.join(second, where=1)
+    await mesh.known(first, second)
+    again = calling(second, calling(first, {"do": "echo"}, keep=keep), keep=keep)
+    answer = await doors.here.ask("SendMessage", saying(again), first, key=key)
+    (outcome,) = inner(answer.text)
+    assert outcome["error"]["reason"] == "LOOP"
+    path = f"{first}.* → {second}.* → {first}.*"
+    assert outcome["error"]["metadata"]["path"] == path
+    assert 2 <= spent(outcome) < 2 + LEASED
+    tree = await mesh.tree(answer.head["meshgate-job"], lambda found: found["refused"] == 1)
+    calls = sorted(nodes(tree), key=lambda call: len(call["path"]))
+    assert [call["agent"] for call in calls] == [first, second, first]
+    assert [call.get("code", "") for call in calls] == ["", "", "LOOP"]
+    assert [call.get("inferred", False) for call in calls] == [False, not keep, not keep]
+    assert [call.get("parent", "") for call in calls] == ["", calls[0]["id"], calls[1]["id"]]
+
+
+@pytest.mark.requirement("path.loop")
+async def test_an_agent_that_calls_itself_is_refused(mesh: Mesh, doors: Doors, key: str, unique: Any) -> None:
+    name = unique("selfish")
+    await mesh.join(name, where=1)
+    await mesh.known(name)
+    answer = await doors.here.ask("SendMessage", saying(calling(name, {"do": "echo"}, keep=False)), name, key=key)
+    (outcome,) = inner(answer.text)
+    assert outcome["error"]["reason"] == "LOOP"
+
+
+@pytest.mark.requirement("path.loop", "path.lineage")
+async def test_agents_of_the_sdk_cannot_loop_either(mesh: Mesh, doors: Doors, key: str, unique: Any) -> None:
+    first, second = unique("gamma"), unique("delta")
+    await mesh.host(sdk_agent(mesh, first, unique("skill"), where=0))
+    await mesh.host(sdk_agent(mesh, second, unique("skill"), where=1))
+    await mesh.known(first, second)
+    again = calling(second, calling(first, {"do": "echo"}, keep=True), keep=True)
+    answer = await doors.there.ask("SendMessage", saying(again), first, key=key)
+    (outcome,) = inner(answer.text)
+    assert outcome["error"]["reason"] == "LOOP"
+    assert 2 <= spent(outcome) < 2 + LEASED
+
+
+@pytest.mark.requirement("path.depth", "path.inferred")
+@HEADERS
+async def test_a_chain_deeper_than_the_limit_is_refused(
+    mesh: Mesh, doors: Doors, key: str, keep: bool, unique: Any
+) -> None:
+    names = [unique(f"link-{number}") for number in range(9)]
+    for number, name in enumerate(names):
+        await mesh.join(name, where=number % 2)
+    await mesh.known(*names)
+    script: Script = {"do": "echo"}
+    for name in reversed(names[1:]):
+        script = calling(name, script, keep=keep)
+    answer = await doors.here.ask("SendMessage", saying(script), names[0], key=key)
+    (outcome,) = inner(answer.text)
+    assert outcome["error"]["reason"] == "DEPTH"
+    assert outcome["error"]["metadata"]["limit"] == "8"
+    assert outcome["error"]["metadata"]["path"] == " → ".join(f"{name}.*" for name in names)
+    assert 8 <= spent(outcome) < 8 + LEASED
+    tree = await mesh.tree(answer.head["meshgate-job"], lambda found: found["refused"] == 1)
+    assert len(list(nodes(tree))) == 9
+    assert len(tree["roots"]) == 1
+
+
+# -- one trace
+
+
+@pytest.mark.requirement("path.trace")
+@HEADERS
+async def test_one_job_is_one_trace(mesh: Mesh, doors: Doors, key: str, keep: bool, unique: Any) -> None:
+    name = unique("traced")
+    await mesh.join(name, where=1)
+    await mesh.known(name)
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    answer = await doors.here.ask(
+        "SendMessage",
+        saying(calling("clerk", {"do": "echo"}, keep=keep)),
+        name,
+        key=key,
+        headers={"traceparent": f"00-{trace}-00f067aa0ba902b7-01"},
+    )
+    (outcome,) = inner(answer.text)
+    assert json.loads(outcome["text"])["headers"]["traceparent"].split("-")[1] == trace
+    tree = await mesh.tree(answer.head["meshgate-job"], lambda found: len(list(nodes(found))) == 2)
+    assert {call["trace_id"] for call in nodes(tree)} == {trace}
