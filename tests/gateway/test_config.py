@@ -10,7 +10,7 @@ import pytest
 from meshgate.gateway.config import Config, ConfigError, load_config
 
 
-def load(tmp_path: Path, toml: str = "", environ: dict[str, str] | None = None, **flags: Any) -> Config:
+def load(tmp_path: Path, toml: str = "", environ: dict[str, str] | None = None, /, **flags: Any) -> Config:
     path = tmp_path / "meshgate.toml"
     path.write_text(toml)
     return load_config(flags, home=tmp_path, path=path, environ=environ or {})
@@ -48,16 +48,17 @@ def test_an_unknown_setting_is_refused_with_the_nearest_known_one(
 @pytest.mark.requirement("config.loopback")
 @pytest.mark.parametrize("name", ["host", "join_host", "admin_host", "inspect_host"])
 def test_nothing_beyond_loopback_is_bound_unless_told(tmp_path: Path, name: str) -> None:
+    address: dict[str, Any] = {name: "0.0.0.0"}
     with pytest.raises(ConfigError, match="allow_remote"):
-        load(tmp_path, **{name: "0.0.0.0"})
-    assert not load(tmp_path, **{name: "0.0.0.0", "allow_remote": True}).loopback
+        load(tmp_path, **address)
+    assert not load(tmp_path, allow_remote=True, **address).loopback
 
 
 @pytest.mark.requirement("config.bounded")
 @pytest.mark.parametrize("value", ["0", "-1", "nan"])
 def test_no_limit_can_be_switched_off(tmp_path: Path, value: str) -> None:
     with pytest.raises(ConfigError):
-        load(tmp_path, environ={"MESHGATE_LIMITS_RATE": value})
+        load(tmp_path, "", {"MESHGATE_LIMITS_RATE": value})
 
 
 @pytest.mark.parametrize("toml", ["port = ", "port = 'x'", "port = 70000", "workers = 0", "grpc_port = -2"])

@@ -20,7 +20,7 @@ def headers(mesh: LocalMesh, **more: str) -> dict[str, str]:
     return {**usual, **{name.replace("_", "-"): value for name, value in more.items()}}
 
 
-async def post(mesh: LocalMesh, path: str, body: bytes = BODY, **more: str) -> Answer:
+async def post(mesh: LocalMesh, path: str, body: bytes = BODY, /, **more: str) -> Answer:
     return await request(mesh.gateway.ingress, "POST", path, headers=headers(mesh, **more), body=body)
 
 

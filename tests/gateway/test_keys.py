@@ -74,11 +74,11 @@ def test_a_damaged_key_store_is_refused_not_replaced(tmp_path: Path) -> None:
 def test_a_key_of_one_kind_opens_nothing_of_another() -> None:
     store = KeyStore()
     for kind in ("client", "join", "admin"):
-        key, record = new_key(kind, kind)  # type: ignore[arg-type]
+        key, record = new_key(kind, kind)
         store.add(record)
         for other in ("client", "join", "admin"):
-            found = store.find(key, other)  # type: ignore[arg-type]
-            renamed = store.find(key.replace(kind, other, 1), other)  # type: ignore[arg-type]
+            found = store.find(key, other)
+            renamed = store.find(key.replace(kind, other, 1), other)
             assert (found is not None, renamed is not None) == (other == kind, other == kind)
 
 

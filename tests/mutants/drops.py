@@ -44,15 +44,21 @@ def drop_policy(name: str) -> None:
         setattr(app, listed, without)
 
 
+def _replace(owner: Any, name: str, value: object) -> None:
+    """Put ``value`` in place of what ``owner`` calls ``name``; a name that is gone is a drop that drops nothing."""
+    assert hasattr(owner, name), f"{owner} has no {name} any more"
+    setattr(owner, name, value)
+
+
 def _scope() -> None:
-    Scope.permits = lambda self, agent, skill: True  # type: ignore[method-assign]
+    _replace(Scope, "permits", lambda self, agent, skill: True)
 
 
 def _inference() -> None:
     async def nothing(self: Any, call: Any, agent: str) -> tuple[None, None]:
         return None, None
 
-    Lineages._from_flights = nothing  # type: ignore[method-assign]
+    _replace(Lineages, "_from_flights", nothing)
 
 
 def _depth() -> None:
@@ -61,30 +67,30 @@ def _depth() -> None:
     def unlimited(self: Any, records: Any, limits: Any, clock: Any) -> None:
         build(self, records, msgspec.structs.replace(limits, depth=10**6), clock)
 
-    LineageGuard.__init__ = unlimited  # type: ignore[method-assign]
+    _replace(LineageGuard, "__init__", unlimited)
 
 
 def _retry_unsafe() -> None:
-    Retry._again = lambda self, call, error, attempt: error.endpoint is not None and attempt < 3  # type: ignore[method-assign]
+    _replace(Retry, "_again", lambda self, call, error, attempt: error.endpoint is not None and attempt < 3)
 
 
 def _retry_budget() -> None:
-    RetryBudget.take = lambda self: True  # type: ignore[method-assign]
+    _replace(RetryBudget, "take", lambda self: True)
 
 
 def _task_owner() -> None:
-    TaskTags.owns = lambda self, tag, **who: True  # type: ignore[method-assign]
+    _replace(TaskTags, "owns", lambda self, tag, **who: True)
 
 
 def _paths() -> None:
     def anything(path: str) -> tuple[Any, bool]:
         return parse_selector("echo"), False
 
-    ingress._target = anything  # type: ignore[assignment]
+    _replace(ingress, "_target", anything)
 
 
 def _key_first() -> None:
-    ingress.credential = lambda headers: ""  # type: ignore[attr-defined]
+    _replace(ingress, "credential", lambda headers: "")
 
 
 def _body() -> None:
@@ -93,19 +99,19 @@ def _body() -> None:
     async def unlimited(headers: Any, receive: Any, limits: Any = DEFAULTS) -> bytes:
         return await read(headers, receive, msgspec.structs.replace(limits, body=2**40))
 
-    asgi.read_body = unlimited
+    _replace(asgi, "read_body", unlimited)
 
 
 def _shape() -> None:
-    checking.guard_shape = lambda body, **limits: None  # type: ignore[assignment]
+    _replace(checking, "guard_shape", lambda body, **limits: None)
 
 
 def _spelling() -> None:
-    checking._clean = lambda tree, shape: True
+    _replace(checking, "_clean", lambda tree, shape: True)
 
 
 def _version() -> None:
-    asgi.check_version = lambda headers, query="": None  # type: ignore[attr-defined]
+    _replace(asgi, "check_version", lambda headers, query="": None)
 
 
 def _underscores() -> None:
@@ -115,31 +121,31 @@ def _underscores() -> None:
         renamed = [(name.replace(b"_", b"-"), value) for name, value in scope["headers"]]
         return read({**scope, "headers": renamed}, limits)
 
-    ingress.read_headers = lenient  # type: ignore[attr-defined]
+    _replace(ingress, "read_headers", lenient)
 
 
 def _weak_secret() -> None:
-    keys._check_strength = lambda key, source: key
+    _replace(keys, "_check_strength", lambda key, source: key)
 
 
 def _key_kind() -> None:
     def any_kind(self: Any, key: str, kind: str) -> Any:
         return self._records.get(key.split("_")[2]) if key.count("_") > 2 else None
 
-    keys.KeyStore.find = any_kind  # type: ignore[method-assign]
+    _replace(keys.KeyStore, "find", any_kind)
 
 
 def _call_key() -> None:
-    keys.MeshKey.read_call_key = lambda self, key: ("planner", "acme", "planner-1")  # type: ignore[method-assign]
+    _replace(keys.MeshKey, "read_call_key", lambda self, key: ("planner", "acme", "planner-1"))
 
 
 def _join_key() -> None:
     record = keys.KeyRecord("x", "join", "", "anybody")
-    keys.KeyStore.require = lambda self, header, kind: record  # type: ignore[method-assign]
+    _replace(keys.KeyStore, "require", lambda self, header, kind: record)
 
 
 def _join_scope() -> None:
-    join.JoinApp._may_name = lambda self, agent, key: None  # type: ignore[method-assign]
+    _replace(join.JoinApp, "_may_name", lambda self, agent, key: None)
 
 
 def _join_tenant() -> None:
@@ -149,23 +155,23 @@ def _join_tenant() -> None:
         believed = msgspec.structs.replace(key, tenant=instance.tenant or key.tenant)
         return await register(self, instance, manifest, media, believed)
 
-    join.JoinApp._register = trusting  # type: ignore[method-assign]
+    _replace(join.JoinApp, "_register", trusting)
 
 
 def _address() -> None:
-    join.AddressPolicy.check_url = lambda self, url: None  # type: ignore[method-assign]
+    _replace(join.AddressPolicy, "check_url", lambda self, url: None)
 
 
 def _config_keys() -> None:
-    config._check_keys = lambda tree, cls, source: None
+    _replace(config, "_check_keys", lambda tree, cls, source: None)
 
 
 def _loopback() -> None:
-    config.Config.loopback = True  # type: ignore[method-assign, assignment]
+    _replace(config.Config, "loopback", True)
 
 
 def _bounded() -> None:
-    config._check = lambda found: None
+    _replace(config, "_check", lambda found: None)
 
 
 DROPS: dict[str, Callable[[], None]] = {
