@@ -1,11 +1,8 @@
 """The wheel, the environments, and one mesh in them with one agent, for all tests of the session."""
 
-import json
 import shutil
 import subprocess
-import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +10,7 @@ import pytest
 
 from tests.conftest import unavailable
 from tests.e2e import environments
-from tests.e2e.environments import APPS, Environment
+from tests.e2e.environments import APPS, Environment, Mesh
 
 PORTS = ("--port", "0", "--grpc-port", "0", "--join-port", "0", "--admin-port", "0")
 Make = Callable[..., Environment]
@@ -75,35 +72,17 @@ def curl() -> str:
     return shutil.which("curl") or unavailable("there is no curl: install it (apt install curl)")
 
 
-@dataclass(frozen=True)
-class Mesh:
-    """The mesh, as its `run.json` tells of it."""
-
-    run: dict[str, Any]
-
-    def admin(self, path: str) -> Any:
-        """What the admin API answers to a GET."""
-        request = urllib.request.Request(
-            f"{self.run['admin']}/api/v1/{path}", headers={"authorization": f"Bearer {self.run['admin_key']}"}
-        )
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=10) as response:
-            return json.load(response)
-
-    def instances(self) -> list[str]:
-        """Ids of the instances that have joined."""
-        return [one["id"] for one in self.admin("instances")]
-
-
 @pytest.fixture(scope="session")
 def running(gateway: Environment, folder: Path) -> Iterator[Mesh]:
     """A mesh that `meshgate up -d` started."""
     gateway.ok("meshgate", "up", "-d", *PORTS)
     try:
-        yield Mesh(json.loads((folder / "home" / "run.json").read_text()))
+        found = Mesh.find(folder / "home")
+        assert found is not None
+        yield found
     finally:
         gateway.ok("meshgate", "down")
-        assert not (folder / "home" / "run.json").exists()
+        assert Mesh.find(folder / "home") is None
 
 
 @pytest.fixture(scope="session")

@@ -5,13 +5,16 @@ Each is resolved from what it is asked for, the wheel's from its own metadata, t
 """
 
 import hashlib
+import json
 import os
 import re
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 __all__ = [
     "APPS",
@@ -179,3 +182,29 @@ def install(folder: Path, *requirements: str) -> None:
     if "error sending request" in done.stderr or "dns error" in done.stderr:
         raise NoIndex("the package index can't be reached: run this with a network, or without by -m 'not e2e'")
     assert done.returncode == 0, done.stderr
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """The mesh, as its `run.json` tells of it."""
+
+    run: dict[str, Any]
+
+    @classmethod
+    def find(cls, home: Path) -> "Mesh | None":
+        """The mesh that runs from a home, if one does."""
+        file = home / "run.json"
+        return cls(json.loads(file.read_text())) if file.exists() else None
+
+    def admin(self, path: str) -> Any:
+        """What the admin API answers to a GET."""
+        request = urllib.request.Request(
+            f"{self.run['admin']}/api/v1/{path}", headers={"authorization": f"Bearer {self.run['admin_key']}"}
+        )
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=10) as response:
+            return json.load(response)
+
+    def instances(self) -> list[str]:
+        """Ids of the instances that have joined."""
+        return [one["id"] for one in self.admin("instances")]

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Mesh
-from tests.e2e.environments import Environment
+from tests.e2e.environments import Environment, Mesh
 
 pytestmark = pytest.mark.e2e
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import PORTS, Mesh
-from tests.e2e.environments import Environment
+from tests.e2e.conftest import PORTS
+from tests.e2e.environments import Environment, Mesh
 
 pytestmark = [pytest.mark.e2e, pytest.mark.requirement("wheel.commands")]
 

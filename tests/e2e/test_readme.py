@@ -1,0 +1,91 @@
+"""What the documents say to type works: from the built wheel, in an environment that is empty when they begin."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Make
+from tests.e2e.environments import ROOT
+from tests.e2e.stories import Broken, Story, read_stories, telling
+
+pytestmark = pytest.mark.e2e
+
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "examples").rglob("*.md"))]
+STORIES = [story for path in DOCUMENTS for story in read_stories(path.read_text(), str(path.relative_to(ROOT)))]
+
+
+def told(story: Story, make: Make, wheel: Path) -> None:
+    with telling(make(f"story-{story.name}"), wheel) as teller:
+        for block in story.blocks:
+            teller.tell(block)
+
+
+@pytest.mark.requirement("wheel.readme")
+@pytest.mark.parametrize("story", [pytest.param(story, id=story.name) for story in STORIES])
+def test_what_a_document_says_to_type_works(story: Story, make: Make, wheel: Path) -> None:
+    told(story, make, wheel)
+
+
+SAMPLE = """
+Text, and a block that is not run:
+
+```bash
+exit 1
+<!-- run: not-this -->
+```
+
+<!-- run: sample -->
+```bash
+pip install meshgate
+export WHO=world
+```
+
+<!-- run: sample file=said.txt -->
+
+```text
+http://127.0.0.1:8080 and localhost:8082, not 10.0.0.1:8080
+```
+
+<!-- run: sample -->
+```bash
+echo "hello $WHO"; cat said.txt; python -c 'import meshgate.sdk; print("imported")'
+```
+
+<!-- run: sample output -->
+```text
+hello world
+http://127.0.0.1:... and localhost:..., not 10.0.0.1:8080
+imported
+```
+"""
+
+
+def test_a_marked_block_is_run_as_it_says(make: Make, wheel: Path) -> None:
+    (story,) = read_stories(SAMPLE, "sample.md")
+    assert [block.where for block in story.blocks] == [f"sample.md:{line}" for line in (9, 15, 21, 26)]
+    told(story, make, wheel)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "<!-- run: bad -->\n```bash\nfalse\ntrue\n```\n",
+        "<!-- run: bad -->\n```python\nimport meshgate\n```\n",
+        "<!-- run: bad -->\n```bash\npip install --upgrade meshgate\n```\n",
+        "<!-- run: bad background -->\n```bash\ntrue\n```\n",
+        "<!-- run: bad -->\n```bash\necho one\n```\n<!-- run: bad output -->\n```\ntwo\n```\n",
+    ],
+    ids=["fails", "not-installed", "another-pip", "nothing-joins", "prints-something-else"],
+)
+def test_a_document_that_does_not_do_what_it_says_is_found_out(block: str, make: Make, wheel: Path) -> None:
+    (story,) = read_stories(block, "bad.md")
+    with pytest.raises(Broken):
+        told(story, make, wheel)
+
+
+@pytest.mark.parametrize(
+    "text", ["<!-- run: x -->\nno block\n", "<!-- run: x fil=a -->\n```\n```\n", "<!-- run: x -->\n```toml\n```\n"]
+)
+def test_a_comment_that_runs_nothing_is_refused(text: str) -> None:
+    with pytest.raises(Broken):
+        read_stories(text, "x.md")
