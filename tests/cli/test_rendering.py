@@ -72,8 +72,8 @@ def test_draining_is_said_before_anything_else_about_an_instance() -> None:
 
 
 def test_jobs_show_their_calls_against_the_limit() -> None:
-    what = {"selector": "cut@1", "outcome": "LOOP"}
-    jobs = [Job("gw1.ab", started=3_661.0, used=3, call_limit=256, open=1, principal="dev", **what)]
+    job = Job("gw1.ab", started=3_661.0, used=3, call_limit=256, open=1, principal="dev")
+    jobs = [msgspec.structs.replace(job, selector="cut@1", outcome="LOOP")]
     assert shown(jobs_table(jobs, UTC)) == (
         "job      asked for   ended   started    calls   open   caller\n"
         "─────────────────────────────────────────────────────────────\n"

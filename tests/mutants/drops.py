@@ -115,7 +115,7 @@ def _version() -> None:
 
 
 def _underscores() -> None:
-    read = ingress.read_headers
+    read = asgi.read_headers
 
     def lenient(scope: Any, limits: Any = DEFAULTS) -> dict[str, str]:
         renamed = [(name.replace(b"_", b"-"), value) for name, value in scope["headers"]]
@@ -167,7 +167,7 @@ def _config_keys() -> None:
 
 
 def _loopback() -> None:
-    _replace(config.Config, "loopback", True)
+    _replace(config.Config, "loopback", property(lambda found: 1 > 0))
 
 
 def _bounded() -> None:

@@ -231,7 +231,8 @@ class Records:
         """The calls that are open to ``agent`` now, or whose tasks are; the one started last at the end."""
         found = list(self._flying.get(agent, {}).values())
         now = self._clock()
-        found += [call for call in self._lingering.get(agent, {}).values() if call.deadline > now]
+        lingering = self._lingering.get(agent)
+        found += [call for call in lingering.values() if call.deadline > now] if lingering is not None else []
         return sorted((call for call in found if call.tenant == tenant), key=lambda call: call.began)
 
     def task_ended(self, agent: str, task: str) -> None:
