@@ -189,7 +189,15 @@ def _check_spelling(tree: dict[str, Any], shape: _Shape, path: str) -> bool:
     return null
 
 
+_NAMED = re.compile(r"(?:Object missing required field `(\w+)`|([A-Za-z]+(?:\.[A-Za-z]+)*) (must .*))\Z", re.DOTALL)
+"""A check that names its field, below the message that it is a check of."""
+
+
 def _invalid(path: str, what: str) -> InvalidParams:
+    named = _NAMED.match(what)
+    if named is not None:
+        path = f"{path}.{named[1] or named[2]}"
+        what = named[3] or "must be there"
     field = path.removeprefix("$").removeprefix(".")[:_QUOTED] or "params"
     what = what[:_QUOTED]
     return InvalidParams(f"{field}: {what}", violations=((field, what),))
