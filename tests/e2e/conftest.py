@@ -51,7 +51,7 @@ def base(make: Make, wheel: Path) -> Environment:
 @pytest.fixture(scope="session")
 def gateway(make: Make, wheel: Path) -> Environment:
     """The wheel with what a gateway wants."""
-    return make("gateway", environments.from_wheel(wheel, "gateway,consul,otel"))
+    return make("gateway", environments.from_wheel(wheel, "gateway,consul,otel"), PYTHONWARNINGS="error")
 
 
 @pytest.fixture(scope="session")

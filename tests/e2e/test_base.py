@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.environments import ROOT, Environment
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]  # with a cold cache the first one fetches packages
 
 EXTRAS = ("grpc", "a2a", "google.rpc", "fastapi", "prometheus_client", "pybreaker", "consul", "opentelemetry")
 COMMANDS = ("up", "down", "doctor", "call", "agents", "job", "jobs", "explain", "register", "kill", "drain", "version")

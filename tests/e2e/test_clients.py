@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e.environments import Environment, Mesh
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]  # with a cold cache the first one fetches packages
 
 Tree = dict[str, Any]
 RAW = bytes(range(256))

@@ -8,7 +8,7 @@ import pytest
 from tests.e2e.conftest import PORTS
 from tests.e2e.environments import Environment, Mesh
 
-pytestmark = [pytest.mark.e2e, pytest.mark.requirement("wheel.commands")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180), pytest.mark.requirement("wheel.commands")]
 
 
 def test_agents_lists_the_agent_with_its_skills_and_its_instance(gateway: Environment, mesh: Mesh) -> None:

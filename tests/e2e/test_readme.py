@@ -1,5 +1,6 @@
 """What the documents say to type works: from the built wheel, in an environment that is empty when they begin."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,22 +9,34 @@ from tests.e2e.conftest import Make
 from tests.e2e.environments import ROOT
 from tests.e2e.stories import Broken, Story, read_stories, telling
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]  # with a cold cache the first one fetches packages
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "examples").rglob("*.md"))]
 STORIES = [story for path in DOCUMENTS for story in read_stories(path.read_text(), str(path.relative_to(ROOT)))]
 
 
 def told(story: Story, make: Make, wheel: Path) -> None:
-    with telling(make(f"story-{story.name}"), wheel) as teller:
+    with telling(make(re.sub(r"\W", "-", story.blocks[0].where)), wheel) as teller:
         for block in story.blocks:
             teller.tell(block)
 
 
 @pytest.mark.requirement("wheel.readme")
 @pytest.mark.parametrize("story", [pytest.param(story, id=story.name) for story in STORIES])
-def test_what_a_document_says_to_type_works(story: Story, make: Make, wheel: Path) -> None:
+def test_what_a_document_says_to_type_works(
+    story: Story, make: Make, wheel: Path, request: pytest.FixtureRequest
+) -> None:
+    if any("curl " in block.text for block in story.blocks):
+        request.getfixturevalue("curl")
     told(story, make, wheel)
+
+
+@pytest.mark.requirement("wheel.readme")
+def test_the_readme_is_run_with_a_mesh_an_agent_a_call_and_curl() -> None:
+    blocks = [block for story in STORIES for block in story.blocks if block.where.startswith("README.md:")]
+    texts = "\n".join(block.text for block in blocks if not block.output)
+    assert [one for one in ("pip install", "meshgate up", "meshgate call", "Mesh()", "curl ") if one not in texts] == []
+    assert [block.where for block in blocks if block.output]
 
 
 SAMPLE = """
