@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import uuid
 from collections.abc import AsyncGenerator, Callable
@@ -20,6 +21,9 @@ _LAYOUTS = [
     pytest.param("two", marks=pytest.mark.integration),
 ]
 
+CHAIN = tuple(f"link-{number}" for number in range(9))
+"""Agents enough for a chain deeper than the limit."""
+
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session", params=_LAYOUTS)
 async def mesh(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Mesh]:
@@ -30,12 +34,16 @@ async def mesh(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
         consul: Consul = request.getfixturevalue("consul")
         registry = f"consul://127.0.0.1:{consul.port}"
     async with start_mesh(layout, tmp_path_factory.mktemp(layout), registry) as running:
-        await running.join("porter", where=1, skills={"carry": {}}, binding="GRPC")
-        await running.host(sdk_agent(running, "desk", "file", where=1, version="1.4.0"))
-        await running.join("sum-old", version="1.4.0", skills={"sum": {"tags": ["slow"]}}, labels={"region": "eu"})
-        await running.join("sum-new", version="2.1.0", skills={"sum": {"tags": ["fast"]}}, labels={"region": "us"})
-        await running.join("sum-next", version="3.0.0-rc.1", skills={"sum": {}})
-        await running.known("porter", "desk", "sum-old", "sum-new", "sum-next")
+        await asyncio.gather(
+            running.join("porter", where=1, skills={"carry": {}}, binding="GRPC"),
+            running.host(sdk_agent(running, "desk", "file", where=1, version="1.4.0")),
+            running.join("sum-old", version="1.4.0", skills={"sum": {"tags": ["slow"]}}, labels={"region": "eu"}),
+            running.join("sum-new", version="2.1.0", skills={"sum": {"tags": ["fast"]}}, labels={"region": "us"}),
+            running.join("sum-next", version="3.0.0-rc.1", skills={"sum": {}}),
+            # They take turns: whoever goes along the chain goes from one gateway to the other with each step.
+            *(running.join(name, where=number % 2) for number, name in enumerate(CHAIN)),
+        )
+        await running.known("porter", "desk", "sum-old", "sum-new", "sum-next", *CHAIN)
         yield running
 
 

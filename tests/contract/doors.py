@@ -193,15 +193,14 @@ class RpcDoor:
     ) -> AsyncGenerator[str]:
         """The lines of an event stream, comments and all."""
         sent = {"accept": "text/event-stream", **_headers(key, headers)}
-        async with self.connection() as client:
-            async with client.stream(
-                "POST", self.url + path_of(to), content=_request(method, params), headers=sent
-            ) as response:
-                if not response.headers["content-type"].startswith("text/event-stream"):
-                    _result(await response.aread())
-                    raise AssertionError("a stream was answered with one JSON result")
-                async for line in response.aiter_lines():
-                    yield line
+        async with self.connection() as client, client.stream(
+            "POST", self.url + path_of(to), content=_request(method, params), headers=sent
+        ) as response:
+            if not response.headers["content-type"].startswith("text/event-stream"):
+                _result(await response.aread())
+                raise AssertionError("a stream was answered with one JSON result")
+            async for line in response.aiter_lines():
+                yield line
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -124,10 +124,16 @@ class Mesh:
             else await self._stack.enter_async_context(agent.grpc())
         )
         capabilities = [{"skill": skill, "version": version, **rest} for skill, rest in (skills or {}).items()]
-        card = {"name": name, "version": version, "description": f"the {name}", "skills": [
-            {"id": skill, "name": skill, "description": f"to {skill}", "tags": rest.get("tags", ["office"])}
-            for skill, rest in (skills or {}).items()
-        ]}  # fmt: skip
+        card = {
+            "name": name,
+            "version": version,
+            "description": f"the {name}",
+            "capabilities": {"streaming": True, "pushNotifications": True},
+            "skills": [
+                {"id": skill, "name": skill, "description": f"to {skill}", "tags": rest.get("tags", ["office"])}
+                for skill, rest in (skills or {}).items()
+            ],
+        }
         registration = {
             "instanceId": instance,
             "agent": name,

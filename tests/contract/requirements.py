@@ -121,6 +121,7 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("keys.hashed", "keys", "Keys are kept as hashes, in files of their owner alone"),
     Requirement("keys.kind", "keys", "A key of one kind opens nothing of another", "drop:key_kind"),
     Requirement("keys.call_key", "keys", "A call key cannot be altered", "drop:call_key"),
+    Requirement("sdk.restart", "F50", "An agent follows a mesh that was started again, and its keys still hold"),
     Requirement("join.key", "F59", "Only a join key joins", "drop:join_key"),
     Requirement("join.scope", "F59", "A join key registers, renews and ends only what it is for", "drop:join_scope"),
     Requirement("join.tenant", "F68", "The tenant comes from the credential", "drop:join_tenant"),
@@ -153,7 +154,9 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("contract.task_over", "A2A 3.1.5", "A task that is over is neither cancelled nor followed"),
     Requirement("contract.drain", "operating", "A gateway that is drained says so, and serves on"),
     Requirement("contract.failover", "F31", "A call goes elsewhere when its instance cannot be reached"),
-    Requirement("contract.cards", "A2A 8.3", "A card lists exactly the interfaces that are served, and no address of an agent"),
+    Requirement(
+        "contract.cards", "A2A 8.3", "A card lists exactly the interfaces that are served, and no address of an agent"
+    ),
     Requirement("contract.card_cache", "A2A 8.6", "A card has a validator, and is sent again only if it changed"),
     Requirement("contract.version", "A2A 3.6", "A version that is not served is refused with the header to send"),
     Requirement("contract.unbuilt", "A2A 3.3.4", "An operation that is not served says so by the protocol's own error"),

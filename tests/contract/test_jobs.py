@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.conftest import Doors
+from tests.contract.conftest import CHAIN, Doors
 from tests.contract.doors import soon
 from tests.contract.mesh import Mesh, sdk_agent
 from tests.contract.scripts import Script, inner, saying
@@ -122,10 +122,7 @@ async def test_a_job_with_too_many_calls_open_at_once_is_refused(
 async def test_a_loop_is_refused_with_path_and_price(
     mesh: Mesh, doors: Doors, key: str, keep: bool, unique: Any
 ) -> None:
-    first, second = unique("alpha"), unique("beta")
-    await mesh.join(first, where=0)
-    await mesh.join(second, where=1)
-    await mesh.known(first, second)
+    first, second = CHAIN[:2]
     again = calling(second, calling(first, {"do": "echo"}, keep=keep), keep=keep)
     answer = await doors.here.ask("SendMessage", saying(again), first, key=key)
     (outcome,) = inner(answer.text)
@@ -143,9 +140,7 @@ async def test_a_loop_is_refused_with_path_and_price(
 
 @pytest.mark.requirement("path.loop")
 async def test_an_agent_that_calls_itself_is_refused(mesh: Mesh, doors: Doors, key: str, unique: Any) -> None:
-    name = unique("selfish")
-    await mesh.join(name, where=1)
-    await mesh.known(name)
+    name = CHAIN[1]
     answer = await doors.here.ask("SendMessage", saying(calling(name, {"do": "echo"}, keep=False)), name, key=key)
     (outcome,) = inner(answer.text)
     assert outcome["error"]["reason"] == "LOOP"
@@ -169,18 +164,14 @@ async def test_agents_of_the_sdk_cannot_loop_either(mesh: Mesh, doors: Doors, ke
 async def test_a_chain_deeper_than_the_limit_is_refused(
     mesh: Mesh, doors: Doors, key: str, keep: bool, unique: Any
 ) -> None:
-    names = [unique(f"link-{number}") for number in range(9)]
-    for number, name in enumerate(names):
-        await mesh.join(name, where=number % 2)
-    await mesh.known(*names)
     script: Script = {"do": "echo"}
-    for name in reversed(names[1:]):
+    for name in reversed(CHAIN[1:]):
         script = calling(name, script, keep=keep)
-    answer = await doors.here.ask("SendMessage", saying(script), names[0], key=key)
+    answer = await doors.here.ask("SendMessage", saying(script), CHAIN[0], key=key)
     (outcome,) = inner(answer.text)
     assert outcome["error"]["reason"] == "DEPTH"
     assert outcome["error"]["metadata"]["limit"] == "8"
-    assert outcome["error"]["metadata"]["path"] == " → ".join(f"{name}.*" for name in names)
+    assert outcome["error"]["metadata"]["path"] == " → ".join(f"{name}.*" for name in CHAIN)
     assert 8 <= spent(outcome) < 8 + LEASED
     tree = await mesh.tree(answer.head["meshgate-job"], lambda found: found["refused"] == 1)
     assert len(list(nodes(tree))) == 9
@@ -193,10 +184,7 @@ async def test_a_chain_deeper_than_the_limit_is_refused(
 @pytest.mark.requirement("path.trace")
 @HEADERS
 async def test_one_job_is_one_trace(mesh: Mesh, doors: Doors, key: str, keep: bool, unique: Any) -> None:
-    name = unique("traced")
-    await mesh.join(name, where=1)
-    await mesh.known(name)
-    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    name, trace = CHAIN[1], "4bf92f3577b34da6a3ce929d0e0e4736"
     answer = await doors.here.ask(
         "SendMessage",
         saying(calling("clerk", {"do": "echo"}, keep=keep)),
