@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import aiohttp
 
-from tests.faults import instances
+from tests.faults import instances, registry
 from tests.faults.crew import open_crew
 from tests.faults.limits import LIMITS
 from tests.faults.report import Report
@@ -53,10 +53,17 @@ async def _crew(setting: Setting) -> None:
         async with open_crew(setting.folder / "crew", server, setting.session, setting.report) as crew:
             await setting.step("F35", lambda: instances.killed(crew))
             await setting.step("F36", lambda: instances.stopped(crew))
+            seconds = 10.0 if setting.quick else 60.0
+            await setting.step("F50", lambda: registry.killed(crew, seconds))
+            await setting.step("F51", lambda: registry.hangs(crew, seconds))
+            await setting.step("F52", lambda: registry.without_consul(crew))
+            await setting.step("F52", lambda: registry.restarted(crew))
+            await setting.step("F53", lambda: registry.wiped(crew))
+            await setting.step("F58", lambda: registry.one_watch(crew, 40 if setting.quick else 250))
 
 
 _STORIES: dict[str, Callable[[Setting], Awaitable[None]]] = {
-    "F35 F36": _crew,
+    "F35 F36 F50 F51 F52 F53 F58": _crew,
 }
 """Stories by the rows that they measure."""
 

@@ -38,6 +38,7 @@ class Report:
         self._rows = rows
         self._clock = clock
         self._began = clock()
+        self._skipped = set[str]()
         self.verdicts: dict[tuple[str, str], Verdict] = {}
 
     def measure(self, row: str, metric: str, value: float, note: str = "") -> None:
@@ -52,6 +53,12 @@ class Report:
         more = f"({note[:400]})" if note and found != "PASS" else ""
         print(" ".join(word for word in (*words, more) if word), flush=True)
 
+    def skip(self, row: str, metric: str, why: str) -> None:
+        """A measurement that this form of the run does not make."""
+        if row in self._rows:
+            self._skipped.add(f"{row} {metric}")
+            print(f"{row} SKIP {metric}: {why}", flush=True)
+
     def failed(self, row: str, why: str) -> None:
         """A row that could not be measured."""
         if row in self._rows:
@@ -60,14 +67,17 @@ class Report:
 
     def missing(self) -> list[str]:
         """Metrics of the rows that nobody measured."""
-        ran = {row for row, _ in self.verdicts}
         broken = {row for row, metric in self.verdicts if metric == "run"}
-        return [
-            f"{row} {metric}"
+        wanted = [
+            (row, metric)
             for row, metrics in LIMITS.items()
             if row in self._rows and row not in broken
             for metric in metrics
-            if row not in ran or (row, metric) not in self.verdicts
+        ]
+        return [
+            f"{row} {metric}"
+            for row, metric in wanted
+            if (row, metric) not in self.verdicts and f"{row} {metric}" not in self._skipped
         ]
 
     def say(self, text: str) -> None:
