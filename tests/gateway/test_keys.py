@@ -70,6 +70,14 @@ def test_a_damaged_key_store_is_refused_not_replaced(tmp_path: Path) -> None:
         KeyStore.load(tmp_path / "keys.json")
 
 
+def test_development_keys_are_the_same_in_every_run_and_differ_by_mesh() -> None:
+    mesh = MeshKey(os.urandom(32))
+    key, record = mesh.dev_key("client")
+    assert mesh.dev_key("client")[0] == key
+    assert KeyStore([record]).principal(key).id == "dev"
+    assert len({key, mesh.dev_key("join")[0], MeshKey(os.urandom(32)).dev_key("client")[0]}) == 3
+
+
 @pytest.mark.requirement("keys.kind")
 def test_a_key_of_one_kind_opens_nothing_of_another() -> None:
     store = KeyStore()

@@ -85,6 +85,12 @@ class MeshKey:
         """What the gateway shows to an SDK agent, which answers nobody without it."""
         return "mgi_" + _b64(self._derive(b"inbound", 24, instance))
 
+    def dev_key(self, kind: KeyKind) -> tuple[str, KeyRecord]:
+        """The development key of a kind, for loopback: the same in every run, so that agents outlive a restart."""
+        key_id, secret = self._derive(b"dev-id", 5, kind).hex(), _b64(self._derive(b"dev", 32, kind))
+        # One principal for all runs: a task of the last run is still the developer's own.
+        return f"{_PREFIX}_{kind}_{key_id}_{secret}", KeyRecord(key_id, kind, _hash(secret), "dev")
+
     def inspect_secret(self) -> str:
         """What gateways of one mesh show to each other."""
         return "mgp_" + _b64(self._derive(b"inspect", 24))

@@ -106,8 +106,8 @@ class JobRecord(msgspec.Struct, omit_defaults=True, gc=False):
     call_limit: int
     concurrency: int
     used: int = 0
-    """Calls spent, wherever they were made. The home counts what it leased as spent; elsewhere it is what the home said last,
-    and what was spent here since."""
+    """Calls spent, wherever they were made. The home counts what it leased as spent; elsewhere it is what the home said
+    last, and what was spent here since."""
     open: int = 0
     leased: int = 0
     """At the home: calls handed to other gateways. Elsewhere: calls left of what was handed to this one."""

@@ -40,7 +40,7 @@ class Secrets(msgspec.Struct, frozen=True):
     mesh: bytes
     keys: tuple[KeyRecord, ...]
     clear: dict[str, str] = {}
-    """This run's development keys in clear, by kind; for ``run.json`` on loopback."""
+    """The development keys in clear, by kind; for ``run.json`` on loopback."""
     made: dict[str, str] = {}
     """Keys made now because there were none, in clear: shown once."""
 
@@ -68,8 +68,7 @@ def load_secrets(home: Home, config: Config) -> Secrets:
     clear: dict[str, str] = {}
     if config.loopback:
         for kind in KEY_KINDS:
-            # One principal for all runs: a task of the last run is still the developer's own.
-            clear[kind], record = new_key(kind, "dev")
+            clear[kind], record = mesh.dev_key(kind)
             store.add(record)
     return Secrets(mesh.secret, store.records(), clear, made)
 

@@ -293,7 +293,14 @@ class Agent:
     async def _membership(self, access: Access) -> AsyncGenerator[Membership, None]:
         async with make_client(self._transport, self.limits) as client:
             joining = JoinClient(access, client, self.limits)
-            membership = Membership(joining, self._credentials, self._describe, self.limits, self._rng)
+            membership = Membership(
+                joining,
+                self._credentials,
+                self._describe,
+                self.limits,
+                self._rng,
+                find=lambda: find_join(self._join, self._join_key, self._environ),
+            )
             try:
                 yield membership
             finally:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import suppress
 
 import httpx
 import structlog
@@ -16,7 +17,7 @@ from meshgate.a2a.defaults import DEFAULTS, Limits
 from meshgate.a2a.errors import MeshError, OutcomeUnknown, UpstreamUnavailable
 from meshgate.registry import wire
 from meshgate.registry.model import Instance, Lease, Manifest, RegistryUnavailable, UnknownLease
-from meshgate.sdk.finding import Access
+from meshgate.sdk.finding import Access, NotConfigured
 from meshgate.sdk.httpsend import Sender, read_all
 
 __all__ = ["Credentials", "JoinClient", "Membership"]
@@ -61,9 +62,13 @@ class JoinClient:
     """
 
     def __init__(self, access: Access, client: httpx.AsyncClient, limits: Limits = DEFAULTS) -> None:
-        self._access = access
         self._sender = Sender(client)
         self._seconds = limits.lease / 2
+        self.use(access)
+
+    def use(self, access: Access) -> None:
+        """Ask these join ports from now on, with this key."""
+        self._access = access
         self._headers = {"authorization": f"Bearer {access.key}", "content-type": wire.PROTO}
 
     @property
@@ -120,6 +125,7 @@ class Membership:
         credentials: takes what is given.
         describe: the instance and its manifest as they are now; the argument says whether it drains.
         limits: the pauses between tries.
+        find: where the mesh is now; asked when nobody answers, because a mesh that was started again may have moved.
         rng: spreads renewals, so that instances which started together do not renew together.
     """
 
@@ -130,8 +136,10 @@ class Membership:
         describe: Callable[[bool], tuple[Instance, Manifest]],
         limits: Limits = DEFAULTS,
         rng: random.Random | None = None,
+        find: Callable[[], Access] | None = None,
     ) -> None:
         self._client = client
+        self._find = find
         self._credentials = credentials
         self._describe = describe
         self._limits = limits
@@ -180,8 +188,14 @@ class Membership:
             self._failures = 0
             return lease.ttl / 3 * self._rng.uniform(0.8, 1.0)
         self._failures += 1
+        self._look_again()
         pause = min(self._limits.join_retry * 2.0 ** min(self._failures - 1, 16), self._limits.join_retry_max)
         return pause * self._rng.uniform(0.5, 1.0)
+
+    def _look_again(self) -> None:
+        if self._find is not None:
+            with suppress(NotConfigured):  # then it is not running now, and may come back where it was
+                self._client.use(self._find())
 
     async def _renew(self) -> Lease:
         if self._lease is None:

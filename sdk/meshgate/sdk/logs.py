@@ -62,4 +62,5 @@ def configure(stream: TextIO | None = None, level: int = logging.INFO) -> None:
         )
         root.addHandler(handler)
         root.setLevel(level)
-        logging.getLogger("uvicorn").setLevel(max(level, logging.WARNING))
+        for chatty in ("uvicorn", "httpx"):  # a line for each request, and a renewal is one every few seconds
+            logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
