@@ -48,11 +48,12 @@ types: $(STAMP)
 	$(BIN)/pyright
 
 fast: $(STAMP)
-	$(BIN)/python -m pytest -q -m "not (integration or e2e or slow_servers)" $(ARGS)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not (integration or e2e or slow_servers)" \
+		--ignore-glob='tests/contract/test_[!l]*' $(ARGS)
 
 test-servers: $(STAMP) ## the Consul tests on a current Consul, and traces read back from a real Jaeger (builds both with Go)
 	@servers=$$(tools/servers.sh); eval "$$servers"; \
-	$(BIN)/python -m pytest -m "integration or slow_servers" tests/support tests/integration $(ARGS)
+	$(BIN)/python -m pytest -m "integration or slow_servers" tests/support tests/registry tests/integration $(ARGS)
 
 mutants: $(STAMP) ## drop each policy in turn: a test must turn red
 	@$(BIN)/python -m tests.mutants.run $(ARGS)

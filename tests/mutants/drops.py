@@ -167,7 +167,7 @@ def _config_keys() -> None:
 
 
 def _loopback() -> None:
-    _replace(config.Config, "loopback", property(lambda found: 1 > 0))
+    _replace(config.Config, "loopback", property(bool))
 
 
 def _bounded() -> None:
