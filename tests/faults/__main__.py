@@ -21,6 +21,7 @@ from tests.faults import instances, registry
 from tests.faults.crew import open_crew
 from tests.faults.limits import LIMITS
 from tests.faults.report import Report
+from tests.faults.trio import consul_trio, no_leader
 from tests.support.servers import consul
 
 __all__ = ["main"]
@@ -62,8 +63,15 @@ async def _crew(setting: Setting) -> None:
             await setting.step("F58", lambda: registry.one_watch(crew, 40 if setting.quick else 250))
 
 
+async def _trio(setting: Setting) -> None:
+    with consul_trio(setting.folder) as servers:
+        async with open_crew(setting.folder / "trio", servers[0], setting.session, setting.report) as crew:
+            await no_leader(crew, servers[1:], 8.0 if setting.quick else 60.0)
+
+
 _STORIES: dict[str, Callable[[Setting], Awaitable[None]]] = {
     "F35 F36 F50 F51 F52 F53 F58": _crew,
+    "F54": _trio,
 }
 """Stories by the rows that they measure."""
 

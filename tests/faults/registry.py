@@ -120,8 +120,10 @@ async def wiped(crew: Crew) -> None:
 
     async def up() -> None:
         nonlocal full
+        began = now()
         await asyncio.to_thread(crew.consul.start)
-        full = await eventually(lambda: _in_consul(crew), within=100)
+        await eventually(lambda: _in_consul(crew), within=100)
+        full = now() - began
         report.say(f"... Consul lists all of them again after {full:.1f} s")
 
     seen = await outage(crew, 2, down, up)
@@ -137,7 +139,7 @@ async def _in_consul(crew: Crew) -> bool:
             listed = await response.text()
     except aiohttp.ClientError:
         return False
-    return all(f'"{name}"' in listed for name in crew.names)
+    return all(f':{name}"' in listed for name in crew.names)
 
 
 async def without_consul(crew: Crew) -> None:
@@ -211,16 +213,18 @@ async def one_watch(crew: Crew, more: int) -> None:
         registration = {
             "instanceId": f"{name}-1",
             "agent": name,
+            "lasting": True,
             "endpoints": [{"binding": "JSONRPC", "url": f"http://127.0.0.1:9/{name}/", "protocolVersion": "1.0"}],
             "manifest": {"agent": name, "version": "1.0.0", "foreign": True, "cardJson": card},
         }
         async with crew.gateway.session.post(url, json={"registration": registration}, headers=headers) as response:
             if response.status != 200:
                 raise RuntimeError(f"registration refused: {await response.text()}")
-    await asyncio.sleep(1.5)
-    listed = len(await crew.gateway.instances())
-    if listed < more:
-        raise RuntimeError(f"of {more} agents {listed} are listed")
+
+    async def all_listed() -> bool:
+        return len(await crew.gateway.instances()) >= more + len(crew.names)
+
+    await eventually(all_listed, within=30)
     # Idle connections of the registrations may linger; those that watch stay.
     after = await _least(pid, port)
     report.measure("F58", "connections", after)
