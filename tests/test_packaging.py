@@ -21,12 +21,14 @@ PORTIONS = [
 ]
 
 
+@pytest.mark.requirement("package.namespace")
 def test_no_portion_closes_the_namespace() -> None:
     # One meshgate/__init__.py would hide the other three portions.
     assert list(ROOT.glob("*/meshgate/__init__.py")) == []
 
 
 @pytest.mark.parametrize("portion", PORTIONS)
+@pytest.mark.requirement("package.namespace")
 def test_each_portion_says_that_it_is_typed(portion: str) -> None:
     assert (ROOT / portion / "py.typed").is_file()
 
@@ -37,6 +39,7 @@ def test_every_package_of_the_namespace_is_a_listed_portion() -> None:
 
 
 @pytest.mark.parametrize("lock", sorted(path.name for path in (ROOT / "requirements").glob("*.lock")))
+@pytest.mark.requirement("package.lock")
 def test_a_lock_pins_and_hashes_everything_and_names_no_place(lock: str) -> None:
     text = re.sub(r"^ *#.*\n", "", (ROOT / "requirements" / lock).read_text(), flags=re.MULTILINE)
     statements = text.replace("\\\n", "").splitlines()
@@ -74,6 +77,7 @@ def test_the_schemas_import_without_grpcio() -> None:
 
 @pytest.mark.integration
 @pytest.mark.parametrize("python", ["3.11", "3.12", "3.13", "3.14"])
+@pytest.mark.requirement("package.lock")
 def test_the_lock_resolves_to_wheels_alone(python: str, tmp_path: Path) -> None:
     uv, lock = Path(sys.executable).with_name("uv"), ROOT / "requirements" / "dev.lock"
     wanted = ["--only-binary=:all:", "--require-hashes", f"--python-version={python}", f"--target={tmp_path}"]

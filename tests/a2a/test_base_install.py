@@ -3,6 +3,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import sys
@@ -15,6 +17,7 @@ print(jsonrpc.decode_call(jsonrpc.decode_envelope(body), {}, None).task_id, len(
 """
 
 
+@pytest.mark.requirement("a2a.base")
 def test_json_rpc_needs_neither_grpc_nor_protobuf_nor_the_a2a_sdk() -> None:
     path = os.pathsep.join(str(ROOT / folder) for folder in ("protos", "sdk"))
     done = subprocess.run(

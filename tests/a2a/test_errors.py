@@ -49,6 +49,7 @@ def test_a_code_counts_in_its_own_domain_alone(cls: type[MeshError]) -> None:
 
 
 @pytest.mark.parametrize("cls", LEAVES)
+@pytest.mark.requirement("a2a.agents_word")
 def test_an_agents_word_about_keys_and_bytes_is_never_the_callers_affair(cls: type[MeshError]) -> None:
     error = cls("secret of the gateway")
     told = answered(error, "agent")

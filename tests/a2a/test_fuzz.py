@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import grpc
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -125,6 +126,7 @@ def post(body: bytes) -> tuple[int, Any]:
 @example(b'{"jsonrpc":"2.0","id":"1","method":"SendMessage","params":{"message":null}}')
 @example(b'{"jsonrpc":"2.0","id":"\\ud800","method":"GetTask","params":{"id":"a"}}')
 @example(b'{"jsonrpc":"2.0","id":' + b"9" * 400 + b',"method":"GetTask","params":{"id":"a"}}')
+@pytest.mark.requirement("a2a.any_bytes")
 def test_any_body_is_answered_and_never_by_a_500(body: bytes) -> None:
     status, answer = post(body)
     assert status in (200, 400)
@@ -186,6 +188,7 @@ def near_messages(draw: st.DrawFn, *, requests: bool) -> tuple[Method, bytes]:
 
 @settings(max_examples=200)
 @given(st.tuples(methods, st.binary(max_size=200)) | near_messages(requests=True))
+@pytest.mark.requirement("a2a.any_bytes")
 def test_any_protobuf_request_is_a_call_or_an_error_of_the_tree(case: tuple[Method, bytes]) -> None:
     method, body = case
     try:
@@ -209,6 +212,7 @@ def test_any_protobuf_answer_is_an_event_or_the_agents_fault(case: tuple[Method,
 
 @settings(max_examples=200)
 @given(st.lists(st.binary(max_size=60) | st.sampled_from([b"data: ", b"\n", b"\r", b": x", b"\n\n"]), max_size=20))
+@pytest.mark.requirement("a2a.any_bytes")
 def test_any_stream_is_events_or_the_agents_fault(chunks: list[bytes]) -> None:
     parser = SseParser(200)
     try:

@@ -111,6 +111,7 @@ async def aborted(error: foreign_errors.A2AError) -> Call:
 
 
 @pytest.mark.parametrize("kind", RAISED)
+@pytest.mark.requirement("a2a.stock_grpc")
 async def test_we_know_each_error_of_a_stock_server(kind: type[foreign_errors.A2AError]) -> None:
     call = await aborted(kind("what happened"))
     error = binding.decode_error(call.code(), call.details(), call.trailing_metadata())
@@ -256,6 +257,7 @@ def test_what_an_error_says_fits_into_the_trailers_a_client_takes(character: str
 # -- messages
 
 
+@pytest.mark.requirement("a2a.stock_grpc")
 def test_a_stock_message_is_a_call() -> None:
     call = binding.decode_call("SendMessage", foreign.request().SerializeToString(), {"x": "y"}, None)
     assert (call.method, call.message_id, call.task_id, call.context_id) == (
@@ -336,6 +338,7 @@ def test_a_number_that_json_cannot_hold_is_the_agents_fault() -> None:
         binding.decode_answer(task.SerializeToString(), METHODS["GetTask"])
 
 
+@pytest.mark.requirement("a2a.stock_grpc")
 def test_a_stock_answer_is_read() -> None:
     payload = binding.decode_answer(foreign.task().SerializeToString(), METHODS["GetTask"])
     assert isinstance(payload, ProtoPayload)

@@ -120,6 +120,7 @@ EVENTS = [
 
 
 @pytest.mark.parametrize("name", list(CALLS))
+@pytest.mark.requirement("a2a.stock_jsonrpc")
 async def test_a_stock_clients_call_is_understood_and_it_understands_the_answer(name: str) -> None:
     make, request, expected = CALLS[name]
     payload: Payload = ProtoPayload(METHODS[name].response, expected)
@@ -188,6 +189,7 @@ async def test_we_know_what_a_stock_server_says_to_a_request_that_is_none(sent: 
 
 
 @pytest.mark.parametrize("name", list(CALLS))
+@pytest.mark.requirement("a2a.stock_jsonrpc")
 async def test_a_stock_server_understands_our_call_and_we_its_answer(name: str) -> None:
     _, request, expected = CALLS[name]
     agent = foreign.ScriptedAgent(foreign.task())
@@ -212,6 +214,7 @@ async def test_we_read_a_stock_servers_stream(name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", RAISED)
+@pytest.mark.requirement("a2a.stock_jsonrpc")
 async def test_we_know_each_error_of_a_stock_server(kind: type[foreign_errors.A2AError]) -> None:
     agent = foreign.ScriptedAgent(error=kind("what happened", data={"fact": "1"}))
     request = JsonPayload(GET.request, {"id": "t"})

@@ -35,6 +35,7 @@ def test_a_token_says_what_was_put_into_it(lineage: Lineage) -> None:
 
 
 @pytest.mark.parametrize("at", range(len(TOKEN)))
+@pytest.mark.requirement("a2a.token")
 def test_a_token_with_any_character_changed_is_none(at: int) -> None:
     for character in "A1.-_=\u00e9":
         if TOKEN[at] != character:
@@ -54,6 +55,7 @@ def test_a_token_of_another_key_is_none(keys: dict[str, bytes]) -> None:
 
 
 @pytest.mark.parametrize("audience", ["", "planner", "Writer", "writer ", "write", "writer\u00e9"])
+@pytest.mark.requirement("a2a.token")
 def test_a_token_that_was_given_to_another_agent_is_none(audience: str) -> None:
     assert verify(TOKEN, {"k1": KEY}, audience) is None
 

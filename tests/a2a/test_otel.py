@@ -269,6 +269,7 @@ def test_an_export_that_hangs_is_cut_off_at_the_end() -> None:
     assert exporter.ended_by[0] is threading.current_thread()  # not the processor, which would have waited 30 s
 
 
+@pytest.mark.requirement("trace.collector")
 def test_a_collector_that_hangs_holds_up_no_call_and_what_does_not_fit_is_dropped(
     collector: otlp.Collector, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -288,6 +289,7 @@ def test_a_collector_that_hangs_holds_up_no_call_and_what_does_not_fit_is_droppe
     assert 0 < len(collector.spans) <= 2 * limits.span_queue
 
 
+@pytest.mark.requirement("trace.collector")
 def test_a_collector_that_is_not_there_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL, "opentelemetry")
     with otlp.collector() as gone:

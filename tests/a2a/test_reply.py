@@ -93,6 +93,7 @@ async def test_a_unary_reply_is_done_with_its_event() -> None:
 
 
 @virtual_time
+@pytest.mark.requirement("a2a.reply_ends")
 async def test_a_reply_that_is_never_read_ends_as_cancelled() -> None:
     for reply, source in ((Reply.one(event()), None), (Reply(held := Source("a")), held)):
         ends = list[Outcome]()
@@ -104,6 +105,7 @@ async def test_a_reply_that_is_never_read_ends_as_cancelled() -> None:
 
 
 @virtual_time
+@pytest.mark.requirement("a2a.reply_ends")
 async def test_closing_in_the_middle_ends_as_cancelled_once_and_closes_upstream() -> None:
     source, ends, closed = Source("a", "b"), list[Outcome](), list[str]()
 

@@ -67,6 +67,7 @@ bounds_of = st.lists(st.tuples(st.sampled_from(list(COMPARE)), versions), min_si
 
 
 @given(versions, versions)
+@pytest.mark.requirement("a2a.versions")
 def test_versions_sort_as_semver_says(left: str, right: str) -> None:
     ours = (parse_version(left) > parse_version(right)) - (parse_version(left) < parse_version(right))
     assert ours == precedence(left, right)
@@ -90,6 +91,7 @@ def test_build_metadata_counts_for_nothing(text: str, build: str) -> None:
 
 
 @given(versions, bounds_of)
+@pytest.mark.requirement("a2a.versions")
 def test_a_range_holds_what_every_bound_allows(version: str, bounds: list[tuple[str, str]]) -> None:
     text = "s@" + ",".join(sign + bound for sign, bound in bounds)
     try:

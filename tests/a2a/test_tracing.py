@@ -213,6 +213,7 @@ def test_new_traces_have_ids_of_their_own() -> None:
 # --- sampling ---
 
 
+@pytest.mark.requirement("trace.sampling")
 def test_every_job_is_recorded_up_to_the_rate() -> None:
     clock = Clock()
     sampler = Sampler(20.0, clock)
@@ -244,6 +245,7 @@ def test_the_rate_is_there_again_after_a_second_and_does_not_pile_up() -> None:
     assert [sampler.sample(None) for _ in range(50)].count(True) == 20
 
 
+@pytest.mark.requirement("trace.sampling")
 def test_a_flood_of_set_bits_spends_from_the_same_rate() -> None:
     clock = Clock()
     sampler = Sampler(20.0, clock, rest=100)

@@ -17,6 +17,7 @@ Case = tuple[type[A2AMessage], dict[str, Any]]
 
 
 @given(anything)
+@pytest.mark.requirement("a2a.transcode")
 def test_json_becomes_the_protobuf_that_googles_json_format_makes(case: Case) -> None:
     kind, tree = case
     expected = json_format.ParseDict(tree, proto_class(kind)())
@@ -31,6 +32,7 @@ def test_protobuf_becomes_json_that_googles_json_format_reads_as_the_same(case: 
 
 
 @given(anything)
+@pytest.mark.requirement("a2a.transcode")
 def test_protobuf_becomes_the_json_that_googles_json_format_writes(case: Case) -> None:
     kind, tree = case
     message = json_format.ParseDict(tree, proto_class(kind)())

@@ -42,6 +42,7 @@ def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         (["deregister", "x"], 3),
     ],
 )
+@pytest.mark.requirement("cli.base")
 def test_a_client_needs_no_extra(arguments: list[str], code: int, tmp_path: Path) -> None:
     done = run(tmp_path, *arguments)
     assert done.returncode == code, done.stderr
@@ -49,6 +50,7 @@ def test_a_client_needs_no_extra(arguments: list[str], code: int, tmp_path: Path
     assert "bug" not in done.stderr
 
 
+@pytest.mark.requirement("cli.base")
 def test_a_gateway_without_its_extra_is_the_line_that_installs_it(tmp_path: Path) -> None:
     done = run(tmp_path, "up")
     assert done.returncode == 2

@@ -41,6 +41,7 @@ def help_of(*command: str) -> str:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.requirement("cli.help")
 def test_every_command_teaches_by_examples_within_80_columns(command: str) -> None:
     text = help_of(command)
     assert f"  meshgate {command}" in text
@@ -155,6 +156,7 @@ def test_asking_for_the_version_is_no_error(capfd: pytest.CaptureFixture[str]) -
         (TaskFailed("no"), Exit.FAILED),
     ],
 )
+@pytest.mark.requirement("cli.exit_codes")
 def test_each_way_to_fail_has_its_exit_code(error: MeshError, code: Exit) -> None:
     assert from_mesh(error).code == code
 

@@ -114,6 +114,7 @@ def test_events_can_be_had_as_json_lines(shell: Shell) -> None:
         (["--task", "no~such", "hello", "x"], 1),
     ],
 )
+@pytest.mark.requirement("cli.exit_codes")
 def test_each_failed_call_has_its_exit_code(shell: Shell, arguments: list[str], code: int) -> None:
     done = shell.run("call", *arguments)
     assert (done.returncode, done.stdout) == (code, "")
@@ -126,6 +127,7 @@ def test_a_key_that_is_not_known_is_denied(shell: Shell) -> None:
     assert other.run("call", "hello", "x").returncode == 4
 
 
+@pytest.mark.requirement("cli.job")
 def test_a_job_shows_what_was_refused_in_it(shell: Shell) -> None:
     assert shell.ok("call", "loop@1", "x") == "LOOP\n"
     text = shell.ok("job", "last")
@@ -140,6 +142,7 @@ def test_a_budget_is_kept_and_its_refusal_is_a_limit(shell: Shell) -> None:
     assert tree["job"]["call_limit"] == 1
 
 
+@pytest.mark.requirement("cli.interrupt")
 def test_interrupting_a_call_cancels_its_task(shell: Shell) -> None:
     with shell.start("call", "count@1", "1000") as process:
         assert process.stderr is not None
@@ -202,6 +205,7 @@ def stranger(tmp_path: Path) -> Iterator[str]:
         server.shutdown()
 
 
+@pytest.mark.requirement("cli.foreign")
 def test_a_foreign_agent_joins_by_its_card_and_leaves(shell: Shell, stranger: str) -> None:
     made = json.loads(shell.ok("register", "--card", stranger, "--label", "region=eu", "--json"))
     assert (made["agent"], made["skills"]) == ("a-stranger", ["translate"])
@@ -227,6 +231,7 @@ def test_the_doctor_finds_nothing_wrong_with_a_mesh_that_works(shell: Shell) -> 
     assert {"gateway", "ready", "clock", "join port", "gRPC port", "admin port"} <= {one["what"] for one in findings}
 
 
+@pytest.mark.requirement("cli.doctor")
 def test_the_doctor_names_a_consul_that_does_not_answer(shell: Shell) -> None:
     done = shell.run("doctor", "--registry", "consul://127.0.0.1:1", "--json")
     assert [one["what"] for one in json.loads(done.stdout) if one["state"] == "fail"] == ["Consul"]
@@ -246,6 +251,7 @@ def test_a_second_mesh_in_the_same_home_is_refused(shell: Shell) -> None:
     assert shell.run("up", *PORTS).returncode == 1
 
 
+@pytest.mark.requirement("cli.first_keys")
 def test_keys_are_shown_at_the_first_run_only_and_kept_private(tmp_path: Path) -> None:
     shell = Shell(tmp_path / "home")
     first, second = "", ""

@@ -5,6 +5,7 @@ from datetime import UTC
 from pathlib import Path
 
 import msgspec
+import pytest
 from rich.console import Console, RenderableType
 
 from meshgate.cli.banner import curl_line, keys_view, up_view
@@ -91,6 +92,7 @@ def tree(*roots: dict[str, object], **fields: object) -> Tree:
     return msgspec.convert({"job": job, "roots": roots, "gateways": ["gw1"], **fields}, Tree)
 
 
+@pytest.mark.requirement("cli.job")
 def test_a_job_is_a_tree_with_durations_cost_ways_reasons_and_refusals() -> None:
     tries = [
         {"instance": "b-1", "binding": "GRPC", "outcome": "failed", "code": "UPSTREAM_UNAVAILABLE", "duration": 0.003},
@@ -194,11 +196,13 @@ def test_no_key_and_no_url_is_ever_broken_over_lines() -> None:
     assert curl_line(RUN).splitlines()[-1] in shown(up_view(RUN, Path("/h"), detached=True), soft_wrap=True)
 
 
+@pytest.mark.requirement("cli.remedy")
 def test_an_error_is_one_line_with_its_remedy_whatever_the_message_holds() -> None:
     text = shown(fail_line(CliError("line one\nline \x1b[31mtwo", remedy="do this")), soft_wrap=True)
     assert text == "error: line one line [31mtwo (do this)"
 
 
+@pytest.mark.requirement("cli.terminal")
 def test_nothing_from_an_agent_reaches_the_terminal_as_control() -> None:
     evil = Agent("a\x1b]0;owned\x07", skills=("[red]x[/red]",), versions=("1",), instances=(READY,))
     text = shown(agents_table([evil]))

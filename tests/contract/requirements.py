@@ -193,6 +193,131 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement(
         "wheel.readme", "delivery", "What the README says to type works, from the wheel, in an empty environment"
     ),
+    # -- the protocol
+    Requirement("a2a.base", "packaging", "JSON-RPC needs neither grpcio nor protobuf nor a2a-sdk"),
+    Requirement("a2a.any_bytes", "A2A 9, 10", "Whatever bytes come in, a call or an error of the tree comes of them"),
+    Requirement(
+        "a2a.transcode", "A2A 5.5", "JSON and protobuf become each other as Google's own json_format makes them"
+    ),
+    Requirement(
+        "a2a.stock_jsonrpc",
+        "A2A 9",
+        "a2a-sdk's client and server and our JSON-RPC binding understand each other, errors included",
+    ),
+    Requirement(
+        "a2a.stock_grpc",
+        "A2A 10",
+        "a2a-sdk's client and server and our gRPC binding understand each other, errors included",
+    ),
+    Requirement(
+        "a2a.agents_word", "errors", "An agent that speaks of keys or bytes is never taken to mean the caller's"
+    ),
+    Requirement(
+        "a2a.reply_ends", "replies", "A reply ends once, and everyone who asked is told, even if nobody reads it"
+    ),
+    Requirement("a2a.token", "lineage", "A lineage token that was altered, or was given to another agent, is none"),
+    Requirement(
+        "a2a.versions",
+        "semver.org 2.0.0",
+        "Versions and their ranges are what semver and the callers of package managers expect",
+    ),
+    # -- the registry
+    Requirement(
+        "registry.watch", "registry", "A watch begins with everything and misses nothing, on memory, file and Consul"
+    ),
+    Requirement("registry.lease", "registry", "A lease that nobody renews runs out, and a renewed one does not"),
+    Requirement(
+        "registry.file",
+        "registry",
+        "The file registry survives restarts, is shared by processes, and is its owner's alone",
+    ),
+    Requirement(
+        "registry.stale",
+        "F50",
+        "While the registry is away its last known content stays in force, and its age is known",
+    ),
+    Requirement(
+        "registry.snapshot", "F52", "A gateway that starts while its registry is away serves from its snapshot"
+    ),
+    Requirement("registry.hold_down", "F53", "A registry that suddenly lists far less is not believed at once"),
+    Requirement("registry.nobody_evicted", "registry", "A restart of a gateway or of Consul evicts no healthy agent"),
+    Requirement("registry.index", "Consul's blocking queries", "An index that goes back makes a watch begin anew"),
+    Requirement(
+        "registry.three_queries",
+        "Consul's blocking queries",
+        "However many watch, one process asks Consul three blocking queries",
+    ),
+    Requirement("registry.acl", "Consul's ACLs", "The least token that works is the one that the refusal names"),
+    Requirement("registry.tls", "Consul over TLS", "Over TLS Consul is trusted through its authority alone"),
+    Requirement(
+        "registry.select",
+        "selectors",
+        "The best match is the highest version that the range, labels, tags and scope allow",
+    ),
+    Requirement(
+        "registry.explain", "selectors", "Where a selector leads is explained, with a reason for each instance"
+    ),
+    Requirement(
+        "registry.home",
+        "run.json",
+        "The home and its keys are for their owner alone, and are refused where they are not",
+    ),
+    # -- authors and callers of agents
+    Requirement(
+        "sdk.forms",
+        "SDK",
+        "A skill takes and gives text, models, plain data, protobuf messages and parts, by its annotations",
+    ),
+    Requirement("sdk.early", "SDK", "A skill that cannot be served is refused where it is written"),
+    Requirement("sdk.streams", "SDK", "An async generator is a stream, whose chunks leave as they come"),
+    Requirement("sdk.asks", "A2A 3.4.3", "A task may ask its caller, and goes on with the answer"),
+    Requirement("sdk.cancel", "A2A 3.1.5", "Cancelling a task ends its work, and everyone who watches sees it"),
+    Requirement("sdk.shared_tasks", "SDK", "Instances that share a store read, follow and cancel each other's tasks"),
+    Requirement("sdk.guard", "SDK", "An agent tells nothing to who does not show its secret"),
+    Requirement(
+        "sdk.finds", "run.json", "On one machine agents and clients find the mesh, and its key goes nowhere else"
+    ),
+    Requirement(
+        "sdk.children",
+        "lineage",
+        "Calls from a skill are children of the call it serves: lineage, trace, key, no more time",
+    ),
+    Requirement("sdk.logs", "SDK", "Log lines of a skill carry job and call"),
+    Requirement("sdk.signals", "SDK", "On SIGTERM an agent ends its work and leaves, on a second one at once"),
+    Requirement(
+        "sdk.failover",
+        "SDK",
+        "A client passes over a gateway that is away, and never sends twice what may have arrived",
+    ),
+    Requirement("sdk.errors", "SDK", "An error reaches the caller as the class that it was"),
+    Requirement(
+        "sdk.recipes", "SDK", "A LangGraph graph and an OpenAI Agents SDK agent join in under ten lines, without a key"
+    ),
+    # -- the command line
+    Requirement("cli.help", "command line", "Every command teaches by examples"),
+    Requirement("cli.exit_codes", "command line", "Each way to fail has its exit code"),
+    Requirement("cli.remedy", "command line", "A failure is one line with its remedy"),
+    Requirement("cli.first_keys", "command line", "Keys are shown at the first run only"),
+    Requirement("cli.job", "command line", "A job is shown as a tree: durations, cost, ways, reasons, refusals"),
+    Requirement("cli.foreign", "command line", "A foreign agent joins unchanged by its card"),
+    Requirement("cli.doctor", "command line", "The doctor names what is out of reach"),
+    Requirement("cli.interrupt", "command line", "Ctrl-C cancels the task of a call"),
+    Requirement("cli.terminal", "command line", "Nothing from an agent reaches the terminal as control"),
+    Requirement(
+        "cli.base",
+        "packaging",
+        "The client commands need no extra, and a gateway without its extra is the line that installs it",
+    ),
+    # -- traces and metrics
+    Requirement("trace.collector", "OTLP", "A collector that hangs or is away holds up no call"),
+    Requirement("trace.sampling", "call path", "Jobs are traced up to a rate, and a flood of set bits spends from it"),
+    Requirement("trace.jaeger", "Jaeger", "A job read back from Jaeger is one tree"),
+    Requirement("metrics.bounded", "metrics", "However many agents there are, metrics have a bounded number of series"),
+    # -- packaging
+    Requirement("package.namespace", "packaging", "No portion closes the namespace, and each is typed"),
+    Requirement(
+        "package.lock", "packaging", "The development environment is locked, hashed, made of wheels, and names no place"
+    ),
 )
 
 LEDGER: dict[str, Requirement] = {row.id: row for row in _ROWS}

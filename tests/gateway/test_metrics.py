@@ -151,6 +151,7 @@ def test_agents_beyond_the_limit_are_counted_together() -> None:
     assert "c" not in {value for _, labels in seen for _, value in labels}
 
 
+@pytest.mark.requirement("metrics.bounded")
 def test_a_flood_of_agents_makes_no_flood_of_series() -> None:
     metrics = Metrics()
     for n in range(20 * DEFAULTS.metric_agents):

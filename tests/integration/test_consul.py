@@ -138,6 +138,7 @@ def connections_to(port: int) -> int:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts connections in /proc/net/tcp")
+@pytest.mark.requirement("registry.three_queries")
 async def test_three_hundred_watches_are_three_queries_and_starve_nobody(own_consul: StartConsul) -> None:
     consul = own_consul()
     async with opened(consul) as registry:
@@ -179,6 +180,7 @@ node_prefix "" { policy = "read" }
 """
 
 
+@pytest.mark.requirement("registry.acl")
 async def test_everything_works_with_the_least_privilege_that_the_error_names(own_consul: StartConsul) -> None:
     consul = own_consul(acl=True)
     # Consul itself needs a token to bring its catalogue in line with what was deregistered at it.
@@ -217,6 +219,7 @@ async def test_a_token_that_may_not_is_an_unavailable_registry_that_says_what_it
             await registry.register(agent("a1"), SUMMARISER)
 
 
+@pytest.mark.requirement("registry.tls")
 async def test_over_tls_consul_is_trusted_through_its_authority_alone(own_consul: StartConsul) -> None:
     consul = own_consul(tls=True)
     trusted = ConsulRegistry(ConsulAddress(port=consul.https_port, tls=True, ca_file=str(consul.ca_file)))
@@ -233,6 +236,7 @@ async def test_over_tls_consul_is_trusted_through_its_authority_alone(own_consul
     await doubtful.aclose()
 
 
+@pytest.mark.requirement("registry.index")
 async def test_an_index_that_goes_back_makes_the_watch_begin_anew(own_consul: StartConsul) -> None:
     consul = own_consul()
     # Consul lets a query that waits at the old index wait to its end.
@@ -283,6 +287,7 @@ async def test_a_foreign_agent_goes_and_comes_with_its_health(consul: servers.Co
         await seen.until(lambda: seen.ids == {"foreign"})
 
 
+@pytest.mark.requirement("registry.nobody_evicted")
 async def test_a_restarted_gateway_gives_an_expired_lease_one_more_term(consul: servers.Consul) -> None:
     async with opened(consul, prefix="grace", ttl=1.0, settle=0.0) as before, Following(before) as seen:
         await before.register(agent("a1"), SUMMARISER)
@@ -397,6 +402,7 @@ async def renewing(registry: ConsulRegistry, *names: str) -> AsyncGenerator[None
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+@pytest.mark.requirement("registry.nobody_evicted")
 async def test_a_consul_that_restarts_evicts_nobody(own_consul: StartConsul) -> None:
     consul = own_consul(persistent=True)
     lost: list[str] = []
@@ -473,6 +479,7 @@ async def test_an_agent_whose_manifest_consul_lost_is_asked_to_register_again(co
         assert (await after.renew("a1")).instance == "a1"
 
 
+@pytest.mark.requirement("registry.snapshot")
 async def test_a_gateway_that_starts_while_consul_is_away_serves_from_its_snapshot(
     own_consul: StartConsul, tmp_path: Path
 ) -> None:

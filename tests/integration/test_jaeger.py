@@ -9,6 +9,7 @@ from tests.support.spans import IDS, JOB, send_job
 pytestmark = pytest.mark.slow_servers
 
 
+@pytest.mark.requirement("trace.jaeger")
 def test_a_job_read_back_from_jaeger_is_one_tree_with_its_attributes(jaeger: servers.Jaeger) -> None:
     root = new_context(sampled=True, ids=IDS)
     send_job(jaeger.otlp_endpoint, root)

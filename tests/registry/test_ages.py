@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,6 +24,7 @@ def test_a_lease_is_over_when_its_counter_stood_still_for_its_term() -> None:
     assert ages.over() == {"b"}
 
 
+@pytest.mark.requirement("registry.nobody_evicted")
 def test_a_new_reader_gives_every_lease_a_full_term() -> None:
     ages = LeaseAges(10.0)
     ages.look(5000.0, {"a": 77})

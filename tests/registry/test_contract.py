@@ -64,6 +64,7 @@ async def _real_time() -> None:
     await asyncio.sleep(0.05)
 
 
+@pytest.mark.requirement("registry.watch")
 async def test_a_watch_begins_with_everything(backend: Backend) -> None:
     await backend.registry.register(agent("a1"), SUMMARISER)
     await backend.registry.register(gateway("g1"))
@@ -154,6 +155,7 @@ async def test_a_lease_that_was_ended_cannot_be_renewed(backend: Backend) -> Non
         await backend.registry.renew("a1")
 
 
+@pytest.mark.requirement("registry.lease")
 async def test_a_lease_that_nobody_renews_runs_out_and_a_renewed_one_does_not(backend: Backend) -> None:
     registry = backend.registry
     async with Following(backend.registry) as seen:
@@ -219,6 +221,7 @@ async def test_changes_that_come_close_together_arrive_as_few_deltas(backend: Ba
         assert len(seen.deltas) <= len(names) / 2
 
 
+@pytest.mark.requirement("registry.watch")
 async def test_what_one_process_registers_another_sees(backend: Backend) -> None:
     async with Following(backend.other) as seen:
         await backend.registry.register(agent("a1"), SUMMARISER)

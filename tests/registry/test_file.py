@@ -27,6 +27,7 @@ async def looks(time: VirtualTime, seconds: float, watches: int = 1) -> None:
     await until(lambda: time.sleepers >= watches)
 
 
+@pytest.mark.requirement("registry.file")
 async def test_everything_survives_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "home" / "registry.db"
     first = FileRegistry(path)
@@ -124,6 +125,7 @@ async def test_a_change_is_seen_at_the_next_look(tmp_path: Path) -> None:
     await registry.aclose()
 
 
+@pytest.mark.requirement("registry.file")
 async def test_processes_that_start_together_share_the_file(tmp_path: Path) -> None:
     path = tmp_path / "registry.db"
     program = (
@@ -152,6 +154,7 @@ async def test_processes_that_start_together_share_the_file(tmp_path: Path) -> N
     await registry.aclose()
 
 
+@pytest.mark.requirement("registry.file")
 async def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "home" / "registry.db"
     registry = FileRegistry(path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from meshgate.registry.holding import HoldDown
 from meshgate.registry.model import Delta, Entry, Switch
 from tests.registry.samples import entry
@@ -22,6 +24,7 @@ def test_a_loss_of_half_is_believed_at_once() -> None:
     assert hold.due() is None
 
 
+@pytest.mark.requirement("registry.hold_down")
 def test_a_loss_of_more_than_half_is_held_until_time_confirms_it() -> None:
     hold = HoldDown(hold=30.0)
 

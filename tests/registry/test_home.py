@@ -19,6 +19,7 @@ def test_a_run_file_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert home.read() == RUN
 
 
+@pytest.mark.requirement("registry.home")
 def test_folder_and_file_are_for_their_owner_alone(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     home.write(RUN)
@@ -32,6 +33,7 @@ def test_no_file_means_no_mesh(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620])
+@pytest.mark.requirement("registry.home")
 def test_a_file_that_others_may_open_is_refused(tmp_path: Path, mode: int) -> None:
     home = Home(tmp_path / "home")
     home.write(RUN)

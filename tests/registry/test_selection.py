@@ -39,6 +39,7 @@ def brief(groups: tuple[Group, ...]) -> list[tuple[str, str, str, list[str]]]:
     ]
 
 
+@pytest.mark.requirement("registry.select")
 def test_the_highest_version_comes_first_then_the_agents_name() -> None:
     found = table(
         running("b1", release("beta", skill("sum", "2.1.0"))),
@@ -71,6 +72,7 @@ def test_one_release_may_offer_a_skill_at_two_versions() -> None:
     assert [group.version for group in select(found, parse_selector("sum@*"), ALL)] == ["2.0.0", "1.4.0"]
 
 
+@pytest.mark.requirement("registry.select")
 def test_all_labels_and_tags_asked_for_are_required() -> None:
     found = table(
         running("a1", release("alpha", skill("sum", "1.0.0", "fast", "cheap", quality="high"))),
@@ -217,6 +219,7 @@ def test_the_catalogue_is_what_a_caller_may_use() -> None:
     ]
 
 
+@pytest.mark.requirement("registry.explain")
 def test_an_explanation_gives_each_instance_its_reason() -> None:
     good = skill("sum", "1.0.0", "fast", region="eu")
     found = table(

@@ -72,6 +72,7 @@ async def test_the_table_follows_the_registry() -> None:
         assert [name for delta in heard for name in delta.gone] == ["a1"]
 
 
+@pytest.mark.requirement("registry.stale")
 async def test_an_outage_changes_nothing_but_the_age_of_what_is_known() -> None:
     world = World()
     await world.join("a1", "a2")
@@ -126,6 +127,7 @@ async def test_attempts_during_an_outage_are_spread_by_chance_and_not_too_many()
         assert max(attempts) <= 2.0
 
 
+@pytest.mark.requirement("registry.hold_down")
 async def test_a_registry_that_comes_back_empty_is_not_believed_for_half_a_minute() -> None:
     world = World()
     await world.join("a1", "a2", "a3", "a4")
@@ -174,6 +176,7 @@ async def test_when_nobody_passes_renewals_on_the_leases_that_run_out_together_a
         assert watcher.table.entries == {}
 
 
+@pytest.mark.requirement("registry.snapshot")
 async def test_a_watcher_started_while_the_registry_is_away_serves_from_its_snapshot(tmp_path: Path) -> None:
     world, path = World(), tmp_path / "deep" / "snapshot.json"
     await world.join("a1", "a2")

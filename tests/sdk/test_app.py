@@ -58,6 +58,7 @@ async def test_a_call_with_the_secret_is_answered() -> None:
     ],
 )
 @pytest.mark.parametrize("path", ["/", CARD_PATH, "/elsewhere"])
+@pytest.mark.requirement("sdk.guard")
 async def test_who_shows_no_secret_is_told_nothing(path: str, headers: dict[str, str]) -> None:
     async with client(make_agent().app("s3cret")) as http:
         posted = await http.post(path, json=BODY, headers=JSON | headers)

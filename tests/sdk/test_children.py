@@ -84,6 +84,7 @@ def make_agent(network: Network, **settings: Any) -> Agent:
 
 
 @pytest.mark.parametrize("skill", ["ask", "by_mesh", "plainly"])
+@pytest.mark.requirement("sdk.children")
 async def test_a_call_carries_lineage_trace_deadline_and_the_agents_own_key(skill: str) -> None:
     network = Network()
     agent = make_agent(network)
@@ -101,6 +102,7 @@ async def test_a_call_carries_lineage_trace_deadline_and_the_agents_own_key(skil
     assert "meshgate-skill" not in sent
 
 
+@pytest.mark.requirement("sdk.children")
 async def test_a_child_never_waits_longer_than_its_parent() -> None:
     network = Network(streams({"task": task("WORKING")}, {"task": task()}))
     agent = make_agent(network)
@@ -250,6 +252,7 @@ def written() -> Iterator[io.StringIO]:
     root.setLevel(level)
 
 
+@pytest.mark.requirement("sdk.logs")
 async def test_lines_written_in_a_skill_carry_job_and_call(written: io.StringIO) -> None:
     agent = Agent("demo")
 

@@ -29,6 +29,7 @@ def running(environ: dict[str, str]) -> dict[str, str]:
     return environ
 
 
+@pytest.mark.requirement("sdk.finds")
 def test_on_one_machine_nothing_needs_to_be_said(running: dict[str, str]) -> None:
     assert find_gateway(environ=running) == Access(("http://127.0.0.1:8080",), "local-c")
     assert find_join(environ=running) == Access(("http://127.0.0.1:8082",), "local-j")
@@ -46,6 +47,7 @@ def test_an_argument_comes_before_the_environment(running: dict[str, str]) -> No
     assert find_gateway(["https://c", "https://d"], environ=environ) == Access(("https://c", "https://d"), "k")
 
 
+@pytest.mark.requirement("sdk.finds")
 def test_the_local_key_never_goes_to_an_address_from_elsewhere(running: dict[str, str]) -> None:
     with pytest.raises(NotConfigured, match="no key"):
         find_gateway("https://elsewhere", environ=running)

@@ -170,6 +170,7 @@ async def test_a_task_that_asks_is_a_result_that_waits() -> None:
     assert (result.waits, result.text) == (True, "colour?")
 
 
+@pytest.mark.requirement("sdk.errors")
 async def test_an_error_comes_back_as_the_class_that_it_was() -> None:
     sent = BudgetExhausted("20 of 20 calls", retry_after=3.0, metadata={"calls": "20"})
     with pytest.raises(BudgetExhausted) as caught:
@@ -332,6 +333,7 @@ async def test_a_call_whose_time_is_over_is_not_sent() -> None:
     assert gateways.seen == []
 
 
+@pytest.mark.requirement("sdk.failover")
 async def test_a_gateway_that_cannot_be_reached_is_passed_over_and_asked_last_from_then_on() -> None:
     gateways = Gateways(two=DONE)
     client = mesh(gateways, "http://one,http://two")
@@ -354,6 +356,7 @@ def _busy(_: httpx.Request) -> httpx.Response:
     return httpx.Response(503, text="busy")
 
 
+@pytest.mark.requirement("sdk.failover")
 async def test_a_message_that_may_have_arrived_is_never_sent_to_another_gateway() -> None:
     gateways = Gateways(one=_breaks, two=DONE)
     with pytest.raises(OutcomeUnknown):

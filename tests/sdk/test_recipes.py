@@ -31,6 +31,7 @@ async def test_hello_greets() -> None:
     assert text_of(await send(agent_of("hello/agent.py"), "World")) == "Hello, World!"
 
 
+@pytest.mark.requirement("sdk.recipes")
 async def test_a_langgraph_graph_streams_its_words() -> None:
     pytest.importorskip("langgraph")
     agent = agent_of("recipes/langgraph_agent.py")
@@ -40,6 +41,7 @@ async def test_a_langgraph_graph_streams_its_words() -> None:
     assert len(events) > 5
 
 
+@pytest.mark.requirement("sdk.recipes")
 async def test_an_openai_agent_uses_its_tool_and_reports_its_tokens() -> None:
     pytest.importorskip("agents")
     task = await send(agent_of("recipes/openai_agents_agent.py"), "What is on shelf 7?")
@@ -48,6 +50,7 @@ async def test_an_openai_agent_uses_its_tool_and_reports_its_tokens() -> None:
 
 
 @pytest.mark.parametrize("path", ["recipes/langgraph_agent.py", "recipes/openai_agents_agent.py"])
+@pytest.mark.requirement("sdk.recipes")
 def test_a_recipe_joins_in_under_ten_lines(path: str) -> None:
     _, _, joining = (EXAMPLES / path).read_text("utf-8").partition(MARK)
     lines = [line for line in joining.splitlines() if line.strip() and not line.strip().startswith(('"""', "#"))]

@@ -360,6 +360,7 @@ async def test_an_agent_finds_the_mesh_of_its_machine_and_its_calls_are_children
 
 
 @pytest.mark.integration
+@pytest.mark.requirement("sdk.signals")
 async def test_sigterm_lets_open_work_end_and_then_the_agent_leaves(home: Path) -> None:
     async with Worker(home) as worker, _mesh(home) as mesh:
         await worker.says("joined")
@@ -375,6 +376,7 @@ async def test_sigterm_lets_open_work_end_and_then_the_agent_leaves(home: Path) 
 
 
 @pytest.mark.integration
+@pytest.mark.requirement("sdk.signals")
 async def test_a_second_signal_ends_the_agent_at_once(home: Path) -> None:
     async with Worker(home) as worker, _mesh(home) as mesh:
         await worker.says("joined")

@@ -38,6 +38,7 @@ def agent() -> Agent:
 # -- what goes in, what comes out
 
 
+@pytest.mark.requirement("sdk.forms")
 async def test_text_goes_in_and_comes_out(agent: Agent) -> None:
     @agent.skill
     async def shout(text: str) -> str:
@@ -56,6 +57,7 @@ async def test_all_texts_of_a_message_are_one_text(agent: Agent) -> None:
     assert text_of(task) == "ab"
 
 
+@pytest.mark.requirement("sdk.forms")
 async def test_a_model_goes_in_and_comes_out_as_data(agent: Agent) -> None:
     @agent.skill
     async def price(order: Order) -> Bill:
@@ -86,6 +88,7 @@ async def test_dataclasses_and_plain_data_are_validated_too(agent: Agent) -> Non
 @pytest.mark.parametrize(
     "part", [{"data": {"calls": 3}}, {"raw": "CAM=", "mediaType": "application/x-protobuf"}, {"text": '{"calls": 3}'}]
 )
+@pytest.mark.requirement("sdk.forms")
 async def test_a_protobuf_message_goes_in_as_data_bytes_or_text(agent: Agent, part: dict[str, Any]) -> None:
     @agent.skill
     async def double(budget: BudgetMessage) -> BudgetMessage:
@@ -459,6 +462,7 @@ def _tags_are_one_word(agent: Agent) -> None:
         _tags_are_one_word,
     ],
 )
+@pytest.mark.requirement("sdk.early")
 def test_a_signature_that_cannot_be_served_is_refused_where_it_is_written(agent: Agent, declare: Any) -> None:
     with pytest.raises(TypeError, match="skill"):
         declare(agent)

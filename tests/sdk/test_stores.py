@@ -248,6 +248,7 @@ async def agents(tmp_path: Path) -> AsyncIterator[tuple[Agent, Agent]]:
     await two.aclose()
 
 
+@pytest.mark.requirement("sdk.shared_tasks")
 async def test_any_instance_answers_for_a_task_of_another(agents: tuple[Agent, Agent]) -> None:
     one, two = agents
     task = await send(one, "0")
@@ -270,6 +271,7 @@ async def _watch(agent: Agent, task_id: str) -> list[StreamResponse]:
     return await read(await subscribe(agent, task_id))
 
 
+@pytest.mark.requirement("sdk.shared_tasks")
 async def test_a_task_can_be_cancelled_at_another_instance(agents: tuple[Agent, Agent]) -> None:
     one, two = agents
     task = await send(one, "60", configuration={"returnImmediately": True})

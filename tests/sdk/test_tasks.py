@@ -98,6 +98,7 @@ async def test_a_stream_begins_with_the_task_and_ends_with_its_end() -> None:
 
 
 @virtual_time
+@pytest.mark.requirement("sdk.streams")
 async def test_a_generators_chunks_leave_as_they_come() -> None:
     reply = await stream(make_agent(), "3", skill="count")
     loop = asyncio.get_running_loop()
@@ -244,6 +245,7 @@ async def test_an_unknown_task_is_not_found_by_any_method() -> None:
 
 
 @virtual_time
+@pytest.mark.requirement("sdk.cancel")
 async def test_cancelling_ends_the_work_for_all_who_watch() -> None:
     agent = make_agent()
     watching = await stream(agent, "100")
@@ -364,6 +366,7 @@ async def test_a_deadline_that_is_no_time_is_refused(deadline: str) -> None:
 
 
 @virtual_time
+@pytest.mark.requirement("sdk.asks")
 async def test_a_task_that_asks_waits_for_its_caller_and_goes_on() -> None:
     agent = make_agent()
     task = await send(agent, "start", skill="quiz", deadline="10")
