@@ -17,9 +17,11 @@ from typing import NamedTuple
 
 import aiohttp
 
-from tests.faults import instances, registry
+from tests.faults import instances, registry, upstream
+from tests.faults.agents import open_stage
 from tests.faults.crew import open_crew
 from tests.faults.limits import LIMITS
+from tests.faults.processes import GatewayUnderTest
 from tests.faults.report import Report
 from tests.faults.trio import consul_trio, no_leader
 from tests.support.servers import consul
@@ -69,7 +71,18 @@ async def _trio(setting: Setting) -> None:
             await no_leader(crew, servers[1:], 8.0 if setting.quick else 60.0)
 
 
+async def _upstream(setting: Setting) -> None:
+    report = setting.report
+    async with open_stage(GatewayUnderTest(setting.folder / "stage", setting.session), setting.session) as stage:
+        await setting.step("F31", lambda: upstream.one_fails(stage, report))
+        await setting.step("F34", lambda: upstream.all_fail(stage, report))
+        await setting.step("F43", lambda: upstream.heals(stage, report))
+        await setting.step("F48", lambda: upstream.callers_leave(stage, report))
+        await setting.step("F49", lambda: upstream.silent_sends(stage, report))
+
+
 _STORIES: dict[str, Callable[[Setting], Awaitable[None]]] = {
+    "F31 F34 F43 F48 F49": _upstream,
     "F35 F36 F50 F51 F52 F53 F58": _crew,
     "F54": _trio,
 }
