@@ -363,6 +363,19 @@ async def test_a_job_over_its_time_is_refused() -> None:
 
 @pytest.mark.requirement("path.budget")
 @virtual_time
+async def test_a_call_that_the_jobs_time_cuts_short_says_so_with_path_and_price() -> None:
+    async with virtual_mesh() as mesh:
+        await mesh.add("slow", silent)
+        with pytest.raises(BudgetExhausted) as refused:
+            await mesh.call("slow", meshgate_budget="seconds=5", meshgate_deadline="60")
+        assert refused.value.metadata["path"] == "slow.slow"
+        assert refused.value.metadata["price"] == "1/256 calls, 5.0/5 s"
+        with pytest.raises(UpstreamDeadline):
+            await mesh.call("slow", meshgate_budget="seconds=60", meshgate_deadline="5")
+
+
+@pytest.mark.requirement("path.budget")
+@virtual_time
 async def test_a_job_has_only_so_many_calls_open_at_once() -> None:
     async with virtual_mesh(limits=limits(job_concurrency=3)) as mesh:
         await mesh.add("slow", silent)

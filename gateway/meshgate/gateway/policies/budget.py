@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from meshgate.a2a.call import Call, Handler
-from meshgate.a2a.errors import BudgetExhausted, FanOut
+from meshgate.a2a.errors import BudgetExhausted, FanOut, UpstreamDeadline
 from meshgate.a2a.lineage import Step
 from meshgate.a2a.reply import Outcome, Reply
 from meshgate.gateway.peers import Peers
@@ -15,6 +15,8 @@ from meshgate.gateway.records import JobRecord, Records
 
 __all__ = ["Budget"]
 
+_TICK = 0.005
+"""Seconds by which a loop's timer may fire early."""
 _LEASE = 4
 """Calls that another gateway takes from a job's home at a time."""
 
@@ -41,6 +43,12 @@ class Budget:
         deadline = min(call.deadline, job.deadline)
         try:
             reply = await forward(msgspec.structs.replace(call, deadline=deadline))
+        except UpstreamDeadline as error:
+            job.open -= 1
+            if self._clock() < job.deadline - _TICK:
+                raise
+            # It was the job's time that ran out, not the call's own.
+            raise self._exhausted(job, call, "its time is used up", error.metadata) from error
         except BaseException:
             job.open -= 1
             raise
@@ -75,11 +83,13 @@ class Budget:
         if not job.home:
             job.leased -= 1
 
-    def _exhausted(self, job: JobRecord, call: Call, what: str) -> BudgetExhausted:
+    def _exhausted(
+        self, job: JobRecord, call: Call, what: str, more: Mapping[str, str] | None = None
+    ) -> BudgetExhausted:
         price = job.spent(self._clock())
         return BudgetExhausted(
             f"job {job.id}: {what} ({price}; path {_path(call)})",
-            metadata={"path": _path(call), "price": price, "job": job.id},
+            metadata={**(more or {}), "path": _path(call), "price": price, "job": job.id},
         )
 
 
