@@ -37,13 +37,15 @@ async def mesh(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
         await asyncio.gather(
             running.join("porter", where=1, skills={"carry": {}}, binding="GRPC"),
             running.host(sdk_agent(running, "desk", "file", where=1, version="1.4.0")),
+            running.host(sdk_agent(running, "gamma", "gaze", where=0)),
+            running.host(sdk_agent(running, "delta", "dig", where=1)),
             running.join("sum-old", version="1.4.0", skills={"sum": {"tags": ["slow"]}}, labels={"region": "eu"}),
             running.join("sum-new", version="2.1.0", skills={"sum": {"tags": ["fast"]}}, labels={"region": "us"}),
             running.join("sum-next", version="3.0.0-rc.1", skills={"sum": {}}),
             # They take turns: whoever goes along the chain goes from one gateway to the other with each step.
             *(running.join(name, where=number % 2) for number, name in enumerate(CHAIN)),
         )
-        await running.known("porter", "desk", "sum-old", "sum-new", "sum-next", *CHAIN)
+        await running.known("porter", "desk", "gamma", "delta", "sum-old", "sum-new", "sum-next", *CHAIN)
         yield running
 
 

@@ -9,21 +9,25 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import grpc
 import httpx
 import msgspec
 from a2a.types import a2a_pb2, a2a_pb2_grpc
 from google.protobuf import json_format
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc import (  # pyright: ignore[reportMissingTypeStubs] - they lie beside the code
+    error_details_pb2,
+    status_pb2,
+)
 
-__all__ = ["CODES", "Answer", "Door", "GrpcDoor", "Refused", "RpcDoor", "path_of"]
+__all__ = ["CODES", "TLS", "Answer", "Door", "GrpcDoor", "Probe", "Refused", "RpcDoor", "path_of", "soon", "text_of"]
 
 Tree = dict[str, Any]
 Headers = Mapping[str, str]
+T = TypeVar("T")
 
 CODES: dict[str, tuple[int, str]] = {
     "INVALID_PARAMS": (-32602, "INVALID_ARGUMENT"),
@@ -46,6 +50,8 @@ CODES: dict[str, tuple[int, str]] = {
 }
 """JSON-RPC code and gRPC status of each reason, as the protocol's tables have them."""
 _ANSWERS_WITHIN = 30.0
+_stub: Any = a2a_pb2_grpc.A2AServiceStub  # generated without annotations
+_EOF: Any = getattr(grpc.aio, "EOF")  # noqa: B009 - its stubs leave it out
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -57,7 +63,8 @@ class Answer(msgspec.Struct, frozen=True):
     @property
     def task(self) -> Tree:
         """The task in it."""
-        return self.tree.get("task", self.tree)
+        task: Tree = self.tree.get("task", self.tree)
+        return task
 
     @property
     def text(self) -> str:
@@ -128,12 +135,13 @@ def path_of(to: str) -> str:
 
 # -- JSON-RPC
 
-_SSL = ssl.create_default_context()  # made once: it costs more than a call
+TLS = ssl.create_default_context()
+"""Made once, because making it costs more than a call; nothing here uses it."""
 
 
 def _client() -> httpx.AsyncClient:
     limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=60.0)
-    return httpx.AsyncClient(verify=_SSL, trust_env=False, limits=limits, timeout=_ANSWERS_WITHIN)
+    return httpx.AsyncClient(verify=TLS, trust_env=False, limits=limits, timeout=_ANSWERS_WITHIN)
 
 
 class RpcDoor:
@@ -193,9 +201,10 @@ class RpcDoor:
     ) -> AsyncGenerator[str]:
         """The lines of an event stream, comments and all."""
         sent = {"accept": "text/event-stream", **_headers(key, headers)}
-        async with self.connection() as client, client.stream(
-            "POST", self.url + path_of(to), content=_request(method, params), headers=sent
-        ) as response:
+        async with (
+            self.connection() as client,
+            client.stream("POST", self.url + path_of(to), content=_request(method, params), headers=sent) as response,
+        ):
             if not response.headers["content-type"].startswith("text/event-stream"):
                 _result(await response.aread())
                 raise AssertionError("a stream was answered with one JSON result")
@@ -225,7 +234,8 @@ def _result(body: bytes) -> Tree:
     if fault is None:
         assert answer["jsonrpc"] == "2.0"
         assert answer["id"] == "one"
-        return answer["result"]
+        result: Tree = answer["result"]
+        return result
     details = {str(item["@type"]).rpartition(".")[2]: item for item in fault["data"]}
     raise Refused("JSONRPC", fault["code"], fault["message"], details, body)
 
@@ -249,15 +259,15 @@ class GrpcDoor:
 
     binding = "GRPC"
 
-    def __init__(self, channel: grpc.aio.Channel, gateway: str) -> None:
+    def __init__(self, channel: Any, gateway: str) -> None:
         self._channel, self.gateway = channel, gateway
-        self._stub = a2a_pb2_grpc.A2AServiceStub(channel)
+        self._stub = _stub(channel)
 
     @classmethod
     async def find(cls, address: str, gateway: str, probe: Probe | None) -> GrpcDoor:
         """A door to the gateway of that id."""
         for _ in range(64):
-            channel = grpc.aio.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)])
+            channel: Any = grpc.aio.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)])
             if probe is None or await probe.grpc(channel) == gateway:
                 return cls(channel, gateway)
             await channel.close()
@@ -277,7 +287,7 @@ class GrpcDoor:
     ) -> AsyncGenerator[Tree]:
         rpc = self._start(method, params, to, key, headers)
         try:
-            while (message := await rpc.read()) is not grpc.aio.EOF:
+            while (message := await rpc.read()) is not _EOF:
                 yield json_format.MessageToDict(message)
         except grpc.aio.AioRpcError as error:
             raise _refused(error) from None
@@ -298,7 +308,8 @@ class GrpcDoor:
 
 def _refused(error: grpc.aio.AioRpcError) -> Refused:
     details: dict[str, Tree] = {}
-    trailers = [(str(key), value) for key, value in error.trailing_metadata() or ()]
+    sent: Any = error.trailing_metadata() or ()
+    trailers: list[tuple[str, Any]] = [(str(key), value) for key, value in sent]
     for key, value in trailers:
         if key == "grpc-status-details-bin" and isinstance(value, bytes):
             for detail in status_pb2.Status.FromString(value).details:
@@ -331,10 +342,10 @@ class Probe:
         )
         return response.headers["meshgate-job"].partition(".")[0]
 
-    async def grpc(self, channel: grpc.aio.Channel) -> str:
+    async def grpc(self, channel: Any) -> str:
         """The gateway at the other end of a channel."""
         params, key = self._next()
-        rpc: Any = a2a_pb2_grpc.A2AServiceStub(channel).SendMessage(
+        rpc: Any = _stub(channel).SendMessage(
             json_format.ParseDict(params, a2a_pb2.SendMessageRequest()),
             metadata=(("authorization", f"Bearer {key}"), ("meshgate-target", self._to)),
         )
@@ -343,13 +354,17 @@ class Probe:
         return str(head["meshgate-job"]).partition(".")[0]
 
 
-async def soon(condition: Any, within: float = 15.0) -> Any:
-    """What ``condition`` (a coroutine function) gives once it is true; asked again and again.
+async def soon(condition: Callable[[], Awaitable[T]], within: float = 20.0) -> T:
+    """What ``condition`` gives once it is true; asked again and again, ever less often, so that no rate limit is met.
 
     Raises:
-        AssertionError: it did not become true in time.
+        TimeoutError: it did not become true in time.
     """
+    pause = 0.02
     async with asyncio.timeout(within):
-        while not (found := await condition()):
-            await asyncio.sleep(0.02)
-    return found
+        while True:
+            found = await condition()
+            if found:
+                return found
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 0.5)

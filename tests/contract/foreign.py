@@ -27,6 +27,7 @@ from tests.contract.scripts import Received, Script, Stage, act
 
 __all__ = ["Caller", "ForeignAgent"]
 
+_generated: Any = a2a_pb2_grpc  # without annotations
 _KEPT = ("meshgate-lineage", "traceparent")
 
 
@@ -141,7 +142,7 @@ class ForeignAgent:
     async def grpc(self) -> AsyncGenerator[str]:
         """Serve it over gRPC; its address."""
         server = grpc.aio.server()
-        a2a_pb2_grpc.add_A2AServiceServicer_to_server(GrpcHandler(self._handler), server)
+        _generated.add_A2AServiceServicer_to_server(GrpcHandler(self._handler), server)
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         try:

@@ -1,8 +1,8 @@
 """A mesh in one of three layouts, its agents, and the callers' keys.
 
-``one``: one gateway process. ``workers``: two on shared ports under a supervisor. ``two``: two on one Consul, which share
-a mesh key and the callers' keys and nothing else. In each there are two doors for a binding, ``here`` and ``there``; they
-lead to different gateways where there are two.
+``one``: one gateway process. ``workers``: two on shared ports under a supervisor. ``two``: two on one Consul, which
+share a mesh key and the callers' keys and nothing else. In each there are two doors for a binding, ``here`` and
+``there``; they lead to different gateways where there are two.
 """
 
 from __future__ import annotations
@@ -11,21 +11,22 @@ import asyncio
 import base64
 import json
 import secrets
-import socket
 import uuid
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import httpx
-import uvicorn
 from a2a.server.tasks import InMemoryTaskStore
 
+from meshgate.a2a.defaults import DEFAULTS
 from meshgate.gateway.keys import KeyStore, new_key
+from meshgate.gateway.listening import HttpServer, bind
 from meshgate.registry.home import Run
 from meshgate.sdk import Agent, Context
-from tests.contract.doors import Door, GrpcDoor, Probe, RpcDoor, soon
+from tests.contract.doors import TLS, Door, GrpcDoor, Probe, RpcDoor, soon
 from tests.contract.foreign import ForeignAgent
 from tests.contract.scripts import Received, Script, Stage, act
 from tests.support.gateway import GatewayProcess
@@ -38,8 +39,8 @@ Binding = Literal["JSONRPC", "GRPC"]
 LIMITS: dict[str, Any] = {
     "heartbeat": 0.1,
     "body": 64 * 1024,
-    "burst": 40,
-    "rate": 10.0,
+    "burst": 24,
+    "rate": 6.0,
     "job_concurrency": 16,
     "peer_patience": 2.0,
     "lease_patience": 2.0,
@@ -56,6 +57,17 @@ _SCOPES: dict[str, dict[str, Any]] = {
 """Callers of a special scope."""
 
 
+class _Agents:
+    """Many agents on one port: the first part of the path is the instance. An ASGI app."""
+
+    def __init__(self) -> None:
+        self.apps: dict[str, Any] = {}
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        instance, _, rest = scope["path"].removeprefix("/").partition("/")
+        await self.apps[instance]({**scope, "path": f"/{rest}", "raw_path": f"/{rest}".encode()}, receive, send)
+
+
 class Mesh:
     """A running mesh, as tests see it."""
 
@@ -65,9 +77,9 @@ class Mesh:
         self.names = {key: name for name, key in keys.items()}
         """The principals behind the keys."""
         self._fresh = iter([name for name in keys if name.startswith("caller-")])
-        self._web: dict[str, Any] = {}
+        self._web = _Agents()
         self._stack = AsyncExitStack()
-        self.client = httpx.AsyncClient(trust_env=False, timeout=30.0)
+        self.client = httpx.AsyncClient(trust_env=False, verify=TLS, timeout=30.0)
         self.doors: dict[Binding, tuple[Door, Door]] = {}
         self.agents_url = ""
 
@@ -117,7 +129,7 @@ class Mesh:
         """
         instance = instance or f"{name}-{uuid.uuid4().hex[:8]}"
         agent = ForeignAgent(name, instance, self.stage, self.client, store)
-        self._web[f"/{instance}"] = agent.app
+        self._web.apps[instance] = agent.app
         url = url or (
             f"{self.agents_url}/{instance}/"
             if binding == "JSONRPC"
@@ -185,7 +197,7 @@ class Mesh:
         for door in self.doors["JSONRPC"]:
             assert isinstance(door, RpcDoor)
             for name in names:
-                await soon(lambda door=door, name=name: self._has_card(door, name))
+                await soon(partial(self._has_card, door, name))
 
     @staticmethod
     async def _has_card(door: RpcDoor, name: str) -> bool:
@@ -247,8 +259,10 @@ class Mesh:
             sides = [await self._which(run, probe) for run in self.runs]
         rpc = [RpcDoor(self.run(side).gateway, sides[side], probe) for side in (0, 1)]
         grpc = [await GrpcDoor.find(self.run(side).grpc, sides[side], probe) for side in (0, 1)]
-        for door in (*rpc, *grpc):
+        for door in rpc:
             self._stack.push_async_callback(door.aclose)
+        for channel in grpc:
+            self._stack.push_async_callback(channel.aclose)
         self.doors = {"JSONRPC": (rpc[0], rpc[1]), "GRPC": (grpc[0], grpc[1])}
         await self.known("clerk")
 
@@ -262,7 +276,7 @@ class Mesh:
 
         async def known() -> bool:
             for _ in range(8):
-                async with httpx.AsyncClient(trust_env=False) as client:
+                async with httpx.AsyncClient(trust_env=False, verify=TLS) as client:
                     if (await client.get(f"{run.gateway}/agents/clerk")).status_code != 200:
                         return False
             return True
@@ -270,33 +284,14 @@ class Mesh:
         await soon(known)
 
     async def _which(self, run: Run, probe: Probe) -> str:
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, verify=TLS) as client:
             return await probe.rpc(client, run.gateway)
 
     async def _serve_agents(self) -> None:
-        listening = socket.socket()
-        listening.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(
-            self._route,
-            interface="asgi3",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=1,
-        )
-        server = uvicorn.Server(config)
-        serving = asyncio.ensure_future(server._serve([listening]))
-        self.agents_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-
-        async def end() -> None:
-            server.should_exit = True
-            await serving
-
-        self._stack.push_async_callback(end)
-
-    async def _route(self, scope: Any, receive: Any, send: Any) -> None:
-        instance, _, rest = scope["path"].removeprefix("/").partition("/")
-        await self._web[f"/{instance}"]({**scope, "path": f"/{rest}", "raw_path": f"/{rest}".encode()}, receive, send)
+        server = HttpServer(self._web, bind("127.0.0.1", 0, ""), DEFAULTS)
+        await server.start()
+        self.agents_url = f"http://127.0.0.1:{server.port}"
+        self._stack.push_async_callback(server.stop)
 
     async def aclose(self) -> None:
         """End the agents and close the doors."""

@@ -19,9 +19,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 WELL_KNOWN = ".well-known/agent-card.json"
 
 
-async def get(mesh: Mesh, path: str, side: int = 0, **headers: str) -> httpx.Response:
-    """A GET at one gateway."""
-    door = mesh.doors["JSONRPC"][side]
+async def get(mesh: Mesh, path: str, **headers: str) -> httpx.Response:
+    """A GET."""
+    door = mesh.doors["JSONRPC"][0]
     assert isinstance(door, RpcDoor)
     async with door.connection() as client:
         return await client.get(door.url + path, headers=headers)
@@ -46,7 +46,7 @@ async def test_a_card_lists_exactly_what_is_served(mesh: Mesh, to: str) -> None:
         assert not card["capabilities"].get("pushNotifications", False)
         assert not card["capabilities"].get("extendedAgentCard", False)
         assert "signatures" not in card
-    assert mesh.agents_url not in response.text
+        assert mesh.agents_url not in response.text
 
 
 @pytest.mark.requirement("contract.cards")

@@ -13,7 +13,7 @@ from tests.contract.conftest import Doors
 from tests.contract.doors import Door, Refused, soon
 from tests.contract.mesh import Mesh
 from tests.contract.scripts import saying
-from tests.contract.test_calls import AGENTS, refusal
+from tests.contract.test_calls import AGENTS, broken, refusal
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -137,13 +137,9 @@ _ON_TASK = ["GetTask", "CancelTask", "SubscribeToTask", "SendMessage", "SendStre
 async def touch(door: Door, method: str, task: str, key: str, to: str = "") -> Refused:
     """What an operation on a task is refused with."""
     params = saying({"do": "echo"}, taskId=task) if method.startswith("Send") else {"id": task}
-    with pytest.raises(Refused) as refused:
-        if method in ("GetTask", "CancelTask", "SendMessage"):
-            await door.ask(method, params, to, key=key)
-        else:
-            async for _ in door.stream(method, params, to, key=key):
-                pass
-    return refused.value
+    if method in ("GetTask", "CancelTask", "SendMessage"):
+        return await refusal(door, method, params, to, key=key)
+    return await broken(door.stream(method, params, to, key=key))
 
 
 @pytest.mark.requirement("path.task_owner")
@@ -154,7 +150,7 @@ async def test_anothers_task_looks_absent_byte_for_byte(
     gate = unique("own")
     task = await start(doors.here, {"do": "hold", "key": gate}, "clerk", key)
     absent = task[:-4] + ("aaaa" if not task.endswith("aaaa") else "bbbb")
-    strangers = [mesh.caller(), mesh.key("elsewhere"), mesh.key("narrow")]
+    strangers = [mesh.caller(), mesh.key("elsewhere")]
     found = [await touch(door, method, name, who) for who in strangers for door in doors for name in (task, absent)]
     assert {refused.raw for refused in found} == {found[0].raw}
     assert found[0].means("TASK_NOT_FOUND")
@@ -172,10 +168,10 @@ async def test_an_operator_of_the_tenant_may_act_on_its_tasks(mesh: Mesh, doors:
 
 
 @pytest.mark.requirement("path.task_owner")
-@pytest.mark.parametrize("to", ["porter", "carry@1", "nobody"])
-async def test_a_task_is_not_found_under_another_agents_address(doors: Doors, key: str, to: str) -> None:
+async def test_a_task_is_not_found_under_another_agents_address(doors: Doors, key: str) -> None:
     task = (await doors.here.ask("SendMessage", saying({"do": "echo"}), "clerk", key=key)).task["id"]
-    assert (await refusal(doors.there, "GetTask", {"id": task}, to, key=key)).means("TASK_NOT_FOUND")
+    for to in ("porter", "carry@1", "nobody"):
+        assert (await refusal(doors.there, "GetTask", {"id": task}, to, key=key)).means("TASK_NOT_FOUND"), to
 
 
 @pytest.mark.requirement("contract.task_over")
@@ -218,8 +214,7 @@ async def _get(door: Door, task: str, key: str) -> str:
     try:
         await door.ask("GetTask", {"id": task}, key=key)
     except Refused as refused:
-        assert refused.means("TASK_NOT_FOUND")
-        return refused.metadata.get("reason", "")
+        return refused.metadata.get("reason", "") if refused.means("TASK_NOT_FOUND") else refused.reason
     return "there"
 
 
