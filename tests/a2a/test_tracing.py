@@ -23,7 +23,7 @@ from meshgate.a2a.tracing import (
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 GOOD = f"00-{TRACE}-{SPAN}-01"
 
-# FAULTS.md F27, and the cases of W3C's own trace-context test suite.
+# Garbage of every kind, and the cases of W3C's own trace-context test suite.
 GARBAGE = {
     "nothing": "",
     "a word": "garbage",

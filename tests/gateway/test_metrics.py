@@ -8,7 +8,7 @@ from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
 from meshgate.a2a.defaults import DEFAULTS
-from meshgate.gateway.metrics import BOUNDS, OTHER, Metrics
+from meshgate.gateway.metrics import BOUNDS, OTHER, Metrics, merge_metrics
 
 Read = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -180,3 +180,19 @@ def test_two_gateways_in_one_process_count_apart_and_leave_the_global_registry_a
     one.retry()
     assert (at(read(one), "meshgate_retries_total"), at(read(two), "meshgate_retries_total")) == (1, 0)
     assert {family.name for family in REGISTRY.collect()} == before
+
+
+@pytest.mark.requirement("metrics.mesh")
+def test_the_metrics_of_several_gateways_are_one_exposition_that_tells_them_apart() -> None:
+    first, second = Metrics(), Metrics()
+    first.policy("kill")
+    second.policy("kill")
+    second.retry()
+    merged = merge_metrics({"gw1": first.render().decode(), "gw2": second.render().decode()}).decode()
+    families = {family.name: family for family in text_string_to_metric_families(merged)}
+    seen = {sample.labels["gateway"]: sample.value for sample in families["meshgate_policy"].samples}
+    assert seen == {"gw1": 1.0, "gw2": 1.0}
+    retries = {sample.labels["gateway"]: sample.value for sample in families["meshgate_retries"].samples}
+    assert retries == {"gw1": 0.0, "gw2": 1.0}
+    helps = [line for line in merged.splitlines() if line.startswith("# HELP")]
+    assert len(helps) == len(set(helps))

@@ -16,7 +16,7 @@ from meshgate.cli.views import Agent, Explanation, GatewayStatus, Job, Switch, T
 __all__ = ["agents", "drain", "explain", "job", "jobs", "kill"]
 
 Json = Annotated[bool, typer.Option("--json", help="Print the admin API's answer as JSON.")]
-KINDS = ("agent", "skill", "tool", "tenant", "key", "job")
+KINDS = ("agent", "skill", "tenant", "key", "job")
 
 
 def agents(

@@ -33,7 +33,10 @@ def seconds(value: float | None) -> str:
         return "…"
     if value < 0.9995:
         return f"{value * 1000:.0f} ms"
-    return f"{value:.1f} s" if value < 60 else f"{value // 60:.0f} min {value % 60:.0f} s"
+    if value < 59.95:
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    return f"{minutes} min {rest} s"
 
 
 def plural(count: int, noun: str) -> str:

@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 
 from meshgate.a2a.defaults import DEFAULTS
 
-__all__ = ["BOUNDS", "CONTENT_TYPE", "OTHER", "Metrics"]
+__all__ = ["BOUNDS", "CONTENT_TYPE", "OTHER", "Metrics", "merge_metrics"]
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """Of what ``Metrics.render`` gives."""
@@ -179,3 +179,31 @@ class Metrics(Collector):
         for state, count in self._endpoints().items():
             endpoints.add_metric([state], count)
         yield endpoints
+
+
+def merge_metrics(texts: Mapping[str, str]) -> bytes:
+    """The expositions of several gateways as one, each series with the label ``gateway`` that tells them apart.
+
+    Prometheus' text format wants all series of a family together, below one HELP and one TYPE line.
+    """
+    families: dict[str, tuple[list[str], list[str]]] = {}
+    for gateway, text in texts.items():
+        about, series = families.setdefault("", ([], []))
+        for line in text.splitlines():
+            if line.startswith("# HELP "):
+                about, series = families.setdefault(line.split(" ", 3)[2], ([], []))
+            if line.startswith("#"):
+                if line not in about:
+                    about.append(line)
+            elif line:
+                series.append(_labelled(line, gateway))
+    lines = [line for about, series in families.values() for line in (*about, *series)]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _labelled(line: str, gateway: str) -> str:
+    name, brace, rest = line.partition("{")
+    if brace:
+        return f'{name}{{gateway="{gateway}",{rest}'
+    name, _, value = line.partition(" ")
+    return f'{name}{{gateway="{gateway}"}} {value}'

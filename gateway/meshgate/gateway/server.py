@@ -22,6 +22,7 @@ from meshgate.gateway.inspection import InspectApp, RemotePeers
 from meshgate.gateway.join import AddressPolicy, JoinApp
 from meshgate.gateway.keys import KEY_KINDS, KeyRecord, KeyStore, MeshKey, new_key
 from meshgate.gateway.listening import HttpServer, PortTaken, bind
+from meshgate.gateway.metrics import merge_metrics
 from meshgate.gateway.version import VERSION
 from meshgate.registry.contract import Registry
 from meshgate.registry.home import Home, Run
@@ -283,8 +284,7 @@ class Control:
         asking = MeshAsk(own, remote)
 
         async def metrics() -> bytes:
-            texts = await asking.ask("metrics", kind=str)
-            return "\n".join(texts.values()).encode()
+            return merge_metrics(await asking.ask("metrics", kind=str))
 
         admin = make_admin(asking, registry, table, keys, metrics=metrics)
         self.addresses = addresses
@@ -358,7 +358,7 @@ async def run_single(config: Config, secrets: Secrets, home: Home, announce: Cal
     await control.start()
     run = run_file(config, secrets, port=plane.port, grpc_port=plane.grpc_port, control=control)
     home.write(run)
-    foreign = asyncio.ensure_future(_foreign(config, registry, control.addresses))
+    foreign = asyncio.ensure_future(keep_foreign(config, registry, control.addresses))
     announce(run)
     try:
         await signals.stop.wait()
@@ -371,7 +371,8 @@ async def run_single(config: Config, secrets: Secrets, home: Home, announce: Cal
         await registry.aclose()
 
 
-async def _foreign(config: Config, registry: Registry, addresses: AddressPolicy) -> None:
+async def keep_foreign(config: Config, registry: Registry, addresses: AddressPolicy) -> None:
+    """Register the agents of the settings, and look after their cards, until cancelled."""
     if not config.agents:
         return
     from meshgate.gateway.foreign import keep_registered

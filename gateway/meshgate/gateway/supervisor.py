@@ -21,7 +21,7 @@ from meshgate.gateway.config import Config, ConfigError
 from meshgate.gateway.inspection import RemotePeers
 from meshgate.gateway.keys import KeyRecord, MeshKey
 from meshgate.gateway.listening import bind
-from meshgate.gateway.server import Control, DataPlane, Secrets, Signals, open_configured, run_file
+from meshgate.gateway.server import Control, DataPlane, Secrets, Signals, keep_foreign, open_configured, run_file
 from meshgate.registry.home import Home, Run
 from meshgate.registry.table import Table
 from meshgate.registry.watcher import Watcher
@@ -127,8 +127,10 @@ async def run_workers(config: Config, secrets: Secrets, home: Home, announce: Ca
         await _all_up(table, config.workers, signals)
         run = run_file(config, secrets, port=port, grpc_port=grpc_port, control=control)
         home.write(run)
+        foreign = asyncio.ensure_future(keep_foreign(config, registry, control.addresses))
         announce(run)
         await signals.stop.wait()
+        foreign.cancel()
     finally:
         home.remove(os.getpid())
         await control.stop()

@@ -34,8 +34,8 @@ __all__ = [
 BindingName = Literal["JSONRPC", "GRPC"]
 """A2A's names of the bindings (specification 1.0.1, section 5.2)."""
 
-SwitchKind = Literal["agent", "skill", "tool", "tenant", "key", "job"]
-SWITCH_KINDS: tuple[SwitchKind, ...] = ("agent", "skill", "tool", "tenant", "key", "job")
+SwitchKind = Literal["agent", "skill", "tenant", "key", "job"]
+SWITCH_KINDS: tuple[SwitchKind, ...] = ("agent", "skill", "tenant", "key", "job")
 
 
 class RegistryUnavailable(MeshError):

@@ -76,7 +76,7 @@ _CODES: dict[str, grpc.StatusCode] = {
     "OUTCOME_UNKNOWN": _Code.UNKNOWN,
     "NO_ROUTE": _Code.NOT_FOUND,
 }
-"""Section 10.6, and MECHANISMS' table for the mesh's own errors."""
+"""Section 10.6; the mesh's own errors take the status that says most about trying again."""
 # What a bare status code means when an agent sends no details.
 _BY_STATUS: dict[grpc.StatusCode, type[MeshError]] = {
     _Code.NOT_FOUND: errors.TaskNotFound,
