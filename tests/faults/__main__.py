@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import aiohttp
 
-from tests.faults import instances, registry, upstream
+from tests.faults import hostile, instances, registry, upstream
 from tests.faults.agents import open_stage
 from tests.faults.crew import open_crew
 from tests.faults.limits import LIMITS
@@ -71,6 +71,20 @@ async def _trio(setting: Setting) -> None:
             await no_leader(crew, servers[1:], 8.0 if setting.quick else 60.0)
 
 
+async def _hostile(setting: Setting) -> None:
+    report = setting.report
+    async with open_stage(GatewayUnderTest(setting.folder / "target", setting.session), setting.session) as stage:
+        (echo,) = await stage.join("echo")
+        await setting.step("F5", lambda: hostile.huge_bodies(stage, report))
+        await setting.step("F6", lambda: hostile.deep_json(stage, report))
+        await setting.step("F7", lambda: hostile.wide_json(stage, report))
+        await setting.step("F8", lambda: hostile.keys(stage, report, echo))
+        await setting.step("F9", lambda: hostile.odd_values(stage, report))
+        await setting.step("F10", lambda: hostile.batches(stage, report))
+        await setting.step("F14", lambda: hostile.endless(stage, report))
+        await setting.step("F17", lambda: hostile.headers(stage, report, echo))
+
+
 async def _upstream(setting: Setting) -> None:
     report = setting.report
     async with open_stage(GatewayUnderTest(setting.folder / "stage", setting.session), setting.session) as stage:
@@ -82,6 +96,7 @@ async def _upstream(setting: Setting) -> None:
 
 
 _STORIES: dict[str, Callable[[Setting], Awaitable[None]]] = {
+    "F5 F6 F7 F8 F9 F10 F14 F17": _hostile,
     "F31 F34 F43 F48 F49": _upstream,
     "F35 F36 F50 F51 F52 F53 F58": _crew,
     "F54": _trio,
