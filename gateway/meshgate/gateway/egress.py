@@ -243,6 +243,25 @@ async def guarded(attempt: Attempt, events: AsyncIterator[Payload], now: Callabl
         yield event
 
 
-def no_event() -> InvalidAgentResponse:
-    """The error of an agent that ended its stream without an event."""
-    return InvalidAgentResponse("the agent ended its stream without an event")
+async def streamed(
+    attempt: Attempt,
+    events: AsyncIterator[Payload],
+    now: Callable[[], float],
+    close: Callable[[], Awaitable[None]],
+) -> Reply:
+    """The reply of a stream, once its first event is known.
+
+    Raises:
+        InvalidAgentResponse: the stream ended without an event.
+    """
+    try:
+        first = await anext(events)
+    except StopAsyncIteration:
+        raise InvalidAgentResponse("the agent ended its stream without an event") from None
+
+    async def all_events() -> AsyncIterator[Payload]:
+        yield first
+        async for event in guarded(attempt, events, now):
+            yield event
+
+    return Reply(all_events(), close=close)

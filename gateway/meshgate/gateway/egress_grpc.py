@@ -13,7 +13,7 @@ from meshgate.a2a.defaults import Limits
 from meshgate.a2a.errors import MeshError, OutcomeUnknown, UpstreamDeadline, UpstreamUnavailable
 from meshgate.a2a.payload import Payload
 from meshgate.a2a.reply import Reply
-from meshgate.gateway.egress import Outbound, guarded, no_event
+from meshgate.gateway.egress import Outbound, streamed
 from meshgate.gateway.endpoints import Attempt
 from meshgate.registry.model import Endpoint
 
@@ -70,21 +70,10 @@ class GrpcWire:
             raise
 
     async def _stream(self, out: Outbound, rpc: Any) -> Reply:
-        events = self._events(out, rpc)
-        try:
-            first = await anext(events)
-        except StopAsyncIteration:
-            raise no_event() from None
-
-        async def all_events() -> AsyncIterator[Payload]:
-            yield first
-            async for event in guarded(out.attempt, events, self._clock):
-                yield event
-
         async def close() -> None:
             rpc.cancel()
 
-        return Reply(all_events(), close=close)
+        return await streamed(out.attempt, self._events(out, rpc), self._clock, close)
 
     async def _events(self, out: Outbound, rpc: Any) -> AsyncIterator[Payload]:
         instance = out.attempt.instance.id

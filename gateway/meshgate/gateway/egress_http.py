@@ -18,7 +18,7 @@ from meshgate.a2a.defaults import Limits
 from meshgate.a2a.errors import InvalidAgentResponse, MeshError, OutcomeUnknown, RateLimited, UpstreamUnavailable
 from meshgate.a2a.payload import Payload
 from meshgate.a2a.reply import Reply
-from meshgate.gateway.egress import Outbound, guarded, no_event
+from meshgate.gateway.egress import Outbound, streamed
 from meshgate.gateway.endpoints import Attempt
 from meshgate.registry.model import Endpoint
 
@@ -120,21 +120,10 @@ class HttpWire:
         return b"".join(chunks)
 
     async def _stream(self, out: Outbound, response: aiohttp.ClientResponse, rpc_id: str) -> Reply:
-        events = self._events(out, response, rpc_id)
-        try:
-            first = await anext(events)
-        except StopAsyncIteration:
-            raise no_event() from None
-
-        async def all_events() -> AsyncIterator[Payload]:
-            yield first
-            async for event in guarded(out.attempt, events, self._clock):
-                yield event
-
         async def close() -> None:
             response.close()  # drops the connection: the agent sees its caller leave
 
-        return Reply(all_events(), close=close)
+        return await streamed(out.attempt, self._events(out, response, rpc_id), self._clock, close)
 
     async def _events(self, out: Outbound, response: aiohttp.ClientResponse, rpc_id: str) -> AsyncIterator[Payload]:
         parser = sse.SseParser(self._limits.event)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import msgspec
 
 from meshgate.a2a.call import Call
 from meshgate.a2a.errors import MeshError, UpstreamUnavailable
-from meshgate.a2a.payload import Payload
 from meshgate.a2a.reply import Reply
-from meshgate.gateway.egress import Outbound, guarded, no_event
+from meshgate.gateway.egress import Outbound, streamed
 from meshgate.registry.model import Endpoint
 from meshgate.testing.agents import Script
 
@@ -43,23 +42,10 @@ class LocalWire:
         try:
             answer = script(call)
             reply = await answer if inspect.isawaitable(answer) else answer
-            return reply if reply.unary else await self._stream(out, reply)
+            return reply if reply.unary else await streamed(out.attempt, reply, self._clock, reply.aclose)
         except MeshError as error:
             error.endpoint = error.endpoint or instance
             raise
-
-    async def _stream(self, out: Outbound, reply: Reply) -> Reply:
-        try:
-            first = await anext(reply)
-        except StopAsyncIteration:
-            raise no_event() from None
-
-        async def events() -> AsyncIterator[Payload]:
-            yield first
-            async for event in guarded(out.attempt, reply, self._clock):
-                yield event
-
-        return Reply(events(), close=reply.aclose)
 
     async def healthy(self, endpoint: Endpoint, url: str | None, timeout: float) -> bool:
         """See ``Wire.healthy``."""
