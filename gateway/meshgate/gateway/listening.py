@@ -40,7 +40,8 @@ def bind(host: str, port: int, flag: str, *, share: bool = False) -> list[socket
 
 def _bound(host: str, port: int, flag: str, share: bool) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    found = socket.socket(family, socket.SOCK_STREAM)
+    # Named, because asyncio sets TCP_NODELAY only on sockets that name TCP: else each answer waits 40 ms for an ACK.
+    found = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
