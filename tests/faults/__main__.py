@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import aiohttp
 
-from tests.faults import hostile, instances, registry, upstream
+from tests.faults import hostile, instances, jobs, registry, upstream
 from tests.faults.agents import open_stage
 from tests.faults.crew import open_crew
 from tests.faults.limits import LIMITS
@@ -95,9 +95,17 @@ async def _upstream(setting: Setting) -> None:
         await setting.step("F49", lambda: upstream.silent_sends(stage, report))
 
 
+async def _jobs(setting: Setting) -> None:
+    report = setting.report
+    async with open_stage(GatewayUnderTest(setting.folder / "jobs", setting.session), setting.session) as stage:
+        await setting.step("F73", lambda: jobs.loops(stage, report))
+        await setting.step("F74", lambda: jobs.fan_out(stage, report))
+
+
 _STORIES: dict[str, Callable[[Setting], Awaitable[None]]] = {
     "F5 F6 F7 F8 F9 F10 F14 F17": _hostile,
     "F31 F34 F43 F48 F49": _upstream,
+    "F73 F74": _jobs,
     "F35 F36 F50 F51 F52 F53 F58": _crew,
     "F54": _trio,
 }
