@@ -1,6 +1,7 @@
 """Fixtures that every test may use: real servers."""
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
@@ -9,6 +10,10 @@ from typing import NoReturn, Protocol, TypeVar
 import pytest
 
 from tests.support import servers
+
+# Started in the background of a script, pytest is told to ignore SIGINT, and so is every program that a test interrupts.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 S = TypeVar("S", bound=servers.Server)
 
