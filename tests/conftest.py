@@ -11,7 +11,7 @@ import pytest
 
 from tests.support import servers
 
-# Started in the background of a script, pytest is told to ignore SIGINT, and so is every program that a test interrupts.
+# In the background of a script pytest is told to ignore SIGINT, and so is every program that a test interrupts.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
