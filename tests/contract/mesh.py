@@ -11,6 +11,7 @@ import asyncio
 import base64
 import json
 import secrets
+import sys
 import uuid
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -29,7 +30,7 @@ from meshgate.sdk import Agent, Context
 from tests.contract.doors import TLS, Door, GrpcDoor, Probe, RpcDoor, soon
 from tests.contract.foreign import ForeignAgent
 from tests.contract.scripts import Received, Script, Stage, act
-from tests.support.gateway import GatewayProcess
+from tests.support.gateway import GatewayProcess, environment
 
 __all__ = ["LIMITS", "Binding", "Layout", "Mesh", "sdk_agent", "start_mesh"]
 
@@ -71,8 +72,8 @@ class _Agents:
 class Mesh:
     """A running mesh, as tests see it."""
 
-    def __init__(self, layout: Layout, runs: list[Run], keys: dict[str, str], stage: Stage) -> None:
-        self.layout, self.runs, self.stage = layout, runs, stage
+    def __init__(self, layout: Layout, homes: list[Path], runs: list[Run], keys: dict[str, str], stage: Stage) -> None:
+        self.layout, self.homes, self.runs, self.stage = layout, homes, runs, stage
         self._keys = keys
         self.names = {key: name for name, key in keys.items()}
         """The principals behind the keys."""
@@ -215,6 +216,19 @@ class Mesh:
         response.raise_for_status()
         return response.json()
 
+    async def command(self, *arguments: str, where: int = 0) -> str:
+        """What a ``meshgate`` command prints in the home of one side."""
+        home = self.homes[where % len(self.homes)]
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "meshgate.cli", *arguments),
+            env={**environment(), "MESHGATE_HOME": str(home), "NO_COLOR": "1", "COLUMNS": "400"},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        printed, _ = await process.communicate()
+        assert process.returncode == 0
+        return printed.decode()
+
     async def record(self, call: str, where: int = 0) -> Any:
         """The record of a call, once it has ended."""
 
@@ -295,6 +309,7 @@ class Mesh:
 
     async def aclose(self) -> None:
         """End the agents and close the doors."""
+        self.stage.open_all()
         await self._stack.aclose()
         await self.client.aclose()
 
@@ -362,13 +377,13 @@ async def start_mesh(layout: Layout, folder: Path, registry: str = "") -> AsyncG
         flags["workers"] = 2
     if layout == "two":
         flags["registry"] = registry
-    homes = ["here", "there"] if layout == "two" else ["here"]
-    processes = [GatewayProcess(folder / home, flags) for home in homes]
+    homes = [folder / "here", folder / "there"][: 2 if layout == "two" else 1]
+    processes = [GatewayProcess(home, flags) for home in homes]
     stage = Stage()
     before = asyncio.all_tasks()
     try:
         runs = await asyncio.gather(*(process.start() for process in processes))
-        mesh = Mesh(layout, list(runs), keys, stage)
+        mesh = Mesh(layout, homes, list(runs), keys, stage)
         try:
             await mesh.open()
             yield mesh

@@ -165,6 +165,10 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("contract.http_status", "A2A 9.5", "What is refused before it is read has a status of its own"),
     Requirement("contract.json_rpc", "JSON-RPC 2.0", "Bytes that are no call are answered with JSON-RPC's codes"),
     Requirement("contract.health", "operating", "Whether a gateway lives and is ready is told without a key"),
+    Requirement(
+        "contract.tree_shown", "F73", "The command line shows a refusal in its job's tree, from any gateway's home"
+    ),
+    Requirement("contract.nodelay", "call path", "Listening sockets let no answer wait for an acknowledgement"),
     Requirement("contract.instance_gone", "task ids", "A task's owner learns that the instance which kept it is gone"),
     Requirement("contract.shared_tasks", "task ids", "Instances that share their tasks answer for each other"),
     # -- what is written for people

@@ -67,6 +67,11 @@ class Stage:
         """Let whoever waits, or will wait, at the gate go on."""
         self._gates[key].set()
 
+    def open_all(self) -> None:
+        """Let everybody go on who still waits."""
+        for gate in self._gates.values():
+            gate.set()
+
     async def wait_at(self, key: str) -> None:
         """An agent has come to the gate."""
         self._reached[key].release()

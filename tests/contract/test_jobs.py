@@ -76,7 +76,9 @@ async def test_a_job_over_its_calls_is_refused_with_path_and_price(
 async def test_a_job_over_its_time_is_refused(mesh: Mesh, doors: Doors, key: str, unique: Any) -> None:
     hold = saying({"do": "hold", "key": unique("slow")})
     found = await refusal(doors.here, "SendMessage", hold, "clerk", key=key, headers={"meshgate-budget": "seconds=0.2"})
-    assert found.means("UPSTREAM_DEADLINE")
+    assert found.means("BUDGET_EXHAUSTED")
+    assert found.metadata["path"] == "clerk.*"
+    assert found.metadata["price"].startswith("1/256 calls, ")
 
 
 @pytest.mark.requirement("path.budget")
@@ -193,3 +195,19 @@ async def test_one_job_is_one_trace(mesh: Mesh, doors: Doors, key: str, keep: bo
     assert json.loads(outcome["text"])["headers"]["traceparent"].split("-")[1] == trace
     tree = await mesh.tree(answer.head["meshgate-job"], lambda found: len(list(nodes(found))) == 2)
     assert {call["trace_id"] for call in nodes(tree)} == {trace}
+
+
+# -- what people see
+
+
+@pytest.mark.requirement("contract.tree_shown")
+async def test_the_command_line_shows_the_refusal_in_the_tree(mesh: Mesh, key: str) -> None:
+    first, second = CHAIN[:2]
+    again = calling(second, calling(first, {"do": "echo"}, keep=False), keep=False)
+    answer = await mesh.doors["GRPC"][0].ask("SendMessage", saying(again), first, key=key)
+    job = answer.head["meshgate-job"]
+    await mesh.tree(job, lambda found: found["refused"] == 1)
+    shown = await mesh.command("job", job, where=1)
+    assert "LOOP" in shown
+    assert shown.count(first) >= 2
+    assert second in shown

@@ -107,6 +107,20 @@ async def ready(door: Door) -> int:
         return (await client.get(f"{door.url}/readyz")).status_code
 
 
+@pytest.mark.requirement("path.breaker")
+async def test_callers_in_a_hurry_do_not_take_a_slow_agent_from_others(
+    mesh: Mesh, doors: Doors, key: str, unique: Any
+) -> None:
+    name = unique("slow")
+    await mesh.join(name)
+    await mesh.known(name)
+    hold = saying({"do": "hold", "key": unique("slow")})
+    for _ in range(6):
+        refused = await refusal(doors.here, "SendMessage", hold, name, key=key, headers={"meshgate-deadline": "0.05"})
+        assert refused.means("UPSTREAM_DEADLINE")
+    assert await outcome(doors.here, name, mesh.caller()) is None
+
+
 @pytest.fixture
 def closed() -> Generator[str]:
     """A URL where nobody listens, and nobody else will."""

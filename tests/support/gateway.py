@@ -1,7 +1,7 @@
 """Gateways as processes of their own, for tests: ``python -m tests.support.gateway CONFIG.json``.
 
-The file holds ``{"home": FOLDER, "flags": {...}}``, the flags being settings of ``meshgate.toml``. When the gateway is ready
-it prints its ``run.json`` as one line; SIGTERM drains it.
+The file holds ``{"home": FOLDER, "flags": {...}}``, the flags being settings of ``meshgate.toml``. When the gateway is
+ready it prints its ``run.json`` as one line; SIGTERM drains it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from meshgate.gateway.server import load_secrets, run_single
 from meshgate.gateway.supervisor import run_workers
 from meshgate.registry.home import Home, Run
 
-__all__ = ["GatewayProcess", "NotUp"]
+__all__ = ["GatewayProcess", "NotUp", "environment"]
 
 ROOT = Path(__file__).parents[2]
 _UP_WITHIN = 45.0
@@ -32,6 +32,13 @@ _DOWN_WITHIN = 20.0
 
 class NotUp(Exception):
     """The gateway did not come up, or did not end well; carries the end of its log."""
+
+
+def environment() -> dict[str, str]:
+    """This process's environment, so that a Python in it runs this tree's code and no setting of the machine's."""
+    roots = [str(ROOT / name) for name in ("", "protos", "registry", "sdk", "gateway")]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MESHGATE_")}
+    return {**kept, "PYTHONPATH": os.pathsep.join(roots)}
 
 
 class GatewayProcess:
@@ -62,14 +69,12 @@ class GatewayProcess:
         self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
         config = self._home / "config.json"
         config.write_text(json.dumps(self._config), "utf-8")
-        roots = [str(ROOT / name) for name in ("", "protos", "registry", "sdk", "gateway")]
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("MESHGATE_")}
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 *("-m", "tests.support.gateway", str(config)),
                 cwd=self._home,
-                env={**environ, "PYTHONPATH": os.pathsep.join(roots)},
+                env=environment(),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
