@@ -1,13 +1,15 @@
-"""``python -m tests.faults [--quick] [--only F36]``: kill, stop and starve real processes, and measure what callers notice.
+"""Kill, stop and starve real processes, and measure what callers notice.
 
-One line a measurement, ``F36 PASS get_errors=0 limit=0``; the limits are in ``limits.py``. Between one and three times its
-limit a measurement is SLOW; beyond, or above a limit of 0, it is FAIL and so is the program (exit code 1).
+``python -m tests.faults [--quick] [--only F36]`` prints one line a measurement, ``F36 PASS get_errors=0 limit=0``; the
+limits are in ``limits.py``. Between one and three times its limit a measurement is SLOW; beyond, or above a limit of 0,
+it is FAIL and so is the program (exit code 1).
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import sys
 import tempfile
 import traceback
@@ -120,13 +122,13 @@ async def _run(rows: frozenset[str], *, quick: bool) -> Report:
         async with aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False) as session:
             setting = Setting(report, session, Path(name), quick, rows)
             for covers, story in _STORIES.items():
-                await setting.step(covers, lambda story=story: story(setting))
+                await setting.step(covers, functools.partial(story, setting))
     return report
 
 
 def main() -> int:
     """Measure, and say whether anything failed."""
-    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__.splitlines()[0] if __doc__ else "")
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="shorter outages; every row is still measured")
     parser.add_argument("--only", action="append", choices=sorted(LIMITS), metavar="Fnn", help="this row; repeatable")
     told = parser.parse_args()

@@ -16,7 +16,8 @@ import uvicorn
 from tests.faults.load import Caller
 from tests.faults.processes import GatewayUnderTest, eventually
 
-__all__ = ["Arrived", "Behaviour", "FaultAgent", "Stage", "answer_text", "open_stage", "respond", "unavailable"]
+__all__ = ["Arrived", "Behaviour", "FaultAgent", "Stage", "answer_text", "caller_left", "open_stage"]
+__all__ += ["respond", "unavailable"]
 
 
 class Arrived:
@@ -96,6 +97,12 @@ async def unavailable(agent: FaultAgent, request: Arrived, receive: Any, send: A
     await respond(send, {"error": "busy"}, 503)
 
 
+async def caller_left(receive: Any) -> None:
+    """Return once the caller has disconnected."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
 class Stage:
     """A gateway on a registry of its own, and the agents that stand behind it."""
 
@@ -168,7 +175,8 @@ async def open_stage(gateway: GatewayUnderTest, session: aiohttp.ClientSession) 
         stage.route, interface="asgi3", lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1
     )
     server = uvicorn.Server(config)
-    serving = asyncio.ensure_future(server._serve([listening]))
+    # Signals are this program's affair, not the server's: _serve leaves them alone.
+    serving = asyncio.ensure_future(server._serve([listening]))  # pyright: ignore[reportPrivateUsage]
     stage.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     try:
         await gateway.start()

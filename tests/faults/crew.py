@@ -1,4 +1,4 @@
-"""Four instances of an agent that share their tasks, one gateway, one Consul, and 200 calls a second: who notices what."""
+"""Four instances of an agent that share their tasks, one gateway, one Consul, and 200 calls a second."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from tests.faults.processes import GatewayUnderTest, Worker, eventually
 from tests.faults.report import Report
 from tests.support.servers import Consul
 
-__all__ = ["AGENT", "Crew", "Watch", "open_crew"]
+__all__ = ["AGENT", "LEASE", "Crew", "Watch", "now", "open_crew"]
 
 AGENT = "crew"
 LEASE = 10.0
+"""Seconds that an instance stays listed without a renewal."""
 
 
 class Watch:
@@ -55,8 +56,12 @@ class Crew:
     """The four, their gateway and its Consul."""
 
     def __init__(self, folder: Path, consul: Consul, session: aiohttp.ClientSession, report: Report) -> None:
+        folder.mkdir(parents=True)
         self.consul, self.report, self.folder = consul, report, folder
-        self.gateway = GatewayUnderTest(folder / "home", session, registry=f"consul://127.0.0.1:{consul.port}")
+        # A killed gateway counts for a lease or more, and its share of a rate with it: the rate is not what is tested.
+        rate = {"rate": 5000, "burst": 5000}
+        url = f"consul://127.0.0.1:{consul.port}"
+        self.gateway = GatewayUnderTest(folder / "home", session, registry=url, limits=rate)
         self.workers: dict[str, Worker] = {}
         self.caller = Caller(session, self.gateway.url, lambda: self.gateway.ran.client_key)
 
@@ -100,9 +105,10 @@ class Crew:
 
 
 @asynccontextmanager
-async def open_crew(folder: Path, consul: Consul, session: aiohttp.ClientSession, report: Report) -> AsyncGenerator[Crew]:
+async def open_crew(
+    folder: Path, consul: Consul, session: aiohttp.ClientSession, report: Report
+) -> AsyncGenerator[Crew]:
     """A crew of four that takes calls."""
-    folder.mkdir(parents=True)
     crew = Crew(folder, consul, session, report)
     try:
         report.say("a gateway on Consul, and four instances of an agent")
@@ -113,12 +119,6 @@ async def open_crew(folder: Path, consul: Consul, session: aiohttp.ClientSession
         yield crew
     finally:
         await crew.close()
-
-
-async def settle(crew: Crew, seconds: float) -> None:
-    """Wait, saying so."""
-    crew.report.say(f"... {seconds:g} s")
-    await asyncio.sleep(seconds)
 
 
 def now() -> float:

@@ -10,12 +10,12 @@ from typing import Any
 
 import aiohttp
 
-from tests.faults.agents import Arrived, FaultAgent, Stage
+from tests.faults.agents import Arrived, FaultAgent, Stage, caller_left
 from tests.faults.load import Answer, percentile
 from tests.faults.processes import peak_memory, read_bytes, reset_peak
 from tests.faults.report import Report
 
-__all__ = ["deep_json", "endless", "headers", "huge_bodies", "keys", "odd_values", "wide_json", "batches"]
+__all__ = ["batches", "deep_json", "endless", "headers", "huge_bodies", "keys", "odd_values", "wide_json"]
 
 _BODY_LIMIT = 4 * 1024 * 1024
 _HUGE = 100 * 1024 * 1024
@@ -107,8 +107,7 @@ class Canary:
 
 def _refused(answer: Answer) -> bool:
     """Whether it says that the request is bad, as JSON-RPC or HTTP say so."""
-    bad = answer.error.get("code") in (-32700, -32600, -32602) if isinstance(answer.error, dict) else False
-    return bad and answer.status in (200, 400)
+    return bool(answer.error) and answer.error.get("code") in (-32700, -32600, -32602) and answer.status in (200, 400)
 
 
 async def _raw(stage: Stage, body: bytes) -> Answer:
@@ -246,7 +245,9 @@ async def keys(stage: Stage, report: Report, echo: FaultAgent) -> None:
         message = found.tree["params"]["message"]
         if message.get("taskId") or message["messageId"] != "m1" or message["parts"] != [{"text": "x"}]:
             wrong.append("case")
-    whole = b'{"jsonrpc":"2.0","id":1,"method":"GetTask","method":"SendMessage","Method":"CancelTask","params":{},"params":'
+    whole = (
+        b'{"jsonrpc":"2.0","id":1,"method":"GetTask","method":"SendMessage","Method":"CancelTask","params":{},"params":'
+    )
     found = await _seen(stage, echo, lambda: _raw(stage, whole + _message().encode() + b"}"))
     if found is None or found.method != "SendMessage":
         wrong.append("method")
@@ -321,13 +322,15 @@ async def endless(stage: Stage, report: Report) -> None:
     async def forever(agent: FaultAgent, request: Arrived, receive: Any, send: Any) -> None:
         kind = b"text/event-stream" if request.method == "SendStreamingMessage" else b"application/json"
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", kind)]})
+        left = asyncio.ensure_future(caller_left(receive))
         piece = b"data: " + b"x" * 65530
-        try:
-            for _ in range(1600):
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-                piece = b"x" * 65536
-        except OSError:
-            return
+        for _ in range(1600):
+            if left.done():
+                return
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await asyncio.sleep(0)  # so that a disconnect is noticed
+            piece = b"x" * 65536
+        left.cancel()
 
     await stage.join("endless", forever)
     wrong = list[str]()

@@ -25,6 +25,10 @@ def _codes(samples: list[Sample]) -> str:
     return ", ".join(f"{each.kind} {each.code} {each.instance}" for each in samples[:8])
 
 
+def _when(samples: list[Sample], began: float) -> str:
+    return ", ".join(f"+{each.at - began:.2f} s {each.code}" for each in samples[:8])
+
+
 def _other_than_unknown(samples: list[Sample]) -> list[Sample]:
     return [each for each in failed(samples, "send") if each.code != "OUTCOME_UNKNOWN"]
 
@@ -48,7 +52,7 @@ async def killed(crew: Crew) -> None:
     others = _other_than_unknown(samples)
     report.measure("F35", "other_than_unknown", len(others), _codes(others))
     late = failed(load.between(began + _LATE_KILLED, ended), "send")
-    report.measure("F35", "late_errors", len(late), ", ".join(f"+{each.at - began:.2f} s {each.code}" for each in late[:8]))
+    report.measure("F35", "late_errors", len(late), _when(late, began))
     crew.workers.pop(f"{AGENT}-1")
     crew.hire(f"{AGENT}-5")
     await eventually(crew.listed, within=30)
@@ -91,7 +95,7 @@ async def stopped(crew: Crew) -> None:
     report.measure("F36", "other_than_unknown", len(others), _codes(others))
     report.measure("F36", "sent_there_late", late_pending)
     late = failed(load.between(began + _LATE_STOPPED, ended), "send")
-    report.measure("F36", "late_errors", len(late), ", ".join(f"+{each.at - began:.2f} s {each.code}" for each in late[:8]))
+    report.measure("F36", "late_errors", len(late), _when(late, began))
     report.measure("F36", "back_s", took)
     report.say(f"sends that ended as OUTCOME_UNKNOWN: {len(failed(samples, 'send'))} of {len(samples) - len(gets)}")
 

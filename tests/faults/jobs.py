@@ -9,7 +9,7 @@ import sys
 import time
 from typing import Any
 
-from tests.faults.agents import Arrived, Behaviour, FaultAgent, Stage, answer_text
+from tests.faults.agents import Arrived, Behaviour, FaultAgent, Stage, answer_text, caller_left
 from tests.faults.load import Answer, Caller, percentile
 from tests.faults.processes import GatewayUnderTest, Worker, eventually
 from tests.faults.report import Report
@@ -127,7 +127,7 @@ class _Crowd:
                     return await caller.send(to, **kept)
 
             calls = [asyncio.ensure_future(one()) for _ in range(50)]
-            left = asyncio.ensure_future(_left(receive))
+            left = asyncio.ensure_future(caller_left(receive))
             try:
                 await asyncio.wait([left, asyncio.ensure_future(asyncio.wait(calls))], return_when="FIRST_COMPLETED")
                 self.told += [call.result() for call in calls if call.done()]
@@ -141,7 +141,7 @@ class _Crowd:
 
     async def _works(self, agent: FaultAgent, request: Arrived, receive: Any, send: Any) -> None:
         self._count()
-        await asyncio.wait([asyncio.ensure_future(_left(receive))], timeout=self.seconds)
+        await asyncio.wait([asyncio.ensure_future(caller_left(receive))], timeout=self.seconds)
         await answer_text(agent, request, receive, send)
 
     def _count(self) -> None:
@@ -154,11 +154,6 @@ class _Crowd:
     def calls(self) -> int:
         """Requests that reached them."""
         return sum(len(agent.arrived) for agent in self.agents)
-
-
-async def _left(receive: Any) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 async def fan_out(stage: Stage, report: Report) -> None:

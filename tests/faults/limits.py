@@ -82,7 +82,7 @@ LIMITS: dict[str, dict[str, Limit]] = {
     "F51": {
         "errors": _none(),
         "stale_s": Limit(1, "s", least=True),
-        "new_files": Limit(10),
+        "new_connections": Limit(10),
         "new_threads": Limit(4),
         "recovery_s": Limit(5, "s"),
         "evicted": _none(),

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self
 
 import aiohttp
+import msgspec
 
 __all__ = ["Caller", "Kind", "Load", "Sample", "failed", "percentile"]
 
@@ -84,11 +85,8 @@ class Caller:
         }
         async with self._session.post(f"{self._url}/{place}/{selector}", data=body, headers=sent) as response:
             text = await response.read()
-            try:
-                tree = json.loads(text)
-            except ValueError:
-                tree = {"error": {"code": response.status, "message": text[:200].decode("latin-1")}}
-            error = tree.get("error") if isinstance(tree, dict) else {"code": "no object"}
+            tree = _object(text, response.status)
+            error = tree.get("error")
             return Answer(response.status, _code(error), tree.get("result"), error, response.headers)
 
     async def send(self, agent: str, text: str = "hello", **headers: str) -> Answer:
@@ -102,13 +100,18 @@ class Caller:
         return await self.call(agent, "GetTask", {"id": task}, **headers)
 
 
+def _object(text: bytes, status: int) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        return {"error": {"code": status, "message": text[:200].decode("latin-1")}}
+
+
 def _code(error: Any) -> str:
     if not error:
         return ""
-    for detail in error.get("data") or () if isinstance(error.get("data"), list) else ():
-        if isinstance(detail, dict) and detail.get("reason"):
-            return str(detail["reason"])
-    return str(error.get("code"))
+    reasons = [detail["reason"] for detail in error.get("data") or () if "reason" in detail]
+    return str(reasons[0] if reasons else error.get("code"))
 
 
 class Load:
@@ -170,7 +173,7 @@ class Load:
             answer = await self._caller.get(self._agent, self._tasks[self._next % len(self._tasks)], **self._headers)
         else:
             answer = await self._caller.send(self._agent, **self._headers)
-            task = (answer.result or {}).get("task")
+            task: Any = answer.result.get("task") if answer.result else None
             if task and task["status"]["state"] == "TASK_STATE_COMPLETED":
                 self._tasks.append(task["id"])
         told = answer.headers

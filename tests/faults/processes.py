@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -22,7 +23,6 @@ __all__ = [
     "Worker",
     "connections_to",
     "eventually",
-    "open_files",
     "peak_memory",
     "read_bytes",
     "reset_peak",
@@ -73,11 +73,6 @@ def threads(pid: int) -> int:
     return _status(pid, "Threads")
 
 
-def open_files(pid: int) -> int:
-    """How many files and sockets a process has open."""
-    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
-
-
 def read_bytes(pid: int) -> int:
     """Bytes that a process has read, sockets included."""
     for line in Path(f"/proc/{pid}/io").read_text("ascii").splitlines():
@@ -110,7 +105,6 @@ def connections_to(pid: int, port: int) -> int:
 def _environ(home: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MESHGATE_")}
     return {**kept, "MESHGATE_HOME": str(home), "PYTHONPATH": os.pathsep.join(_ROOTS)}
-
 
 
 class Worker:
@@ -165,9 +159,12 @@ class Worker:
         """Ask it to end, then make it."""
         self.signal(signal.SIGCONT)
         self.signal(signal.SIGTERM)
-        ends = time.monotonic() + within
-        while self.alive and time.monotonic() < ends:
-            await asyncio.sleep(0.05)
+
+        async def ended() -> bool:
+            return not self.alive
+
+        with contextlib.suppress(TimeoutError):
+            await eventually(ended, within)
         self.kill()
 
     def tail(self) -> str:

@@ -1,4 +1,4 @@
-"""Consul is killed (F50), hangs (F51), is wiped (F53); a gateway starts without it, and restarts (F52); watches (F58)."""
+"""Consul is killed (F50), hangs (F51), is wiped (F53); a gateway starts without it or again (F52); watches (F58)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import aiohttp
 
 from tests.faults.crew import AGENT, LEASE, Crew, Watch, now
 from tests.faults.load import Load, Sample, failed, percentile
-from tests.faults.processes import GatewayUnderTest, connections_to, eventually, open_files, threads
+from tests.faults.processes import GatewayUnderTest, connections_to, eventually, threads
 
 __all__ = ["hangs", "killed", "one_watch", "restarted", "wiped", "without_consul"]
 
@@ -85,7 +85,7 @@ async def hangs(crew: Crew, seconds: float) -> None:
     """F51: Consul is stopped, and continued."""
     report, pid = crew.report, crew.gateway.pid
     report.say("F51: SIGSTOP of Consul")
-    before = open_files(pid), threads(pid)
+    before = connections_to(pid, crew.consul.port), threads(pid)
     during = (0, 0)
 
     async def down() -> None:
@@ -93,7 +93,7 @@ async def hangs(crew: Crew, seconds: float) -> None:
 
     async def up() -> None:
         nonlocal during
-        during = open_files(pid), threads(pid)
+        during = connections_to(pid, crew.consul.port), threads(pid)
         crew.consul.resume()
 
     seen = await outage(crew, seconds, down, up)
@@ -102,7 +102,7 @@ async def hangs(crew: Crew, seconds: float) -> None:
         report.measure("F51", "stale_s", seen.watch.stale)
     else:
         report.skip("F51", "stale_s", "a registry that hangs is noticed when a blocking query is overdue: 37 s")
-    report.measure("F51", "new_files", max(0, during[0] - before[0]))
+    report.measure("F51", "new_connections", max(0, during[0] - before[0]))
     report.measure("F51", "new_threads", max(0, during[1] - before[1]))
     report.measure("F51", "recovery_s", seen.recovery)
     report.measure("F51", "evicted", len(seen.watch.lost), seen.lost())

@@ -87,4 +87,3 @@ async def no_leader(crew: Crew, others: list[Consul], seconds: float) -> None:
     report.measure("F54", "stale_s", seen.watch.stale / seconds)
     report.measure("F54", "recovery_s", seen.recovery)
     report.measure("F54", "evicted", len(seen.watch.lost), seen.lost())
-

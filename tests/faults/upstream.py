@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import json
 import time
 from typing import Any
 
-from tests.faults.agents import Arrived, FaultAgent, Stage, answer_text, respond, unavailable
+from tests.faults.agents import Arrived, FaultAgent, Stage, answer_text, caller_left, respond, unavailable
 from tests.faults.load import Load, failed, percentile
 from tests.faults.processes import eventually
 from tests.faults.report import Report
@@ -61,7 +63,7 @@ async def all_fail(stage: Stage, report: Report) -> None:
     for agent in agents:
         # From the fifth second on: back-offs of one second and more, so never two probes within one.
         times = [request.at for request in agent.arrived if began + 1.5 <= request.at < ended]
-        over += sum(after - before < _PROBE_PAUSE for before, after in zip(times, times[1:], strict=False))
+        over += sum(after - before < _PROBE_PAUSE for before, after in itertools.pairwise(times))
     report.measure("F34", "probes_over", over)
     report.say(f"{len(tries)} tries of {len(calls)} calls")
 
@@ -111,8 +113,7 @@ class _Waiting:
         self.left: list[float] = []
 
     async def __call__(self, agent: FaultAgent, request: Arrived, receive: Any, send: Any) -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
+        await caller_left(receive)
         self.left.append(time.monotonic())
 
 
@@ -159,15 +160,15 @@ async def _detached(stage: Stage) -> int:
             return
         head = [(b"content-type", b"text/event-stream")]
         await send({"type": "http.response.start", "status": 200, "headers": head})
-        task = '{"task":{"id":"t1","contextId":"c1","status":{"state":"TASK_STATE_WORKING"}}}'
-        event = f'data: {{"jsonrpc":"2.0","id":"{request.tree["id"]}","result":{task}}}\n\n'
+        result = '{"task":{"id":"t1","contextId":"c1","status":{"state":"TASK_STATE_WORKING"}}}'
+        event = f'data: {{"jsonrpc":"2.0","id":"{request.tree["id"]}","result":{result}}}\n\n'
         await send({"type": "http.response.body", "body": event.encode(), "more_body": True})
         await asyncio.sleep(0.5)  # works on, whoever listens
         done.set()
 
     await stage.join("steady", streaming)
     run = stage.gateway.ran
-    body = {
+    body: dict[str, Any] = {
         "jsonrpc": "2.0",
         "id": 1,
         "method": "SendStreamingMessage",
@@ -176,13 +177,10 @@ async def _detached(stage: Stage) -> int:
     headers = {"authorization": f"Bearer {run.client_key}", "a2a-version": "1.0"}
     async with stage.session.post(f"{run.gateway}/agents/steady", json=body, headers=headers) as response:
         line = await response.content.readline()
-    task_id = line.decode().partition('"id":"')[2].partition('"')[0] if b"task" in line else ""
-    for part in line.decode().split('"id":"')[1:]:
-        if "~" in part.partition('"')[0]:
-            task_id = part.partition('"')[0]
+    task_id = json.loads(line.partition(b":")[2])["result"]["task"]["id"]
     await asyncio.sleep(1.0)
     found = await stage.caller.get("steady", task_id)
-    return int((found.result or {}).get("status", {}).get("state") != "TASK_STATE_COMPLETED")
+    return int(not found.result or found.result["status"]["state"] != "TASK_STATE_COMPLETED")
 
 
 async def silent_sends(stage: Stage, report: Report) -> None:

@@ -1,4 +1,4 @@
-"""An agent of the SDK's for the faults: ``python -m tests.faults.worker NAME INSTANCE STORE``. One skill, 20 ms, a task."""
+"""An agent of the SDK's: ``python -m tests.faults.worker NAME INSTANCE STORE``. One skill, 20 ms, a task."""
 
 from __future__ import annotations
 
