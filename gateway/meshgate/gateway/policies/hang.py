@@ -16,6 +16,9 @@ from meshgate.gateway.endpoints import Attempt, Chosen, Instance
 __all__ = ["HangDetection"]
 
 _MISSES = 2
+_EARLY = 0.9
+"""A timer may fire early, by rounding and by the time that the loop's pass took: an attempt it was set for counts as
+silent."""
 
 
 class HangDetection:
@@ -88,7 +91,7 @@ class HangDetection:
         instance.hung = False
 
     def _silent(self, instance: Instance) -> bool:
-        quiet = self._clock() - self._limits.silence
+        quiet = self._clock() - self._limits.silence * _EARLY
         return any(attempt.heard <= quiet for attempt in instance.attempts)
 
     def _give_up(self, instance: Instance) -> None:
