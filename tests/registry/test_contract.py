@@ -301,12 +301,12 @@ async def test_an_empty_blob_is_one(backend: Backend) -> None:
 @pytest.mark.parametrize("name", ["planner", "../../agents", "a/b//c", "50% of ümlauts?", "job#1.2", ".", "ß" * 64])
 async def test_a_switch_is_thrown_and_lifted_whatever_its_name(backend: Backend, name: str) -> None:
     async with Following(backend.registry) as seen:
-        await backend.registry.throw(Switch("tool", name, "why not"))
+        await backend.registry.throw(Switch("skill", name, "why not"))
         await backend.registry.throw(Switch("agent", "kept"))
         await seen.until(lambda: len(seen.switches) == 2)
-        assert Switch("tool", name, "why not") in seen.switches
+        assert Switch("skill", name, "why not") in seen.switches
 
-        await backend.other.lift(Switch("tool", name))
+        await backend.other.lift(Switch("skill", name))
         await seen.until(lambda: seen.switches == (Switch("agent", "kept"),))
 
 
