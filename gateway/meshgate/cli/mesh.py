@@ -129,7 +129,7 @@ def explain(
 
 
 def kill(
-    kind: Annotated[str, typer.Argument(metavar="[KIND]", help="agent, skill, tool, tenant, key or job.")] = "",
+    kind: Annotated[str, typer.Argument(metavar="[KIND]", help="agent, skill, tenant, key or job.")] = "",
     name: Annotated[str, typer.Argument(metavar="[NAME]", help="Which one.")] = "",
     reason: Annotated[str, typer.Option(help="Told to callers that are refused.")] = "",
     lift: Annotated[bool, typer.Option("--lift", help="Allow it again.")] = False,
