@@ -170,9 +170,9 @@ async def fan_out(stage: Stage, report: Report) -> None:
         await eventually(listed)
         crowd = _Crowd(stage, 0.2)
         await crowd.join()
-        alone = await _bystander(stage, 3)
-        others = asyncio.ensure_future(_bystander(stage, 6))
-        await asyncio.sleep(2)
+        alone = await _bystander(stage, 2)
+        others = asyncio.ensure_future(_bystander(stage, 5))
+        await asyncio.sleep(1.5)
         await stage.caller.send("chief")
         beside = await others
         report.measure("F74", "calls", crowd.calls())

@@ -102,7 +102,7 @@ LIMITS: dict[str, dict[str, Limit]] = {
         "recovery_s": Limit(5, "s"),
         "evicted": _none(),
     },
-    "F58": {"connections": Limit(8), "more_for_agents": _none()},
+    "F58": {"connections": Limit(16), "more_for_agents": _none()},
     # -- the mesh
     "F73": {"not_refused": _none(), "extra_calls": Limit(1), "no_path_or_price": _none()},
     "F74": {

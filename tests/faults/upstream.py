@@ -46,7 +46,7 @@ async def all_fail(stage: Stage, report: Report) -> None:
     await load.warm(8)
     report.say("F34: all four answer 503")
     async with load:
-        await asyncio.sleep(5)
+        await asyncio.sleep(3)
         began = time.monotonic()
         for agent in agents:
             agent.behave = unavailable
