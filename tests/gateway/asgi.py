@@ -16,7 +16,7 @@ class Answer:
     """What an app answered, and how much of the body it read."""
 
     status: int = 0
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict[str, str])
     body: bytes = b""
     chunks_read: int = 0
 

@@ -2,6 +2,10 @@
 here.
 """
 
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+# pyright: reportPrivateUsage=false, reportUnknownMemberType=false, reportUnknownParameterType=false
+# What is put in place of a guard has its shape by position alone; types would say it all a second time.
+
 from __future__ import annotations
 
 from collections.abc import Callable
