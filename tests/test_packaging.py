@@ -91,3 +91,10 @@ def test_the_lock_resolves_to_wheels_alone(python: str, tmp_path: Path) -> None:
     if "error sending request" in done.stderr or "dns error" in done.stderr:
         unavailable("the package index can't be reached: run this with a network, or without by -m 'not integration'")
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.requirement("package.releases")
+def test_the_wheel_of_each_release_is_kept_for_tests_of_compatibility() -> None:
+    kept = {path.name.split("-")[1] for path in (ROOT / "tests/compat/wheels").glob("meshgate-*-py3-none-any.whl")}
+    released = re.findall(r"^## (\d+\.\d+\.\d+) - ", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert kept == set(released)

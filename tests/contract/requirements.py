@@ -123,6 +123,7 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("keys.call_key", "keys", "A call key cannot be altered", "drop:call_key"),
     Requirement("sdk.restart", "F50", "An agent follows a mesh that was started again, and its keys still hold"),
     Requirement("metrics.mesh", "metrics", "The metrics of all gateways are one exposition that tells them apart"),
+    Requirement("package.releases", "VERSIONING", "The wheel of each release is kept, for tests of compatibility"),
     Requirement("join.key", "F59", "Only a join key joins", "drop:join_key"),
     Requirement("join.scope", "F59", "A join key registers, renews and ends only what it is for", "drop:join_scope"),
     Requirement("join.tenant", "F68", "The tenant comes from the credential", "drop:join_tenant"),
