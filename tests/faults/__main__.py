@@ -60,7 +60,7 @@ async def _crew(setting: Setting) -> None:
             await setting.step("F36", lambda: instances.stopped(crew))
             seconds = 8.0 if setting.quick else 60.0
             await setting.step("F50", lambda: registry.killed(crew, seconds))
-            await setting.step("F51", lambda: registry.hangs(crew, seconds))
+            await setting.step("F51", lambda: registry.hangs(crew, 4.0 if setting.quick else 60.0))
             await setting.step("F52", lambda: registry.without_consul(crew))
             await setting.step("F52", lambda: registry.restarted(crew, 12.0 if setting.quick else 45.0))
             await setting.step("F53", lambda: registry.wiped(crew))
@@ -70,7 +70,7 @@ async def _crew(setting: Setting) -> None:
 async def _trio(setting: Setting) -> None:
     with consul_trio(setting.folder) as servers:
         async with open_crew(setting.folder / "trio", servers[0], setting.session, setting.report) as crew:
-            await no_leader(crew, servers[1:], 6.0 if setting.quick else 60.0)
+            await no_leader(crew, servers[1:], 10.0 if setting.quick else 60.0)
 
 
 async def _hostile(setting: Setting) -> None:
