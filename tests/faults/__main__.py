@@ -70,7 +70,7 @@ async def _crew(setting: Setting) -> None:
 async def _trio(setting: Setting) -> None:
     with consul_trio(setting.folder) as servers:
         async with open_crew(setting.folder / "trio", servers[0], setting.session, setting.report) as crew:
-            await no_leader(crew, servers[1:], 10.0 if setting.quick else 60.0)
+            await no_leader(crew, servers[1:], 8.0 if setting.quick else 60.0)
 
 
 async def _hostile(setting: Setting) -> None:
