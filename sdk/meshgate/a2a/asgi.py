@@ -42,6 +42,8 @@ log = structlog.get_logger(__name__)
 _JSON = (b"content-type", b"application/json")
 _EVENTS = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
 _LENGTH_DIGITS = 19
+_LINGER = 0.5
+"""Seconds for a caller that is still sending to read that its body is refused."""
 _WATCH_AFTER = 0.02
 """Seconds after which a call is worth a task that notices its caller leaving."""
 
@@ -108,13 +110,22 @@ async def _read_all(receive: Receive, limit: int) -> bytes:
     return b"".join(chunks) if len(chunks) > 1 else chunks[0]
 
 
-async def respond(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]] | None = None) -> None:
-    """Send one whole answer; JSON unless ``headers`` name another content type."""
+async def respond(
+    send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]] | None = None, *, linger: float = 0.0
+) -> None:
+    """Send one whole answer; JSON unless ``headers`` name another content type.
+
+    ``linger``: seconds that the connection stays open after it.
+    """
     sent = headers or []
     if not any(name == b"content-type" for name, _ in sent):
         sent = [_JSON, *sent]
     sent = [*sent, (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": sent})
+    if linger:
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+        await asyncio.sleep(linger)
+        body = b""
     await send({"type": "http.response.body", "body": body})
 
 
@@ -203,9 +214,11 @@ async def refuse(send: Send, error: MeshError, rpc_id: jsonrpc.RpcId = None, *, 
         headers.append((b"retry-after", str(max(1, math.ceil(error.retry_after))).encode()))
     if status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
-    if status in (408, 413):
-        headers.append((b"connection", b"close"))  # the rest of the body was not read
-    await respond(send, status, jsonrpc.encode_error(rpc_id, error), headers)
+    unread = status in (408, 413)
+    if unread:
+        headers.append((b"connection", b"close"))
+    # Closing a connection with unread bytes resets it, and the caller loses the answer (RFC 9112 9.6).
+    await respond(send, status, jsonrpc.encode_error(rpc_id, error), headers, linger=_LINGER if status == 413 else 0.0)
 
 
 class _Left(Exception):
