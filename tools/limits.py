@@ -21,6 +21,9 @@ GROUPS: dict[str, str] = {
     "Time of a call and of a job": "deadline max_deadline job_seconds grace connect",
     "A job's budget": "job_calls job_concurrency depth lease_patience peer_patience",
     "Sizes": "body event answer json_depth json_nodes header_bytes header_count body_seconds streams connections",
+    "Schemas": (
+        "schema_bytes schema_files schema_types schema_depth schema_fields schema_pattern schema_cel schema_releases"
+    ),
     "Rate and load": "rate burst concurrency",
     "Retries": "retry_attempts retry_ratio retry_floor retry_after",
     "Breaker": (
@@ -35,11 +38,12 @@ GROUPS: dict[str, str] = {
         "metric_agents"
     ),
 }
-BYTES = frozenset({"body", "event", "answer", "header_bytes"})
+BYTES = frozenset({"body", "event", "answer", "header_bytes", "schema_bytes"})
 NUMBERS = """
 job_calls job_concurrency depth json_depth json_nodes header_count streams connections rate burst concurrency
 retry_attempts retry_ratio retry_floor breaker_failures breaker_ratio breaker_volume breaker_jitter tasks tasks_open
 task_turns task_backlog records traces traces_beyond tracestate span_items span_text span_queue metric_agents
+schema_files schema_types schema_depth schema_fields schema_pattern schema_cel schema_releases
 """
 """Limits that are neither sizes in bytes nor times."""
 

@@ -130,6 +130,22 @@ class Limits(msgspec.Struct, frozen=True):
     """Longest wait for them at the end."""
     metric_agents: int = 200
     """Agents that have metrics of their own; further ones share the name "other"."""
+    schema_bytes: int = 256 * 1024
+    """Largest descriptor set of a skill's schema."""
+    schema_files: int = 64
+    """Most .proto files in it, well-known ones not counted."""
+    schema_types: int = 2000
+    """Most messages and enums in it, together."""
+    schema_depth: int = 32
+    """Deepest nesting of message declarations."""
+    schema_fields: int = 1000
+    """Most fields of a message, and most values of an enum."""
+    schema_pattern: int = 256
+    """Longest regular expression in a constraint, in characters."""
+    schema_cel: int = 2048
+    """Longest CEL expression in a constraint or a migration, in characters."""
+    schema_releases: int = 200
+    """Most releases of a skill that are kept."""
 
 
 DEFAULTS = Limits()

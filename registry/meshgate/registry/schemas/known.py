@@ -1,0 +1,77 @@
+"""Files that every image may import without bringing them: protobuf's well-known types and protovalidate's options.
+
+``validate.binpb`` is ``buf/validate/validate.proto`` of protovalidate 1.x (Apache-2.0) as a serialised
+FileDescriptorProto, kept here because the base install has no protovalidate. A test compares it with the installed one.
+"""
+
+from __future__ import annotations
+
+import functools
+from importlib.resources import files
+from typing import Any
+
+from google.protobuf import (
+    any_pb2,
+    api_pb2,
+    descriptor_pb2,
+    duration_pb2,
+    empty_pb2,
+    field_mask_pb2,
+    source_context_pb2,
+    struct_pb2,
+    timestamp_pb2,
+    type_pb2,
+    wrappers_pb2,
+)
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+__all__ = ["VALIDATE", "known_files", "options_class"]
+
+VALIDATE = "buf/validate/validate.proto"
+"""The name under which images import protovalidate's options."""
+
+_MODULES: tuple[Any, ...] = (
+    any_pb2,
+    api_pb2,
+    descriptor_pb2,
+    duration_pb2,
+    empty_pb2,
+    field_mask_pb2,
+    source_context_pb2,
+    struct_pb2,
+    timestamp_pb2,
+    type_pb2,
+    wrappers_pb2,
+)
+
+
+@functools.cache
+def known_files() -> dict[str, descriptor_pb2.FileDescriptorProto]:
+    """Each known file by its name. The values are shared: copy before changing one."""
+    found: dict[str, descriptor_pb2.FileDescriptorProto] = {}
+    for module in _MODULES:
+        file = descriptor_pb2.FileDescriptorProto()
+        module.DESCRIPTOR.CopyToProto(file)
+        found[file.name] = file
+    data = files("meshgate.registry.schemas").joinpath("validate.binpb").read_bytes()
+    found[VALIDATE] = descriptor_pb2.FileDescriptorProto.FromString(data)
+    return found
+
+
+@functools.cache
+def _pool() -> DescriptorPool:
+    pool = DescriptorPool()
+    waiting = dict(known_files())
+    while waiting:
+        ready = [name for name, file in waiting.items() if not waiting.keys() & set(file.dependency)]
+        for name in ready:
+            pool.AddSerializedFile(waiting.pop(name).SerializeToString())
+    return pool
+
+
+@functools.cache
+def options_class(full_name: str) -> type[Message]:
+    """The class of a known message, such as ``buf.validate.FieldRules``, in a pool that no image shares."""
+    return GetMessageClass(_pool().FindMessageTypeByName(full_name))
