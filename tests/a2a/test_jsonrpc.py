@@ -169,7 +169,9 @@ async def test_a_stock_client_knows_each_of_a2as_errors_as_we_write_it(kind: typ
 @pytest.mark.parametrize("cls", [cls for cls in LEAVES if cls.domain == errors.MESHGATE_DOMAIN])
 async def test_a_stock_client_takes_the_meshs_own_errors_as_internal_ones(cls: type[MeshError]) -> None:
     make, request, _ = CALLS["GetTask"]
-    with pytest.raises((foreign_errors.InternalError, A2AClientError)):
+    # What the caller's parameters cause has the number of such errors.
+    kind = foreign_errors.InvalidParamsError if cls is errors.SchemaViolation else foreign_errors.InternalError
+    with pytest.raises((kind, A2AClientError)):
         await exchange(lambda client: make(client, request), lambda rpc_id: encode_error(rpc_id, cls()))
 
 
@@ -241,7 +243,8 @@ def test_every_error_arrives_as_itself_with_all_it_says(cls: type[MeshError]) ->
     error = cls("what", retry_after=1.5, metadata={"limit": "8"}, violations=(("message.parts", "is empty"),))
     data = encode_error("1", error)
     fault = json.loads(data)["error"]
-    assert fault["code"] == NUMBERS.get(cls.code, -32603)
+    number = NUMBERS["INVALID_PARAMS"] if cls is errors.SchemaViolation else NUMBERS.get(cls.code, -32603)
+    assert fault["code"] == number
     assert all(item["@type"].startswith("type.googleapis.com/google.rpc.") for item in fault["data"])
     with pytest.raises(cls) as caught:
         decode_answer(data, GET, "1", peer="mesh")

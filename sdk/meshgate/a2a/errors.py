@@ -17,6 +17,8 @@
     │   ├── RateLimited, BudgetExhausted, FanOut
     │   ├── LoopDetected, DepthExceeded
     │   └── Killed, NoRoute
+    ├── SchemaError                     what was said does not keep the skill's contract
+    │   └── SchemaViolation, ConversionFailed
     └── UpstreamError                   the agent, or the way to it, failed
         ├── UpstreamUnavailable, UpstreamDeadline
         └── OutcomeUnknown
@@ -39,6 +41,7 @@ __all__ = [
     "BodyTooLarge",
     "BudgetExhausted",
     "ContentTypeNotSupported",
+    "ConversionFailed",
     "DepthExceeded",
     "EdgeError",
     "ExtendedAgentCardNotConfigured",
@@ -62,6 +65,8 @@ __all__ = [
     "PushNotificationNotSupported",
     "RateLimited",
     "RefusedError",
+    "SchemaError",
+    "SchemaViolation",
     "TaskNotCancelable",
     "TaskNotFound",
     "Unauthenticated",
@@ -301,6 +306,22 @@ class NoRoute(RefusedError):
     """Nothing here answers to that selector, or the caller may not use it: the two look the same."""
 
     code, summary = "NO_ROUTE", "no agent here answers to that"
+
+
+class SchemaError(MeshError):
+    """What a part holds cannot be taken for what the skill's contract says."""
+
+
+class SchemaViolation(SchemaError):
+    """A part breaks the contract; ``violations`` says where, each with the rule in brackets at its end."""
+
+    code, summary = "SCHEMA_VIOLATION", "the data does not keep the skill's contract"
+
+
+class ConversionFailed(SchemaError):
+    """A part keeps its own release of the contract, and cannot be made into the release that the other side speaks."""
+
+    code, summary = "CONVERSION_FAILED", "the data cannot be converted between releases of the skill's contract"
 
 
 class UpstreamError(MeshError):

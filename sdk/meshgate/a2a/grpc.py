@@ -75,6 +75,8 @@ _CODES: dict[str, grpc.StatusCode] = {
     "UPSTREAM_DEADLINE": _Code.DEADLINE_EXCEEDED,
     "OUTCOME_UNKNOWN": _Code.UNKNOWN,
     "NO_ROUTE": _Code.NOT_FOUND,
+    "SCHEMA_VIOLATION": _Code.INVALID_ARGUMENT,
+    "CONVERSION_FAILED": _Code.FAILED_PRECONDITION,
 }
 """Section 10.6; the mesh's own errors take the status that says most about trying again."""
 # What a bare status code means when an agent sends no details.

@@ -67,6 +67,8 @@ _CODES: dict[str, int] = {
 }
 """Section 9.5. Errors of the mesh's own are -32603 with an ErrorInfo that names them."""
 _BY_NUMBER = {number: code for code, number in _CODES.items()}
+_OWN = {"SCHEMA_VIOLATION": _CODES["INVALID_PARAMS"]}
+"""Those that the caller's parameters cause share the number of such errors."""
 _INTERNAL = -32603
 
 _ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
@@ -88,6 +90,7 @@ HTTP_STATUS: dict[str, int] = {
     "LOOP": 400,
     "DEPTH": 400,
     "INVALID_PARAMS": 400,
+    "SCHEMA_VIOLATION": 400,
     "VERSION_NOT_SUPPORTED": 400,
     "NO_ROUTE": 404,
     "KILLED": 503,
@@ -204,7 +207,7 @@ def encode_error(rpc_id: RpcId, error: MeshError) -> bytes:
         data.append({"@type": _BAD_REQUEST, "fieldViolations": fields})
     if error.retry_after is not None:
         data.append({"@type": _RETRY_INFO, "retryDelay": f"{error.retry_after:.3f}s"})
-    fault = {"code": _CODES.get(error.code, _INTERNAL), "message": error.message, "data": data}
+    fault = {"code": _CODES.get(error.code) or _OWN.get(error.code, _INTERNAL), "message": error.message, "data": data}
     return _encode({"jsonrpc": "2.0", "id": rpc_id, "error": fault})
 
 
