@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from meshgate.a2a.errors import MeshError
 
-__all__ = ["BadSchema"]
+__all__ = ["BadSchema", "Incompatible", "StageRefused", "VersionRetired", "VersionTaken"]
 
 
 class BadSchema(MeshError):
@@ -22,3 +22,27 @@ class BadSchema(MeshError):
         self.path, self.problem, self.remedy = path[:256], problem, remedy
         text = f"{self.path}: {problem}: {remedy}" if path else f"{problem}: {remedy}"
         super().__init__(text, violations=((self.path, f"{problem}: {remedy}"),))
+
+
+class Incompatible(MeshError):
+    """A release breaks the contract of others of its major version; ``violations`` has every reason."""
+
+    code, summary = "INCOMPATIBLE", "the release breaks the skill's contract"
+
+
+class VersionTaken(MeshError):
+    """The version was released with other content."""
+
+    code, summary = "VERSION_TAKEN", "this version was released with other content: raise the version"
+
+
+class VersionRetired(MeshError):
+    """The version was retired."""
+
+    code, summary = "VERSION_RETIRED", "this version was retired: raise the version"
+
+
+class StageRefused(MeshError):
+    """A release cannot go from its stage to that one."""
+
+    code, summary = "STAGE_REFUSED", "a release goes from proposed to active, deprecated and retired"

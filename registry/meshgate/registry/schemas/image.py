@@ -24,6 +24,7 @@ from meshgate.registry.limits import blob_digest
 from meshgate.registry.schemas.declared import check_files
 from meshgate.registry.schemas.errors import BadSchema
 from meshgate.registry.schemas.known import known_files
+from meshgate.registry.schemas.options import check_rules
 
 __all__ = ["Image", "load_image"]
 
@@ -111,6 +112,7 @@ def load_image(data: bytes, limits: Limits = DEFAULTS) -> Image:
         )
     files = _order(_files(data))
     check_files(files, limits)
+    check_rules(files, limits)
     canonical = FileDescriptorSet(file=files).SerializeToString(deterministic=True)
     image = Image(canonical, blob_digest(canonical))
     try:

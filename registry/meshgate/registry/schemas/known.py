@@ -27,7 +27,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-__all__ = ["VALIDATE", "known_files", "options_class"]
+__all__ = ["VALIDATE", "extension", "known_files", "options_class"]
 
 VALIDATE = "buf/validate/validate.proto"
 """The name under which images import protovalidate's options."""
@@ -75,3 +75,9 @@ def _pool() -> DescriptorPool:
 def options_class(full_name: str) -> type[Message]:
     """The class of a known message, such as ``buf.validate.FieldRules``, in a pool that no image shares."""
     return GetMessageClass(_pool().FindMessageTypeByName(full_name))
+
+
+@functools.cache
+def extension(full_name: str) -> Any:
+    """A known extension, such as ``buf.validate.field``, for messages of :func:`options_class`."""
+    return _pool().FindExtensionByName(full_name)

@@ -1,0 +1,137 @@
+"""The rules about protovalidate's constraints: whatever the writer's schema calls valid, the reader's does too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from meshgate.registry.schemas.facts import constraints, implied, refuses_zero, texts
+from meshgate.registry.schemas.options import read_rules
+from meshgate.registry.schemas.views import EnumView, FieldView, MessageView, describe
+from meshgate.registry.schemas.violation import Finding, Way
+
+__all__ = ["FIELD_CONSTRAINTS", "MESSAGE_CONSTRAINTS"]
+
+Messages = Way[MessageView]
+Fields = Way[FieldView]
+
+
+def required(way: Messages) -> Iterator[Finding]:
+    """A field that the reader demands is one that the writer must set."""
+    for number, field in way.reader.fields.items():
+        writer = way.writer.fields.get(number)
+        if constraints(field).required and not (
+            writer is not None and constraints(writer).required and writer.presence <= field.presence
+        ):
+            yield Finding(
+                f"{_schema(way)} demands the field, {_other(way)} data may come without it", _relax(way), at=field.name
+            )
+
+
+def zero(way: Messages) -> Iterator[Finding]:
+    """A field that nobody set is zero or empty: the reader must not refuse that unless the writer does."""
+    for number, field in way.reader.fields.items():
+        writer = way.writer.fields.get(number)
+        strict = writer is not None and (refuses_zero(writer) or constraints(writer).required)
+        if refuses_zero(field) and not strict and not constraints(field).required:
+            what = f"{_schema(way)} may refuse the field when it is not set, and {_other(way)} data may leave it out"
+            remedy = "make the field optional, or set 'ignore = IGNORE_IF_ZERO_VALUE'"
+            yield Finding(what, remedy, at=field.name)
+
+
+def whole(way: Messages) -> Iterator[Finding]:
+    """What is checked of a message as a whole, and of its oneofs, is checked by the writer's schema as well."""
+    checked = set(_whole(way.writer))
+    for key in _whole(way.reader):
+        if key not in checked:
+            what = f"{_schema(way)} checks the whole message by {key[:80]!r}, {_other(way)} data need not pass"
+            yield Finding(what, _relax(way))
+    for oneof, members in _demanded(way.reader).items():
+        if not any(numbers <= members for numbers in _demanded(way.writer).values()):
+            what = f"{_schema(way)} demands one of the oneof's fields, {_other(way)} data may have none of them"
+            yield Finding(what, _relax(way), at=oneof)
+
+
+def tightened(way: Fields) -> Iterator[Finding]:
+    """Bounds and lists of values are no narrower for the reader than for the writer."""
+    yield from _narrower(way, comparable=True)
+
+
+def changed(way: Fields) -> Iterator[Finding]:
+    """Patterns, formats and CEL of the reader stand in the writer's schema too: nothing can be proved of others."""
+    yield from _narrower(way, comparable=False)
+
+
+def defined_only(way: Fields) -> Iterator[Finding]:
+    """Where the reader takes defined values only, the writer writes no others."""
+    for prefix in ("", "items.", "values."):
+        key = f"{prefix}defined_only"
+        reader, writer = _enum(way.reader), _enum(way.writer)
+        if reader is None or writer is None or not constraints(way.reader).facts.get(key):
+            continue
+        bounded = writer.closed or constraints(way.writer).facts.get(key)
+        if not bounded or not writer.values.keys() <= reader.values.keys():
+            what = f"{_schema(way)} takes defined values of {reader.name} only, {_other(way)} data may hold others"
+            yield Finding(what, _relax(way))
+
+
+MESSAGE_CONSTRAINTS = {"constraint-required": required, "constraint-zero": zero, "constraint-message": whole}
+FIELD_CONSTRAINTS = {
+    "constraint-tightened": tightened,
+    "constraint-changed": changed,
+    "constraint-defined-only": defined_only,
+}
+
+_BOUNDS = ("min", "max", "in", "not_in")
+
+
+def _narrower(way: Fields, *, comparable: bool) -> Iterator[Finding]:
+    if way.old.shape != way.new.shape:
+        return
+    given = constraints(way.writer)
+    for key, wanted in constraints(way.reader).facts.items():
+        kind = key.rpartition(".")[2]
+        if kind == "defined_only" or (kind in _BOUNDS) is not comparable or implied(given.facts, key, wanted):
+            continue
+        what = f"{_schema(way)} checks {key[:80]!r}, which {_other(way)} data need not pass"
+        yield Finding(what, _relax(way))
+
+
+def _whole(message: MessageView) -> list[str]:
+    """The checks of a message as a whole."""
+    rules: Any = read_rules(message.proto.options, "message")
+    if rules is None:
+        return []
+    oneofs = [
+        f"{'one' if each.required else 'at most one'} of {', '.join(sorted(each.fields))}" for each in rules.oneof
+    ]
+    return [*texts(rules), *sorted(oneofs)]
+
+
+def _demanded(message: MessageView) -> dict[str, frozenset[int]]:
+    """The numbers of each oneof of which one field must be set."""
+    found: dict[str, frozenset[int]] = {}
+    for oneof in message.proto.oneof_decl:
+        rules: Any = read_rules(oneof.options, "oneof")
+        if rules is not None and rules.required:
+            found[oneof.name] = frozenset(n for n, field in message.fields.items() if field.oneof == oneof.name)
+    return found
+
+
+def _enum(field: FieldView) -> EnumView | None:
+    """The enum of a field, or of a map's values."""
+    if field.shape == "map" and field.message is not None:
+        return describe(field.message).fields[2].enum
+    return field.enum
+
+
+def _schema(way: Way[Any]) -> str:
+    return "the new schema" if way.backward else "the old schema"
+
+
+def _other(way: Way[Any]) -> str:
+    return "old" if way.backward else "new"
+
+
+def _relax(way: Way[Any]) -> str:
+    return "drop or loosen the constraint" if way.backward else "keep the constraint"

@@ -1,0 +1,110 @@
+"""The rules about enums: what a number means, and which names JSON knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from meshgate.registry.schemas.views import EnumView
+from meshgate.registry.schemas.violation import Finding, Way
+
+__all__ = ["ENUM_RULES"]
+
+Enums = Way[EnumView]
+
+
+def value_unknown(way: Enums) -> Iterator[Finding]:
+    """JSON writes names of values: a reader that does not know one refuses the message or drops the field."""
+    for number, names in way.writer.values.items():
+        for name in names:
+            if number not in way.reader.values and name not in way.reader.numbers:
+                what = (
+                    f"the value was {'removed' if way.backward else 'added'}, and its name means nothing to the reader"
+                )
+                yield Finding(
+                    what, "raise the major version, or use a field of strings", "json", mediated=True, at=name
+                )
+
+
+def value_lost(way: Enums) -> Iterator[Finding]:
+    """A closed enum drops numbers that it does not define, from binary too."""
+    if way.reader.closed:
+        for number, names in way.writer.values.items():
+            if number not in way.reader.values:
+                what = f"a closed enum, and {number} is known to one of the two schemas only"
+                yield Finding(what, "make the enum open (proto3), or raise the major version", "wire", at=names[0])
+
+
+def closed(way: Enums) -> Iterator[Finding]:
+    """An open enum may hold any number, which a closed one drops."""
+    if way.reader.closed and not way.writer.closed:
+        yield Finding("the enum is open in one schema and closed in the other", "keep it as it was", "wire")
+
+
+def value_renamed(way: Enums) -> Iterator[Finding]:
+    """In JSON a value is its name."""
+    for number, names in way.writer.values.items():
+        known = way.reader.values.get(number, ())
+        for name in names:
+            if known and name not in way.reader.numbers:
+                what = f"the names of {number} were {_list(way.old, number)} and are {_list(way.new, number)}"
+                yield Finding(what, f"keep {name} as an alias (allow_alias)", "json", mediated=True, at=name)
+
+
+def value_renumbered(way: Enums) -> Iterator[Finding]:
+    """A name keeps its number: in binary the old number would mean something else, or nothing."""
+    for name, number in way.old.numbers.items():
+        if way.new.numbers.get(name, number) != number:
+            what = f"its number was {number} and is {way.new.numbers[name]}"
+            yield Finding(what, f"give it {number} again, and new values new numbers", at=name)
+
+
+def value_removed(way: Enums) -> Iterator[Finding]:
+    """A removed value's number stays reserved."""
+    for number, names in way.old.values.items():
+        if number not in way.new.values and not any(low <= number <= high for low, high in way.new.reserved):
+            what = f"value {number} was removed and its number is free for another meaning"
+            yield Finding(what, f"add 'reserved {number};' to {way.new.name}", "wire", at=names[0])
+
+
+def value_name_removed(way: Enums) -> Iterator[Finding]:
+    """A removed value's name stays reserved."""
+    for name, number in way.old.numbers.items():
+        if number not in way.new.values and name not in way.new.numbers and name not in way.new.reserved_names:
+            what = "the value was removed and its name is free for another meaning"
+            yield Finding(what, f"add 'reserved \"{name}\";' to {way.new.name}", "json", mediated=True, at=name)
+
+
+def reserved_number_lost(way: Enums) -> Iterator[Finding]:
+    """What was reserved stays so."""
+    for low, high in way.old.reserved:
+        at = low
+        for start, end in sorted(way.new.reserved):
+            at = end + 1 if start <= at <= end else at
+        if at <= high:
+            span = f"{low}" if low == high else f"{low} to {high}"
+            yield Finding(f"the numbers {span} are no longer reserved", f"add 'reserved {span};' again", "wire")
+
+
+def reserved_name_lost(way: Enums) -> Iterator[Finding]:
+    """What was reserved stays so."""
+    for name in sorted(way.old.reserved_names - way.new.reserved_names):
+        yield Finding(
+            f"the name {name!r} is no longer reserved", f"add 'reserved \"{name}\";' again", "json", mediated=True
+        )
+
+
+ENUM_RULES = {
+    "enum-value-unknown": value_unknown,
+    "enum-value-lost": value_lost,
+    "enum-closed": closed,
+    "enum-value-renamed": value_renamed,
+    "enum-value-renumbered": value_renumbered,
+    "enum-value-removed": value_removed,
+    "enum-value-name-removed": value_name_removed,
+    "enum-reserved-number-lost": reserved_number_lost,
+    "enum-reserved-name-lost": reserved_name_lost,
+}
+
+
+def _list(enum: EnumView, number: int) -> str:
+    return ", ".join(enum.values[number])

@@ -1,0 +1,87 @@
+"""protovalidate's constraints as they stand in options, read without protovalidate.
+
+``buf.validate`` extends the options of fields, messages and oneofs with field 1159, and those of fields with 1160 for
+predefined rules. The message classes come from the copy of ``validate.proto`` in ``known.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto
+from google.protobuf.message import DecodeError, Message
+
+from meshgate.a2a.defaults import Limits
+from meshgate.registry.schemas.errors import BadSchema
+from meshgate.registry.schemas.known import extension, options_class
+
+__all__ = ["check_rules", "read_rules"]
+
+_OPTIONS = {"field": "FieldOptions", "message": "MessageOptions", "oneof": "OneofOptions", "predefined": "FieldOptions"}
+Kind = Literal["field", "message", "oneof", "predefined"]
+
+
+def read_rules(options: Message, kind: Kind) -> Any:
+    """The ``FieldRules``, ``MessageRules``, ``OneofRules`` or ``PredefinedRules`` in the options, or None.
+
+    Raises:
+        DecodeError: the options hold something else under protovalidate's number.
+    """
+    data = options.SerializeToString()
+    if not data:
+        return None
+    parsed = options_class(f"google.protobuf.{_OPTIONS[kind]}").FromString(data)
+    known = extension(f"buf.validate.{kind}")
+    return parsed.Extensions[known] if parsed.HasExtension(known) else None
+
+
+def check_rules(files: Sequence[FileDescriptorProto], limits: Limits) -> None:
+    """Refuse constraints that cannot be read or are too long.
+
+    Raises:
+        BadSchema: names the declaration.
+    """
+    for path, kind, options in _declared_options(files):
+        try:
+            rules = read_rules(options, kind)
+        except DecodeError:
+            remedy = "import buf/validate/validate.proto, and give options of your own another number"
+            raise BadSchema(path, "option 1159 or 1160 does not hold constraints of protovalidate", remedy) from None
+        if rules is not None:
+            _check_texts(path, rules, limits)
+
+
+def _check_texts(path: str, rules: Message, limits: Limits) -> None:
+    waiting: list[Message] = [rules]
+    while waiting:
+        for field, value in waiting.pop().ListFields():
+            parts: list[Any] = list(value) if field.name in ("cel", "cel_expression") else [value]
+            for part in parts:
+                if isinstance(part, Message):
+                    waiting.append(part)
+                elif field.name == "pattern" and len(part) > limits.schema_pattern:
+                    problem = f"its pattern has {len(part)} characters, at most {limits.schema_pattern} are taken"
+                    raise BadSchema(path, problem, "write a shorter pattern, or check less")
+                elif field.name in ("expression", "cel_expression") and len(part) > limits.schema_cel:
+                    problem = f"its CEL expression has {len(part)} characters, at most {limits.schema_cel} are taken"
+                    raise BadSchema(path, problem, "write a shorter expression, or several")
+
+
+def _declared_options(files: Sequence[FileDescriptorProto]) -> Iterator[tuple[str, Kind, Message]]:
+    """Every set of options that may hold constraints, with the name of what they belong to."""
+    for file in files:
+        for extended in file.extension:
+            yield extended.name, "predefined", extended.options
+        scope = f"{file.package}." if file.package else ""
+        waiting: list[tuple[str, DescriptorProto]] = [(scope + message.name, message) for message in file.message_type]
+        while waiting:
+            name, message = waiting.pop()
+            yield name, "message", message.options
+            for field in message.field:
+                yield f"{name}.{field.name}", "field", field.options
+            for oneof in message.oneof_decl:
+                yield f"{name}.{oneof.name}", "oneof", oneof.options
+            for extended in message.extension:
+                yield f"{name}.{extended.name}", "predefined", extended.options
+            waiting += [(f"{name}.{nested.name}", nested) for nested in message.nested_type]

@@ -1,0 +1,129 @@
+"""Whether two schemas of one contract get along: every rule in one table, and the walk that asks them.
+
+A rule is a function of one thing (a pair of types, messages, fields or enums) and one way (old data read with the new
+schema, or new data with the old); it yields what gets lost that way. So there is one rule where a change hurts in one
+direction, in the other, or in both. Readers are taken to ignore fields that they do not know, in JSON too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from meshgate.registry.schemas.constraints import FIELD_CONSTRAINTS, MESSAGE_CONSTRAINTS
+from meshgate.registry.schemas.enums import ENUM_RULES
+from meshgate.registry.schemas.errors import BadSchema
+from meshgate.registry.schemas.fields import FIELD_RULES, MESSAGE_RULES
+from meshgate.registry.schemas.image import Image
+from meshgate.registry.schemas.views import MESSAGE, EnumView, FieldView, MessageView, message_view
+from meshgate.registry.schemas.violation import Direction, Finding, Violation, Way
+
+__all__ = ["RULES", "Rule", "compare"]
+
+_MOST_PAIRS = 4000
+"""Pairs of messages that one comparison looks at. Schemas that belong together have one a message."""
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """A rule: what it is asked about, and the function that answers."""
+
+    about: Literal["type", "message", "field", "enum"]
+    check: Callable[[Any], Iterable[Finding]]
+
+
+def type_removed(way: Way[str]) -> Iterator[Finding]:
+    """A contract that was given stays given."""
+    if way.old and not way.new:
+        yield Finding("the release has no such type any more", f"declare {way.old} again, or raise the major version")
+
+
+def type_renamed(way: Way[str]) -> Iterator[Finding]:
+    """Payloads name their type in the media type."""
+    if way.old and way.new and way.old != way.new:
+        what = f"the type was {way.old} and is {way.new}"
+        yield Finding(what, f"keep the name {way.old}, or raise the major version", mediated=True)
+
+
+def _table(
+    about: Literal["message", "field", "enum"], checks: Mapping[str, Callable[[Any], Iterable[Finding]]]
+) -> dict[str, Rule]:
+    return {name: Rule(about, check) for name, check in checks.items()}
+
+
+RULES: dict[str, Rule] = {
+    "type-removed": Rule("type", type_removed),
+    "type-renamed": Rule("type", type_renamed),
+    **_table("message", MESSAGE_RULES),
+    **_table("message", MESSAGE_CONSTRAINTS),
+    **_table("field", FIELD_RULES),
+    **_table("field", FIELD_CONSTRAINTS),
+    **_table("enum", ENUM_RULES),
+}
+"""Every rule by its id."""
+
+
+def compare(old: Image | None, new: Image | None, old_type: str, new_type: str) -> tuple[Violation, ...]:
+    """What breaks between two schemas of a contract, in either direction, sorted by path; nothing if nothing does.
+
+    Args:
+        old: the image of the earlier release; None if it has no such contract.
+        new: that of the later one.
+        old_type: full name of the message that the earlier release takes (or gives); empty if it has no such contract.
+        new_type: that of the later release.
+
+    Raises:
+        BadSchema: an image has no message of that name, or the two are too different to be compared.
+    """
+    found = set(_ask("type", new_type or old_type, old_type, new_type))
+    if old is None or new is None or not (old_type and new_type):
+        return tuple(sorted(found))
+    asked: set[tuple[str, str]] = set()
+    waiting = [(old_type, new_type)]
+    while waiting:
+        names = waiting.pop()
+        if names in asked or (names[0] == names[1] and names[0].startswith("google.protobuf.")):
+            continue
+        asked.add(names)
+        if len(asked) > _MOST_PAIRS:
+            raise BadSchema(
+                new_type, "its messages and the earlier ones are mixed too much to compare", "raise the major version"
+            )
+        before, after = message_view(old, names[0]), message_view(new, names[1])
+        found |= set(_ask("message", after.name, before, after))
+        for number in before.fields.keys() & after.fields.keys():
+            first, then = before.fields[number], after.fields[number]
+            found |= set(_ask("field", f"{after.name}.{then.name}", first, then))
+            found |= _enums(first, then, asked)
+            if first.type == then.type == MESSAGE and first.shape == then.shape:
+                waiting.append((first.target, then.target))
+    return tuple(sorted(found))
+
+
+def _enums(first: FieldView, then: FieldView, asked: set[tuple[str, str]]) -> set[Violation]:
+    names = first.target, then.target
+    if first.enum is None or then.enum is None or names in asked:
+        return set()
+    asked.add(names)
+    return set(_ask("enum", then.enum.name, first.enum, then.enum))
+
+
+def _ask(about: str, path: str, old: str | MessageView | FieldView | EnumView, new: Any) -> Iterator[Violation]:
+    """What the rules about such a thing say of it, once for what holds both ways."""
+    for name, rule in RULES.items():
+        if rule.about != about:
+            continue
+        backward = list(rule.check(Way(old, new, backward=True)))
+        forward = list(rule.check(Way(old, new, backward=False)))
+        for finding in dict.fromkeys([*backward, *forward]):
+            where = f"{path}.{finding.at}" if finding.at else path
+            direction = _direction(backward=finding in backward, forward=finding in forward)
+            what, remedy, form = finding.what, finding.remedy, finding.form
+            yield Violation(where, name, direction, form, what, remedy, mediated=finding.mediated)
+
+
+def _direction(*, backward: bool, forward: bool) -> Direction:
+    if backward and forward:
+        return "both"
+    return "backward" if backward else "forward"
