@@ -14,6 +14,7 @@ PORTIONS = [
     "protos/meshgate/v1",
     "registry/meshgate/registry",
     "sdk/meshgate/a2a",
+    "sdk/meshgate/http",
     "sdk/meshgate/sdk",
     "gateway/meshgate/gateway",
     "gateway/meshgate/cli",

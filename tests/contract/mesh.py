@@ -24,7 +24,7 @@ from a2a.server.tasks import InMemoryTaskStore
 
 from meshgate.a2a.defaults import DEFAULTS
 from meshgate.gateway.keys import KeyStore, new_key
-from meshgate.gateway.listening import HttpServer, bind
+from meshgate.http.server import HttpServer, bind
 from meshgate.registry.home import Run
 from meshgate.sdk import Agent, Context
 from tests.contract.doors import TLS, Door, GrpcDoor, Probe, RpcDoor, soon

@@ -319,6 +319,10 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("trace.sampling", "call path", "Jobs are traced up to a rate, and a flood of set bits spends from it"),
     Requirement("trace.jaeger", "Jaeger", "A job read back from Jaeger is one tree"),
     Requirement("metrics.bounded", "metrics", "However many agents there are, metrics have a bounded number of series"),
+    # -- HTTP to agents
+    Requirement("http.whole", "RFC 9112 8", "An answer that is cut off is an error, never a shorter answer"),
+    Requirement("http.one-answer", "RFC 9112 11.2", "What follows an answer never answers the next request"),
+    Requirement("http.bounded", "call path", "A sender that is faster than its reader is slowed down"),
     # -- packaging
     Requirement("package.namespace", "packaging", "No portion closes the namespace, and each is typed"),
     Requirement(

@@ -39,8 +39,8 @@ def start(flags: Mapping[str, Any], path: Path | None, *, detach: bool) -> None:
     child = os.environ.pop(_CHILD, "") == "1"
     try:
         from meshgate.gateway.config import ConfigError, load_config
-        from meshgate.gateway.listening import PortTaken
         from meshgate.gateway.server import load_secrets
+        from meshgate.http.server import PortTaken
     except ModuleNotFoundError as error:
         raise _missing(error) from None
     try:

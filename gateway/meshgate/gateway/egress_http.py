@@ -1,17 +1,10 @@
-"""JSON-RPC over HTTP/1.1 to an agent, on aiohttp. Nothing is decompressed, redirected, proxied or kept between
-calls.
-"""
+"""JSON-RPC over HTTP/1.1 to an agent. Nothing is decompressed, redirected, proxied or kept between calls."""
 
 from __future__ import annotations
 
 import asyncio
-import functools
 import itertools
 from collections.abc import AsyncIterator, Callable
-from typing import Any
-
-import aiohttp
-import yarl
 
 from meshgate.a2a import jsonrpc, sse
 from meshgate.a2a.defaults import Limits
@@ -20,6 +13,8 @@ from meshgate.a2a.payload import Payload
 from meshgate.a2a.reply import Reply
 from meshgate.gateway.egress import Outbound, streamed
 from meshgate.gateway.endpoints import Attempt
+from meshgate.http.client import HttpClient
+from meshgate.http.connection import Response, Unreachable
 from meshgate.registry.model import Endpoint
 
 __all__ = ["HttpWire"]
@@ -41,38 +36,23 @@ class HttpWire:
     def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
         self._limits = limits
         self._clock = clock
-        self._session: aiohttp.ClientSession | None = None
+        self._client = HttpClient(connect=_CONNECT, keep=_KEEPALIVE, buffer=limits.event)
         self._ids = itertools.count(1)
-
-    def _client(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE, use_dns_cache=True),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                trust_env=False,
-                read_bufsize=self._limits.event,
-                skip_auto_headers=("user-agent",),
-            )
-        return self._session
 
     async def send(self, out: Outbound) -> Reply:
         rpc_id = str(next(self._ids))
         method, attempt = out.call.method, out.attempt
         headers = {
-            **out.headers,
             "content-type": "application/json",
             "accept": "text/event-stream" if method.streaming else "application/json",
             "accept-encoding": "identity",
+            **out.headers,
         }
         body = jsonrpc.encode_call(method, out.payload, rpc_id)
         attempt.sent = True
         try:
-            response = await self._client().post(
-                attempt.endpoint.url, data=body, headers=headers, allow_redirects=False
-            )
-        except (aiohttp.ClientError, ConnectionError, TimeoutError, OSError, ValueError) as error:
+            response = await self._client.post(attempt.endpoint.url, headers, body)
+        except (OSError, ValueError) as error:
             raise self._failed(attempt, error) from None
         attempt.heard = self._clock()
         handed_over = False
@@ -84,34 +64,34 @@ class HttpWire:
                 return reply
             answer = await self._whole(response, attempt)
             return Reply.one(jsonrpc.decode_answer(answer, method, rpc_id))
-        except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
+        except OSError as error:
             raise self._failed(attempt, error) from None
         except MeshError as error:
             error.endpoint = attempt.instance.id
             raise
         finally:
             if not handed_over:
-                _release(response)
+                response.close()
 
     def _failed(self, attempt: Attempt, error: BaseException) -> MeshError:
         instance = attempt.instance.id
-        if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.InvalidURL):
+        if isinstance(error, Unreachable | ValueError):
             attempt.sent = False
             return UpstreamUnavailable(f"{instance} cannot be reached", endpoint=instance, unsent=True)
         if attempt.call.method.safe:
             return UpstreamUnavailable(f"the connection to {instance} broke", endpoint=instance)
         return OutcomeUnknown(f"the connection to {instance} broke after the call was sent", endpoint=instance)
 
-    async def _whole(self, response: aiohttp.ClientResponse, attempt: Attempt) -> bytes:
+    async def _whole(self, response: Response, attempt: Attempt) -> bytes:
         limit = self._limits.answer
         length = response.content_length
         if length is not None and length <= _SMALL:
-            return await response.content.read()
+            return await response.read()
         if (length or 0) > limit:
             raise InvalidAgentResponse(f"the agent's answer is larger than {limit} bytes")
         chunks: list[bytes] = []
         size = 0
-        async for chunk in response.content.iter_any():
+        while chunk := await response.chunk():
             attempt.heard = self._clock()
             chunks.append(chunk)
             size += len(chunk)
@@ -119,19 +99,19 @@ class HttpWire:
                 raise InvalidAgentResponse(f"the agent's answer is larger than {limit} bytes")
         return b"".join(chunks)
 
-    async def _stream(self, out: Outbound, response: aiohttp.ClientResponse, rpc_id: str) -> Reply:
+    async def _stream(self, out: Outbound, response: Response, rpc_id: str) -> Reply:
         async def close() -> None:
             response.close()  # drops the connection: the agent sees its caller leave
 
         return await streamed(out.attempt, self._events(out, response, rpc_id), self._clock, close)
 
-    async def _events(self, out: Outbound, response: aiohttp.ClientResponse, rpc_id: str) -> AsyncIterator[Payload]:
+    async def _events(self, out: Outbound, response: Response, rpc_id: str) -> AsyncIterator[Payload]:
         parser = sse.SseParser(self._limits.event)
         instance = out.attempt.instance.id
         try:
             while True:
                 async with asyncio.timeout(self._limits.stream_silence):
-                    chunk = await response.content.readany()
+                    chunk = await response.chunk()
                 if not chunk:
                     return
                 out.attempt.heard = self._clock()
@@ -142,7 +122,7 @@ class HttpWire:
             raise UpstreamUnavailable(
                 f"{instance} sent nothing on its stream for {silence:g} s", endpoint=instance
             ) from None
-        except (aiohttp.ClientError, ConnectionError) as error:
+        except OSError as error:
             raise OutcomeUnknown(
                 f"the stream from {instance} broke: {type(error).__name__}", endpoint=instance
             ) from None
@@ -157,25 +137,17 @@ class HttpWire:
         target = url or endpoint.url.rstrip("/") + "/livez"
         try:
             async with asyncio.timeout(timeout):
-                async with self._client().get(
-                    target, allow_redirects=False, headers={"accept-encoding": "identity"}
-                ) as response:
-                    return response.status < 500
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
+                response = await self._client.get(target, {"accept-encoding": "identity"})
+        except (OSError, ValueError, TimeoutError):
             return False
+        response.close()
+        return response.status < 500
 
     async def aclose(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+        await self._client.aclose()
 
 
-@functools.lru_cache(maxsize=4096)
-def _url(text: str) -> yarl.URL:
-    # Parsing an address costs as much as several policies, and the same few come again and again.
-    return yarl.URL(text)
-
-
-def _check_status(response: aiohttp.ClientResponse, attempt: Attempt) -> None:
+def _check_status(response: Response, attempt: Attempt) -> None:
     status, instance = response.status, attempt.instance.id
     if status == 200:
         return
@@ -193,14 +165,6 @@ def _check_status(response: aiohttp.ClientResponse, attempt: Attempt) -> None:
         raise InvalidAgentResponse(f"{instance} answered with HTTP {status}", endpoint=instance)
 
 
-def _retry_after(response: aiohttp.ClientResponse) -> float | None:
+def _retry_after(response: Response) -> float | None:
     text = response.headers.get("retry-after", "")
     return min(float(text), 300.0) if text.isdigit() else None
-
-
-def _release(response: Any) -> None:
-    # A response that was read to its end gives its connection back to the pool; any other is dropped with it.
-    if response.content.at_eof():
-        response.release()
-    else:
-        response.close()

@@ -21,9 +21,9 @@ from meshgate.gateway.ingress import mark_grpc
 from meshgate.gateway.inspection import InspectApp, RemotePeers
 from meshgate.gateway.join import AddressPolicy, JoinApp
 from meshgate.gateway.keys import KEY_KINDS, KeyRecord, KeyStore, MeshKey, new_key
-from meshgate.gateway.listening import HttpServer, PortTaken, bind
 from meshgate.gateway.metrics import merge_metrics
 from meshgate.gateway.version import VERSION
+from meshgate.http.server import HttpServer, PortTaken, bind
 from meshgate.registry.contract import Registry
 from meshgate.registry.home import Home, Run
 from meshgate.registry.model import Endpoint, Instance, UnknownLease

@@ -20,8 +20,8 @@ import structlog
 from meshgate.gateway.config import Config, ConfigError
 from meshgate.gateway.inspection import RemotePeers
 from meshgate.gateway.keys import KeyRecord, MeshKey
-from meshgate.gateway.listening import bind
 from meshgate.gateway.server import Control, DataPlane, Secrets, Signals, keep_foreign, open_configured, run_file
+from meshgate.http.server import bind
 from meshgate.registry.home import Home, Run
 from meshgate.registry.table import Table
 from meshgate.registry.watcher import Watcher

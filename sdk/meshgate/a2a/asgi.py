@@ -29,6 +29,7 @@ from meshgate.a2a.errors import (
 )
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import Selector
+from meshgate.a2a.timeouts import Timeouts
 from meshgate.a2a.version import check_version
 
 __all__ = ["JsonRpcEndpoint", "Receive", "Scope", "Send", "read_body", "read_headers", "refuse", "respond"]
@@ -71,8 +72,12 @@ def read_headers(scope: Scope, limits: Limits = DEFAULTS) -> dict[str, str]:
     return headers
 
 
-async def read_body(headers: Mapping[str, str], receive: Receive, limits: Limits = DEFAULTS) -> bytes:
+async def read_body(
+    headers: Mapping[str, str], receive: Receive, limits: Limits = DEFAULTS, patience: Timeouts | None = None
+) -> bytes:
     """The request's body.
+
+    ``patience``: timeouts of ``limits.body_seconds``, for who reads many.
 
     Raises:
         BodyTooLarge, BodyTimeout, UnsupportedMediaType: before more than the limit and one chunk was read.
@@ -88,7 +93,7 @@ async def read_body(headers: Mapping[str, str], receive: Receive, limits: Limits
     if length == "0":
         return b""
     try:
-        async with asyncio.timeout(limits.body_seconds):
+        with (patience or Timeouts(limits.body_seconds)).within():
             return await _read_all(receive, limits.body)
     except TimeoutError:
         raise BodyTimeout(f"the request body did not arrive within {limits.body_seconds:g} s") from None
@@ -148,12 +153,14 @@ class JsonRpcEndpoint:
     def __init__(self, handler: Handler, limits: Limits = DEFAULTS) -> None:
         self._handler = handler
         self._limits = limits
+        self._patience = Timeouts(limits.body_seconds)
+        self._moments = Timeouts(_WATCH_AFTER)
 
     async def __call__(
         self, headers: Mapping[str, str], receive: Receive, send: Send, target: Selector | None, version: str = ""
     ) -> None:
         """Answer one request. ``version`` is what the query string says, for clients that cannot set headers."""
-        answer, leaving = _Answer(send, self._limits.heartbeat), _Leaving(receive)
+        answer, leaving = _Answer(send, self._limits.heartbeat), _Leaving(receive, self._moments)
         try:
             await self._serve(answer, leaving, _Request(headers, receive, target, version))
         except _Left:
@@ -188,7 +195,7 @@ class JsonRpcEndpoint:
         media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media not in ("application/json", "application/a2a+json"):
             raise UnsupportedMediaType("send Content-Type: application/json")
-        body = await read_body(request.headers, request.receive, self._limits)
+        body = await read_body(request.headers, request.receive, self._limits, self._patience)
         envelope = jsonrpc.decode_envelope(body, self._limits)
         answer.rpc_id, answer.parsed = envelope.id, True
         check_version(request.headers, request.version)
@@ -281,16 +288,17 @@ class _Leaving:
     Watching costs a task, so it starts only for calls that are still running after a moment.
     """
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, moments: Timeouts) -> None:
         self._receive = receive
+        self._moments = moments
+        self._moment: object = None
         self._serving: asyncio.Task[Any] | None = None
         self._watcher: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
         self._gone = False
 
     def start(self) -> None:
         self._serving = asyncio.current_task()
-        self._timer = asyncio.get_running_loop().call_later(_WATCH_AFTER, self._watch)
+        self._moment = self._moments.start(self._watch)
 
     def _watch(self) -> None:
         self._watcher = asyncio.ensure_future(self._wait())
@@ -309,8 +317,7 @@ class _Leaving:
         return False
 
     def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._moments.stop(self._moment)
         if self._watcher is not None:
             self._watcher.cancel()
 

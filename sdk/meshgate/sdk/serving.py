@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import ipaddress
 import signal
-import socket
 import sys
 from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,10 +13,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 import structlog
-import uvicorn
 
 from meshgate.a2a.defaults import Limits
 from meshgate.a2a.errors import AccessError, MeshError
+from meshgate.http.server import HttpServer, PortTaken, bind_one
 from meshgate.registry.model import Endpoint
 from meshgate.sdk.app import Guard
 from meshgate.sdk.finding import NotConfigured
@@ -91,35 +90,6 @@ def endpoints_of(place: Place, port: int, grpc_port: int) -> tuple[Endpoint, ...
     return (Endpoint("JSONRPC", url + "/"), grpc) if grpc_port else (Endpoint("JSONRPC", url + "/"),)
 
 
-def _bind(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Named, because asyncio sets TCP_NODELAY only on sockets that name TCP: else each answer waits 40 ms for an ACK.
-    found = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        found.bind((host, port))
-    except OSError as error:
-        found.close()
-        raise CannotServe(f"port {port} on {host}: {error.strerror}; choose another with Agent(port=...)") from None
-    found.settimeout(0.0)
-    return found
-
-
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.listening = asyncio.Event()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """Signals are the agent's."""
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.listening.set()
-
-
 class Listener:
     """The sockets of an agent.
 
@@ -136,8 +106,7 @@ class Listener:
         self._handler = handler
         self._guard = guard
         self._limits = limits
-        self._serving: asyncio.Task[None] | None = None
-        self._server: _Server | None = None
+        self._server: HttpServer | None = None
         self._grpc: Any = None
 
     async def start(self) -> tuple[Endpoint, ...]:
@@ -146,7 +115,10 @@ class Listener:
         Raises:
             CannotServe: a port is taken, or gRPC is not installed.
         """
-        sock = _bind(self._place.host, self._place.port)
+        try:
+            sock = bind_one(self._place.host, self._place.port, "Agent(port=...)")
+        except PortTaken as error:
+            raise CannotServe(str(error)) from None
         grpc_port = 0
         try:
             if "GRPC" in self._place.bindings:
@@ -154,23 +126,9 @@ class Listener:
         except BaseException:
             sock.close()
             raise
-        config = uvicorn.Config(
-            self._app,
-            lifespan="off",
-            ws="none",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            date_header=False,
-            timeout_keep_alive=75,  # longer than a gateway keeps idle connections, so that it closes them first
-            timeout_graceful_shutdown=2,
-            limit_concurrency=self._limits.connections,
-        )
-        self._server = _Server(config)
-        self._serving = asyncio.get_running_loop().create_task(self._server.serve([sock]))
-        await self._server.listening.wait()
-        return endpoints_of(self._place, sock.getsockname()[1], grpc_port)
+        self._server = HttpServer(self._app, [sock], self._limits, date=False)
+        await self._server.start()
+        return endpoints_of(self._place, self._server.port, grpc_port)
 
     async def _start_grpc(self) -> int:
         try:
@@ -192,10 +150,9 @@ class Listener:
         if self._grpc is not None:
             await self._grpc.stop(1.0)
             self._grpc = None
-        if self._server is not None and self._serving is not None:
-            self._server.should_exit = True
-            await self._serving
-            self._server = self._serving = None
+        if self._server is not None:
+            await self._server.stop()
+            self._server = None
 
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)

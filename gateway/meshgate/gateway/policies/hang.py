@@ -11,6 +11,7 @@ from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.defaults import Limits
 from meshgate.a2a.errors import UpstreamUnavailable
 from meshgate.a2a.reply import Reply
+from meshgate.a2a.timeouts import Timeouts
 from meshgate.gateway.endpoints import Attempt, Chosen, Instance
 
 __all__ = ["HangDetection"]
@@ -44,19 +45,18 @@ class HangDetection:
         self._limits = limits
         self._clock = clock
         self._sleep = sleep
+        self._silences = Timeouts(limits.silence)
 
     async def __call__(self, call: Call, forward: Handler, /) -> Reply:
         chosen = call.fact(Chosen)
         if chosen is None:
             return await forward(call)
-        timer = asyncio.get_running_loop().call_later(self._limits.silence, self._suspect, chosen.attempt.instance)
+        instance = chosen.attempt.instance
+        silence = self._silences.start(lambda: self._suspect(instance))
         try:
-            reply = await forward(call)
-        except BaseException:
-            timer.cancel()
-            raise
-        timer.cancel()
-        return reply
+            return await forward(call)
+        finally:
+            self._silences.stop(silence)
 
     def _suspect(self, instance: Instance) -> None:
         if instance.probing is None:

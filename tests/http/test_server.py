@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from meshgate.gateway.listening import bind
+from meshgate.http.server import bind
 
 
 @pytest.mark.requirement("contract.nodelay")

@@ -1,0 +1,59 @@
+"""Answers in one piece: uvicorn writes the head of an answer and its body apart, each a system call and a packet."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+__all__ = ["JoinedWrites", "JoinedWritesProtocol"]
+
+_HEAD = b"HTTP/1.1 "
+
+
+class JoinedWrites:
+    """A transport that holds a head back until the body follows, or until the loop's next pass.
+
+    Args:
+        transport: what it writes to; everything but writing and closing is the transport's own.
+    """
+
+    __slots__ = ("_held", "_loop", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._held = b""
+
+    def write(self, data: bytes) -> None:
+        """Write now, together with what was held; a head that comes alone is held for a moment."""
+        if self._held:
+            data, self._held = self._held + data, b""
+        elif data.startswith(_HEAD):
+            self._held = data
+            self._loop.call_soon(self.flush)
+            return
+        self._transport.write(data)
+
+    def flush(self) -> None:
+        """Write what is held."""
+        if self._held:
+            held, self._held = self._held, b""
+            self._transport.write(held)
+
+    def close(self) -> None:
+        """Write what is held, and close."""
+        self.flush()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+class JoinedWritesProtocol(HttpToolsProtocol):
+    """uvicorn's protocol on such a transport."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A connection was opened."""
+        super().connection_made(JoinedWrites(transport, self.loop))  # type: ignore[arg-type]
