@@ -30,6 +30,7 @@ __all__ = ["Constraints", "constraints", "implied", "refuses_zero", "texts"]
 _IF_ZERO, _ALWAYS = 1, 3
 """``buf.validate.Ignore``."""
 
+_PARTS = ("items", "keys", "values")
 _MEASURES = {"len": "chars", "len_bytes": "octets", "bytes": "octets", "items": "count", "pairs": "count"}
 _ZEROS: dict[int, Any] = {Proto.TYPE_STRING: "", Proto.TYPE_BYTES: b"", Proto.TYPE_BOOL: False}
 _HARMLESS = frozenset({"not_contains", "finite", "unique", "strict", "defined_only", "uri_ref", "skips_zero"})
@@ -65,7 +66,7 @@ def _facts(rules: Any, prefix: str) -> dict[str, Any]:
         return facts
     declared = getattr(rules, kind)
     values = {field.name: value for field, value in declared.ListFields()}
-    for part in ("items", "keys", "values"):
+    for part in _PARTS:
         if isinstance(values.get(part), Message):
             inner = values.pop(part)
             facts |= _part(inner, f"{prefix}{part}.")
@@ -142,22 +143,32 @@ def texts(rules: Any) -> list[str]:
 
 def implied(given: Mapping[str, Any], key: str, wanted: Any) -> bool:
     """Whether every value that has the ``given`` facts has the ``wanted`` one as well."""
-    scope, _, kind = key.rpartition(".")
-    before = f"{scope}." if scope else ""
+    part = key.partition(".")[0]
+    before = f"{part}." if part in _PARTS else ""
+    about, _, kind = key.removeprefix(before).rpartition(".")
     listed: frozenset[Any] | None = given.get(f"{before}in")
     if kind == "skips_zero":
         return True
     if given.get(f"{before}skips_zero"):
         return False
-    if kind == "min":
-        return bool(key in given and given[key] >= wanted) or bool(listed and (min(listed), 0) >= wanted)
-    if kind == "max":
-        return bool(key in given and given[key] <= wanted) or bool(listed and (max(listed), 0) <= wanted)
+    if kind in ("min", "max"):
+        spans = [given[key]] if key in given else []
+        if listed:
+            sizes = [_size(about, value) for value in listed]
+            spans.append(((min if kind == "min" else max)(sizes), 0))
+        return any(span >= wanted if kind == "min" else span <= wanted for span in spans)
     if kind == "in":
         return listed is not None and listed <= wanted
     if kind == "not_in":
         return wanted <= given.get(key, frozenset()) or (listed is not None and not listed & wanted)
     return bool(given.get(key) == wanted)
+
+
+def _size(about: str, value: Any) -> Any:
+    """What a bound on ``about`` (the value itself, its characters, its octets) looks at."""
+    if about == "octets" and isinstance(value, str):
+        return len(value.encode())
+    return len(value) if about else value
 
 
 def refuses_zero(field: FieldView) -> bool:
