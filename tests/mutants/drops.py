@@ -155,9 +155,9 @@ def _join_scope() -> None:
 def _join_tenant() -> None:
     register = join.JoinApp._register
 
-    async def trusting(self: Any, instance: Any, manifest: Any, media: Any, key: Any) -> bytes:
-        believed = msgspec.structs.replace(key, tenant=instance.tenant or key.tenant)
-        return await register(self, instance, manifest, media, believed)
+    async def trusting(self: Any, joining: Any, media: Any, key: Any) -> bytes:
+        believed = msgspec.structs.replace(key, tenant=joining.instance.tenant or key.tenant)
+        return await register(self, joining, media, believed)
 
     _replace(join.JoinApp, "_register", trusting)
 

@@ -18,6 +18,7 @@ from meshgate.registry.model import (
     Instance,
     Lease,
     Manifest,
+    Migration,
     RegistryUnavailable,
     SchemaRef,
     UnknownLease,
@@ -41,6 +42,9 @@ MANIFEST = Manifest(
             latency=1.5,
             reentrant=3,
             default=True,
+            owner="texts@example.org",
+            steward="platform@example.org",
+            migrations=(Migration("^1", {"text": "old.body"}, {"body": "old.text"}), Migration("1.0.0", function="f")),
         ),
         Capability(skill="translate", version="1.4.0"),
     ),
@@ -63,14 +67,18 @@ INSTANCE = Instance(
 
 @pytest.mark.parametrize("media", [wire.PROTO, wire.JSON])
 def test_a_registration_comes_out_as_it_went_in(media: wire.Media) -> None:
-    assert wire.decode_register(wire.encode_register(INSTANCE, MANIFEST, media), media) == (INSTANCE, MANIFEST)
+    images = (b"one", b"\x00two")
+    body = wire.encode_register(INSTANCE, MANIFEST, media, images)
+    assert wire.decode_register(body, media) == wire.Joining(INSTANCE, MANIFEST, images)
 
 
 @pytest.mark.parametrize("media", [wire.PROTO, wire.JSON])
 def test_a_registration_of_few_words_gets_the_defaults(media: wire.Media) -> None:
     manifest = Manifest(agent="a", version="1.0.0", foreign=True)
     instance = Instance("a-1", "a", manifest.digest(), (Endpoint("JSONRPC", "http://h/"),))
-    assert wire.decode_register(wire.encode_register(instance, manifest, media), media) == (instance, manifest)
+    assert wire.decode_register(wire.encode_register(instance, manifest, media), media) == wire.Joining(
+        instance, manifest
+    )
 
 
 def test_a_registration_can_be_written_by_hand_as_json() -> None:
@@ -82,7 +90,8 @@ def test_a_registration_can_be_written_by_hand_as_json() -> None:
             "manifest": {"agent": "a", "version": "1.0.0", "capabilities": [{"skill": "s", "version": "1.0.0"}]},
         }
     }
-    instance, manifest = wire.decode_register(json.dumps(body).encode(), wire.JSON)
+    joining = wire.decode_register(json.dumps(body).encode(), wire.JSON)
+    instance, manifest = joining.instance, joining.manifest
     assert instance == Instance("a-1", "a", manifest.digest(), (Endpoint("JSONRPC", "http://h/"),))
     assert manifest.skills == (Capability("s", "1.0.0"),)
 

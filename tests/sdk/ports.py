@@ -125,7 +125,7 @@ class JoinPort(httpx.AsyncBaseTransport):
 
     def _answer(self, method: str, body: bytes) -> bytes:
         if method == "Register":
-            instance, _ = wire.decode_register(body, wire.PROTO)
+            instance = wire.decode_register(body, wire.PROTO).instance
             self.leases[instance.id] = instance
             self.registered += 1
             lease = Lease(instance.id, 9.0)

@@ -18,7 +18,7 @@ from meshgate.a2a.errors import InvalidParams, MeshError, MethodNotFound, Permis
 from meshgate.gateway.keys import KeyRecord, KeyStore, MeshKey
 from meshgate.registry import wire
 from meshgate.registry.contract import Registry
-from meshgate.registry.model import Endpoint, Instance, Manifest, UnknownLease
+from meshgate.registry.model import Endpoint, UnknownLease
 from meshgate.registry.table import Table
 
 __all__ = ["AddressPolicy", "JoinApp"]
@@ -137,7 +137,7 @@ class JoinApp:
 
     async def _answer(self, name: str, body: bytes, media: wire.Media, key: KeyRecord) -> bytes:
         if name == "Register":
-            return await self._register(*wire.decode_register(body, media), media, key)
+            return await self._register(wire.decode_register(body, media), media, key)
         if name == "Renew":
             instance_id = wire.decode_renew(body, media)
             agent = self._may_touch(instance_id, key)
@@ -150,7 +150,8 @@ class JoinApp:
         log.info("left", instance=instance_id)
         return wire.encode_deregistered(media)
 
-    async def _register(self, instance: Instance, manifest: Manifest, media: wire.Media, key: KeyRecord) -> bytes:
+    async def _register(self, joining: wire.Joining, media: wire.Media, key: KeyRecord) -> bytes:
+        instance, manifest = joining.instance, joining.manifest
         self._may_name(instance.agent, key)
         if instance.kind != "agent":
             raise PermissionDenied("only agents join here")

@@ -48,6 +48,9 @@ class Capability(google.protobuf.message.Message):
     LATENCY_HINT_FIELD_NUMBER: builtins.int
     REENTRANT_FIELD_NUMBER: builtins.int
     DEFAULT_FIELD_NUMBER: builtins.int
+    OWNER_FIELD_NUMBER: builtins.int
+    STEWARD_FIELD_NUMBER: builtins.int
+    MIGRATIONS_FIELD_NUMBER: builtins.int
     skill: builtins.str
     """The skill's name, as in A2A's AgentSkill.id."""
     version: builtins.str
@@ -60,6 +63,10 @@ class Capability(google.protobuf.message.Message):
     """How often it may stand on one call path. 0 counts as 1: a call that comes back to it is a loop."""
     default: builtins.bool
     """Whether it serves calls that name the agent and no skill."""
+    owner: builtins.str
+    """Who answers for its contract."""
+    steward: builtins.str
+    """Who may change the stages of its contract's releases, if that is not the owner."""
     @property
     def tags(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Words to select by, matched exactly."""
@@ -88,6 +95,10 @@ class Capability(google.protobuf.message.Message):
     def latency_hint(self) -> google.protobuf.duration_pb2.Duration:
         """How long a call usually takes. Absent: not said."""
 
+    @property
+    def migrations(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Migration]:
+        """How data passes between this version and others where field numbers alone do not say it."""
+
     def __init__(
         self,
         *,
@@ -104,11 +115,77 @@ class Capability(google.protobuf.message.Message):
         latency_hint: google.protobuf.duration_pb2.Duration | None = ...,
         reentrant: builtins.int = ...,
         default: builtins.bool = ...,
+        owner: builtins.str = ...,
+        steward: builtins.str = ...,
+        migrations: collections.abc.Iterable[global___Migration] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["input", b"input", "latency_hint", b"latency_hint", "output", b"output"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["cost_hint_usd", b"cost_hint_usd", "default", b"default", "description", b"description", "input", b"input", "input_modes", b"input_modes", "labels", b"labels", "latency_hint", b"latency_hint", "output", b"output", "output_modes", b"output_modes", "reentrant", b"reentrant", "skill", b"skill", "tags", b"tags", "version", b"version"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["cost_hint_usd", b"cost_hint_usd", "default", b"default", "description", b"description", "input", b"input", "input_modes", b"input_modes", "labels", b"labels", "latency_hint", b"latency_hint", "migrations", b"migrations", "output", b"output", "output_modes", b"output_modes", "owner", b"owner", "reentrant", b"reentrant", "skill", b"skill", "steward", b"steward", "tags", b"tags", "version", b"version"]) -> None: ...
 
 global___Capability = Capability
+
+@typing.final
+class Migration(google.protobuf.message.Message):
+    """How data passes between the version of a skill that declares it and earlier ones."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class UpEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.str
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.str = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
+    @typing.final
+    class DownEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.str
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.str = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
+    FROM_FIELD_NUMBER: builtins.int
+    UP_FIELD_NUMBER: builtins.int
+    DOWN_FIELD_NUMBER: builtins.int
+    FUNCTION_FIELD_NUMBER: builtins.int
+    function: builtins.str
+    """Instead of both: the name of a function that the operator installed."""
+    @property
+    def up(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
+        """For each field path of the new version, a CEL expression over `old`, which is the earlier version's message."""
+
+    @property
+    def down(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
+        """The reverse: for each field path of the earlier version, an expression over `old`, the new version's message."""
+
+    def __init__(
+        self,
+        *,
+        up: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
+        down: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
+        function: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["down", b"down", "from", b"from", "function", b"function", "up", b"up"]) -> None: ...
+
+global___Migration = Migration
 
 @typing.final
 class SchemaRef(google.protobuf.message.Message):

@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from meshgate.v1 import capability_pb2 as meshgate_dot_v1_dot_capability__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ameshgate/v1/registry.proto\x12\x0bmeshgate.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cmeshgate/v1/capability.proto\"B\n\x0fRegisterRequest\x12/\n\x0cregistration\x18\x01 \x01(\x0b\x32\x19.meshgate.v1.Registration\"q\n\x10RegisterResponse\x12!\n\x05lease\x18\x01 \x01(\x0b\x32\x12.meshgate.v1.Lease\x12\x10\n\x08\x63\x61ll_key\x18\x02 \x01(\t\x12\x16\n\x0einbound_secret\x18\x03 \x01(\t\x12\x10\n\x08gateways\x18\x04 \x03(\t\"#\n\x0cRenewRequest\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\"V\n\rRenewResponse\x12!\n\x05lease\x18\x01 \x01(\x0b\x32\x12.meshgate.v1.Lease\x12\x10\n\x08\x63\x61ll_key\x18\x02 \x01(\t\x12\x10\n\x08gateways\x18\x03 \x03(\t\"(\n\x11\x44\x65registerRequest\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\"\x14\n\x12\x44\x65registerResponse\"\xee\x02\n\x0cRegistration\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\r\n\x05\x61gent\x18\x03 \x01(\t\x12(\n\tendpoints\x18\x04 \x03(\x0b\x32\x15.meshgate.v1.Endpoint\x12\x35\n\x06labels\x18\x05 \x03(\x0b\x32%.meshgate.v1.Registration.LabelsEntry\x12\'\n\x08manifest\x18\x06 \x01(\x0b\x32\x15.meshgate.v1.Manifest\x12.\n\x0chealth_check\x18\x07 \x01(\x0b\x32\x18.meshgate.v1.HealthCheck\x12\x13\n\x06weight\x18\x08 \x01(\x01H\x00\x88\x01\x01\x12\x0f\n\x07lasting\x18\t \x01(\x08\x12\x10\n\x08\x64raining\x18\n \x01(\x08\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\t\n\x07_weight\"\xa8\x01\n\x08Manifest\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12-\n\x0c\x63\x61pabilities\x18\x04 \x03(\x0b\x32\x17.meshgate.v1.Capability\x12\x14\n\x0cshared_tasks\x18\x05 \x01(\x08\x12\x11\n\tcard_json\x18\x06 \x01(\t\x12\x0f\n\x07\x66oreign\x18\x07 \x01(\x08\"R\n\x08\x45ndpoint\x12\x0f\n\x07\x62inding\x18\x01 \x01(\t\x12\x0b\n\x03url\x18\x02 \x01(\t\x12\x18\n\x10protocol_version\x18\x03 \x01(\t\x12\x0e\n\x06tenant\x18\x04 \x01(\t\"\xbe\x01\n\x0bHealthCheck\x12+\n\x04kind\x18\x01 \x01(\x0e\x32\x1d.meshgate.v1.HealthCheck.Kind\x12\x0b\n\x03url\x18\x02 \x01(\t\x12+\n\x08interval\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"H\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\r\n\tKIND_HTTP\x10\x01\x12\x0c\n\x08KIND_TTL\x10\x02\x12\r\n\tKIND_GRPC\x10\x03\"D\n\x05Lease\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\x12&\n\x03ttl\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration2\xe9\x01\n\x0fRegistryService\x12G\n\x08Register\x12\x1c.meshgate.v1.RegisterRequest\x1a\x1d.meshgate.v1.RegisterResponse\x12>\n\x05Renew\x12\x19.meshgate.v1.RenewRequest\x1a\x1a.meshgate.v1.RenewResponse\x12M\n\nDeregister\x12\x1e.meshgate.v1.DeregisterRequest\x1a\x1f.meshgate.v1.DeregisterResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ameshgate/v1/registry.proto\x12\x0bmeshgate.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cmeshgate/v1/capability.proto\"B\n\x0fRegisterRequest\x12/\n\x0cregistration\x18\x01 \x01(\x0b\x32\x19.meshgate.v1.Registration\"\x82\x01\n\x10RegisterResponse\x12!\n\x05lease\x18\x01 \x01(\x0b\x32\x12.meshgate.v1.Lease\x12\x10\n\x08\x63\x61ll_key\x18\x02 \x01(\t\x12\x16\n\x0einbound_secret\x18\x03 \x01(\t\x12\x10\n\x08gateways\x18\x04 \x03(\t\x12\x0f\n\x07notices\x18\x05 \x03(\t\"#\n\x0cRenewRequest\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\"V\n\rRenewResponse\x12!\n\x05lease\x18\x01 \x01(\x0b\x32\x12.meshgate.v1.Lease\x12\x10\n\x08\x63\x61ll_key\x18\x02 \x01(\t\x12\x10\n\x08gateways\x18\x03 \x03(\t\"(\n\x11\x44\x65registerRequest\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\"\x14\n\x12\x44\x65registerResponse\"\xfe\x02\n\x0cRegistration\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\r\n\x05\x61gent\x18\x03 \x01(\t\x12(\n\tendpoints\x18\x04 \x03(\x0b\x32\x15.meshgate.v1.Endpoint\x12\x35\n\x06labels\x18\x05 \x03(\x0b\x32%.meshgate.v1.Registration.LabelsEntry\x12\'\n\x08manifest\x18\x06 \x01(\x0b\x32\x15.meshgate.v1.Manifest\x12.\n\x0chealth_check\x18\x07 \x01(\x0b\x32\x18.meshgate.v1.HealthCheck\x12\x13\n\x06weight\x18\x08 \x01(\x01H\x00\x88\x01\x01\x12\x0f\n\x07lasting\x18\t \x01(\x08\x12\x10\n\x08\x64raining\x18\n \x01(\x08\x12\x0e\n\x06images\x18\x0b \x03(\x0c\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\t\n\x07_weight\"\xa8\x01\n\x08Manifest\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12-\n\x0c\x63\x61pabilities\x18\x04 \x03(\x0b\x32\x17.meshgate.v1.Capability\x12\x14\n\x0cshared_tasks\x18\x05 \x01(\x08\x12\x11\n\tcard_json\x18\x06 \x01(\t\x12\x0f\n\x07\x66oreign\x18\x07 \x01(\x08\"R\n\x08\x45ndpoint\x12\x0f\n\x07\x62inding\x18\x01 \x01(\t\x12\x0b\n\x03url\x18\x02 \x01(\t\x12\x18\n\x10protocol_version\x18\x03 \x01(\t\x12\x0e\n\x06tenant\x18\x04 \x01(\t\"\xbe\x01\n\x0bHealthCheck\x12+\n\x04kind\x18\x01 \x01(\x0e\x32\x1d.meshgate.v1.HealthCheck.Kind\x12\x0b\n\x03url\x18\x02 \x01(\t\x12+\n\x08interval\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"H\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\r\n\tKIND_HTTP\x10\x01\x12\x0c\n\x08KIND_TTL\x10\x02\x12\r\n\tKIND_GRPC\x10\x03\"D\n\x05Lease\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\x12&\n\x03ttl\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration2\xe9\x01\n\x0fRegistryService\x12G\n\x08Register\x12\x1c.meshgate.v1.RegisterRequest\x1a\x1d.meshgate.v1.RegisterResponse\x12>\n\x05Renew\x12\x19.meshgate.v1.RenewRequest\x1a\x1a.meshgate.v1.RenewResponse\x12M\n\nDeregister\x12\x1e.meshgate.v1.DeregisterRequest\x1a\x1f.meshgate.v1.DeregisterResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,30 +37,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REGISTRATION_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_REGISTERREQUEST']._serialized_start=105
   _globals['_REGISTERREQUEST']._serialized_end=171
-  _globals['_REGISTERRESPONSE']._serialized_start=173
-  _globals['_REGISTERRESPONSE']._serialized_end=286
-  _globals['_RENEWREQUEST']._serialized_start=288
-  _globals['_RENEWREQUEST']._serialized_end=323
-  _globals['_RENEWRESPONSE']._serialized_start=325
-  _globals['_RENEWRESPONSE']._serialized_end=411
-  _globals['_DEREGISTERREQUEST']._serialized_start=413
-  _globals['_DEREGISTERREQUEST']._serialized_end=453
-  _globals['_DEREGISTERRESPONSE']._serialized_start=455
-  _globals['_DEREGISTERRESPONSE']._serialized_end=475
-  _globals['_REGISTRATION']._serialized_start=478
-  _globals['_REGISTRATION']._serialized_end=844
-  _globals['_REGISTRATION_LABELSENTRY']._serialized_start=788
-  _globals['_REGISTRATION_LABELSENTRY']._serialized_end=833
-  _globals['_MANIFEST']._serialized_start=847
-  _globals['_MANIFEST']._serialized_end=1015
-  _globals['_ENDPOINT']._serialized_start=1017
-  _globals['_ENDPOINT']._serialized_end=1099
-  _globals['_HEALTHCHECK']._serialized_start=1102
-  _globals['_HEALTHCHECK']._serialized_end=1292
-  _globals['_HEALTHCHECK_KIND']._serialized_start=1220
-  _globals['_HEALTHCHECK_KIND']._serialized_end=1292
-  _globals['_LEASE']._serialized_start=1294
-  _globals['_LEASE']._serialized_end=1362
-  _globals['_REGISTRYSERVICE']._serialized_start=1365
-  _globals['_REGISTRYSERVICE']._serialized_end=1598
+  _globals['_REGISTERRESPONSE']._serialized_start=174
+  _globals['_REGISTERRESPONSE']._serialized_end=304
+  _globals['_RENEWREQUEST']._serialized_start=306
+  _globals['_RENEWREQUEST']._serialized_end=341
+  _globals['_RENEWRESPONSE']._serialized_start=343
+  _globals['_RENEWRESPONSE']._serialized_end=429
+  _globals['_DEREGISTERREQUEST']._serialized_start=431
+  _globals['_DEREGISTERREQUEST']._serialized_end=471
+  _globals['_DEREGISTERRESPONSE']._serialized_start=473
+  _globals['_DEREGISTERRESPONSE']._serialized_end=493
+  _globals['_REGISTRATION']._serialized_start=496
+  _globals['_REGISTRATION']._serialized_end=878
+  _globals['_REGISTRATION_LABELSENTRY']._serialized_start=822
+  _globals['_REGISTRATION_LABELSENTRY']._serialized_end=867
+  _globals['_MANIFEST']._serialized_start=881
+  _globals['_MANIFEST']._serialized_end=1049
+  _globals['_ENDPOINT']._serialized_start=1051
+  _globals['_ENDPOINT']._serialized_end=1133
+  _globals['_HEALTHCHECK']._serialized_start=1136
+  _globals['_HEALTHCHECK']._serialized_end=1326
+  _globals['_HEALTHCHECK_KIND']._serialized_start=1254
+  _globals['_HEALTHCHECK_KIND']._serialized_end=1326
+  _globals['_LEASE']._serialized_start=1328
+  _globals['_LEASE']._serialized_end=1396
+  _globals['_REGISTRYSERVICE']._serialized_start=1399
+  _globals['_REGISTRYSERVICE']._serialized_end=1632
 # @@protoc_insertion_point(module_scope)

@@ -52,6 +52,7 @@ class RegisterResponse(google.protobuf.message.Message):
     CALL_KEY_FIELD_NUMBER: builtins.int
     INBOUND_SECRET_FIELD_NUMBER: builtins.int
     GATEWAYS_FIELD_NUMBER: builtins.int
+    NOTICES_FIELD_NUMBER: builtins.int
     call_key: builtins.str
     """The agent's own credential for its calls; ends with the lease. A secret."""
     inbound_secret: builtins.str
@@ -64,6 +65,10 @@ class RegisterResponse(google.protobuf.message.Message):
     def gateways(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Base URLs of the gateways to call through, best first."""
 
+    @property
+    def notices(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """What the agent's author should know, such as that a release is deprecated."""
+
     def __init__(
         self,
         *,
@@ -71,9 +76,10 @@ class RegisterResponse(google.protobuf.message.Message):
         call_key: builtins.str = ...,
         inbound_secret: builtins.str = ...,
         gateways: collections.abc.Iterable[builtins.str] | None = ...,
+        notices: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["lease", b"lease"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["call_key", b"call_key", "gateways", b"gateways", "inbound_secret", b"inbound_secret", "lease", b"lease"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["call_key", b"call_key", "gateways", b"gateways", "inbound_secret", b"inbound_secret", "lease", b"lease", "notices", b"notices"]) -> None: ...
 
 global___RegisterResponse = RegisterResponse
 
@@ -188,6 +194,7 @@ class Registration(google.protobuf.message.Message):
     WEIGHT_FIELD_NUMBER: builtins.int
     LASTING_FIELD_NUMBER: builtins.int
     DRAINING_FIELD_NUMBER: builtins.int
+    IMAGES_FIELD_NUMBER: builtins.int
     instance_id: builtins.str
     """Unique in the mesh, chosen by the instance, the same when it registers again."""
     tenant: builtins.str
@@ -216,6 +223,12 @@ class Registration(google.protobuf.message.Message):
     def health_check(self) -> global___HealthCheck:
         """How to see that it is alive. Absent: by renewals of its lease."""
 
+    @property
+    def images(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.bytes]:
+        """The descriptor sets (google.protobuf.FileDescriptorSet) that the capabilities' schemas name by hash. One that the
+        registry has already may be left out.
+        """
+
     def __init__(
         self,
         *,
@@ -229,9 +242,10 @@ class Registration(google.protobuf.message.Message):
         weight: builtins.float | None = ...,
         lasting: builtins.bool = ...,
         draining: builtins.bool = ...,
+        images: collections.abc.Iterable[builtins.bytes] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_weight", b"_weight", "health_check", b"health_check", "manifest", b"manifest", "weight", b"weight"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_weight", b"_weight", "agent", b"agent", "draining", b"draining", "endpoints", b"endpoints", "health_check", b"health_check", "instance_id", b"instance_id", "labels", b"labels", "lasting", b"lasting", "manifest", b"manifest", "tenant", b"tenant", "weight", b"weight"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_weight", b"_weight", "agent", b"agent", "draining", b"draining", "endpoints", b"endpoints", "health_check", b"health_check", "images", b"images", "instance_id", b"instance_id", "labels", b"labels", "lasting", b"lasting", "manifest", b"manifest", "tenant", b"tenant", "weight", b"weight"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_weight", b"_weight"]) -> typing.Literal["weight"] | None: ...
 
 global___Registration = Registration

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import msgspec
@@ -18,6 +19,7 @@ from meshgate.registry.model import (
     Instance,
     Lease,
     Manifest,
+    Migration,
     SchemaRef,
 )
 from meshgate.v1 import capability_pb2, registry_pb2
@@ -27,7 +29,9 @@ __all__ = ["lease_from_proto", "lease_to_proto", "registration_from_proto", "reg
 _BINDINGS: dict[str, BindingName] = {"JSONRPC": "JSONRPC", "GRPC": "GRPC"}
 
 
-def registration_to_proto(instance: Instance, manifest: Manifest) -> registry_pb2.Registration:
+def registration_to_proto(
+    instance: Instance, manifest: Manifest, images: Sequence[bytes] = ()
+) -> registry_pb2.Registration:
     """An instance and its manifest as one message. ``Instance.kind`` stays behind: gateways do not join here."""
     message = registry_pb2.Registration(
         instance_id=instance.id,
@@ -42,6 +46,7 @@ def registration_to_proto(instance: Instance, manifest: Manifest) -> registry_pb
         weight=instance.weight,
         lasting=instance.lasting,
         draining=instance.draining,
+        images=images,
     )
     if instance.check is not None:
         message.health_check.kind = registry_pb2.HealthCheck.KIND_HTTP
@@ -121,6 +126,10 @@ def _capability_to_proto(one: Capability) -> capability_pb2.Capability:
         reentrant=one.reentrant,
         default=one.default,
     )
+    message.owner, message.steward = one.owner, one.steward
+    for migration in one.migrations:
+        added = message.migrations.add(up=migration.up, down=migration.down, function=migration.function)
+        setattr(added, "from", migration.source)  # a keyword of Python's
     if one.latency is not None:
         message.latency_hint.CopyFrom(_duration(one.latency))
     if one.input is not None:
@@ -143,6 +152,12 @@ def _capability(message: capability_pb2.Capability) -> Capability:
         latency=_seconds(message.latency_hint) if message.HasField("latency_hint") else None,
         reentrant=message.reentrant or 1,
         default=message.default,
+        owner=message.owner,
+        steward=message.steward,
+        migrations=tuple(
+            Migration(getattr(each, "from"), dict(each.up), dict(each.down), each.function)
+            for each in message.migrations
+        ),
     )
 
 

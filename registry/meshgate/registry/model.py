@@ -25,6 +25,7 @@ __all__ = [
     "Instance",
     "Lease",
     "Manifest",
+    "Migration",
     "RegistryUnavailable",
     "SchemaRef",
     "Switch",
@@ -58,6 +59,20 @@ class SchemaRef(msgspec.Struct, frozen=True, omit_defaults=True):
     version: str = ""
 
 
+class Migration(msgspec.Struct, frozen=True, omit_defaults=True, rename={"source": "from"}):
+    """How data passes between a release and earlier ones where numbers alone do not say it.
+
+    ``source`` (``from`` in JSON) is a version or a range such as ``^1``. ``up`` makes the release's data of the
+    earlier release's, ``down`` the reverse: for each target path a CEL expression over ``old``. Instead of the two,
+    ``function`` names one that the operator installed.
+    """
+
+    source: str
+    up: dict[str, str] = {}
+    down: dict[str, str] = {}
+    function: str = ""
+
+
 class Capability(msgspec.Struct, frozen=True, omit_defaults=True):
     """One skill of an agent, at a version."""
 
@@ -75,6 +90,12 @@ class Capability(msgspec.Struct, frozen=True, omit_defaults=True):
     reentrant: int = 1
     """How often this skill may stand on one path of calls."""
     default: bool = False
+    owner: str = ""
+    """Who answers for its contract."""
+    steward: str = ""
+    """Who may change the stages of its contract's releases, if that is not the owner."""
+    migrations: tuple[Migration, ...] = ()
+    """How data passes between this version's contract and earlier ones."""
 
     def semver(self) -> Version:
         """The version as a value that sorts."""

@@ -7,6 +7,7 @@ code (https://connectrpc.com/docs/protocol, "Error codes"). None of this is on t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, TypeVar, cast
 
 import msgspec
@@ -25,6 +26,7 @@ __all__ = [
     "PROTO",
     "SERVICE_PATH",
     "Joined",
+    "Joining",
     "Renewed",
     "decode_deregister",
     "decode_error",
@@ -67,6 +69,8 @@ class Joined(msgspec.Struct, frozen=True):
     """What every gateway presents on its calls to the instance. A secret."""
     gateways: tuple[str, ...] = ()
     """Base URLs to call through, best first."""
+    notices: tuple[str, ...] = ()
+    """What the agent's author should know."""
 
 
 class Renewed(msgspec.Struct, frozen=True):
@@ -114,18 +118,31 @@ def _dump(message: Message, media: Media) -> bytes:
     return json_format.MessageToJson(message, indent=None).encode()
 
 
-def encode_register(instance: Instance, manifest: Manifest, media: Media = PROTO) -> bytes:
+class Joining(msgspec.Struct, frozen=True):
+    """What asks to join."""
+
+    instance: Instance
+    manifest: Manifest
+    images: tuple[bytes, ...] = ()
+    """Descriptor sets that the manifest's schemas name by hash; not looked at yet."""
+
+
+def encode_register(
+    instance: Instance, manifest: Manifest, media: Media = PROTO, images: Sequence[bytes] = ()
+) -> bytes:
     """The body of ``Register``."""
-    return _dump(registry_pb2.RegisterRequest(registration=registration_to_proto(instance, manifest)), media)
+    registration = registration_to_proto(instance, manifest, images)
+    return _dump(registry_pb2.RegisterRequest(registration=registration), media)
 
 
-def decode_register(body: bytes, media: Media) -> tuple[Instance, Manifest]:
+def decode_register(body: bytes, media: Media) -> Joining:
     """What asks to join, checked as every backend checks it.
 
     Raises:
         InvalidParams: the body cannot be read, or a field holds what it may not; the message names the field.
     """
-    return registration_from_proto(_parse(body, media, registry_pb2.RegisterRequest).registration)
+    registration = _parse(body, media, registry_pb2.RegisterRequest).registration
+    return Joining(*registration_from_proto(registration), tuple(registration.images))
 
 
 def encode_joined(joined: Joined, media: Media = PROTO) -> bytes:
@@ -135,6 +152,7 @@ def encode_joined(joined: Joined, media: Media = PROTO) -> bytes:
         call_key=joined.call_key,
         inbound_secret=joined.inbound_secret,
         gateways=joined.gateways,
+        notices=joined.notices,
     )
     return _dump(message, media)
 
@@ -148,7 +166,9 @@ def decode_joined(body: bytes, media: Media = PROTO) -> Joined:
     message = _parse(body, media, registry_pb2.RegisterResponse)
     if not message.inbound_secret or not message.call_key:
         raise InvalidParams("the join port gave no call key or no inbound secret")
-    return Joined(lease_from_proto(message.lease), message.call_key, message.inbound_secret, tuple(message.gateways))
+    lease = lease_from_proto(message.lease)
+    gateways, notices = tuple(message.gateways), tuple(message.notices)
+    return Joined(lease, message.call_key, message.inbound_secret, gateways, notices)
 
 
 def encode_renew(instance_id: str, media: Media = PROTO) -> bytes:

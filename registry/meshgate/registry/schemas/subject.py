@@ -15,7 +15,7 @@ import msgspec
 from meshgate.a2a.defaults import DEFAULTS, Limits
 from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.selector import NAME, Version, parse_selector, parse_version
-from meshgate.registry.model import SchemaRef
+from meshgate.registry.model import Migration, SchemaRef
 from meshgate.registry.schemas.errors import BadSchema, Incompatible, StageRefused, VersionRetired, VersionTaken
 from meshgate.registry.schemas.image import Image
 from meshgate.registry.schemas.modes import Contract, Mode, judge
@@ -50,20 +50,6 @@ _STEPS = frozenset(
 _FORCED = frozenset({(Stage.RETIRED, Stage.DEPRECATED)})
 
 
-class Migration(msgspec.Struct, frozen=True, omit_defaults=True, rename={"source": "from"}):
-    """How data passes between a release and earlier ones where numbers alone do not say it.
-
-    ``source`` (``from`` in JSON) is a version or a range such as ``^1``. ``up`` makes the release's data of the
-    earlier release's, ``down`` the reverse: for each target path a CEL expression over ``old``. Instead of the two,
-    ``function`` names one that the operator installed.
-    """
-
-    source: str
-    up: dict[str, str] = {}
-    down: dict[str, str] = {}
-    function: str = ""
-
-
 class Release(msgspec.Struct, frozen=True, omit_defaults=True):
     """One version of a contract."""
 
@@ -96,7 +82,7 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
     input: Mode = Mode.BACKWARD_TRANSITIVE
     output: Mode = Mode.FORWARD_TRANSITIVE
     forms: tuple[Literal["wire", "json"], ...] = ("wire", "json")
-    mediation: Literal["off", "observe", "enforce"] = "off"
+    mediation: Literal["off", "observe", "enforce"] = "enforce"
     validate_output: bool = False
 
 
