@@ -240,7 +240,7 @@ def test_a_content_type_says_which_form_a_body_has() -> None:
 
 def test_every_field_of_a_registration_has_a_value_here() -> None:
     # A field that is added to the schema and forgotten here would be dropped without a word.
-    full = _registration()
+    full = wire.registration_to_proto(INSTANCE, MANIFEST, [b"image"])
     assert {field.name for field, _ in full.ListFields()} == {field.name for field in full.DESCRIPTOR.fields}
     left_to_the_card = {"input_modes", "output_modes"}
     skill = full.manifest.capabilities[0]
