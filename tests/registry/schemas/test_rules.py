@@ -186,7 +186,9 @@ CASES = (
     ),
     # -- JSON names
     Case("a field is renamed", a("int32 a = 1;"), a("int32 b = 1;"), ("json-name A.b both json*",)),
-    Case("... and keeps its JSON name", a("int32 a = 1;"), a('int32 b = 1 [json_name = "a"];')),
+    Case(
+        "... but not in JSON", a("int32 a = 1;"), a('int32 b = 1 [json_name = "a"];'), ("json-name A.b forward json*",)
+    ),
     Case(
         "the JSON name becomes another than the field's",
         a("int32 a = 1;"),

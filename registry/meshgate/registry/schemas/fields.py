@@ -99,11 +99,14 @@ def oneof_joined(way: Messages) -> Iterator[Finding]:
 def json_name_reused(way: Messages) -> Iterator[Finding]:
     """A name never passes to another number: in JSON the one field's value would arrive as the other's."""
     for number, field in way.writer.fields.items():
-        taken = way.reader.json_names.get(field.json_name, number)
-        if taken != number:
-            other = way.reader.fields[taken].name
-            what = f"the JSON name {field.json_name!r} of field {number} belongs to field {taken} ({other})"
-            yield Finding(what, "give the newer of the two fields another name", "json", mediated=True, at=field.name)
+        for name in dict.fromkeys((field.json_name, field.name)):
+            taken = way.reader.json_names.get(name, number)
+            if taken != number:
+                other = way.reader.fields[taken].name
+                what = f"the name {name!r} of field {number} belongs to field {taken} ({other})"
+                yield Finding(
+                    what, "give the newer of the two fields another name", "json", mediated=True, at=field.name
+                )
 
 
 def wire_type(way: Fields) -> Iterator[Finding]:
@@ -147,11 +150,10 @@ def default(way: Fields) -> Iterator[Finding]:
 
 
 def json_name(way: Fields) -> Iterator[Finding]:
-    """JSON's reader takes a field under its JSON name and its own; the writer must write one of the two."""
-    if way.writer.json_name not in (way.reader.json_name, way.reader.name):
-        old, new = way.old.json_name, way.new.json_name
-        remedy = f'keep the name, or set json_name = "{old}"'
-        yield Finding(f"the JSON name was {old!r} and is {new!r}", remedy, "json", mediated=True)
+    """JSON's writer may use a field's JSON name or its own, and the reader takes those that it has itself."""
+    if not {way.writer.json_name, way.writer.name} <= {way.reader.json_name, way.reader.name}:
+        old, new = (f"{one.name!r} ({one.json_name!r} in JSON)" for one in (way.old, way.new))
+        yield Finding(f"the name was {old} and is {new}", f"keep the name {way.old.name!r}", "json", mediated=True)
 
 
 MESSAGE_RULES = {
