@@ -29,7 +29,7 @@ from meshgate.gateway.inspection import InstanceView, JobView, RemotePeers, Stat
 from meshgate.gateway.keys import KeyStore, MeshKey
 from meshgate.gateway.metrics import Metrics
 from meshgate.gateway.peers import ALONE, Flight, Grant, Peers
-from meshgate.gateway.policies.authentication import Authentication, credential
+from meshgate.gateway.policies.authentication import Authentication
 from meshgate.gateway.policies.breaker import BreakerGate
 from meshgate.gateway.policies.budget import Budget
 from meshgate.gateway.policies.concurrency import Concurrency
@@ -63,7 +63,7 @@ def arrival(gateway: Gateway) -> list[Policy]:
     return [
         # What is refused further down must still be on record.
         Record(g.records, g.metrics),
-        Authentication(g.keys, g.mesh, g.registered),
+        g.authentication,
         # An agent's credential says whose calls in flight may be the parent.
         Lineages(g.records, g.mesh, g.peers, g.metrics, g.limits),
         # Behind lineage, so that a call whose agent dropped its headers still joins its job's trace.
@@ -169,9 +169,10 @@ class Gateway:
             open_calls=lambda: self.records.open_calls,
         )
         self.watcher.on_change += [self.instances.apply, self.resolve.learn, self._learn]
+        self.authentication = Authentication(keys, mesh, self.registered)
         self.handler = self._compose()
         public = Principal("anonymous", "", agents=("*",), skills=("*",)) if settings.public_cards else None
-        self.ingress = Ingress(self.handler, self.cards, self._who, public, self.unready, limits)
+        self.ingress = Ingress(self.handler, self.cards, self.authentication.principal, public, self.unready, limits)
 
     def _compose(self) -> Handler:
         count = self.metrics.policy
@@ -240,13 +241,6 @@ class Gateway:
             for switch in delta.switches:
                 if switch.kind == "job":
                     self.end_job(switch.name)
-
-    def _who(self, headers: dict[str, str]) -> Principal:
-        key = credential(headers)
-        named = self.mesh.read_call_key(key) if key.startswith("mgc_") else None
-        if named is not None and self.registered(named[2], named[0]):
-            return Principal("agent", f"agent:{named[0]}", named[1], agents=("*",), skills=("*",), actors=(named[0],))
-        return self.keys.principal(key)
 
     async def ask_health(self, instance: Instance) -> bool:
         """Whether an instance answers its health route in time."""

@@ -212,6 +212,8 @@ class Records:
                 del self._flying[call.agent]
         if call.task_state in _OPEN_STATES:
             self._linger(call)
+        elif call.task:
+            self._task_ended(call.agent, call.task)
         if call.job not in self._jobs:
             self._others[call.id] = call
             while len(self._others) > self._limits.records:
@@ -235,14 +237,13 @@ class Records:
         found += [call for call in lingering.values() if call.deadline > now] if lingering is not None else []
         return sorted((call for call in found if call.tenant == tenant), key=lambda call: call.began)
 
-    def task_ended(self, agent: str, task: str) -> None:
-        """A task that outlived its call is over."""
-        kept = self._lingering.get(agent)
-        if kept is None:
-            return
-        for call in list(kept.values()):
-            if call.task == task:
-                del kept[call.id]
+    def _task_ended(self, agent: str, task: str) -> None:
+        # Whoever asked learnt it: what the agent calls from now on cannot be on behalf of this task.
+        kept = self._lingering.get(agent, OrderedDict())
+        for call in [call for call in kept.values() if call.task == task]:
+            del kept[call.id]
+        if not kept:
+            self._lingering.pop(agent, None)
 
     def now(self) -> float:
         """Monotonic seconds, as the records count them."""

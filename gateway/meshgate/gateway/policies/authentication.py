@@ -46,12 +46,20 @@ class Authentication:
         self._registered = registered
 
     def admit(self, call: Call, /) -> Call:
-        key = credential(call.headers)
-        principal = self._agent(key) if key.startswith("mgc_") else self._keys.principal(key)
+        principal = self.principal(call.headers)
         record = call.fact(CallRecord)
         if record is not None:
             record.principal, record.tenant = principal.id, principal.tenant
         return msgspec.structs.replace(call, principal=principal)
+
+    def principal(self, headers: Mapping[str, str]) -> Principal:
+        """Whose key a request carries.
+
+        Raises:
+            Unauthenticated: nobody's.
+        """
+        key = credential(headers)
+        return self._agent(key) if key.startswith("mgc_") else self._keys.principal(key)
 
     def _agent(self, key: str) -> Principal:
         named = self._mesh.read_call_key(key)
