@@ -22,7 +22,8 @@ GROUPS: dict[str, str] = {
     "A job's budget": "job_calls job_concurrency depth lease_patience peer_patience",
     "Sizes": "body event answer json_depth json_nodes header_bytes header_count body_seconds streams connections",
     "Schemas": (
-        "schema_bytes schema_files schema_types schema_depth schema_fields schema_pattern schema_cel schema_releases"
+        "schema_bytes schema_files schema_types schema_depth schema_fields schema_pattern schema_cel schema_releases "
+        "mediation_depth mediation_violations mediation_cost mediation_result mediation_steps"
     ),
     "Rate and load": "rate burst concurrency",
     "Retries": "retry_attempts retry_ratio retry_floor retry_after",
@@ -38,12 +39,13 @@ GROUPS: dict[str, str] = {
         "metric_agents"
     ),
 }
-BYTES = frozenset({"body", "event", "answer", "header_bytes", "schema_bytes"})
+BYTES = frozenset({"body", "event", "answer", "header_bytes", "schema_bytes", "mediation_cost", "mediation_result"})
 NUMBERS = """
 job_calls job_concurrency depth json_depth json_nodes header_count streams connections rate burst concurrency
 retry_attempts retry_ratio retry_floor breaker_failures breaker_ratio breaker_volume breaker_jitter tasks tasks_open
 task_turns task_backlog records traces traces_beyond tracestate span_items span_text span_queue metric_agents
 schema_files schema_types schema_depth schema_fields schema_pattern schema_cel schema_releases
+mediation_depth mediation_violations mediation_steps
 """
 """Limits that are neither sizes in bytes nor times."""
 

@@ -146,6 +146,16 @@ class Limits(msgspec.Struct, frozen=True):
     """Longest CEL expression in a constraint or a migration, in characters."""
     schema_releases: int = 200
     """Most releases of a skill that are kept."""
+    mediation_depth: int = 32
+    """Deepest nesting of a value that is read or written by its contract."""
+    mediation_violations: int = 16
+    """Breaches of a contract that one error tells; they are all counted."""
+    mediation_cost: int = 1024**3
+    """Most bytes that one CEL expression touches at worst: a bound told from its text and the message's size."""
+    mediation_result: int = 1024 * 1024
+    """Largest result of a migration's expression: characters, bytes, and eight for each value."""
+    mediation_steps: int = 16
+    """Most migrations between two releases."""
 
 
 DEFAULTS = Limits()

@@ -1,0 +1,267 @@
+"""Messages into JSON trees, by writers compiled once per message type.
+
+Two forms: ProtoJSON, which goes to agents and callers, and *plain*, which migrations read: original names, defaults
+written out, 64-bit integers and bytes as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message import DecodeError
+from google.protobuf.message_factory import GetMessageClass
+
+from meshgate.gateway.mediation.problems import At, Bad, Notes, Violation, text
+from meshgate.gateway.mediation.reading import ANY, element_type, is_map, is_message
+from meshgate.gateway.mediation.scalars import Convert, enum_names, enum_type, key_writer, writer
+from meshgate.gateway.mediation.times import duration_text, timestamp_text
+from meshgate.gateway.mediation.wellknown import VALUE_FORM, WRAPPERS
+
+__all__ = ["Write", "Writers"]
+
+Write = Callable[[Any, At, int, Notes], Any]
+"""Makes JSON of a value: (value, place, depth, notes). It raises :class:`Bad`."""
+
+_EXACT = 2**53
+"""Every integer up to here has a double of its own."""
+
+
+class _Slot(NamedTuple):
+    """A field as a writer needs it: its name, and one of the two ways to write it (neither: the value as it is)."""
+
+    name: str
+    convert: Convert | None
+    write: Write | None
+
+
+class Writers:
+    """The writers of one descriptor pool, each compiled when it is first asked for.
+
+    Args:
+        pool: where the types that an ``Any`` names are found.
+        depth: deepest nesting of messages.
+        plain: whether to write the form that migrations read.
+    """
+
+    def __init__(self, pool: DescriptorPool, depth: int, *, plain: bool = False) -> None:
+        self._pool = pool
+        self._depth = depth
+        self._plain = plain
+        self._writes: dict[str, Write] = {}
+        self._pending: list[tuple[Descriptor, dict[int, _Slot], dict[str, Any]]] = []
+
+    def of(self, descriptor: Descriptor) -> Write:
+        """The writer of a message type."""
+        write = self._declare(descriptor)
+        while self._pending:
+            self._slots(*self._pending.pop())
+        return write
+
+    def _declare(self, descriptor: Descriptor) -> Write:
+        """The writer, its fields perhaps still unknown: types hold each other, in circles and in long chains."""
+        name = descriptor.full_name
+        found = self._writes.get(name)
+        if found is None:
+            if name == ANY:
+                found = self._any
+            elif name in WRAPPERS:
+                found = _wrapper(writer(descriptor.fields_by_name["value"], plain=self._plain))
+            else:
+                found = _SPECIAL.get(name)
+            if found is None:
+                slots: dict[int, _Slot] = {}
+                defaults: dict[str, Any] = {}
+                found = self._message(slots, defaults)
+                self._pending.append((descriptor, slots, defaults))
+            self._writes[name] = found
+        return found
+
+    def _slots(self, descriptor: Descriptor, slots: dict[int, _Slot], defaults: dict[str, Any]) -> None:
+        for field in descriptor.fields:
+            name = field.name if self._plain else field.json_name
+            slots[field.number] = self._slot(field, name)
+            if self._plain and not field.has_presence:
+                defaults[name] = self._default(field)
+
+    def _default(self, field: FieldDescriptor) -> Any:
+        if field.is_repeated:
+            return dict if is_map(field) else list
+        if field.type == FieldDescriptor.TYPE_ENUM:
+            return enum_names(enum_type(field))[1]
+        return field.default_value
+
+    def _slot(self, field: FieldDescriptor, name: str) -> _Slot:
+        if is_map(field):
+            return _Slot(name, None, self._map(field))
+        if is_message(field):
+            write = self._declare(element_type(field))
+            return _Slot(name, None, _each(write) if field.is_repeated else _deeper(write))
+        if field.type == FieldDescriptor.TYPE_ENUM:
+            write = _enum(field)
+            return _Slot(name, None, _each(write) if field.is_repeated else write)
+        convert = writer(field, plain=self._plain)
+        if field.is_repeated:
+            return _Slot(name, list if convert is None else _converted(convert), None)
+        return _Slot(name, convert, None)
+
+    def _message(self, slots: dict[int, _Slot], defaults: dict[str, Any]) -> Write:
+        most = self._depth
+
+        def write(message: Any, at: At, depth: int, notes: Notes) -> dict[str, Any]:
+            if depth >= most:
+                raise Bad("proto.depth", f"is nested deeper than {most}")
+            out: dict[str, Any] = (
+                {key: value() if isinstance(value, type) else value for key, value in defaults.items()}
+                if defaults
+                else {}
+            )
+            for field, value in message.ListFields():
+                name, convert, deep = slots[field.number]
+                try:
+                    if deep is not None:
+                        out[name] = deep(value, (at, name, field.number), depth, notes)
+                    else:
+                        out[name] = value if convert is None else convert(value)
+                except Bad as bad:
+                    bad.at = bad.at or (at, name, field.number)
+                    raise
+            return out
+
+        return write
+
+    def _map(self, field: FieldDescriptor) -> Write:
+        entry = element_type(field).fields_by_name
+        to_key = key_writer(entry["key"])
+        _, convert, deep = self._slot(entry["value"], "value")
+
+        def write(items: Any, at: At, depth: int, notes: Notes) -> dict[str, Any]:
+            out: dict[str, Any] = {}
+            for key, value in items.items():
+                name = key if to_key is None else to_key(key)
+                if deep is not None:
+                    out[name] = deep(value, (at, None, name), depth, notes)
+                else:
+                    out[name] = value if convert is None else convert(value)
+            return out
+
+        return write
+
+    def _any(self, message: Any, at: At, depth: int, notes: Notes) -> dict[str, Any]:
+        url: str = message.type_url
+        if not url:
+            return {}
+        try:
+            descriptor = self._pool.FindMessageTypeByName(url.rpartition("/")[2])
+            inner = GetMessageClass(descriptor).FromString(message.value)
+        except (KeyError, DecodeError):
+            raise Bad("proto.any", "holds a type that the schema does not, or bytes that are none of it", at) from None
+        if depth >= self._depth:
+            raise Bad("proto.depth", f"is nested deeper than {self._depth}", at)
+        tree = self.of(descriptor)(inner, at, depth + 1, notes)
+        return {"@type": url, "value": tree} if descriptor.full_name in VALUE_FORM else {"@type": url, **tree}
+
+
+def _deeper(write: Write) -> Write:
+    def deeper(message: Any, at: At, depth: int, notes: Notes) -> Any:
+        return write(message, at, depth + 1, notes)
+
+    return deeper
+
+
+def _each(write: Write) -> Write:
+    def each(values: Any, at: At, depth: int, notes: Notes) -> list[Any]:
+        return [write(value, (at, index, index), depth + 1, notes) for index, value in enumerate(values)]
+
+    return each
+
+
+def _converted(convert: Convert) -> Convert:
+    return lambda values: [convert(value) for value in values]
+
+
+def _enum(field: FieldDescriptor) -> Write:
+    enum = enum_type(field)
+    names, fallback = enum_names(enum)
+    null = enum.full_name == "google.protobuf.NullValue"
+
+    def write(number: int, at: At, _depth: int, notes: Notes) -> str | None:
+        name = names.get(number)
+        if null:
+            return None
+        if name is None:
+            what = f"{number} is no number of {enum.full_name}: {fallback} stands in for it"
+            notes.fallbacks.append(Violation(text(at), "json.enum", what))
+            return fallback
+        return name
+
+    return write
+
+
+def _wrapper(convert: Convert | None) -> Write:
+    def write(message: Any, _at: At, _depth: int, _notes: Notes) -> Any:
+        return message.value if convert is None else convert(message.value)
+
+    return write
+
+
+def _timestamp(message: Any, _at: At, _depth: int, _notes: Notes) -> str:
+    return timestamp_text(message.seconds, message.nanos)
+
+
+def _duration(message: Any, _at: At, _depth: int, _notes: Notes) -> str:
+    return duration_text(message.seconds, message.nanos)
+
+
+def _field_mask(message: Any, _at: At, _depth: int, _notes: Notes) -> str:
+    return ",".join(_camel(path) for path in message.paths)
+
+
+def _camel(path: str) -> str:
+    out: list[str] = []
+    after = False
+    for char in path:
+        if char.isupper() or (after and not char.islower()) or not char.isascii():
+            raise Bad("proto.field_mask", "holds a path that has no JSON form")
+        if char != "_":
+            out.append(char.upper() if after else char)
+        after = char == "_"
+    if after:
+        raise Bad("proto.field_mask", "holds a path that has no JSON form")
+    return "".join(out)
+
+
+def _value(message: Any, at: At, depth: int, notes: Notes) -> Any:
+    kind = message.WhichOneof("kind")
+    if kind == "string_value":
+        return message.string_value
+    if kind == "number_value":
+        number: float = message.number_value
+        if number - number != 0:
+            raise Bad("proto.value", "is a number that is not finite, so JSON cannot hold it", at)
+        return int(number) if number.is_integer() and abs(number) <= _EXACT else number
+    if kind == "bool_value":
+        return message.bool_value
+    if kind == "struct_value":
+        return _struct(message.struct_value, at, depth, notes)
+    return _list(message.list_value, at, depth, notes) if kind == "list_value" else None
+
+
+def _struct(message: Any, at: At, depth: int, notes: Notes) -> dict[str, Any]:
+    return {key: _value(item, (at, None, key), depth + 1, notes) for key, item in message.fields.items()}
+
+
+def _list(message: Any, at: At, depth: int, notes: Notes) -> list[Any]:
+    return [_value(item, (at, index, index), depth + 1, notes) for index, item in enumerate(message.values)]
+
+
+_SPECIAL: dict[str, Write] = {
+    "google.protobuf.Timestamp": _timestamp,
+    "google.protobuf.Duration": _duration,
+    "google.protobuf.FieldMask": _field_mask,
+    "google.protobuf.Value": _value,
+    "google.protobuf.Struct": _struct,
+    "google.protobuf.ListValue": _list,
+}
