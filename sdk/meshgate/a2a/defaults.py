@@ -150,7 +150,7 @@ class Limits(msgspec.Struct, frozen=True):
     """Deepest nesting of a value that is read or written by its contract."""
     mediation_violations: int = 16
     """Breaches of a contract that one error tells; they are all counted."""
-    mediation_cost: int = 1024**3
+    mediation_cost: int = 1024 * 1024 * 1024
     """Most bytes that one CEL expression touches at worst: a bound told from its text and the message's size."""
     mediation_result: int = 1024 * 1024
     """Largest result of a migration's expression: characters, bytes, and eight for each value."""
