@@ -319,6 +319,8 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("trace.sampling", "call path", "Jobs are traced up to a rate, and a flood of set bits spends from it"),
     Requirement("trace.jaeger", "Jaeger", "A job read back from Jaeger is one tree"),
     Requirement("metrics.bounded", "metrics", "However many agents there are, metrics have a bounded number of series"),
+    # -- schemas on traffic
+    Requirement("schema.usage", "schemas", "Who uses which version and field is counted per gateway and summed"),
     # -- HTTP to agents
     Requirement("http.whole", "RFC 9112 8", "An answer that is cut off is an error, never a shorter answer"),
     Requirement("http.one-answer", "RFC 9112 11.2", "What follows an answer never answers the next request"),
