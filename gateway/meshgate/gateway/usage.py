@@ -103,7 +103,7 @@ class Usage:
 
 
 def fields_of(tree: object) -> set[str]:
-    """The paths of the fields that a JSON message holds, such as ``wind.speed``; elements of lists have their list's."""
+    """The paths of the fields that a JSON message holds, such as ``wind.speed``; what is in a list has the list's path."""
     found: set[str] = set()
     if isinstance(tree, Mapping):
         _walk(tree, "", _DEPTH, found)
