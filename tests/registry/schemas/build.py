@@ -20,6 +20,7 @@ _protoc = importlib.import_module("grpc_tools.protoc")
 _IMPORTS = {
     "buf.validate.": "buf/validate/validate.proto",
     "google.protobuf.Timestamp": "google/protobuf/timestamp.proto",
+    "google.protobuf.Duration": "google/protobuf/duration.proto",
     "google.protobuf.StringValue": "google/protobuf/wrappers.proto",
     "google.protobuf.FieldOptions": "google/protobuf/descriptor.proto",
 }

@@ -345,6 +345,23 @@ CASES = (
         (f"{OTHER} backward both", "constraint-zero A.a backward both"),
     ),
     Case(
+        "a CEL expression that ends like a bound changes",
+        v('(buf.validate.field).cel = {id: "x" expression: "this == limits.min"}'),
+        v('(buf.validate.field).cel = {id: "x" expression: "this == limit.min"}'),
+        (f"{OTHER} backward both", f"{OTHER} forward both"),
+    ),
+    Case(
+        "a number becomes a moment, each with bounds",
+        v("(buf.validate.field).int32.gt = 1", "optional int32"),
+        v("(buf.validate.field).duration.gt = {seconds: 1}", "google.protobuf.Duration"),
+        (
+            "wire-type A.a both wire",
+            "json-type A.a both json",
+            f"{TIGHT} backward both",
+            f"{TIGHT} forward both",
+        ),
+    ),
+    Case(
         "items of a list are checked",
         v("(buf.validate.field).repeated.max_items = 9", "repeated string"),
         v("(buf.validate.field).repeated = {max_items: 9 items: {string: {min_len: 1}}}", "repeated string"),

@@ -14,6 +14,7 @@ from meshgate.registry.schemas.views import FieldView, MessageView, message_view
 
 __all__ = ["fill", "shared"]
 
+_FLOAT = FieldDescriptor.TYPE_FLOAT
 _SPANS = {
     FieldDescriptor.TYPE_INT32: (-(2**31), 2**31 - 1),
     FieldDescriptor.TYPE_SINT32: (-(2**31), 2**31 - 1),
@@ -84,12 +85,17 @@ def shared(written: Message, read: Message) -> list[tuple[str, Any, Any]]:
         for one, other in pairs:
             if isinstance(one, Message) and isinstance(other, Message):
                 lost += shared(one, other)
-            elif not _same(one, other, single=first.type == FieldDescriptor.TYPE_FLOAT):
+            elif not _same(one, other, single=_FLOAT in (first.type, _entry(first.message_type))):
                 lost.append((then.full_name, one, other))
         if isinstance(gave, Message) and source.HasField(first.name) != target.HasField(then.name):
             lost.append((then.full_name, "set or not", "otherwise"))
     lost += [(field.full_name, None, value) for field, value in read.ListFields() if field.number not in before]
     return lost
+
+
+def _entry(kind: Any) -> int | None:
+    """The type of a map's values."""
+    return kind.fields_by_number[2].type if kind is not None and kind.GetOptions().map_entry else None
 
 
 def _pairs(gave: Any, got: Any) -> list[tuple[Any, Any]] | None:

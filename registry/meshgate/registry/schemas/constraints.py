@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from meshgate.registry.schemas.facts import constraints, implied, refuses_zero, texts
+from meshgate.registry.schemas.facts import constraints, implied, refuses_zero, split, texts
 from meshgate.registry.schemas.options import read_rules
 from meshgate.registry.schemas.views import EnumView, FieldView, MessageView, describe
 from meshgate.registry.schemas.violation import Finding, Way
@@ -90,7 +90,7 @@ def _narrower(way: Fields, *, comparable: bool) -> Iterator[Finding]:
         return
     given = constraints(way.writer)
     for key, wanted in constraints(way.reader).facts.items():
-        kind = key.rpartition(".")[2]
+        kind = split(key)[2]
         if kind == "defined_only" or (kind in _BOUNDS) is not comparable or implied(given.facts, key, wanted):
             continue
         what = f"{_schema(way)} checks {key[:80]!r}, which {_other(way)} data need not pass"

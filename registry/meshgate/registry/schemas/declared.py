@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
@@ -13,11 +13,12 @@ from google.protobuf.descriptor_pb2 import (
     FieldDescriptorProto,
     FileDescriptorProto,
 )
+from google.protobuf.message import Message
 
 from meshgate.a2a.defaults import Limits
 from meshgate.registry.schemas.errors import BadSchema
 
-__all__ = ["check_files"]
+__all__ = ["check_files", "check_texts"]
 
 _OPTIONS = ".google.protobuf."
 _RULES = ".buf.validate."
@@ -25,6 +26,13 @@ _OWNED = (_OPTIONS[1:], _RULES[1:])
 _LAST = 2**29 - 1
 _KEPT = range(19_000, 20_000)
 """Field numbers that protobuf keeps for itself (protobuf.dev, "Assigning Field Numbers")."""
+
+
+_ENTRY = [
+    ("key", 1, FieldDescriptorProto.LABEL_OPTIONAL),
+    ("value", 2, FieldDescriptorProto.LABEL_OPTIONAL),
+]
+"""The fields of the message that stands behind a map."""
 
 
 class _Declared(NamedTuple):
@@ -65,6 +73,28 @@ def check_files(files: Sequence[FileDescriptorProto], limits: Limits) -> None:
             _check_extension(f"{file.name}: {extension.name}", extension)
 
 
+def check_texts(message: Message) -> None:
+    """Refuse names and texts that are no UTF-8: descriptors are proto2, whose strings no parser checks.
+
+    Raises:
+        BadSchema: there is one.
+    """
+    waiting = [message]
+    try:
+        while waiting:
+            for field, value in waiting.pop().ListFields():
+                parts: list[Any] = [value] if isinstance(value, (str, bytes, Message)) else _listed(value)
+                waiting += [part for part in parts if isinstance(part, Message)]
+                if field.type == FieldDescriptorProto.TYPE_STRING and any(isinstance(part, bytes) for part in parts):
+                    raise UnicodeError
+    except UnicodeError:
+        raise BadSchema("", "a name or text in the set is no UTF-8", "build it again with buf or protoc") from None
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if hasattr(value, "__len__") else []
+
+
 def _declared(file: FileDescriptorProto) -> Iterator[_Declared]:
     """Every message and enum of the file."""
     scope = f"{file.package}." if file.package else ""
@@ -102,6 +132,9 @@ def _check_message(name: str, message: DescriptorProto) -> None:
         raise BadSchema(name, "messages that may be extended are not taken", "declare the fields, or use an Any")
     if message.options.message_set_wire_format:
         raise BadSchema(name, "message sets are not taken", "declare the fields")
+    entry = [(field.name, field.number, field.label) for field in message.field]
+    if message.options.map_entry and entry != _ENTRY:
+        raise BadSchema(name, "a map's entry is malformed", "build the descriptor set with buf or protoc")
     for extension in message.extension:
         _check_extension(f"{name}.{extension.name}", extension)
     reserved = [(span.start, span.end) for span in message.reserved_range]

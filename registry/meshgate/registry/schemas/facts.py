@@ -25,7 +25,7 @@ from google.protobuf.message import Message
 from meshgate.registry.schemas.options import read_rules
 from meshgate.registry.schemas.views import FieldView
 
-__all__ = ["Constraints", "constraints", "implied", "refuses_zero", "texts"]
+__all__ = ["Constraints", "constraints", "implied", "refuses_zero", "split", "texts"]
 
 _IF_ZERO, _ALWAYS = 1, 3
 """``buf.validate.Ignore``."""
@@ -141,27 +141,43 @@ def texts(rules: Any) -> list[str]:
     return sorted({*(each.expression for each in rules.cel), *rules.cel_expression})
 
 
-def implied(given: Mapping[str, Any], key: str, wanted: Any) -> bool:
-    """Whether every value that has the ``given`` facts has the ``wanted`` one as well."""
+def split(key: str) -> tuple[str, str, str]:
+    """A fact's key as (prefix with its dot, what is measured, kind): ``items.chars.min`` is items., chars, min."""
     part = key.partition(".")[0]
     before = f"{part}." if part in _PARTS else ""
-    about, _, kind = key.removeprefix(before).rpartition(".")
+    rest = key.removeprefix(before)
+    if rest.startswith("cel."):
+        return before, rest, "cel"  # an expression may hold anything, dots too
+    about, _, kind = rest.rpartition(".")
+    return before, about, kind
+
+
+def implied(given: Mapping[str, Any], key: str, wanted: Any) -> bool:
+    """Whether every value that has the ``given`` facts has the ``wanted`` one as well. Unsure counts as no."""
+    before, about, kind = split(key)
     listed: frozenset[Any] | None = given.get(f"{before}in")
     if kind == "skips_zero":
         return True
     if given.get(f"{before}skips_zero"):
         return False
     if kind in ("min", "max"):
-        spans = [given[key]] if key in given else []
-        if listed:
-            sizes = [_size(about, value) for value in listed]
-            spans.append(((min if kind == "min" else max)(sizes), 0))
-        return any(span >= wanted if kind == "min" else span <= wanted for span in spans)
+        try:
+            return _bounded(given.get(key), about, listed, kind, wanted)
+        except TypeError:
+            return False  # constraints of two types, such as a number's and a moment's
     if kind == "in":
         return listed is not None and listed <= wanted
     if kind == "not_in":
         return wanted <= given.get(key, frozenset()) or (listed is not None and not listed & wanted)
     return bool(given.get(key) == wanted)
+
+
+def _bounded(have: Any, about: str, listed: frozenset[Any] | None, kind: str, wanted: Any) -> bool:
+    spans = [have] if have is not None else []
+    if listed:
+        sizes = [_size(about, value) for value in listed]
+        spans.append(((min if kind == "min" else max)(sizes), 0))
+    return any(span >= wanted if kind == "min" else span <= wanted for span in spans)
 
 
 def _size(about: str, value: Any) -> Any:
@@ -179,14 +195,18 @@ def refuses_zero(field: FieldView) -> bool:
     if field.shape != "singular":
         return found.facts.get("count.min", (0, 0))[0] > 0 or any(key.startswith("cel.") for key in found.facts)
     zero = _ZEROS.get(field.type, 0)
-    return any(_refuses(key, fact, zero) for key, fact in found.facts.items() if key not in _HARMLESS)
+    try:
+        return any(_refuses(key, fact, zero) for key, fact in found.facts.items() if key not in _HARMLESS)
+    except TypeError:
+        return True  # constraints of another type than the field's
 
 
 def _refuses(key: str, fact: Any, zero: Any) -> bool:
-    if key in ("min", "max"):
-        return bool((zero, 0) < fact if key == "min" else (zero, 0) > fact)
-    if key in ("in", "not_in"):
-        return (zero in fact) is (key == "not_in")
-    if key.endswith(".min"):
-        return bool(fact[0] > 0)
-    return not key.endswith(".max")
+    _, about, kind = split(key)
+    if kind in ("in", "not_in"):
+        return (zero in fact) is (kind == "not_in")
+    if kind == "min":
+        return bool(fact[0] > 0 if about else (zero, 0) < fact)
+    if kind == "max":
+        return bool(not about and (zero, 0) > fact)
+    return True

@@ -21,7 +21,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from meshgate.a2a.defaults import DEFAULTS, Limits
 from meshgate.registry.limits import blob_digest
-from meshgate.registry.schemas.declared import check_files
+from meshgate.registry.schemas.declared import check_files, check_texts
 from meshgate.registry.schemas.errors import BadSchema
 from meshgate.registry.schemas.known import known_files
 from meshgate.registry.schemas.options import check_rules
@@ -116,7 +116,7 @@ def load_image(data: bytes, limits: Limits = DEFAULTS) -> Image:
     canonical = FileDescriptorSet(file=files).SerializeToString(deterministic=True)
     image = Image(canonical, blob_digest(canonical))
     try:
-        _ = image.pool
+        _ = image.pool, image.types
     except TypeError as error:
         _blame(files, str(error))
     return image
@@ -133,6 +133,7 @@ def _files(data: bytes) -> dict[str, FileDescriptorProto]:
             "send what 'buf build -o schema.binpb' or 'protoc --descriptor_set_out' wrote",
         ) from None
     found: dict[str, FileDescriptorProto] = {}
+    check_texts(parsed)
     for file in parsed.file:
         if not file.name or len(file.name) > 255 or not file.name.isprintable():
             raise BadSchema(file.name, "a file has no proper name", "name it in 1 to 255 printable characters")
