@@ -249,9 +249,20 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("registry.nobody_evicted", "registry", "A restart of a gateway or of Consul evicts no healthy agent"),
     Requirement("registry.index", "Consul's blocking queries", "An index that goes back makes a watch begin anew"),
     Requirement(
-        "registry.three_queries",
+        "registry.few_queries",
         "Consul's blocking queries",
-        "However many watch, one process asks Consul three blocking queries",
+        "However many watch, one process asks Consul four blocking queries",
+    ),
+    Requirement(
+        "registry.subjects",
+        "registry",
+        "What a skill's contract is points to one digest, seen by every watch, and survives restarts",
+    ),
+    Requirement(
+        "registry.subjects_cas",
+        "registry",
+        "Of two who change a skill's contract at once one wins, and the other is told",
+        "drop:subjects_cas",
     ),
     Requirement("registry.acl", "Consul's ACLs", "The least token that works is the one that the refusal names"),
     Requirement("registry.tls", "Consul over TLS", "Over TLS Consul is trusted through its authority alone"),

@@ -21,7 +21,9 @@ from meshgate.gateway import app, config, ingress, join, keys
 from meshgate.gateway.policies.lineage import Lineages
 from meshgate.gateway.policies.lineage_guard import LineageGuard
 from meshgate.gateway.policies.retry import Retry, RetryBudget
+from meshgate.registry.memory import MemoryRegistry
 from meshgate.registry.selection import Scope
+from meshgate.registry.store import Store
 
 __all__ = ["DROPS", "drop_policy", "policy_names"]
 
@@ -31,7 +33,6 @@ LISTS = ("arrival", "call_policies", "attempt")
 def policy_names() -> list[str]:
     """Every entry of the three lists, as the running gateway has them."""
     from meshgate.gateway.keys import KeyStore, MeshKey
-    from meshgate.registry.memory import MemoryRegistry
 
     gateway = app.Gateway(MemoryRegistry(), MeshKey(bytes(range(32))), KeyStore(), wires={}, alone=True)
     return [policy.name for name in LISTS for policy in getattr(app, name)(gateway)]
@@ -166,6 +167,18 @@ def _address() -> None:
     _replace(join.AddressPolicy, "check_url", lambda self, url: None)
 
 
+def _subjects_cas() -> None:
+    put_in_memory, put_in_file = MemoryRegistry.put_subject, Store.put_subject
+
+    async def overwrite(self: Any, name: str, digest: str, expected: str) -> bool:
+        return await put_in_memory(self, name, digest, await self.subject(name))
+
+    _replace(MemoryRegistry, "put_subject", overwrite)
+    _replace(
+        Store, "put_subject", lambda self, name, digest, expected: put_in_file(self, name, digest, self.subject(name))
+    )
+
+
 def _config_keys() -> None:
     _replace(config, "_check_keys", lambda tree, cls, source: None)
 
@@ -199,6 +212,7 @@ DROPS: dict[str, Callable[[], None]] = {
     "join_scope": _join_scope,
     "join_tenant": _join_tenant,
     "address": _address,
+    "subjects_cas": _subjects_cas,
     "config_keys": _config_keys,
     "loopback": _loopback,
     "bounded": _bounded,

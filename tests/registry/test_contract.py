@@ -357,3 +357,74 @@ async def test_a_closed_registry_ends_its_watches_and_refuses_work(backend: Back
         assert await seen.ended() is None
         with pytest.raises(RegistryUnavailable):
             await backend.registry.renew("a1")
+
+
+# --- subjects: the contracts of skills
+
+ONE, TWO, THREE = "1" * 32, "2" * 32, "3" * 32
+SUBJECTS = ["planner/plan", "a..b/c__d", "A.b-c_d/9", "a" * 128 + "/" + "b" * 128, "x.-y" * 32 + "/" + "b--b" * 32]
+
+
+@pytest.mark.requirement("registry.subjects")
+@pytest.mark.parametrize("name", SUBJECTS)
+async def test_a_subject_points_to_a_digest_and_every_process_sees_it(backend: Backend, name: str) -> None:
+    assert await backend.registry.subject(name) == ""
+    async with Following(backend.other) as seen:
+        assert seen.deltas[0].subjects == {}
+        assert await backend.registry.put_subject(name, ONE, "")
+        await seen.until(lambda: seen.table.subjects == {name: ONE})
+        assert await backend.other.put_subject(name, TWO, ONE)
+        await seen.until(lambda: seen.table.subjects == {name: TWO})
+    assert await backend.registry.subject(name) == TWO
+
+
+async def test_a_watch_begins_with_all_subjects_and_tells_of_each_change(backend: Backend) -> None:
+    names = {f"agent/skill{number}": ONE for number in range(20)}
+    for name in names:
+        assert await backend.registry.put_subject(name, ONE, "")
+    async with Following(backend.registry) as seen:
+        assert seen.deltas[0].subjects == names
+        await backend.registry.register(agent("a1"), SUMMARISER)
+        await seen.until(lambda: "a1" in seen.ids)
+        assert [delta.subjects for delta in seen.deltas[1:] if delta.put] == [None]
+        await backend.registry.put_subject("agent/skill3", TWO, ONE)
+        await seen.until(lambda: seen.table.subjects == {**names, "agent/skill3": TWO})
+
+
+@pytest.mark.requirement("registry.subjects_cas")
+async def test_a_subject_is_changed_only_by_who_knows_what_it_points_to(backend: Backend) -> None:
+    registry = backend.registry
+    assert not await registry.put_subject("a/s", TWO, ONE)
+    assert await registry.subject("a/s") == ""
+
+    assert await registry.put_subject("a/s", ONE, "")
+    assert not await registry.put_subject("a/s", TWO, "")
+    assert not await registry.put_subject("a/s", TWO, THREE)
+    assert await backend.other.subject("a/s") == ONE
+
+
+@pytest.mark.requirement("registry.subjects_cas")
+async def test_of_two_who_change_a_subject_at_once_one_wins(backend: Backend) -> None:
+    at = ""
+    for number in range(1, 6):
+        mine, yours = f"{number:032x}", f"{number + 100:032x}"
+        won = await asyncio.gather(
+            backend.registry.put_subject("a/s", mine, at), backend.other.put_subject("a/s", yours, at)
+        )
+        assert sorted(won) == [False, True]
+        at = mine if won[0] else yours
+        assert await backend.registry.subject("a/s") == at
+
+
+@pytest.mark.parametrize("name", ["", "plan", "/plan", "planner/", "a/b/c", "a b/c", "../x", ".a/b", "a" * 129 + "/b"])
+async def test_what_is_no_name_of_a_subject_is_refused_by_all(backend: Backend, name: str) -> None:
+    with pytest.raises(InvalidParams):
+        await backend.registry.put_subject(name, ONE, "")
+    with pytest.raises(InvalidParams):
+        await backend.registry.subject(name)
+
+
+@pytest.mark.parametrize("digest", ["", "1" * 31, "1" * 33, "G" * 32, "A" * 32])
+async def test_what_is_no_digest_is_refused_by_all(backend: Backend, digest: str) -> None:
+    with pytest.raises(InvalidParams):
+        await backend.registry.put_subject("a/s", digest, "")

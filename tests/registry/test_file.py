@@ -7,6 +7,7 @@ import os
 import sqlite3
 import stat
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,7 @@ async def test_everything_survives_a_restart(tmp_path: Path) -> None:
     await first.register(agent("a1"), SUMMARISER)
     await first.throw(Switch("agent", "rogue", "it loops"))
     digest = await first.put_blob(b"card")
+    await first.put_subject("planner/plan", digest, "")
     await first.aclose()
 
     second = FileRegistry(path)
@@ -41,6 +43,8 @@ async def test_everything_survives_a_restart(tmp_path: Path) -> None:
         assert seen.table.entries["a1"].manifest == SUMMARISER
         assert seen.switches == (Switch("agent", "rogue", "it loops"),)
         assert await second.get_blob(digest) == b"card"
+        assert seen.table.subjects == {"planner/plan": digest}
+        assert await second.put_subject("planner/plan", "2" * 32, digest)
         assert (await second.renew("a1")).instance == "a1"
     await second.aclose()
 
@@ -215,3 +219,20 @@ async def test_a_locked_file_is_waited_for_off_the_event_loop(tmp_path: Path) ->
 
     assert (await renewing).instance == "a1"
     await registry.aclose()
+
+
+async def test_a_file_from_before_there_were_subjects_gets_them(tmp_path: Path) -> None:
+    path = tmp_path / "registry.db"
+    old = FileRegistry(path)
+    await old.throw(Switch("agent", "rogue"))
+    await old.aclose()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE subjects")
+
+    new = FileRegistry(path)
+    async with Following(new) as seen:
+        assert seen.switches == (Switch("agent", "rogue"),)
+        assert seen.table.subjects == {}
+        assert await new.put_subject("planner/plan", "1" * 32, "")
+        await seen.until(lambda: seen.table.subjects)
+    await new.aclose()

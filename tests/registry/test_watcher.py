@@ -255,11 +255,49 @@ async def test_a_snapshot_that_cannot_be_written_stops_nothing(tmp_path: Path) -
 def test_a_snapshot_is_for_its_owner_alone_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "snapshot.json"
     write_snapshot(path, [entry("a1")], ())
-    write_snapshot(path, [entry("a1"), entry("a2")], (Switch("job", "j1"),))
+    write_snapshot(path, [entry("a1"), entry("a2")], (Switch("job", "j1"),), {"planner/plan": "1" * 32})
 
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [one.name for one in tmp_path.iterdir()] == ["snapshot.json"]
-    assert read_snapshot(path) == Delta(put=(entry("a1"), entry("a2")), switches=(Switch("job", "j1"),), reset=True)
+    subjects = {"planner/plan": "1" * 32}
+    assert read_snapshot(path) == Delta(
+        put=(entry("a1"), entry("a2")), switches=(Switch("job", "j1"),), subjects=subjects, reset=True
+    )
+
+
+def test_a_snapshot_from_before_there_were_subjects_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "snapshot.json"
+    path.write_text('{"format":1,"instances":[],"manifests":{},"switches":[{"kind":"job","name":"j1","reason":""}]}')
+
+    assert read_snapshot(path) == Delta(switches=(Switch("job", "j1"),), subjects={}, reset=True)
+
+
+async def test_subjects_are_followed_and_served_from_the_snapshot(tmp_path: Path) -> None:
+    world, path = World(), tmp_path / "snapshot.json"
+    await world.registry.put_subject("planner/plan", "1" * 32, "")
+    async with running(world.watcher(path)) as first:
+        await until(lambda: first.saved)
+        await world.registry.put_subject("planner/plan", "2" * 32, "1" * 32)
+        await settle()
+        assert first.table.subjects == {"planner/plan": "2" * 32}
+        await world.pass_time(1.1)
+        await until(lambda: first.saved)
+
+    world.registry.cut()
+    async with running(world.watcher(path)) as second:
+        assert second.table.subjects == {"planner/plan": "2" * 32}
+
+
+async def test_a_wiped_registry_has_no_subjects_and_a_new_one_may_begin() -> None:
+    world = World()
+    await world.registry.put_subject("planner/plan", "1" * 32, "")
+    async with running(world.watcher()) as watcher:
+        world.registry.wipe()
+        await settle()
+        assert watcher.table.subjects == {}
+        assert await world.registry.put_subject("planner/plan", "2" * 32, "")
+        await settle()
+        assert watcher.table.subjects == {"planner/plan": "2" * 32}
 
 
 async def test_a_closed_registry_ends_the_watcher() -> None:

@@ -13,7 +13,14 @@ from meshgate.a2a.errors import InvalidParams
 from meshgate.registry.consul_client import ConsulAddress, ConsulClient, check_address
 from meshgate.registry.consul_entry import Layout, check_of, lease_of, reachable, service_of
 from meshgate.registry.consul_feed import ConsulFeed
-from meshgate.registry.limits import blob_digest, check_blob, check_instance, check_manifest, check_switch
+from meshgate.registry.limits import (
+    blob_digest,
+    check_blob,
+    check_instance,
+    check_manifest,
+    check_subject,
+    check_switch,
+)
 from meshgate.registry.model import Delta, Instance, Lease, Manifest, RegistryUnavailable, Switch, UnknownLease
 from meshgate.registry.state import State, difference
 from meshgate.registry.waiting import Sleep
@@ -28,7 +35,7 @@ class ConsulRegistry:
     """Keeps the ``Registry`` contract on a Consul agent (1.8 and later).
 
     Commands and blocking queries have separate connections, so that watching never delays a registration. All watches
-    of one registry share three blocking queries.
+    of one registry share four blocking queries.
 
     Args:
         address: the Consul agent.
@@ -147,6 +154,22 @@ class ConsulRegistry:
             raise KeyError(digest)
         return data
 
+    async def subject(self, name: str) -> str:
+        """See ``Registry.subject``."""
+        self._open()
+        check_subject(name)
+        return (await self._pointer(name))[0]
+
+    async def put_subject(self, name: str, digest: str, expected: str) -> bool:
+        """See ``Registry.put_subject``."""
+        self._open()
+        check_subject(name, digest)
+        found, index = await self._pointer(name)
+        if found != expected:
+            return False
+        key = self._layout.subject_key(name)
+        return bool(await self._commands.call(lambda consul: consul.kv.put(key, digest, cas=index)))
+
     async def throw(self, switch: Switch) -> None:
         """See ``Registry.throw``."""
         self._open()
@@ -200,6 +223,12 @@ class ConsulRegistry:
         _, found = await self._commands.call(lambda consul: consul.kv.get(key))
         return None if found is None else found["Value"] or b""
 
+    async def _pointer(self, name: str) -> tuple[str, int]:
+        """What a subject points to, and the index that a write of it must name."""
+        key = self._layout.subject_key(name)
+        _, found = await self._commands.call(lambda consul: consul.kv.get(key, consistency="consistent"))
+        return ("", 0) if found is None else ((found["Value"] or b"").decode(errors="replace"), found["ModifyIndex"])
+
     async def _content(self, folder: str, digest: str) -> bytes | None:
         """What is stored under ``digest``, if it is what the name says: anyone who may write keys could change it."""
         data = await self._get(folder + digest) if digest.isalnum() else None
@@ -234,7 +263,8 @@ class ConsulRegistry:
             asks = {
                 "agents": self._asks_service(self._layout.agents),
                 "gateways": self._asks_service(self._layout.gateways),
-                "switches": self._ask_switches,
+                "switches": self._asks_keys(self._layout.switches),
+                "subjects": self._asks_keys(self._layout.subjects),
             }
             self._feed = ConsulFeed(
                 self._layout,
@@ -270,11 +300,13 @@ class ConsulRegistry:
 
         return ask
 
-    async def _ask_switches(self, index: int, wait: float) -> tuple[str, Any]:
-        key = self._layout.switches
-        return await self._watching.call(
-            lambda consul: consul.kv.get(key, recurse=True, index=index or None, wait=_wait(wait))
-        )
+    def _asks_keys(self, folder: str) -> Callable[[int, float], Any]:
+        async def ask(index: int, wait: float) -> tuple[str, Any]:
+            return await self._watching.call(
+                lambda consul: consul.kv.get(folder, recurse=True, index=index or None, wait=_wait(wait))
+            )
+
+        return ask
 
     def _open(self) -> None:
         if self._closed:

@@ -15,6 +15,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from meshgate.a2a.errors import InvalidParams
+from meshgate.registry.limits import check_subject
 from meshgate.registry.model import SWITCH_KINDS, BindingName, Endpoint, HealthCheck, Instance, Switch
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "reachable",
     "service_of",
     "size_of",
+    "subject_of",
     "switch_of",
 ]
 
@@ -58,6 +60,7 @@ class Layout:
         self.manifests = f"{prefix}/manifests/"
         self.blobs = f"{prefix}/blobs/"
         self.switches = f"{prefix}/switches/"
+        self.subjects = f"{prefix}/subjects/"
         self._prefix = prefix
 
     def service(self, instance: Instance) -> str:
@@ -77,7 +80,11 @@ class Layout:
 
         Consul rewrites paths with ".." or "//", and from 1.20 on refuses keys with escapes, spaces and other signs.
         """
-        return f"{self.switches}{switch.kind}/{switch.name if _PLAIN.match(switch.name) else _packed(switch.name)}"
+        return f"{self.switches}{switch.kind}/{_segment(switch.name)}"
+
+    def subject_key(self, name: str) -> str:
+        """The key that a subject's digest is kept under, each part of its name as in ``switch_key``."""
+        return self.subjects + "/".join(_segment(part) for part in name.split("/"))
 
 
 def lease_of(instance: Instance, *, reachable: bool) -> Lease:
@@ -203,6 +210,21 @@ def switch_of(key: str, value: bytes | None, layout: Layout) -> Switch | None:
             except ValueError:
                 return None
     return None
+
+
+def subject_of(key: str, value: bytes | None, layout: Layout) -> tuple[str, str] | None:
+    """The subject under a key and the digest that it points to, or None if it is none of ours."""
+    try:
+        name = "/".join(_unpacked(part) for part in key.removeprefix(layout.subjects).split("/"))
+        digest = (value or b"").decode()
+        check_subject(name, digest)
+    except (ValueError, InvalidParams):
+        return None
+    return name, digest
+
+
+def _segment(name: str) -> str:
+    return name if _PLAIN.match(name) else _packed(name)
 
 
 def _packed(name: str) -> str:

@@ -1,4 +1,4 @@
-"""What Consul lists, kept current by three blocking queries, however many watch: agents, gateways, kill switches."""
+"""What Consul lists, by four blocking queries, however many watch: agents, gateways, kill switches, subjects."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from meshgate.registry.consul_entry import Layout, instance_of, switch_of
+from meshgate.registry.consul_entry import Layout, instance_of, subject_of, switch_of
 from meshgate.registry.consul_health import Judge
 from meshgate.registry.model import Entry, Instance, Manifest, RegistryUnavailable, Switch
 from meshgate.registry.state import State, entry_of
@@ -65,7 +65,7 @@ class ConsulFeed:
 
     Args:
         layout: names.
-        asks: the three blocking queries, by what they return: "agents", "gateways", "switches".
+        asks: the four blocking queries, by what they return: "agents", "gateways", "switches", "subjects".
         fetch: reads a manifest from the KV store.
         wait: seconds that a blocking query may wait for news.
         ttl: seconds that a lease lasts.
@@ -95,10 +95,11 @@ class ConsulFeed:
         self._judges = {name: Judge(ttl, settle) for name in ("agents", "gateways")}
         self._found: dict[str, Mapping[str, Entry]] = {}
         self._switches: tuple[Switch, ...] | None = None
+        self._subjects: Mapping[str, str] | None = None
         self._manifests: dict[str, Manifest] = {}
         self._odd: set[str] = set()
         self.state: State | None = None
-        """None until all three queries have answered once."""
+        """None until all four queries have answered once."""
         self.lacking: set[str] = set()
         """Ids of agents whose manifest is not in the KV store: left out until they register again."""
         self.resets = 0
@@ -141,11 +142,15 @@ class ConsulFeed:
         if name == "switches":
             switches = (switch_of(item["Key"], item["Value"], self._layout) for item in found or ())
             self._switches = tuple(sorted(switch for switch in switches if switch is not None))
+        elif name == "subjects":
+            subjects = (subject_of(item["Key"], item["Value"], self._layout) for item in found or ())
+            self._subjects = dict(subject for subject in subjects if subject is not None)
         else:
             self._found[name] = await self._entries(name, found or ())
-        if self._switches is None or len(self._found) < len(self._judges):
+        if self._switches is None or self._subjects is None or len(self._found) < len(self._judges):
             return
-        self.state = State({key: entry for part in self._found.values() for key, entry in part.items()}, self._switches)
+        entries = {key: entry for part in self._found.values() for key, entry in part.items()}
+        self.state = State(entries, self._switches, self._subjects)
         self._prune()
         self._wake()
 

@@ -73,6 +73,30 @@ class Registry(Protocol):
         """
         ...
 
+    async def subject(self, name: str) -> str:
+        """The digest that the subject ``AGENT/SKILL`` points to, "" if there is no such subject.
+
+        Raises:
+            InvalidParams: that is no name of a subject.
+        """
+        ...
+
+    async def put_subject(self, name: str, digest: str, expected: str) -> bool:
+        """Point a subject to another digest, unless somebody else did so first; a subject is never deleted.
+
+        Args:
+            name: ``AGENT/SKILL``.
+            digest: what ``put_blob`` returned for the subject's document.
+            expected: the digest that it points to now, "" if there must be no such subject.
+
+        Returns:
+            False if it points to something else than ``expected``; then nothing was changed.
+
+        Raises:
+            InvalidParams: that is no name of a subject, or no digest.
+        """
+        ...
+
     async def throw(self, switch: Switch) -> None:
         """Throw a kill switch; it stays thrown until it is lifted."""
         ...

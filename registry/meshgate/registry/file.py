@@ -14,7 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from meshgate.registry.ages import LeaseAges
-from meshgate.registry.limits import check_blob, check_instance, check_manifest, check_switch
+from meshgate.registry.limits import check_blob, check_instance, check_manifest, check_subject, check_switch
 from meshgate.registry.model import Delta, Entry, Instance, Lease, Manifest, RegistryUnavailable, Switch, UnknownLease
 from meshgate.registry.state import State, difference
 from meshgate.registry.store import Reader, Rows, Store
@@ -81,14 +81,15 @@ class FileRegistry:
         """See ``Registry.watch``: looks every 100 ms, so that what changed between two looks is one delta."""
         reader = await self._run(self._new_reader)
         ages = LeaseAges(self._ttl)
-        rows, seen = Rows({}, {}, ()), None
+        rows, seen = Rows({}, {}, (), {}), None
         try:
             while not self._closing.is_set():
                 fresh = await self._run(reader.poll)
                 rows = fresh or rows
                 ages.look(self._clock(), None if fresh is None else _mortal(rows))
                 over = ages.over()
-                state = State({key: entry for key, entry in rows.entries.items() if key not in over}, rows.switches)
+                living = {key: entry for key, entry in rows.entries.items() if key not in over}
+                state = State(living, rows.switches, rows.subjects)
                 delta = difference(seen, state)
                 if delta is not None:
                     seen = state
@@ -117,6 +118,16 @@ class FileRegistry:
         if data is None:
             raise KeyError(digest)
         return data
+
+    async def subject(self, name: str) -> str:
+        """See ``Registry.subject``."""
+        check_subject(name)
+        return await self._run(lambda: self._opened().subject(name))
+
+    async def put_subject(self, name: str, digest: str, expected: str) -> bool:
+        """See ``Registry.put_subject``."""
+        check_subject(name, digest)
+        return await self._run(lambda: self._opened().put_subject(name, digest, expected))
 
     async def throw(self, switch: Switch) -> None:
         """See ``Registry.throw``."""

@@ -63,7 +63,7 @@ class HoldDown:
             self._held.update(dict.fromkeys(sudden, now + (self._hold if wrong else self._grace)))
             missing -= sudden
         self._gone.extend(now for key in missing if key in sudden)
-        return Delta(put=put, gone=tuple(sorted(missing)), switches=delta.switches)
+        return Delta(put=put, gone=tuple(sorted(missing)), switches=delta.switches, subjects=delta.subjects)
 
     def _looks_wrong(self, sudden: int, listed: int, reset: bool, now: float) -> bool:
         while self._gone and now - self._gone[0] > self._window:

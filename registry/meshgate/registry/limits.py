@@ -18,6 +18,7 @@ __all__ = [
     "check_blob",
     "check_instance",
     "check_manifest",
+    "check_subject",
     "check_switch",
 ]
 
@@ -29,6 +30,7 @@ MAX_INSTANCE = 512
 
 _ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?\Z")
 _TERM = re.compile(r"[A-Za-z0-9._/-](?:[A-Za-z0-9._/ -]{0,126}[A-Za-z0-9._/-])?\Z")
+_DIGEST = re.compile(r"[0-9a-f]{32}\Z")
 _URL = re.compile(r"[\x21-\x7e]{1,255}\Z")
 
 
@@ -104,3 +106,19 @@ def check_switch(switch: Switch) -> None:
         raise InvalidParams("a kill switch names what it stops: printable, 1 to 128 bytes of UTF-8")
     if len(switch.reason) > 1024:
         raise InvalidParams("the reason of a kill switch has at most 1024 characters")
+
+
+def check_subject(name: str, *digests: str) -> None:
+    """Refuse what is no name of a subject (``AGENT/SKILL``), or no digest.
+
+    Raises:
+        InvalidParams: which of the two, and what it must look like.
+    """
+    parts = name.split("/")
+    if len(parts) != 2 or any(NAME.match(part) is None for part in parts):
+        raise InvalidParams(
+            f"{name[:64]!r} is no subject: write AGENT/SKILL, each of letters, digits, '.', '_', '-', at most 128"
+        )
+    for digest in digests:
+        if _DIGEST.match(digest) is None:
+            raise InvalidParams(f"{digest[:64]!r} is no digest: use the 32 hex digits that put_blob returned")

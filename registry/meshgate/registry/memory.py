@@ -7,7 +7,14 @@ import time
 from collections.abc import AsyncGenerator, Callable
 
 from meshgate.a2a.errors import InvalidParams
-from meshgate.registry.limits import blob_digest, check_blob, check_instance, check_manifest, check_switch
+from meshgate.registry.limits import (
+    blob_digest,
+    check_blob,
+    check_instance,
+    check_manifest,
+    check_subject,
+    check_switch,
+)
 from meshgate.registry.model import Delta, Entry, Instance, Lease, Manifest, RegistryUnavailable, Switch, UnknownLease
 from meshgate.registry.state import State, difference, entry_of
 from meshgate.registry.waiting import Sleep, wait_or_sleep
@@ -35,6 +42,7 @@ class MemoryRegistry:
         self._switches: dict[tuple[str, str], Switch] = {}
         self._manifests: dict[str, Manifest] = {}
         self._blobs: dict[str, bytes] = {}
+        self._subjects: dict[str, str] = {}
         self._changed = asyncio.Event()
         self._state = State()
         self._reachable = True
@@ -99,6 +107,23 @@ class MemoryRegistry:
         self._open()
         return self._blobs[digest]
 
+    async def subject(self, name: str) -> str:
+        """See ``Registry.subject``."""
+        self._open()
+        check_subject(name)
+        return self._subjects.get(name, "")
+
+    async def put_subject(self, name: str, digest: str, expected: str) -> bool:
+        """See ``Registry.put_subject``."""
+        self._open()
+        check_subject(name, digest)
+        if self._subjects.get(name, "") != expected:
+            return False
+        # Replaced, not changed: watches hold the one before.
+        self._subjects = {**self._subjects, name: digest}
+        self._note()
+        return True
+
     async def throw(self, switch: Switch) -> None:
         """See ``Registry.throw``."""
         self._open()
@@ -134,6 +159,7 @@ class MemoryRegistry:
         """Lose everything, as a registry does whose disk was replaced."""
         for kept in (self._entries, self._ends, self._switches, self._manifests, self._blobs):
             kept.clear()
+        self._subjects = {}
         self._note()
 
     # --- inside ---
@@ -160,7 +186,7 @@ class MemoryRegistry:
             self._note()
 
     def _note(self) -> None:
-        self._state = State(dict(self._entries), tuple(sorted(self._switches.values())))
+        self._state = State(dict(self._entries), tuple(sorted(self._switches.values())), self._subjects)
         # Each event is set once and replaced, so that every watch wakes however many there are.
         self._changed.set()
         self._changed = asyncio.Event()

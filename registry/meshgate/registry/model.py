@@ -8,6 +8,7 @@ its content and never changes, so a watcher fetches it once and keeps it.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -194,6 +195,8 @@ class Delta(msgspec.Struct, frozen=True):
     """Ids of instances that left."""
     switches: tuple[Switch, ...] | None = None
     """All switches, or None if they did not change."""
+    subjects: Mapping[str, str] | None = None
+    """All subjects, ``AGENT/SKILL`` to the digest of its document, or None if none changed."""
     reset: bool = False
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -22,9 +22,12 @@ class _File(msgspec.Struct, frozen=True):
     instances: list[Instance] = []
     manifests: dict[str, Manifest] = {}
     switches: list[Switch] = []
+    subjects: dict[str, str] = {}
 
 
-def write_snapshot(path: Path, entries: Iterable[Entry], switches: tuple[Switch, ...]) -> None:
+def write_snapshot(
+    path: Path, entries: Iterable[Entry], switches: tuple[Switch, ...], subjects: Mapping[str, str] | None = None
+) -> None:
     """Put the state into ``path``, whole or not at all, readable for its owner only, on the disk before this returns.
 
     Raises:
@@ -32,7 +35,8 @@ def write_snapshot(path: Path, entries: Iterable[Entry], switches: tuple[Switch,
     """
     listed = list(entries)
     manifests = {entry.instance.manifest: entry.manifest for entry in listed if entry.instance.manifest}
-    data = msgspec.json.encode(_File(FORMAT, [entry.instance for entry in listed], manifests, list(switches)))
+    instances = [entry.instance for entry in listed]
+    data = msgspec.json.encode(_File(FORMAT, instances, manifests, list(switches), dict(subjects or {})))
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # mkstemp makes files of mode 0600.
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -76,4 +80,4 @@ def read_snapshot(path: Path) -> Delta | None:
     if found.format != FORMAT:
         raise ValueError(f"{path} has format {found.format}, this Meshgate reads {FORMAT}")
     put = tuple(entry_of(instance, found.manifests.get(instance.manifest)) for instance in found.instances)
-    return Delta(put=put, switches=tuple(found.switches), reset=True)
+    return Delta(put=put, switches=tuple(found.switches), subjects=found.subjects, reset=True)

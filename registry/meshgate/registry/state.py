@@ -12,10 +12,11 @@ __all__ = ["State", "difference", "entry_of", "same_entry"]
 
 
 class State(msgspec.Struct, frozen=True):
-    """Everything listed at one moment. ``entries`` is keyed by instance id; ``switches`` is sorted."""
+    """Everything listed at one moment. ``entries`` are by instance id, ``subjects`` by name, ``switches`` sorted."""
 
     entries: Mapping[str, Entry] = {}
     switches: tuple[Switch, ...] = ()
+    subjects: Mapping[str, str] = {}
 
 
 def entry_of(instance: Instance, manifest: Manifest | None) -> Entry:
@@ -31,10 +32,11 @@ def same_entry(old: Entry | None, new: Entry) -> bool:
 def difference(old: State | None, new: State) -> Delta | None:
     """The delta that leads from ``old`` to ``new``: None if there is none, a reset if ``old`` is None."""
     if old is None:
-        return Delta(put=tuple(new.entries.values()), switches=new.switches, reset=True)
+        return Delta(put=tuple(new.entries.values()), switches=new.switches, subjects=new.subjects, reset=True)
     put = tuple(entry for key, entry in new.entries.items() if not same_entry(old.entries.get(key), entry))
     gone = tuple(key for key in old.entries if key not in new.entries)
     switches = None if old.switches == new.switches else new.switches
-    if not put and not gone and switches is None:
+    subjects = None if old.subjects is new.subjects or old.subjects == new.subjects else new.subjects
+    if not put and not gone and switches is None and subjects is None:
         return None
-    return Delta(put=put, gone=gone, switches=switches)
+    return Delta(put=put, gone=gone, switches=switches, subjects=subjects)

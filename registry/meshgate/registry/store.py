@@ -1,7 +1,8 @@
 """The file registry's SQLite statements: synchronous, for one worker thread.
 
 Tables: ``instances`` (a row a lease; ``epoch`` names a registration, ``renewals`` counts), ``manifests``, ``blobs``,
-``switches``. All values are the JSON of the model's types.
+``switches``, ``subjects`` (``changed`` counts the writes, so that a reader asks for what is new). All values are the
+JSON of the model's types.
 """
 
 from __future__ import annotations
@@ -33,6 +34,10 @@ CREATE TABLE IF NOT EXISTS blobs (digest TEXT PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS switches (
     kind TEXT NOT NULL, name TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (kind, name)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS subjects (
+    name TEXT PRIMARY KEY, digest TEXT NOT NULL, changed INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS subjects_changed ON subjects (changed);
 CREATE TABLE IF NOT EXISTS epochs (last INTEGER NOT NULL);
 INSERT INTO epochs SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM epochs);
 """
@@ -44,6 +49,7 @@ class Rows(msgspec.Struct, frozen=True):
     entries: Mapping[str, Entry]
     counters: Mapping[str, tuple[int, int]]
     switches: tuple[Switch, ...]
+    subjects: Mapping[str, str]
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -62,12 +68,17 @@ def connect(path: Path) -> sqlite3.Connection:
             raise RegistryUnavailable(f"{path} was written by a newer Meshgate (format {found}): upgrade this one")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
-        if found < FORMAT:
+        # Files of 0.1.0 have format 1 without subjects, and 0.1.0 does not mind them.
+        if found < FORMAT or not _has_subjects(connection):
             connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={FORMAT}; COMMIT;")
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _has_subjects(connection: sqlite3.Connection) -> bool:
+    return bool(connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'subjects_changed'").fetchone())
 
 
 class Store:
@@ -137,6 +148,24 @@ class Store:
         """The blob, or None."""
         return self._blob("blobs", digest)
 
+    def subject(self, name: str) -> str:
+        """The digest that a subject points to, or ""."""
+        found = self._db.execute("SELECT digest FROM subjects WHERE name = ?", (name,)).fetchone()
+        return "" if found is None else str(found[0])
+
+    def put_subject(self, name: str, digest: str, expected: str) -> bool:
+        """Point a subject elsewhere if it points to ``expected``, on the disk before this returns."""
+        self._db.execute("PRAGMA synchronous=FULL")
+        try:
+            with self._writing() as db:
+                if self.subject(name) != expected:
+                    return False
+                last = db.execute("SELECT max(changed) FROM subjects").fetchone()[0] or 0
+                db.execute("INSERT OR REPLACE INTO subjects VALUES (?, ?, ?)", (name, digest, last + 1))
+                return True
+        finally:
+            self._db.execute("PRAGMA synchronous=NORMAL")
+
     def throw(self, switch: Switch) -> None:
         """Keep the switch, on the disk before this returns: a power cut must not lift it."""
         self._durably("INSERT OR REPLACE INTO switches VALUES (?, ?, ?)", (switch.kind, switch.name, switch.reason))
@@ -169,6 +198,8 @@ class Reader:
         self._version = -1
         self._entries: dict[str, tuple[int, Entry]] = {}
         self._manifests: dict[str, Manifest] = {}
+        self._subjects: dict[str, str] = {}
+        self._changed = 0
 
     def close(self) -> None:
         """Close the connection."""
@@ -186,13 +217,24 @@ class Reader:
                 for key, epoch, renewals in self._db.execute("SELECT id, epoch, renewals FROM instances")
             }
             switches = [Switch(*row) for row in self._db.execute("SELECT kind, name, reason FROM switches")]
+            self._read_subjects()
             self._entries = {key: self._entry(key, epoch) for key, (epoch, _) in counters.items()}
         finally:
             self._db.execute("COMMIT")
         used = {entry.instance.manifest for _, entry in self._entries.values()}
         self._manifests = {key: value for key, value in self._manifests.items() if key in used}
         self._version = version
-        return Rows({key: entry for key, (_, entry) in self._entries.items()}, counters, tuple(sorted(switches)))
+        entries = {key: entry for key, (_, entry) in self._entries.items()}
+        return Rows(entries, counters, tuple(sorted(switches)), self._subjects)
+
+    def _read_subjects(self) -> None:
+        new = self._db.execute(
+            "SELECT name, digest, changed FROM subjects WHERE changed > ?", (self._changed,)
+        ).fetchall()
+        if new:
+            # Replaced, not changed: others hold the one before.
+            self._subjects = {**self._subjects, **{name: digest for name, digest, _ in new}}
+            self._changed = max(changed for _, _, changed in new)
 
     def _entry(self, key: str, epoch: int) -> tuple[int, Entry]:
         known = self._entries.get(key)

@@ -42,6 +42,8 @@ class Table:
     def __init__(self) -> None:
         self.revision = 0
         self.switches: tuple[Switch, ...] = ()
+        self.subjects: Mapping[str, str] = {}
+        """All subjects, ``AGENT/SKILL`` to the digest of its document; replaced as a whole, never changed."""
         self._entries: dict[str, Entry] = {}
         self._agents: dict[str, dict[str, tuple[Offer, ...]]] = {}
         self._skills: dict[str, dict[str, tuple[Offer, ...]]] = {}
@@ -93,6 +95,9 @@ class Table:
                 changed = True
         if delta.switches is not None and delta.switches != self.switches:
             self.switches = delta.switches
+            changed = True
+        if delta.subjects is not None and delta.subjects != self.subjects:
+            self.subjects = delta.subjects
             changed = True
         self.revision += changed
         return changed

@@ -140,6 +140,9 @@ class Watcher:
             log.warning(
                 "the registry began anew without a kill switch that was thrown: throw it again if it should stay"
             )
+        lost = sum(name not in delta.subjects for name in self.table.subjects) if delta.subjects is not None else 0
+        if lost:
+            log.warning("the registry lost contracts of skills that it had", extra={"subjects": lost})
         held = len(self._hold.held)
         self._apply(self._hold.sift(delta, self.table.entries, self._clock()))
         if len(self._hold.held) > held:
@@ -179,9 +182,10 @@ class Watcher:
         if self._snapshot is None or self.saved or now < self._save_at:
             return
         self._save_at = now + SAVE_EVERY
-        revision, entries, switches = self.table.revision, list(self.table.entries.values()), self.table.switches
+        table = self.table
+        revision, entries = table.revision, list(table.entries.values())
         try:
-            await asyncio.to_thread(write_snapshot, self._snapshot, entries, switches)
+            await asyncio.to_thread(write_snapshot, self._snapshot, entries, table.switches, table.subjects)
         except OSError as error:
             log.warning("the registry snapshot cannot be written: %s", error)
             return
