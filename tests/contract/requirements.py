@@ -330,6 +330,17 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("trace.sampling", "call path", "Jobs are traced up to a rate, and a flood of set bits spends from it"),
     Requirement("trace.jaeger", "Jaeger", "A job read back from Jaeger is one tree"),
     Requirement("metrics.bounded", "metrics", "However many agents there are, metrics have a bounded number of series"),
+    # -- schemas: what is one, what breaks between two, what registering one does
+    Requirement("schema.image", "schemas", "What is no proper schema is refused with its place and the remedy"),
+    Requirement("schema.digest", "schemas", "One schema has one digest, and well-known types are protobuf's own"),
+    Requirement("schema.rules", "schemas", "What breaks between two schemas is found, by direction, form and rule"),
+    Requirement("schema.buf", "buf breaking", "The rules differ from buf's only in the ways that are listed"),
+    Requirement("schema.keeps", "schemas", "What the rules let pass arrives unchanged, in bytes and in JSON"),
+    Requirement("schema.modes", "schemas", "A mode says which directions and which releases of a major version count"),
+    Requirement("schema.backport", "schemas", "A backport is judged against the releases before it and after it"),
+    Requirement("schema.mediated", "schemas", "What a gateway makes up for refuses no release where it converts"),
+    Requirement("schema.admit", "schemas", "A version keeps its content, and a release that breaks others is refused"),
+    Requirement("schema.stages", "schemas", "A release is proposed, active, deprecated, retired, and back by one step"),
     # -- schemas on traffic
     Requirement("schema.usage", "schemas", "Who uses which version and field is counted per gateway and summed"),
     # -- HTTP to agents

@@ -266,6 +266,7 @@ def classify(difference: Difference) -> str:
 
 
 @pytest.mark.integration  # runs the program buf
+@pytest.mark.requirement("schema.buf")
 def test_the_rules_differ_from_bufs_only_where_that_is_meant(tmp_path: Path) -> None:
     pairs = corpus()
     found = ours(pairs)

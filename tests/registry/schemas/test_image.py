@@ -54,6 +54,7 @@ def test_what_was_loaded_loads_as_itself() -> None:
     assert load_image(loaded.data).data == loaded.data
 
 
+@pytest.mark.requirement("schema.digest")
 def test_one_schema_has_one_digest_however_it_was_built() -> None:
     bare = load_image(compiled(TIMED))
     whole = FileDescriptorSet.FromString(compiled(TIMED, imports=True))
@@ -85,6 +86,7 @@ def test_two_images_with_the_same_names_live_side_by_side() -> None:
     assert first.message("p.A").fields_by_name["a"].type != second.message("p.A").fields_by_name["a"].type
 
 
+@pytest.mark.requirement("schema.digest")
 def test_well_known_files_are_protobufs_own_whatever_the_set_says() -> None:
     forged = proto("google/protobuf/timestamp.proto", messages=("Timestamp",), package="google.protobuf")
     user = FileDescriptorSet.FromString(compiled(TIMED)).file[0]
@@ -115,6 +117,7 @@ def test_custom_options_are_taken() -> None:
     [b"", b"hello", b"\xff" * 1000, b"{}", b'{"file": []}', b"\x0a\x05abc", FileDescriptorSet().SerializeToString()],
     ids=["empty", "text", "ones", "object", "JSON", "cut", "no files"],
 )
+@pytest.mark.requirement("schema.image")
 def test_what_is_no_descriptor_set_is_refused(data: bytes) -> None:
     refused(data)
 
@@ -126,6 +129,7 @@ def test_any_cut_of_a_set_is_refused_or_taken_as_a_set() -> None:
             load_image(whole[:size])
 
 
+@pytest.mark.requirement("schema.image")
 def test_bytes_that_were_changed_at_random_never_do_worse() -> None:
     rng, whole = (
         random.Random(5),
@@ -231,6 +235,7 @@ def _varint(number: int) -> bytes:
         "expression",
     ],
 )
+@pytest.mark.requirement("schema.image")
 def test_what_is_wrong_is_named(data: bytes, path: str) -> None:
     assert refused(data).path == path
 

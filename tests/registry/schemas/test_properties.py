@@ -78,6 +78,7 @@ def read(reading: Reading, seed: int) -> list[object]:
 
 @settings(derandomize=True, max_examples=1500, deadline=None)
 @given(st.integers(0, 10**6), st.integers(0, 10**6))
+@pytest.mark.requirement("schema.keeps")
 def test_what_is_let_pass_arrives_unchanged(which: int, seed: int) -> None:
     reading = allowed()[which % len(allowed())]
 
@@ -94,6 +95,7 @@ def test_both_forms_and_directions_are_among_what_is_let_pass() -> None:
 @pytest.mark.parametrize(
     "rule", ["wire-type", "json-type", "cardinality", "oneof-joined", "json-name-reused", "json-name", "default"]
 )
+@pytest.mark.requirement("schema.keeps")
 def test_what_a_rule_refuses_does_get_lost(rule: str) -> None:
     # By example only: a rule speaks of all values, and few of them are lost.
     refused = [one for one in readings() if one.rules - TIDY == frozenset({rule})]

@@ -434,6 +434,7 @@ def shown(case: Case) -> set[str]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.what for case in CASES])
+@pytest.mark.requirement("schema.rules")
 def test_a_change_is_found_as_what_it_is(case: Case) -> None:
     assert shown(case) == set(case.found)
 
@@ -449,6 +450,7 @@ def test_a_change_and_its_undoing_mirror_each_other(case: Case) -> None:
     assert {one for one in there if not one[0].endswith(tidy)} == {one for one in back if not one[0].endswith(tidy)}
 
 
+@pytest.mark.requirement("schema.rules")
 def test_a_type_that_is_gone_or_renamed_is_found() -> None:
     old, new = image("message A {}"), image("message B {}")
 
@@ -461,6 +463,7 @@ def test_a_type_that_is_gone_or_renamed_is_found() -> None:
     assert compare(None, new, "", "p.B") == ()
 
 
+@pytest.mark.requirement("schema.rules")
 def test_every_rule_has_an_example_that_fails_without_it() -> None:
     # The examples compare everything that is found, so the absence of any one rule turns its examples red.
     seen = {line.split()[0] for case in CASES for line in case.found} | {"type-removed", "type-renamed"}
