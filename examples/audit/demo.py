@@ -27,7 +27,7 @@ from examples.audit.checks.forms import Wanted
 from examples.audit.checks.report import head
 from examples.audit.checks.texts import counted
 from examples.audit.screen import Screen
-from examples.audit.stage import ROOT, Child, Stage
+from examples.stage import ROOT, Child, Stage
 from meshgate.cli.console import fail_line, plain
 from meshgate.cli.exits import CliError, Exit, from_mesh
 from meshgate.cli.jobtree import job_view

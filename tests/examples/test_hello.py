@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from examples.audit.stage import Stage
+from examples.stage import Stage
 from meshgate.cli.exits import CliError, Exit
 from meshgate.sdk import Mesh
 from tests.examples.scratch import ROOT, surroundings

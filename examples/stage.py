@@ -1,4 +1,4 @@
-"""The processes of the example: a gateway and agents, each in a process group of its own, and their end."""
+"""The processes of an example: a gateway and agents, each in a process group of its own, and their end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from meshgate.registry.home import Home, Run
 
 __all__ = ["ROOT", "Child", "Stage"]
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 """The repository, where the agents' modules are found from."""
 _FREE_PORTS = ("--port", "--grpc-port", "--join-port", "--admin-port")
 _POLL = 0.05
@@ -193,6 +193,14 @@ class Stage:
         return answer.content
 
     # -- ending
+
+    async def end(self, child: Child) -> int:
+        """Ask one process to leave, and wait until it has; gives its exit code."""
+        child.signal(signal.SIGTERM)
+        await _ended([child], self.stop_seconds)
+        child.signal(signal.SIGKILL)
+        self.children.remove(child)
+        return await child.process.wait()
 
     async def stop(self) -> None:
         """End everything: agents before the gateway, so that they can take their leave; what does not go is killed."""
