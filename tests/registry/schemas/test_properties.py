@@ -85,6 +85,10 @@ def test_what_is_let_pass_arrives_unchanged(which: int, seed: int) -> None:
     assert read(reading, seed) == [], f"{reading.edits} {reading.form} {reading.type}"
 
 
+def test_a_schema_gets_along_with_itself() -> None:
+    assert [one.type for one in readings() if compare(one.reader, one.reader, one.type, one.type)] == []
+
+
 def test_both_forms_and_directions_are_among_what_is_let_pass() -> None:
     changed = [one for one in allowed() if one.edits != ("nothing",)]
 

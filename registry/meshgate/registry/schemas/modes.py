@@ -84,8 +84,14 @@ def judge(
     """
     counted: frozenset[str] = frozenset({*forms, "both"} | ({"wire"} if mediated else set()))
     found: dict[Violation, Violation] = {}
+    seen: set[tuple[bool, Image | None, str]] = set()
     for other in _neighbours(history, release.version, transitive=mode.transitive) if mode.directions else ():
-        old, new = (other, release) if other.version < release.version else (release, other)
+        earlier = other.version < release.version
+        schema = (earlier, other.image, other.type)
+        if schema in seen or schema[1:] == (release.image, release.type):
+            continue
+        seen.add(schema)
+        old, new = (other, release) if earlier else (release, other)
         for one in compare(old.image, new.image, old.type, new.type):
             if one.direction in mode.directions and one.form in counted and not (mediated and one.mediated):
                 found.setdefault(one, msgspec.structs.replace(one, against=str(other.version)))

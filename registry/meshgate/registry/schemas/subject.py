@@ -26,6 +26,9 @@ __all__ = ["Migration", "Release", "Settings", "Stage", "Subject", "admit", "che
 _PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}(?:\.[A-Za-z_][A-Za-z0-9_]{0,127}){0,31}\Z")
 _DATE = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])\Z")
 _MOST_TEXT = 1024
+_MOST_TOLD = 500
+"""Most reasons that one refusal carries; its message has their number."""
+
 _MOST_MIGRATIONS = 32
 _MOST_TARGETS = 64
 
@@ -127,7 +130,7 @@ def admit(subject: Subject, release: Release, images: Mapping[str, Image], limit
         BadSchema: an image, or a type in it, is missing.
         VersionTaken: the version exists with other content.
         VersionRetired: the version exists and was retired.
-        Incompatible: it breaks the contract of its major version; ``violations`` holds every reason.
+        Incompatible: it breaks the contract of its major version; ``violations`` holds every reason, up to 500.
     """
     check_release(release, limits)
     known = subject.release(release.version)
@@ -141,7 +144,7 @@ def admit(subject: Subject, release: Release, images: Mapping[str, Image], limit
     found = examine(subject, release, images)
     if found:
         shown = "; ".join(str(one) for one in found[:3]) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
-        told = tuple((one.path, f"{one.what}: {one.remedy} [{one.rule}]") for one in found)
+        told = tuple((one.path, f"{one.what}: {one.remedy} [{one.rule}]") for one in found[:_MOST_TOLD])
         remedy = f"mend them or raise the major version to {release.semver().major + 1}.0.0"
         raise Incompatible(f"{name} breaks the contract: {shown}: {remedy}", violations=told)
     kept = _room(subject, limits)
