@@ -24,6 +24,7 @@ _ROUNDS = 10_000
 """protovalidate 2.1 ends a loop of CEL after so many (measured)."""
 _LEAST = 1024
 """A rule that could not be run on a message of so many bytes is refused."""
+_ALL = 64 * 1024
 _TEXT = 256
 
 
@@ -58,7 +59,6 @@ class Constraints:
         types = reachable(root)
         own, expressions = _rules(image, {each.full_name for each in types})
         self.empty = not own
-        self._most = limits.body
         if self.empty:
             return
         self._types = {each.full_name: each for each in types}
@@ -88,11 +88,13 @@ class Constraints:
 
     def check(self, message: Message) -> tuple[tuple[Violation, ...], int]:
         """The violations of a message that are told, and how many there are in all. Not for an empty one."""
-        if self._most < (size := message.ByteSize()):
+        size = message.ByteSize()
+        if size > self._most:
             what = f"has {size} bytes, its constraints are only checked up to {self._most}"
             return (Violation("", "message.size", what),), 1
         try:
-            found = self._collect(message)
+            # Of a large message that breaks its rules the first breach is told: there may be one for each element.
+            found = self._collect(message, fail_fast=size > _ALL)
         except (protovalidate.EvaluationError, protovalidate.CompilationError) as error:
             return (Violation("", "cel.evaluation", f"a rule cannot be evaluated: {str(error)[:_TEXT]}"),), 1
         told = tuple(self._violation(each) for each in found[: self._told])

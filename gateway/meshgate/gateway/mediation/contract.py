@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 from google.protobuf.message import DecodeError, EncodeError, Message
@@ -12,10 +12,10 @@ from google.protobuf.message_factory import GetMessageClass
 from meshgate.a2a.defaults import DEFAULTS, Limits
 from meshgate.a2a.errors import SchemaViolation
 from meshgate.gateway.mediation.carrying import Carrier
-from meshgate.gateway.mediation.constraints import Constraints
-from meshgate.gateway.mediation.problems import Bad, Leftover, Notes, Violation, refs, text, violation_error
+from meshgate.gateway.mediation.constraints import Constraints, reachable
+from meshgate.gateway.mediation.problems import Bad, Leftover, Notes, Output, Violation, refs, text, violation_error
 from meshgate.gateway.mediation.reading import Readers
-from meshgate.gateway.mediation.writing import Writers
+from meshgate.gateway.mediation.writing import Write, Writers
 from meshgate.registry.schemas import Image
 
 __all__ = ["Contract", "Reading", "Writing"]
@@ -74,6 +74,7 @@ class Contract:
         self._write = Writers(image.pool, limits.mediation_depth).of(self.descriptor)
         self._plain = Writers(image.pool, limits.mediation_depth, plain=True).of(self.descriptor)
         self._carrier = Carrier(self.descriptor)
+        self._requires = any(field.is_required for each in reachable(self.descriptor) for field in each.fields)
         constraints = Constraints(image, self.descriptor, limits)
         self._check = None if constraints.empty else constraints.check
 
@@ -103,6 +104,7 @@ class Contract:
             notes.add(None, "json.value", "is no value of this type")
         if notes.count:
             raise violation_error(self.name, tuple(notes.violations), notes.count)
+        self._complete(message)
         if notes.leftovers:
             found = [Leftover(refs(at), text(at), key, value) for at, key, value in notes.leftovers]
             return Reading(message, tuple(found))
@@ -115,9 +117,18 @@ class Contract:
             SchemaViolation: they are no message of this type.
         """
         try:
-            return self._class.FromString(data)
+            message = self._class.FromString(data)
         except (DecodeError, ValueError, RecursionError):
             raise self.violation(Violation("", "proto.bytes", "are no protobuf bytes of this type")) from None
+        self._complete(message)
+        return message
+
+    def _complete(self, message: Message) -> None:
+        """Refuse a message without a field that proto2 requires."""
+        if self._requires and not message.IsInitialized():
+            # Each message class has it, and the stubs of protobuf do not say so.
+            missing: list[str] = cast("Any", message).FindInitializationErrors()[: self._limits.mediation_violations]
+            raise self.violation(*(Violation(name[:256], "proto.required", "must be there") for name in missing))
 
     def write_json(self, message: Message, leftovers: Sequence[Leftover] = ()) -> Writing:
         """The ProtoJSON of a message, with unknown keys put back in their places.
@@ -125,10 +136,10 @@ class Contract:
         Raises:
             SchemaViolation: a value has no JSON form (a number that is not finite in a ``Value``, a time beyond 9999).
         """
-        notes = Notes(0)
-        tree = self._written(self._write, message, notes)
+        out = self._output()
+        tree = self._written(self._write, message, out)
         lost = tuple(each for each in leftovers if not self._carrier.carry(tree, each))
-        return Writing(tree, tuple(notes.fallbacks), lost)
+        return Writing(tree, tuple(out.fallbacks), lost)
 
     def write_plain(self, message: Message) -> Any:
         """The form that migrations read: original names, defaults written out, integers and bytes as they are.
@@ -136,11 +147,14 @@ class Contract:
         Raises:
             SchemaViolation: as :meth:`write_json`.
         """
-        return self._written(self._plain, message, Notes(0))
+        return self._written(self._plain, message, self._output())
 
-    def _written(self, write: Any, message: Message, notes: Notes) -> Any:
+    def _output(self) -> Output:
+        return Output(self._limits.json_nodes, self._limits.mediation_violations)
+
+    def _written(self, write: Write, message: Message, out: Output) -> Any:
         try:
-            return write(message, None, 0, notes)
+            return write(message, None, 0, out)
         except Bad as bad:
             raise self.violation(Violation(text(bad.at), bad.rule, bad.message)) from None
 

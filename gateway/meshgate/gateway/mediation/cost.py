@@ -46,6 +46,7 @@ class Cost(msgspec.Struct, frozen=True):
         power: with what power the rounds of its loops count.
         loops: loops in it.
         patterns: regular expressions, each compiled when it is met.
+        free: variables that no loop binds.
         patterns_from_data: whether ``matches`` is given anything but a literal without counted repetitions.
     """
 
@@ -55,6 +56,7 @@ class Cost(msgspec.Struct, frozen=True):
     loops: int
     patterns: int
     patterns_from_data: bool
+    free: frozenset[str]
 
     def bound(self, size: int, rounds: int) -> int:
         """Bytes touched at worst, for ``size`` bytes of message and loops of ``rounds``."""
@@ -76,7 +78,7 @@ def cost_of(expression: str) -> Cost:
     scopes: list[_Scope] = []
     closed: list[_Scope] = []
     names = builders = multiply = patterns = 0
-    from_data = False
+    from_data, free = False, set[str]()
     for index, word in enumerate(tokens):
         before = tokens[index - 1] if index else ""
         after = tokens[index + 1] if index + 1 < len(tokens) else ""
@@ -97,10 +99,10 @@ def cost_of(expression: str) -> Cost:
                     patterns += 1
                     from_data = from_data or not _is_literal(tokens[index + 2 : index + 4])
             elif before != "." and word not in _WORDS:
-                _look_outside(scopes, word)
+                free |= set[str]() if _look_outside(scopes, word) else {word}
     loops = [scope for scope in closed + scopes if scope.names is not None]
     power = sum(scope.outside for scope in loops) + (1 if builders else 0) + multiply
-    return Cost(max(1, names), builders, power, len(loops), patterns, from_data)
+    return Cost(max(1, names), builders, power, len(loops), patterns, from_data, frozenset(free))
 
 
 def _bound(call: str, after: list[str]) -> frozenset[str] | None:
@@ -111,13 +113,14 @@ def _bound(call: str, after: list[str]) -> frozenset[str] | None:
     return frozenset(after[:1] + after[2:3]) if call in _LOOPS_OF_TWO else None
 
 
-def _look_outside(scopes: list[_Scope], name: str | None) -> None:
-    """Mark each loop that lies within the one that binds ``name``."""
+def _look_outside(scopes: list[_Scope], name: str | None) -> bool:
+    """Mark each loop that lies within the one that binds ``name``; says whether one does."""
     for scope in reversed(scopes):
         if scope.names is not None:
             if name is not None and name in scope.names:
-                return
+                return True
             scope.outside = True
+    return False
 
 
 def _is_literal(argument: list[str]) -> bool:

@@ -13,7 +13,19 @@ import msgspec
 
 from meshgate.a2a.errors import ConversionFailed, InvalidAgentResponse, MeshError, SchemaViolation
 
-__all__ = ["At", "Bad", "Leftover", "Notes", "Violation", "agent_fault", "refs", "text", "violation_error"]
+__all__ = [
+    "At",
+    "Bad",
+    "Leftover",
+    "Notes",
+    "Output",
+    "Violation",
+    "agent_fault",
+    "conversion_error",
+    "refs",
+    "text",
+    "violation_error",
+]
 
 At = tuple[Any, ...] | None
 """A place in a message; None is its root."""
@@ -93,26 +105,52 @@ def refs(at: At) -> Refs:
 
 
 class Notes:
-    """What was noticed while a value was read or written.
+    """What was noticed while a value was read.
 
     Args:
         most: violations that are kept; reading goes on to the end, so that each can be counted.
     """
 
-    __slots__ = ("count", "fallbacks", "leftovers", "most", "violations")
+    __slots__ = ("count", "leftovers", "most", "violations")
 
     def __init__(self, most: int) -> None:
         self.most: Final = most
         self.count = 0
         self.violations: list[Violation] = []
         self.leftovers: list[tuple[At, str, Any]] = []
-        self.fallbacks: list[Violation] = []
 
     def add(self, at: At, rule: str, message: str) -> None:
         """Keep a violation, if there is room."""
         self.count += 1
         if len(self.violations) < self.most:
             self.violations.append(Violation(text(at), rule, message))
+
+
+class Output:
+    """What was noticed while JSON was written, and how much more of it there may be.
+
+    Args:
+        nodes: most values in it.
+        most: fallbacks that are kept.
+    """
+
+    __slots__ = ("fallbacks", "most", "nodes")
+
+    def __init__(self, nodes: int, most: int) -> None:
+        self.nodes = nodes
+        self.most: Final = most
+        self.fallbacks: list[Violation] = []
+
+    def spend(self, count: int) -> None:
+        """Count values. Raises :class:`Bad` when there are too many: a few bytes can stand for much JSON."""
+        self.nodes -= count
+        if self.nodes < 0:
+            raise Bad("json.nodes", "holds more values than a JSON document may")
+
+    def fall_back(self, at: At, message: str) -> None:
+        """Keep a fallback, if there is room."""
+        if len(self.fallbacks) < self.most:
+            self.fallbacks.append(Violation(text(at), "json.enum", message))
 
 
 def violation_error(what: str, violations: tuple[Violation, ...], count: int = 0) -> SchemaViolation:
@@ -125,6 +163,24 @@ def violation_error(what: str, violations: tuple[Violation, ...], count: int = 0
     """
     told, metadata = _told(what, violations, count)
     return SchemaViolation(f"the data does not keep {what}: {told}", metadata=metadata, violations=_pairs(violations))
+
+
+def conversion_error(source: str, target: str, path: str, reason: str, **facts: str) -> ConversionFailed:
+    """The error that tells why a message of one contract cannot be made into one of the other.
+
+    Args:
+        source: the contract of the message.
+        target: the contract of what it should have become.
+        path: the place, "" for the whole.
+        reason: what failed.
+        facts: what was at work, such as ``expression`` or ``function``; told in the metadata.
+    """
+    told = f"{path}: {reason}" if path else reason
+    return ConversionFailed(
+        f"{source} cannot be converted to {target}: {told}",
+        metadata={"contract": source, "target": target, **{key: value[:512] for key, value in facts.items()}},
+        violations=((path, f"{reason} [conversion]"),),
+    )
 
 
 def agent_fault(error: MeshError) -> InvalidAgentResponse:

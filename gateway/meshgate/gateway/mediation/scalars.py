@@ -29,6 +29,7 @@ __all__ = [
     "key_reader",
     "key_writer",
     "reader",
+    "shortest",
     "writer",
 ]
 
@@ -210,7 +211,7 @@ def key_reader(field: FieldDescriptor) -> Convert:
 # -- protobuf to JSON
 
 
-def _shortest(value: float) -> Any:
+def shortest(value: float) -> Any:
     """The shortest decimal that is this float, as ProtoJSON's writers agree on."""
     if not math.isfinite(value):
         return _special(value)
@@ -232,7 +233,7 @@ def _to_base64(value: bytes) -> str:
 
 
 _WRITERS: dict[int, Convert] = {
-    _Type.TYPE_FLOAT: _shortest,
+    _Type.TYPE_FLOAT: shortest,
     _Type.TYPE_DOUBLE: _special,
     _Type.TYPE_BYTES: _to_base64,
     **{kind: str for kind, (name, _, _) in RANGES.items() if name.endswith("int64")},
@@ -245,19 +246,28 @@ def writer(field: FieldDescriptor, *, plain: bool = False) -> Convert | None:
     Args:
         plain: for expressions: 64-bit integers, bytes and infinities as they are.
     """
+    if field.type == _Type.TYPE_STRING:
+        return _text
     if plain:
         return _shortest_or_special if field.type == _Type.TYPE_FLOAT else None
     return _WRITERS.get(field.type)
 
 
+def _text(value: str | bytes) -> str:
+    # Of proto2 the parser takes any bytes for text, and hands out as bytes what is none.
+    if isinstance(value, bytes):
+        raise Bad("proto.string", "is no UTF-8 text")
+    return value
+
+
 def _shortest_or_special(value: float) -> float:
-    return float(_shortest(value)) if math.isfinite(value) else value
+    return float(shortest(value)) if math.isfinite(value) else value
 
 
-def key_writer(field: FieldDescriptor) -> Convert | None:
+def key_writer(field: FieldDescriptor) -> Convert:
     """What makes a map's key into a JSON key."""
     if field.type == _Type.TYPE_STRING:
-        return None
+        return _text
     return _bool_key if field.type == _Type.TYPE_BOOL else str
 
 

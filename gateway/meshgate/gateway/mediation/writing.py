@@ -14,7 +14,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 
-from meshgate.gateway.mediation.problems import At, Bad, Notes, Violation, text
+from meshgate.gateway.mediation.problems import At, Bad, Output
 from meshgate.gateway.mediation.reading import ANY, element_type, is_map, is_message
 from meshgate.gateway.mediation.scalars import Convert, enum_names, enum_type, key_writer, writer
 from meshgate.gateway.mediation.times import duration_text, timestamp_text
@@ -22,8 +22,8 @@ from meshgate.gateway.mediation.wellknown import VALUE_FORM, WRAPPERS
 
 __all__ = ["Write", "Writers"]
 
-Write = Callable[[Any, At, int, Notes], Any]
-"""Makes JSON of a value: (value, place, depth, notes). It raises :class:`Bad`."""
+Write = Callable[[Any, At, int, Output], Any]
+"""Makes JSON of a value: (value, place, depth, output). It raises :class:`Bad`."""
 
 _EXACT = 2**53
 """Every integer up to here has a double of its own."""
@@ -104,31 +104,31 @@ class Writers:
             return _Slot(name, None, _each(write) if field.is_repeated else write)
         convert = writer(field, plain=self._plain)
         if field.is_repeated:
-            return _Slot(name, list if convert is None else _converted(convert), None)
+            return _Slot(name, None, _scalars(convert))
         return _Slot(name, convert, None)
 
     def _message(self, slots: dict[int, _Slot], defaults: dict[str, Any]) -> Write:
         most = self._depth
 
-        def write(message: Any, at: At, depth: int, notes: Notes) -> dict[str, Any]:
+        def write(message: Any, at: At, depth: int, out: Output) -> dict[str, Any]:
             if depth >= most:
                 raise Bad("proto.depth", f"is nested deeper than {most}")
-            out: dict[str, Any] = (
-                {key: value() if isinstance(value, type) else value for key, value in defaults.items()}
-                if defaults
-                else {}
-            )
-            for field, value in message.ListFields():
+            fields = message.ListFields()
+            out.spend(len(fields) + len(defaults))
+            tree: dict[str, Any] = {}
+            if defaults:
+                tree = {key: value() if isinstance(value, type) else value for key, value in defaults.items()}
+            for field, value in fields:
                 name, convert, deep = slots[field.number]
                 try:
                     if deep is not None:
-                        out[name] = deep(value, (at, name, field.number), depth, notes)
+                        tree[name] = deep(value, (at, name, field.number), depth, out)
                     else:
-                        out[name] = value if convert is None else convert(value)
+                        tree[name] = value if convert is None else convert(value)
                 except Bad as bad:
                     bad.at = bad.at or (at, name, field.number)
                     raise
-            return out
+            return tree
 
         return write
 
@@ -137,19 +137,20 @@ class Writers:
         to_key = key_writer(entry["key"])
         _, convert, deep = self._slot(entry["value"], "value")
 
-        def write(items: Any, at: At, depth: int, notes: Notes) -> dict[str, Any]:
-            out: dict[str, Any] = {}
+        def write(items: Any, at: At, depth: int, out: Output) -> dict[str, Any]:
+            out.spend(len(items))
+            tree: dict[str, Any] = {}
             for key, value in items.items():
-                name = key if to_key is None else to_key(key)
+                name = to_key(key)
                 if deep is not None:
-                    out[name] = deep(value, (at, None, name), depth, notes)
+                    tree[name] = deep(value, (at, None, name), depth, out)
                 else:
-                    out[name] = value if convert is None else convert(value)
-            return out
+                    tree[name] = value if convert is None else convert(value)
+            return tree
 
         return write
 
-    def _any(self, message: Any, at: At, depth: int, notes: Notes) -> dict[str, Any]:
+    def _any(self, message: Any, at: At, depth: int, out: Output) -> dict[str, Any]:
         url: str = message.type_url
         if not url:
             return {}
@@ -160,26 +161,31 @@ class Writers:
             raise Bad("proto.any", "holds a type that the schema does not, or bytes that are none of it", at) from None
         if depth >= self._depth:
             raise Bad("proto.depth", f"is nested deeper than {self._depth}", at)
-        tree = self.of(descriptor)(inner, at, depth + 1, notes)
+        tree = self.of(descriptor)(inner, at, depth + 1, out)
         return {"@type": url, "value": tree} if descriptor.full_name in VALUE_FORM else {"@type": url, **tree}
 
 
 def _deeper(write: Write) -> Write:
-    def deeper(message: Any, at: At, depth: int, notes: Notes) -> Any:
-        return write(message, at, depth + 1, notes)
+    def deeper(message: Any, at: At, depth: int, out: Output) -> Any:
+        return write(message, at, depth + 1, out)
 
     return deeper
 
 
 def _each(write: Write) -> Write:
-    def each(values: Any, at: At, depth: int, notes: Notes) -> list[Any]:
-        return [write(value, (at, index, index), depth + 1, notes) for index, value in enumerate(values)]
+    def each(values: Any, at: At, depth: int, out: Output) -> list[Any]:
+        out.spend(len(values))
+        return [write(value, (at, index, index), depth + 1, out) for index, value in enumerate(values)]
 
     return each
 
 
-def _converted(convert: Convert) -> Convert:
-    return lambda values: [convert(value) for value in values]
+def _scalars(convert: Convert | None) -> Write:
+    def scalars(values: Any, _at: At, _depth: int, out: Output) -> list[Any]:
+        out.spend(len(values))
+        return list(values) if convert is None else [convert(value) for value in values]
+
+    return scalars
 
 
 def _enum(field: FieldDescriptor) -> Write:
@@ -187,13 +193,12 @@ def _enum(field: FieldDescriptor) -> Write:
     names, fallback = enum_names(enum)
     null = enum.full_name == "google.protobuf.NullValue"
 
-    def write(number: int, at: At, _depth: int, notes: Notes) -> str | None:
+    def write(number: int, at: At, _depth: int, out: Output) -> str | None:
         name = names.get(number)
         if null:
             return None
         if name is None:
-            what = f"{number} is no number of {enum.full_name}: {fallback} stands in for it"
-            notes.fallbacks.append(Violation(text(at), "json.enum", what))
+            out.fall_back(at, f"{number} is no number of {enum.full_name}: {fallback} stands in for it")
             return fallback
         return name
 
@@ -201,21 +206,21 @@ def _enum(field: FieldDescriptor) -> Write:
 
 
 def _wrapper(convert: Convert | None) -> Write:
-    def write(message: Any, _at: At, _depth: int, _notes: Notes) -> Any:
+    def write(message: Any, _at: At, _depth: int, _out: Output) -> Any:
         return message.value if convert is None else convert(message.value)
 
     return write
 
 
-def _timestamp(message: Any, _at: At, _depth: int, _notes: Notes) -> str:
+def _timestamp(message: Any, _at: At, _depth: int, _out: Output) -> str:
     return timestamp_text(message.seconds, message.nanos)
 
 
-def _duration(message: Any, _at: At, _depth: int, _notes: Notes) -> str:
+def _duration(message: Any, _at: At, _depth: int, _out: Output) -> str:
     return duration_text(message.seconds, message.nanos)
 
 
-def _field_mask(message: Any, _at: At, _depth: int, _notes: Notes) -> str:
+def _field_mask(message: Any, _at: At, _depth: int, _out: Output) -> str:
     return ",".join(_camel(path) for path in message.paths)
 
 
@@ -233,7 +238,7 @@ def _camel(path: str) -> str:
     return "".join(out)
 
 
-def _value(message: Any, at: At, depth: int, notes: Notes) -> Any:
+def _value(message: Any, at: At, depth: int, out: Output) -> Any:
     kind = message.WhichOneof("kind")
     if kind == "string_value":
         return message.string_value
@@ -241,20 +246,23 @@ def _value(message: Any, at: At, depth: int, notes: Notes) -> Any:
         number: float = message.number_value
         if number - number != 0:
             raise Bad("proto.value", "is a number that is not finite, so JSON cannot hold it", at)
-        return int(number) if number.is_integer() and abs(number) <= _EXACT else number
+        whole = number.is_integer() and abs(number) <= _EXACT and (number != 0 or str(number) == "0.0")
+        return int(number) if whole else number
     if kind == "bool_value":
         return message.bool_value
     if kind == "struct_value":
-        return _struct(message.struct_value, at, depth, notes)
-    return _list(message.list_value, at, depth, notes) if kind == "list_value" else None
+        return _struct(message.struct_value, at, depth, out)
+    return _list(message.list_value, at, depth, out) if kind == "list_value" else None
 
 
-def _struct(message: Any, at: At, depth: int, notes: Notes) -> dict[str, Any]:
-    return {key: _value(item, (at, None, key), depth + 1, notes) for key, item in message.fields.items()}
+def _struct(message: Any, at: At, depth: int, out: Output) -> dict[str, Any]:
+    out.spend(len(message.fields))
+    return {key: _value(item, (at, None, key), depth + 1, out) for key, item in message.fields.items()}
 
 
-def _list(message: Any, at: At, depth: int, notes: Notes) -> list[Any]:
-    return [_value(item, (at, index, index), depth + 1, notes) for index, item in enumerate(message.values)]
+def _list(message: Any, at: At, depth: int, out: Output) -> list[Any]:
+    out.spend(len(message.values))
+    return [_value(item, (at, index, index), depth + 1, out) for index, item in enumerate(message.values)]
 
 
 _SPECIAL: dict[str, Write] = {
