@@ -22,6 +22,7 @@ from meshgate.gateway.policies.lineage import Lineages
 from meshgate.gateway.policies.lineage_guard import LineageGuard
 from meshgate.gateway.policies.retry import Retry, RetryBudget
 from meshgate.registry.memory import MemoryRegistry
+from meshgate.registry.schemas import RULES
 from meshgate.registry.selection import Scope
 from meshgate.registry.store import Store
 
@@ -179,6 +180,13 @@ def _subjects_cas() -> None:
     )
 
 
+def _rule(name: str) -> Callable[[], None]:
+    def drop() -> None:
+        del RULES[name]
+
+    return drop
+
+
 def _config_keys() -> None:
     _replace(config, "_check_keys", lambda tree, cls, source: None)
 
@@ -216,5 +224,6 @@ DROPS: dict[str, Callable[[], None]] = {
     "config_keys": _config_keys,
     "loopback": _loopback,
     "bounded": _bounded,
+    **{f"rule:{name}": _rule(name) for name in RULES},
 }
-"""By the name that a row of the ledger gives as ``drop:NAME``."""
+"""By the name that a row of the ledger gives as ``drop:NAME``; ``drop:rule:*`` stands for every compatibility rule."""
