@@ -346,6 +346,7 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("schema.mediated", "schemas", "What a gateway makes up for refuses no release where it converts"),
     Requirement("schema.admit", "schemas", "A version keeps its content, and a release that breaks others is refused"),
     Requirement("schema.stages", "schemas", "A release is proposed, active, deprecated, retired, and back by one step"),
+    Requirement("schema.own", "schemas", "The project's own schemas keep the rules that it holds others to"),
     # -- schemas on traffic
     Requirement("schema.usage", "schemas", "Who uses which version and field is counted per gateway and summed"),
     # -- HTTP to agents
