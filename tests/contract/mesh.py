@@ -13,8 +13,8 @@ import json
 import secrets
 import sys
 import uuid
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -26,16 +26,18 @@ from meshgate.a2a.defaults import DEFAULTS
 from meshgate.gateway.keys import KeyStore, new_key
 from meshgate.http.server import HttpServer, bind
 from meshgate.registry.home import Run
-from meshgate.sdk import Agent, Context
+from meshgate.sdk import Agent
 from tests.contract.doors import TLS, Door, GrpcDoor, Probe, RpcDoor, soon
 from tests.contract.foreign import ForeignAgent
-from tests.contract.scripts import Received, Script, Stage, act
-from tests.support.gateway import GatewayProcess, environment
+from tests.contract.scripts import Stage
+from tests.contract.sdkagent import scripted_agent
+from tests.support.gateway import GatewayProcess, RunsGateway, environment
 
-__all__ = ["LIMITS", "Binding", "Layout", "Mesh", "sdk_agent", "start_mesh"]
+__all__ = ["LIMITS", "Binding", "Layout", "MakeGateway", "Mesh", "sdk_agent", "start_mesh"]
 
 Layout = Literal["one", "workers", "two"]
 Binding = Literal["JSONRPC", "GRPC"]
+MakeGateway = Callable[[Path, Mapping[str, Any]], RunsGateway]
 
 LIMITS: dict[str, Any] = {
     "heartbeat": 0.1,
@@ -193,6 +195,10 @@ class Mesh:
         if task.done():
             await task
 
+    async def keep(self, running: AbstractAsyncContextManager[None]) -> None:
+        """Keep something running until the mesh ends."""
+        await self._stack.enter_async_context(running)
+
     async def known(self, *names: str) -> None:
         """Wait until every gateway knows these agents."""
         for door in self.doors["JSONRPC"]:
@@ -317,59 +323,24 @@ class Mesh:
 # -- an agent of the SDK's that acts scripts out
 
 
-class _SdkRole:
-    def __init__(self, agent: Agent, context: Context) -> None:
-        self._context = context
-        self.received = Received(
-            agent.name,
-            agent.instance,
-            dict(context.headers),
-            tuple(context.message.reference_task_ids),
-            context.task_id,
-        )
-
-    async def working(self) -> None:
-        await self._context.progress("at work")
-
-    async def chunk(self, text: str) -> None:
-        await self._context.artifact(f"chunk-{text}", text)
-
-    async def call(self, to: str, say: Script, *, keep: bool) -> dict[str, Any]:
-        from meshgate.a2a.errors import MeshError
-
-        try:
-            result = await self._context.call(to, text=json.dumps(say))
-        except MeshError as error:
-            return {"error": {"reason": error.code, "message": error.message, "metadata": error.metadata}}
-        return {"text": result.text}
-
-
 def sdk_agent(mesh: Mesh, name: str, skill: str, *, where: int = 0, version: str = "1.0.0") -> Agent:
     """An agent made with the project's SDK; it always hands its headers on."""
     run = mesh.run(where)
-    agent = Agent(name, version=version, join=run.join, join_key=run.join_key, environ={})
-
-    @agent.skill(name=skill, tags=["sdk"])
-    async def perform(script: str, ctx: Context) -> str:
-        """Act a script out."""
-        told: Script = json.loads(script)
-        if told["do"] == "ask":
-            said = await ctx.ask("which one?")
-            told = json.loads("".join(part.text for part in said.parts if isinstance(part.text, str)))
-        return await act(told, _SdkRole(agent, ctx), mesh.stage)
-
-    return agent
+    return scripted_agent(name, skill, mesh.stage, version=version, join=run.join, join_key=run.join_key)
 
 
 # -- starting
 
 
 @asynccontextmanager
-async def start_mesh(layout: Layout, folder: Path, registry: str = "") -> AsyncGenerator[Mesh]:
+async def start_mesh(
+    layout: Layout, folder: Path, registry: str = "", gateways: Sequence[MakeGateway] = (GatewayProcess, GatewayProcess)
+) -> AsyncGenerator[Mesh]:
     """A running mesh.
 
     Args:
         registry: URL of the registry that the gateways of ``two`` share.
+        gateways: what runs here and there; another release's, to see that it keeps the same promises.
     """
     keys = _write_secrets([folder / "here", folder / "there"])
     flags: dict[str, Any] = {"limits": LIMITS}
@@ -378,7 +349,7 @@ async def start_mesh(layout: Layout, folder: Path, registry: str = "") -> AsyncG
     if layout == "two":
         flags["registry"] = registry
     homes = [folder / "here", folder / "there"][: 2 if layout == "two" else 1]
-    processes = [GatewayProcess(home, flags) for home in homes]
+    processes = [make(home, flags) for make, home in zip(gateways, homes, strict=False)]
     stage = Stage()
     before = asyncio.all_tasks()
     try:

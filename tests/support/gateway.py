@@ -13,7 +13,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -23,7 +23,7 @@ from meshgate.gateway.server import load_secrets, run_single
 from meshgate.gateway.supervisor import run_workers
 from meshgate.registry.home import Home, Run
 
-__all__ = ["GatewayProcess", "NotUp", "environment"]
+__all__ = ["GatewayProcess", "NotUp", "RunsGateway", "environment"]
 
 ROOT = Path(__file__).parents[2]
 _UP_WITHIN = 45.0
@@ -39,6 +39,22 @@ def environment() -> dict[str, str]:
     roots = [str(ROOT / name) for name in ("", "protos", "registry", "sdk", "gateway")]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MESHGATE_")}
     return {**kept, "PYTHONPATH": os.pathsep.join(roots)}
+
+
+class RunsGateway(Protocol):
+    """A gateway in a process of its own, of this tree or of another release."""
+
+    async def start(self) -> Run:
+        """Start it, and return what it announces once it is ready."""
+        ...
+
+    async def stop(self) -> int:
+        """Ask it to drain, and return its exit code."""
+        ...
+
+    def tail(self) -> str:
+        """The end of its log."""
+        ...
 
 
 class GatewayProcess:
