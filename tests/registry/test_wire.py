@@ -44,7 +44,10 @@ MANIFEST = Manifest(
             default=True,
             owner="texts@example.org",
             steward="platform@example.org",
-            migrations=(Migration("^1", {"text": "old.body"}, {"body": "old.text"}), Migration("1.0.0", function="f")),
+            migrations=(
+                Migration("^1", {"text": "old.body"}, {"body": "old.text"}),
+                Migration("1.0.0", function="f", side="output"),
+            ),
         ),
         Capability(skill="translate", version="1.4.0"),
     ),

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cmeshgate/v1/capability.proto\x12\x0bmeshgate.v1\x1a\x1egoogle/protobuf/duration.proto\"\xe5\x03\n\nCapability\x12\r\n\x05skill\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0c\n\x04tags\x18\x04 \x03(\t\x12\x33\n\x06labels\x18\x05 \x03(\x0b\x32#.meshgate.v1.Capability.LabelsEntry\x12\x13\n\x0binput_modes\x18\x06 \x03(\t\x12\x14\n\x0coutput_modes\x18\x07 \x03(\t\x12%\n\x05input\x18\x08 \x01(\x0b\x32\x16.meshgate.v1.SchemaRef\x12&\n\x06output\x18\t \x01(\x0b\x32\x16.meshgate.v1.SchemaRef\x12\x15\n\rcost_hint_usd\x18\n \x01(\x01\x12/\n\x0clatency_hint\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x11\n\treentrant\x18\x0c \x01(\r\x12\x0f\n\x07\x64\x65\x66\x61ult\x18\r \x01(\x08\x12\r\n\x05owner\x18\x0e \x01(\t\x12\x0f\n\x07steward\x18\x0f \x01(\t\x12*\n\nmigrations\x18\x10 \x03(\x0b\x32\x16.meshgate.v1.Migration\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xdf\x01\n\tMigration\x12\x0c\n\x04\x66rom\x18\x01 \x01(\t\x12*\n\x02up\x18\x02 \x03(\x0b\x32\x1e.meshgate.v1.Migration.UpEntry\x12.\n\x04\x64own\x18\x03 \x03(\x0b\x32 .meshgate.v1.Migration.DownEntry\x12\x10\n\x08\x66unction\x18\x04 \x01(\t\x1a)\n\x07UpEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a+\n\tDownEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"H\n\tSchemaRef\x12\x14\n\x0cmessage_type\x18\x01 \x01(\t\x12\x14\n\x0c\x63ontent_hash\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cmeshgate/v1/capability.proto\x12\x0bmeshgate.v1\x1a\x1egoogle/protobuf/duration.proto\"\xe5\x03\n\nCapability\x12\r\n\x05skill\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0c\n\x04tags\x18\x04 \x03(\t\x12\x33\n\x06labels\x18\x05 \x03(\x0b\x32#.meshgate.v1.Capability.LabelsEntry\x12\x13\n\x0binput_modes\x18\x06 \x03(\t\x12\x14\n\x0coutput_modes\x18\x07 \x03(\t\x12%\n\x05input\x18\x08 \x01(\x0b\x32\x16.meshgate.v1.SchemaRef\x12&\n\x06output\x18\t \x01(\x0b\x32\x16.meshgate.v1.SchemaRef\x12\x15\n\rcost_hint_usd\x18\n \x01(\x01\x12/\n\x0clatency_hint\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x11\n\treentrant\x18\x0c \x01(\r\x12\x0f\n\x07\x64\x65\x66\x61ult\x18\r \x01(\x08\x12\r\n\x05owner\x18\x0e \x01(\t\x12\x0f\n\x07steward\x18\x0f \x01(\t\x12*\n\nmigrations\x18\x10 \x03(\x0b\x32\x16.meshgate.v1.Migration\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xed\x01\n\tMigration\x12\x0c\n\x04\x66rom\x18\x01 \x01(\t\x12*\n\x02up\x18\x02 \x03(\x0b\x32\x1e.meshgate.v1.Migration.UpEntry\x12.\n\x04\x64own\x18\x03 \x03(\x0b\x32 .meshgate.v1.Migration.DownEntry\x12\x10\n\x08\x66unction\x18\x04 \x01(\t\x12\x0c\n\x04side\x18\x05 \x01(\t\x1a)\n\x07UpEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a+\n\tDownEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"H\n\tSchemaRef\x12\x14\n\x0cmessage_type\x18\x01 \x01(\t\x12\x14\n\x0c\x63ontent_hash\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,11 +43,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CAPABILITY_LABELSENTRY']._serialized_start=518
   _globals['_CAPABILITY_LABELSENTRY']._serialized_end=563
   _globals['_MIGRATION']._serialized_start=566
-  _globals['_MIGRATION']._serialized_end=789
-  _globals['_MIGRATION_UPENTRY']._serialized_start=703
-  _globals['_MIGRATION_UPENTRY']._serialized_end=744
-  _globals['_MIGRATION_DOWNENTRY']._serialized_start=746
-  _globals['_MIGRATION_DOWNENTRY']._serialized_end=789
-  _globals['_SCHEMAREF']._serialized_start=791
-  _globals['_SCHEMAREF']._serialized_end=863
+  _globals['_MIGRATION']._serialized_end=803
+  _globals['_MIGRATION_UPENTRY']._serialized_start=717
+  _globals['_MIGRATION_UPENTRY']._serialized_end=758
+  _globals['_MIGRATION_DOWNENTRY']._serialized_start=760
+  _globals['_MIGRATION_DOWNENTRY']._serialized_end=803
+  _globals['_SCHEMAREF']._serialized_start=805
+  _globals['_SCHEMAREF']._serialized_end=877
 # @@protoc_insertion_point(module_scope)

@@ -166,8 +166,11 @@ class Migration(google.protobuf.message.Message):
     UP_FIELD_NUMBER: builtins.int
     DOWN_FIELD_NUMBER: builtins.int
     FUNCTION_FIELD_NUMBER: builtins.int
+    SIDE_FIELD_NUMBER: builtins.int
     function: builtins.str
     """Instead of both: the name of a function that the operator installed."""
+    side: builtins.str
+    """"input" or "output", if it is for one of the two alone."""
     @property
     def up(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
         """For each field path of the new version, a CEL expression over `old`, which is the earlier version's message."""
@@ -182,8 +185,9 @@ class Migration(google.protobuf.message.Message):
         up: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
         down: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
         function: builtins.str = ...,
+        side: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["down", b"down", "from", b"from", "function", b"function", "up", b"up"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["down", b"down", "from", b"from", "function", b"function", "side", b"side", "up", b"up"]) -> None: ...
 
 global___Migration = Migration
 

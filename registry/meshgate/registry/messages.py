@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import msgspec
 from google.protobuf.duration_pb2 import Duration
@@ -128,7 +128,9 @@ def _capability_to_proto(one: Capability) -> capability_pb2.Capability:
     )
     message.owner, message.steward = one.owner, one.steward
     for migration in one.migrations:
-        added = message.migrations.add(up=migration.up, down=migration.down, function=migration.function)
+        added = message.migrations.add(
+            up=migration.up, down=migration.down, function=migration.function, side=migration.side
+        )
         setattr(added, "from", migration.source)  # a keyword of Python's
     if one.latency is not None:
         message.latency_hint.CopyFrom(_duration(one.latency))
@@ -154,11 +156,18 @@ def _capability(message: capability_pb2.Capability) -> Capability:
         default=message.default,
         owner=message.owner,
         steward=message.steward,
-        migrations=tuple(
-            Migration(getattr(each, "from"), dict(each.up), dict(each.down), each.function)
-            for each in message.migrations
-        ),
+        migrations=tuple(_migration(each) for each in message.migrations),
     )
+
+
+_SIDES: dict[str, Literal["", "input", "output"]] = {"": "", "input": "input", "output": "output"}
+
+
+def _migration(message: capability_pb2.Migration) -> Migration:
+    side = _SIDES.get(message.side)
+    if side is None:
+        raise InvalidParams(f"capability.migrations.side: {message.side[:32]!r} is not input or output")
+    return Migration(getattr(message, "from"), dict(message.up), dict(message.down), message.function, side)
 
 
 def _schema_to_proto(schema: SchemaRef) -> capability_pb2.SchemaRef:

@@ -72,6 +72,8 @@ class Migration(msgspec.Struct, frozen=True, omit_defaults=True, rename={"source
     up: dict[str, str] = {}
     down: dict[str, str] = {}
     function: str = ""
+    side: Literal["", "input", "output"] = ""
+    """Which contract it is for; "" for both: expressions then count where their paths are fields."""
 
 
 class Capability(msgspec.Struct, frozen=True, omit_defaults=True):

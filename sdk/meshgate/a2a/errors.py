@@ -66,6 +66,7 @@ __all__ = [
     "RateLimited",
     "RefusedError",
     "SchemaError",
+    "SchemaRetired",
     "SchemaViolation",
     "TaskNotCancelable",
     "TaskNotFound",
@@ -322,6 +323,12 @@ class ConversionFailed(SchemaError):
     """A part keeps its own release of the contract, and cannot be made into the release that the other side speaks."""
 
     code, summary = "CONVERSION_FAILED", "the data cannot be converted between releases of the skill's contract"
+
+
+class SchemaRetired(SchemaError):
+    """The release of the contract that the caller speaks was retired, or never was."""
+
+    code, summary = "SCHEMA_RETIRED", "this release of the skill's contract is not served"
 
 
 class UpstreamError(MeshError):

@@ -8,10 +8,13 @@ __all__ = [
     "BUDGET",
     "CALL",
     "DEADLINE",
+    "DEPRECATED",
     "INSTANCE",
     "JOB",
     "LINEAGE",
     "PROGRESS",
+    "SCHEMA",
+    "SCHEMA_VERSION",
     "SKILL",
     "TARGET",
     "TRACEPARENT",
@@ -35,6 +38,12 @@ CALL: Final = "meshgate-call"
 """To an agent and back to the caller: the id of the call."""
 INSTANCE: Final = "meshgate-instance"
 """Back to the caller: the instance that answered."""
+SCHEMA_VERSION: Final = "meshgate-schema-version"
+"""From a caller: the release of the skill's contract that it speaks and reads, such as ``1.2.0``."""
+SCHEMA: Final = "meshgate-schema"
+"""Back to the caller: which releases met, ``in=1.2.0>2.0.0; out=2.0.0>1.2.0`` (who wrote it, who read it)."""
+DEPRECATED: Final = "meshgate-deprecated"
+"""Back to the caller of a deprecated release: ``1.2.0; sunset=2027-03-31; notice="use 2.0.0"``, the latter two if set."""
 TRACEPARENT: Final = "traceparent"
 """W3C Trace Context."""
 TRACESTATE: Final = "tracestate"
