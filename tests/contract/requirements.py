@@ -310,6 +310,10 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement(
         "sdk.recipes", "SDK", "A LangGraph graph and an OpenAI Agents SDK agent join in under ten lines, without a key"
     ),
+    # -- contracts
+    Requirement("contracts.derived", "contracts", "A model's JSON is that of the message that is derived from it"),
+    Requirement("contracts.constraints", "contracts", "A gateway checks a model's constraints, not only the agent"),
+    Requirement("contracts.lock", "contracts", "A field's number is never given to another one"),
     # -- the command line
     Requirement("cli.help", "command line", "Every command teaches by examples"),
     Requirement("cli.exit_codes", "command line", "Each way to fail has its exit code"),
