@@ -6,25 +6,27 @@ same.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import msgspec
 
 from meshgate.a2a.call import Call, Handler, Principal, Route
 from meshgate.a2a.errors import InvalidParams, NoRoute, TaskNotFound
 from meshgate.a2a.reply import Reply
-from meshgate.a2a.selector import Selector, parse_selector
+from meshgate.a2a.selector import Selector, VersionRange, parse_selector
 from meshgate.a2a.taskids import TaskTag, TaskTags
 from meshgate.gateway.records import CallRecord
 from meshgate.registry.model import Delta, Entry
 from meshgate.registry.selection import ANY_SKILL, Group, Scope, select
 from meshgate.registry.table import Table
 
-__all__ = ["Resolve", "TaskRoute"]
+__all__ = ["Releases", "Resolve", "TaskRoute"]
 
 SKILL_KEY = "meshgate/skill"
 """Key of a message's metadata that names the skill, for calls by agent."""
 _CACHE = 10_000
+_ANY = VersionRange()
 
 
 class TaskRoute(msgspec.Struct, frozen=True):
@@ -34,20 +36,40 @@ class TaskRoute(msgspec.Struct, frozen=True):
     instance: str
 
 
+class Releases(Protocol):
+    """What contracts have to say about routes."""
+
+    def prefer(self, call: Call, routes: Sequence[Route]) -> Sequence[Route]:
+        """The routes with those first that the caller's release would rather have."""
+        ...
+
+    def covers(self, agent: str, skill: str, versions: VersionRange) -> bool:
+        """Whether who wants one of these versions of a skill can be served by another one."""
+        ...
+
+
 class Resolve:
     """Turns ``call.target`` and ``call.task_id`` into ``call.route``.
 
     Args:
         table: the registry's content, watched.
         ready: whether any of these instances may be sent to now.
+        releases: what contracts have to say, if there are any.
     """
 
     name = "resolve"
 
-    def __init__(self, table: Table, tags: TaskTags, ready: Callable[[tuple[str, ...]], bool]) -> None:
+    def __init__(
+        self,
+        table: Table,
+        tags: TaskTags,
+        ready: Callable[[tuple[str, ...]], bool],
+        releases: Releases | None = None,
+    ) -> None:
         self._table = table
         self._tags = tags
         self._ready = ready
+        self._releases = releases
         self._revision = -1
         self._cache: dict[tuple[Selector, Scope, str], tuple[Route, ...]] = {}
         self._by_hash: dict[bytes, str] = {}
@@ -75,12 +97,23 @@ class Resolve:
         if target is None:
             raise InvalidParams("name an agent or a skill: call /agents/NAME or /skills/NAME@RANGE")
         routes = self.routes(target, call.principal, self._asked_skill(call) if target.agent else "")
+        if self._releases is not None:
+            routes = self._by_contract(self._releases, call, target, routes)
         if not routes:
             raise NoRoute(f"no agent here answers to {target.text!r}")
         # A later choice is better than a first one that cannot answer.
         route = next((route for route in routes if self._ready(route.instances)), routes[0])
         _note(call, route)
         return await forward(msgspec.structs.replace(call, target=target, route=route))
+
+    def _by_contract(
+        self, releases: Releases, call: Call, target: Selector, routes: Sequence[Route]
+    ) -> Sequence[Route]:
+        if not routes and target.skill and target.versions != _ANY:
+            # Nobody runs what was asked for any more; whoever reads it may answer for it.
+            every = self.routes(msgspec.structs.replace(target, versions=_ANY), call.principal)
+            return [route for route in every if releases.covers(route.agent, route.skill, target.versions)]
+        return releases.prefer(call, routes)
 
     def _target(self, call: Call) -> Selector | None:
         label = getattr(call.payload.view(), "tenant", "")

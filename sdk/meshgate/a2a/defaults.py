@@ -146,6 +146,12 @@ class Limits(msgspec.Struct, frozen=True):
     """Longest CEL expression in a constraint or a migration, in characters."""
     schema_releases: int = 200
     """Most releases of a skill that are kept."""
+    schema_images: int = 256
+    """Most descriptor sets that one registration brings."""
+    schema_memory: int = 64 * 1024 * 1024
+    """Memory for schemas that a gateway keeps loaded; beyond it, those used longest ago go."""
+    schema_disk: int = 256 * 1024 * 1024
+    """Disk space for the schemas that a gateway keeps for when its registry is away."""
     mediation_depth: int = 32
     """Deepest nesting of a value that is read or written by its contract."""
     mediation_violations: int = 16
@@ -156,6 +162,12 @@ class Limits(msgspec.Struct, frozen=True):
     """Largest result of a migration's expression: characters, bytes, and eight for each value."""
     mediation_steps: int = 16
     """Most migrations between two releases."""
+    mediation_ways: int = 4096
+    """Ways between releases that a gateway keeps compiled, and contracts."""
+    usage_rows: int = 10_000
+    """Rows of usage (caller, version, skill, direction) that a gateway counts; the one seen longest ago goes first."""
+    usage_fields: int = 500
+    """Fields counted in one row of usage."""
 
 
 DEFAULTS = Limits()

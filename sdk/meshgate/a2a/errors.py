@@ -18,7 +18,7 @@
     │   ├── LoopDetected, DepthExceeded
     │   └── Killed, NoRoute
     ├── SchemaError                     what was said does not keep the skill's contract
-    │   └── SchemaViolation, ConversionFailed
+    │   └── SchemaViolation, ConversionFailed, SchemaRetired
     └── UpstreamError                   the agent, or the way to it, failed
         ├── UpstreamUnavailable, UpstreamDeadline
         └── OutcomeUnknown

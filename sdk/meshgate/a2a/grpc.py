@@ -77,6 +77,7 @@ _CODES: dict[str, grpc.StatusCode] = {
     "NO_ROUTE": _Code.NOT_FOUND,
     "SCHEMA_VIOLATION": _Code.INVALID_ARGUMENT,
     "CONVERSION_FAILED": _Code.FAILED_PRECONDITION,
+    "SCHEMA_RETIRED": _Code.FAILED_PRECONDITION,
 }
 """Section 10.6; the mesh's own errors take the status that says most about trying again."""
 # What a bare status code means when an agent sends no details.

@@ -67,7 +67,7 @@ _CODES: dict[str, int] = {
 }
 """Section 9.5. Errors of the mesh's own are -32603 with an ErrorInfo that names them."""
 _BY_NUMBER = {number: code for code, number in _CODES.items()}
-_OWN = {"SCHEMA_VIOLATION": _CODES["INVALID_PARAMS"]}
+_OWN = {"SCHEMA_VIOLATION": _CODES["INVALID_PARAMS"], "SCHEMA_RETIRED": _CODES["INVALID_PARAMS"]}
 """Those that the caller's parameters cause share the number of such errors."""
 _INTERNAL = -32603
 
@@ -91,6 +91,7 @@ HTTP_STATUS: dict[str, int] = {
     "DEPTH": 400,
     "INVALID_PARAMS": 400,
     "SCHEMA_VIOLATION": 400,
+    "SCHEMA_RETIRED": 400,
     "VERSION_NOT_SUPPORTED": 400,
     "NO_ROUTE": 404,
     "KILLED": 503,

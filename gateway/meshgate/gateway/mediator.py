@@ -1,0 +1,156 @@
+"""The ways between releases that calls take: compiled at first use beside the event loop, and kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from google.protobuf.descriptor import Descriptor
+
+from meshgate.a2a.defaults import Limits
+from meshgate.a2a.errors import ConversionFailed
+from meshgate.a2a.selector import parse_version
+from meshgate.gateway.mediation import Contract, Converter, Function, Side, connect, installed
+from meshgate.gateway.schema_catalogue import Catalogue, Known
+from meshgate.registry.model import Migration, SchemaRef
+from meshgate.registry.schemas import BadSchema, Image, Release
+
+__all__ = ["Mediator", "sided"]
+
+_Way = tuple[str, Side, str, str]
+_Contracts = OrderedDict[tuple[str, str, str], Contract]
+
+
+class Mediator:
+    """Converters between the releases of subjects.
+
+    Args:
+        catalogue: where releases and images come from.
+        limits: how many ways are kept (``mediation_ways``), and what one may cost.
+        functions: what the operator installed; looked up when it is first needed, if left out.
+    """
+
+    def __init__(self, catalogue: Catalogue, limits: Limits, functions: Mapping[str, Function] | None = None) -> None:
+        self.catalogue = catalogue
+        self._limits = limits
+        self._functions = functions
+        self._contracts: _Contracts = OrderedDict()
+        self._ways: OrderedDict[_Way, Converter | ConversionFailed] = OrderedDict()
+
+    def kept(self, known: Known, side: Side, source: str, target: str) -> Converter | None:
+        """The way, if it was made already; for who cannot wait."""
+        found = self._ways.get((known.digest, side, source, target))
+        return found if isinstance(found, Converter) else None
+
+    async def way(self, known: Known, side: Side, source: str, target: str) -> Converter | None:
+        """The way from one release to another; None if one of them has no contract on that side.
+
+        Raises:
+            ConversionFailed: there is none, because a declared migration cannot be used.
+            RegistryUnavailable: a schema is not here, and the registry cannot be asked.
+        """
+        key = known.digest, side, source, target
+        found = self._ways.get(key)
+        if found is None:
+            made = await self._make(known, side, source, target)
+            if made is None:
+                return None
+            found = self._ways[key] = made
+            while len(self._ways) > self._limits.mediation_ways:
+                self._ways.popitem(last=False)
+        else:
+            self._ways.move_to_end(key)
+        if isinstance(found, ConversionFailed):
+            raise ConversionFailed(found.message, metadata=found.metadata)
+        return found
+
+    async def _make(self, known: Known, side: Side, source: str, target: str) -> Converter | ConversionFailed | None:
+        between = _between(known, source, target)
+        first, last = known.releases[source], known.releases[target]
+        if _ref(first, side) is None or _ref(last, side) is None:
+            return None
+        images: dict[str, Image] = {}
+        for release in between:
+            ref = _ref(release, side)
+            if ref is not None and ref.hash not in images:
+                images[ref.hash] = await self.catalogue.load(ref.hash)
+        return await asyncio.to_thread(self._connect, between, side, first, last, images)
+
+    def _connect(
+        self, releases: Sequence[Release], side: Side, first: Release, last: Release, images: Mapping[str, Image]
+    ) -> Converter | ConversionFailed:
+        """In a thread: compiling a contract takes a while."""
+        if self._functions is None and any(each.function for one in releases for each in one.migrations):
+            self._functions = installed()
+
+        def contract(release: Release) -> Contract:
+            ref = _ref(release, side)
+            if ref is None:
+                raise BadSchema(release.version, f"has no {side}", "declare it, or migrate past this release")
+            return self._contract(images[ref.hash], ref.type, release.version)
+
+        try:
+            usable = sided([one for one in releases if _ref(one, side) is not None], side, images)
+            return connect(usable, contract(first), contract(last), contract, self._functions or {}, self._limits)
+        except BadSchema as error:
+            told = f"there is no way from {first.version} to {last.version}: {error.message}"
+            return ConversionFailed(told, metadata={"from": first.version, "to": last.version})
+
+    def _contract(self, image: Image, type_name: str, version: str) -> Contract:
+        key = image.digest, type_name, version
+        found = self._contracts.get(key)
+        if found is None:
+            found = self._contracts[key] = Contract(image, type_name, version, self._limits)
+            while len(self._contracts) > self._limits.mediation_ways:
+                self._contracts.popitem(last=False)
+        return found
+
+
+def sided(releases: Sequence[Release], side: Side, images: Mapping[str, Image]) -> list[Release]:
+    """The releases with what of their migrations is for one side: a path counts where it names a field.
+
+    Args:
+        releases: of one subject, those that have that side.
+        images: their images, by digest.
+    """
+    descriptors = {one.version: images[ref.hash].message(ref.type) for one in releases if (ref := _ref(one, side))}
+    found: list[Release] = []
+    for release in releases:
+        own = [descriptors[release.version]]
+        others = [each for version, each in descriptors.items() if version != release.version]
+        migrations = tuple(
+            narrowed
+            for each in release.migrations
+            if each.side in ("", side) and (narrowed := _narrow(each, own, others)) is not None
+        )
+        found.append(msgspec.structs.replace(release, migrations=migrations))
+    return found
+
+
+def _narrow(migration: Migration, own: Sequence[Descriptor], others: Sequence[Descriptor]) -> Migration | None:
+    if migration.function or migration.side:
+        return migration
+    up = {path: text for path, text in migration.up.items() if any(_has(each, path) for each in own)}
+    down = {path: text for path, text in migration.down.items() if any(_has(each, path) for each in others)}
+    return msgspec.structs.replace(migration, up=up, down=down) if up or down else None
+
+
+def _has(descriptor: Descriptor, path: str) -> bool:
+    scope: Descriptor | None = descriptor
+    for name in path.split("."):
+        field = scope.fields_by_name.get(name) if scope is not None else None
+        if field is None:
+            return False
+        scope = field.message_type
+    return True
+
+
+def _ref(release: Release, side: Side) -> SchemaRef | None:
+    return release.input if side == "input" else release.output
+
+
+def _between(known: Known, source: str, target: str) -> list[Release]:
+    low, high = sorted((parse_version(source), parse_version(target)))
+    return [one for one in known.releases.values() if low <= one.semver() <= high]
