@@ -96,7 +96,8 @@ class Resolve:
             return await forward(self._to_task(call, target))
         if target is None:
             raise InvalidParams("name an agent or a skill: call /agents/NAME or /skills/NAME@RANGE")
-        routes = self.routes(target, call.principal, self._asked_skill(call) if target.agent else "")
+        asked = self._asked_skill(call) if target.agent else ""
+        routes: Sequence[Route] = self.routes(target, call.principal, asked)
         if self._releases is not None:
             routes = self._by_contract(self._releases, call, target, routes)
         if not routes:
