@@ -264,6 +264,25 @@ _ROWS: tuple[Requirement, ...] = (
         "Of two who change a skill's contract at once one wins, and the other is told",
         "drop:subjects_cas",
     ),
+    Requirement(
+        "schema.gate",
+        "schemas",
+        "A release that breaks its skill's contract does not join, and its author reads every reason",
+        "drop:schema_gate",
+    ),
+    Requirement(
+        "schema.nothing_stored",
+        "schemas",
+        "A registration that is refused leaves nothing of any of its skills",
+        "drop:schema_stored",
+    ),
+    Requirement(
+        "schema.race",
+        "schemas",
+        "Of releases that come at once each is judged by what the others left",
+        "drop:schema_race",
+    ),
+    Requirement("schema.cheap", "schemas", "Registering the same release again writes nothing"),
     Requirement("registry.acl", "Consul's ACLs", "The least token that works is the one that the refusal names"),
     Requirement("registry.tls", "Consul over TLS", "Over TLS Consul is trusted through its authority alone"),
     Requirement(
@@ -357,6 +376,19 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("http.whole", "RFC 9112 8", "An answer that is cut off is an error, never a shorter answer"),
     Requirement("http.one-answer", "RFC 9112 11.2", "What follows an answer never answers the next request"),
     Requirement("http.bounded", "call path", "A sender that is faster than its reader is slowed down"),
+    # -- mediation of schemas
+    Requirement("mediation.json", "ProtoJSON", "A contract takes each spelling that ProtoJSON allows, and no other"),
+    Requirement("mediation.violations", "mediation", "What breaks a contract is told with its place and its rule"),
+    Requirement("mediation.bounded", "mediation", "No part, schema or migration costs a gateway more than a bound"),
+    Requirement("mediation.leftovers", "mediation", "Keys that a contract does not know are kept in their places"),
+    Requirement(
+        "mediation.constraints", "protovalidate", "Constraints are checked, and are sound before the first call"
+    ),
+    Requirement("mediation.convert", "mediation", "What two releases share survives a conversion between them"),
+    Requirement(
+        "mediation.migrate", "mediation", "Declared migrations are walked in order, and their errors are named"
+    ),
+    Requirement("mediation.parts", "A2A 4.1.6", "Typed parts change in place, and everything else passes untouched"),
     # -- packaging
     Requirement("package.namespace", "packaging", "No portion closes the namespace, and each is typed"),
     Requirement(

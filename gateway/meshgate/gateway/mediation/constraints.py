@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from meshgate.a2a.defaults import Limits
-from meshgate.gateway.mediation.cost import cost_of, largest
+from meshgate.gateway.mediation.cost import PROTOVALIDATE, cost_of, largest
 from meshgate.gateway.mediation.problems import Violation
 from meshgate.gateway.mediation.reading import element_type, is_map, is_message
 from meshgate.registry.schemas import BadSchema, Image
@@ -20,8 +20,6 @@ from meshgate.registry.schemas.options import read_rules
 
 __all__ = ["Constraints", "reachable"]
 
-_ROUNDS = 10_000
-"""protovalidate 2.1 ends a loop of CEL after so many (measured)."""
 _LEAST = 1024
 """A rule that could not be run on a message of so many bytes is refused."""
 _ALL = 64 * 1024
@@ -79,7 +77,7 @@ class Constraints:
     def _bound(expressions: list[tuple[str, str]], limits: Limits) -> int:
         most = limits.answer
         for path, expression in expressions:
-            size = largest([cost_of(expression)], limits.mediation_cost, limits.answer, _ROUNDS)
+            size = largest(cost_of(expression), limits.mediation_cost, limits.answer, PROTOVALIDATE)
             if size < _LEAST:
                 problem = f"the CEL expression {expression[:80]!r} could cost too much"
                 raise BadSchema(path, problem, "use fewer loops, no loop over a loop's result, no text made in loops")

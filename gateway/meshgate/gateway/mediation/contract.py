@@ -16,7 +16,7 @@ from meshgate.gateway.mediation.constraints import Constraints, reachable
 from meshgate.gateway.mediation.problems import Bad, Leftover, Notes, Output, Violation, refs, text, violation_error
 from meshgate.gateway.mediation.reading import Readers
 from meshgate.gateway.mediation.writing import Write, Writers
-from meshgate.registry.schemas import Image
+from meshgate.registry.schemas import BadSchema, Image
 
 __all__ = ["Contract", "Reading", "Writing"]
 
@@ -67,7 +67,11 @@ class Contract:
         self.digest: Final = image.digest
         self.name: Final = f"{type_name} {version}".rstrip()
         self.descriptor: Final = image.message(type_name)
-        self._class: type[Message] = GetMessageClass(self.descriptor)
+        try:
+            self._class: type[Message] = GetMessageClass(self.descriptor)
+        except RecursionError:  # protobuf makes the classes of fields one inside the other
+            problem = "hundreds of types hold one another in a chain"
+            raise BadSchema(type_name, problem, "let messages hold each other less deep") from None
         self._limits = limits
         self.readers: Final = Readers(image.pool, limits.mediation_depth)
         self._fill = self.readers.of(self.descriptor)
@@ -85,9 +89,9 @@ class Contract:
         """Whether both are one type of one schema, whatever their versions are called."""
         return self is other or (self.digest == other.digest and self.type_name == other.type_name)
 
-    def new(self) -> Message:
-        """An empty message."""
-        return self._class()
+    def message(self, **fields: Any) -> Message:
+        """A new message with these fields."""
+        return self._class(**fields)
 
     def read_json(self, tree: Any) -> Reading:
         """The message that a JSON value says.

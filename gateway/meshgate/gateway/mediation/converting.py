@@ -35,11 +35,11 @@ class _Hop:
 
     def _numbers(self, old: Message) -> Message:
         """What the numbers of fields alone make of a message."""
-        message = self._target.new()
+        message = self._target.message()
         bare = old
         try:
             if self._pair.strips:
-                bare = self._source.new()
+                bare = self._source.message()
                 bare.CopyFrom(old)
                 self._pair.strip(bare)
             message.ParseFromString(bare.SerializePartialToString())

@@ -19,7 +19,7 @@ from meshgate.a2a.checking import is_array, is_object
 from meshgate.a2a.defaults import DEFAULTS, Limits
 from meshgate.a2a.errors import ConversionFailed, SchemaViolation
 from meshgate.gateway.mediation.contract import Contract
-from meshgate.gateway.mediation.cost import Cost, cost_of
+from meshgate.gateway.mediation.cost import CEL, Cost, cost_of
 from meshgate.gateway.mediation.problems import Bad, Notes, conversion_error
 from meshgate.gateway.mediation.reading import Put, element_type, is_message
 from meshgate.gateway.mediation.times import duration_text, timestamp_text
@@ -37,8 +37,6 @@ _TYPES = frozenset(
     "bool bytes double duration dyn int list map null_type string timestamp type uint".split()  # noqa: SIM905 - short
 )
 _FUNCTIONS = _TYPES | frozenset({"contains", "endsWith", "matches", "size", "startsWith"})
-_COPIED = 512
-"""What copying one element of a list counts for: the engine makes the list anew at each round (25 ns an element)."""
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
@@ -109,7 +107,7 @@ class Expressions:
         if cost.patterns_from_data:
             remedy = "give matches() a literal without counted repetitions such as {3}"
             raise BadSchema(where, "the cost of its regular expression cannot be told", remedy)
-        if self._cost(cost, 1024, 16) > self._limits.mediation_cost:
+        if cost.bound(1024, 16, CEL) > self._limits.mediation_cost:
             raise BadSchema(where, "the expression could cost too much", "use fewer loops, or an installed function")
         *parents, name = path.split(".")
         scope = self._target.descriptor
@@ -123,7 +121,7 @@ class Expressions:
         return _Target(path, tuple(parents), name, put, field.number, text, program, cost)
 
     def _evaluate(self, target: _Target, context: cel.Context, size: int, rounds: int) -> Any:
-        if self._cost(target.cost, size, rounds) > self._limits.mediation_cost:
+        if target.cost.bound(size, rounds, CEL) > self._limits.mediation_cost:
             raise self._failed(target, f"the message ({size} bytes) is too large for this expression")
         try:
             return _plain(target.program.execute(context), _Room(self._limits.mediation_result))
@@ -131,10 +129,6 @@ class Expressions:
             raise self._failed(target, bad.message) from None
         except Exception as error:  # noqa: BLE001 - the engine raises most of Python's errors, for what CEL names
             raise self._failed(target, f"{type(error).__name__}: {str(error)[:256]}") from None
-
-    @staticmethod
-    def _cost(cost: Cost, size: int, rounds: int) -> int:
-        return cost.bound(size, rounds) + cost.builders * _COPIED * int(rounds ** (1 + max(1, cost.loops)))
 
     def _assign(self, message: Any, target: _Target, result: Any) -> None:
         for name in target.parents:

@@ -128,6 +128,8 @@ class Writers:
                 except Bad as bad:
                     bad.at = bad.at or (at, name, field.number)
                     raise
+                except UnicodeDecodeError:  # a key of a map, of which proto2 lets any bytes through
+                    raise Bad("proto.string", "is no UTF-8 text", (at, name, field.number)) from None
             return tree
 
         return write

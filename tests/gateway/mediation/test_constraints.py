@@ -1,0 +1,163 @@
+"""protovalidate's constraints: checked, skipped, and found wanting when the contract is made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from meshgate.a2a.errors import SchemaViolation
+from meshgate.gateway.mediation import Contract
+from meshgate.gateway.mediation.cost import PROTOVALIDATE, cost_of, largest
+from meshgate.registry.schemas import BadSchema
+from tests.gateway.mediation.build import FORECAST, contract, everything
+
+
+def broken(of: Contract, message: Any) -> list[tuple[str, str]]:
+    with pytest.raises(SchemaViolation) as caught:
+        of.validate(message)
+    return [(path, text.rpartition("[")[2].rstrip("]")) for path, text in caught.value.violations]
+
+
+def field(rule: str, kind: str = "string") -> str:
+    return f"message A {{ {kind} f = 1 [(buf.validate.field){rule}]; }}"
+
+
+def rule(expression: str) -> str:
+    return f'.cel = {{id: "x", message: "m", expression: "{expression}"}}'
+
+
+GOOD = {"city": "Oslo", "days": 3}
+
+
+@pytest.mark.requirement("mediation.constraints")
+def test_what_breaks_a_constraint_is_told_with_path_and_rule() -> None:
+    forecast = contract(FORECAST, "Request")
+    gusts = [{"speed": 1}, {"speed": -1}]
+    tree = {**GOOD, "city": "x", "days": 99, "wind": {"gusts": gusts, "byHour": {"a": {"speed": -2}}}}
+    assert broken(forecast, forecast.read_json(tree).message) == [
+        ("city", "string.min_len"),
+        ("days", "int32.gte_lte"),
+        ("wind.gusts[1].speed", "double.gte"),
+        ('wind.byHour["a"].speed', "double.gte"),
+    ]
+    forecast.validate(forecast.read_json(GOOD).message)
+
+
+def test_a_type_that_can_hold_no_constraint_is_not_checked() -> None:
+    assert not everything().constrained
+    body = "message A { string a = 1; } " + field(".required = true").replace("message A", "message B")
+    assert not contract(body).constrained
+    assert contract(body, "B").constrained
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "message A { B b = 1; } " + field(".required = true").replace("message A", "message B"),
+        "message A { map<string, B> b = 1; } " + field(".required = true").replace("message A", "message B"),
+        'message A { option (buf.validate.message).cel = {id: "x", expression: "true"}; }',
+        "message A { oneof o { option (buf.validate.oneof).required = true; string s = 1; } }",
+    ],
+)
+def test_a_constraint_is_found_wherever_it_may_stand(body: str) -> None:
+    assert contract(body).constrained
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        field('.string.pattern = "(open"'),
+        field('.string.pattern = "(open"', "optional string"),
+        field('.repeated.items.string.pattern = "(open"', "repeated string"),
+        field('.string.pattern = "((a{1000}){1000}){1000}"'),
+        field('.string.pattern = "(?=look)"'),
+        field(rule("this.nope( +")),
+        field(".int32.gt = 1"),
+        "message A { repeated B b = 1; } " + field('.string.pattern = "(open"').replace("message A", "message B"),
+        'message A { option (buf.validate.message).cel = {id: "x", expression: "this."}; }',
+    ],
+)
+@pytest.mark.requirement("mediation.constraints")
+def test_a_rule_that_does_not_compile_is_found_when_the_contract_is_made(body: str) -> None:
+    with pytest.raises(BadSchema):
+        contract(body)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "[this]" + ".map(y, y + y)" * 40 + "[0].size() > 0",
+        "[this].map(y, [y, y].map(z, [z, z].map(w, [w, w]))).size() > 0",
+        "this" + ".replace('a', this + this)" * 8 + ".size() > 0",
+    ],
+)
+@pytest.mark.requirement("mediation.bounded")
+def test_a_rule_that_could_cost_too_much_is_refused(expression: str) -> None:
+    with pytest.raises(BadSchema):
+        contract(field(rule(expression)))
+
+
+@pytest.mark.requirement("mediation.bounded")
+def test_a_message_too_large_for_a_costly_rule_is_refused_unread() -> None:
+    costly = contract(field(rule("this.replace('a', this).size() >= 0")))
+    costly.validate(costly.read_json({"f": "a" * 1000}).message)
+    assert broken(costly, costly.read_json({"f": "a" * 1_000_000}).message) == [("", "message.size")]
+
+
+def test_a_loop_over_a_large_list_is_no_costly_rule() -> None:
+    plain = contract(field(rule("this.all(x, x > 0)"), "repeated int32"))
+    plain.validate(plain.read_json({"f": [1000] * 9000}).message)
+
+
+def test_a_rule_that_cannot_be_evaluated_is_a_violation() -> None:
+    endless = contract(field(rule("this.all(x, this.all(y, x + y >= 0))"), "repeated int32"))
+    assert broken(endless, endless.read_json({"f": [1] * 300}).message) == [("", "cel.evaluation")]
+
+
+@pytest.mark.requirement("mediation.violations")
+def test_of_a_large_message_the_first_breach_alone_is_told() -> None:
+    many = contract(field(".repeated.items.int32.gt = 5", "repeated int32"))
+    with pytest.raises(SchemaViolation) as caught:
+        many.validate(many.read_json({"f": [1] * 100}).message)
+    assert (len(caught.value.violations), caught.value.metadata["violations"]) == (16, "100")
+    assert len(broken(many, many.read_json({"f": [1] * 100_000}).message)) == 1
+
+
+@pytest.mark.parametrize(
+    ("expression", "power", "builders", "loops"),
+    [
+        ("this.a + this.b > 0", 0, 0, 0),
+        ("this.all(x, x > 0)", 0, 0, 1),
+        ("this.all(x, x > this.y)", 1, 0, 1),
+        ("old.l.filter(x, x.a > 0).map(x, x.b)", 1, 2, 2),
+        ("old.l.map(x, old.l.map(y, x))", 3, 2, 2),
+        ("old.l.all(x, x.k.all(y, y > 0))", 0, 0, 2),
+        ("old.l.all(x, x.k.all(y, y > x.z))", 1, 0, 2),
+        ("'old.l.map(x, y)' == old.t", 0, 0, 0),
+        ("old.map", 0, 0, 0),
+        ("old.l.exists(x, x == 'a text that is not short')", 1, 0, 1),
+        ("// map(x, x)\n old", 0, 0, 0),
+        ("((((", 0, 0, 0),
+        ("))))", 0, 0, 0),
+        ("'open", 0, 0, 0),
+    ],
+)
+def test_the_cost_of_an_expression_is_told_from_its_text(
+    expression: str, power: int, builders: int, loops: int
+) -> None:
+    cost = cost_of(expression)
+    assert (cost.power, cost.builders, cost.loops) == (power, builders, loops)
+
+
+def test_the_largest_message_shrinks_as_rules_cost_more() -> None:
+    sizes = [
+        largest(cost_of(text), 2**30, 2**24, PROTOVALIDATE)
+        for text in ("this > 0", "this.all(x, x > this[0])", "this.map(x, x + this[0])")
+    ]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(set(sizes)) == 3
+
+
+def test_variables_that_no_loop_binds_are_told() -> None:
+    assert cost_of("old.l.map(x, x + y) + z.map(z, z)").free == {"old", "y", "z"}
