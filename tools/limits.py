@@ -23,6 +23,7 @@ GROUPS: dict[str, str] = {
     "Sizes": "body event answer json_depth json_nodes header_bytes header_count body_seconds streams connections",
     "Schemas": (
         "schema_bytes schema_files schema_types schema_depth schema_fields schema_pattern schema_cel schema_releases "
+        "schema_images schema_memory schema_disk "
         "mediation_depth mediation_violations mediation_cost mediation_result mediation_steps"
     ),
     "Rate and load": "rate burst concurrency",
@@ -44,7 +45,7 @@ NUMBERS = """
 job_calls job_concurrency depth json_depth json_nodes header_count streams connections rate burst concurrency
 retry_attempts retry_ratio retry_floor breaker_failures breaker_ratio breaker_volume breaker_jitter tasks tasks_open
 task_turns task_backlog records traces traces_beyond tracestate span_items span_text span_queue metric_agents
-schema_files schema_types schema_depth schema_fields schema_pattern schema_cel schema_releases
+schema_files schema_types schema_depth schema_fields schema_pattern schema_cel schema_releases schema_images
 mediation_depth mediation_violations mediation_steps
 """
 """Limits that are neither sizes in bytes nor times."""

@@ -36,6 +36,7 @@ def test_a_fresh_gateway_can_be_scraped_and_has_counted_nothing() -> None:
             "meshgate_lineage_invalid_total",
             "meshgate_registry_stale_seconds",
             "meshgate_open_calls",
+            "meshgate_schema_subjects",
         )
     }
 
@@ -53,6 +54,7 @@ def test_every_family_has_its_type() -> None:
         "meshgate_registry_stale_seconds": "gauge",
         "meshgate_open_calls": "gauge",
         "meshgate_endpoints": "gauge",
+        "meshgate_schema_subjects": "gauge",
     }
 
 

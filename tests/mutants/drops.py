@@ -17,10 +17,11 @@ from meshgate.a2a import asgi, checking
 from meshgate.a2a.defaults import DEFAULTS
 from meshgate.a2a.selector import parse_selector
 from meshgate.a2a.taskids import TaskTags
-from meshgate.gateway import app, config, ingress, join, keys
+from meshgate.gateway import app, config, ingress, join, keys, schema_gate
 from meshgate.gateway.policies.lineage import Lineages
 from meshgate.gateway.policies.lineage_guard import LineageGuard
 from meshgate.gateway.policies.retry import Retry, RetryBudget
+from meshgate.gateway.schema_store import SchemaStore
 from meshgate.registry.memory import MemoryRegistry
 from meshgate.registry.schemas import RULES
 from meshgate.registry.selection import Scope
@@ -187,6 +188,38 @@ def _rule(name: str) -> Callable[[], None]:
     return drop
 
 
+def _schema_gate() -> None:
+    def anything(subject: Any, release: Any, images: Any, limits: Any) -> Any:
+        if subject.release(release.version) is not None:
+            return subject
+        return msgspec.structs.replace(subject, releases=(*subject.releases, release))
+
+    _replace(schema_gate, "admit", anything)
+
+
+def _schema_stored() -> None:
+    judge = schema_gate.SchemaGate._admit
+
+    async def eager(self: Any, subject: Any, releases: Any, known: Any) -> Any:
+        name = f"{subject.agent}/{subject.skill}"
+        new = await judge(self, subject, releases, known)
+        await self._store.write(name, new, await self._store.registry.subject(name))
+        return new
+
+    _replace(schema_gate.SchemaGate, "_admit", eager)
+
+
+def _schema_race() -> None:
+    write = SchemaStore.write
+
+    async def overwrite(self: Any, name: str, subject: Any, expected: str) -> bool:
+        return await write(self, name, subject, await self.registry.subject(name)) or await overwrite(
+            self, name, subject, expected
+        )
+
+    _replace(SchemaStore, "write", overwrite)
+
+
 def _config_keys() -> None:
     _replace(config, "_check_keys", lambda tree, cls, source: None)
 
@@ -221,6 +254,9 @@ DROPS: dict[str, Callable[[], None]] = {
     "join_tenant": _join_tenant,
     "address": _address,
     "subjects_cas": _subjects_cas,
+    "schema_gate": _schema_gate,
+    "schema_stored": _schema_stored,
+    "schema_race": _schema_race,
     "config_keys": _config_keys,
     "loopback": _loopback,
     "bounded": _bounded,

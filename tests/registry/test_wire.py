@@ -1,10 +1,12 @@
 """The join port's messages: what goes in comes out, in both forms, and what is wrong is named."""
 
+import base64
 import json
 from typing import Any
 
 import pytest
 from google.protobuf import json_format
+from google.rpc import error_details_pb2  # pyright: ignore[reportMissingTypeStubs]
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,6 +25,7 @@ from meshgate.registry.model import (
     SchemaRef,
     UnknownLease,
 )
+from meshgate.registry.schemas import BadSchema, Incompatible, VersionRetired, VersionTaken
 from meshgate.v1 import registry_pb2
 
 MANIFEST = Manifest(
@@ -226,6 +229,60 @@ def test_an_error_keeps_its_class_over_the_wire(error: MeshError, status: int, c
     assert (sent, json.loads(body)) == (status, {"code": code, "message": error.message})
     back = wire.decode_error(sent, body)
     assert (type(back), back.message) == (type(error), error.message)
+
+
+@pytest.mark.requirement("schema.gate")
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (
+            Incompatible("it breaks", violations=(("p.A.x", "type changed"), ("p.A.y", "gone"))),
+            400,
+            "failed_precondition",
+        ),
+        (VersionTaken(), 409, "already_exists"),
+        (VersionRetired("gone"), 400, "failed_precondition"),
+        (BadSchema("p.A", "no such message", "declare it"), 400, "invalid_argument"),
+        (BadSchema("", "too large", "build it smaller"), 400, "invalid_argument"),
+    ],
+)
+def test_a_refused_contract_keeps_its_code_and_every_reason(error: MeshError, status: int, code: str) -> None:
+    sent, body = wire.encode_error(error)
+    assert (sent, json.loads(body)["code"]) == (status, code)
+    back = wire.decode_error(sent, body)
+    assert (type(back), back.code, back.message, back.violations) == (
+        type(error),
+        error.code,
+        error.message,
+        error.violations,
+    )
+
+
+def test_the_details_of_a_refused_contract_are_googles_messages() -> None:
+    told = (("p.A.x", "a" * 300), ("p.A.y", "gone"))
+    _, body = wire.encode_error(Incompatible("it breaks", violations=told))
+    info, bad = json.loads(body)["details"]
+    values = [base64.b64decode(one["value"] + "=" * (-len(one["value"]) % 4)) for one in (info, bad)]
+    assert (info["type"], bad["type"]) == ("google.rpc.ErrorInfo", "google.rpc.BadRequest")
+    assert error_details_pb2.ErrorInfo.FromString(values[0]).reason == "INCOMPATIBLE"
+    read = error_details_pb2.BadRequest.FromString(values[1])
+    assert tuple((one.field, one.description) for one in read.field_violations) == told
+
+
+def test_an_answer_lists_a_bounded_number_of_reasons_and_says_how_many_more_there_are() -> None:
+    many = tuple((f"p.A.f{number}" * 100, "x" * 5000) for number in range(1000))
+    _, body = wire.encode_error(Incompatible("it breaks", violations=many))
+    back = wire.decode_error(400, body)
+    assert len(body) < 256 * 1024
+    assert len(back.violations) == 64
+    assert "937" in back.violations[-1][1]
+
+
+def test_details_that_say_nothing_of_ours_change_nothing() -> None:
+    odd: list[Any] = [[{"type": "x"}], [{"debug": {"reason": "OTHER"}}], "x", [1], {}, [{"debug": {"reason": 1}}]]
+    for details in odd:
+        body = json.dumps({"code": "failed_precondition", "message": "no", "details": details}).encode()
+        assert type(wire.decode_error(400, body)) is errors.InternalError
 
 
 def test_an_error_that_a_proxy_wrote_is_understood_too() -> None:

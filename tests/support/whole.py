@@ -27,7 +27,8 @@ async def whole_gateway(folder: Path, **settings: Any) -> AsyncGenerator[tuple[R
     remote = plane.gateway.remote
     assert remote is not None
     url = f"http://127.0.0.1:{plane.port}"
-    control = Control(config, secrets, registry, plane.gateway.table, plane.gateway, remote, (url,), frozenset())
+    own = plane.gateway
+    control = Control(config, secrets, registry, own.table, own, remote, (url,), frozenset(), own.schemas)
     await plane.start()
     await control.start()
     run = run_file(config, secrets, port=plane.port, grpc_port=plane.grpc_port, control=control)

@@ -27,6 +27,7 @@ from meshgate.gateway.health import HealthChecks
 from meshgate.gateway.ingress import Ingress
 from meshgate.gateway.inspection import InstanceView, JobView, RemotePeers, Status, job_view
 from meshgate.gateway.keys import KeyStore, MeshKey
+from meshgate.gateway.mediator import Mediator
 from meshgate.gateway.metrics import Metrics
 from meshgate.gateway.peers import ALONE, Flight, Grant, Peers
 from meshgate.gateway.policies.authentication import Authentication
@@ -41,11 +42,15 @@ from meshgate.gateway.policies.lineage_guard import LineageGuard
 from meshgate.gateway.policies.rate_limit import RateLimit
 from meshgate.gateway.policies.record import Record
 from meshgate.gateway.policies.retry import Retry
+from meshgate.gateway.policies.schema import Schema
 from meshgate.gateway.policies.trace import Trace
 from meshgate.gateway.policy import Policy, Wrap, chain
 from meshgate.gateway.records import CallRecord, Records
 from meshgate.gateway.resolve import Resolve
+from meshgate.gateway.schema_catalogue import Catalogue
+from meshgate.gateway.schema_store import SchemaStore
 from meshgate.gateway.serving_cards import Cards
+from meshgate.gateway.usage import Usage
 from meshgate.gateway.version import VERSION
 from meshgate.registry.contract import Registry
 from meshgate.registry.model import Delta, Switch
@@ -82,6 +87,8 @@ def call_policies(gateway: Gateway) -> list[Policy]:
         Kill(g.table),
         Budget(g.records, g.peers, g.clock),
         RateLimit(g.limits.rate, g.limits.burst, lambda: g.peers.live, g.clock),
+        # What breaks its contract is refused before it is tried, and converted once however often it is.
+        g.schema,
         # Innermost, so that what was spent above is spent once however often it is tried.
         Retry(g.limits, g.clock, g.rng, g.metrics, g.sleep),
     ]
@@ -108,6 +115,8 @@ class Settings(msgspec.Struct, frozen=True):
     public_cards: bool = False
     snapshot: Path | None = None
     """Where the last known registry is kept."""
+    schemas: Path | None = None
+    """The folder where the contracts of skills are kept for when the registry is away."""
     gateway_id: str = ""
 
 
@@ -145,6 +154,7 @@ class Gateway:
         self.tracing, self.ids, self.sampler = tracing or NoTracing(), Ids(self.rng), Sampler(limits.traces, clock)
         self.table = Table()
         self.watcher = Watcher(registry, self.table, settings.snapshot, clock=clock, sleep=sleep, rng=self.rng)
+        self.schemas = Catalogue(SchemaStore(registry, settings.schemas, limits, rng=self.rng), self.watcher)
         self.metrics = Metrics()
         self.records = Records(self.id, limits, clock, wall, self.rng)
         remote = RemotePeers(self.table, self.id, mesh.inspect_secret(), limits)
@@ -152,7 +162,9 @@ class Gateway:
         self.peers: Peers = peers or self.remote or ALONE
         self.instances = Instances(mesh.inbound_secret, limits, clock, self.rng)
         self.tags = TaskTags(mesh.secret)
-        self.resolve = Resolve(self.table, self.tags, self.instances.ready)
+        self.usage = Usage(limits.usage_rows, limits.usage_fields, wall)
+        self.schema = Schema(Mediator(self.schemas, limits), self.usage)
+        self.resolve = Resolve(self.table, self.tags, self.instances.ready, self.schema)
         self.wires = wires if wires is not None else default_wires(limits, clock)
         self.send = Send(self.wires, self.tags, mesh, clock)
         self.cards = Cards(
@@ -167,6 +179,7 @@ class Gateway:
             stale_seconds=self.watcher.stale_seconds,
             endpoints=self.instances.states,
             open_calls=lambda: self.records.open_calls,
+            subjects=lambda: len(self.schemas),
         )
         self.watcher.on_change += [self.instances.apply, self.resolve.learn, self._learn]
         self.authentication = Authentication(keys, mesh, self.registered)
@@ -186,9 +199,9 @@ class Gateway:
     # -- life
 
     async def start(self) -> None:
-        """Begin to watch the registry and to look after foreign agents."""
+        """Begin to watch the registry and to look after contracts and foreign agents."""
         checks = HealthChecks(self.instances, self.send.ask_health, self.clock, self.rng, self.sleep)
-        self._tasks = [asyncio.ensure_future(self.watcher.run()), asyncio.ensure_future(checks.run())]
+        self._tasks = [asyncio.ensure_future(run) for run in (self.watcher.run(), self.schemas.run(), checks.run())]
         for task in self._tasks:
             task.add_done_callback(self._ended)
 

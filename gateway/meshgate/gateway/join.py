@@ -16,6 +16,8 @@ from meshgate.a2a.asgi import Receive, Scope, Send, read_body, read_headers, res
 from meshgate.a2a.defaults import Limits
 from meshgate.a2a.errors import InvalidParams, MeshError, MethodNotFound, PermissionDenied
 from meshgate.gateway.keys import KeyRecord, KeyStore, MeshKey
+from meshgate.gateway.schema_gate import Admission, SchemaGate
+from meshgate.gateway.schema_store import SchemaStore
 from meshgate.registry import wire
 from meshgate.registry.contract import Registry
 from meshgate.registry.model import Endpoint, UnknownLease
@@ -99,9 +101,10 @@ class JoinApp:
     Args:
         gateways: base URLs that agents call through, best first.
         table: this process's view of the registry.
+        gate: admits the contracts of what joins; made here if left out.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what it answers with
         self,
         registry: Registry,
         table: Table,
@@ -111,9 +114,11 @@ class JoinApp:
         gateways: Callable[[], tuple[str, ...]],
         limits: Limits,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        gate: SchemaGate | None = None,
     ) -> None:
         self._registry, self._table, self._keys, self._mesh = registry, table, keys, mesh
         self._addresses, self._gateways, self._limits, self._sleep = addresses, gateways, limits, sleep
+        self._gate = gate or SchemaGate(SchemaStore(registry, limits=limits), limits=limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI 3)."""
@@ -162,13 +167,19 @@ class JoinApp:
         known = self._table.entries.get(instance.id) if instance.id else None
         if known is not None and (known.instance.agent, known.instance.tenant) != (instance.agent, key.tenant):
             raise PermissionDenied(f"instance id {instance.id!r} belongs to another agent")
+        if known is not None and instance.draining and known.manifest.version == manifest.version:
+            # Who leaves is let go, also when its release was retired meanwhile.
+            admitted = Admission(known.manifest)
+        else:
+            admitted = await self._gate.admit(manifest, joining.images)
+        manifest = admitted.manifest
         name = instance.id or f"{instance.agent[:100]}-{secrets.token_hex(6)}"
         instance = msgspec.structs.replace(instance, id=name, tenant=key.tenant, manifest=manifest.digest())
         lease = await self._registry.register(instance, manifest)
         await self._seen(name)
         log.info("joined", agent=instance.agent, instance=name, version=manifest.version)
         call_key = self._mesh.call_key(instance.agent, key.tenant, name)
-        joined = wire.Joined(lease, call_key, self._mesh.inbound_secret(name), self._gateways())
+        joined = wire.Joined(lease, call_key, self._mesh.inbound_secret(name), self._gateways(), admitted.notices)
         return wire.encode_joined(joined, media)
 
     async def _seen(self, instance_id: str) -> None:

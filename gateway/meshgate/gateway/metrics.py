@@ -69,6 +69,7 @@ class Metrics(Collector):
         self._stale: Callable[[], float] = _nothing
         self._open: Callable[[], float] = _nothing
         self._endpoints: Callable[[], Mapping[str, int]] = _no_states
+        self._subjects: Callable[[], float] = _nothing
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
 
@@ -78,6 +79,7 @@ class Metrics(Collector):
         stale_seconds: Callable[[], float] | None = None,
         open_calls: Callable[[], float] | None = None,
         endpoints: Callable[[], Mapping[str, int]] | None = None,
+        subjects: Callable[[], float] | None = None,
     ) -> None:
         """Read these whenever the metrics are read.
 
@@ -85,10 +87,12 @@ class Metrics(Collector):
             stale_seconds: for how long the registry has been out of reach.
             open_calls: how many calls are open.
             endpoints: how many endpoints there are in each state.
+            subjects: how many skills have a contract that is known here.
         """
         self._stale = stale_seconds or self._stale
         self._open = open_calls or self._open
         self._endpoints = endpoints or self._endpoints
+        self._subjects = subjects or self._subjects
 
     # --- what happens ---
 
@@ -179,6 +183,9 @@ class Metrics(Collector):
         for state, count in self._endpoints().items():
             endpoints.add_metric([state], count)
         yield endpoints
+        yield GaugeMetricFamily(
+            "meshgate_schema_subjects", "Skills whose contract this gateway knows.", value=self._subjects()
+        )
 
 
 def merge_metrics(texts: Mapping[str, str]) -> bytes:

@@ -22,6 +22,8 @@ from meshgate.gateway.inspection import InspectApp, RemotePeers
 from meshgate.gateway.join import AddressPolicy, JoinApp
 from meshgate.gateway.keys import KEY_KINDS, KeyRecord, KeyStore, MeshKey, new_key
 from meshgate.gateway.metrics import merge_metrics
+from meshgate.gateway.schema_catalogue import Catalogue
+from meshgate.gateway.schema_gate import SchemaGate
 from meshgate.gateway.version import VERSION
 from meshgate.http.server import HttpServer, PortTaken, bind
 from meshgate.registry.contract import Registry
@@ -115,6 +117,7 @@ class DataPlane:
             grpc_address=grpc_address if config.card_grpc else "",
             public_cards=config.loopback if config.public_cards is None else config.public_cards,
             snapshot=home.path / f"snapshot{'' if not share else '-' + str(os.getpid())}.bin",
+            schemas=home.path / "schemas",
         )
         self.gateway = Gateway(
             registry,
@@ -261,9 +264,10 @@ class Control:
     Args:
         own: the gateway in this process, or None in a supervisor.
         data_urls: where clients and agents reach the data plane.
+        schemas: the contracts of skills, as this process follows them.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what the two ports are made of
         self,
         config: Config,
         secrets: Secrets,
@@ -273,6 +277,7 @@ class Control:
         remote: RemotePeers,
         data_urls: tuple[str, ...],
         taken: frozenset[int],
+        schemas: Catalogue,
     ) -> None:
         keys, mesh = secrets.store(), MeshKey(secrets.mesh)
         join_host = config.join_host or config.host
@@ -280,7 +285,8 @@ class Control:
         admin_sockets = bind(config.admin_host, config.admin_port, "--admin-port")
         ports = {int(sockets[0].getsockname()[1]) for sockets in (join_sockets, admin_sockets)}
         addresses = AddressPolicy(config.agent_networks, frozenset(ports) | taken)
-        join = JoinApp(registry, table, keys, mesh, addresses, lambda: data_urls, config.limits)
+        gate = SchemaGate(schemas.store, schemas.restore, config.limits)
+        join = JoinApp(registry, table, keys, mesh, addresses, lambda: data_urls, config.limits, gate=gate)
         asking = MeshAsk(own, remote)
 
         async def metrics() -> bytes:
@@ -353,6 +359,7 @@ async def run_single(config: Config, secrets: Secrets, home: Home, announce: Cal
         remote,
         urls,
         frozenset({plane.port, plane.grpc_port}),
+        plane.gateway.schemas,
     )
     await plane.start()
     await control.start()

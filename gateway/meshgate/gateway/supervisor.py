@@ -20,6 +20,8 @@ import structlog
 from meshgate.gateway.config import Config, ConfigError
 from meshgate.gateway.inspection import RemotePeers
 from meshgate.gateway.keys import KeyRecord, MeshKey
+from meshgate.gateway.schema_catalogue import Catalogue
+from meshgate.gateway.schema_store import SchemaStore
 from meshgate.gateway.server import Control, DataPlane, Secrets, Signals, keep_foreign, open_configured, run_file
 from meshgate.http.server import bind
 from meshgate.registry.home import Home, Run
@@ -104,11 +106,13 @@ async def run_workers(config: Config, secrets: Secrets, home: Home, announce: Ca
     registry = open_configured(config, home)
     table = Table()
     watcher = Watcher(registry, table)
+    schemas = Catalogue(SchemaStore(registry, home.path / "schemas", config.limits), watcher)
     remote = RemotePeers(table, "", MeshKey(secrets.mesh).inspect_secret())
     urls = (config.base_url or f"http://{config.host}:{port}",)
-    control = Control(config, secrets, registry, table, None, remote, urls, frozenset({port, grpc_port}))
-    watching = asyncio.ensure_future(watcher.run())
-    watching.add_done_callback(lambda task: _watch_ended(task, signals))
+    control = Control(config, secrets, registry, table, None, remote, urls, frozenset({port, grpc_port}), schemas)
+    watching = [asyncio.ensure_future(watcher.run()), asyncio.ensure_future(schemas.run())]
+    for task in watching:
+        task.add_done_callback(lambda ended: _watch_ended(ended, signals))
     await control.start()
     resolved = msgspec.structs.replace(config, port=port, grpc_port=grpc_port, inspect_port=0)
     deaths: deque[float] = deque(maxlen=_DEATHS)
@@ -135,7 +139,8 @@ async def run_workers(config: Config, secrets: Secrets, home: Home, announce: Ca
         home.remove(os.getpid())
         await control.stop()
         await _end(workers, running, signals)
-        watching.cancel()
+        for task in watching:
+            task.cancel()
         await remote.aclose()
         await registry.aclose()
         for one in reserved:

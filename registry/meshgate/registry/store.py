@@ -66,7 +66,7 @@ def connect(path: Path) -> sqlite3.Connection:
         found = connection.execute("PRAGMA user_version").fetchone()[0]
         if found > FORMAT:
             raise RegistryUnavailable(f"{path} was written by a newer Meshgate (format {found}): upgrade this one")
-        connection.execute("PRAGMA journal_mode=WAL")
+        _use_log(connection)
         connection.execute("PRAGMA synchronous=NORMAL")
         # Files of 0.1.0 have format 1 without subjects, and 0.1.0 does not mind them.
         if found < FORMAT or not _has_subjects(connection):
@@ -75,6 +75,15 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _use_log(connection: sqlite3.Connection) -> None:
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+    except sqlite3.OperationalError as error:
+        # SQLite does not wait here while another process switches the new file to the log: then it is switched.
+        if "locked" not in str(error):
+            raise
 
 
 def _has_subjects(connection: sqlite3.Connection) -> bool:

@@ -85,6 +85,11 @@ class Watcher:
         """Whether the snapshot holds what the table holds."""
         return self._snapshot is not None and self._saved_revision == self.table.revision
 
+    @property
+    def contacts(self) -> int:
+        """How many deltas the registry itself has given; none while the table is what the snapshot holds."""
+        return self._contacts
+
     def stale_seconds(self) -> float:
         """For how long the registry has been out of reach; 0.0 while it is not."""
         return 0.0 if self._stale_since is None else max(0.0, self._clock() - self._stale_since)

@@ -1,8 +1,7 @@
 """What travels between an instance and the join port: ``meshgate.v1``'s messages, and the values that they stand for.
 
-Both ends use this module. A body is protobuf (``application/proto``) or JSON (``application/json``, ProtoJSON); an
-error is Connect's unary form, ``{"code": "not_found", "message": "..."}``, with the HTTP status that belongs to the
-code (https://connectrpc.com/docs/protocol, "Error codes"). None of this is on the path of a call.
+Both ends use this module. A body is protobuf (``application/proto``) or JSON (``application/json``, ProtoJSON); errors
+are in ``wire_errors``. None of this is on the path of a call.
 """
 
 from __future__ import annotations
@@ -14,11 +13,11 @@ import msgspec
 from google.protobuf import json_format
 from google.protobuf.message import DecodeError, Message
 
-from meshgate.a2a import errors
 from meshgate.a2a.checking import decode_json
-from meshgate.a2a.errors import InvalidParams, MeshError, UnsupportedMediaType
+from meshgate.a2a.errors import InvalidParams, UnsupportedMediaType
 from meshgate.registry.messages import lease_from_proto, lease_to_proto, registration_from_proto, registration_to_proto
-from meshgate.registry.model import Instance, Lease, Manifest, RegistryUnavailable, UnknownLease
+from meshgate.registry.model import Instance, Lease, Manifest
+from meshgate.registry.wire_errors import decode_error, encode_error
 from meshgate.v1 import registry_pb2
 
 __all__ = [
@@ -52,9 +51,6 @@ SERVICE_PATH = "/meshgate.v1.RegistryService/"
 Media = Literal["application/proto", "application/json"]
 PROTO: Media = "application/proto"
 JSON: Media = "application/json"
-
-MAX_TEXT = 64 * 1024
-"""Longest text that an error answer may hold."""
 
 _M = TypeVar("_M", bound=Message)
 
@@ -226,56 +222,3 @@ def _instance_id(text: str) -> str:
     if not 0 < len(text) <= 128:
         raise InvalidParams("instance_id: 1 to 128 characters")
     return text
-
-
-# -- errors
-
-_CONNECT: dict[str, tuple[str, int]] = {
-    "INVALID_PARAMS": ("invalid_argument", 400),
-    "INVALID_REQUEST": ("invalid_argument", 400),
-    "PARSE_ERROR": ("invalid_argument", 400),
-    "UNSUPPORTED_MEDIA_TYPE": ("invalid_argument", 415),
-    "BODY_TOO_LARGE": ("resource_exhausted", 413),
-    "BODY_TIMEOUT": ("deadline_exceeded", 408),
-    "HEADERS_TOO_LARGE": ("resource_exhausted", 431),
-    "METHOD_NOT_FOUND": ("unimplemented", 404),
-    "UNKNOWN_LEASE": ("not_found", 404),
-    "UNAUTHENTICATED": ("unauthenticated", 401),
-    "PERMISSION_DENIED": ("permission_denied", 403),
-    "RATE_LIMITED": ("resource_exhausted", 429),
-    "REGISTRY_UNAVAILABLE": ("unavailable", 503),
-}
-_BY_CONNECT: dict[str, type[MeshError]] = {
-    "invalid_argument": InvalidParams,
-    "not_found": UnknownLease,
-    "unauthenticated": errors.Unauthenticated,
-    "permission_denied": errors.PermissionDenied,
-    "unavailable": RegistryUnavailable,
-    "resource_exhausted": errors.RateLimited,
-    "unimplemented": errors.MethodNotFound,
-}
-
-
-def encode_error(error: MeshError) -> tuple[int, bytes]:
-    """HTTP status and body of an error."""
-    code, status = _CONNECT.get(error.code, ("internal", 500))
-    return status, msgspec.json.encode({"code": code, "message": error.message})
-
-
-def decode_error(status: int, body: bytes) -> MeshError:
-    """The error that an answer other than 200 means, also one that some proxy in between wrote."""
-    try:
-        fault: Any = msgspec.json.decode(body[:MAX_TEXT])
-    except msgspec.DecodeError:
-        fault = None
-    if isinstance(fault, dict):
-        fault = cast("dict[str, Any]", fault)
-        cls = _BY_CONNECT.get(str(fault.get("code")), errors.InternalError)
-        return cls(str(fault.get("message", ""))[:2000])
-    if status == 401:
-        return errors.Unauthenticated()
-    if status >= 500:
-        return RegistryUnavailable(f"the join port answered with HTTP status {status}")
-    return errors.InternalError(
-        f"the join port answered with HTTP status {status}, which is no answer of Meshgate's: check its URL"
-    )

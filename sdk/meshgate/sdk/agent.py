@@ -18,9 +18,9 @@ import structlog
 
 from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.defaults import DEFAULTS, Limits
-from meshgate.a2a.errors import InvalidParams, MeshError
+from meshgate.a2a.errors import MeshError
 from meshgate.a2a.reply import Reply
-from meshgate.a2a.selector import NAME, parse_version
+from meshgate.a2a.selector import NAME
 from meshgate.a2a.tracing import Tracing, configure
 from meshgate.registry.model import Endpoint, HealthCheck, Instance, Manifest
 from meshgate.sdk import logs
@@ -32,9 +32,10 @@ from meshgate.sdk.httpsend import make_client
 from meshgate.sdk.joining import Credentials, JoinClient, Membership
 from meshgate.sdk.mesh import Mesh
 from meshgate.sdk.serving import Binding, CannotServe, Listener, Place, exit_code, names_of, run_loop, until_told
-from meshgate.sdk.skills import Settings, SkillTable, make_skill
+from meshgate.sdk.skills import Settings, Skill, SkillTable, make_skill
 from meshgate.sdk.spans import Spans
-from meshgate.sdk.stores import MemoryTasks, SharedTasks, TaskStore
+from meshgate.sdk.starting import check_version, make_contracts, shares
+from meshgate.sdk.stores import MemoryTasks, TaskStore
 
 __all__ = ["Agent", "Served"]
 
@@ -77,6 +78,9 @@ class Agent:
         bindings: ``("JSONRPC", "GRPC")`` serves gRPC as well (extra ``grpc``).
         join: join ports; else ``MESHGATE_JOIN_URL``, then the mesh of this machine.
         join_key: the key to join with; else ``MESHGATE_JOIN_KEY``, then that of this machine's mesh.
+        contracts: the lock file that makes contracts of its skills' models: ``"contracts.lock.json"``. It is written
+            beside the program, kept up to date, and belongs into version control; ``MESHGATE_CONTRACTS=frozen`` refuses
+            to run when it is not current.
         labels: pairs to select this instance by.
         weight: its share of the calls beside the other instances.
         store: where tasks are kept; else in memory.
@@ -105,6 +109,7 @@ class Agent:
         bindings: Sequence[Binding] = ("JSONRPC",),
         join: str | Sequence[str] | None = None,
         join_key: str | None = None,
+        contracts: str | os.PathLike[str] | None = None,
         labels: Mapping[str, str] | None = None,
         weight: float = 1.0,
         store: TaskStore | None = None,
@@ -120,7 +125,7 @@ class Agent:
     ) -> None:
         if NAME.match(name) is None:
             raise ValueError(f"{name!r} is no agent name: letters, digits, '.', '_', '-', at most 128")
-        _check_version(version)
+        check_version(version)
         self.name = name
         self.version = version
         self.description = description
@@ -130,11 +135,12 @@ class Agent:
         self._join, self._join_key, self._environ = join, join_key, environ
         self._labels, self._weight = dict(labels or {}), weight
         store = store or MemoryTasks(limits, clock)
-        self.shared_tasks = _shares(store, shared_tasks)
+        self.shared_tasks = shares(store, shared_tasks)
         self._transport = transport
         self._rng = rng
         self._credentials = Credentials()
         self._skills = SkillTable()
+        self._contracts = make_contracts(contracts, name, limits, environ) if contracts is not None else None
         self._endpoints: tuple[Endpoint, ...] = ()
         tracing = tracing or self._tracing()
         self._spans = Spans(tracing, limits, clock, rng) if tracing is not None else None
@@ -173,7 +179,8 @@ class Agent:
         Args:
             name: else the function's name.
             version: semantic version of the skill; else the agent's.
-            settings: see ``Settings``: tags, labels, examples, default, reentrant, task, cost_usd, latency.
+            settings: see ``Settings``: tags, labels, examples, default, reentrant, task, cost_usd, latency, owner,
+                steward, migrations.
 
         Raises:
             TypeError, ValueError: the function or a setting cannot be used; the message says how to write it.
@@ -181,7 +188,7 @@ class Agent:
         frame = inspect.currentframe()
         local_names = dict(frame.f_back.f_locals) if frame is not None and frame.f_back is not None else {}
         if version:
-            _check_version(version)
+            check_version(version)
 
         def decorate(given: _F) -> _F:
             made = make_skill(given, local_names, name=name, version=version or self.version, settings=settings)
@@ -199,15 +206,26 @@ class Agent:
 
     def card(self) -> dict[str, Any]:
         """Its agent card, with the addresses it listens on now."""
-        skills = tuple(self._skills.skills.values())
+        skills = self._ready()
         return card_of(
             self.name, self.version, self.description, skills, self._endpoints, shared_tasks=self.shared_tasks
         )
 
     def manifest(self) -> Manifest:
         """What all its instances share, for the registry."""
-        skills = tuple(self._skills.skills.values())
+        skills = self._ready()
         return manifest_of(self.name, self.version, self.description, skills, shared_tasks=self.shared_tasks)
+
+    def images(self) -> tuple[bytes, ...]:
+        """The descriptor sets of its contracts, for the registry."""
+        self._ready()
+        return self._contracts.images if self._contracts is not None else ()
+
+    def _ready(self, *, write: bool = False) -> tuple[Skill, ...]:
+        """The skills, with their contracts."""
+        if self._contracts is not None:
+            self._contracts.apply(self._skills.skills, write=write)
+        return tuple(self._skills.skills.values())
 
     def _describe(self, draining: bool) -> tuple[Instance, Manifest]:
         manifest = self.manifest()
@@ -239,6 +257,7 @@ class Agent:
 
     async def handle(self, call: Call) -> Reply:
         """Serve one call without any wire: the agent as a ``Handler``."""
+        self._ready()
         return await self._handler(call)
 
     def app(self, secret: str = "", *, unguarded: bool = False) -> AgentApp:
@@ -278,6 +297,7 @@ class Agent:
     async def _listening(self, secret: str, *, unguarded: bool = False) -> AsyncGenerator[Served, None]:
         if not self._skills.skills:
             raise CannotServe(f"agent {self.name!r} has no skill: decorate an async function with @agent.skill")
+        self._ready(write=True)
         app = self.app(secret, unguarded=unguarded)
         listener = Listener(self._place, app, self._handler, self._guard(secret, unguarded=unguarded), self.limits)
         self._endpoints = await listener.start()
@@ -300,6 +320,7 @@ class Agent:
                 self.limits,
                 self._rng,
                 find=lambda: find_join(self._join, self._join_key, self._environ),
+                images=self.images(),
             )
             try:
                 yield membership
@@ -345,6 +366,8 @@ class Agent:
         try:
             run_loop(self._stay())
         except MeshError as error:
+            for place, problem in error.violations:
+                log.error("refused_because", place=place, problem=problem)  # noqa: TRY400 - no trace
             log.error("cannot_run", agent=self.name, error=error.message, code=error.code)  # noqa: TRY400 - no trace
             raise SystemExit(exit_code(error)) from None
         finally:
@@ -357,17 +380,3 @@ class Agent:
             facts = {"agent": self.name, "instance": served.instance}
             await until_told(membership, lambda: self._host.drain(self.limits.drain), facts)
         log.info("stopped", agent=self.name, instance=self.instance)
-
-
-def _check_version(text: str) -> None:
-    try:
-        parse_version(text)
-    except InvalidParams as error:
-        raise ValueError(error.message) from None
-
-
-def _shares(store: TaskStore, wanted: bool | None) -> bool:
-    shares = isinstance(store, SharedTasks)
-    if wanted and isinstance(store, MemoryTasks):
-        raise ValueError("shared_tasks needs a store that instances share: store=FileTasks('tasks.db')")
-    return shares if wanted is None else wanted

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import httpx
@@ -25,6 +25,8 @@ __all__ = ["Credentials", "JoinClient", "Membership"]
 log = structlog.get_logger(__name__)
 
 _AWAY = (RegistryUnavailable, UpstreamUnavailable, OutcomeUnknown)
+_FINAL = ("BAD_SCHEMA", "INCOMPATIBLE", "VERSION_TAKEN", "VERSION_RETIRED")
+"""What no further try changes: the agent's author has to."""
 _MAX_ANSWER = 1024 * 1024
 
 
@@ -76,14 +78,17 @@ class JoinClient:
         """The first join port, for messages."""
         return self._access.urls[0]
 
-    async def register(self, instance: Instance, manifest: Manifest) -> wire.Joined:
+    async def register(self, instance: Instance, manifest: Manifest, images: Sequence[bytes] = ()) -> wire.Joined:
         """List an instance, or replace what stands under its id.
+
+        Args:
+            images: the descriptor sets that the manifest's schemas name by hash.
 
         Raises:
             RegistryUnavailable, UpstreamUnavailable, OutcomeUnknown: nobody answered; try again.
             MeshError: the join port refused; its message says why.
         """
-        return wire.decode_joined(await self._ask("Register", wire.encode_register(instance, manifest)))
+        return wire.decode_joined(await self._ask("Register", wire.encode_register(instance, manifest, images=images)))
 
     async def renew(self, instance_id: str) -> wire.Renewed:
         """Keep an instance listed.
@@ -127,6 +132,7 @@ class Membership:
         limits: the pauses between tries.
         find: where the mesh is now; asked when nobody answers, because a mesh that was started again may have moved.
         rng: spreads renewals, so that instances which started together do not renew together.
+        images: the descriptor sets of the manifest's schemas.
     """
 
     def __init__(
@@ -137,6 +143,7 @@ class Membership:
         limits: Limits = DEFAULTS,
         rng: random.Random | None = None,
         find: Callable[[], Access] | None = None,
+        images: Sequence[bytes] = (),
     ) -> None:
         self._client = client
         self._find = find
@@ -144,6 +151,7 @@ class Membership:
         self._describe = describe
         self._limits = limits
         self._rng = rng or random.Random()
+        self._images = tuple(images)
         self._draining = False
         self._lease: Lease | None = None
         self._failures = 0
@@ -155,9 +163,11 @@ class Membership:
             MeshError: see ``JoinClient.register``.
         """
         instance, manifest = self._describe(self._draining)
-        joined = await self._client.register(instance, manifest)
+        joined = await self._client.register(instance, manifest, self._images)
         self._credentials.joined(joined)
         self._lease = joined.lease
+        for notice in joined.notices:
+            log.warning("notice", agent=instance.agent, notice=notice)
         log.info("joined", agent=instance.agent, instance=instance.id, gateways=list(joined.gateways))
         return joined.lease
 
@@ -165,7 +175,8 @@ class Membership:
         """Stay listed until cancelled: renew in time, register again if the lease is unknown, retry if nobody answers.
 
         Raises:
-            MeshError: the very first registration was refused. Later refusals are logged and tried again.
+            MeshError: the very first registration was refused, or the contracts were, then or later. Other refusals
+                are logged and tried again.
         """
         pause = await self._step()
         while True:
@@ -179,7 +190,7 @@ class Membership:
         except _AWAY as error:
             self._note(error)
         except MeshError as error:
-            if self._lease is None:
+            if self._lease is None or error.code in _FINAL:
                 raise
             self._note(error)
         else:
