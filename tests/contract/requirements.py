@@ -371,6 +371,14 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("schema.stages", "schemas", "A release is proposed, active, deprecated, retired, and back by one step"),
     Requirement("schema.own", "schemas", "The project's own schemas keep the rules that it holds others to"),
     # -- schemas on traffic
+    Requirement(
+        "path.schema", "call path", "Callers and agents of different releases understand each other", "policy:schema"
+    ),
+    Requirement("schema.spoken", "schemas", "A caller's release is what it says, else what it asked for"),
+    Requirement("schema.route", "schemas", "A caller goes to an agent of its own release where there is one"),
+    Requirement("schema.modes-traffic", "schemas", "Observing counts and touches nothing; off does not look"),
+    Requirement("schema.output", "schemas", "An answer that breaks its contract is the agent's fault"),
+    Requirement("schema.life", "schemas", "A deprecated release is served and says so; a retired one is refused"),
     Requirement("schema.usage", "schemas", "Who uses which version and field is counted per gateway and summed"),
     # -- HTTP to agents
     Requirement("http.whole", "RFC 9112 8", "An answer that is cut off is an error, never a shorter answer"),
