@@ -232,7 +232,7 @@ async def test_an_answer_that_breaks_its_contract_is_the_agents_fault_where_answ
 @pytest.mark.requirement("schema.life")
 async def test_a_deprecated_release_is_served_and_says_so_and_a_retired_one_is_refused() -> None:
     async with meshed("2.0.0") as (mesh, agents):
-        deprecated = {"notice": 'use "2.0.0"\n', "sunset": "2027-03-31", "now": 1.8e9}
+        deprecated: dict[str, Any] = {"notice": 'use "2.0.0"\n', "sunset": "2027-03-31", "now": 1.8e9}
         await change(mesh, lambda subject: promote(subject, "1.0.0", Stage.DEPRECATED, **deprecated))
         _, headers = await ask(mesh, said("1.0.0", {"city": "Bern"}))
         assert headers["meshgate-deprecated"] == '1.0.0; sunset=2027-03-31; notice="use 2.0.0"'

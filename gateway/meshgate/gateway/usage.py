@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 import msgspec
+
+from meshgate.a2a.checking import is_array, is_object
 
 __all__ = ["Direction", "Usage", "UsageRow", "fields_of", "merge_usage"]
 
@@ -14,6 +16,8 @@ Direction = Literal["input", "output"]
 _Key = tuple[str, str, str, Direction, str]
 _DEPTH = 4
 """Levels of a message whose fields are counted one by one; below, the field that holds them is."""
+_ELEMENTS = 16
+"""Elements of a list that are looked at."""
 
 
 class UsageRow(msgspec.Struct, frozen=True):
@@ -103,24 +107,21 @@ class Usage:
 
 
 def fields_of(tree: object) -> set[str]:
-    """The paths of the fields that a JSON message holds, such as ``wind.speed``; what is in a list has the list's path."""
+    """The paths of the fields that a JSON message holds, such as ``wind.speed``; what is in a list has the list's."""
     found: set[str] = set()
-    if isinstance(tree, Mapping):
+    if is_object(tree):
         _walk(tree, "", _DEPTH, found)
     return found
 
 
-def _walk(tree: Mapping[str, Any], prefix: str, depth: int, found: set[str]) -> None:
+def _walk(tree: dict[str, Any], prefix: str, depth: int, found: set[str]) -> None:
     for key, value in tree.items():
         path = prefix + key
         found.add(path)
         if depth > 1:
-            if isinstance(value, dict):
-                _walk(value, path + ".", depth - 1, found)
-            elif isinstance(value, list):
-                for item in value[:16]:
-                    if isinstance(item, dict):
-                        _walk(item, path + ".", depth - 1, found)
+            for item in value[:_ELEMENTS] if is_array(value) else (value,):
+                if is_object(item):
+                    _walk(item, path + ".", depth - 1, found)
 
 
 def merge_usage(parts: Iterable[list[UsageRow]]) -> list[UsageRow]:
