@@ -1,4 +1,4 @@
-"""One call of the weather agent in the words of one version, with nothing but Python: python caller.py URL VERSION CITY.
+"""One call of the weather agent in the words of one version: python caller.py URL VERSION CITY.
 
 The key is taken from MESHGATE_KEY. Prints the answer's data as JSON.
 """

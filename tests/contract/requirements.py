@@ -124,6 +124,12 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("sdk.restart", "F50", "An agent follows a mesh that was started again, and its keys still hold"),
     Requirement("metrics.mesh", "metrics", "The metrics of all gateways are one exposition that tells them apart"),
     Requirement("package.releases", "VERSIONING", "The wheel of each release is kept, for tests of compatibility"),
+    Requirement("compat.golden", "VERSIONING", "What a release wrote to disk and wire is read as it meant it"),
+    Requirement("compat.newer", "VERSIONING", "A release reads what the next one writes, of what it knows itself"),
+    Requirement("compat.releases", "VERSIONING", "A release's SDK and gateway go together with the next one's"),
+    Requirement(
+        "compat.rolling", "VERSIONING", "Gateways are replaced one by one by the next release's without a failed call"
+    ),
     Requirement("join.key", "F59", "Only a join key joins", "drop:join_key"),
     Requirement("join.scope", "F59", "A join key registers, renews and ends only what it is for", "drop:join_scope"),
     Requirement("join.tenant", "F68", "The tenant comes from the credential", "drop:join_tenant"),
@@ -281,6 +287,18 @@ _ROWS: tuple[Requirement, ...] = (
         "schemas",
         "Of releases that come at once each is judged by what the others left",
         "drop:schema_race",
+    ),
+    Requirement(
+        "schema.catalogue", "schemas", "A gateway knows every skill's contract without asking on a call's path"
+    ),
+    Requirement(
+        "schema.offline",
+        "F52",
+        "A gateway that starts while its registry is away knows the contracts, from files that are what they say",
+        "drop:schema_files",
+    ),
+    Requirement(
+        "schema.wiped", "F53", "A contract that the registry lost is put back with its history", "drop:schema_restore"
     ),
     Requirement("schema.cheap", "schemas", "Registering the same release again writes nothing"),
     Requirement("registry.acl", "Consul's ACLs", "The least token that works is the one that the refusal names"),

@@ -196,6 +196,7 @@ async def test_an_image_may_be_named_by_the_bytes_that_were_sent() -> None:
     admission = await gate(Counting()).admit(manifest_of(skill), (raw,))
 
     (told,) = admission.manifest.skills
+    assert told.input is not None
     assert told.input == SchemaRef("p.A", load_image(raw).digest)
     assert told.input.hash != blob_digest(raw)
 

@@ -17,10 +17,11 @@ from meshgate.a2a import asgi, checking
 from meshgate.a2a.defaults import DEFAULTS
 from meshgate.a2a.selector import parse_selector
 from meshgate.a2a.taskids import TaskTags
-from meshgate.gateway import app, config, ingress, join, keys, schema_gate
+from meshgate.gateway import app, config, ingress, join, keys, schema_gate, schema_store
 from meshgate.gateway.policies.lineage import Lineages
 from meshgate.gateway.policies.lineage_guard import LineageGuard
 from meshgate.gateway.policies.retry import Retry, RetryBudget
+from meshgate.gateway.schema_catalogue import Catalogue
 from meshgate.gateway.schema_store import SchemaStore
 from meshgate.registry.memory import MemoryRegistry
 from meshgate.registry.schemas import RULES
@@ -220,6 +221,17 @@ def _schema_race() -> None:
     _replace(SchemaStore, "write", overwrite)
 
 
+def _schema_files() -> None:
+    _replace(schema_store, "_read", lambda path, digest: path.read_bytes() if path.exists() else None)
+
+
+def _schema_restore() -> None:
+    async def nothing(self: Any, name: str) -> None:
+        self._lost.discard(name)
+
+    _replace(Catalogue, "restore", nothing)
+
+
 def _config_keys() -> None:
     _replace(config, "_check_keys", lambda tree, cls, source: None)
 
@@ -257,6 +269,8 @@ DROPS: dict[str, Callable[[], None]] = {
     "schema_gate": _schema_gate,
     "schema_stored": _schema_stored,
     "schema_race": _schema_race,
+    "schema_files": _schema_files,
+    "schema_restore": _schema_restore,
     "config_keys": _config_keys,
     "loopback": _loopback,
     "bounded": _bounded,

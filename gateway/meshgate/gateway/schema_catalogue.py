@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from meshgate.a2a.errors import MeshError
-from meshgate.gateway.schema_store import SchemaStore
+from meshgate.gateway.schema_store import SchemaStore, split_name
 from meshgate.registry.model import Delta, RegistryUnavailable
 from meshgate.registry.schemas import Image, Release, Stage, Subject
 from meshgate.registry.watcher import Watcher
@@ -22,6 +22,8 @@ __all__ = ["Catalogue", "Known", "digests_of", "know"]
 
 log = structlog.get_logger(__name__)
 _AT_ONCE = 8
+_AT_MOST = 1000
+"""How many names are warned of, each once."""
 _SWEEP_AFTER = 1000
 """How many documents are fetched until the folder is swept again; the first sweep is after the start."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 5.0
@@ -75,6 +77,7 @@ class Catalogue:
         """Digests of images to have on disk, in the order in which they were asked for."""
         self._news = asyncio.Event()
         self._fetched = _SWEEP_AFTER
+        self._odd: set[str] = set()
         self.on_change: list[Callable[[str], None]] = []
         """Called with the name of each subject after it changed here. They must not raise."""
         watcher.on_change.append(self._learn)
@@ -157,7 +160,7 @@ class Catalogue:
         """One round; true if nothing is left to do."""
         rounds = ((self._lost, self.restore), (self._behind, self._fetch), (self._images, self._have))
         for names, work in rounds:
-            if not await _each(list(names), work):
+            if not await self._each(list(names), work):
                 return False
         if self._behind or self._lost or self._images:
             return False
@@ -169,11 +172,34 @@ class Catalogue:
             await self.store.sweep(used)
         return True
 
+    async def _each(self, names: list[str], work: Callable[[str], Awaitable[None]]) -> bool:
+        """Do ``work`` for each name, a few at once; false if the registry is away, so that the rest waits too."""
+        waiting = iter(names)
+
+        async def hand() -> bool:
+            for name in waiting:
+                try:
+                    await work(name)
+                except RegistryUnavailable:
+                    return False
+                except (KeyError, MeshError) as error:
+                    self._once(name, f"{type(error).__name__}: {error}")
+            return True
+
+        return all(await asyncio.gather(*(hand() for _ in range(min(_AT_ONCE, len(names))))))
+
+    def _once(self, what: str, reason: str) -> None:
+        if what not in self._odd and len(self._odd) < _AT_MOST:
+            self._odd.add(what)
+            log.warning("contract_not_fetched", what=what, reason=reason)
+
     async def _fetch(self, name: str) -> None:
         digest = self._behind.get(name)
         if digest is None:
             return
         subject = await self.store.document(digest)
+        if (subject.agent, subject.skill) != split_name(name):
+            raise KeyError(name)
         if self._behind.get(name) != digest:
             return  # it changed again; the next round has it
         del self._behind[name]
@@ -208,20 +234,3 @@ class Catalogue:
     def _tell(self, name: str) -> None:
         for tell in self.on_change:
             tell(name)
-
-
-async def _each(names: list[str], work: Callable[[str], Awaitable[None]]) -> bool:
-    """Do ``work`` for each name, a few at once; false if the registry is away, so that the rest waits too."""
-    waiting = iter(names)
-
-    async def hand() -> bool:
-        for name in waiting:
-            try:
-                await work(name)
-            except RegistryUnavailable:
-                return False
-            except (KeyError, MeshError) as error:
-                log.warning("contract_not_fetched", what=name, reason=f"{type(error).__name__}: {error}")
-        return True
-
-    return all(await asyncio.gather(*(hand() for _ in range(min(_AT_ONCE, len(names))))))

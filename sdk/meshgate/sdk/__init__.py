@@ -2,6 +2,7 @@
 
 from meshgate.a2a.errors import MeshError
 from meshgate.a2a.types import Message, Part
+from meshgate.registry.model import Migration
 from meshgate.sdk.agent import Agent, Served
 from meshgate.sdk.context import Context
 from meshgate.sdk.filetasks import FileTasks
@@ -10,11 +11,14 @@ from meshgate.sdk.mesh import Mesh
 from meshgate.sdk.outcome import Fail, Reject
 from meshgate.sdk.results import Budget, Event, Result, TaskCancelled, TaskFailed, TaskRejected, Usage
 from meshgate.sdk.stores import MemoryTasks, SharedTasks, TaskStore
+from meshgate.sdk.typed import Contract, DeprecatedContract
 
 __all__ = [
     "Agent",
     "Budget",
     "Context",
+    "Contract",
+    "DeprecatedContract",
     "Event",
     "Fail",
     "FileTasks",
@@ -22,6 +26,7 @@ __all__ = [
     "Mesh",
     "MeshError",
     "Message",
+    "Migration",
     "NotConfigured",
     "Part",
     "Reject",

@@ -267,6 +267,7 @@ class Agent:
             secret: what callers must present as ``Authorization: Bearer SECRET``; else the one it gets when it joins.
             unguarded: let in everybody who reaches it, for an app behind a door of your own.
         """
+        self._ready()
         return AgentApp(self._handler, self._guard(secret, unguarded=unguarded), self.card, self.limits)
 
     @property

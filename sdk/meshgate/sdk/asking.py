@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 from urllib.parse import quote
 
 import msgspec
 
 from meshgate.a2a import errors
 from meshgate.a2a.selector import parse_selector
-from meshgate.a2a.types import Message, Part, Role
-from meshgate.sdk.content import data_part, text_part
+from meshgate.a2a.types import Message, Part, Role, SendMessageConfiguration, SendMessageRequest
+from meshgate.sdk.content import data_part, is_proto, raw_part, text_part
 from meshgate.sdk.results import Budget
+from meshgate.sdk.typed import JSON, PROTOBUF, Contract, contract_of
 
-__all__ = ["Said", "message_of", "path_of"]
+__all__ = ["Said", "message_of", "path_of", "request_of"]
 
 _SAFE_IN_PATH = "@,=*~:."
 
@@ -27,6 +28,13 @@ class Said(TypedDict, total=False):
     """What to say. One of ``text``, ``data`` and ``message`` is needed; several together are parts of one message."""
     data: object
     """A pydantic model, a protobuf message, a dataclass or plain data, sent as a JSON value."""
+    contract: Contract | None
+    """What ``data`` keeps, told to the gateway, which then converts between releases of the skill. Data whose class has
+    an attribute ``CONTRACT``, as generated clients have, needs no word of it."""
+    raw: bool
+    """Send ``data``, a protobuf message, in its binary form."""
+    accept: Sequence[str]
+    """Media types to answer in, best first: ``["application/protobuf"]`` wants the binary form."""
     message: Message | Sequence[Part] | None
     """A whole message, or its parts."""
     deadline: float | None
@@ -68,7 +76,7 @@ def message_of(said: Said) -> Message:
     if text is not None:
         parts.append(text_part(text))
     if data is not None:
-        parts.append(data_part(data))
+        parts.append(_data_part(data, said))
     if not parts:
         raise errors.InvalidParams("say something: text=, data= or message=")
     if isinstance(given, Message):
@@ -87,3 +95,26 @@ def message_of(said: Said) -> Message:
         task_id=task_id,
         metadata=metadata,
     )
+
+
+def request_of(said: Said, *, return_immediately: bool = False) -> SendMessageRequest:
+    """The request that is sent.
+
+    Raises:
+        InvalidParams: see :func:`message_of`.
+    """
+    accept = list(said.get("accept", ()))
+    configuration = None
+    if accept or return_immediately:
+        configuration = SendMessageConfiguration(accepted_output_modes=accept, return_immediately=return_immediately)
+    return SendMessageRequest(message=message_of(said), configuration=configuration)
+
+
+def _data_part(data: Any, said: Said) -> Part:
+    contract = said.get("contract") or contract_of(data)
+    if not said.get("raw", False):
+        return data_part(data, contract.media(JSON) if contract is not None else "")
+    if not is_proto(cast("type[object]", type(data))):
+        raise errors.InvalidParams(f"raw=True sends a protobuf message, and data is a {type(data).__name__}")
+    contract = contract or Contract(data.DESCRIPTOR.full_name)
+    return raw_part(data.SerializeToString(), contract.media(PROTOBUF))

@@ -78,7 +78,7 @@ def card_of(
 
 
 def _schema(form: Form) -> SchemaRef | None:
-    return SchemaRef(form.type_name) if form.type_name else None
+    return SchemaRef(form.type_name, form.digest) if form.type_name else None
 
 
 def manifest_of(name: str, version: str, description: str, skills: Sequence[Skill], *, shared_tasks: bool) -> Manifest:
@@ -100,6 +100,9 @@ def manifest_of(name: str, version: str, description: str, skills: Sequence[Skil
                 latency=skill.latency,
                 reentrant=skill.reentrant,
                 default=skill.default,
+                owner=skill.owner,
+                steward=skill.steward,
+                migrations=skill.migrations,
             )
             for skill in skills
         ),

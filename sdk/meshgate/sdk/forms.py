@@ -6,7 +6,7 @@ annotation                   taken from                                  given a
 ``str``                      all text                                    a text part
 ``Message``                  the message as it is                        (a plain message, from ``task=False``)
 ``list[Part]``, ``Part``     the parts as they are                       the parts as they are
-a protobuf message           one data part (ProtoJSON), or its bytes     a data part (ProtoJSON)
+a protobuf message           one data part (ProtoJSON), or its bytes     a data part (ProtoJSON), or its bytes
 anything pydantic validates  one data part, or text that is JSON         a data part
 ``None``                     nothing                                     nothing
 ===========================  ==========================================  ===============================
@@ -15,20 +15,21 @@ anything pydantic validates  one data part, or text that is JSON         a data 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
-from typing import Any, NoReturn, cast
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn, TypeVar, cast
 
 import msgspec
 from msgspec import UNSET
 
 from meshgate.a2a.checking import decode_json
-from meshgate.a2a.errors import InvalidParams, MeshError
-from meshgate.a2a.types import Message, Part
-from meshgate.sdk.content import data_part, is_proto, sendable, text_in, text_part
+from meshgate.a2a.errors import InvalidAgentResponse, InvalidParams, MeshError
+from meshgate.a2a.types import Message, Part, Role
+from meshgate.sdk.content import data_part, is_proto, raw_part, sendable, text_in, text_part
+from meshgate.sdk.typed import PROTOBUF, is_protobuf, preferred
 
-__all__ = ["Form", "form_of"]
+__all__ = ["Form", "form_of", "read_as"]
 
-_PROTO_MEDIA = ("application/x-protobuf", "application/protobuf", "application/proto")
+_T = TypeVar("_T")
 
 
 class Form(msgspec.Struct, frozen=True):
@@ -44,6 +45,18 @@ class Form(msgspec.Struct, frozen=True):
     """JSON Schema of the data, for the card."""
     type_name: str = ""
     """Name of the message, for the registry."""
+    digest: str = ""
+    """Where its descriptor set is stored, if it has a contract."""
+    raw: Callable[[Any], list[Part]] | None = None
+    """The parts of a result in protobuf's binary form, where there is one."""
+    annotation: Any = None
+    """What it was made of."""
+
+    def answering(self, modes: Sequence[str]) -> Form:
+        """The form of an answer for a caller who accepts these media types, best first."""
+        if self.raw is None or preferred(modes) != PROTOBUF:
+            return self
+        return msgspec.structs.replace(self, write=self.raw)
 
 
 def form_of(annotation: Any) -> Form:
@@ -63,6 +76,19 @@ def form_of(annotation: Any) -> Form:
     if is_proto(annotation):
         return _proto_form(annotation)
     return _model_form(annotation)
+
+
+def read_as(kind: type[_T], parts: list[Part]) -> _T:
+    """The value of ``kind`` in an answer's parts.
+
+    Raises:
+        InvalidAgentResponse: there is none.
+    """
+    try:
+        found: _T = form_of(kind).read(Message("answer", Role.AGENT, parts))
+    except InvalidParams as error:
+        raise InvalidAgentResponse(error.message, violations=error.violations) from None
+    return found
 
 
 def _wrong(expected: str) -> NoReturn:
@@ -154,7 +180,7 @@ def _model_form(annotation: Any) -> Form:
         tree = adapter.dump_python(value, mode="json", by_alias=True, warnings="error")
         return [Part(data=tree, media_type="application/json")]
 
-    return Form(read, write, ("application/json",), schema, name)
+    return Form(read, write, ("application/json",), schema, name, annotation=annotation)
 
 
 def _proto_form(cls: Any) -> Form:
@@ -164,7 +190,7 @@ def _proto_form(cls: Any) -> Form:
     name: str = cls.DESCRIPTOR.full_name
 
     def read(message: Message) -> Any:
-        raw = [part.raw for part in message.parts if isinstance(part.raw, str) and part.media_type in _PROTO_MEDIA]
+        raw = [part.raw for part in message.parts if isinstance(part.raw, str) and is_protobuf(part.media_type)]
         try:
             if len(raw) == 1:
                 return cls.FromString(_bytes(raw[0]))
@@ -172,12 +198,18 @@ def _proto_form(cls: Any) -> Form:
         except (DecodeError, json_format.ParseError, TypeError, AttributeError) as error:
             raise InvalidParams(f"this is no {name}: {error}") from None
 
-    def write(value: Any) -> list[Part]:
+    def checked(value: Any) -> Any:
         if not isinstance(value, cls):
             raise TypeError(f"the skill gave a {type(value).__name__} where its annotation says {name}")
-        return [data_part(value)]
+        return value
 
-    return Form(read, write, ("application/json", _PROTO_MEDIA[0]), None, name)
+    def write(value: Any) -> list[Part]:
+        return [data_part(checked(value))]
+
+    def raw(value: Any) -> list[Part]:
+        return [raw_part(checked(value).SerializeToString(), PROTOBUF)]
+
+    return Form(read, write, ("application/json", PROTOBUF), None, name, raw=raw, annotation=cls)
 
 
 def _bytes(raw: str) -> bytes:

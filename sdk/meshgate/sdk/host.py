@@ -105,7 +105,7 @@ class Host:
         at_once = wanted is not None and wanted.return_immediately
         turn = self._turn(call, request.message)
         if not request.message.task_id:
-            skill, given = self._read(call, request.message)
+            skill, given = self._read(call, request)
             if not skill.task:
                 return Reply.one(of(SendMessageResponse(message=await self._plainly(skill, given, turn))))
             run = await self._start(skill, given, turn, shown=at_once)
@@ -132,7 +132,7 @@ class Host:
         if request.message.task_id:
             run = await self._continue(turn)
         else:
-            skill, given = self._read(call, request.message)
+            skill, given = self._read(call, request)
             if not skill.task:
                 return Reply.one(of(StreamResponse(message=await self._plainly(skill, given, turn))))
             run = await self._start(skill, given, turn, shown=True)
@@ -152,11 +152,13 @@ class Host:
             deadline = min(deadline, self._clock() + seconds)
         return Turn(message, call.headers, deadline, self._clock)
 
-    def _read(self, call: Call, message: Message) -> tuple[Skill, Any]:
-        """Which skill is meant, and its argument."""
+    def _read(self, call: Call, request: SendMessageRequest) -> tuple[Skill, Any]:
+        """Which skill is meant, in the form that the caller accepts, and its argument."""
+        message, wanted = request.message, request.configuration
         named = call.headers.get(headers.SKILL) or str(message.metadata.get(SKILL_METADATA, ""))
         skill = self._skills.find(named)
-        return skill, skill.takes.read(message)
+        given = skill.takes.read(message)
+        return skill.answering(wanted.accepted_output_modes) if wanted is not None else skill, given
 
     async def _plainly(self, skill: Skill, given: Any, turn: Turn) -> Message:
         context = Context(

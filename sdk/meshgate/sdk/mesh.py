@@ -23,18 +23,17 @@ from meshgate.a2a.types import (
     A2AMessage,
     CancelTaskRequest,
     GetTaskRequest,
-    SendMessageConfiguration,
-    SendMessageRequest,
     SubscribeToTaskRequest,
     Task,
 )
 from meshgate.a2a.version import PROTOCOL_VERSION
-from meshgate.sdk.asking import Said, message_of, path_of
+from meshgate.sdk.asking import Said, path_of, request_of
 from meshgate.sdk.current import CURRENT
 from meshgate.sdk.finding import Access, find_gateway
 from meshgate.sdk.httpsend import Sender, make_client, read_all
 from meshgate.sdk.results import Budget, Event, Result, check_ended
 from meshgate.sdk.spans import Spans
+from meshgate.sdk.typed import warn_once
 
 __all__ = ["Mesh"]
 
@@ -97,14 +96,14 @@ class Mesh:
         Args:
             selector: what to call; it may be left out with a ``task_id``, which knows its own way.
             return_immediately: come back with the task while it is still worked on.
-            said: see ``Said``: text, data, message, deadline, budget, context_id, task_id, metadata.
+            said: see ``Said``: text, data, contract, raw, accept, message, deadline, budget, context_id, task_id,
+                metadata.
 
         Raises:
             TaskFailed, TaskRejected, TaskCancelled: the task ended without a result.
             MeshError: see ``meshgate.a2a.errors``.
         """
-        configuration = SendMessageConfiguration(return_immediately=True) if return_immediately else None
-        request = SendMessageRequest(message=message_of(said), configuration=configuration)
+        request = request_of(said, return_immediately=return_immediately)
         answer, sent = await self._unary(
             _SEND, request, path_of(selector, said), self._seconds(said.get("deadline")), said.get("budget")
         )
@@ -126,7 +125,7 @@ class Mesh:
             TaskFailed, TaskRejected, TaskCancelled: after the event that says so.
             MeshError: see ``meshgate.a2a.errors``.
         """
-        request = SendMessageRequest(message=message_of(said))
+        request = request_of(said)
         path, seconds = path_of(selector, said), self._seconds(said.get("deadline"))
         return self._checked(self._events(_STREAM, request, path, seconds, said.get("budget")))
 
@@ -224,6 +223,7 @@ class Mesh:
         sent = self._headers(access, seconds, budget)
         with self._span(method, sent):
             async with self._sending().post(access.urls, path, body, sent, safe=method.safe) as response:
+                warn_once(path, response.headers.get(headers.DEPRECATED, ""))
                 yield response
 
     async def _unary(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET
@@ -22,8 +22,11 @@ from meshgate.a2a.types import (
     TaskStatus,
 )
 from meshgate.sdk.content import data_in, text_in
+from meshgate.sdk.forms import read_as
 
 __all__ = ["Budget", "Event", "Result", "TaskCancelled", "TaskFailed", "TaskRejected", "Usage", "check_ended"]
+
+_T = TypeVar("_T")
 
 
 class Usage(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
@@ -142,6 +145,14 @@ class Result(_Origin, frozen=True, kw_only=True):
     def data(self) -> Any:
         """The first JSON value of the answer, or None."""
         return data_in(self._parts())
+
+    def read(self, kind: type[_T]) -> _T:
+        """The data of the answer as a value of ``kind``: a pydantic model, a dataclass, or a protobuf message.
+
+        Raises:
+            InvalidAgentResponse: there is none, or it is no such value.
+        """
+        return read_as(kind, list(self._parts()))
 
     @property
     def state(self) -> TaskState:

@@ -12,6 +12,7 @@ import msgspec
 from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.selector import NAME, parse_version
 from meshgate.a2a.types import Message
+from meshgate.registry.model import Migration
 from meshgate.sdk.context import Context
 from meshgate.sdk.forms import Form, form_of
 
@@ -43,6 +44,12 @@ class Settings(TypedDict, total=False):
     """What a call costs, roughly, in US dollars."""
     latency: float | None
     """What a call takes, roughly, in seconds."""
+    owner: str
+    """Who answers for its contract: a team, an address."""
+    steward: str
+    """Who may change the stages of the contract's releases, if that is not the owner."""
+    migrations: Sequence[Migration]
+    """How data passes between this version of the contract and earlier ones."""
 
 
 class Skill(msgspec.Struct, frozen=True):
@@ -68,6 +75,14 @@ class Skill(msgspec.Struct, frozen=True):
     task: bool = True
     cost_usd: float | None = None
     latency: float | None = None
+    owner: str = ""
+    steward: str = ""
+    migrations: tuple[Migration, ...] = ()
+
+    def answering(self, modes: Sequence[str]) -> Skill:
+        """The skill for a caller who accepts these media types, best first."""
+        gives = self.gives.answering(modes) if modes else self.gives
+        return self if gives is self.gives else msgspec.structs.replace(self, gives=gives)
 
     def start(self, given: Any, context: Context) -> Any:
         """Call the function; what it returns is awaited, or iterated if ``streams``."""
@@ -167,6 +182,9 @@ def make_skill(
             task=settings.get("task", True),
             cost_usd=settings.get("cost_usd"),
             latency=settings.get("latency"),
+            owner=settings.get("owner", ""),
+            steward=settings.get("steward", ""),
+            migrations=tuple(settings.get("migrations", ())),
         )
     except TypeError as error:
         raise TypeError(f"skill {skill_id}: {error}") from None

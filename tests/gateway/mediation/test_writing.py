@@ -63,7 +63,7 @@ def test_a_number_without_a_name_falls_back_to_zeros_name_and_is_reported() -> N
 
 
 def test_unknown_keys_go_back_to_their_places() -> None:
-    tree = {"x": 1, "inner": {"y": [2]}, "inners": [{}, {"z": None}], "byNumber": {"7": {"w": {}}}}
+    tree: Any = {"x": 1, "inner": {"y": [2]}, "inners": [{}, {"z": None}], "byNumber": {"7": {"w": {}}}}
     reading = everything().read_json(tree)
     result = everything().write_json(reading.message, reading.leftovers)
     assert (result.tree, result.lost) == (tree, ())

@@ -67,11 +67,12 @@ class Constraints:
         for each in types:
             try:
                 self._collect(GetMessageClass(each)())
-            except protovalidate.CompilationError as error:
-                remedy = "correct the constraint: protovalidate takes the regular expressions of RE2, and CEL"
-                raise BadSchema(each.full_name, str(error)[:512], remedy) from None
             except protovalidate.EvaluationError:
                 continue  # the rule is sound, and an empty message is not what it is about
+            except (protovalidate.CompilationError, ValueError, TypeError, RuntimeError) as error:
+                # protovalidate has descriptors of its own, and takes less for a schema than protobuf does.
+                remedy = "correct the constraint: protovalidate takes the regular expressions of RE2, and CEL"
+                raise BadSchema(each.full_name, str(error)[:512], remedy) from None
 
     @staticmethod
     def _bound(expressions: list[tuple[str, str]], limits: Limits) -> int:
@@ -93,7 +94,7 @@ class Constraints:
         try:
             # Of a large message that breaks its rules the first breach is told: there may be one for each element.
             found = self._collect(message, fail_fast=size > _ALL)
-        except (protovalidate.EvaluationError, protovalidate.CompilationError) as error:
+        except (protovalidate.CompilationError, ValueError, TypeError, RuntimeError) as error:
             return (Violation("", "cel.evaluation", f"a rule cannot be evaluated: {str(error)[:_TEXT]}"),), 1
         told = tuple(self._violation(each) for each in found[: self._told])
         return told, len(found)

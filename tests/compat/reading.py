@@ -1,0 +1,231 @@
+"""What a release reads in golden files: ``python -m tests.compat.reading FOLDER``, run by that release's Python.
+
+One function for each kind of file; the values are what JSON can hold. This module runs on every kept release and on
+this tree, so where a release has another name for something, it says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from meshgate.a2a.cards import read_card, terms_of
+from meshgate.a2a.errors import MeshError
+from meshgate.a2a.lineage import verify
+from meshgate.a2a.taskids import TaskTags
+from meshgate.gateway.inspection import InstanceView, JobView, Status
+from meshgate.gateway.keys import KeyStore, MeshKey
+from meshgate.gateway.mesh_view import JobTree
+from meshgate.gateway.peers import Flight, Grant
+from meshgate.gateway.records import CallRecord
+from meshgate.registry import wire
+from meshgate.registry.file import FileRegistry
+from meshgate.registry.home import Home
+from meshgate.registry.limits import blob_digest
+from meshgate.registry.model import Delta, Manifest
+from meshgate.registry.snapshot import read_snapshot
+from meshgate.sdk import FileTasks
+
+__all__ = ["KINDS", "read"]
+
+_BLOB = b"a blob"
+_TASKS = ("completed", "failed", "canceled", "rejected", "input_required", "working")
+
+
+def _built(value: Any) -> Any:
+    """A value as JSON has it."""
+    return msgspec.json.decode(msgspec.json.encode(value))
+
+
+def _media(path: Path) -> wire.Media:
+    return wire.PROTO if path.suffix == ".bin" else wire.JSON
+
+
+def _register(path: Path) -> Any:
+    joining: Any = wire.decode_register(path.read_bytes(), _media(path))
+    # 0.1.0 gives a pair.
+    whole = hasattr(joining, "instance")
+    instance, manifest = (joining.instance, joining.manifest) if whole else (joining[0], joining[1])
+    return {"instance": _built(instance), "manifest": _built(manifest), "digest": manifest.digest()}
+
+
+def _error(path: Path) -> Any:
+    error = wire.decode_error(503, path.read_bytes())
+    return {"code": error.code, "message": error.message, "retryable": error.retryable}
+
+
+def _manifest(path: Path) -> Any:
+    manifest = Manifest.decode(path.read_bytes())
+    same = manifest.encode() == path.read_bytes()
+    return {"manifest": _built(manifest), "digest": manifest.digest(), "bytes_are_the_same": same}
+
+
+def _state(delta: Delta) -> Any:
+    entries = sorted(delta.put, key=lambda entry: entry.instance.id)
+    return {"entries": _built(entries), "switches": _built(delta.switches), "reset": delta.reset}
+
+
+async def _registry(path: Path) -> Any:
+    opened = FileRegistry(path)
+    watch = opened.watch()
+    try:
+        state = _state(await anext(watch))
+        digest = state["entries"][-1]["instance"]["manifest"]
+        found = await opened.manifest(digest)
+        blob = await opened.get_blob(blob_digest(_BLOB))
+        return {**state, "manifest": found.digest(), "blob": blob.decode()}
+    finally:
+        await watch.aclose()
+        await opened.aclose()
+
+
+def _snapshot(path: Path) -> Any:
+    delta = read_snapshot(path)
+    return None if delta is None else _state(delta)
+
+
+def _mesh_key(path: Path) -> MeshKey:
+    return MeshKey.load(path.with_name("mesh.key"), {})
+
+
+def _keys(path: Path) -> Any:
+    store, found = KeyStore.load(path), dict[str, Any]()
+    for key in path.with_name("keys.txt").read_text("ascii").split():
+        kind = key.split("_")[1]
+        if kind == "client":
+            principal = store.principal(key)
+            scope = {"agents": principal.agents, "skills": principal.skills, "roles": sorted(principal.roles)}
+            found[key] = {"id": principal.id, "kind": principal.kind, "tenant": principal.tenant, **scope}
+        else:
+            found[key] = _built(store.find(key, "join" if kind == "join" else "admin"))
+    return _built(found)
+
+
+def _run(path: Path) -> Any:
+    return _built(Home(path.parent).read())
+
+
+def _lineage(path: Path) -> Any:
+    key = _mesh_key(path)
+    tokens = path.read_text("ascii").split()
+    own = [_built(verify(token, {key.id: key.secret}, "writer")) for token in tokens]
+    return {"own": own, "anothers": [verify(token, {key.id: key.secret}, "other") for token in tokens]}
+
+
+def _task_ids(path: Path) -> Any:
+    tags, found = TaskTags(_mesh_key(path).secret), list[Any]()
+    for task_id in path.read_text("utf-8").split():
+        tag = tags.read(task_id)
+        assert tag is not None
+        owned = [tags.owns(tag, tenant=tenant, owner="alice") for tenant in ("default", "post")]
+        routed = tag.agent == tags.agent("writer"), tag.instance == tags.instance("writer-0a1b2c3d4e5f")
+        found.append({"upstream": tag.upstream, "owned_in_default_and_post": owned, "agent_and_instance": routed})
+    return _built(found)
+
+
+def _call_keys(path: Path) -> Any:
+    return _built([_mesh_key(path).read_call_key(key) for key in path.read_text("ascii").split()])
+
+
+def _derived(path: Path) -> Any:
+    key = _mesh_key(path)
+    devs = {f"{kind}_key": key.dev_key(kind)[0] for kind in ("client", "join", "admin")}
+    made = {"id": key.id, "inbound": key.inbound_secret("writer-0a1b2c3d4e5f"), "inspect": key.inspect_secret(), **devs}
+    return {"as_stated": made == json.loads(path.read_text("ascii")), "made": made}
+
+
+async def _tasks(path: Path) -> Any:
+    store = FileTasks(path, now=lambda: 1_800_000_001.0)
+    try:
+        return {name: _built(await store.load(name)) for name in _TASKS}
+    finally:
+        await store.aclose()
+
+
+def _card(path: Path) -> Any:
+    tree, view = read_card(path.read_bytes())
+    return {"name": tree["name"], "skills": _built(view.skills), "terms": _built(terms_of(view))}
+
+
+def _as(kind: Any, path: Path) -> Any:
+    return _built(msgspec.json.decode(path.read_bytes(), type=kind))
+
+
+Reader = Callable[[Path], Any]
+_READERS: dict[str, Reader] = {
+    "register": _register,
+    "joined": lambda path: _built(wire.decode_joined(path.read_bytes(), _media(path))),
+    "renew": lambda path: wire.decode_renew(path.read_bytes(), _media(path)),
+    "renewed": lambda path: _built(wire.decode_renewed(path.read_bytes(), _media(path))),
+    "deregister": lambda path: wire.decode_deregister(path.read_bytes(), _media(path)),
+    "error": _error,
+    "manifest": _manifest,
+    "registry": _registry,
+    "snapshot": _snapshot,
+    "mesh_key": lambda path: _mesh_key(path).id,
+    "keys": _keys,
+    "text": lambda path: path.read_text("utf-8").split(),
+    "run": _run,
+    "lineage": _lineage,
+    "task_ids": _task_ids,
+    "call_keys": _call_keys,
+    "derived": _derived,
+    "tasks": _tasks,
+    "card": _card,
+    "job": partial(_as, JobTree),
+    "call": partial(_as, CallRecord),
+    "job_view": partial(_as, JobView),
+    "status": partial(_as, Status),
+    "flights": partial(_as, list[Flight]),
+    "grant": partial(_as, Grant),
+    "instances": partial(_as, list[InstanceView]),
+}
+KINDS = frozenset(_READERS)
+"""The kinds of files that can be read."""
+
+
+async def read(folder: Path, kinds: Mapping[str, str]) -> dict[str, Any]:
+    """What each file of a folder says, the kind given by name; what cannot be read is ``{"unreadable": ...}``.
+
+    The files are copied first: they are private where a release wants them so, and reading may write to them.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        copied = _copy(folder, Path(scratch))
+        return {name: await _one(copied / name, kind) for name, kind in kinds.items()}
+
+
+def _copy(folder: Path, to: Path) -> Path:
+    for file in folder.iterdir():
+        shutil.copyfile(file, to / file.name)
+        (to / file.name).chmod(0o600)
+    return to
+
+
+async def _one(path: Path, kind: str) -> Any:
+    try:
+        found: Any = _READERS[kind](path)
+        return await found if inspect.isawaitable(found) else found
+    except (MeshError, msgspec.MsgspecError, ValueError, KeyError) as error:
+        return {"unreadable": f"{type(error).__name__}: {error}"}
+
+
+def main() -> None:
+    """Print what each file of a folder says that this release knows."""
+    folder = Path(sys.argv[1])
+    index = json.loads((folder / "index.json").read_text("utf-8"))
+    kinds = {name: about["kind"] for name, about in index.items() if about["kind"] in KINDS}
+    sys.stdout.write(json.dumps(asyncio.run(read(folder, kinds))) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""What earlier releases wrote is read as they meant it, and they read what this tree writes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from tests.compat.reading import KINDS, read
+from tests.compat.releases import GOLDEN, Release, kept
+from tests.support.gateway import ROOT, environment
+
+FOLDERS = sorted(folder.name for folder in GOLDEN.iterdir() if folder.is_dir())
+GOING_BACK = {"snapshot", "keys", "mesh_key", "tasks"}
+"""Kinds that only the release itself and later ones read: what one process keeps for its own next start."""
+NOT_TO_THE_BYTE = {"registry.sqlite", "tasks.sqlite"}
+"""Their bytes depend on SQLite's version too."""
+
+
+def index(folder: Path) -> dict[str, dict[str, Any]]:
+    """What the files of a folder are, and what they say."""
+    found: dict[str, dict[str, Any]] = json.loads((folder / "index.json").read_text("utf-8"))
+    return found
+
+
+def kinds(folder: Path) -> dict[str, str]:
+    """The kinds of a folder's files, by name."""
+    return {name: about["kind"] for name, about in index(folder).items()}
+
+
+def lost(stated: Any, found: Any, path: str = "") -> list[str]:
+    """Where ``found`` says something else than stated. It may say more of an object: a release adds fields."""
+    inner: list[tuple[str, Any, Any]] | None = None
+    if isinstance(stated, dict) and isinstance(found, dict):
+        values, given = cast("dict[str, Any]", stated), cast("dict[str, Any]", found)
+        inner = [(f"{path}.{key}", value, given.get(key, "nothing")) for key, value in values.items()]
+    elif isinstance(stated, list) and isinstance(found, list):
+        items, others = cast("Sequence[Any]", stated), cast("Sequence[Any]", found)
+        if len(items) == len(others):
+            inner = [(f"{path}[{at}]", item, others[at]) for at, item in enumerate(items)]
+    if inner is not None:
+        return [each for where, one, other in inner for each in lost(one, other, where)]
+    return [] if stated == found else [f"{path}: {stated!r} became {found!r}"]
+
+
+@pytest.mark.requirement("compat.golden")
+def test_every_kept_wheel_has_golden_files_and_the_reverse() -> None:
+    assert set(kept()) == set(FOLDERS)
+
+
+@pytest.mark.parametrize("version", FOLDERS)
+@pytest.mark.requirement("compat.golden")
+def test_the_index_says_what_each_file_is(version: str) -> None:
+    folder = GOLDEN / version
+    listed = index(folder)
+    assert {file.name for file in folder.iterdir()} - {"index.json"} == set(listed)
+    assert {about["kind"] for about in listed.values()} <= KINDS
+    assert [name for name, about in listed.items() if not about["what"] or "unreadable" in str(about["value"])] == []
+
+
+@pytest.mark.parametrize("version", FOLDERS)
+@pytest.mark.requirement("compat.golden")
+async def test_what_a_release_wrote_is_read_as_it_meant_it(version: str) -> None:
+    folder = GOLDEN / version
+    found = await read(folder, kinds(folder))
+    stated = {name: about["value"] for name, about in index(folder).items()}
+    assert [each for name in stated for each in lost(stated[name], found[name], name)] == []
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("version", FOLDERS)
+@pytest.mark.requirement("compat.golden")
+def test_golden_files_are_what_the_release_writes(
+    released: Callable[[str], Release], version: str, tmp_path: Path
+) -> None:
+    folder = GOLDEN / version
+    released(version).program("tools.golden", tmp_path / "again")
+    for name in index(folder).keys() - NOT_TO_THE_BYTE | {"index.json"}:
+        assert (name, (tmp_path / "again" / name).read_bytes()) == (name, (folder / name).read_bytes())
+
+
+@pytest.fixture(scope="session")
+def todays(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What this tree writes."""
+    folder = tmp_path_factory.mktemp("today") / "golden"
+    command = [sys.executable, "-m", "tools.golden", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("version", FOLDERS)
+@pytest.mark.requirement("compat.newer")
+def test_a_release_reads_what_this_tree_writes(released: Callable[[str], Release], todays: Path, version: str) -> None:
+    found = json.loads(released(version).program("tests.compat.reading", todays))
+    stated = {name: about for name, about in index(GOLDEN / version).items() if about["kind"] not in GOING_BACK}
+    written = {name: found[name] for name in stated}
+    written["status.json"]["version"] = version
+    assert [each for name in stated for each in lost(stated[name]["value"], written[name], name)] == []
+
+
+@pytest.mark.requirement("compat.golden")
+def test_this_tree_writes_every_kind_that_a_release_wrote(todays: Path) -> None:
+    assert set().union(*(kinds(GOLDEN / version) for version in FOLDERS)) <= set(kinds(todays))
