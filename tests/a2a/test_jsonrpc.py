@@ -43,6 +43,8 @@ from meshgate.a2a.sse import SseParser
 from tests.a2a.test_errors import LEAVES
 from tests.support import foreign
 
+REFUSED_DATA = (errors.SchemaViolation, errors.SchemaRetired)
+"""The mesh's own errors that tell a caller that its data are wrong: invalid params to who knows only A2A's."""
 # Section 9.5 of the specification, and "-32603 with an ErrorInfo" for what is the mesh's own.
 NUMBERS = {
     "PARSE_ERROR": -32700,
@@ -170,7 +172,7 @@ async def test_a_stock_client_knows_each_of_a2as_errors_as_we_write_it(kind: typ
 async def test_a_stock_client_takes_the_meshs_own_errors_as_internal_ones(cls: type[MeshError]) -> None:
     make, request, _ = CALLS["GetTask"]
     # What the caller's parameters cause has the number of such errors.
-    kind = foreign_errors.InvalidParamsError if cls is errors.SchemaViolation else foreign_errors.InternalError
+    kind = foreign_errors.InvalidParamsError if cls in REFUSED_DATA else foreign_errors.InternalError
     with pytest.raises((kind, A2AClientError)):
         await exchange(lambda client: make(client, request), lambda rpc_id: encode_error(rpc_id, cls()))
 
@@ -243,7 +245,7 @@ def test_every_error_arrives_as_itself_with_all_it_says(cls: type[MeshError]) ->
     error = cls("what", retry_after=1.5, metadata={"limit": "8"}, violations=(("message.parts", "is empty"),))
     data = encode_error("1", error)
     fault = json.loads(data)["error"]
-    number = NUMBERS["INVALID_PARAMS"] if cls is errors.SchemaViolation else NUMBERS.get(cls.code, -32603)
+    number = NUMBERS["INVALID_PARAMS"] if cls in REFUSED_DATA else NUMBERS.get(cls.code, -32603)
     assert fault["code"] == number
     assert all(item["@type"].startswith("type.googleapis.com/google.rpc.") for item in fault["data"])
     with pytest.raises(cls) as caught:

@@ -394,6 +394,7 @@ _ROWS: tuple[Requirement, ...] = (
     ),
     Requirement("schema.spoken", "schemas", "A caller's release is what it says, else what it asked for"),
     Requirement("schema.route", "schemas", "A caller goes to an agent of its own release where there is one"),
+    Requirement("schema.arrival", "schemas", "A call waits for the contract of an agent that has just joined"),
     Requirement("schema.modes-traffic", "schemas", "Observing counts and touches nothing; off does not look"),
     Requirement("schema.output", "schemas", "An answer that breaks its contract is the agent's fault"),
     Requirement("schema.life", "schemas", "A deprecated release is served and says so; a retired one is refused"),

@@ -11,12 +11,14 @@ import msgspec
 import pytest
 
 from meshgate.a2a.call import Call
+from meshgate.a2a.defaults import DEFAULTS
 from meshgate.a2a.errors import (
     ConversionFailed,
     InvalidAgentResponse,
     NoRoute,
     SchemaRetired,
     SchemaViolation,
+    UpstreamUnavailable,
 )
 from meshgate.a2a.payload import JsonPayload
 from meshgate.a2a.reply import Reply
@@ -114,10 +116,10 @@ def settings(**changed: Any) -> Callable[[Subject], Subject]:
 
 @asynccontextmanager
 async def meshed(
-    *running: str, releases: tuple[str, ...] = tuple(RELEASES)
+    *running: str, releases: tuple[str, ...] = tuple(RELEASES), **limits: float
 ) -> AsyncGenerator[tuple[LocalMesh, dict[str, Weather]]]:
     """A mesh that knows all releases, and runs an agent of some of them."""
-    async with LocalMesh() as mesh:
+    async with LocalMesh(limits=msgspec.structs.replace(DEFAULTS, **limits)) as mesh:
         for version in releases:
             await release(mesh, version)
         agents = {version: Weather(ANSWERS[version]) for version in running}
@@ -200,6 +202,34 @@ async def test_a_caller_goes_to_an_agent_of_its_own_release_where_there_is_one()
         assert (len(agents["1.0.0"].asked), len(agents["2.0.0"].asked)) == (2, 0)
         await ask(mesh, said("2.0.0", {"place": "Bern"}))
         assert (len(agents["1.0.0"].asked), len(agents["2.0.0"].asked)) == (2, 1)
+
+
+@pytest.mark.requirement("schema.arrival")
+async def test_a_call_waits_for_the_contract_of_an_agent_that_has_just_joined() -> None:
+    async with meshed("2.0.0", releases=("1.0.0",)) as (mesh, _):
+        listeners = mesh.gateway.schemas.on_change
+        before = len(listeners)
+        asked = asyncio.create_task(ask(mesh, said("1.0.0", {"city": "Bern"})))
+        while len(listeners) == before:
+            await asyncio.sleep(0)
+        await release(mesh, "2.0.0")
+        assert (await asked)[0] == ANSWERS["1.0.0"]
+
+
+@pytest.mark.requirement("schema.arrival")
+async def test_without_the_agents_contract_no_other_release_is_taken_for_its_own() -> None:
+    async with meshed("2.0.0", releases=("1.0.0",), mediation_wait=0.01) as (mesh, agents):
+        with pytest.raises(UpstreamUnavailable):
+            await ask(mesh, said("1.0.0", {"city": "Bern"}))
+        assert agents["2.0.0"].asked == []
+        assert (await ask(mesh, said("2.0.0", {"place": "Bern"})))[0] == ANSWERS["2.0.0"]
+
+
+@pytest.mark.requirement("schema.arrival")
+async def test_an_agent_whose_contract_is_here_comes_first() -> None:
+    async with meshed("1.1.0", "2.0.0", releases=("1.0.0", "1.1.0")) as (mesh, agents):
+        await ask(mesh, said("1.0.0", {"city": "Bern"}))
+        assert (len(agents["1.1.0"].asked), len(agents["2.0.0"].asked)) == (1, 0)
 
 
 @pytest.mark.requirement("schema.modes-traffic")

@@ -39,6 +39,31 @@ class Mediator:
         self._contracts: _Contracts = OrderedDict()
         self._ways: OrderedDict[_Way, Converter | ConversionFailed] = OrderedDict()
 
+    async def known(self, name: str, version: str, *, contract: bool) -> Known | None:
+        """A subject as far as it is known here. Instances and contracts come from the registry on different ways: one
+        of a release that is not here yet (``contract`` says that it has one) is waited for, ``mediation_wait`` long.
+        """
+        known = self.catalogue.subject(name)
+        if not contract or (known is not None and version in known.releases):
+            return known
+        news = asyncio.Event()
+
+        def learn(changed: str) -> None:
+            if changed == name:
+                news.set()
+
+        self.catalogue.on_change.append(learn)
+        try:
+            async with asyncio.timeout(self._limits.mediation_wait):
+                while (known := self.catalogue.subject(name)) is None or version not in known.releases:
+                    news.clear()
+                    await news.wait()
+        except TimeoutError:
+            return known
+        finally:
+            self.catalogue.on_change.remove(learn)
+        return known
+
     def kept(self, known: Known, side: Side, source: str, target: str) -> Converter | None:
         """The way, if it was made already; for who cannot wait."""
         found = self._ways.get((known.digest, side, source, target))

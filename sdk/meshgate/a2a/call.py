@@ -87,6 +87,8 @@ class Route(msgspec.Struct, frozen=True):
     """Ids of the instances that may take the call."""
     reason: str = ""
     reentrant: int = 1
+    contract: bool = False
+    """Whether the skill was registered with a contract."""
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):

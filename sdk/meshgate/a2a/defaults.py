@@ -164,6 +164,8 @@ class Limits(msgspec.Struct, frozen=True):
     """Most migrations between two releases."""
     mediation_ways: int = 4096
     """Ways between releases that a gateway keeps compiled, and contracts."""
+    mediation_wait: float = 2.0
+    """How long a call waits for the contract of a release that has just joined."""
     usage_rows: int = 10_000
     """Rows of usage (caller, version, skill, direction) that a gateway counts; the one seen longest ago goes first."""
     usage_fields: int = 500

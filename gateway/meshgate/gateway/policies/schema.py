@@ -10,7 +10,7 @@ import msgspec
 
 from meshgate.a2a import headers as names
 from meshgate.a2a.call import Call, Handler, Route
-from meshgate.a2a.errors import ConversionFailed, MeshError, SchemaRetired, SchemaViolation
+from meshgate.a2a.errors import ConversionFailed, MeshError, SchemaRetired, SchemaViolation, UpstreamUnavailable
 from meshgate.a2a.payload import Payload
 from meshgate.a2a.reply import Head, Reply
 from meshgate.a2a.selector import VersionRange, parse_version
@@ -50,8 +50,14 @@ class Schema:
 
     async def __call__(self, call: Call, forward: Handler, /) -> Reply:
         route = call.route
-        known = self._catalogue.subject(f"{route.agent}/{route.skill}") if route is not None else None
-        if route is None or known is None or known.subject.settings.mediation == "off":
+        if route is None:
+            return await forward(call)
+        known = await self._mediator.known(f"{route.agent}/{route.skill}", route.version, contract=route.contract)
+        if known is not None and known.subject.settings.mediation == "off":
+            return await forward(call)
+        if route.contract and (known is None or route.version not in known.releases):
+            return await forward(_unmediated(call, route))
+        if known is None:
             return await forward(call)
         meeting = _Meeting(known, call, route, self._usage)
         if not meeting.has_contract:
@@ -100,8 +106,13 @@ class Schema:
         """The routes with those first that run the release which the caller speaks."""
         if len(routes) < 2 or not len(self._catalogue):
             return routes
-        version = call.headers.get(names.SCHEMA_VERSION) or _first_version(call)
-        return sorted(routes, key=lambda route: route.version != version) if version else routes
+        version = _stated(call)
+        return sorted(routes, key=lambda route: (route.version != version, self._behind(route)))
+
+    def _behind(self, route: Route) -> bool:
+        """Whether the contract of a release has still to arrive."""
+        known = self._catalogue.subject(f"{route.agent}/{route.skill}")
+        return route.contract and (known is None or route.version not in known.releases)
 
     def covers(self, agent: str, skill: str, versions: VersionRange) -> bool:
         """Whether callers that want one of these versions of a skill can be served by another one."""
@@ -109,6 +120,21 @@ class Schema:
         return (
             known is not None and known.subject.settings.mediation == "enforce" and _newest(known, versions) is not None
         )
+
+
+def _unmediated(call: Call, route: Route) -> Call:
+    """A call whose agent's contract is not here. Who speaks another release must not be taken for who speaks this one.
+
+    Raises:
+        UpstreamUnavailable: its caller speaks another release.
+    """
+    said = _stated(call)
+    if said not in ("", route.version):
+        raise UpstreamUnavailable(
+            f"the contract of {route.agent}/{route.skill} {route.version} is not here yet, so {said[:64]} cannot be "
+            "converted: try again, and look at the registry"
+        )
+    return call
 
 
 class _Meeting:
@@ -254,9 +280,11 @@ def _own_parts(known: Known, parts: list[TypedPart]) -> list[TypedPart]:
     return nameless if len(nameless) == 1 else []
 
 
-def _first_version(call: Call) -> str:
-    if call.method.on_task:
-        return ""
+def _stated(call: Call) -> str:
+    """The release that a call says to speak, or ""."""
+    said = call.headers.get(names.SCHEMA_VERSION, "")
+    if said or call.method.on_task:
+        return said
     for part in call.payload.view().message.parts:
         if part.media_type:
             version = parse_media_type(part.media_type).version
