@@ -39,6 +39,11 @@ class Derived(msgspec.Struct, frozen=True):
     numbering: Numbering
     """The numbers, those that were known before included."""
 
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """The sides that have a contract."""
+        return tuple(side for side in (self.takes, self.gives) if side is not None)
+
 
 def derive(agent: str, skill: str, takes: Any, gives: Any, known: Numbering, limits: Limits = DEFAULTS) -> Derived:
     """The contract of a skill, from the annotations of its input and output.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import structlog
@@ -12,8 +13,9 @@ import structlog
 from meshgate.a2a.defaults import Limits
 from meshgate.sdk.contracts.deriving import Derived, derive
 from meshgate.sdk.contracts.errors import BadLock, StaleLock
-from meshgate.sdk.contracts.lockfile import locked, read_lock, write_lock
+from meshgate.sdk.contracts.lockfile import locked, read_lock, read_releases, write_lock
 from meshgate.sdk.contracts.numbers import Numbering, Numbers
+from meshgate.sdk.contracts.released import release_tree, same_content
 from meshgate.sdk.contracts.wiring import typed
 from meshgate.sdk.skills import Skill
 
@@ -68,14 +70,37 @@ class Contracts:
         with locked(self._path) if write and not frozen else contextlib.nullcontext():
             known = read_lock(self._path)
             derived = {name: self._derive(skill, known) for name, skill in self._plain.items()}
-            made = {self._subject(name): each.numbering for name, each in derived.items() if each.numbering.messages}
-            stale = [name for name, numbering in made.items() if known.get(name) != numbering]
-            if stale and frozen:
-                raise StaleLock(self._told(stale[0], known.get(stale[0], Numbering()), made[stale[0]]))
-            if stale and write:
-                write_lock(self._path, {**known, **made})
-                log.info("contracts_lock_written", path=str(self._path), contracts=stale, next="commit it")
+            if write or frozen:
+                self._keep(derived, known, frozen=frozen)
         self._take(skills, derived)
+
+    def _keep(self, derived: Mapping[str, Derived], known: Mapping[str, Numbering], *, frozen: bool) -> None:
+        """Bring the lock file up to date, or refuse one that is not if it is frozen."""
+        made = {self._subject(name): each.numbering for name, each in derived.items() if each.numbering.messages}
+        had = read_releases(self._path)
+        releases = {self._subject(name): self._release(name, each) for name, each in derived.items() if each.sides}
+        stale = [name for name, numbering in made.items() if known.get(name) != numbering]
+        if stale and frozen:
+            raise StaleLock(self._told(stale[0], _difference(known.get(stale[0], Numbering()), made[stale[0]])))
+        if frozen:
+            # A skill of protobuf messages alone needs no entry: its numbers are not given here.
+            other = [
+                name
+                for name, tree in releases.items()
+                if not same_content(had.get(name, {}), tree) and (name in had or name in made)
+            ]
+            if other:
+                raise StaleLock(self._told(other[0], "a type or a constraint is not what stands there"))
+            return
+        stale = sorted({*stale, *(name for name, tree in releases.items() if had.get(name) != tree)})
+        if stale:
+            write_lock(self._path, {**known, **made}, {**had, **releases})
+            log.info("contracts_lock_written", path=str(self._path), contracts=stale, next="commit it")
+
+    def _release(self, name: str, each: Derived) -> dict[str, Any]:
+        skill = self._plain[name]
+        takes, gives = ((side.type, side.image) if side is not None else None for side in (each.takes, each.gives))
+        return release_tree(skill.version, takes, gives, skill.migrations)
 
     def _subject(self, skill: str) -> str:
         return f"{self._agent}/{skill}"
@@ -99,14 +124,12 @@ class Contracts:
                 takes = typed(takes, each.takes, skill.version)
             if each.gives is not None:
                 gives = typed(gives, each.gives, skill.version)
-            for side in (each.takes, each.gives):
-                if side is not None:
-                    images[side.image.digest] = side.image.data
+            for side in each.sides:
+                images[side.image.digest] = side.image.data
             self._typed[name] = skills[name] = msgspec.structs.replace(skill, takes=takes, gives=gives)
         self.images = tuple(images.values())
 
-    def _told(self, subject: str, old: Numbering, new: Numbering) -> str:
-        what = _difference(old, new)
+    def _told(self, subject: str, what: str) -> str:
         remedy = f"run the agent once without {SETTING}=frozen, and commit the file"
         return f"{self._path}: {subject}: {what}: {remedy}"
 

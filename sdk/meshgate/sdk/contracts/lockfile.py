@@ -12,11 +12,13 @@
           },
           "texts": []
         }
-      }
+      },
+      "releases": {...}
     }
 
 A key of ``contracts`` is AGENT/SKILL, so several agents may share a file. Every number below ``next`` is in ``names``
-or in ``reserved``; that is how a reservation that somebody took out is noticed.
+or in ``reserved``; that is how a reservation that somebody took out is noticed. ``releases`` (``released.py``) holds
+what was made of the numbers and the types; it is written anew from them and never read to give a number.
 """
 
 from __future__ import annotations
@@ -34,10 +36,13 @@ from meshgate.a2a.checking import is_array, is_object
 from meshgate.sdk.contracts.errors import BadLock
 from meshgate.sdk.contracts.numbers import LAST, RESERVED_BY_PROTOBUF, Numbering, Numbers
 
-__all__ = ["FORMAT", "decode_lock", "encode_lock", "locked", "read_lock", "write_lock"]
+__all__ = ["FORMAT", "decode_lock", "encode_lock", "locked", "read_lock", "read_releases", "write_lock"]
 
 FORMAT = 1
-_LARGEST = 4 * 1024 * 1024
+_LARGEST = 16 * 1024 * 1024
+_WIDTH = 320
+_FLAT_BELOW = 5
+"""Depth from which an object may stand on one line: ``names`` of a message are at 5."""
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,9}\Z")
 _RESTORE = "bring the file back from version control, or write it as it was"
 _MERGED = "of the two, give the one that was released last the next free number, and raise 'next' by one"
@@ -49,29 +54,45 @@ def read_lock(path: Path) -> dict[str, Numbering]:
     Raises:
         BadLock: it cannot be used.
     """
+    data = _data(path)
+    return decode_lock(data, str(path)) if data is not None else {}
+
+
+def read_releases(path: Path) -> dict[str, Any]:
+    """The entries of the releases in a lock file that :func:`read_lock` took, as they stand there."""
+    data = _data(path)
+    found: Any = json.loads(data).get("releases") if data is not None else None
+    return found if is_object(found) else {}
+
+
+def _data(path: Path) -> bytes | None:
+    """The bytes of a file, None if there is no file."""
     try:
         with path.open("rb") as file:
             data = file.read(_LARGEST + 1)
     except FileNotFoundError:
-        return {}
+        return None
     except OSError as error:
         raise BadLock(f"{path}: {error.strerror}: make it a file that the agent can read") from None
     if len(data) > _LARGEST:
         raise BadLock(f"{path}: more than {_LARGEST} bytes: {_RESTORE}")
-    return decode_lock(data, str(path))
+    return data
 
 
-def write_lock(path: Path, contracts: Mapping[str, Numbering]) -> None:
+def write_lock(path: Path, contracts: Mapping[str, Numbering], releases: Mapping[str, Any] | None = None) -> None:
     """Put a lock file in the place of what is there, all of it or nothing.
 
     Raises:
-        BadLock: the folder or the file cannot be written.
+        BadLock: the folder or the file cannot be written, or there is too much to write.
     """
+    data = encode_lock(contracts, releases)
+    if len(data) > _LARGEST:
+        raise BadLock(f"{path}: would have more than {_LARGEST} bytes: give each agent a lock file of its own")
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(encode_lock(contracts))
+                file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
             with contextlib.suppress(OSError):
@@ -105,10 +126,29 @@ def locked(path: Path) -> Generator[None, None, None]:
         os.close(folder)
 
 
-def encode_lock(contracts: Mapping[str, Numbering]) -> bytes:
+def encode_lock(contracts: Mapping[str, Numbering], releases: Mapping[str, Any] | None = None) -> bytes:
     """The bytes of a lock file. Subjects and types are in the order of their names, fields in that of their numbers."""
-    tree = {"format": FORMAT, "contracts": {name: _tree(contracts[name]) for name in sorted(contracts)}}
-    return json.dumps(tree, indent=2, ensure_ascii=False).encode() + b"\n"
+    tree: dict[str, Any] = {"format": FORMAT, "contracts": {name: _tree(contracts[name]) for name in sorted(contracts)}}
+    if releases:
+        tree["releases"] = {name: releases[name] for name in sorted(releases)}
+    return f"{_text(tree, 0)}\n".encode()
+
+
+def _text(tree: Any, depth: int) -> str:
+    """JSON with one line a number, and one a field of a release's schema: merges and reviews go by lines."""
+    flat = json.dumps(tree, ensure_ascii=False)
+    parts: list[str]
+    if is_object(tree):
+        parts = [f"{json.dumps(key, ensure_ascii=False)}: {_text(value, depth + 1)}" for key, value in tree.items()]
+    elif is_array(tree):
+        parts = [_text(value, depth + 1) for value in tree]
+    else:
+        return flat
+    if not parts or (depth > _FLAT_BELOW and len(flat) <= _WIDTH):
+        return flat
+    inner, outer = "  " * (depth + 1), "  " * depth
+    opens, ends = ("{", "}") if is_object(tree) else ("[", "]")
+    return opens + "\n" + ",\n".join(inner + part for part in parts) + f"\n{outer}{ends}"
 
 
 def _tree(numbering: Numbering) -> dict[str, Any]:
@@ -147,6 +187,7 @@ def decode_lock(data: bytes, path: str) -> dict[str, Numbering]:
     if type(root.get("format")) is not int or root["format"] != FORMAT:
         remedy = "use the version of meshgate that wrote it, or a newer one"
         raise BadLock(f"{path}: format {root.get('format')!r} is not known, this version reads {FORMAT}: {remedy}")
+    root.pop("releases", None)
     reader.only(root, ("format", "contracts"), "the file")
     contracts = reader.mapping(root.get("contracts"), "contracts")
     return {name: reader.numbering(entry, name) for name, entry in contracts.items()}
