@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import random
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ from google.protobuf.message import Message
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from meshgate.a2a.checking import is_array, is_object
 from meshgate.a2a.errors import MeshError, SchemaViolation
 from meshgate.gateway.mediation import Contract, Converter
 from meshgate.registry.schemas import BadSchema, Violation, compare, load_image
@@ -52,17 +54,21 @@ def pool_of(of: Contract) -> Any:
     return file.pool
 
 
+def json_of(message: Message, pool: Any, *, original: bool = False) -> Any:
+    """The JSON that ``json_format`` makes, as a decoder reads it: of an ``Any`` it makes another kind of dict."""
+    return json.loads(json_format.MessageToJson(message, preserving_proto_field_name=original, descriptor_pool=pool))
+
+
 def agrees(of: Contract, message: Message) -> None:
     """Our JSON of the message is ``json_format``'s, and leads back to the message."""
     pool = pool_of(of)
-    theirs = json_format.MessageToDict(message, descriptor_pool=pool)
+    theirs = json_of(message, pool)
     ours = of.write_json(message).tree
     assert same(ours, theirs)
     reading = of.read_json(theirs)
     assert reading.leftovers == ()
     assert reading.message == message
-    original = json_format.MessageToDict(message, preserving_proto_field_name=True, descriptor_pool=pool)
-    assert of.read_json(original).message == message
+    assert of.read_json(json_of(message, pool, original=True)).message == message
 
 
 @MANY
@@ -97,15 +103,10 @@ def leaves(tree: Any) -> list[tuple[Any, Any]]:
     waiting = [tree]
     while waiting:
         node = waiting.pop()
-        held: Any = node if isinstance(node, dict) else dict(enumerate(node)) if isinstance(node, list) else {}
+        held: dict[Any, Any] = node if is_object(node) else dict(enumerate(node)) if is_array(node) else {}
         found += [(node, key) for key in held]
         waiting += held.values()
     return found
-
-
-def strict(tree: Any) -> bool:
-    """Whether the tree has nothing that we refuse and ``json_format`` lets through."""
-    return all(not isinstance(holder[key], bool | str) or holder[key] == "" for holder, key in leaves(tree))
 
 
 ODD = st.sampled_from(
@@ -120,7 +121,7 @@ def test_what_json_format_refuses_is_refused_and_what_it_takes_is_taken_alike(
     data: st.DataObject, message: Message, odd: Any
 ) -> None:
     pool = pool_of(everything())
-    tree = json_format.MessageToDict(message, descriptor_pool=pool)
+    tree = json_of(message, pool)
     places = leaves(tree)
     if places:
         holder, key = data.draw(st.sampled_from(places))
@@ -129,12 +130,16 @@ def test_what_json_format_refuses_is_refused_and_what_it_takes_is_taken_alike(
         theirs = json_format.ParseDict(tree, everything().message(), ignore_unknown_fields=True, descriptor_pool=pool)
     except json_format.ParseError:
         theirs = None
+    except AttributeError:  # its own mistake: of an "@type" that is no text, of null for a list of Value
+        reads_or_refuses(tree)
+        return
     try:
         reading = everything().read_json(tree)
     except SchemaViolation as error:
-        # Looser than the specification is json_format alone: text as base64, and true as a number.
+        # Looser than the specification is json_format: text as base64, 1.5 as an enum, any text as an object.
         rules = {text.rpartition("[")[2].rstrip("]") for _, text in error.violations}
-        assert theirs is None or rules <= {"json.bytes", "json.enum"}
+        loose = {"json.bytes", "json.enum"} | ({"json.object"} if isinstance(odd, str | list) else set())
+        assert theirs is None or rules <= loose
         return
     assert theirs is not None
     assert reading.message == theirs

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from google.protobuf import json_format
 
 from meshgate.a2a.defaults import Limits
 from meshgate.a2a.errors import SchemaViolation
@@ -50,6 +51,13 @@ def test_values_are_written_as_protojson_has_them() -> None:
         "span": "-1.500s",
         "Other": "o",
     }
+
+
+def test_the_largest_float_is_written_such_that_every_reader_takes_it() -> None:
+    largest = (2 - 2**-23) * 2.0**127
+    tree = written(a_float=largest, many_doubles=[-largest])
+    assert json_format.ParseDict(tree, everything().message()).a_float == largest
+    assert everything().read_json(tree).message == everything().message(a_float=largest, many_doubles=[-largest])
 
 
 @pytest.mark.requirement("mediation.json")

@@ -61,8 +61,8 @@ _FLOAT_EDGE = (2 - 2**-24) * 2**127
 """From here on a double rounds to more than the largest float."""
 
 
-def _integer(kind: str, least: int, most: int) -> Convert:
-    rule = f"json.{kind}"
+def _integer(kind: str, least: int, most: int, rule: str = "") -> Convert:
+    rule = rule or f"json.{kind}"
 
     def read(value: Any) -> int:
         cls = value.__class__
@@ -148,7 +148,7 @@ def enum_reader(enum: EnumDescriptor) -> Convert:
     """Reads a value's name or number. Of an open enum any int32 is a value."""
     numbers = {name: value.number for name, value in enum.values_by_name.items()}
     known = frozenset(enum.values_by_number)
-    whole = _integer("int32", _INT32[1], _INT32[2])
+    whole = _integer(*_INT32, rule="json.enum")
     is_closed, null = closed(enum), enum.full_name == "google.protobuf.NullValue"
     shown = ", ".join(list(numbers)[:8])
 
@@ -212,14 +212,17 @@ def key_reader(field: FieldDescriptor) -> Convert:
 
 
 def shortest(value: float) -> Any:
-    """The shortest decimal that is this float, as ProtoJSON's writers agree on."""
+    """The shortest decimal that is this float, as ProtoJSON's writers agree on.
+
+    The largest float is written in full: its short form is a little more, and there are readers that refuse it.
+    """
     if not math.isfinite(value):
         return _special(value)
-    for digits in range(6, 9):
+    for digits in range(6, 10):
         found = float(f"{value:.{digits}g}")
         if abs(found) <= _FLOAT_MAX and struct.unpack("f", struct.pack("f", found))[0] == value:
             return found
-    return float(f"{value:.9g}")
+    return value
 
 
 def _special(value: float) -> Any:

@@ -197,12 +197,10 @@ def _enum(field: FieldDescriptor) -> Write:
 
     def write(number: int, at: At, _depth: int, out: Output) -> str | None:
         name = names.get(number)
-        if null:
-            return None
         if name is None:
             out.fall_back(at, f"{number} is no number of {enum.full_name}: {fallback} stands in for it")
-            return fallback
-        return name
+            name = fallback
+        return None if null else name
 
     return write
 
