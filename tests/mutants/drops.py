@@ -199,15 +199,15 @@ def _schema_gate() -> None:
 
 
 def _schema_stored() -> None:
-    judge = schema_gate.SchemaGate._admit
+    judge = schema_gate.SchemaGate.admitted
 
     async def eager(self: Any, subject: Any, releases: Any, known: Any) -> Any:
         name = f"{subject.agent}/{subject.skill}"
         new = await judge(self, subject, releases, known)
-        await self._store.write(name, new, await self._store.registry.subject(name))
+        await self.store.write(name, new, await self.store.registry.subject(name))
         return new
 
-    _replace(schema_gate.SchemaGate, "_admit", eager)
+    _replace(schema_gate.SchemaGate, "admitted", eager)
 
 
 def _schema_race() -> None:

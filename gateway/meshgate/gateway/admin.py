@@ -10,17 +10,27 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal, Protocol
 
+import msgspec
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from meshgate.a2a.errors import MeshError, Unauthenticated
+from meshgate.a2a.asgi import Receive, read_body, read_headers
+from meshgate.a2a.asgi import Scope as AsgiScope
+from meshgate.a2a.asgi import Send as AsgiSend
+from meshgate.a2a.defaults import DEFAULTS, Limits
+from meshgate.a2a.errors import MeshError
 from meshgate.a2a.selector import parse_selector
 from meshgate.gateway import jsonable
+from meshgate.gateway.admin_schema_models import ANSWERS
+from meshgate.gateway.admin_schemas import schema_routes
 from meshgate.gateway.inspection import InstanceView, JobView, Status
 from meshgate.gateway.keys import KeyStore
 from meshgate.gateway.mesh_view import JobTree, merge_instances, merge_jobs, tree
 from meshgate.gateway.records import CallRecord
+from meshgate.gateway.schema_catalogue import Catalogue
+from meshgate.gateway.schema_gate import SchemaGate
 from meshgate.gateway.version import VERSION
 from meshgate.registry.contract import Registry
 from meshgate.registry.model import Switch, SwitchKind
@@ -28,6 +38,18 @@ from meshgate.registry.selection import Scope, explain
 from meshgate.registry.table import Table
 
 __all__ = ["Mesh", "make_admin"]
+
+_STATUS = {
+    "UNAUTHENTICATED": 401,
+    "UNKNOWN_CONTRACT": 404,
+    "BODY_TIMEOUT": 408,
+    "STAGE_REFUSED": 409,
+    "BODY_TOO_LARGE": 413,
+    "UNSUPPORTED_MEDIA_TYPE": 415,
+    "HEADERS_TOO_LARGE": 431,
+    "REGISTRY_UNAVAILABLE": 503,
+}
+"""HTTP status of errors, by code; 400 for any other."""
 
 
 class Mesh(Protocol):
@@ -54,12 +76,22 @@ class DrainRequest(BaseModel):
 
 
 def make_admin(
-    mesh: Mesh, registry: Registry, table: Table, keys: KeyStore, *, metrics: Callable[[], Awaitable[bytes]]
+    mesh: Mesh,
+    registry: Registry,
+    table: Table,
+    keys: KeyStore,
+    *,
+    catalogue: Catalogue,
+    gate: SchemaGate,
+    metrics: Callable[[], Awaitable[bytes]],
+    limits: Limits = DEFAULTS,
 ) -> FastAPI:
     """The admin app.
 
     Args:
+        catalogue: the contracts of skills. gate: what judges them.
         metrics: the text that Prometheus scrapes.
+        limits: how large a request may be.
     """
 
     def authorised(request: Request) -> None:
@@ -68,8 +100,12 @@ def make_admin(
     app = FastAPI(title="Meshgate admin", version=VERSION, dependencies=[], docs_url="/docs", redoc_url=None)
     guarded = [Depends(authorised)]
     app.add_exception_handler(MeshError, _mesh_error)
+    app.add_exception_handler(RequestValidationError, _not_valid)
+    app.add_middleware(_Bounded, limits=limits)
     _add_reading(app, mesh, table, guarded)
     _add_changing(app, mesh, registry, guarded)
+    app.include_router(schema_routes(mesh, table, catalogue, gate), dependencies=guarded)
+    _describe(app)
 
     @app.get("/livez", tags=["health"])
     async def livez() -> dict[str, str]:
@@ -96,10 +132,60 @@ def make_admin(
 
 
 async def _mesh_error(_: Request, error: Exception) -> Response:
-    status = 401 if isinstance(error, Unauthenticated) else 400
+    if not isinstance(error, MeshError):
+        raise error
+    status = _STATUS.get(error.code, 400)
     headers = {"www-authenticate": "Bearer"} if status == 401 else None
-    body = {"code": getattr(error, "code", "INTERNAL"), "message": str(error)}
+    body: dict[str, Any] = {"code": error.code, "message": error.message}
+    if error.violations:
+        body["violations"] = [{"path": path, "what": what} for path, what in error.violations]
     return JSONResponse(body, status_code=status, headers=headers)
+
+
+async def _not_valid(_: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    found = [{"path": ".".join(map(str, one["loc"])), "what": str(one["msg"])} for one in error.errors()]
+    told = "; ".join(f"{one['path']}: {one['what']}" for one in found[:5])
+    return JSONResponse({"code": "INVALID_PARAMS", "message": told, "violations": found}, status_code=422)
+
+
+class _Bounded:
+    """Reads a request's body before the app does, up to the limit, so that no caller fills the memory."""
+
+    def __init__(self, app: Any, limits: Limits) -> None:
+        self._app, self._limits = app, limits
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: AsgiSend) -> None:
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
+            await self._app(scope, receive, send)
+            return
+        try:
+            body = await read_body(read_headers(scope, self._limits), receive, self._limits)
+        except MeshError as error:
+            await (await _mesh_error(Request(scope), error))(scope, receive, send)
+            return
+        waiting = [body]
+
+        async def again() -> Any:
+            return {"type": "http.request", "body": waiting.pop()} if waiting else await receive()
+
+        await self._app(scope, again, send)
+
+
+def _describe(app: FastAPI) -> None:
+    """Add the values of ``ANSWERS`` to the API's description."""
+    whole = app.openapi
+
+    def described() -> dict[str, Any]:
+        made = app.openapi_schema is None
+        description = whole()
+        if made:
+            _, components = msgspec.json.schema_components(ANSWERS, ref_template="#/components/schemas/{name}")
+            description["components"]["schemas"].update(components)
+        return description
+
+    app.openapi = described  # type: ignore[method-assign]
 
 
 def _add_reading(app: FastAPI, mesh: Mesh, table: Table, guarded: list[Any]) -> None:

@@ -25,7 +25,7 @@ from meshgate.gateway.egress import Send, Wire
 from meshgate.gateway.endpoints import Instance, Instances
 from meshgate.gateway.health import HealthChecks
 from meshgate.gateway.ingress import Ingress
-from meshgate.gateway.inspection import InstanceView, JobView, RemotePeers, Status, job_view
+from meshgate.gateway.inspection import InstanceView, JobView, RemotePeers, Status, UsageView, job_view
 from meshgate.gateway.keys import KeyStore, MeshKey
 from meshgate.gateway.mediator import Mediator
 from meshgate.gateway.metrics import Metrics
@@ -293,6 +293,9 @@ class Gateway:
 
     def instance_views(self) -> list[InstanceView]:
         return [_instance_view(instance) for instance in self.instances]
+
+    def usage_view(self, subject: str, fields: bool) -> UsageView:
+        return UsageView(self.usage.since, self.usage.forgotten, self.usage.rows(subject, fields=fields))
 
     def end_job(self, job: str) -> int:
         ended = 0

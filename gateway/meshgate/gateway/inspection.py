@@ -15,9 +15,10 @@ from meshgate.a2a.defaults import DEFAULTS, Limits
 from meshgate.a2a.errors import MeshError
 from meshgate.gateway.peers import Flight, Grant
 from meshgate.gateway.records import CallRecord, JobRecord
+from meshgate.gateway.usage import UsageRow
 from meshgate.registry.table import Table
 
-__all__ = ["InspectApp", "Inspected", "InstanceView", "JobView", "RemotePeers", "Status"]
+__all__ = ["InspectApp", "Inspected", "InstanceView", "JobView", "RemotePeers", "Status", "UsageView"]
 
 
 class InstanceView(msgspec.Struct, frozen=True):
@@ -73,6 +74,16 @@ class Status(msgspec.Struct, frozen=True):
     """Why it is not ready, or ""."""
 
 
+class UsageView(msgspec.Struct, frozen=True):
+    """What one gateway counted of one subject."""
+
+    since: float
+    """When it began to count, in seconds since 1970."""
+    forgotten: int
+    """Rows, of any subject, that made room for others."""
+    rows: list[UsageRow]
+
+
 class Inspected(Protocol):
     """What the API shows of a gateway, and what it can do there."""
 
@@ -104,6 +115,10 @@ class Inspected(Protocol):
         """The instances."""
         ...
 
+    def usage_view(self, subject: str, fields: bool) -> UsageView:
+        """Who uses what of a subject; with or without the fields."""
+        ...
+
     def end_job(self, job: str) -> int:
         """Abort what runs of a job; how many calls that were."""
         ...
@@ -131,6 +146,7 @@ class InspectApp:
             "job": gateway.job_view,
             "call": gateway.call_record,
             "instances": gateway.instance_views,
+            "usage": gateway.usage_view,
             "end_job": gateway.end_job,
             "drain": gateway.drain,
             "metrics": lambda: gateway.metrics_text().decode(),

@@ -88,6 +88,11 @@ class Catalogue:
         """What is known of ``AGENT/SKILL``; None if it has no contract."""
         return self._known.get(name)
 
+    def last(self, name: str) -> Subject | None:
+        """The subject as it was known last, for when the registry is away."""
+        known = self._known.get(name)
+        return known.subject if known is not None else None
+
     def image(self, digest: str) -> Image | None:
         """An image that is in memory; ``load`` fetches one that is not."""
         return self.store.loaded(digest)

@@ -5,6 +5,9 @@ compare-and-set, in the order of their names, so that of two registrations of th
 other has written anything. What that leaves open: a registration of several skills that loses one of its later
 subjects to another writer, who put something there that it breaks, is refused with the earlier ones written. They are
 sound releases, and are not taken back, because others may have joined with them by then.
+
+While the registry is away, a release is judged by what this gateway knew last: one that breaks its contract is refused
+at once, one that keeps it is to come again when it can be stored.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from meshgate.registry.limits import blob_digest, check_blob
 from meshgate.registry.model import Capability, Manifest, RegistryUnavailable, SchemaRef
 from meshgate.registry.schemas import BadSchema, Image, Incompatible, Release, Stage, Subject, admit
 
-__all__ = ["Admission", "SchemaGate", "notice_of", "release_of"]
+__all__ = ["Admission", "SchemaGate", "Standing", "notice_of", "release_of"]
 
 log = structlog.get_logger(__name__)
 
@@ -37,14 +40,27 @@ class Admission(msgspec.Struct, frozen=True):
     """What the agent's author should know."""
 
 
+class Standing(msgspec.Struct, frozen=True):
+    """A subject as it stands, and the digest of its document ("" if there is none)."""
+
+    digest: str
+    subject: Subject
+    stale: bool = False
+    """Whether this is what was known last, because the registry cannot say."""
+
+
 class _Plan(msgspec.Struct, frozen=True):
     """One subject: what it is, what it is to be, and the releases that make the difference."""
 
     name: str
     releases: tuple[Release, ...]
-    expected: str
-    old: Subject
+    old: Standing
     new: Subject
+
+    @property
+    def changes(self) -> bool:
+        """Whether there is anything to store."""
+        return self.new is not self.old.subject
 
 
 class SchemaGate:
@@ -55,6 +71,7 @@ class SchemaGate:
         restore: puts a subject back that the registry lost; asked for one that the registry does not have.
         limits: what an image may hold, and how many a registration may bring.
         wall: seconds since 1970.
+        last: what is known of a subject without the registry, for when that is away.
     """
 
     def __init__(
@@ -63,8 +80,10 @@ class SchemaGate:
         restore: Callable[[str], Awaitable[None]] | None = None,
         limits: Limits = DEFAULTS,
         wall: Callable[[], float] = time.time,
+        last: Callable[[str], Subject | None] | None = None,
     ) -> None:
-        self._store, self._restore, self._limits, self._wall = store, restore, limits, wall
+        self.store, self._restore, self._limits, self._wall = store, restore, limits, wall
+        self._last = last
 
     async def admit(self, manifest: Manifest, images: tuple[bytes, ...] = ()) -> Admission:
         """Make the manifest's contracts releases of their subjects. One that is there already writes nothing.
@@ -73,26 +92,38 @@ class SchemaGate:
             BadSchema: an image cannot be taken, is missing, or lacks a type.
             Incompatible, VersionTaken, VersionRetired: a release does not go with its subject; ``violations`` has
                 every reason, of every skill. Nothing was stored (see above for several skills).
-            RegistryUnavailable: the registry cannot be asked.
+            RegistryUnavailable: the registry cannot be asked, and by what is known here nothing is wrong.
         """
         if not images and not any(_refs(one) for one in manifest.skills):
             return Admission(manifest)
-        sent = await self._load(images)
-        skills = tuple(_named(one, sent) for one in manifest.skills)
-        unused = {image.digest for image in sent.values()} - {ref.hash for one in skills for ref in _refs(one)}
-        if unused:
-            raise InvalidParams(f"the image {min(unused)} belongs to no skill: name it as a schema's hash, or leave it")
-        known = await self._gather(skills, sent)
+        skills, known = await self.opened(manifest.skills, images)
         plans = await self._judge(manifest.agent, skills, known)
-        changed = [plan for plan in plans if plan.new is not plan.old]
+        changed = [plan for plan in plans if plan.changes]
         for digest in sorted({ref.hash for plan in changed for one in plan.releases for ref in _sides(one)}):
-            await self._store.put(known[digest].data)
-        done = [await self._commit(plan, known) if plan.new is not plan.old else plan.old for plan in plans]
+            await self.store.put(known[digest].data)
+        done = [await self._commit(plan, known) if plan.changes else plan.new for plan in plans]
         notices = [
             notice_of(subject, one.version) for subject, plan in zip(done, plans, strict=True) for one in plan.releases
         ]
         told = msgspec.structs.replace(manifest, skills=skills)
         return Admission(told, tuple(notice for notice in notices if notice))
+
+    async def opened(
+        self, skills: tuple[Capability, ...], images: tuple[bytes, ...]
+    ) -> tuple[tuple[Capability, ...], dict[str, Image]]:
+        """The skills, each schema named by the digest of its canonical image, and these images by digest.
+
+        Raises:
+            BadSchema: an image cannot be taken, or is neither sent nor stored.
+            InvalidParams: an image belongs to no skill, or there are too many.
+            RegistryUnavailable: a stored image is not here, and the registry cannot be asked.
+        """
+        sent = await self._load(images)
+        skills = tuple(_named(one, sent) for one in skills)
+        unused = {image.digest for image in sent.values()} - {ref.hash for one in skills for ref in _refs(one)}
+        if unused:
+            raise InvalidParams(f"the image {min(unused)} belongs to no skill: name it as a schema's hash, or leave it")
+        return skills, await self._gather(skills, sent)
 
     async def _load(self, images: tuple[bytes, ...]) -> dict[str, Image]:
         """The images by their digests, and by those of the bytes that were sent."""
@@ -100,7 +131,7 @@ class SchemaGate:
             raise InvalidParams(f"{len(images)} images are too many: a registration has {self._limits.schema_images}")
         found: dict[str, Image] = {}
         for data in images:
-            image = await self._store.load(data)
+            image = await self.store.load(data)
             found[blob_digest(data)] = found[image.digest] = image
         return found
 
@@ -115,7 +146,7 @@ class SchemaGate:
 
     async def _stored(self, ref: SchemaRef) -> Image:
         try:
-            return await self._store.image(ref.hash)
+            return await self.store.image(ref.hash)
         except KeyError:
             raise BadSchema(
                 ref.type, f"its schema {ref.hash[:64]} is neither stored nor sent", "send it with the registration"
@@ -125,6 +156,8 @@ class SchemaGate:
         """What each subject is to be, in the order of their names; every refusal as one error."""
         plans: list[_Plan] = []
         refusals: list[MeshError] = []
+        away: RegistryUnavailable | None = None
+        stale = False
         wanted: dict[str, list[Release]] = {}
         now = self._wall()
         for one in skills:
@@ -132,59 +165,90 @@ class SchemaGate:
                 wanted.setdefault(f"{agent}/{one.skill}", []).append(release_of(one, now))
         for name, found in sorted(wanted.items()):
             releases = tuple(sorted(found, key=Release.semver))
-            expected, old = await self._read(name)
             try:
-                new = await self._admit(old, releases, known)
+                standing = await self.standing(name, ask=away is None)
+                stale |= standing.stale
+                new = await self.admitted(standing.subject, releases, known)
                 check_blob(new.encode())
-            except RegistryUnavailable:
-                raise
+            except RegistryUnavailable as error:
+                away = away or error
             except MeshError as error:
                 refusals.append(error)
             else:
-                plans.append(_Plan(name, releases, expected, old, new))
+                plans.append(_Plan(name, releases, standing, new))
+                if standing.stale and new is not standing.subject:
+                    away = away or RegistryUnavailable(f"{name} keeps its contract, and cannot be stored: try again")
         if refusals:
-            raise _together(refusals)
+            raise _together(refusals, stale=stale)
+        if away is not None:
+            raise away
         return plans
 
-    async def _read(self, name: str) -> tuple[str, Subject]:
-        found = await self._store.read(name)
-        if not found[0] and self._restore is not None:
-            await self._restore(name)
-            found = await self._store.read(name)
-        return found
+    async def standing(self, name: str, *, ask: bool = True) -> Standing:
+        """The subject in the registry, put back there if it lost it; what was known last if it is away.
 
-    async def _admit(self, subject: Subject, releases: Sequence[Release], known: dict[str, Image]) -> Subject:
-        """The subject with the releases; the images of its other releases are fetched first, where they are needed."""
+        Args:
+            name: AGENT/SKILL.
+            ask: False if the registry is known to be away.
+
+        Raises:
+            InvalidParams: that is no name of a subject.
+            RegistryUnavailable: it is away, and nothing is known here either.
+        """
+        try:
+            if not ask:
+                raise RegistryUnavailable
+            digest, subject = await self.store.read(name)
+            if not digest and self._restore is not None:
+                await self._restore(name)
+                digest, subject = await self.store.read(name)
+        except RegistryUnavailable:
+            last = self._last(name) if self._last is not None else None
+            if last is None:
+                raise
+            return Standing("", last, stale=True)
+        return Standing(digest, subject)
+
+    async def admitted(self, subject: Subject, releases: Sequence[Release], known: dict[str, Image]) -> Subject:
+        """The subject with the releases, not stored; raises what ``schemas.admit`` raises.
+
+        Args:
+            known: the images of the releases by digest. Those of other releases are put there where they are needed.
+        """
         for release in releases:
             work = partial(admit, subject, release, known, self._limits)
             if subject.release(release.version) is not None:
                 subject = work()
                 continue
-            size = 0
-            for other in subject.releases:
-                if other.semver().major == release.semver().major and other.stage is not Stage.RETIRED:
-                    for ref in _sides(other):
-                        known[ref.hash] = known.get(ref.hash) or await self._stored(ref)
-                        size += len(known[ref.hash].data)
-            subject = await self._store.aside(work, size)
+            subject = await self.store.aside(work, await self.fetch(subject, release, known))
         return subject
+
+    async def fetch(self, subject: Subject, release: Release, known: dict[str, Image]) -> int:
+        """Put the images that a release is compared with into ``known``; how many bytes they have."""
+        size = 0
+        for other in subject.releases:
+            if other.semver().major == release.semver().major and other.stage is not Stage.RETIRED:
+                for ref in _sides(other):
+                    known[ref.hash] = known.get(ref.hash) or await self._stored(ref)
+                    size += len(known[ref.hash].data)
+        return size
 
     async def _commit(self, plan: _Plan, known: dict[str, Image]) -> Subject:
         """Store the subject as planned, or judge it anew if somebody else changed it meanwhile."""
-        if await self._store.write(plan.name, plan.new, plan.expected):
+        if await self.store.write(plan.name, plan.new, plan.old.digest):
             self._note(plan)
             return plan.new
 
         async def step(subject: Subject) -> Subject:
-            return await self._admit(subject, plan.releases, known)
+            return await self.admitted(subject, plan.releases, known)
 
-        done, wrote = await self._store.change(plan.name, step)
+        done, wrote = await self.store.change(plan.name, step)
         if wrote:
             self._note(plan)
         return done
 
     def _note(self, plan: _Plan) -> None:
-        new = [one.version for one in plan.releases if plan.old.release(one.version) is None]
+        new = [one.version for one in plan.releases if plan.old.subject.release(one.version) is None]
         log.info("released", subject=plan.name, versions=new)
 
 
@@ -231,10 +295,12 @@ def notice_of(subject: Subject, version: str) -> str:
     return f"{subject.agent}/{subject.skill} {release.version} is deprecated{until}{said}"
 
 
-def _together(refusals: list[MeshError]) -> MeshError:
+def _together(refusals: list[MeshError], *, stale: bool) -> MeshError:
     """All refusals as one error, with every violation."""
     first = next((one for one in refusals if isinstance(one, Incompatible)), refusals[0])
     if len(refusals) > 1:
         first.message = "; ".join(one.message for one in refusals)
         first.violations = tuple(violation for one in refusals for violation in one.violations)
+    if stale:
+        first.message += " (by what this gateway knew last: the registry is away)"
     return first

@@ -240,6 +240,7 @@ class MeshAsk:
                 "job": own.job_view,
                 "call": own.call_record,
                 "instances": own.instance_views,
+                "usage": own.usage_view,
                 "end_job": own.end_job,
                 "drain": own.drain,
                 "metrics": lambda: own.metrics_text().decode(),
@@ -285,14 +286,16 @@ class Control:
         admin_sockets = bind(config.admin_host, config.admin_port, "--admin-port")
         ports = {int(sockets[0].getsockname()[1]) for sockets in (join_sockets, admin_sockets)}
         addresses = AddressPolicy(config.agent_networks, frozenset(ports) | taken)
-        gate = SchemaGate(schemas.store, schemas.restore, config.limits)
+        gate = SchemaGate(schemas.store, schemas.restore, config.limits, last=schemas.last)
         join = JoinApp(registry, table, keys, mesh, addresses, lambda: data_urls, config.limits, gate=gate)
         asking = MeshAsk(own, remote)
 
         async def metrics() -> bytes:
             return merge_metrics(await asking.ask("metrics", kind=str))
 
-        admin = make_admin(asking, registry, table, keys, metrics=metrics)
+        admin = make_admin(
+            asking, registry, table, keys, catalogue=schemas, gate=gate, metrics=metrics, limits=config.limits
+        )
         self.addresses = addresses
         self.join = HttpServer(join, join_sockets, config.limits)
         self.admin = HttpServer(admin, admin_sockets, config.limits)

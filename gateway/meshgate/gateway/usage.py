@@ -97,10 +97,10 @@ class Usage:
             if field in counted or len(counted) < self._fields:
                 counted[field] = counted.get(field, 0) + 1
 
-    def rows(self, subject: str = "") -> list[UsageRow]:
-        """What was counted, of one subject or of all."""
+    def rows(self, subject: str = "", *, fields: bool = True) -> list[UsageRow]:
+        """What was counted, of one subject or of all; with or without the fields."""
         return [
-            UsageRow(*key, row.calls, row.invalid, dict(row.fields), row.first, row.last)
+            UsageRow(*key, row.calls, row.invalid, dict(row.fields) if fields else {}, row.first, row.last)
             for key, row in self._rows.items()
             if subject in ("", key[0])
         ]
