@@ -15,7 +15,7 @@ CONSUL = tools/consul.sh >/dev/null || [ $$? = 3 ]
 ARGS ?=
 QUICK ?=
 
-.PHONY: help demo test pythons check lint types fast test-servers mutants faults bench interop protos protos-check protos-baseline lock clean
+.PHONY: help demo example-evolution test pythons check lint types fast test-servers mutants faults bench interop protos protos-check protos-baseline lock clean
 
 help: ## list the words
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ $(STAMP): requirements/dev.lock requirements/uv.lock pyproject.toml tools/setup.
 
 demo: $(STAMP) ## audit this Python environment with five agents, through a gateway
 	@$(BIN)/python examples/audit/run.py $(ARGS)
+
+example-evolution: $(STAMP) ## replace releases of an agent under load, and see a breaking one refused
+	@$(BIN)/python examples/evolution/run.py $(ARGS)
 
 test: $(STAMP) ## everything but the slow servers, on a real Consul (10 minutes at most)
 	@$(CONSUL)

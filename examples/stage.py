@@ -134,6 +134,7 @@ class Stage:
         """Wait until so many instances of each agent can be called.
 
         Args:
+            wanted: how many, by the agent's name, or by name and version: ``weather@1.1.0``.
             tell: told how many of how many are there, whenever that changes.
 
         Raises:
@@ -142,7 +143,8 @@ class Stage:
         total, before = sum(wanted.values()), -1
         async with _limit("not all agents joined"):
             while True:
-                found = Counter(view.agent for view in await self.instances() if view.healthy)
+                healthy = [view for view in await self.instances() if view.healthy]
+                found = Counter(name for view in healthy for name in (view.agent, f"{view.agent}@{view.version}"))
                 there = sum(min(found[name], count) for name, count in wanted.items())
                 if there != before:
                     tell(there, total)

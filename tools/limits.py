@@ -34,7 +34,7 @@ GROUPS: dict[str, str] = {
         "breaker_jitter"
     ),
     "Silence and health": "silence health_timeout heartbeat agent_heartbeat stream_silence",
-    "Membership and drain": "lease join_retry join_retry_max drain",
+    "Membership and drain": "lease join_retry join_retry_max drain drain_notice",
     "Tasks of an SDK agent": "tasks task_seconds tasks_open task_turns task_wait task_backlog cancel_seconds",
     "Records, traces and metrics": (
         "records record_seconds traces traces_beyond tracestate span_items span_text span_queue span_close "

@@ -27,12 +27,12 @@ from examples.audit.checks.forms import Wanted
 from examples.audit.checks.report import head
 from examples.audit.checks.texts import counted
 from examples.audit.screen import Screen
+from examples.program import guarded, tell
 from examples.stage import ROOT, Child, Stage
-from meshgate.cli.console import fail_line, plain
-from meshgate.cli.exits import CliError, Exit, from_mesh
+from meshgate.cli.exits import CliError, Exit
 from meshgate.cli.jobtree import job_view
 from meshgate.registry.home import Run
-from meshgate.sdk import Mesh, MeshError
+from meshgate.sdk import Mesh
 
 AGENTS = {"inventory": 1, "licence": 1, "integrity": 2, "planner": 1, "critic": 1}
 """The agents and how many instances there are of each."""
@@ -83,24 +83,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     home = Path(tempfile.mkdtemp(prefix="meshgate-audit-"))
     try:
         _check(options)
-        return asyncio.run(_guarded(options, console, home))
+        staying = asyncio.Event()
+        return asyncio.run(guarded(console, home, lambda stage: _demo(options, console, stage, staying), staying))
     except CliError as error:
-        _tell(error)
+        tell(error)
         return error.code
     finally:
         if options.keep:
             console.print(f"kept: {home}", soft_wrap=True)
         else:
             shutil.rmtree(home, ignore_errors=True)
-
-
-def _tell(error: CliError) -> None:
-    """An error for people: the end of a log first, if it holds one, then what is wrong and what to do."""
-    message, _, log = error.message.partition("\n")
-    console = Console(stderr=True, highlight=False)
-    if log:
-        console.print(Text(plain(log), "dim"), soft_wrap=True)
-    console.print(fail_line(CliError(message, error.code, error.remedy)), soft_wrap=True)
 
 
 def _check(options: Options) -> None:
@@ -114,33 +106,6 @@ def _check(options: Options) -> None:
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CliError(f"{options.out}: {error.strerror}", Exit.USAGE, "choose another folder with --out") from None
-
-
-async def _guarded(options: Options, console: Console, home: Path) -> int:
-    """Everything, with signals: the first asks it to end, a second ends it at once."""
-    async with Stage(home) as stage:
-        staying = asyncio.Event()
-        work = asyncio.ensure_future(_demo(options, console, stage, staying))
-        told: list[signal.Signals] = []
-
-        def hear(number: signal.Signals) -> None:
-            if told:
-                stage.kill()
-            told.append(number)
-            work.cancel()
-
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            asyncio.get_running_loop().add_signal_handler(number, hear, number)
-        try:
-            await work
-        except asyncio.CancelledError:
-            if not told:
-                raise
-            console.print("Ending.")
-            return Exit.DONE if staying.is_set() else 128 + told[0]
-        except MeshError as error:
-            raise from_mesh(error) from None
-        return Exit.DONE
 
 
 async def _demo(options: Options, console: Console, stage: Stage, staying: asyncio.Event) -> None:

@@ -27,6 +27,7 @@ from meshgate.gateway.schema_gate import SchemaGate
 from meshgate.registry.model import Capability, Manifest, Migration, SchemaRef
 from meshgate.registry.schemas import Settings, Stage, Subject, load_image, promote
 from meshgate.testing import LocalMesh
+from tests.contract.doors import soon
 from tests.registry.schemas.build import compiled
 
 RULES = "[(buf.validate.field).string.min_len = 1]"
@@ -210,8 +211,7 @@ async def test_a_call_waits_for_the_contract_of_an_agent_that_has_just_joined() 
         listeners = mesh.gateway.schemas.on_change
         before = len(listeners)
         asked = asyncio.create_task(ask(mesh, said("1.0.0", {"city": "Bern"})))
-        while len(listeners) == before:
-            await asyncio.sleep(0)
+        await soon(lambda: asyncio.sleep(0, len(listeners) > before))
         await release(mesh, "2.0.0")
         assert (await asked)[0] == ANSWERS["1.0.0"]
 

@@ -88,6 +88,7 @@ class Balance:
             raise UpstreamUnavailable(
                 f"none of the {len(known)} instances of {route.agent} answers now",
                 retry_after=max(0.1, min(waits)) if waits else None,
+                unsent=True,
             )
         if len(pool) == 1:
             return pool[0], f"the only one ready of {len(known)}"

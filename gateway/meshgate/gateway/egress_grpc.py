@@ -110,7 +110,10 @@ class GrpcWire:
         if error.code() == grpc.StatusCode.DEADLINE_EXCEEDED and not detailed:
             return UpstreamDeadline(endpoint=instance)
         if error.code() in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
-            return UpstreamUnavailable(f"{instance} did not accept the gateway's credential", endpoint=instance)
+            unsent = error.code() is grpc.StatusCode.UNAUTHENTICATED  # as with HTTP's 401: nothing was done
+            return UpstreamUnavailable(
+                f"{instance} did not accept the gateway's credential", endpoint=instance, unsent=unsent
+            )
         found = binding.decode_error(error.code(), error.details() or "", trailers)
         found.endpoint = instance
         return found

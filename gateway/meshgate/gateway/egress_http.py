@@ -160,7 +160,10 @@ def _check_status(response: Response, attempt: Attempt) -> None:
             f"{instance} answered that it is called too often", endpoint=instance, retry_after=_retry_after(response)
         )
     if status in (401, 403):
-        raise UpstreamUnavailable(f"{instance} did not accept the gateway's credential", endpoint=instance)
+        # Another agent may listen where this one did. Who is not let in with 401 had nothing done (RFC 9110, 15.5.2).
+        raise UpstreamUnavailable(
+            f"{instance} did not accept the gateway's credential", endpoint=instance, unsent=status == 401
+        )
     if not (400 <= status < 500 and response.content_type == "application/json"):
         raise InvalidAgentResponse(f"{instance} answered with HTTP {status}", endpoint=instance)
 

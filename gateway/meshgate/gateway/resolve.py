@@ -21,11 +21,13 @@ from meshgate.registry.model import Capability, Delta, Entry
 from meshgate.registry.selection import ANY_SKILL, Group, Scope, select
 from meshgate.registry.table import Table
 
-__all__ = ["Releases", "Resolve", "TaskRoute"]
+__all__ = ["Releases", "Resolve", "TaskRoute", "note_route"]
 
 SKILL_KEY = "meshgate/skill"
 """Key of a message's metadata that names the skill, for calls by agent."""
 _CACHE = 10_000
+_OTHERS = 2
+"""How many releases a call is sent to beside the first."""
 _ANY = VersionRange()
 
 
@@ -104,7 +106,10 @@ class Resolve:
             raise NoRoute(f"no agent here answers to {target.text!r}")
         # A later choice is better than a first one that cannot answer.
         route = next((route for route in routes if self._ready(route.instances)), routes[0])
-        _note(call, route)
+        if len(routes) > 1:
+            others = tuple(other for other in routes if other is not route and other.agent == route.agent)
+            route = msgspec.structs.replace(route, others=others[:_OTHERS])
+        note_route(call, route)
         return await forward(msgspec.structs.replace(call, target=target, route=route))
 
     def _by_contract(
@@ -160,7 +165,7 @@ class Resolve:
         route = Route(
             agent, self._skill_of(candidates, target), candidates[0].manifest.version, ids, "the task's owner tag"
         )
-        _note(call, route)
+        note_route(call, route)
         call = msgspec.structs.replace(call, target=target or Selector(agent=agent, text=agent), route=route)
         return call.with_fact(TaskRoute(tag.upstream, instance))
 
@@ -194,8 +199,8 @@ def _note_label(call: Call, named: Selector | None) -> None:
         record.selector = named.text  # what came by the tenant label was not known when the record was opened
 
 
-def _note(call: Call, route: Route) -> None:
-    # Also for what is refused further on: a record says where the call was bound for.
+def note_route(call: Call, route: Route) -> None:
+    """Say in the call's record where it is bound for, also if it is refused further on."""
     record = call.fact(CallRecord)
     if record is not None:
         record.agent, record.skill, record.version, record.reason = (

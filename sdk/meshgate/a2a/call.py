@@ -89,6 +89,8 @@ class Route(msgspec.Struct, frozen=True):
     reentrant: int = 1
     contract: bool = False
     """Whether the skill was registered with a contract."""
+    others: tuple[Route, ...] = ()
+    """Where else the call may go: to other releases of the same agent, best first."""
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):

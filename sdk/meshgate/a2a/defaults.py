@@ -46,6 +46,8 @@ class Limits(msgspec.Struct, frozen=True):
     """Silence after which a stream from an agent counts as failed."""
     drain: float = 30.0
     """Longest wait for open calls after SIGTERM; a second signal ends the wait."""
+    drain_notice: float = 1.0
+    """How long an agent that leaves still takes new calls, so that every gateway has heard of it."""
     retry_after: float = 300.0
     """Longest pause before another try that is taken from an agent."""
     streams: int = 100

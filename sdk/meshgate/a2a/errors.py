@@ -100,7 +100,7 @@ class MeshError(Exception):
         endpoint: the endpoint that failed; a retry avoids it.
         metadata: short facts for ``ErrorInfo.metadata`` (names, limits, counts).
         violations: (field path, what is wrong with it), for errors about the request's content.
-        unsent: true when no byte of the call reached the agent, so that even an unsafe call may be tried again.
+        unsent: true when the agent cannot have begun with the call, so that even an unsafe one may be tried again.
     """
 
     code: ClassVar[str] = "INTERNAL"

@@ -379,5 +379,5 @@ class Agent:
         access = find_join(self._join, self._join_key, self._environ)
         async with self._listening("") as served, self._membership(access) as membership:
             facts = {"agent": self.name, "instance": served.instance}
-            await until_told(membership, lambda: self._host.drain(self.limits.drain), facts)
+            await until_told(membership, lambda: self._host.drain(self.limits.drain), facts, self.limits.drain_notice)
         log.info("stopped", agent=self.name, instance=self.instance)

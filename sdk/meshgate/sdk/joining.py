@@ -222,15 +222,19 @@ class Membership:
         if not self._failures:
             log.warning("join_failed", url=self._client.url, error=error.message, code=error.code)
 
-    async def drain(self) -> None:
-        """Ask for no new calls, while tasks that run here can still be asked about. A failure is logged."""
+    async def drain(self) -> bool:
+        """Ask for no new calls, while tasks that run here can still be asked about; whether that was heard. A failure
+        is logged.
+        """
         self._draining = True
         if self._lease is None:
-            return
+            return False
         try:
             await self.join()
         except MeshError as error:
             log.warning("drain_not_announced", error=error.message, code=error.code)
+            return False
+        return True
 
     async def leave(self) -> None:
         """Take the instance off the list. A failure is logged: the lease ends by itself."""

@@ -182,12 +182,13 @@ def _signals() -> Generator[_Told, None, None]:
             loop.remove_signal_handler(each)
 
 
-async def until_told(membership: Membership, drain: Any, facts: Mapping[str, Any]) -> None:
+async def until_told(membership: Membership, drain: Any, facts: Mapping[str, Any], notice: float) -> None:
     """Stay in the mesh until a signal comes, then drain; a second signal ends that at once.
 
     Args:
         drain: an async function that waits for open work.
         facts: what the log lines say.
+        notice: seconds in which new calls are still taken, because gateways have still to hear of it.
 
     Raises:
         MeshError: the mesh refused the agent when it first asked to join.
@@ -199,13 +200,14 @@ async def until_told(membership: Membership, drain: Any, facts: Mapping[str, Any
             if keeping.done():
                 await keeping
             log.info("draining", **facts)
-            await _first(_drained(membership, drain), told.twice.wait())
+            await _first(_drained(membership, drain, notice), told.twice.wait())
         finally:
             keeping.cancel()
 
 
-async def _drained(membership: Membership, drain: Any) -> None:
-    await membership.drain()
+async def _drained(membership: Membership, drain: Any, notice: float) -> None:
+    if await membership.drain():
+        await asyncio.sleep(notice)
     await drain()
 
 

@@ -56,7 +56,8 @@ def test_values_are_written_as_protojson_has_them() -> None:
 def test_the_largest_float_is_written_such_that_every_reader_takes_it() -> None:
     largest = (2 - 2**-23) * 2.0**127
     tree = written(a_float=largest, many_doubles=[-largest])
-    assert json_format.ParseDict(tree, everything().message()).a_float == largest
+    theirs: Any = json_format.ParseDict(tree, everything().message())
+    assert theirs.a_float == largest
     assert everything().read_json(tree).message == everything().message(a_float=largest, many_doubles=[-largest])
 
 
@@ -140,3 +141,14 @@ def test_unknown_fields_are_kept_in_bytes() -> None:
 def test_bytes_that_are_no_message_are_refused(data: bytes) -> None:
     with pytest.raises(SchemaViolation):
         everything().read_bytes(data)
+
+
+@pytest.mark.requirement("mediation.json")
+def test_64_bit_integers_are_text_unless_the_schema_asks_for_numbers() -> None:
+    of = contract(
+        """message A {
+          int64 text = 1; int64 number = 2 [jstype = JS_NUMBER]; repeated uint64 numbers = 3 [jstype = JS_NUMBER];
+        }"""
+    )
+    tree = of.write_json(of.read_json({"text": 5, "number": "-6", "numbers": [7, "8"]}).message).tree
+    assert tree == {"text": "5", "number": -6, "numbers": [7, 8]}

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
+from google.protobuf.descriptor_pb2 import FieldOptions
 
 from meshgate.gateway.mediation.problems import Bad
 
@@ -253,6 +254,9 @@ def writer(field: FieldDescriptor, *, plain: bool = False) -> Convert | None:
         return _text
     if plain:
         return _shortest_or_special if field.type == _Type.TYPE_FLOAT else None
+    if field.GetOptions().jstype == FieldOptions.JS_NUMBER:
+        # ProtoJSON writes 64-bit integers as text. Where the schema asks for numbers, its readers know nothing else.
+        return None
     return _WRITERS.get(field.type)
 
 

@@ -132,7 +132,8 @@ def _unmediated(call: Call, route: Route) -> Call:
     if said not in ("", route.version):
         raise UpstreamUnavailable(
             f"the contract of {route.agent}/{route.skill} {route.version} is not here yet, so {said[:64]} cannot be "
-            "converted: try again, and look at the registry"
+            "converted: try again, and look at the registry",
+            unsent=True,
         )
     return call
 

@@ -154,6 +154,8 @@ class _Builder:
             self._needs.add(needed)
         else:
             one.type = _SCALARS[element.kind]
+            if element.kind == "int64":
+                one.options.jstype = FieldOptions.JS_NUMBER  # as the SDK writes an int, converted or not
 
     # -- constraints
 
