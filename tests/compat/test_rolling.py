@@ -1,0 +1,37 @@
+"""Gateways of the last release are replaced by this tree's, and back, while calls go on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.compat.releases import Release, SdkAgent
+from tests.compat.rolling import Load, fleet, replaced
+from tests.contract.scripts import Stage
+from tests.contract.sdkagent import scripted_agent
+from tests.support.gateway import GatewayProcess
+
+pytestmark = pytest.mark.e2e
+SWITCH = {"kind": "agent", "name": "forger", "reason": "it forges"}
+
+
+@pytest.mark.requirement("compat.rolling")
+async def test_gateways_are_replaced_and_put_back_one_by_one_without_a_failed_call(
+    last: Release, tmp_path: Path
+) -> None:
+    stage = Stage()
+    async with fleet(tmp_path, f"file://{tmp_path}/registry.db", last.gateway) as mesh:
+        key = mesh.sites[0].run.join_key
+        agents = [SdkAgent("desk", "file", "1.0.0", mesh.joins, key)]
+        lamp = scripted_agent("lamp", "light", stage, version="1.0.0", join=mesh.joins, join_key=key)
+        async with last.agents(agents, stage, tmp_path / "agents.log"), lamp.serve():
+            await mesh.known("desk", "lamp")
+            await mesh.admin(mesh.sites[0], "POST", "kill", SWITCH)
+            async with Load(mesh, ["desk", "lamp"]) as load:
+                for make in (GatewayProcess, last.gateway):
+                    for at, agent in ((0, "desk"), (1, "lamp")):
+                        await replaced(mesh, load, at, make, stage, agent)
+                        thrown = await mesh.admin(mesh.sites[at], "GET", "switches")
+                        assert [each["name"] for each in thrown] == ["forger"]
+    assert load.failures == []
