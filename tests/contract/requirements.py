@@ -89,6 +89,12 @@ _ROWS: tuple[Requirement, ...] = (
         "path.retry", "F31", "Safe calls and failed connects are tried elsewhere, within a budget", "policy:retry"
     ),
     Requirement(
+        "path.failover",
+        "call path",
+        "Another release of the agent answers when none of the first can be asked",
+        "policy:failover",
+    ),
+    Requirement(
         "path.retry_unsafe", "F49", "A call that may have reached an agent is never sent again", "drop:retry_unsafe"
     ),
     Requirement("path.retry_budget", "F34", "Retries never amplify an outage beyond their share", "drop:retry_budget"),
@@ -337,6 +343,7 @@ _ROWS: tuple[Requirement, ...] = (
         "Calls from a skill are children of the call it serves: lineage, trace, key, no more time",
     ),
     Requirement("sdk.logs", "SDK", "Log lines of a skill carry job and call"),
+    Requirement("sdk.notice", "SDK", "An agent that leaves takes calls until every gateway has heard of it"),
     Requirement("sdk.signals", "SDK", "On SIGTERM an agent ends its work and leaves, on a second one at once"),
     Requirement(
         "sdk.failover",
@@ -400,6 +407,24 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("schema.output", "schemas", "An answer that breaks its contract is the agent's fault"),
     Requirement("schema.life", "schemas", "A deprecated release is served and says so; a retired one is refused"),
     Requirement("schema.usage", "schemas", "Who uses which version and field is counted per gateway and summed"),
+    # -- schemas: what an operator sees and changes
+    Requirement("schema.admin", "schemas", "An operator sees every contract: its releases, settings and schemas"),
+    Requirement(
+        "schema.admin-key", "schemas", "Contracts are shown and changed for an admin's key alone", "drop:admin_key"
+    ),
+    Requirement(
+        "schema.admin-bounded", "schemas", "A request to the admin port takes bounded memory", "drop:admin_body"
+    ),
+    Requirement(
+        "schema.admin-change", "schemas", "Stages and settings are changed in the ways there are, and none is lost"
+    ),
+    Requirement(
+        "schema.check",
+        "schemas",
+        "A release is judged as its registration would be, and nothing is stored",
+        "drop:schema_check",
+    ),
+    Requirement("schema.usage-mesh", "schemas", "Usage is that of all gateways, and says which did not answer"),
     # -- HTTP to agents
     Requirement("http.whole", "RFC 9112 8", "An answer that is cut off is an error, never a shorter answer"),
     Requirement("http.one-answer", "RFC 9112 11.2", "What follows an answer never answers the next request"),

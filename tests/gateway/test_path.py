@@ -427,6 +427,32 @@ async def test_a_failed_connect_is_tried_elsewhere_whatever_the_method() -> None
             assert (await mesh.call("echo")).tree["message"]["parts"] == [{"text": "hello"}]
 
 
+@pytest.mark.requirement("path.failover")
+@virtual_time
+async def test_another_release_answers_when_none_of_the_first_can_be_asked() -> None:
+    async with virtual_mesh() as mesh:
+        await mesh.add("echo", text("old"))
+        dead = await mesh.add("echo", text("never"), version="1.1.0")
+        del mesh.wire.scripts[f"local://{dead}"]
+        for _ in range(5):
+            answer = await mesh.call("echo")
+            assert answer.tree["message"]["parts"] == [{"text": "old"}]
+            record = mesh.gateway.records.call(answer.head.headers["meshgate-call"])
+            assert record is not None
+            assert record.version == "1.0.0"
+
+
+@pytest.mark.requirement("path.retry_unsafe")
+@virtual_time
+async def test_a_send_that_may_have_arrived_is_not_sent_to_another_release_either() -> None:
+    async with virtual_mesh() as mesh:
+        await mesh.add("echo", text("old"))
+        await mesh.add("echo", fail(OutcomeUnknown()), version="1.1.0")
+        with pytest.raises(OutcomeUnknown):
+            await mesh.call("echo")
+        assert len(mesh.wire.sent) == 1
+
+
 @pytest.mark.requirement("path.retry")
 @virtual_time
 async def test_a_safe_call_is_tried_elsewhere() -> None:

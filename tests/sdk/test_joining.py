@@ -13,6 +13,7 @@ from meshgate.registry.model import Endpoint, Instance, Lease, Manifest, Registr
 from meshgate.sdk.finding import Access
 from meshgate.sdk.httpsend import make_client
 from meshgate.sdk.joining import Credentials, JoinClient, Membership
+from meshgate.sdk.serving import drained
 from tests.sdk.ports import JoinPort
 from tests.support.virtual_loop import virtual_time
 
@@ -170,6 +171,29 @@ async def test_who_never_joined_leaves_without_a_word() -> None:
     await member.membership.drain()
     await member.membership.leave()
     assert member.port.log == []
+
+
+@pytest.mark.requirement("sdk.notice")
+@virtual_time
+async def test_an_agent_that_leaves_takes_calls_until_gateways_have_heard_of_it() -> None:
+    member = Member()
+
+    async def go() -> None:
+        told: list[float] = []
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+
+        async def drain() -> None:
+            told.append(loop.time() - began)
+
+        leaving = asyncio.ensure_future(drained(member.membership, drain, 1.0))
+        await asyncio.sleep(0.9)
+        assert member.port.leases["a-1"].draining
+        assert not told
+        await leaving
+        assert told == [pytest.approx(1.0)]
+
+    await member.during(1, go)
 
 
 @virtual_time

@@ -35,6 +35,7 @@ from meshgate.gateway.policies.breaker import BreakerGate
 from meshgate.gateway.policies.budget import Budget
 from meshgate.gateway.policies.concurrency import Concurrency
 from meshgate.gateway.policies.deadline import Deadline
+from meshgate.gateway.policies.failover import Failover
 from meshgate.gateway.policies.hang import HangDetection
 from meshgate.gateway.policies.kill import Kill
 from meshgate.gateway.policies.lineage import Lineages
@@ -87,6 +88,8 @@ def call_policies(gateway: Gateway) -> list[Policy]:
         Kill(g.table),
         Budget(g.records, g.peers, g.clock),
         RateLimit(g.limits.rate, g.limits.burst, lambda: g.peers.live, g.clock),
+        # Outside the contract, because each release of an agent has words of its own.
+        Failover(),
         # What breaks its contract is refused before it is tried, and converted once however often it is.
         g.schema,
         # Innermost, so that what was spent above is spent once however often it is tried.

@@ -200,12 +200,13 @@ async def until_told(membership: Membership, drain: Any, facts: Mapping[str, Any
             if keeping.done():
                 await keeping
             log.info("draining", **facts)
-            await _first(_drained(membership, drain, notice), told.twice.wait())
+            await _first(drained(membership, drain, notice), told.twice.wait())
         finally:
             keeping.cancel()
 
 
-async def _drained(membership: Membership, drain: Any, notice: float) -> None:
+async def drained(membership: Membership, drain: Any, notice: float) -> None:
+    """Announce that this agent leaves, take new calls until every gateway has heard of it, and end what is open."""
     if await membership.drain():
         await asyncio.sleep(notice)
     await drain()
