@@ -11,6 +11,8 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from hypothesis import strategies as st
 
+from meshgate.a2a.checking import is_array, is_object
+
 __all__ = ["junk", "messages", "same"]
 
 _Type = FieldDescriptor
@@ -118,12 +120,10 @@ def _scalar(field: FieldDescriptor) -> st.SearchStrategy[Any]:
 
 def same(first: Any, second: Any) -> bool:
     """Whether two JSON values are one, the sign of zero and the type of numbers left aside."""
-    if isinstance(first, dict) and isinstance(second, dict):
-        one, other = cast("dict[str, Any]", first), cast("dict[str, Any]", second)
-        return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
-    if isinstance(first, list) and isinstance(second, list):
-        mine, theirs = cast("list[Any]", first), cast("list[Any]", second)
-        return len(mine) == len(theirs) and all(same(a, b) for a, b in zip(mine, theirs, strict=True))
+    if is_object(first) and is_object(second):
+        return first.keys() == second.keys() and all(same(value, second[key]) for key, value in first.items())
+    if is_array(first) and is_array(second):
+        return len(first) == len(second) and all(same(a, b) for a, b in zip(first, second, strict=True))
     if isinstance(first, float) and isinstance(second, float):
         return struct.pack("<d", first + 0.0) == struct.pack("<d", second + 0.0)
     return isinstance(first, bool) == isinstance(second, bool) and bool(first == second)

@@ -12,6 +12,7 @@ from importlib.metadata import entry_points
 from typing import Any, NamedTuple, cast
 
 import cel
+import structlog
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
@@ -27,6 +28,8 @@ from meshgate.gateway.mediation.wellknown import VALUE_FORM
 from meshgate.registry.schemas import BadSchema
 
 __all__ = ["Expressions", "Function", "Installed", "Move", "installed"]
+
+log = structlog.get_logger(__name__)
 
 Function = Callable[[dict[str, Any]], dict[str, Any]]
 Move = Callable[[Message, Message], Message]
@@ -202,9 +205,21 @@ class Installed:
 def installed() -> dict[str, Function]:
     """The functions under the entry point group ``meshgate.migrations``, by their names. It imports them.
 
-    A function that serves the way down as well has an attribute ``down`` that does so.
+    A function that serves the way down as well has an attribute ``down`` that does so. One that cannot be imported is
+    left out, with a warning in the log: the others work, and what needs it is refused by its name.
     """
-    return {point.name: cast("Function", point.load()) for point in entry_points(group=_GROUP)}
+    found: dict[str, Function] = {}
+    for point in entry_points(group=_GROUP):
+        try:
+            function = point.load()
+        except Exception as error:  # noqa: BLE001 - what a package does while it is imported may fail in any way
+            log.warning("migration_not_loaded", function=point.name, reason=f"{type(error).__name__}: {error}"[:512])
+            continue
+        if callable(function):
+            found[point.name] = cast("Function", function)
+        else:
+            log.warning("migration_not_loaded", function=point.name, reason="it is no function")
+    return found
 
 
 def _written(source: Contract, target: Contract, message: Message) -> Any:
