@@ -358,6 +358,11 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("contracts.derived", "contracts", "A model's JSON is that of the message that is derived from it"),
     Requirement("contracts.constraints", "contracts", "A gateway checks a model's constraints, not only the agent"),
     Requirement("contracts.lock", "contracts", "A field's number is never given to another one"),
+    Requirement(
+        "contracts.codegen",
+        "contracts",
+        "A generated client runs with the base install and speaks the release it names",
+    ),
     Requirement("contracts.releases", "contracts", "A lock file holds the schemas that its agent registers"),
     # -- the command line
     Requirement("cli.help", "command line", "Every command teaches by examples"),

@@ -381,3 +381,18 @@ async def test_a_client_of_ones_own_is_used_and_left_open() -> None:
             await client.call("a", text="x")
         assert not own.is_closed
     assert gateways.seen[0].headers["x-own"] == "1"
+
+
+async def test_a_skill_of_an_agent_and_the_release_to_answer_in_are_said_by_name() -> None:
+    gateways = Gateways(one=DONE)
+    caller = mesh(gateways)
+    await caller.call("weather", skill="forecast", schema_version="1.2.0", text="Bonn", metadata={"a": 1})
+    [sent] = gateways.seen
+    assert sent.url.path == "/agents/weather"
+    assert sent.headers["meshgate-schema-version"] == "1.2.0"
+    assert body_of(sent)["params"]["message"]["metadata"] == {"a": 1, "meshgate/skill": "forecast"}
+    with pytest.raises(InvalidParams):
+        await caller.call("forecast@1", skill="forecast", text="Bonn")
+    with pytest.raises(InvalidParams):
+        await caller.call("weather", schema_version="new\r\nx: y", text="Bonn")
+    assert len(gateways.seen) == 1

@@ -4,6 +4,7 @@ from meshgate.a2a.errors import MeshError
 from meshgate.a2a.types import Message, Part
 from meshgate.registry.model import Migration
 from meshgate.sdk.agent import Agent, Served
+from meshgate.sdk.asking import CallOptions
 from meshgate.sdk.context import Context
 from meshgate.sdk.filetasks import FileTasks
 from meshgate.sdk.finding import NotConfigured
@@ -16,6 +17,7 @@ from meshgate.sdk.typed import Contract, DeprecatedContract
 __all__ = [
     "Agent",
     "Budget",
+    "CallOptions",
     "Context",
     "Contract",
     "DeprecatedContract",

@@ -25,7 +25,7 @@ from meshgate.a2a.checking import decode_json
 from meshgate.a2a.errors import InvalidAgentResponse, InvalidParams, MeshError
 from meshgate.a2a.types import Message, Part, Role
 from meshgate.sdk.content import data_part, is_proto, raw_part, sendable, text_in, text_part
-from meshgate.sdk.typed import PROTOBUF, is_protobuf, preferred
+from meshgate.sdk.typed import PROTOBUF, Contract, is_protobuf, preferred, type_in
 
 __all__ = ["Form", "form_of", "read_as"]
 
@@ -84,6 +84,9 @@ def read_as(kind: type[_T], parts: list[Part]) -> _T:
     Raises:
         InvalidAgentResponse: there is none.
     """
+    contract = getattr(kind, "CONTRACT", None)
+    if isinstance(contract, Contract):
+        parts = [part for part in parts if type_in(part.media_type) == contract.type] or parts
     try:
         found: _T = form_of(kind).read(Message("answer", Role.AGENT, parts))
     except InvalidParams as error:

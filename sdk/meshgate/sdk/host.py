@@ -28,6 +28,7 @@ from meshgate.a2a.types import (
     TaskState,
     TaskStatus,
 )
+from meshgate.sdk.asking import SKILL_METADATA
 from meshgate.sdk.context import Context, Home, Turn
 from meshgate.sdk.engine import Run, Stop, canceled, open_for_messages
 from meshgate.sdk.fold import TaskFold
@@ -39,8 +40,6 @@ __all__ = ["SKILL_METADATA", "Host"]
 
 log = structlog.get_logger(__name__)
 
-SKILL_METADATA = "meshgate/skill"
-"""Key of a message's metadata that names the skill, where no header does."""
 _LISTEN = 0.2
 """Seconds between two looks whether another instance wants a task of this one cancelled."""
 

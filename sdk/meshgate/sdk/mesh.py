@@ -27,11 +27,11 @@ from meshgate.a2a.types import (
     Task,
 )
 from meshgate.a2a.version import PROTOCOL_VERSION
-from meshgate.sdk.asking import Said, path_of, request_of
+from meshgate.sdk.asking import Said, headers_of, path_of, request_of
 from meshgate.sdk.current import CURRENT
 from meshgate.sdk.finding import Access, find_gateway
 from meshgate.sdk.httpsend import Sender, make_client, read_all
-from meshgate.sdk.results import Budget, Event, Result, check_ended
+from meshgate.sdk.results import Event, Result, check_ended
 from meshgate.sdk.spans import Spans
 from meshgate.sdk.typed import warn_once
 
@@ -96,8 +96,8 @@ class Mesh:
         Args:
             selector: what to call; it may be left out with a ``task_id``, which knows its own way.
             return_immediately: come back with the task while it is still worked on.
-            said: see ``Said``: text, data, contract, raw, accept, message, deadline, budget, context_id, task_id,
-                metadata.
+            said: see ``Said``: text, data, contract, schema_version, raw, accept, message, skill, task_id, context_id,
+                metadata, deadline, budget.
 
         Raises:
             TaskFailed, TaskRejected, TaskCancelled: the task ended without a result.
@@ -105,7 +105,7 @@ class Mesh:
         """
         request = request_of(said, return_immediately=return_immediately)
         answer, sent = await self._unary(
-            _SEND, request, path_of(selector, said), self._seconds(said.get("deadline")), said.get("budget")
+            _SEND, request, path_of(selector, said), self._seconds(said.get("deadline")), headers_of(said)
         )
         view = answer.view()
         result = Result(
@@ -127,7 +127,7 @@ class Mesh:
         """
         request = request_of(said)
         path, seconds = path_of(selector, said), self._seconds(said.get("deadline"))
-        return self._checked(self._events(_STREAM, request, path, seconds, said.get("budget")))
+        return self._checked(self._events(_STREAM, request, path, seconds, headers_of(said)))
 
     # -- tasks
 
@@ -161,10 +161,10 @@ class Mesh:
         """
         method, request = METHODS["SubscribeToTask"], SubscribeToTaskRequest(id=task_id)
         seconds = float("inf") if deadline is None else self._seconds(deadline)
-        return self._checked(self._events(method, request, "/", seconds, None))
+        return self._checked(self._events(method, request, "/", seconds, {}))
 
     async def _task(self, method: Method, request: A2AMessage, deadline: float | None) -> Task:
-        answer, _ = await self._unary(method, request, "/", self._seconds(deadline), None)
+        answer, _ = await self._unary(method, request, "/", self._seconds(deadline), {})
         task: Task = answer.view()
         return task
 
@@ -193,7 +193,7 @@ class Mesh:
             self._found = find_gateway(self._urls, self._key, self._environ)
         return self._found
 
-    def _headers(self, access: Access, seconds: float, budget: Budget | None) -> dict[str, str]:
+    def _headers(self, access: Access, seconds: float, more: Mapping[str, str]) -> dict[str, str]:
         serving = CURRENT.get()
         sent = {} if serving is None else serving.outgoing()
         sent["authorization"] = f"Bearer {access.key}"
@@ -201,8 +201,7 @@ class Mesh:
         sent["a2a-version"] = PROTOCOL_VERSION
         if seconds != float("inf"):
             sent[headers.DEADLINE] = f"{max(seconds, 0.001):.3f}"
-        if budget is not None and budget.header():
-            sent[headers.BUDGET] = budget.header()
+        sent.update(more)
         return sent
 
     def _sending(self) -> Sender:
@@ -216,25 +215,25 @@ class Mesh:
 
     @asynccontextmanager
     async def _post(
-        self, method: Method, request: A2AMessage, path: str, rpc_id: str, seconds: float, budget: Budget | None
+        self, method: Method, request: A2AMessage, path: str, rpc_id: str, seconds: float, more: Mapping[str, str]
     ) -> AsyncGenerator[httpx.Response, None]:
         access = self._access()
         body = jsonrpc.encode_call(method, payload.of(request), rpc_id)
-        sent = self._headers(access, seconds, budget)
+        sent = self._headers(access, seconds, more)
         with self._span(method, sent):
             async with self._sending().post(access.urls, path, body, sent, safe=method.safe) as response:
                 warn_once(path, response.headers.get(headers.DEPRECATED, ""))
                 yield response
 
     async def _unary(
-        self, method: Method, request: A2AMessage, path: str, seconds: float, budget: Budget | None
+        self, method: Method, request: A2AMessage, path: str, seconds: float, more: Mapping[str, str]
     ) -> tuple[Payload, httpx.Headers]:
         rpc_id = secrets.token_hex(4)
         waits = seconds + self._limits.grace
         try:
             async with (
                 asyncio.timeout(waits),
-                self._post(method, request, path, rpc_id, seconds, budget) as response,
+                self._post(method, request, path, rpc_id, seconds, more) as response,
             ):
                 body = await read_all(response, self._limits.answer, waits)
                 return _answer(response, body, method, rpc_id), response.headers
@@ -249,12 +248,12 @@ class Mesh:
                     check_ended(event.status, event.task)
 
     async def _events(
-        self, method: Method, request: A2AMessage, path: str, seconds: float, budget: Budget | None
+        self, method: Method, request: A2AMessage, path: str, seconds: float, more: Mapping[str, str]
     ) -> AsyncGenerator[Event, None]:
         rpc_id = secrets.token_hex(4)
         ends = asyncio.get_running_loop().time() + seconds + self._limits.grace
         task_id = ""
-        async with self._post(method, request, path, rpc_id, seconds, budget) as response:
+        async with self._post(method, request, path, rpc_id, seconds, more) as response:
             if response.headers.get("content-type", "").partition(";")[0].strip() != "text/event-stream":
                 body = await read_all(response, self._limits.answer, self._limits.stream_silence)
                 _answer(response, body, method, rpc_id)
