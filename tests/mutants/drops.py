@@ -17,13 +17,25 @@ from meshgate.a2a import asgi, checking
 from meshgate.a2a.defaults import DEFAULTS
 from meshgate.a2a.selector import parse_selector
 from meshgate.a2a.taskids import TaskTags
-from meshgate.gateway import app, config, ingress, join, keys, schema_gate, schema_store
+from meshgate.gateway import (
+    admin,
+    admin_schemas,
+    app,
+    config,
+    ingress,
+    join,
+    keys,
+    schema_check,
+    schema_gate,
+    schema_store,
+)
 from meshgate.gateway.policies.lineage import Lineages
 from meshgate.gateway.policies.lineage_guard import LineageGuard
 from meshgate.gateway.policies.retry import Retry, RetryBudget
 from meshgate.gateway.schema_catalogue import Catalogue
 from meshgate.gateway.schema_store import SchemaStore
 from meshgate.registry.memory import MemoryRegistry
+from meshgate.registry.model import Manifest
 from meshgate.registry.schemas import RULES
 from meshgate.registry.selection import Scope
 from meshgate.registry.store import Store
@@ -232,6 +244,30 @@ def _schema_restore() -> None:
     _replace(Catalogue, "restore", nothing)
 
 
+def _schema_check() -> None:
+    async def thorough(gate: Any, agent: str, skill: Any, images: Any) -> Any:
+        await gate.admit(Manifest(agent, skill.version, skills=(skill,)), images)
+        return schema_check.Verdict(compatible=True)
+
+    _replace(admin_schemas, "check", thorough)
+
+
+def _admin_key() -> None:
+    require = keys.KeyStore.require
+
+    def lenient(self: Any, header: Any, kind: Any) -> Any:
+        return None if kind == "admin" else require(self, header, kind)
+
+    _replace(keys.KeyStore, "require", lenient)
+
+
+def _admin_body() -> None:
+    async def whole(self: Any, scope: Any, receive: Any, send: Any) -> None:
+        await self._app(scope, receive, send)
+
+    _replace(admin._Bounded, "__call__", whole)
+
+
 def _config_keys() -> None:
     _replace(config, "_check_keys", lambda tree, cls, source: None)
 
@@ -271,6 +307,9 @@ DROPS: dict[str, Callable[[], None]] = {
     "schema_race": _schema_race,
     "schema_files": _schema_files,
     "schema_restore": _schema_restore,
+    "schema_check": _schema_check,
+    "admin_key": _admin_key,
+    "admin_body": _admin_body,
     "config_keys": _config_keys,
     "loopback": _loopback,
     "bounded": _bounded,

@@ -120,6 +120,11 @@ class Catalogue:
         """How many subjects have changed and are not fetched yet."""
         return len(self._behind)
 
+    @property
+    def settled(self) -> bool:
+        """Whether everything that is known of the registry is fetched, and on disk if there is a folder."""
+        return not (self._behind or self._lost or self._images)
+
     # -- following
 
     def _learn(self, delta: Delta) -> None:
@@ -167,7 +172,7 @@ class Catalogue:
         for names, work in rounds:
             if not await self._each(list(names), work):
                 return False
-        if self._behind or self._lost or self._images:
+        if not self.settled:
             return False
         if self._fetched >= _SWEEP_AFTER and self._wanted:
             self._fetched = 0

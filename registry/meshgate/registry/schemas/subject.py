@@ -178,7 +178,8 @@ def examine(subject: Subject, release: Release, images: Mapping[str, Image]) -> 
 def promote(
     subject: Subject, version: str, stage: Stage, *, now: float, notice: str = "", sunset: str = "", force: bool = False
 ) -> Subject:
-    """The subject with one release in another stage; the same one if it is in that stage already.
+    """The subject with one release in another stage; the same one if it is in that stage already, unless a deprecated
+    one gets another notice or date.
 
     Args:
         subject: the subject.
@@ -196,23 +197,30 @@ def promote(
     release = subject.release(version)
     if release is None:
         raise InvalidParams(f"{subject.agent}/{subject.skill} has no release {version}: list its releases")
-    if release.stage is stage:
+    if release.stage is stage and not (stage is Stage.DEPRECATED and (notice or sunset)):
         return subject
-    step = (release.stage, stage)
-    if step in _FORCED and not force:
-        raise StageRefused(f"{version} is retired: use force to bring it back, or release a new version")
-    if step not in _STEPS | _FORCED:
-        ways = sorted(after.value for before, after in _STEPS if before is release.stage)
-        raise StageRefused(f"{version} is {release.stage.value}, it can become {' or '.join(ways) or 'nothing else'}")
+    if release.stage is not stage:
+        _check_step(release, stage, force=force)
     changed = msgspec.structs.replace(release, stage=stage)
     if stage is Stage.ACTIVE:
         changed = msgspec.structs.replace(changed, notice="", sunset="", deprecated=None)
     elif stage is Stage.DEPRECATED:
         notice, sunset = notice or release.notice, sunset or release.sunset
-        changed = msgspec.structs.replace(changed, notice=notice, sunset=sunset, deprecated=now)
+        since = release.deprecated if release.stage is stage else now
+        changed = msgspec.structs.replace(changed, notice=notice, sunset=sunset, deprecated=since)
     _check_texts(changed)
     releases = tuple(changed if one is release else one for one in subject.releases)
     return msgspec.structs.replace(subject, releases=releases)
+
+
+def _check_step(release: Release, stage: Stage, *, force: bool) -> None:
+    step = (release.stage, stage)
+    if step in _FORCED and not force:
+        raise StageRefused(f"{release.version} is retired: use force to bring it back, or release a new version")
+    if step not in _STEPS | _FORCED:
+        ways = sorted(after.value for before, after in _STEPS if before is release.stage)
+        told = " or ".join(ways) or "nothing else"
+        raise StageRefused(f"{release.version} is {release.stage.value}, it can become {told}")
 
 
 def check_release(release: Release, limits: Limits = DEFAULTS) -> None:

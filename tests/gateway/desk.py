@@ -1,0 +1,136 @@
+"""A gateway with its join and admin apps in this process, over a registry that tests may take away."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from meshgate.a2a.defaults import DEFAULTS, Limits
+from meshgate.gateway.admin import make_admin
+from meshgate.gateway.app import Gateway, Settings
+from meshgate.gateway.inspection import RemotePeers
+from meshgate.gateway.join import AddressPolicy, JoinApp
+from meshgate.gateway.keys import KeyStore, MeshKey, new_key
+from meshgate.gateway.schema_gate import SchemaGate
+from meshgate.gateway.server import MeshAsk
+from meshgate.registry import wire
+from meshgate.registry.contract import Registry
+from meshgate.registry.model import Manifest
+from meshgate.registry.schemas import load_image
+from tests.gateway.asgi import Answer, request
+from tests.gateway.schemas import contract, instance_of, manifest_of
+from tests.registry.schemas.build import compiled
+from tests.registry.virtual import until
+
+__all__ = ["Desk", "desk", "proposal"]
+
+_PATH = "/api/v1/schemas"
+_MESH = bytes(range(32))
+
+
+class Desk:
+    """The two apps, and who may use them.
+
+    Args:
+        home: the folder of the snapshot and of the schemas; None for none.
+    """
+
+    def __init__(self, registry: Registry, home: Path | None = None, limits: Limits = DEFAULTS) -> None:
+        self.registry, self.keys = registry, KeyStore()
+        mesh = MeshKey(_MESH)
+        snapshot, schemas = (home / "snapshot.bin", home / "schemas") if home is not None else (None, None)
+        settings = Settings(snapshot=snapshot, schemas=schemas)
+        self.gateway = Gateway(registry, mesh, self.keys, settings=settings, limits=limits, wires={}, alone=True)
+        self.catalogue, self.table = self.gateway.schemas, self.gateway.table
+        gate = SchemaGate(self.catalogue.store, self.catalogue.restore, limits, last=self.catalogue.last)
+        addresses = AddressPolicy()
+        self._join = JoinApp(registry, self.table, self.keys, mesh, addresses, lambda: (), limits, gate=gate)
+        asking = MeshAsk(self.gateway, RemotePeers(self.table, self.gateway.id, "", limits))
+        self._admin = make_admin(
+            asking,
+            registry,
+            self.table,
+            self.keys,
+            catalogue=self.catalogue,
+            gate=gate,
+            metrics=self._metrics,
+            limits=limits,
+        )
+        self.admin_key, self.join_key = self.key("admin"), self.key("join")
+
+    async def _metrics(self) -> bytes:
+        return self.gateway.metrics_text()
+
+    def key(self, kind: Any) -> str:
+        """A new key of that kind."""
+        key, record = new_key(kind, f"a-{kind}-{os.urandom(4).hex()}")
+        self.keys.add(record)
+        return key
+
+    async def ask(self, method: str, path: str = "", body: Any = None, *, key: str | None = None) -> Answer:
+        """One request to ``/api/v1/schemasPATH``; ``key`` is another key than the admin's, "" for none."""
+        key = self.admin_key if key is None else key
+        headers = {"content-type": "application/json", **({"authorization": f"Bearer {key}"} if key else {})}
+        path, _, query = path.partition("?")
+        sent = body if isinstance(body, bytes) else (b"" if body is None else msgspec.json.encode(body))
+        return await request(self._admin, method, _PATH + path, headers=headers, body=sent, query=query)
+
+    async def page(self, path: str) -> Answer:
+        """One GET elsewhere on the admin port, without a key."""
+        return await request(self._admin, "GET", path)
+
+    async def send(self, manifest: Manifest, images: tuple[bytes, ...], name: str = "") -> Answer:
+        """Register an instance of this release over the join port."""
+        body = wire.encode_register(instance_of(manifest, name), manifest, images=images)
+        headers = {"authorization": f"Bearer {self.join_key}", "content-type": wire.PROTO}
+        return await request(self._join, "POST", wire.SERVICE_PATH + "Register", headers=headers, body=body)
+
+    async def register(self, version: str, text: str, skill: str = "plan", agent: str = "planner") -> Answer:
+        """Register a release of a skill, with the contract of these declarations."""
+        manifest = manifest_of(contract(version, text, skill), agent=agent)
+        return await self.send(manifest, (compiled(text),), f"{agent}-{skill}-{version}")
+
+    async def known(self, name: str = "planner/plan", *versions: str) -> None:
+        """Wait until the catalogue knows these releases of a subject, or any if none is named."""
+
+        def there() -> bool:
+            known = self.catalogue.subject(name)
+            return known is not None and (not versions or list(known.releases) == list(versions))
+
+        await until(there)
+
+    async def saved(self) -> None:
+        """Wait until what is known is in the files that the next gateway reads."""
+        await until(lambda: self.gateway.watcher.saved and self.catalogue.settled)
+
+
+@asynccontextmanager
+async def desk(registry: Registry, home: Path | None = None, limits: Limits = DEFAULTS) -> AsyncGenerator[Desk, None]:
+    """A desk whose gateway follows its registry."""
+    made = Desk(registry, home, limits)
+    await made.gateway.start()
+    try:
+        async with asyncio.timeout(10):
+            await made.gateway.watcher.ready.wait()
+        yield made
+    finally:
+        await made.gateway.aclose()
+
+
+def proposal(version: str, text: str, **more: Any) -> dict[str, Any]:
+    """What is sent to be checked: a release with the contract of these declarations."""
+    digest = load_image(compiled(text)).digest
+    return {
+        "version": version,
+        "input": {"type": "p.A", "hash": digest},
+        "output": {"type": "p.B", "hash": digest},
+        "images": [base64.b64encode(compiled(text)).decode()],
+        **more,
+    }
