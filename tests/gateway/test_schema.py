@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from meshgate.a2a.call import Call
+from meshgate.a2a.call import Call, Principal
+from meshgate.a2a.cards import CONTRACTS_URI
 from meshgate.a2a.defaults import DEFAULTS
 from meshgate.a2a.errors import (
     ConversionFailed,
@@ -22,6 +23,7 @@ from meshgate.a2a.errors import (
 )
 from meshgate.a2a.payload import JsonPayload
 from meshgate.a2a.reply import Reply
+from meshgate.a2a.selector import parse_selector
 from meshgate.a2a.types import SendMessageResponse
 from meshgate.gateway.schema_gate import SchemaGate
 from meshgate.registry.model import Capability, Manifest, Migration, SchemaRef
@@ -272,6 +274,27 @@ async def test_a_deprecated_release_is_served_and_says_so_and_a_retired_one_is_r
                 await ask(mesh, part)
             assert caught.value.metadata["served"] == "1.1.0,2.0.0"
         assert len(agents["2.0.0"].asked) == 1
+
+
+@pytest.mark.requirement("schema.life")
+async def test_the_card_tells_which_releases_are_served_and_until_when() -> None:
+    async with meshed("2.0.0") as (mesh, _):
+        deprecated: dict[str, Any] = {"notice": "use 2.0.0", "sunset": "2027-03-31", "now": 1.8e9}
+        await change(mesh, lambda subject: promote(subject, "1.0.0", Stage.DEPRECATED, **deprecated))
+        await change(mesh, lambda subject: promote(subject, "1.1.0", Stage.DEPRECATED, now=1.8e9))
+        await change(mesh, lambda subject: promote(subject, "1.1.0", Stage.RETIRED, now=1.9e9))
+        card = mesh.gateway.cards.card(
+            parse_selector("weather"), Principal("client", "u", agents=("*",), skills=("*",)), "http://m"
+        )
+        assert card is not None
+        extensions = msgspec.json.decode(card)["capabilities"]["extensions"]
+        (told,) = [each["params"] for each in extensions if each["uri"] == CONTRACTS_URI]
+        types = {"input": "p.Ask", "output": "p.Tell"}
+        until = {"sunset": "2027-03-31", "notice": "use 2.0.0"}
+        assert told["skills"]["forecast"]["releases"] == [
+            {"version": "1.0.0", "stage": "deprecated", **types, **until},
+            {"version": "2.0.0", "stage": "active", **types},
+        ]
 
 
 async def test_a_migration_that_fails_refuses_the_call_before_anything_is_done() -> None:

@@ -171,7 +171,7 @@ class Gateway:
         self.wires = wires if wires is not None else default_wires(limits, clock)
         self.send = Send(self.wires, self.tags, mesh, clock)
         self.cards = Cards(
-            self.table, self.resolve, base=settings.base_url, grpc=settings.grpc_address, version=VERSION
+            self.table, self.resolve, self.schemas, base=settings.base_url, grpc=settings.grpc_address, version=VERSION
         )
         self.draining = False
         self.broken = ""

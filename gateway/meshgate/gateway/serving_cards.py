@@ -11,6 +11,8 @@ from meshgate.a2a.call import Principal
 from meshgate.a2a.cards import interface, rewrite
 from meshgate.a2a.selector import Selector
 from meshgate.gateway.resolve import Resolve
+from meshgate.gateway.schema_catalogue import Catalogue
+from meshgate.registry.schemas import Release, Stage
 from meshgate.registry.selection import Group, Scope, catalogue
 from meshgate.registry.table import Table
 
@@ -25,9 +27,12 @@ class Cards:
         grpc: ``host:port`` of the gRPC listener as clients reach it, or "".
     """
 
-    def __init__(self, table: Table, resolve: Resolve, *, base: str, grpc: str, version: str) -> None:
+    def __init__(
+        self, table: Table, resolve: Resolve, schemas: Catalogue, *, base: str, grpc: str, version: str
+    ) -> None:
         self._table = table
         self._resolve = resolve
+        self._schemas = schemas
         self._base = base
         self._grpc = grpc
         self._version = version
@@ -66,7 +71,18 @@ class Cards:
         newest = max(groups, key=lambda group: group.entries[0].manifest.version)
         skills = frozenset(group.skill for group in groups)
         card = newest.entries[0].manifest.card
-        return rewrite(card, self._interfaces(path, target.text, base), skills=skills)
+        contracts = self._contracts(newest.agent, skills)
+        return rewrite(card, self._interfaces(path, target.text, base), skills=skills, contracts=contracts)
+
+    def _contracts(self, agent: str, skills: frozenset[str]) -> dict[str, Any]:
+        """For each skill with a contract, the releases that callers may speak, the oldest first."""
+        found: dict[str, Any] = {}
+        for skill in sorted(skills):
+            known = self._schemas.subject(f"{agent}/{skill}")
+            if known is not None:
+                served = [each for each in known.releases.values() if each.stage is not Stage.RETIRED]
+                found[skill] = {"releases": [_release(each) for each in served]}
+        return {"skills": found} if found else {}
 
     def _own(self, principal: Principal, base: str) -> dict[str, Any]:
         scope = Scope(principal.tenant, principal.agents, principal.skills)
@@ -87,6 +103,18 @@ class Cards:
             "capabilities": {"streaming": True},
         }
         return rewrite(card, self._interfaces("/", "", base))
+
+
+def _release(release: Release) -> dict[str, str]:
+    said = {
+        "version": release.version,
+        "stage": str(release.stage),
+        "input": release.input.type if release.input is not None else "",
+        "output": release.output.type if release.output is not None else "",
+        "sunset": release.sunset,
+        "notice": release.notice,
+    }
+    return {name: text for name, text in said.items() if text}
 
 
 def _covers(group: Group, target: Selector) -> bool:

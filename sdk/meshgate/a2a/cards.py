@@ -18,6 +18,7 @@ from meshgate.a2a.version import PROTOCOL_VERSION
 __all__ = [
     "CAPABILITIES_URI",
     "CARD_PATH",
+    "CONTRACTS_URI",
     "MAX_CARD",
     "AgentSkill",
     "CardView",
@@ -32,6 +33,8 @@ __all__ = [
 CARD_PATH = "/.well-known/agent-card.json"
 """Section 8.2, below the base URL of an agent."""
 CAPABILITIES_URI = "https://meshgate.dev/extensions/capabilities/v1"
+CONTRACTS_URI = "https://meshgate.dev/extensions/contracts/v1"
+"""What a gateway says of the releases of skills' contracts. Only gateways do: an agent's own word of it is left out."""
 MAX_CARD = 1024 * 1024
 """Largest card, in bytes."""
 _MEDIA = ["text/plain", "application/json"]
@@ -141,6 +144,7 @@ def rewrite(
     *,
     skills: frozenset[str] | None = None,
     secured: bool = True,
+    contracts: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The card as the gateway serves it: its own addresses, what it enforces, only what it can honour.
 
@@ -151,15 +155,20 @@ def rewrite(
         interfaces: ``supportedInterfaces``, preferred one first.
         skills: ids of the skills to list, or None for all.
         secured: whether calls need a key.
+        contracts: the ``params`` of the extension ``CONTRACTS_URI``, or None for none.
     """
     out: dict[str, Any] = {key: card[key] for key in _KEPT if card.get(key) is not None}
     out["supportedInterfaces"] = interfaces
     given = cast("dict[str, Any]", card.get("capabilities") or {})
     # Push and extended cards are not relayed, so they are not promised (section 3.3.4).
+    extensions = [item for item in given.get("extensions") or () if _passes(item)]
+    if contracts:
+        about = "the releases of the skills' contracts that are served"
+        extensions.append({"uri": CONTRACTS_URI, "description": about, "required": False, "params": contracts})
     out["capabilities"] = {
         "streaming": bool(given.get("streaming")),
         "pushNotifications": False,
-        "extensions": [item for item in given.get("extensions") or () if not item.get("required")],
+        "extensions": extensions,
     }
     out["skills"] = [
         {"description": "", "tags": [], "inputModes": _MEDIA, "outputModes": _MEDIA, **_skill(skill)}
@@ -173,6 +182,10 @@ def rewrite(
         out["securitySchemes"] = {"key": {"httpAuthSecurityScheme": scheme}}
         out["securityRequirements"] = [{"schemes": {"key": {"list": []}}}]
     return out
+
+
+def _passes(extension: dict[str, Any]) -> bool:
+    return not extension.get("required") and extension.get("uri") != CONTRACTS_URI
 
 
 def _skill(skill: dict[str, Any]) -> dict[str, Any]:
