@@ -193,11 +193,9 @@ def _bytes(raw: str, path: str) -> bytes:
 
 def _put_json(tree: dict[str, Any], part: TypedPart) -> dict[str, Any]:
     """The part's tree with the new content; metadata and whatever else it has stay."""
-    out = {key: value for key, value in tree.items() if key not in ("data", "raw")}
-    if part.form == "json":
-        out["data"] = part.value
-    else:
-        out["raw"] = base64.b64encode(part.value).decode("ascii")
+    name, other = ("data", "raw") if part.form == "json" else ("raw", "data")
+    out = {name if key == other else key: value for key, value in tree.items()}
+    out[name] = part.value if part.form == "json" else base64.b64encode(part.value).decode("ascii")
     if part.media_type:
         out["mediaType"] = part.media_type
     return out
