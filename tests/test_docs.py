@@ -51,9 +51,20 @@ def test_every_word_of_make_that_a_page_names_is_there() -> None:
 
 @pytest.mark.requirement("docs.commands")
 def test_every_command_that_a_page_names_is_there() -> None:
+    from typer import Typer
+
     from meshgate.cli.app import app
 
-    known = {command.name or (command.callback and command.callback.__name__) for command in app.registered_commands}
-    named = {word for page in PAGES for word in re.findall(r"(?m)(?:^|`)meshgate ([a-z]+)", page.read_text("utf-8"))}
-    assert named
+    def names(of: Typer) -> set[str]:
+        return {one.name or (one.callback.__name__ if one.callback else "") for one in of.registered_commands}
+
+    groups = {str(one.name): one.typer_instance for one in app.registered_groups}
+    known = {(name, "") for name in names(app)}
+    known |= {(group, name) for group, inner in groups.items() if inner is not None for name in {"", *names(inner)}}
+    text = "\n".join(page.read_text("utf-8") for page in PAGES)
+    named = {
+        (word, inner if word in groups else "")
+        for word, inner in re.findall(r"(?m)(?:^|`|run: )meshgate ([a-z]+)(?: ([a-z]+)\b)?", text)
+    }
+    assert {word for word, _ in named} > {"up", "call", "schema"}
     assert not named - known

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
+from urllib.parse import quote
 
 import msgspec
 
@@ -15,7 +16,7 @@ from meshgate.registry.home import Home
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Admin"]
+__all__ = ["Admin", "segment"]
 
 _SECONDS = 10.0
 
@@ -63,14 +64,17 @@ class Admin:
         """The same, as the JSON it came as."""
         return msgspec.Raw(self._ask("GET", path, params=query))
 
-    def post(self, path: str, body: Any) -> dict[str, Any]:
-        """Changes something, and what is answered.
+    def data(self, path: str) -> bytes:
+        """The same, as bytes."""
+        return self._ask("GET", path)
+
+    def post(self, path: str, body: Any, kind: Any = dict[str, Any], *, method: Literal["POST", "PUT"] = "POST") -> Any:
+        """Changes something, and what is answered, as ``kind``.
 
         Raises:
             CliError: see ``get``.
         """
-        answer: dict[str, Any] = self._decode(self._ask("POST", path, json=body), dict[str, Any])
-        return answer
+        return self._decode(self._ask(method, path, json=body), kind)
 
     def _decode(self, body: bytes, kind: Any) -> Any:
         try:
@@ -94,17 +98,25 @@ class Admin:
         raise _refused(response.status_code, response.content, self.url)
 
 
+def segment(text: str) -> str:
+    """``text`` as one segment of a path."""
+    return quote(text, safe="")
+
+
 def _refused(status: int, body: bytes, url: str) -> CliError:
     try:
         said = msgspec.json.decode(body, type=dict[str, Any])
     except msgspec.MsgspecError:
         said = {}
     text = str(said.get("message") or said.get("detail") or f"HTTP {status}")
+    reason = str(said.get("code", ""))
     if status in (401, 403):
         return CliError(f"the admin port at {url} does not accept the key", Exit.DENIED, "set MESHGATE_ADMIN_KEY")
+    if reason == "REGISTRY_UNAVAILABLE":
+        return CliError(text, Exit.UNREACHABLE, "try again", reason=reason)
     if status in (400, 422):
-        return CliError(text, Exit.USAGE)
-    return CliError(text)
+        return CliError(text, Exit.USAGE, reason=reason)
+    return CliError(text, reason=reason)
 
 
 def _find(environ: Mapping[str, str]) -> tuple[str, str]:

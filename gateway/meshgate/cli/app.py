@@ -17,11 +17,13 @@ from meshgate.cli.down import down
 from meshgate.cli.exits import CliError, Exit, from_mesh
 from meshgate.cli.joining import deregister, register
 from meshgate.cli.mesh import agents, drain, explain, job, jobs, kill
+from meshgate.cli.schema import schema
 from meshgate.cli.up import up
 
 __all__ = ["app", "main"]
 
 _USE, _RUN, _LOOK, _RULE = "Call agents", "Run a mesh", "See what is there and what happened", "Change the mesh"
+_AGREE = "Keep what skills promise"
 _COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     (_RUN, up),
     (_RUN, down),
@@ -71,6 +73,7 @@ def top(
 
 for _panel, _command in _COMMANDS:
     app.command(rich_help_panel=_panel)(_command)
+app.add_typer(schema, name="schema", rich_help_panel=_AGREE)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

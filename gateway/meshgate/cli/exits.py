@@ -34,11 +34,12 @@ class CliError(Exception):
         message: what is wrong, in one line.
         code: what the process exits with.
         remedy: what to do about it.
+        reason: the code of the mesh's error, where it was one.
     """
 
-    def __init__(self, message: str, code: Exit = Exit.FAILED, remedy: str = "") -> None:
+    def __init__(self, message: str, code: Exit = Exit.FAILED, remedy: str = "", *, reason: str = "") -> None:
         super().__init__(message)
-        self.message, self.code, self.remedy = message, code, remedy
+        self.message, self.code, self.remedy, self.reason = message, code, remedy, reason
 
 
 _CODES = {

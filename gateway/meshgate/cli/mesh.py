@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from meshgate.cli.adminapi import Admin
+from meshgate.cli.adminapi import Admin, segment
 from meshgate.cli.console import err, out, print_json
 from meshgate.cli.exits import CliError, Exit
 from meshgate.cli.jobtree import job_view
@@ -89,7 +89,7 @@ def job(
             if not youngest:
                 raise CliError("there are no jobs yet", remedy="'meshgate call AGENT TEXT' makes one")
             job_id = youngest[0].id
-        path = f"jobs/{_segment(job_id)}"
+        path = f"jobs/{segment(job_id)}"
         if as_json:
             print_json(admin.raw(path))
         else:
@@ -179,9 +179,3 @@ def drain(
             known = ", ".join(one.gateway for one in live)
             raise CliError(f"no gateway {gateway!r} answers", remedy=f"those that do: {known or 'none'}")
     err().print(f"{answer.get('state', '')}: {', '.join(answer['gateways'])}", markup=False)
-
-
-def _segment(text: str) -> str:
-    from urllib.parse import quote
-
-    return quote(text, safe="")
