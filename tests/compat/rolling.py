@@ -26,8 +26,8 @@ __all__ = ["Fleet", "Load", "MakeGateway", "Site", "fleet", "replaced"]
 
 T = TypeVar("T")
 MakeGateway = Callable[[Path, Mapping[str, Any]], RunsGateway]
-_LIMITS = {"rate": 5000, "burst": 10_000}
-"""More than the load: what is counted here is calls that a replacement lost."""
+_LIMITS = {"rate": 5000, "burst": 10_000, "lease": 3.0}
+"""More calls than the load has: what is counted is calls that a replacement lost. Agents renew once a second."""
 
 
 class Site:
@@ -56,7 +56,7 @@ class Site:
 
 
 class Fleet:
-    """Two gateways on one registry; they share a mesh key."""
+    """Gateways on one registry; they share a mesh key."""
 
     def __init__(self, sites: Sequence[Site], client: httpx.AsyncClient) -> None:
         self.sites = sites
@@ -83,6 +83,15 @@ class Fleet:
 
         await soon(listed)
 
+    async def switched(self, count: int) -> None:
+        """Wait until every gateway knows of so many kill switches."""
+
+        async def told() -> bool:
+            thrown = [await self.admin(site, "GET", "switches") for site in self.sites]
+            return all(len(each) == count for each in thrown)
+
+        await soon(told)
+
     async def id(self, site: Site, agent: str) -> str:
         """The id of the gateway that runs there: the first part of the jobs that it opens."""
         async with Mesh(site.run.gateway, site.run.client_key) as mesh:
@@ -105,16 +114,16 @@ class Fleet:
 
 
 @asynccontextmanager
-async def fleet(folder: Path, registry: str, make: MakeGateway) -> AsyncGenerator[Fleet]:
-    """A mesh of two gateways."""
+async def fleet(folder: Path, registry: str, *makes: MakeGateway) -> AsyncGenerator[Fleet]:
+    """A mesh of gateways."""
     key = base64.b64encode(secrets.token_bytes(32)).decode()
-    sites = [Site(folder / name, registry) for name in ("here", "there")]
+    sites = [Site(folder / f"gateway-{number}", registry) for number in range(len(makes))]
     for site in sites:
         site.home.mkdir(mode=0o700, parents=True)
         (site.home / "mesh.key").touch(mode=0o600)
         (site.home / "mesh.key").write_text(key, "ascii")
     try:
-        await asyncio.gather(*(site.start(make) for site in sites))
+        await asyncio.gather(*(site.start(make) for site, make in zip(sites, makes, strict=True)))
         async with httpx.AsyncClient(trust_env=False) as client:
             yield Fleet(sites, client)
     finally:

@@ -21,7 +21,7 @@ async def test_gateways_are_replaced_and_put_back_one_by_one_without_a_failed_ca
     last: Release, tmp_path: Path
 ) -> None:
     stage = Stage()
-    async with fleet(tmp_path, f"file://{tmp_path}/registry.db", last.gateway) as mesh:
+    async with fleet(tmp_path, f"file://{tmp_path}/registry.db", last.gateway, last.gateway) as mesh:
         key = mesh.sites[0].run.join_key
         agents = [SdkAgent("desk", "file", "1.0.0", mesh.joins, key)]
         lamp = scripted_agent("lamp", "light", stage, version="1.0.0", join=mesh.joins, join_key=key)

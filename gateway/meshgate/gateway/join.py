@@ -146,6 +146,7 @@ class JoinApp:
         if name == "Renew":
             instance_id = wire.decode_renew(body, media)
             agent = self._may_touch(instance_id, key)
+            await self._check_contracts(instance_id)
             lease = await self._registry.renew(instance_id)
             call_key = self._mesh.call_key(agent, key.tenant, instance_id)
             return wire.encode_renewed(wire.Renewed(lease, call_key, self._gateways()), media)
@@ -154,6 +155,12 @@ class JoinApp:
         await self._registry.deregister(instance_id)
         log.info("left", instance=instance_id)
         return wire.encode_deregistered(media)
+
+    async def _check_contracts(self, instance_id: str) -> None:
+        entry = self._table.entries.get(instance_id)
+        if entry is not None and not await self._gate.knows(entry.instance.manifest, entry.manifest):
+            # A gateway of 0.1.0 took it in: when it registers again, its contracts come along.
+            raise UnknownLease(metadata={"instance": instance_id})
 
     async def _register(self, joining: wire.Joining, media: wire.Media, key: KeyRecord) -> bytes:
         instance, manifest = joining.instance, joining.manifest

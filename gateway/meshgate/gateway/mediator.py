@@ -38,13 +38,16 @@ class Mediator:
         self._functions = functions
         self._contracts: _Contracts = OrderedDict()
         self._ways: OrderedDict[_Way, Converter | ConversionFailed] = OrderedDict()
+        self._vain: OrderedDict[tuple[str, str], None] = OrderedDict()
+        """Releases that were waited for in vain."""
 
     async def known(self, name: str, version: str, *, contract: bool) -> Known | None:
         """A subject as far as it is known here. Instances and contracts come from the registry on different ways: one
         of a release that is not here yet (``contract`` says that it has one) is waited for, ``mediation_wait`` long.
+        That is done once: of an agent that joined at a gateway of 0.1.0 it does not come until the agent joins again.
         """
         known = self.catalogue.subject(name)
-        if not contract or (known is not None and version in known.releases):
+        if not contract or (known is not None and version in known.releases) or (name, version) in self._vain:
             return known
         news = asyncio.Event()
 
@@ -59,6 +62,9 @@ class Mediator:
                     news.clear()
                     await news.wait()
         except TimeoutError:
+            self._vain[name, version] = None
+            while len(self._vain) > self._limits.mediation_ways:
+                self._vain.popitem(last=False)
             return known
         finally:
             self.catalogue.on_change.remove(learn)

@@ -13,6 +13,7 @@ at once, one that keeps it is to come again when it can be stored.
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 
@@ -29,6 +30,8 @@ from meshgate.registry.schemas import BadSchema, Image, Incompatible, Release, S
 __all__ = ["Admission", "SchemaGate", "Standing", "notice_of", "release_of"]
 
 log = structlog.get_logger(__name__)
+_SEEN = 4096
+"""How many manifests are remembered as having nothing new."""
 
 
 class Admission(msgspec.Struct, frozen=True):
@@ -84,6 +87,31 @@ class SchemaGate:
     ) -> None:
         self.store, self._restore, self._limits, self._wall = store, restore, limits, wall
         self._last = last
+        self._seen: OrderedDict[str, None] = OrderedDict()
+        """Digests of manifests whose contracts are releases. They stay that."""
+
+    async def knows(self, digest: str, manifest: Manifest) -> bool:
+        """Whether every contract of a listed manifest is a release, as far as the registry can be asked. One that a
+        gateway of 0.1.0 listed may not be.
+
+        Args:
+            digest: of the manifest, as it is listed.
+        """
+        if digest in self._seen:
+            return True
+        for one in manifest.skills:
+            if _refs(one):
+                try:
+                    _, subject = await self.store.read(f"{manifest.agent}/{one.skill}")
+                except RegistryUnavailable:
+                    return True  # nobody loses a lease over it
+                release, wanted = subject.release(one.version), release_of(one, 0.0)
+                if release is None or (release.input, release.output) != (wanted.input, wanted.output):
+                    return False
+        self._seen[digest] = None
+        while len(self._seen) > _SEEN:
+            self._seen.popitem(last=False)
+        return True
 
     async def admit(self, manifest: Manifest, images: tuple[bytes, ...] = ()) -> Admission:
         """Make the manifest's contracts releases of their subjects. One that is there already writes nothing.
