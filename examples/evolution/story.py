@@ -130,7 +130,7 @@ class Story:
                 await self._roll(version, "rolled back")
             status.update("the last answers")
             await self._hang_up()
-            usage = await self._meshgate("schema", "usage", SUBJECT)
+            usage = await self._meshgate("schema", "usage", SUBJECT, *(["--json"] if self._options.as_json else []))
         self._tell(refusal, usage)
         if self._tally.failed:
             ((what, count),) = self._tally.failed.most_common(1)
@@ -180,7 +180,7 @@ class Story:
             child.signal(15)
             raise CliError(f"{BROKEN} breaks its callers and was not refused\n{child.tail()}", Exit.FAILED)
         self._say(BROKEN, f"{WHAT[BROKEN]}: refused, and its process ended with code {code}")
-        return child.tail()
+        return "\n".join(line for line in child.tail().splitlines() if not line.startswith("{"))  # the rest is logs
 
     # -- callers
 
@@ -223,8 +223,8 @@ class Story:
             met = [
                 {"caller": one, "agent": two, "calls": count} for (one, two), count in sorted(self._tally.met.items())
             ]
-            failed = self._tally.failed.total()
-            print(json.dumps({"calls": self._tally.calls, "failed": failed, "met": met, "refusal": refusal}, indent=2))
+            told = {"calls": self._tally.calls, "failed": self._tally.failed.total(), "met": met}
+            print(json.dumps({**told, "refusal": refusal, "usage": json.loads(usage)}, indent=2))
             return
         show = self._console.print
         show(f"\nWhat {BROKEN} was told:", style="bold")

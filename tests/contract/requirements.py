@@ -196,6 +196,7 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("example.chaos", "example", "The audit ends well although one of two instances is killed at work"),
     Requirement("example.clean", "example", "The demo leaves no process and no file behind, however it ends"),
     Requirement("example.terminal", "example", "On a terminal the demo stays up, and the next call it prints works"),
+    Requirement("example.evolution", "example", "Releases replace each other under load, and no caller notices"),
     Requirement("example.hello", "example", "An agent in five lines joins a mesh and is called by name"),
     # -- what is delivered
     Requirement(
