@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from meshgate.cli.adminapi import Admin
-from meshgate.cli.console import err, out, print_json
+from meshgate.cli.console import err, out, plain, print_json
 from meshgate.cli.exits import CliError, Exit
-from meshgate.cli.schema_api import get_subject, list_subjects, path_of, release_image, release_of
+from meshgate.cli.schema_api import change, get_subject, list_subjects, path_of, release_image, release_of
+from meshgate.cli.schema_views import Subject, Usage
 
 if TYPE_CHECKING:
-    from meshgate.cli.schema_views import Subject
     from meshgate.registry.schemas import Image
 
 __all__ = ["MEDIATIONS", "MODES", "STAGES", "schema"]
@@ -185,7 +185,7 @@ def list_(
     if as_json:
         print_json(found.subjects)
     else:
-        out().print(subjects_table(found.subjects))
+        out().print(subjects_table(found.subjects, agent))
 
 
 @schema.command(rich_help_panel=_MESH)
@@ -224,7 +224,6 @@ def usage(
       meshgate schema usage weather/forecast --json | jq '.rows[].caller'
     """
     from meshgate.cli.schema_tables import usage_view
-    from meshgate.cli.schema_views import Usage
 
     path = f"{path_of(subject)}/usage"
     with Admin() as admin:
@@ -260,11 +259,17 @@ def promote(
     stage = _one_of(stage, STAGES, "STAGE") or ""
     body = {"version": version, "stage": stage, "notice": notice, "sunset": sunset, "force": force}
     with Admin() as admin:
-        answer = admin.post(f"{path_of(subject)}/promote", body)
+        answer = change(admin, subject, "promote", body)
+        still: Usage = admin.get(f"{path_of(subject)}/usage", Usage, fields=0)
     if as_json:
         print_json(answer)
-    else:
-        err().print(f"{subject} {answer.get('version', version)} is {answer.get('stage', stage)}", markup=False)
+        return
+    version = str(answer.get("version", version))
+    err().print(f"{subject} {version} is {answer.get('stage', stage)}", markup=False, soft_wrap=True)
+    callers = sorted({one.caller for one in still.rows if one.version == version})
+    if stage in ("deprecated", "retired") and callers:
+        said = f"callers seen with it: {', '.join(callers)} ('meshgate schema usage {subject}' says when last)"
+        err().print(plain(said), markup=False, soft_wrap=True)
 
 
 @schema.command("set", rich_help_panel=_CHANGE)
@@ -302,12 +307,16 @@ def set_(
     if not body:
         raise CliError("there is nothing to set", Exit.USAGE, "'meshgate schema set --help' shows what can be")
     with Admin() as admin:
-        answer = admin.post(f"{path_of(subject)}/settings", body, method="PUT")
+        answer = change(admin, subject, "settings", body, put=True)
     if as_json:
         print_json(answer)
     else:
-        said = ", ".join(f"{name}={answer.get(name)}" for name in given)
-        err().print(f"{subject}: {said}", markup=False)
+        said = ", ".join(f"{name.replace('_', '-')} {_word(answer.get(name))}" for name in given)
+        err().print(f"{subject}: {said}", markup=False, soft_wrap=True)
+
+
+def _word(value: Any) -> str:
+    return {True: "yes", False: "no"}.get(value, str(value))
 
 
 @schema.command(rich_help_panel=_LOCAL)

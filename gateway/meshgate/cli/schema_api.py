@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from meshgate.cli.adminapi import Admin, segment
 from meshgate.cli.exits import CliError, Exit
@@ -11,8 +11,10 @@ from meshgate.cli.schema_views import Listed, Page, Release, Subject
 if TYPE_CHECKING:
     from meshgate.registry.schemas import Image
 
-__all__ = ["find_subject", "get_subject", "list_subjects", "path_of", "release_image", "release_of"]
+__all__ = ["change", "find_subject", "get_subject", "list_subjects", "path_of", "release_image", "release_of"]
 
+_UNKNOWN = "UNKNOWN_CONTRACT"
+_LISTS = "'meshgate schema list' and 'meshgate schema show AGENT/SKILL' say what there is"
 _PAGE = 1000
 _MOST_PAGES = 1000
 
@@ -34,10 +36,25 @@ def find_subject(admin: Admin, subject: str) -> Subject | None:
     try:
         found: Subject = admin.get(path_of(subject), Subject)
     except CliError as error:
-        if error.reason == "UNKNOWN_CONTRACT":
+        if error.reason == _UNKNOWN:
             return None
         raise
     return found
+
+
+def change(admin: Admin, subject: str, path: str, body: dict[str, Any], *, put: bool = False) -> dict[str, Any]:
+    """Change a skill's contract, and what is answered.
+
+    Raises:
+        CliError: there is no such contract or release, or no such way.
+    """
+    try:
+        answer: dict[str, Any] = admin.post(f"{path_of(subject)}/{path}", body, method="PUT" if put else "POST")
+    except CliError as error:
+        remedy = {_UNKNOWN: _LISTS, "STAGE_REFUSED": "'meshgate schema promote --help' shows the ways"}
+        message = error.message.partition(": GET ")[0] if error.reason == _UNKNOWN else error.message
+        raise CliError(message, error.code, remedy.get(error.reason, error.remedy), reason=error.reason) from None
+    return answer
 
 
 def get_subject(admin: Admin, subject: str) -> Subject:

@@ -55,6 +55,8 @@ class Told(msgspec.Struct, frozen=True, order=True):
     what: str
     remedy: str
     mediated: bool = False
+    against: str = ""
+    """The version of the release that was compared with."""
 
 
 class Checked(msgspec.Struct, frozen=True):
@@ -202,7 +204,7 @@ def _told(found: Mapping[Violation, set[str]]) -> tuple[Told, ...]:
 
 
 def _tell(one: Violation | schema_views.Violation, side: str = "") -> Told:
-    return Told(one.path, side, one.rule, one.direction, one.form, one.what, one.remedy, one.mediated)
+    return Told(one.path, side, one.rule, one.direction, one.form, one.what, one.remedy, one.mediated, one.against)
 
 
 # -- against the mesh

@@ -63,9 +63,8 @@ def _headline(one: Checked) -> Text:
     if one.compatible:
         how = f" goes with {one.against}" if one.against else ""
         return _line(("✓ ", "green"), (name, "bold"), how)
-    how = {"": "is refused", "INCOMPATIBLE": "breaks the contract"}.get(one.code, f"is refused ({one.code})")
-    against = f" of {one.against}" if one.code == "INCOMPATIBLE" and one.against else ""
-    return _line(("✗ ", "bold red"), (name, "bold"), (f" {how}", "red"), against)
+    how = "breaks the contract" if one.code == "INCOMPATIBLE" else f"is refused [{one.code}]"
+    return _line(("✗ ", "bold red"), (name, "bold"), (f" {how}", "red"), f", compared with {one.against}")
 
 
 def _told(found: Sequence[Told], *, quiet: bool = False) -> list[RenderableType]:
@@ -77,6 +76,9 @@ def _told(found: Sequence[Told], *, quiet: bool = False) -> list[RenderableType]
             lines.append(Text())
         lines.append(_indent(_line((path, "" if quiet else "bold"), (f"  {side}" if side else "", "dim")), 2))
         lines += [_indent(_line(one.what, (f" [{one.rule}]", "dim")), 4) for one in here]
+        versions = sorted({one.against for one in here if one.against and not one.side})
+        if versions:
+            lines.append(_indent(_text(f"compared with {', '.join(versions)}", "dim"), 4))
         if not quiet:
             lines += [_indent(_line(("→ ", "cyan"), remedy), 4) for remedy in dict.fromkeys(one.remedy for one in here)]
     return lines
@@ -143,8 +145,10 @@ def _package(parts: list[str]) -> list[str]:
 # -- list, show
 
 
-def subjects_table(subjects: Sequence[Listed]) -> RenderableType:
-    """One line a contract."""
+def subjects_table(subjects: Sequence[Listed], agent: str = "") -> RenderableType:
+    """One line a contract; ``agent`` is whose skills were asked for."""
+    if not subjects and agent:
+        return _text(f"No skill of {agent} has a contract.")
     if not subjects:
         return Text("No skill has a contract yet. In Python: Agent(..., contracts='contracts.lock.json').")
     table = grid("skill", "latest", "releases", "takes", "gives", "mediation")
@@ -258,7 +262,7 @@ def usage_view(found: Usage, now: float, *, fields: bool = False) -> RenderableT
     if rows and fields:
         lines += [Text(), _fields_table(rows)]
     longest = max((now - one for one in found.since.values()), default=0.0)
-    counted = f"Counted by {plural(len(found.since), 'gateway')}, the longest for {ago(longest)}."
+    counted = f"Counted by {plural(len(found.since), 'gateway')}, the longest for {_length(longest)}."
     lines += [Text(), Text(counted if found.since else "No gateway answered.", "dim")]
     if found.missing:
         lines.append(_text(f"Missing: {', '.join(found.missing)} did not answer.", "yellow"))
@@ -268,6 +272,11 @@ def usage_view(found: Usage, now: float, *, fields: bool = False) -> RenderableT
 
 
 def ago(span: float) -> str:
+    """How long ago something was that was so many seconds ago."""
+    return f"{_length(span)} ago" if span >= 1 else "now"
+
+
+def _length(span: float) -> str:
     """A length of time in seconds, as one number."""
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if span >= size:
@@ -285,8 +294,8 @@ def _rows_table(rows: Sequence[UsageRow], now: float) -> Table:
             _text(one.agent_version),
             str(one.calls),
             Text(str(one.invalid), "red" if one.invalid else "dim"),
-            f"{ago(now - one.first)} ago",
-            f"{ago(now - one.last)} ago",
+            ago(now - one.first),
+            ago(now - one.last),
         )
     return table
 
