@@ -360,6 +360,26 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("contracts.constraints", "contracts", "A gateway checks a model's constraints, not only the agent"),
     Requirement("contracts.lock", "contracts", "A field's number is never given to another one"),
     Requirement(
+        "contracts.kept",
+        "contracts",
+        "The next release of a model keeps the numbers of the fields that it keeps",
+        "drop:lock_numbers",
+    ),
+    Requirement(
+        "contracts.frozen",
+        "contracts",
+        "A frozen lock file that is not current starts nothing and is left as it is",
+        "drop:lock_frozen",
+    ),
+    Requirement("contracts.joined", "contracts", "An agent that joins makes its skills' contracts releases"),
+    Requirement(
+        "contracts.refused",
+        "contracts",
+        "A refused contract ends the agent at once with every reason and its remedy",
+        "drop:refusal_final",
+    ),
+    Requirement("contracts.notices", "contracts", "What the mesh has to say to an agent's author is in its log"),
+    Requirement(
         "contracts.codegen",
         "contracts",
         "A generated client runs with the base install and speaks the release it names",
@@ -429,6 +449,12 @@ _ROWS: tuple[Requirement, ...] = (
         "schemas",
         "A release is judged as its registration would be, and nothing is stored",
         "drop:schema_check",
+    ),
+    Requirement(
+        "schema.trial",
+        "schemas",
+        "What no gateway could check or convert is refused when it registers, with its place",
+        "drop:schema_trial",
     ),
     Requirement("schema.usage-mesh", "schemas", "Usage is that of all gateways, and says which did not answer"),
     # -- HTTP to agents

@@ -36,9 +36,11 @@ from meshgate.gateway.schema_catalogue import Catalogue
 from meshgate.gateway.schema_store import SchemaStore
 from meshgate.registry.memory import MemoryRegistry
 from meshgate.registry.model import Manifest
-from meshgate.registry.schemas import RULES
+from meshgate.registry.schemas import RULES, BadSchema, Incompatible, VersionRetired, VersionTaken
 from meshgate.registry.selection import Scope
 from meshgate.registry.store import Store
+from meshgate.sdk import joining
+from meshgate.sdk.contracts import deriving, keeping, numbers
 
 __all__ = ["DROPS", "drop_policy", "policy_names"]
 
@@ -252,6 +254,10 @@ def _schema_check() -> None:
     _replace(admin_schemas, "check", thorough)
 
 
+def _schema_trial() -> None:
+    _replace(schema_gate, "try_release", lambda subject, release, images, limits: None)
+
+
 def _admin_key() -> None:
     require = keys.KeyStore.require
 
@@ -278,6 +284,19 @@ def _loopback() -> None:
 
 def _bounded() -> None:
     _replace(config, "_check", lambda found: None)
+
+
+def _lock_numbers() -> None:
+    _replace(deriving, "assign", lambda known, shapes: numbers.assign(numbers.Numbering(), shapes))
+
+
+def _lock_frozen() -> None:
+    _replace(keeping.Contracts, "_frozen", lambda self: False)
+
+
+def _refusal_final() -> None:
+    _replace(joining, "_FINAL", ())
+    _replace(joining, "_AWAY", (*joining._AWAY, Incompatible, VersionTaken, VersionRetired, BadSchema))
 
 
 DROPS: dict[str, Callable[[], None]] = {
@@ -308,8 +327,12 @@ DROPS: dict[str, Callable[[], None]] = {
     "schema_files": _schema_files,
     "schema_restore": _schema_restore,
     "schema_check": _schema_check,
+    "schema_trial": _schema_trial,
     "admin_key": _admin_key,
     "admin_body": _admin_body,
+    "lock_numbers": _lock_numbers,
+    "lock_frozen": _lock_frozen,
+    "refusal_final": _refusal_final,
     "config_keys": _config_keys,
     "loopback": _loopback,
     "bounded": _bounded,

@@ -17,7 +17,7 @@ from meshgate.gateway.schema_catalogue import Catalogue, Known
 from meshgate.registry.model import Migration, SchemaRef
 from meshgate.registry.schemas import BadSchema, Image, Release
 
-__all__ = ["Mediator", "sided"]
+__all__ = ["Mediator", "has_path", "sided"]
 
 _Way = tuple[str, Side, str, str]
 _Contracts = OrderedDict[tuple[str, str, str], Contract]
@@ -163,12 +163,13 @@ def sided(releases: Sequence[Release], side: Side, images: Mapping[str, Image]) 
 def _narrow(migration: Migration, own: Sequence[Descriptor], others: Sequence[Descriptor]) -> Migration | None:
     if migration.function or migration.side:
         return migration
-    up = {path: text for path, text in migration.up.items() if any(_has(each, path) for each in own)}
-    down = {path: text for path, text in migration.down.items() if any(_has(each, path) for each in others)}
+    up = {path: text for path, text in migration.up.items() if any(has_path(each, path) for each in own)}
+    down = {path: text for path, text in migration.down.items() if any(has_path(each, path) for each in others)}
     return msgspec.structs.replace(migration, up=up, down=down) if up or down else None
 
 
-def _has(descriptor: Descriptor, path: str) -> bool:
+def has_path(descriptor: Descriptor, path: str) -> bool:
+    """Whether a message has a field at this path: names with dots between."""
     scope: Descriptor | None = descriptor
     for name in path.split("."):
         field = scope.fields_by_name.get(name) if scope is not None else None

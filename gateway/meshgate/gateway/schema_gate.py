@@ -23,6 +23,7 @@ import structlog
 from meshgate.a2a.defaults import DEFAULTS, Limits
 from meshgate.a2a.errors import InvalidParams, MeshError
 from meshgate.gateway.schema_store import SchemaStore
+from meshgate.gateway.schema_trial import missing_functions, origins, try_release
 from meshgate.registry.limits import blob_digest, check_blob
 from meshgate.registry.model import Capability, Manifest, RegistryUnavailable, SchemaRef
 from meshgate.registry.schemas import BadSchema, Image, Incompatible, Release, Stage, Subject, admit
@@ -131,7 +132,10 @@ class SchemaGate:
             await self.store.put(known[digest].data)
         done = [await self._commit(plan, known) if plan.changes else plan.new for plan in plans]
         notices = [
-            notice_of(subject, one.version) for subject, plan in zip(done, plans, strict=True) for one in plan.releases
+            notice
+            for subject, plan in zip(done, plans, strict=True)
+            for one in plan.releases
+            for notice in (notice_of(subject, one.version), *_missing(plan.name, one))
         ]
         told = msgspec.structs.replace(manifest, skills=skills)
         return Admission(told, tuple(notice for notice in notices if notice))
@@ -244,22 +248,28 @@ class SchemaGate:
             known: the images of the releases by digest. Those of other releases are put there where they are needed.
         """
         for release in releases:
-            work = partial(admit, subject, release, known, self._limits)
             if subject.release(release.version) is not None:
-                subject = work()
-                continue
-            subject = await self.store.aside(work, await self.fetch(subject, release, known))
+                subject = admit(subject, release, known, self._limits)
+            else:
+                work = partial(self._tried, subject, release, known)
+                subject = await self.store.aside(work, await self.fetch(subject, release, known))
         return subject
 
+    def _tried(self, subject: Subject, release: Release, known: dict[str, Image]) -> Subject:
+        done = admit(subject, release, known, self._limits)
+        try_release(subject, release, known, self._limits)
+        return done
+
     async def fetch(self, subject: Subject, release: Release, known: dict[str, Image]) -> int:
-        """Put the images that a release is compared with into ``known``; how many bytes they have."""
-        size = 0
-        for other in subject.releases:
-            if other.semver().major == release.semver().major and other.stage is not Stage.RETIRED:
-                for ref in _sides(other):
-                    known[ref.hash] = known.get(ref.hash) or await self._stored(ref)
-                    size += len(known[ref.hash].data)
-        return size
+        """Put the images that a release is compared with, and meets by its migrations, into ``known``; how many bytes
+        it and they have.
+        """
+        major = release.semver().major
+        same = (one for one in subject.releases if one.semver().major == major and one.stage is not Stage.RETIRED)
+        refs = [ref for one in (release, *same, *origins(subject, release)) for ref in _sides(one)]
+        for ref in refs:
+            known[ref.hash] = known.get(ref.hash) or await self._stored(ref)
+        return sum(len(known[ref.hash].data) for ref in refs)
 
     async def _commit(self, plan: _Plan, known: dict[str, Image]) -> Subject:
         """Store the subject as planned, or judge it anew if somebody else changed it meanwhile."""
@@ -321,6 +331,11 @@ def notice_of(subject: Subject, version: str) -> str:
     until = f" and is retired on {release.sunset}" if release.sunset else ""
     said = f": {release.notice}" if release.notice else ""
     return f"{subject.agent}/{subject.skill} {release.version} is deprecated{until}{said}"
+
+
+def _missing(name: str, release: Release) -> list[str]:
+    told = "installed in this gateway: its migration fails until an operator installs it"
+    return [f"{name} {release.version}: no function {one} is {told}" for one in missing_functions(release)]
 
 
 def _together(refusals: list[MeshError], *, stale: bool) -> MeshError:
