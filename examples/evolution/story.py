@@ -228,9 +228,11 @@ class Story:
             return
         show = self._console.print
         show(f"\nWhat {BROKEN} was told:", style="bold")
-        show(Text(plain(refusal)), soft_wrap=True)
+        show(Text(plain(refusal)))
         show("\nWho met whom: calls, each answered in the caller's words", style="bold")
-        table = Table("", *(f"agent {version}" for version in RELEASES), box=None, pad_edge=False)
+        table = Table("", box=None, pad_edge=False)
+        for version in RELEASES:
+            table.add_column(f"agent {version}", justify="right")
         for one in RELEASES:
             table.add_row(f"  caller {one}", *(str(self._tally.met[one, other]) for other in RELEASES))
         show(table)
