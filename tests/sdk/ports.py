@@ -105,6 +105,7 @@ class JoinPort(httpx.AsyncBaseTransport):
         self.log: list[tuple[float, str]] = []
         self.away: Callable[[], None] = lambda: None
         self.refusal: MeshError | None = None
+        self.on_register: MeshError | None = None
         self.registered = 0
         self.slow = 0.0
 
@@ -125,6 +126,8 @@ class JoinPort(httpx.AsyncBaseTransport):
 
     def _answer(self, method: str, body: bytes) -> bytes:
         if method == "Register":
+            if self.on_register is not None:
+                raise self.on_register
             instance = wire.decode_register(body, wire.PROTO).instance
             self.leases[instance.id] = instance
             self.registered += 1

@@ -7,12 +7,14 @@ from collections.abc import Awaitable, Callable
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
-from meshgate.a2a.errors import OutcomeUnknown, PermissionDenied, UpstreamUnavailable
+from meshgate.a2a.errors import MeshError, OutcomeUnknown, PermissionDenied, UpstreamUnavailable
 from meshgate.registry.model import Endpoint, Instance, Lease, Manifest, RegistryUnavailable
+from meshgate.registry.schemas import BadSchema, Incompatible, VersionRetired, VersionTaken
 from meshgate.sdk.finding import Access
 from meshgate.sdk.httpsend import make_client
-from meshgate.sdk.joining import Credentials, JoinClient, Membership
+from meshgate.sdk.joining import Credentials, JoinClient, Membership, note_end
 from meshgate.sdk.serving import drained
 from tests.sdk.ports import JoinPort
 from tests.support.virtual_loop import virtual_time
@@ -231,3 +233,52 @@ async def test_what_no_join_port_said_is_not_taken_for_an_answer() -> None:
     client = JoinClient(ACCESS, make_client(httpx.MockTransport(proxy)))
     with pytest.raises((RegistryUnavailable, UpstreamUnavailable, OutcomeUnknown)):
         await client.renew("a-1")
+
+
+@pytest.mark.requirement("contracts.refused")
+@pytest.mark.parametrize("cls", [BadSchema, Incompatible, VersionTaken, VersionRetired])
+@virtual_time
+async def test_a_refused_contract_is_final_first_and_later(cls: Callable[..., MeshError]) -> None:
+    error = cls("p.M.x", "is wrong", "mend it") if cls is BadSchema else cls("no", violations=(("p.M.x", "mend it"),))
+    member = Member()
+    member.port.refusal = error
+    with pytest.raises(type(error)) as caught:
+        await asyncio.wait_for(member.membership.keep(), 60)
+    assert caught.value.violations == error.violations
+    assert len(member.port.asked("Register")) == 1
+
+    member = Member()
+    keeping = asyncio.ensure_future(member.membership.keep())
+    await asyncio.sleep(5)
+    member.port.leases.clear()
+    member.port.on_register = error
+    with pytest.raises(type(error)):
+        await asyncio.wait_for(keeping, 60)
+    assert len(member.port.asked("Register")) == 2
+
+
+@pytest.mark.requirement("contracts.refused")
+@virtual_time
+async def test_a_registry_that_cannot_be_asked_is_no_refusal() -> None:
+    member = Member()
+    member.port.refusal = RegistryUnavailable("away")
+
+    async def come_back() -> None:
+        assert len(member.port.asked("Register")) > 10
+        member.port.refusal = None
+        await asyncio.sleep(2.1)
+
+    await member.during(60, come_back)
+    assert member.credentials.access is not None
+
+
+@virtual_time
+async def test_a_later_refusal_that_nobody_waits_for_is_logged() -> None:
+    member = Member()
+    member.port.refusal = VersionRetired("no")
+    with capture_logs() as lines:
+        keeping = asyncio.ensure_future(member.membership.keep())
+        keeping.add_done_callback(note_end)
+        await asyncio.wait([keeping])
+        await asyncio.sleep(0)
+    assert [line["code"] for line in lines if line["event"] == "left_out_of_the_mesh"] == ["VERSION_RETIRED"]

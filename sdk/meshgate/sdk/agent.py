@@ -7,6 +7,7 @@ import inspect
 import os
 import random
 import secrets
+import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -26,10 +27,11 @@ from meshgate.registry.model import Endpoint, HealthCheck, Instance, Manifest
 from meshgate.sdk import logs
 from meshgate.sdk.app import AgentApp, Guard
 from meshgate.sdk.describing import card_of, manifest_of
+from meshgate.sdk.explaining import explain
 from meshgate.sdk.finding import Access, find_join
 from meshgate.sdk.host import Host
 from meshgate.sdk.httpsend import make_client
-from meshgate.sdk.joining import Credentials, JoinClient, Membership
+from meshgate.sdk.joining import Credentials, JoinClient, Membership, note_end
 from meshgate.sdk.mesh import Mesh
 from meshgate.sdk.serving import Binding, CannotServe, Listener, Place, exit_code, names_of, run_loop, until_told
 from meshgate.sdk.skills import Settings, Skill, SkillTable, make_skill
@@ -352,6 +354,7 @@ class Agent:
         async with self._listening(secret, unguarded=unguarded) as served, self._membership(access) as membership:
             await membership.join()
             keeping = asyncio.ensure_future(membership.keep())
+            keeping.add_done_callback(note_end)
             try:
                 yield served
             finally:
@@ -367,9 +370,8 @@ class Agent:
         try:
             run_loop(self._stay())
         except MeshError as error:
-            for place, problem in error.violations:
-                log.error("refused_because", place=place, problem=problem)  # noqa: TRY400 - no trace
             log.error("cannot_run", agent=self.name, error=error.message, code=error.code)  # noqa: TRY400 - no trace
+            sys.stderr.write(explain(error))
             raise SystemExit(exit_code(error)) from None
         finally:
             if self._spans is not None:

@@ -20,7 +20,7 @@ from meshgate.registry.model import Instance, Lease, Manifest, RegistryUnavailab
 from meshgate.sdk.finding import Access, NotConfigured
 from meshgate.sdk.httpsend import Sender, read_all
 
-__all__ = ["Credentials", "JoinClient", "Membership"]
+__all__ = ["Credentials", "JoinClient", "Membership", "note_end"]
 
 log = structlog.get_logger(__name__)
 
@@ -244,3 +244,9 @@ class Membership:
             await self._client.deregister(self._lease.instance)
         except MeshError as error:
             log.warning("leave_failed", error=error.message, code=error.code)
+
+
+def note_end(keeping: asyncio.Future[None]) -> None:
+    """Log the refusal that ended a ``Membership.keep`` which nobody waits for."""
+    if not keeping.cancelled() and isinstance(error := keeping.exception(), MeshError):
+        log.error("left_out_of_the_mesh", error=error.message, code=error.code)
