@@ -395,6 +395,11 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("cli.doctor", "command line", "The doctor names what is out of reach"),
     Requirement("cli.interrupt", "command line", "Ctrl-C cancels the task of a call"),
     Requirement("cli.terminal", "command line", "Nothing from an agent reaches the terminal as control"),
+    Requirement("cli.schema.check", "command line", "A check of contracts says what breaks: place, reason, remedy"),
+    Requirement("cli.schema.git", "command line", "What names a commit is never an option of git"),
+    Requirement("cli.schema.mesh", "command line", "A check against the mesh says what registering would"),
+    Requirement("cli.schema.life", "command line", "Releases of a contract are shown, compared, promoted and counted"),
+    Requirement("cli.schema.client", "command line", "A client that is written for a release calls its skill"),
     Requirement(
         "cli.base",
         "packaging",
@@ -455,6 +460,12 @@ _ROWS: tuple[Requirement, ...] = (
         "schemas",
         "What no gateway could check or convert is refused when it registers, with its place",
         "drop:schema_trial",
+    ),
+    Requirement(
+        "schema.away",
+        "F52",
+        "While the registry is away what breaks a contract is refused, and traffic checked, by what is known",
+        "drop:schema_last",
     ),
     Requirement("schema.usage-mesh", "schemas", "Usage is that of all gateways, and says which did not answer"),
     # -- HTTP to agents

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +13,11 @@ from typing import Any
 
 import msgspec
 
+from meshgate.a2a.call import METHODS
 from meshgate.a2a.defaults import DEFAULTS, Limits
+from meshgate.a2a.jsonrpc import build_call
+from meshgate.a2a.payload import JsonPayload
+from meshgate.a2a.selector import parse_selector
 from meshgate.gateway.admin import make_admin
 from meshgate.gateway.app import Gateway, Settings
 from meshgate.gateway.inspection import RemotePeers
@@ -24,6 +29,7 @@ from meshgate.registry import wire
 from meshgate.registry.contract import Registry
 from meshgate.registry.model import Manifest
 from meshgate.registry.schemas import load_image
+from meshgate.testing.wire import LocalWire
 from tests.gateway.asgi import Answer, request
 from tests.gateway.schemas import contract, instance_of, manifest_of
 from tests.registry.schemas.build import compiled
@@ -43,11 +49,13 @@ class Desk:
     """
 
     def __init__(self, registry: Registry, home: Path | None = None, limits: Limits = DEFAULTS) -> None:
-        self.registry, self.keys = registry, KeyStore()
+        self.registry, self.keys, self.wire = registry, KeyStore(), LocalWire(time.monotonic)
         mesh = MeshKey(_MESH)
         snapshot, schemas = (home / "snapshot.bin", home / "schemas") if home is not None else (None, None)
         settings = Settings(snapshot=snapshot, schemas=schemas)
-        self.gateway = Gateway(registry, mesh, self.keys, settings=settings, limits=limits, wires={}, alone=True)
+        self.gateway = Gateway(
+            registry, mesh, self.keys, settings=settings, limits=limits, wires={"JSONRPC": self.wire}, alone=True
+        )
         self.catalogue, self.table = self.gateway.schemas, self.gateway.table
         gate = SchemaGate(self.catalogue.store, self.catalogue.restore, limits, last=self.catalogue.last)
         addresses = AddressPolicy()
@@ -63,7 +71,7 @@ class Desk:
             metrics=self._metrics,
             limits=limits,
         )
-        self.admin_key, self.join_key = self.key("admin"), self.key("join")
+        self.admin_key, self.join_key, self.client_key = self.key("admin"), self.key("join"), self.key("client")
 
     async def _metrics(self) -> bytes:
         return self.gateway.metrics_text()
@@ -96,6 +104,17 @@ class Desk:
         """Register a release of a skill, with the contract of these declarations."""
         manifest = manifest_of(contract(version, text, skill), agent=agent)
         return await self.send(manifest, (compiled(text),), f"{agent}-{skill}-{version}")
+
+    async def call(self, *parts: dict[str, Any], selector: str = "weather") -> tuple[Any, dict[str, str]]:
+        """Send a message; the tree of the answer, and the reply's headers."""
+        tree = {"message": {"messageId": "m1", "role": "ROLE_USER", "parts": list(parts)}}
+        found = METHODS["SendMessage"]
+        view = msgspec.convert(tree, found.request)
+        headers = {"authorization": f"Bearer {self.client_key}"}
+        call = build_call(found, JsonPayload(found.request, tree, view), view, headers, parse_selector(selector))
+        reply = await self.gateway.handler(call)
+        events = [event async for event in reply]
+        return events[-1].tree(), dict(reply.head.headers)
 
     async def known(self, name: str = "planner/plan", *versions: str) -> None:
         """Wait until the catalogue knows these releases of a subject, or any if none is named."""

@@ -258,6 +258,10 @@ def _schema_trial() -> None:
     _replace(schema_gate, "try_release", lambda subject, release, images, limits: None)
 
 
+def _schema_last() -> None:
+    _replace(Catalogue, "last", lambda self, name: None)
+
+
 def _admin_key() -> None:
     require = keys.KeyStore.require
 
@@ -328,6 +332,7 @@ DROPS: dict[str, Callable[[], None]] = {
     "schema_restore": _schema_restore,
     "schema_check": _schema_check,
     "schema_trial": _schema_trial,
+    "schema_last": _schema_last,
     "admin_key": _admin_key,
     "admin_body": _admin_body,
     "lock_numbers": _lock_numbers,
