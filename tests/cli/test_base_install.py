@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
-MISSING = ("grpc", "a2a", "fastapi", "prometheus_client", "pybreaker", "consul", "opentelemetry")
+MISSING = (
+    *("grpc", "a2a", "fastapi", "prometheus_client", "pybreaker", "consul", "opentelemetry"),
+    *("cel", "protovalidate"),
+)
+LOCK = str(Path(__file__).parents[2] / "examples" / "evolution" / "v1_0" / "contracts.lock.json")
 PROGRAM = f"""
 import sys
 for name in {MISSING!r}:
@@ -40,6 +44,10 @@ def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         (["down"], 3),
         (["register", "--card", "http://127.0.0.1:9"], 3),
         (["deregister", "x"], 3),
+        (["schema", "--help"], 0),
+        (["schema", "check", LOCK, "--against", f"image:{LOCK}"], 0),
+        (["schema", "check", LOCK], 3),
+        (["schema", "codegen", "a/b"], 3),
     ],
 )
 @pytest.mark.requirement("cli.base")

@@ -23,6 +23,7 @@ COMMANDS = [
     *("up", "down", "doctor", "call", "agents", "job", "jobs"),
     *("explain", "register", "deregister", "kill", "drain", "version"),
 ]
+SCHEMA = ["check", "diff", "list", "show", "usage", "promote", "set", "codegen"]
 NOT_FLAGS = {"consul_token", "agents", "limits"}
 """A token would be seen in the process list; agents are a table of the settings file; each limit is a --limit."""
 NAMES = {"agent_networks": "--agent-network"}
@@ -48,9 +49,19 @@ def test_every_command_teaches_by_examples_within_80_columns(command: str) -> No
     assert max(map(len, text.splitlines())) <= 80
 
 
+@pytest.mark.parametrize("command", SCHEMA)
+@pytest.mark.requirement("cli.help")
+def test_every_command_about_contracts_teaches_by_examples_within_80_columns(command: str) -> None:
+    text = help_of("schema", command)
+    assert f"  meshgate schema {command}" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
 def test_the_list_of_commands_is_complete() -> None:
     text = help_of()
-    assert [command for command in COMMANDS if f"│ {command} " not in text] == []
+    assert [command for command in [*COMMANDS, "schema"] if f"│ {command} " not in text] == []
+    text = help_of("schema")
+    assert [command for command in SCHEMA if f"│ {command} " not in text] == []
 
 
 def test_every_setting_is_a_flag_of_up() -> None:
@@ -86,6 +97,19 @@ def test_the_help_shows_the_default_that_is_in_force(name: str) -> None:
         ["kill", "planet", "x"],
         ["kill", "job"],
         ["jobs", "--limit", "0"],
+        ["schema", "nope"],
+        ["schema", "show", "weather"],
+        ["schema", "show", "a/b/c"],
+        ["schema", "set", "a/b"],
+        ["schema", "set", "a/b", "--input", "WIDE"],
+        ["schema", "set", "a/b", "--mediation", "maybe"],
+        ["schema", "promote", "a/b", "1.0.0", "dead"],
+        ["schema", "check", "/nowhere/at/all"],
+        ["schema", "check", "/"],
+        ["schema", "check", "x", "--against", "paper"],
+        ["schema", "check", "x", "--against", "git:"],
+        ["schema", "check", "x", "--strict"],
+        ["schema", "check", "x", "--side", "middle"],
     ],
 )
 def test_a_wrong_command_line_is_one_line_and_exit_2(arguments: list[str], capfd: pytest.CaptureFixture[str]) -> None:
@@ -97,7 +121,12 @@ def test_a_wrong_command_line_is_one_line_and_exit_2(arguments: list[str], capfd
 
 
 @pytest.mark.parametrize(
-    "arguments", [["agents"], ["job"], ["jobs"], ["explain", "x"], ["kill"], ["drain"], ["down"], ["call", "x", "y"]]
+    "arguments",
+    [
+        *(["agents"], ["job"], ["jobs"], ["explain", "x"], ["kill"], ["drain"], ["down"], ["call", "x", "y"]),
+        *(["schema", "list"], ["schema", "show", "a/b"], ["schema", "usage", "a/b"], ["schema", "codegen", "a/b"]),
+        *(["schema", "diff", "a/b", "1.0.0"], ["schema", "promote", "a/b", "1.0.0", "active"]),
+    ],
 )
 def test_without_a_mesh_every_command_says_how_to_get_one(
     arguments: list[str], capfd: pytest.CaptureFixture[str]

@@ -27,7 +27,15 @@ STAGES = ("proposed", "active", "deprecated", "retired")
 MEDIATIONS = ("off", "observe", "enforce")
 
 Json = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
-Skill = Annotated[str, typer.Argument(metavar="AGENT/SKILL", help="Whose contract: weather/forecast.")]
+
+
+def _named(subject: str) -> str:
+    """``subject``, if it is of the form AGENT/SKILL."""
+    path_of(subject)
+    return subject
+
+
+Skill = Annotated[str, typer.Argument(metavar="AGENT/SKILL", help="Whose contract: weather/forecast.", callback=_named)]
 _LOCAL, _MESH, _CHANGE = "Before you deploy", "What is in the mesh", "Change it"
 
 schema = typer.Typer(
@@ -105,6 +113,7 @@ def check(  # noqa: PLR0917 - options, which nobody passes by position
       buf build -o - | meshgate schema check - --against image:old.binpb
     """
     from meshgate.cli.schema_check import Asked, check_files, check_mesh
+    from meshgate.cli.schema_files import read_source
     from meshgate.cli.schema_tables import report_view
 
     defaults = Asked()
@@ -118,8 +127,9 @@ def check(  # noqa: PLR0917 - options, which nobody passes by position
     if against == "registry":
         if input_ or output or strict:
             raise CliError("the mesh judges by its own settings", Exit.USAGE, "leave --input, --output, --strict out")
+        source = read_source(file)
         with Admin() as admin:
-            report = check_mesh(file, asked, admin)
+            report = check_mesh(source, asked, admin)
     elif kind in ("git", "image") and name:
         report = check_files(file, against, asked)
     else:

@@ -56,7 +56,7 @@ class Told(msgspec.Struct, frozen=True, order=True):
     remedy: str
     mediated: bool = False
     against: str = ""
-    """The version of the release that was compared with."""
+    """The version of the release of the mesh that was compared with."""
 
 
 class Checked(msgspec.Struct, frozen=True):
@@ -203,20 +203,19 @@ def _told(found: Mapping[Violation, set[str]]) -> tuple[Told, ...]:
     return tuple(sorted(_tell(one, ", ".join(sorted(sides))) for one, sides in found.items()))
 
 
-def _tell(one: Violation | schema_views.Violation, side: str = "") -> Told:
-    return Told(one.path, side, one.rule, one.direction, one.form, one.what, one.remedy, one.mediated, one.against)
+def _tell(one: Violation | schema_views.Violation, side: str = "", against: str = "") -> Told:
+    return Told(one.path, side, one.rule, one.direction, one.form, one.what, one.remedy, one.mediated, against)
 
 
 # -- against the mesh
 
 
-def check_mesh(path: str, asked: Asked, admin: Admin) -> Report:
-    """Ask the mesh what it would say if an agent registered what the file holds. Nothing is stored.
+def check_mesh(source: Source, asked: Asked, admin: Admin) -> Report:
+    """Ask the mesh what it would say if an agent registered what a file holds. Nothing is stored.
 
     Raises:
-        CliError: the file cannot be read, the mesh does not answer, or there is nothing of what was asked for.
+        CliError: the mesh does not answer, takes the schema for none, or there is nothing of what was asked for.
     """
-    source = read_source(path)
     try:
         image = source.image
         entries = [_image_entry(image, asked, admin)] if image is not None else _entries(source, asked)
@@ -245,7 +244,7 @@ def _ask(entry: Entry, asked: Asked, admin: Admin) -> Checked:
         found.compatible,
         found.code,
         found.message,
-        tuple(_tell(one) for one in found.violations),
+        tuple(_tell(one, against=one.against) for one in found.violations),
         notes=notes,
         suggested_version=found.suggested_version,
     )

@@ -100,6 +100,9 @@ def read_bytes(path: str) -> bytes:
         else:
             with Path(path).open("rb") as file:
                 data = file.read(_LARGEST + 1)
+    except IsADirectoryError:
+        remedy = f"buf build {path} -o - | meshgate schema check - ..."
+        raise CliError(f"{path} is a folder", Exit.USAGE, remedy) from None
     except OSError as error:
         remedy = "give a lock file (contracts.lock.json) or a descriptor set (buf build -o schema.binpb)"
         raise CliError(f"{path}: {error.strerror}", Exit.USAGE, remedy) from None

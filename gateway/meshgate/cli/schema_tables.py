@@ -76,7 +76,7 @@ def _told(found: Sequence[Told], *, quiet: bool = False) -> list[RenderableType]
             lines.append(Text())
         lines.append(_indent(_line((path, "" if quiet else "bold"), (f"  {side}" if side else "", "dim")), 2))
         lines += [_indent(_line(one.what, (f" [{one.rule}]", "dim")), 4) for one in here]
-        versions = sorted({one.against for one in here if one.against and not one.side})
+        versions = sorted({one.against for one in here if one.against})
         if versions:
             lines.append(_indent(_text(f"compared with {', '.join(versions)}", "dim"), 4))
         if not quiet:
