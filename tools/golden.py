@@ -20,6 +20,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import msgspec
@@ -29,7 +30,7 @@ from meshgate.a2a.lineage import Lineage, Step, mint
 from meshgate.a2a.taskids import TaskTags
 from meshgate.a2a.types import Artifact, Message, Part, Role, StreamResponse, Task, TaskState, TaskStatus
 from meshgate.gateway import keys
-from meshgate.gateway.keys import KeyStore, MeshKey, new_key
+from meshgate.gateway.keys import KeyKind, KeyStore, MeshKey, new_key
 from meshgate.gateway.mesh_view import tree
 from meshgate.registry import wire
 from meshgate.registry.file import FileRegistry
@@ -51,7 +52,8 @@ from meshgate.sdk import Agent, FileTasks, filetasks
 from meshgate.testing import LocalMesh
 from meshgate.testing import mesh as local
 from meshgate.testing.agents import task, text
-from tests.compat.reading import read
+from tests.compat.reading import names, read
+from tools.golden_words import consul, faults, settings
 
 NOW = 1_800_000_000.0
 SECRET = hashlib.blake2b(b"the mesh key of the golden files", digest_size=32).digest()
@@ -93,6 +95,7 @@ INSTANCE = Instance(
 GATEWAY = Instance(
     id="gw01", agent="meshgate", manifest="", endpoints=(Endpoint("JSONRPC", "http://127.0.0.1:9009"),), kind="gateway"
 )
+PLAIN = Instance("writer-1", "writer", MANIFEST.digest(), endpoints=(Endpoint("JSONRPC", "http://127.0.0.1:9003/"),))
 SWITCH = Switch("agent", "forger", "it forges: prüfen")
 DRAWN = "the golden files' "
 
@@ -111,6 +114,13 @@ class Drawn:
 
     def token_urlsafe(self, size: int) -> str:
         return base64.urlsafe_b64encode(self.token_bytes(size)).rstrip(b"=").decode()
+
+
+def draw(*modules: ModuleType) -> None:
+    """Let these modules draw the same numbers each time, one after the other."""
+    drawn = Drawn()
+    for module in modules:
+        vars(module)["secrets"] = drawn
 
 
 class Golden:
@@ -140,6 +150,7 @@ def join_port(golden: Golden) -> None:
         ("http://127.0.0.1:8080", "http://127.0.0.2:8080"),
     )
     renewed = wire.Renewed(Lease(INSTANCE_ID, 7.5), joined.call_key, joined.gateways)
+    media: wire.Media
     for media, end in ((wire.PROTO, "bin"), (wire.JSON, "json")):
         bodies = {
             "register": (wire.encode_register(INSTANCE, MANIFEST, media), "Register's request"),
@@ -172,17 +183,18 @@ async def registry(golden: Golden) -> None:
 
 def credentials(golden: Golden) -> None:
     """What is made with the mesh key."""
-    keys.secrets = Drawn()
+    draw(keys)
     key = MeshKey(SECRET)
     golden.put("mesh.key", "mesh_key", "the mesh key's file", base64.b64encode(SECRET).decode() + "\n")
     store, clear = KeyStore(), list[str]()
-    for kind, name, scope in (
+    made: tuple[tuple[KeyKind, str, dict[str, Any]], ...] = (
         ("client", "alice", {}),
         ("client", "robot", {"agents": ["writer", "x-*"], "skills": ["write"], "principal": "service"}),
         ("client", "root", {"tenant": "post", "roles": ["admin"]}),
         ("join", "yard", {"agents": ["writer"]}),
         ("admin", "boss", {}),
-    ):
+    )
+    for kind, name, scope in made:
         text_of_key, record = new_key(kind, name, **scope)
         clear.append(text_of_key)
         store.add(record)
@@ -217,7 +229,7 @@ def message(role: Role, words: str, task_id: str) -> Message:
 
 async def tasks(golden: Golden) -> None:
     """What the SDK keeps of tasks."""
-    filetasks.secrets = Drawn()
+    draw(filetasks)
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "tasks.sqlite"
         store = FileTasks(path, now=lambda: NOW)
@@ -243,9 +255,8 @@ async def tasks(golden: Golden) -> None:
 
 async def records(golden: Golden) -> None:
     """What gateways tell operators and each other."""
-    local.secrets = keys.secrets = Drawn()
-    clock = {"clock": lambda: 1000.0, "wall": lambda: NOW}
-    async with LocalMesh(gateway_id="gw01", **clock) as mesh:
+    draw(local, keys)
+    async with LocalMesh(gateway_id="gw01", clock=lambda: 1000.0, wall=lambda: NOW) as mesh:
 
         async def plan(call: Any) -> Any:
             await mesh.call("writer", key=mesh.key_of("planner-1"))
@@ -258,7 +269,9 @@ async def records(golden: Golden) -> None:
         await mesh.call("planner")
         job = mesh.gateway.job_views(1)[0].id
         view = mesh.gateway.job_view(job)
+        assert view is not None
         whole = tree([view])
+        assert whole is not None
         bodies = {
             "job": (whole, "GET /api/v1/jobs/JOB: a job of two calls"),
             "call": (whole.roots[0].call, "GET /api/v1/calls/CALL"),
@@ -286,6 +299,15 @@ def card(golden: Golden) -> None:
     )
 
 
+def words(golden: Golden) -> None:
+    """What others rely on by name, and what is in Consul."""
+    golden.put("faults.json", "faults", "each error over JSON-RPC and over gRPC", faults())
+    golden.put("names.json", "names", "headers and metadata, and metrics with their types and labels", names())
+    golden.put("meshgate.toml", "config", "settings that name everything which can be set", settings())
+    listed = {"agent": (INSTANCE, MANIFEST), "gateway": (GATEWAY, None), "plain": (PLAIN, MANIFEST)}
+    golden.put("consul.json", "consul", "an agent, a gateway, switches and a blob in Consul", consul(listed, (SWITCH,)))
+
+
 async def main() -> None:
     """Write the files and their index."""
     golden = Golden(Path(sys.argv[1]))
@@ -295,9 +317,9 @@ async def main() -> None:
     await tasks(golden)
     await records(golden)
     card(golden)
-    for name, value in (
-        await read(golden.folder, {name: about["kind"] for name, about in golden.files.items()})
-    ).items():
+    words(golden)
+    kinds = {name: about["kind"] for name, about in golden.files.items()}
+    for name, value in (await read(golden.folder, kinds)).items():
         golden.files[name]["value"] = value
     index = json.dumps(golden.files, indent=1, sort_keys=True, ensure_ascii=False)
     golden.put("index.json", "text", "this", index + "\n")

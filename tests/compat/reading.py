@@ -7,6 +7,7 @@ this tree, so where a release has another name for something, it says so.
 from __future__ import annotations
 
 import asyncio
+import base64
 import inspect
 import json
 import shutil
@@ -17,18 +18,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import grpc as _grpc
 import msgspec
 
+from meshgate.a2a import grpc, headers, jsonrpc
+from meshgate.a2a.call import METHODS
 from meshgate.a2a.cards import read_card, terms_of
 from meshgate.a2a.errors import MeshError
 from meshgate.a2a.lineage import verify
 from meshgate.a2a.taskids import TaskTags
+from meshgate.gateway.config import ConfigError, load_config
 from meshgate.gateway.inspection import InstanceView, JobView, Status
 from meshgate.gateway.keys import KeyStore, MeshKey
 from meshgate.gateway.mesh_view import JobTree
+from meshgate.gateway.metrics import Metrics
 from meshgate.gateway.peers import Flight, Grant
 from meshgate.gateway.records import CallRecord
 from meshgate.registry import wire
+from meshgate.registry.consul_entry import Layout, instance_of, switch_of
 from meshgate.registry.file import FileRegistry
 from meshgate.registry.home import Home
 from meshgate.registry.limits import blob_digest
@@ -36,7 +43,7 @@ from meshgate.registry.model import Delta, Manifest
 from meshgate.registry.snapshot import read_snapshot
 from meshgate.sdk import FileTasks
 
-__all__ = ["KINDS", "read"]
+__all__ = ["KINDS", "names", "read"]
 
 _BLOB = b"a blob"
 _TASKS = ("completed", "failed", "canceled", "rejected", "input_required", "working")
@@ -152,6 +159,58 @@ async def _tasks(path: Path) -> Any:
         await store.aclose()
 
 
+def _faults(path: Path) -> Any:
+    found: dict[str, Any] = {}
+    for code, fault in json.loads(path.read_text("utf-8")).items():
+        trailers = [(key, base64.b64decode(value)) for key, value in fault["trailers"].items()]
+        status = _grpc.StatusCode[fault["status"]]
+        try:
+            jsonrpc.decode_answer(fault["json"].encode(), METHODS["GetTask"], "1", peer="mesh")
+        except MeshError as error:
+            over_json = error
+        over_grpc = grpc.decode_error(status, fault["text"], trailers, peer="mesh")
+        found[code] = [_fault(over_json), _fault(over_grpc), fault["http"], fault["status"]]
+    return _built(found)
+
+
+def _fault(error: MeshError) -> dict[str, Any]:
+    told = {"message": error.message, "metadata": error.metadata, "violations": error.violations}
+    return {"code": error.code, "retry_after": error.retry_after, **told}
+
+
+def _own_names() -> Any:
+    """Names that others rely on, as this release has them."""
+    sent = {name: str(getattr(headers, name)) for name in headers.__all__}
+    metrics = {metric.name: [metric.type, list(getattr(metric, "_labelnames", ()))] for metric in Metrics().collect()}
+    return {"headers": sent, "metrics": metrics}
+
+
+def names() -> str:
+    """The same, to be kept."""
+    return json.dumps(_own_names(), indent=1, sort_keys=True)
+
+
+def _config(path: Path) -> Any:
+    return _built(load_config({}, home=path.parent, path=path, environ={}))
+
+
+def _consul(path: Path) -> Any:
+    tree = json.loads(path.read_text("utf-8"))
+    layout = Layout(tree["prefix"])
+    kv = {key: base64.b64decode(value) for key, value in tree["kv"].items()}
+    switches = [switch_of(key, value, layout) for key, value in kv.items() if key.startswith(layout.switches)]
+    manifests = {key: Manifest.decode(value).digest() for key, value in kv.items() if key.startswith(layout.manifests)}
+    blobs = {key: blob_digest(value) for key, value in kv.items() if key.startswith(layout.blobs)}
+    services = [instance_of(service, layout) for service in tree["services"]]
+    places = {
+        "checks": [layout.check_id(instance.id) for instance, _ in services],
+        "services": [[layout.service(instance), layout.service_id(instance.id)] for instance, _ in services],
+        "switches": [layout.switch_key(switch) for switch in switches if switch is not None],
+    }
+    found = {"services": services, "switches": switches, "manifests": manifests, "blobs": blobs, "places": places}
+    return _built(found)
+
+
 def _card(path: Path) -> Any:
     tree, view = read_card(path.read_bytes())
     return {"name": tree["name"], "skills": _built(view.skills), "terms": _built(terms_of(view))}
@@ -182,6 +241,10 @@ _READERS: dict[str, Reader] = {
     "derived": _derived,
     "tasks": _tasks,
     "card": _card,
+    "faults": _faults,
+    "names": lambda _: _own_names(),
+    "config": _config,
+    "consul": _consul,
     "job": partial(_as, JobTree),
     "call": partial(_as, CallRecord),
     "job_view": partial(_as, JobView),
@@ -215,7 +278,7 @@ async def _one(path: Path, kind: str) -> Any:
     try:
         found: Any = _READERS[kind](path)
         return await found if inspect.isawaitable(found) else found
-    except (MeshError, msgspec.MsgspecError, ValueError, KeyError) as error:
+    except (MeshError, ConfigError, msgspec.MsgspecError, ValueError, KeyError) as error:
         return {"unreadable": f"{type(error).__name__}: {error}"}
 
 
