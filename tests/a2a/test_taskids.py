@@ -24,23 +24,42 @@ def read(task_id: str) -> TaskTag:
 names = st.text(min_size=1, max_size=10)
 
 
-@given(upstream=names, tenant=names, owner=names, agent=names, instance=names)
-def test_a_tag_says_where_its_task_is_and_whose(
-    upstream: str, tenant: str, owner: str, agent: str, instance: str
+RELEASED = TAGS.tag(
+    "task-1", tenant="acme", owner="user:ann", agent="writer", instance="writer-1", release="1.2.0-rc.1"
+)
+
+
+@given(
+    upstream=names,
+    tenant=names,
+    owner=names,
+    agent=names,
+    instance=names,
+    release=st.sampled_from(["", "1.0.0", "2.0.0-rc.1+build.5"]),
+)
+def test_a_tag_says_where_its_task_is_and_whose_and_in_which_words(
+    upstream: str, tenant: str, owner: str, agent: str, instance: str, release: str
 ) -> None:
-    tag = read(TAGS.tag(upstream, tenant=tenant, owner=owner, agent=agent, instance=instance))
-    assert tag.upstream == upstream
+    tag = read(TAGS.tag(upstream, tenant=tenant, owner=owner, agent=agent, instance=instance, release=release))
+    assert (tag.upstream, tag.release) == (upstream, release)
     assert (tag.agent, tag.instance) == (TAGS.agent(agent), TAGS.instance(instance))
     assert TAGS.owns(tag, tenant=tenant, owner=owner)
 
 
-@pytest.mark.parametrize("at", range(len(ID)))
-def test_an_id_with_any_character_changed_is_nobodys(at: int) -> None:
-    for character in "A1-_~":
-        if ID[at] != character:
-            tag = TAGS.read(ID[:at] + character + ID[at + 1 :])
+@pytest.mark.parametrize(("of", "at"), [(of, at) for of in (ID, RELEASED) for at in range(len(of))])
+def test_an_id_with_any_character_changed_is_nobodys(of: str, at: int) -> None:
+    for character in "A1-_~.":
+        if of[at] != character:
+            tag = TAGS.read(of[:at] + character + of[at + 1 :])
             assert tag is None or not owns(tag)
             assert tag is None or not owns(tag, admin=True)
+
+
+def test_the_release_cannot_be_taken_away_or_put_there() -> None:
+    front, _, upstream = RELEASED.partition(SEPARATOR)
+    assert not owns(read(f"{front.partition('.')[0]}{SEPARATOR}{upstream}"))
+    assert not owns(read(ID.replace(SEPARATOR, f".1.2.0{SEPARATOR}")))
+    assert TAGS.read(ID.replace(SEPARATOR, f".{SEPARATOR}")) is None
 
 
 def test_an_id_of_another_mesh_is_nobodys() -> None:

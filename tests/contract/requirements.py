@@ -379,6 +379,9 @@ _ROWS: tuple[Requirement, ...] = (
         "drop:refusal_final",
     ),
     Requirement("contracts.notices", "contracts", "What the mesh has to say to an agent's author is in its log"),
+    Requirement("contracts.parts", "contracts", "A typed part names its type and version, and comes in JSON and bytes"),
+    Requirement("contracts.caller", "contracts", "A value whose class names its contract says its release"),
+    Requirement("contracts.deprecated", "contracts", "Who calls a deprecated release is warned, once"),
     Requirement(
         "contracts.codegen",
         "contracts",
@@ -433,6 +436,7 @@ _ROWS: tuple[Requirement, ...] = (
     ),
     Requirement("schema.spoken", "schemas", "A caller's release is what it says, else what it asked for"),
     Requirement("schema.route", "schemas", "A caller goes to an agent of its own release where there is one"),
+    Requirement("schema.tasks", "schemas", "A task is told of in the words of the release in which it began"),
     Requirement("schema.arrival", "schemas", "A call waits for the contract of an agent that has just joined"),
     Requirement("schema.modes-traffic", "schemas", "Observing counts and touches nothing; off does not look"),
     Requirement("schema.output", "schemas", "An answer that breaks its contract is the agent's fault"),

@@ -24,7 +24,7 @@ from meshgate.a2a.errors import (
 from meshgate.a2a.payload import JsonPayload
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import parse_selector
-from meshgate.a2a.types import SendMessageResponse
+from meshgate.a2a.types import SendMessageResponse, Task
 from meshgate.gateway.schema_gate import SchemaGate
 from meshgate.registry.model import Capability, Manifest, Migration, SchemaRef
 from meshgate.registry.schemas import Settings, Stage, Subject, load_image, promote
@@ -205,6 +205,63 @@ async def test_a_caller_goes_to_an_agent_of_its_own_release_where_there_is_one()
         assert (len(agents["1.0.0"].asked), len(agents["2.0.0"].asked)) == (2, 0)
         await ask(mesh, said("2.0.0", {"place": "Bern"}))
         assert (len(agents["1.0.0"].asked), len(agents["2.0.0"].asked)) == (2, 1)
+
+
+def told(version: str, *tellings: dict[str, Any]) -> Callable[[Call], Reply]:
+    """An agent that answers with a task whose artifact holds these."""
+
+    def answer(call: Call) -> Reply:
+        parts = [{"data": data, "mediaType": f"application/json; type=p.Tell; version={version}"} for data in tellings]
+        artifacts = [{"artifactId": "a", "parts": parts}]
+        task = {"id": "t1", "contextId": "c", "status": {"state": "TASK_STATE_WORKING"}, "artifacts": artifacts}
+        if call.method.on_task:
+            return Reply.one(JsonPayload(Task, task))
+        return Reply.one(JsonPayload(SendMessageResponse, {"task": task}))
+
+    return answer
+
+
+@pytest.mark.requirement("schema.tasks")
+async def test_a_task_is_told_of_in_the_words_in_which_it_began_whichever_release_answers() -> None:
+    async with meshed() as (mesh, _):
+        first = skill("1.1.0")[0]
+        maker = await mesh.add(
+            "weather", told("1.1.0", ANSWERS["1.1.0"]), skills=(first,), version="1.1.0", shared_tasks=True
+        )
+        message = {"messageId": "m1", "role": "ROLE_USER", "parts": [said("1.0.0", {"city": "Bern"})]}
+        begun = await mesh.read(mesh.call_of({"message": message}, "weather"))
+        task = begun.events[0].tree()["task"]
+        assert task["artifacts"][0]["parts"][0]["data"] == ANSWERS["1.0.0"]
+        plain = {"messageId": "m2", "role": "ROLE_USER", "parts": [{"data": {"city": "Bern"}}]}
+        other = (await mesh.read(mesh.call_of({"message": plain}, "weather"))).events[0].tree()["task"]
+
+        second = skill("2.0.0")[0]
+        both = told("1.1.0", ANSWERS["1.1.0"]), told("2.0.0", ANSWERS["2.0.0"])
+        await mesh.add("weather", both[0], skills=(second,), version="2.0.0", shared_tasks=True)
+        await mesh.shared.registry.deregister(maker)
+        for answer, release in zip(both, ("1.1.0", "2.0.0"), strict=True):
+            for script in list(mesh.wire.scripts):
+                mesh.wire.scripts[script] = answer
+            found = await mesh.call("", task["id"], method="GetTask")
+            assert found.tree["id"] == task["id"]
+            (part,) = found.tree["artifacts"][0]["parts"]
+            assert part["data"] == ANSWERS["1.0.0"], release
+            assert part["mediaType"].endswith("version=1.0.0")
+        (untouched,) = (await mesh.call("", other["id"], method="GetTask")).tree["artifacts"][0]["parts"]
+        assert untouched["data"] == ANSWERS["2.0.0"]
+
+
+@pytest.mark.requirement("schema.tasks")
+async def test_a_task_that_began_in_time_is_told_of_after_its_release_was_retired() -> None:
+    async with meshed() as (mesh, _):
+        answer = told("2.0.0", ANSWERS["2.0.0"])
+        await mesh.add("weather", answer, skills=(skill("2.0.0")[0],), version="2.0.0")
+        message = {"messageId": "m1", "role": "ROLE_USER", "parts": [said("1.0.0", {"city": "Bern"})]}
+        task = (await mesh.read(mesh.call_of({"message": message}, "weather"))).events[0].tree()["task"]
+        await change(mesh, lambda subject: promote(subject, "1.0.0", Stage.DEPRECATED, now=1.8e9))
+        await change(mesh, lambda subject: promote(subject, "1.0.0", Stage.RETIRED, now=1.9e9))
+        found = await mesh.call("", task["id"], method="GetTask")
+        assert found.tree["artifacts"][0]["parts"][0]["data"] == ANSWERS["1.0.0"]
 
 
 @pytest.mark.requirement("schema.arrival")

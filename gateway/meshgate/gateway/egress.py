@@ -28,7 +28,7 @@ from meshgate.a2a.version import EXTENSIONS_HEADER, PROTOCOL_VERSION, VERSION_HE
 from meshgate.gateway.endpoints import Attempt, Chosen, Instance
 from meshgate.gateway.keys import MeshKey
 from meshgate.gateway.records import CallRecord
-from meshgate.gateway.resolve import TaskRoute
+from meshgate.gateway.resolve import Spoken, TaskRoute
 from meshgate.registry.model import Endpoint
 
 __all__ = ["Egress", "Outbound", "Send", "Wire"]
@@ -199,6 +199,8 @@ class _Translation:
         # A task keeps the id it was given, whichever instance answers for it and whoever of the tenant asks.
         self._known = {task.upstream: call.task_id} if task is not None else {}
         self._instance = instance.id
+        spoken = call.fact(Spoken)
+        self._release = spoken.release if spoken is not None else ""
         self.upstream = task.upstream if task is not None else ""
         self.ended = False
 
@@ -207,7 +209,12 @@ class _Translation:
         found = self._known.get(upstream)
         if found is None:
             found = self._known[upstream] = self._tags.tag(
-                upstream, tenant=self._tenant, owner=self._owner, agent=self._agent, instance=self._instance
+                upstream,
+                tenant=self._tenant,
+                owner=self._owner,
+                agent=self._agent,
+                instance=self._instance,
+                release=self._release,
             )
         return found
 

@@ -21,7 +21,7 @@ from meshgate.registry.model import Capability, Delta, Entry
 from meshgate.registry.selection import ANY_SKILL, Group, Scope, select
 from meshgate.registry.table import Table
 
-__all__ = ["Releases", "Resolve", "TaskRoute", "note_route"]
+__all__ = ["Releases", "Resolve", "Spoken", "TaskRoute", "note_route"]
 
 SKILL_KEY = "meshgate/skill"
 """Key of a message's metadata that names the skill, for calls by agent."""
@@ -36,6 +36,14 @@ class TaskRoute(msgspec.Struct, frozen=True):
 
     upstream: str
     instance: str
+    release: str = ""
+    """The release of the skill's contract that its caller speaks, if it said so when the task began."""
+
+
+class Spoken(msgspec.Struct, frozen=True):
+    """The fact that the caller said which release of the skill's contract it speaks."""
+
+    release: str
 
 
 class Releases(Protocol):
@@ -167,7 +175,7 @@ class Resolve:
         )
         note_route(call, route)
         call = msgspec.structs.replace(call, target=target or Selector(agent=agent, text=agent), route=route)
-        return call.with_fact(TaskRoute(tag.upstream, instance))
+        return call.with_fact(TaskRoute(tag.upstream, instance, tag.release))
 
     def _covers(self, target: Selector, agent: str, call: Call) -> bool:
         if target.agent:

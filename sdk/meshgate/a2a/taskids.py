@@ -1,9 +1,12 @@
-"""Task ids that carry their owner: ``TAG~UPSTREAM``.
+"""Task ids that carry their owner: ``TAG~UPSTREAM``, or ``TAG.RELEASE~UPSTREAM``.
 
 The tag is base64url of 27 bytes: hashes of the agent (5), of the instance (5) and of the owner (5), and a MAC (12) over
 the tenant, those hashes and the upstream id. All four are keyed, so nothing in a tag can be made or checked outside the
 mesh. Any gateway reads from it where a call about the task must go and whether this caller may make it, without a
 look-up; ids of two agents never meet, and no agent can claim another's task.
+
+``RELEASE`` is the release of the skill's contract in which the caller began the task, if it said so: who asks for the
+task later is answered in the same words. The MAC covers it too.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ class TaskTag(msgspec.Struct, frozen=True):
     owner: bytes
     mac: bytes
     upstream: str
+    release: str = ""
 
 
 class TaskTags:
@@ -57,27 +61,41 @@ class TaskTags:
         """The hash by which a tag names the principal that the task belongs to."""
         return self._hash(b"owner", name, _OWNER)
 
-    def _mac(self, tenant: str, front: bytes, upstream: str) -> bytes:
-        text = len(tenant.encode()).to_bytes(4, "big") + tenant.encode() + front + upstream.encode()
-        return hashlib.blake2b(text, digest_size=_MAC, key=self._key, person=b"task").digest()
+    def _mac(self, tenant: str, front: bytes, upstream: str, release: str) -> bytes:
+        text = _sized(tenant) + front + upstream.encode()
+        if release:
+            text = _sized(release) + text
+        person = b"task.release" if release else b"task"  # so that neither kind of text can be taken for the other
+        return hashlib.blake2b(text, digest_size=_MAC, key=self._key, person=person).digest()
 
-    def tag(self, upstream: str, *, tenant: str, owner: str, agent: str, instance: str) -> str:
-        """The id that the client sees for the agent's own id ``upstream``."""
+    def tag(self, upstream: str, *, tenant: str, owner: str, agent: str, instance: str, release: str = "") -> str:
+        """The id that the client sees for the agent's own id ``upstream``.
+
+        Args:
+            release: a semantic version, or "".
+        """
         front = self.agent(agent) + self.instance(instance) + self.owner(owner)
-        tag = front + self._mac(tenant, front, upstream)
-        return base64.urlsafe_b64encode(tag).decode("ascii") + SEPARATOR + upstream
+        tag = front + self._mac(tenant, front, upstream, release)
+        text = base64.urlsafe_b64encode(tag).decode("ascii")
+        return f"{text}.{release}{SEPARATOR}{upstream}" if release else text + SEPARATOR + upstream
 
     def read(self, task_id: str) -> TaskTag | None:
         """The parts of a client's task id, or None if it has no tag. Nothing is verified yet."""
-        text, separator, upstream = task_id.partition(SEPARATOR)
-        if not separator or not upstream or _TAG.fullmatch(text) is None:
+        front, separator, upstream = task_id.partition(SEPARATOR)
+        text, dot, release = front.partition(".")
+        if not separator or not upstream or _TAG.fullmatch(text) is None or (dot and not release):
             return None
         tag = base64.urlsafe_b64decode(text)
-        return TaskTag(tag[:5], tag[5:10], tag[10:15], tag[15:], upstream)
+        return TaskTag(tag[:5], tag[5:10], tag[10:15], tag[15:], upstream, release)
 
     def owns(self, tag: TaskTag, *, tenant: str, owner: str, admin: bool = False) -> bool:
         """Whether the tag is genuine and the caller may act on its task; ``admin`` acts on the tenant's tasks."""
         front = tag.agent + tag.instance + tag.owner
-        genuine = hmac.compare_digest(self._mac(tenant, front, tag.upstream), tag.mac)
+        genuine = hmac.compare_digest(self._mac(tenant, front, tag.upstream, tag.release), tag.mac)
         own = hmac.compare_digest(self.owner(owner), tag.owner)
         return genuine and (own or admin)
+
+
+def _sized(text: str) -> bytes:
+    data = text.encode()
+    return len(data).to_bytes(4, "big") + data

@@ -25,6 +25,7 @@ from meshgate.gateway.mediation import (
     typed_parts,
 )
 from meshgate.gateway.mediator import Mediator
+from meshgate.gateway.resolve import Spoken, TaskRoute
 from meshgate.gateway.schema_catalogue import Known
 from meshgate.gateway.usage import Usage
 from meshgate.registry.schemas import Release, Stage
@@ -32,6 +33,8 @@ from meshgate.registry.schemas import Release, Stage
 __all__ = ["Schema"]
 
 _ANY = VersionRange()
+_OTHERS = 8
+"""How many further releases the answer to a call on a task may be in."""
 
 
 class Schema:
@@ -65,8 +68,8 @@ class Schema:
         meeting.check_stage()
         if not call.method.on_task:
             call = await self._input(meeting, call)
-        await self._prepare_output(meeting)
-        reply = await forward(call)
+        await self._prepare_output(meeting, call)
+        reply = await forward(call.with_fact(Spoken(meeting.stated)) if meeting.stated else call)
         found = meeting.headers()
         if found:
             reply.head = Head({**reply.head.headers, **found})
@@ -88,11 +91,17 @@ class Schema:
         payload = map_parts(call.payload, change)
         return call if payload is call.payload else msgspec.structs.replace(call, payload=payload)
 
-    async def _prepare_output(self, meeting: _Meeting) -> None:
+    async def _prepare_output(self, meeting: _Meeting, call: Call) -> None:
         # Found before anything is sent: what cannot be answered in the caller's words must not be done first.
         meeting.out = await self._way(meeting, "output", meeting.agent_version, meeting.caller_version)
         if meeting.out is not None and not meeting.out.identity:
             meeting.back = await self._way(meeting, "input", meeting.agent_version, meeting.caller_version)
+        if call.method.on_task and meeting.stated:
+            # What an instance says of a task may be the words of the release that worked on it before.
+            for version in meeting.others():
+                way = await self._way(meeting, "output", version, meeting.caller_version)
+                if way is not None:
+                    meeting.outs[version] = way
 
     async def _way(self, meeting: _Meeting, side: Side, source: str, target: str) -> Converter | None:
         try:
@@ -146,6 +155,7 @@ class _Meeting:
         self._usage = usage
         self._name = f"{route.agent}/{route.skill}"
         self._caller = call.principal.id
+        self._on_task = call.method.on_task
         settings = known.subject.settings
         self.enforce = settings.mediation == "enforce"
         self._check_output = settings.validate_output
@@ -153,31 +163,46 @@ class _Meeting:
         self.has_contract = route.version in known.releases
         self.out: Converter | None = None
         self.back: Converter | None = None
+        self.outs: dict[str, Converter] = {}
+        self.stated = ""
         self.parts: list[TypedPart] = []
         self.caller_version = ""
         if self.has_contract:
             if not call.method.on_task:
                 self.parts = _own_parts(known, typed_parts(call.payload))
-            self.caller_version = self._spoken(call)
+            self.stated = self._said(call)
+            self.caller_version = self.stated or self._taken()
 
-    def _spoken(self, call: Call) -> str:
+    def _said(self, call: Call) -> str:
+        """The release that the caller says to speak, with this call or when it began the task; "" if it never did."""
         said = call.headers.get(names.SCHEMA_VERSION, "")
         said = said or next((part.version for part in self.parts if part.version), "")
+        task = call.fact(TaskRoute)
+        if not said and task is not None:
+            said = task.release
         if said:
             return said
         if call.target is not None and call.target.versions != _ANY:
             release = _newest(self.known, call.target.versions)
             if release is not None:
                 return release.version
+        return ""
+
+    def _taken(self) -> str:
+        """The release that a caller is taken to speak who did not say."""
         typed = next((part.type for part in self.parts if part.type), "")
         return self.known.by_type[typed].version if typed in self.known.by_type else self.agent_version
 
     def check_stage(self) -> None:
-        """Refuse a caller whose release is not served.
+        """Refuse a caller whose release is not served. What was begun in time may be followed to its end.
 
         Raises:
             SchemaRetired: naming the releases that are.
         """
+        if self._on_task:
+            if self.caller_version not in self.known.releases:
+                self.caller_version, self.stated = self.agent_version, ""
+            return
         for version in {self.caller_version, *(part.version for part in self.parts if part.version)}:
             release = self.known.releases.get(version)
             if release is not None and release.stage is not Stage.RETIRED:
@@ -192,7 +217,12 @@ class _Meeting:
                 )
             self.has_contract = release is not None
             if version == self.caller_version:
-                self.caller_version = self.agent_version
+                self.caller_version, self.stated = self.agent_version, ""
+
+    def others(self) -> list[str]:
+        """The newest releases beside the caller's and the agent's own."""
+        known = [each for each in self.known.releases if each not in (self.agent_version, self.caller_version)]
+        return known[-_OTHERS:]
 
     def version_of(self, part: TypedPart) -> str:
         """The release that a part is written in."""
@@ -228,6 +258,8 @@ class _Meeting:
 
     def _give(self, part: TypedPart) -> TypedPart:
         way = self.out if part.side == "output" else self.back
+        if part.side == "output" and part.version in self.outs:
+            way = self.outs[part.version]
         if way is None or part.type not in ("", way.source.type_name):
             return part
         if part.version and part.version != way.source.version:
