@@ -22,6 +22,7 @@ from meshgate.a2a.types import (
 from meshgate.sdk.asking import Said
 from meshgate.sdk.content import data_part, raw_part, sendable, text_part
 from meshgate.sdk.finding import Access
+from meshgate.sdk.forms import Form
 from meshgate.sdk.mesh import Mesh
 from meshgate.sdk.results import Event, Result, Usage
 
@@ -73,9 +74,9 @@ class Context:
         context_id: the conversation.
     """
 
-    __slots__ = ("_emit", "_home", "_stamp", "_turn", "_usage", "_wait", "context_id", "skill", "task_id")
+    __slots__ = ("_emit", "_gives", "_home", "_stamp", "_turn", "_usage", "_wait", "context_id", "skill", "task_id")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a call is, all but the first two by keyword
         self,
         home: Home,
         turn: Turn,
@@ -86,6 +87,7 @@ class Context:
         stamp: Callable[[], str],
         emit: Callable[[StreamResponse], Awaitable[None]],
         wait: Callable[[StreamResponse], Awaitable[Turn]],
+        gives: Form | None = None,
     ) -> None:
         self.skill = skill
         self.task_id = task_id
@@ -95,6 +97,7 @@ class Context:
         self._stamp = stamp
         self._emit = emit
         self._wait = wait
+        self._gives = gives
         self._usage: Usage | None = None
 
     # -- what is known
@@ -154,10 +157,12 @@ class Context:
 
         Args:
             name: the artifact's name; a second one of the same name replaces it, or continues it with ``append``.
-            content: text, bytes, a ``Part``, or data: a pydantic model, a protobuf message, plain data.
+            content: text, bytes, a ``Part``, or data: a pydantic model, a protobuf message, plain data. What is of the
+                type that the skill gives goes out as that does: it keeps the contract.
         """
-        part = _part(content, media_type)
-        artifact = Artifact(artifact_id=name, parts=[part], name=name, description=description)
+        own = self._gives is not None and not media_type and self._gives.made(content)
+        parts = self._gives.write(content) if self._gives is not None and own else [_part(content, media_type)]
+        artifact = Artifact(artifact_id=name, parts=parts, name=name, description=description)
         update = TaskArtifactUpdateEvent(self.task_id, artifact, self.context_id, append=append)
         await self._emit(StreamResponse(artifact_update=update))
 

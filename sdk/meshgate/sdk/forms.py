@@ -52,6 +52,10 @@ class Form(msgspec.Struct, frozen=True):
     annotation: Any = None
     """What it was made of."""
 
+    def made(self, value: object) -> bool:
+        """Whether the value is of the type that this has a contract for."""
+        return bool(self.digest) and isinstance(self.annotation, type) and isinstance(value, self.annotation)
+
     def answering(self, modes: Sequence[str]) -> Form:
         """The form of an answer for a caller who accepts these media types, best first."""
         if self.raw is None or preferred(modes) != PROTOBUF:

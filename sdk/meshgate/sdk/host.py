@@ -198,6 +198,7 @@ class Host:
             stamp=self._stamp,
             emit=run.publish,
             wait=run.ask,
+            gives=skill.gives,
         )
         self._runs[task_id] = run
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import warnings
 from collections.abc import Sequence
@@ -40,8 +41,8 @@ class Contract(msgspec.Struct, frozen=True):
         return f"{base}; type={self.type}" + (f"; version={self.version}" if self.version else "")
 
 
-class DeprecatedContract(DeprecationWarning):
-    """A call used a contract that will be taken away."""
+class DeprecatedContract(FutureWarning):
+    """A call used a contract that will be taken away. (Python does not show a ``DeprecationWarning`` by itself.)"""
 
 
 def base_of(media_type: str) -> str:
@@ -97,4 +98,12 @@ def warn_once(path: str, notice: str) -> None:
     _warned.add(key)
     shown = "; ".join(part.strip() for part in notice[:512].split(";") if part.strip())
     told = f"{path}: the contract {shown} is deprecated: move to a newer version"
-    warnings.warn(told, DeprecatedContract, stacklevel=4)
+    warnings.warn(told, DeprecatedContract, stacklevel=_callers())
+
+
+def _callers() -> int:
+    """How far up the stack the first frame is that is not the SDK's."""
+    frame, level = inspect.currentframe(), 0
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(("meshgate.sdk.", "contextlib")):
+        frame, level = frame.f_back, level + 1
+    return level

@@ -374,6 +374,6 @@ def test_a_time_without_a_zone_is_found_before_it_is_sent() -> None:
     side = side_of(Event)
     assert side.shapes is not None
     walker = Walker(side.shapes, side.shape)
-    walker.check({"at": "2026-01-01T00:00:00Z", "more": ["2026-01-01T00:00:00+01:00"]})
+    walker.finish({"at": "2026-01-01T00:00:00Z", "more": ["2026-01-01T00:00:00+01:00"]})
     with pytest.raises(ValueError, match="time zone"):
-        walker.check({"at": "2026-01-01T00:00:00Z", "more": ["2026-01-01T00:00:00"]})
+        walker.finish({"at": "2026-01-01T00:00:00Z", "more": ["2026-01-01T00:00:00"]})

@@ -8,13 +8,16 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, PlainSerializer, SerializerFunctionWrapHandler
 from pydantic import model_serializer as _model_serializer
 
-__all__ = ["ClientModel", "Float"]
+__all__ = ["ClientModel", "Float", "float_text"]
+
+
+def float_text(value: float) -> str:
+    """How protobuf's JSON writes a float that is not finite."""
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
 def _float(value: float) -> float | str:
-    if math.isfinite(value):
-        return value
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value if math.isfinite(value) else float_text(value)
 
 
 Float = Annotated[float, PlainSerializer(_float, when_used="json")]

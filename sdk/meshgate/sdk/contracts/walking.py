@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
 from meshgate.a2a.checking import is_array, is_object
+from meshgate.sdk.contracts.client import float_text
 from meshgate.sdk.contracts.shapes import Field, Shapes
 
 __all__ = ["Walker"]
 
+_DIFFER = ("message", "timestamp", "double")
 _ZONE = re.compile(r"(?:Z|[+-][0-9]{2}:[0-9]{2})\Z")
 
 
@@ -22,7 +25,7 @@ class Walker:
 
     Attributes:
         fills: whether there is something to fill in anywhere.
-        stamps: whether there are timestamps anywhere.
+        differs: whether there are timestamps or floats anywhere.
     """
 
     def __init__(self, shapes: Shapes, root: str) -> None:
@@ -30,7 +33,7 @@ class Walker:
         self._root = root
         found = [field for name in _reachable(shapes, root) for field in shapes.messages[name].fields]
         self.fills = any(field.fills for field in found)
-        self.stamps = any(field.element.kind == "timestamp" for field in found)
+        self.differs = any(field.element.kind in ("timestamp", "double") for field in found)
 
     def filled(self, tree: Any) -> Any:
         """A copy in which lists and maps that a model wants are there, empty, where protobuf left them out."""
@@ -56,27 +59,35 @@ class Walker:
             return {key: self._filled(item, target) for key, item in value.items()}
         return self._filled(value, target)
 
-    def check(self, tree: Any) -> Any:
-        """``tree``, if all its times have a zone.
+    def finish(self, tree: Any) -> None:
+        """Make ``tree``, which pydantic wrote, protobuf's JSON: a float that is not finite becomes a text.
 
         Raises:
-            ValueError: one has none.
+            ValueError: a time has no zone.
         """
-        if self.stamps:
-            self._check(tree, self._root)
-        return tree
+        if self.differs:
+            self._finish(tree, self._root)
 
-    def _check(self, tree: Any, name: str) -> None:
+    def _finish(self, tree: Any, name: str) -> None:
         for field in self._shapes.messages[name].fields:
-            kind = field.element.kind
-            value = tree.get(field.json) if kind in ("timestamp", "message") else None
+            value = tree.get(field.json) if field.element.kind in _DIFFER else None
             if value is None:
                 continue
-            for item in value.values() if field.shape == "map" else value if field.shape == "list" else [value]:
-                if kind == "message":
-                    self._check(item, field.element.target)
-                elif _ZONE.search(item) is None:
-                    raise ValueError(f"{name}.{field.name}: {item} has no time zone: use datetime.now(UTC) or the like")
+            if field.shape == "singular":
+                self._item(tree, field.json, field, name)
+                continue
+            for key in list(value) if field.shape == "map" else range(len(value)):
+                self._item(value, key, field, name)
+
+    def _item(self, holder: Any, key: Any, field: Field, name: str) -> None:
+        item = holder[key]
+        if field.element.kind == "message":
+            self._finish(item, field.element.target)
+        elif field.element.kind == "double":
+            if not math.isfinite(item):
+                holder[key] = float_text(item)
+        elif _ZONE.search(item) is None:
+            raise ValueError(f"{name}.{field.name}: {item} has no time zone: use datetime.now(UTC) or the like")
 
 
 def _reachable(shapes: Shapes, root: str) -> set[str]:

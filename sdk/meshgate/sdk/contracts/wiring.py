@@ -44,18 +44,21 @@ def typed(form: Form, side: Side, version: str) -> Form:
             ]
         return form.read(message if parts is message.parts else msgspec.structs.replace(message, parts=parts))
 
-    def write(value: Any) -> list[Part]:
+    def finished(value: Any) -> list[Part]:
         parts = form.write(value)
         if walker is not None:
             for part in parts:
-                walker.check(part.data)
-        return [msgspec.structs.replace(part, media_type=contract.media()) for part in parts]
+                walker.finish(part.data)
+        return parts
+
+    def write(value: Any) -> list[Part]:
+        return [msgspec.structs.replace(part, media_type=contract.media()) for part in finished(value)]
 
     return msgspec.structs.replace(
         form,
         read=read,
         write=write,
-        raw=_raw_writer(form, side, contract),
+        raw=_raw_writer(form.raw, finished, side, contract),
         modes=("application/json", PROTOBUF),
         type_name=side.type,
         digest=side.image.digest,
@@ -80,16 +83,18 @@ def _as_data(part: Part, tree: Callable[[bytes], Any]) -> Part:
     return part
 
 
-def _raw_writer(form: Form, side: Side, contract: Contract) -> Callable[[Any], list[Part]]:
+_Write = Callable[[Any], list[Part]]
+
+
+def _raw_writer(given: _Write | None, finished: _Write, side: Side, contract: Contract) -> _Write:
     media = contract.media(PROTOBUF)
-    if form.raw is not None:
-        given = form.raw
+    if given is not None:
         return lambda value: [msgspec.structs.replace(part, media_type=media) for part in given(value)]
     cls = side.image.message_class(side.type)
 
     def write(value: Any) -> list[Part]:
         message = cls()
-        for part in form.write(value):
+        for part in finished(value):
             json_format.ParseDict(part.data, message)
         return [raw_part(message.SerializeToString(), media)]
 
