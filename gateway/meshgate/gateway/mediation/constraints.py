@@ -23,6 +23,8 @@ __all__ = ["Constraints", "reachable"]
 _LEAST = 1024
 """A rule that could not be run on a message of so many bytes is refused."""
 _ALL = 64 * 1024
+_LIGHT = 8 * 1024
+"""A message of so many bytes cannot hold too many values."""
 _TEXT = 256
 
 
@@ -39,6 +41,25 @@ def reachable(root: Descriptor) -> list[Descriptor]:
                 found[inner.full_name] = inner
                 waiting.append(inner)
     return list(found.values())
+
+
+def _within(root: Message, most: float, element: float) -> bool:
+    """Whether a message holds no more than so many messages; each element of its other lists counts as ``element``."""
+    waiting = [root]
+    while waiting and most >= 0:
+        for field, value in waiting.pop().ListFields():
+            held = element_type(field).fields_by_name["value"] if is_map(field) else field
+            if not field.is_repeated:
+                most -= is_message(field)
+                waiting += [value] if is_message(field) else []
+            elif not is_message(held):
+                most -= len(value) * element
+            elif len(value) > most:
+                return False
+            else:
+                most -= len(value)
+                waiting += value.values() if held is not field else value
+    return most >= 0
 
 
 class Constraints:
@@ -63,6 +84,9 @@ class Constraints:
         self._root = root
         self._told = limits.mediation_violations
         self._most = self._bound(expressions, limits)
+        self._values = limits.mediation_values
+        # What an element of a list of scalars costs beside a message; one that CEL looks at costs ten times as much.
+        self._element = 0.5 if expressions else 0.05
         self._collect = protovalidate.Validator().collect_violations
         for each in types:
             try:
@@ -91,6 +115,9 @@ class Constraints:
         if size > self._most:
             what = f"has {size} bytes, its constraints are only checked up to {self._most}"
             return (Violation("", "message.size", what),), 1
+        if size > _LIGHT and not _within(message, self._values, self._element):
+            what = "has more values than its constraints are checked for: some ten thousand messages, or as much"
+            return (Violation("", "message.values", what),), 1
         try:
             # Of a large message that breaks its rules the first breach is told: there may be one for each element.
             found = self._collect(message, fail_fast=size > _ALL)

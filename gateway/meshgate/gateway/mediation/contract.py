@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, cast
 
 import msgspec
@@ -13,7 +13,7 @@ from meshgate.a2a.defaults import DEFAULTS, Limits
 from meshgate.a2a.errors import SchemaViolation
 from meshgate.gateway.mediation.carrying import Carrier
 from meshgate.gateway.mediation.constraints import Constraints, reachable
-from meshgate.gateway.mediation.problems import Bad, Leftover, Notes, Output, Violation, refs, text, violation_error
+from meshgate.gateway.mediation.problems import At, Bad, Leftover, Notes, Output, Violation, refs, text, violation_error
 from meshgate.gateway.mediation.reading import Readers
 from meshgate.gateway.mediation.writing import Write, Writers
 from meshgate.registry.schemas import BadSchema, Image
@@ -110,8 +110,7 @@ class Contract:
             raise violation_error(self.name, tuple(notes.violations), notes.count)
         self._complete(message)
         if notes.leftovers:
-            found = [Leftover(refs(at), text(at), key, value) for at, key, value in notes.leftovers]
-            return Reading(message, tuple(found))
+            return Reading(message, tuple(_placed(notes)))
         return Reading(message)
 
     def read_bytes(self, data: bytes) -> Message:
@@ -192,3 +191,14 @@ class Contract:
     def violation(self, *violations: Violation) -> SchemaViolation:
         """The error that says that these break this contract."""
         return violation_error(self.name, violations)
+
+
+def _placed(notes: Notes) -> Iterator[Leftover]:
+    """The unknown keys with their places, of which each is told once."""
+    last: At = ()
+    ref: tuple[int | str, ...] = ()
+    path = ""
+    for at, key, value in notes.leftovers:
+        if at is not last:
+            last, ref, path = at, refs(at), text(at)
+        yield Leftover(ref, path, key, value)

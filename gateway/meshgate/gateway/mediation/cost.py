@@ -8,7 +8,8 @@ for 9,000 elements of 100 KB). So an expression is given a bound in bytes that a
 
 *names* counts the identifiers, *builders* what makes something larger of what it is given, *power* the loops whose body
 looks outside of itself (a loop that only looks at its own element reads the message once, whatever its rounds) and one
-more if any of them builds, *products* the functions that multiply sizes. The bound is coarse, and it is a bound.
+more if any of them builds, *products* the functions that multiply sizes. Lists that are made element by element are
+counted beside it. The bound is coarse, and it is a bound.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ _TOKEN = re.compile(
 )
 _LOOPS = frozenset({"all", "exists", "exists_one", "existsOne", "filter", "map"})
 _LOOPS_OF_TWO = frozenset({"transformList", "transformMap", "transformMapEntry", "sortBy"})
-_BUILDERS = frozenset({"map", "filter", "bind"}) | _LOOPS_OF_TWO
+_BUILDERS = frozenset({"map", "bind"}) | _LOOPS_OF_TWO
+_LISTS = frozenset({"map", "filter"}) | _LOOPS_OF_TWO
 _MULTIPLY = frozenset({"replace", "join", "format", "flatten", "split", "range", "repeat"})
 _WORDS = frozenset({"true", "false", "null", "in"})
 _LITERAL = 16
@@ -41,16 +43,19 @@ class Engine(msgspec.Struct, frozen=True):
         rounds: of all loops together, after which it gives an expression up; 0 if it never does.
         pattern: what meeting a regular expression counts for.
         copied: what one element counts for when a list grows by one.
+        pace: what everything counts for once more; an engine that is slower has a higher one.
     """
 
     rounds: int
     pattern: int
     copied: int
+    pace: int = 1
 
 
-CEL: Final = Engine(rounds=0, pattern=2**20, copied=512)
+CEL: Final = Engine(rounds=0, pattern=2**20, copied=512, pace=4)
 """common-expression-language 0.10: a pattern is compiled when it is met (0.1 ms), a list is made anew for each element
-that is added (25 ns for each that it has)."""
+that is added (25 ns for each that it has). It lets no other thread run meanwhile, so the pace is such that an
+expression at the limit takes some 15 ms."""
 PROTOVALIDATE: Final = Engine(rounds=10_000, pattern=2**12, copied=0)
 """protovalidate 2.1: literal patterns are compiled once, lists grow in place."""
 
@@ -61,6 +66,7 @@ class Cost(msgspec.Struct, frozen=True):
     Attributes:
         names: identifiers in it.
         builders: calls that build.
+        lists: calls that make a list, element by element.
         power: with what power the rounds of its loops count.
         products: calls whose result may be as large as two sizes multiplied.
         loops: loops in it.
@@ -71,6 +77,7 @@ class Cost(msgspec.Struct, frozen=True):
 
     names: int
     builders: int
+    lists: int
     power: int
     products: int
     loops: int
@@ -84,8 +91,8 @@ class Cost(msgspec.Struct, frozen=True):
         if engine.rounds:
             turns, patterns = min(turns, engine.rounds), min(patterns, engine.rounds)
         texts = size * int(self.names ** (1 + self.builders)) * turns * int(size**self.products)
-        lists = self.builders * engine.copied * int(rounds ** (1 + max(1, self.loops)))
-        return texts + lists + self.patterns * engine.pattern * patterns
+        lists = self.lists * engine.copied * int(rounds ** (1 + max(1, self.loops)))
+        return engine.pace * (texts + lists + self.patterns * engine.pattern * patterns)
 
 
 class _Scope:
@@ -101,7 +108,7 @@ def cost_of(expression: str) -> Cost:
     tokens = [one for one in _TOKEN.findall(expression) if not one.isspace() and not one.startswith("//")]
     scopes: list[_Scope] = []
     closed: list[_Scope] = []
-    names = builders = products = patterns = 0
+    names = builders = lists = products = patterns = 0
     from_data, free = False, set[str]()
     for index, word in enumerate(tokens):
         before = tokens[index - 1] if index else ""
@@ -118,6 +125,7 @@ def cost_of(expression: str) -> Cost:
             names += word not in _WORDS
             if after == "(":
                 builders += word in _BUILDERS
+                lists += word in _LISTS
                 products += word in _MULTIPLY
                 if word == "matches":
                     patterns += 1
@@ -126,7 +134,7 @@ def cost_of(expression: str) -> Cost:
                 free |= set[str]() if _look_outside(scopes, word) else {word}
     loops = [scope for scope in closed + scopes if scope.names is not None]
     power = sum(scope.outside for scope in loops) + (1 if builders else 0)
-    return Cost(max(1, names), builders, power, products, len(loops), patterns, from_data, frozenset(free))
+    return Cost(max(1, names), builders, lists, power, products, len(loops), patterns, from_data, frozenset(free))
 
 
 def _bound(call: str, after: list[str]) -> frozenset[str] | None:

@@ -66,7 +66,7 @@ class Violation(msgspec.Struct, frozen=True):
     message: str
 
 
-class Leftover(msgspec.Struct, frozen=True):
+class Leftover(msgspec.Struct, frozen=True, gc=False):
     """A key of a JSON object that the contract does not know.
 
     Attributes:
