@@ -436,6 +436,7 @@ _ROWS: tuple[Requirement, ...] = (
     ),
     Requirement("schema.spoken", "schemas", "A caller's release is what it says, else what it asked for"),
     Requirement("schema.route", "schemas", "A caller goes to an agent of its own release where there is one"),
+    Requirement("schema.forms", "A2A 3.2.2", "A typed answer comes in a form that its caller accepts"),
     Requirement("schema.tasks", "schemas", "A task is told of in the words of the release in which it began"),
     Requirement("schema.arrival", "schemas", "A call waits for the contract of an agent that has just joined"),
     Requirement("schema.modes-traffic", "schemas", "Observing counts and touches nothing; off does not look"),

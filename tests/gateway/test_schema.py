@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -171,6 +172,26 @@ async def test_keys_that_no_release_knows_are_carried_over_as_they_came() -> Non
     async with meshed("2.0.0") as (mesh, agents):
         await ask(mesh, said("1.0.0", {"city": "Bern", "mood": {"x": [1, None]}}))
         assert agents["2.0.0"].asked == [{"place": "Bern", "mood": {"x": [1, None]}}]
+
+
+@pytest.mark.requirement("schema.forms")
+async def test_an_answer_comes_in_a_form_that_its_caller_accepts() -> None:
+    async with meshed("2.0.0") as (mesh, _):
+        for modes, kinds in (
+            (["application/protobuf"], ("raw", "application/protobuf")),
+            (["application/protobuf", "application/json"], ("data", "application/json")),
+            (["text/plain"], ("data", "application/json")),
+            ([], ("data", "application/json")),
+        ):
+            message = {"messageId": "m1", "role": "ROLE_USER", "parts": [said("1.0.0", {"city": "Bern"})]}
+            tree = {"message": message, "configuration": {"acceptedOutputModes": modes}}
+            result = await mesh.read(mesh.call_of(tree, "weather"))
+            (part,) = result.events[0].tree()["message"]["parts"]
+            assert (set(part) - {"mediaType"}, part["mediaType"].partition(";")[0]) == ({kinds[0]}, kinds[1])
+            if kinds[0] == "raw":
+                assert part["mediaType"] == "application/protobuf; type=p.Tell; version=1.0.0"
+                told = load_image(compiled(V1_0)).message_class("p.Tell").FromString(base64.b64decode(part["raw"]))
+                assert (told.temp_c, told.wind_kmh) == (20.5, 12.0)  # type: ignore[attr-defined]
 
 
 async def test_texts_files_and_data_of_other_types_pass_untouched() -> None:

@@ -16,6 +16,7 @@ from meshgate.a2a.reply import Head, Reply
 from meshgate.a2a.selector import VersionRange, parse_version
 from meshgate.gateway.mediation import (
     Converter,
+    Form,
     Side,
     TypedPart,
     agent_fault,
@@ -156,6 +157,7 @@ class _Meeting:
         self._name = f"{route.agent}/{route.skill}"
         self._caller = call.principal.id
         self._on_task = call.method.on_task
+        self._forms = _accepted(call)
         settings = known.subject.settings
         self.enforce = settings.mediation == "enforce"
         self._check_output = settings.validate_output
@@ -265,7 +267,8 @@ class _Meeting:
         if part.version and part.version != way.source.version:
             return part  # its history, in a release that this answer is not about
         try:
-            given = mediate_part(part, way, check=self._check_output).part
+            form = self._forms[0] if self._forms and part.form not in self._forms else None
+            given = mediate_part(part, way, form, check=self._check_output).part
         except MeshError as error:
             self._note("output", self.caller_version, part, invalid=True)
             if self.enforce:
@@ -324,6 +327,16 @@ def _stated(call: Call) -> str:
             if version:
                 return version
     return ""
+
+
+def _accepted(call: Call) -> list[Form]:
+    """The forms of typed parts that a caller accepts, best first; none if it leaves that open (A2A, section 3.2.2)."""
+    configuration = None if call.method.on_task else getattr(call.payload.view(), "configuration", None)
+    if configuration is None or not configuration.accepted_output_modes:
+        return []
+    return list(
+        dict.fromkeys(form for mode in configuration.accepted_output_modes if (form := parse_media_type(mode).form))
+    )
 
 
 def _newest(known: Known, versions: VersionRange) -> Release | None:
