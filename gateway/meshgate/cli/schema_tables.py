@@ -121,9 +121,9 @@ def diff_view(diff: Diff, mediation: str) -> RenderableType:
 
 
 def _changes_table(side: str, found: Sequence[Change], diff: Diff) -> Table:
-    table = grid(side, "change", f"{diff.old} → {diff.new}", f"{diff.new} → {diff.old}")
-    for column in table.columns[2:]:
-        column.no_wrap = True
+    table = grid(side, "change")
+    for here, there in ((diff.old, diff.new), (diff.new, diff.old)):
+        table.add_column(_text(f"{here} → {there}"), no_wrap=True)
     prefix = _common(one.path for one in found)
     for one in found:
         path, fates = one.path.removeprefix(prefix), (Text(fate, _FATES[fate]) for fate in (one.up, one.down))
