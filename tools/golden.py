@@ -1,12 +1,18 @@
 """What a release leaves on disk and on the wire: ``python -m tools.golden FOLDER``, run by that release's Python.
 
-Cutting a release adds ``tests/compat/golden/VERSION``, written with the wheel that is kept of it:
+Cutting a release adds ``tests/compat/golden/VERSION``, written with the wheel that is kept of it (VERSIONING.md):
 
     .venv/bin/python -m tests.compat.cut VERSION
 
-Clocks, ids and keys are fixed, so a release writes the same bytes each time (in the two SQLite files they depend on
+Clocks, ids and keys are fixed, so a release writes the same bytes each time (in the SQLite files they depend on
 SQLite's version), and ``tests/compat/test_golden.py`` sees that it does. So the values here stay as they are, and this
 program keeps running on every kept release: what a later one adds is written to files of its own, where it is there.
+
+Here is what is written for another process or for a later start. Left out, because nobody reads it back: logs, spans,
+the answer to Deregister. Left out, because both ends of it run in ``tests/contract`` and ``tests/compat`` with the
+other release: A2A's own messages (``a2a_pb2`` is not ours), a gateway's headers to an agent and an agent's to a gateway
+(of which ``names.json`` has the names), questions that gateways ask each other (their answers are here), and what the
+admin API answers beside calls and jobs. A gateway's folder of schemas holds images and documents as they are here.
 """
 
 from __future__ import annotations
@@ -19,6 +25,7 @@ import json
 import shutil
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -97,6 +104,7 @@ GATEWAY = Instance(
 )
 PLAIN = Instance("writer-1", "writer", MANIFEST.digest(), endpoints=(Endpoint("JSONRPC", "http://127.0.0.1:9003/"),))
 SWITCH = Switch("agent", "forger", "it forges: prüfen")
+MEDIA: dict[wire.Media, str] = {wire.PROTO: "bin", wire.JSON: "json"}
 DRAWN = "the golden files' "
 
 
@@ -150,8 +158,7 @@ def join_port(golden: Golden) -> None:
         ("http://127.0.0.1:8080", "http://127.0.0.2:8080"),
     )
     renewed = wire.Renewed(Lease(INSTANCE_ID, 7.5), joined.call_key, joined.gateways)
-    media: wire.Media
-    for media, end in ((wire.PROTO, "bin"), (wire.JSON, "json")):
+    for media, end in MEDIA.items():
         bodies = {
             "register": (wire.encode_register(INSTANCE, MANIFEST, media), "Register's request"),
             "joined": (wire.encode_joined(joined, media), "Register's answer"),
@@ -318,6 +325,10 @@ async def main() -> None:
     await records(golden)
     card(golden)
     words(golden)
+    if find_spec("meshgate.registry.schemas") is not None:  # 0.1.0 has no contracts
+        from tools.golden_contracts import contracts
+
+        await contracts(golden, INSTANCE, MANIFEST, NOW)
     kinds = {name: about["kind"] for name, about in golden.files.items()}
     for name, value in (await read(golden.folder, kinds)).items():
         golden.files[name]["value"] = value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -70,11 +70,16 @@ def settings() -> str:
     return "\n".join(lines) + "\n"
 
 
-def consul(instances: Mapping[str, tuple[Instance, Manifest | None]], switches: tuple[Switch, ...]) -> str:
+def consul(
+    instances: Mapping[str, tuple[Instance, Manifest | None]],
+    switches: tuple[Switch, ...],
+    more: Callable[[Layout], Mapping[str, bytes]] = lambda _: {},
+) -> str:
     """What is in Consul's catalogue and KV store, as Consul gives it back.
 
     Args:
         instances: with their manifests, by a name of their own.
+        more: further keys, which later releases have.
     """
     layout, services, kv = Layout("meshgate"), list[Any](), dict[str, bytes]()
     for instance, manifest in instances.values():
@@ -87,6 +92,7 @@ def consul(instances: Mapping[str, tuple[Instance, Manifest | None]], switches: 
         if manifest is not None:
             kv[layout.manifests + manifest.digest()] = manifest.encode()
     kv |= {layout.switch_key(switch): switch.reason.encode() for switch in (*switches, ODD)}
+    kv |= more(layout)
     kv[layout.blobs + blob_digest(BLOB)] = BLOB
     stored = {key: base64.b64encode(value).decode() for key, value in sorted(kv.items())}
     return json.dumps({"prefix": "meshgate", "services": services, "kv": stored}, indent=1)

@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from meshgate.gateway.mesh_view import JobTree
 from meshgate.gateway.metrics import Metrics
 from meshgate.gateway.peers import Flight, Grant
 from meshgate.gateway.records import CallRecord
-from meshgate.registry import wire
+from meshgate.registry import consul_entry, wire
 from meshgate.registry.consul_entry import Layout, instance_of, switch_of
 from meshgate.registry.file import FileRegistry
 from meshgate.registry.home import Home
@@ -63,12 +64,19 @@ def _register(path: Path) -> Any:
     # 0.1.0 gives a pair.
     whole = hasattr(joining, "instance")
     instance, manifest = (joining.instance, joining.manifest) if whole else (joining[0], joining[1])
-    return {"instance": _built(instance), "manifest": _built(manifest), "digest": manifest.digest()}
+    images = [blob_digest(image) for image in joining.images] if whole else []
+    return {
+        "instance": _built(instance),
+        "manifest": _built(manifest),
+        "digest": manifest.digest(),
+        **({"images": images} if images else {}),
+    }
 
 
 def _error(path: Path) -> Any:
     error = wire.decode_error(503, path.read_bytes())
-    return {"code": error.code, "message": error.message, "retryable": error.retryable}
+    told = {"code": error.code, "message": error.message, "retryable": error.retryable}
+    return _built({**told, "violations": error.violations} if error.violations else told)
 
 
 def _manifest(path: Path) -> Any:
@@ -79,7 +87,9 @@ def _manifest(path: Path) -> Any:
 
 def _state(delta: Delta) -> Any:
     entries = sorted(delta.put, key=lambda entry: entry.instance.id)
-    return {"entries": _built(entries), "switches": _built(delta.switches), "reset": delta.reset}
+    subjects = getattr(delta, "subjects", None)  # 0.1.0 has none
+    found = {"entries": _built(entries), "switches": _built(delta.switches), "reset": delta.reset}
+    return {**found, "subjects": _built(subjects)} if subjects else found
 
 
 async def _registry(path: Path) -> Any:
@@ -164,13 +174,17 @@ def _faults(path: Path) -> Any:
     for code, fault in json.loads(path.read_text("utf-8")).items():
         trailers = [(key, base64.b64decode(value)) for key, value in fault["trailers"].items()]
         status = _grpc.StatusCode[fault["status"]]
-        try:
-            jsonrpc.decode_answer(fault["json"].encode(), METHODS["GetTask"], "1", peer="mesh")
-        except MeshError as error:
-            over_json = error
         over_grpc = grpc.decode_error(status, fault["text"], trailers, peer="mesh")
-        found[code] = [_fault(over_json), _fault(over_grpc), fault["http"], fault["status"]]
+        found[code] = [_over_json(fault["json"]), _fault(over_grpc), fault["http"], fault["status"]]
     return _built(found)
+
+
+def _over_json(body: str) -> dict[str, Any] | None:
+    try:
+        jsonrpc.decode_answer(body.encode(), METHODS["GetTask"], "1", peer="mesh")
+    except MeshError as error:
+        return _fault(error)
+    return None
 
 
 def _fault(error: MeshError) -> dict[str, Any]:
@@ -199,7 +213,7 @@ def _consul(path: Path) -> Any:
     layout = Layout(tree["prefix"])
     kv = {key: base64.b64decode(value) for key, value in tree["kv"].items()}
     switches = [switch_of(key, value, layout) for key, value in kv.items() if key.startswith(layout.switches)]
-    manifests = {key: Manifest.decode(value).digest() for key, value in kv.items() if key.startswith(layout.manifests)}
+    manifests = {key: Manifest.decode(value) for key, value in kv.items() if key.startswith(layout.manifests)}
     blobs = {key: blob_digest(value) for key, value in kv.items() if key.startswith(layout.blobs)}
     services = [instance_of(service, layout) for service in tree["services"]]
     places = {
@@ -207,8 +221,14 @@ def _consul(path: Path) -> Any:
         "services": [[layout.service(instance), layout.service_id(instance.id)] for instance, _ in services],
         "switches": [layout.switch_key(switch) for switch in switches if switch is not None],
     }
+    subjects = _subjects(kv, layout)
     found = {"services": services, "switches": switches, "manifests": manifests, "blobs": blobs, "places": places}
-    return _built(found)
+    return _built({**found, "subjects": subjects} if subjects else found)
+
+
+def _subjects(kv: Mapping[str, bytes], layout: Layout) -> list[Any]:
+    folder = getattr(layout, "subjects", "")  # 0.1.0 has none
+    return [consul_entry.subject_of(key, kv[key], layout) for key in kv if folder and key.startswith(folder)]
 
 
 def _card(path: Path) -> Any:
@@ -218,6 +238,41 @@ def _card(path: Path) -> Any:
 
 def _as(kind: Any, path: Path) -> Any:
     return _built(msgspec.json.decode(path.read_bytes(), type=kind))
+
+
+# -- of releases after 0.1.0; there these are not asked for
+
+
+def _image(path: Path) -> Any:
+    from meshgate.registry.schemas import load_image
+
+    image = load_image(path.read_bytes())
+    return {"digest": image.digest, "bytes_are_the_same": image.data == path.read_bytes()}
+
+
+def _subject(path: Path) -> Any:
+    from meshgate.registry.schemas import Subject
+
+    subject = Subject.decode(path.read_bytes())
+    return {"subject": _built(subject), "bytes_are_the_same": subject.encode() == path.read_bytes()}
+
+
+def _lock(path: Path) -> Any:
+    from meshgate.sdk.contracts.lockfile import read_lock
+    from meshgate.sdk.contracts.released import decode_releases
+
+    found = decode_releases(path.read_bytes(), path.name)
+    releases = {
+        name: [one.version, one.input, one.output, [image.digest for image in (one.takes, one.gives) if image]]
+        for name, one in found.items()
+    }
+    return _built({"numbers": read_lock(path), "releases": releases})
+
+
+def _usage(path: Path) -> Any:
+    from meshgate.gateway.inspection import UsageView
+
+    return _as(UsageView, path)
 
 
 Reader = Callable[[Path], Any]
@@ -253,6 +308,8 @@ _READERS: dict[str, Reader] = {
     "grant": partial(_as, Grant),
     "instances": partial(_as, list[InstanceView]),
 }
+if find_spec("meshgate.registry.schemas") is not None:
+    _READERS.update(image=_image, subject=_subject, lock=_lock, usage=_usage)
 KINDS = frozenset(_READERS)
 """The kinds of files that can be read."""
 

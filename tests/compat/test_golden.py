@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -103,6 +104,43 @@ def test_a_release_reads_what_this_tree_writes(released: Callable[[str], Release
     written = {name: found[name] for name in stated}
     written["status.json"]["version"] = version
     assert [each for name in stated for each in lost(stated[name]["value"], written[name], name)] == []
+
+
+OWN_WORDS = re.compile(r"\.(digest|bytes_are_the_same|instance\.manifest|manifest): |^contract\.error\.json\.code: ")
+"""What a reader makes of a file: of a manifest without the fields that it does not know the digest is another one, and
+an error that it does not know is one of the mesh's own."""
+STRICT = {"0.1.0": {"register", "joined"}}
+"""Releases that refuse JSON with fields which they do not know, by kind; in binary they pass over them, which is what
+SDKs and gateways speak to each other."""
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("version", FOLDERS)
+@pytest.mark.requirement("compat.newer")
+def test_a_release_reads_what_it_knows_of_files_that_hold_more(
+    released: Callable[[str], Release], todays: Path, version: str
+) -> None:
+    found = json.loads(released(version).program("tests.compat.reading", todays))
+    added = {name: about for name, about in index(todays).items() if name in found.keys() - index(GOLDEN / version)}
+    more = [
+        each
+        for name, about in added.items()
+        if about["kind"] not in GOING_BACK - {"snapshot"}
+        and not (name.endswith(".json") and about["kind"] in STRICT.get(version, ()))
+        for each in lost(found[name], about["value"], name)
+        if not OWN_WORDS.search(each)
+    ]
+    assert more == []
+
+
+@pytest.mark.parametrize("name", ["joined.json", "register.json", "renewed.json"])
+@pytest.mark.requirement("compat.newer")
+async def test_json_with_fields_that_this_tree_does_not_know_is_read(name: str, tmp_path: Path) -> None:
+    folder = GOLDEN / FOLDERS[-1]
+    tree = json.loads((folder / name).read_text("utf-8"))
+    (tmp_path / name).write_text(json.dumps({**tree, "ofALaterRelease": {"more": [1]}}), "utf-8")
+    about = index(folder)[name]
+    assert lost(about["value"], (await read(tmp_path, {name: about["kind"]}))[name]) == []
 
 
 @pytest.mark.requirement("compat.golden")

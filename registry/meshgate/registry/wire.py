@@ -103,7 +103,8 @@ def _parse(body: bytes, media: Media, cls: type[_M]) -> _M:
         tree = decode_json(body)
         if not isinstance(tree, dict):
             raise InvalidParams(f"a {cls.DESCRIPTOR.name} is a JSON object")
-        return json_format.ParseDict(cast("dict[str, Any]", tree), cls())
+        # As in binary, and as Connect has it: what a later release adds is passed over.
+        return json_format.ParseDict(cast("dict[str, Any]", tree), cls(), ignore_unknown_fields=True)
     except (DecodeError, json_format.ParseError, RecursionError) as error:
         raise InvalidParams(f"this is no {cls.DESCRIPTOR.name}: {error}") from None
 
