@@ -16,7 +16,7 @@ __all__ = ["EXTRAS", "about", "extras", "show_version", "version"]
 
 EXTRAS = {
     "grpc": ("grpc", "a2a"),
-    "gateway": ("grpc", "a2a", "aiohttp", "fastapi", "prometheus_client", "pybreaker"),
+    "gateway": ("grpc", "a2a", "aiohttp", "cel", "fastapi", "prometheus_client", "protovalidate", "pybreaker"),
     "consul": ("aiohttp", "consul"),
     "otel": ("grpc", "opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.grpc"),
 }
