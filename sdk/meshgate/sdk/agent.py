@@ -378,6 +378,7 @@ class Agent:
                 self._spans.tracing.close()
 
     async def _stay(self) -> None:
+        self._ready(write=True)  # the lock file is brought up to date where there is no mesh to join, too
         access = find_join(self._join, self._join_key, self._environ)
         async with self._listening("") as served, self._membership(access) as membership:
             facts = {"agent": self.name, "instance": served.instance}

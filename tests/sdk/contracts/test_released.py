@@ -38,7 +38,7 @@ def agent(folder: Path, version: str = "1.0.0", *, frozen: bool = False, model: 
         "shop",
         version=version,
         contracts=folder / LOCK,
-        environ={"MESHGATE_CONTRACTS": "frozen"} if frozen else {},
+        environ={"MESHGATE_HOME": str(folder), "MESHGATE_CONTRACTS": "frozen" if frozen else ""},
     )
 
     @made.skill(migrations=[Migration("^0", up={"notes": "old.notes"})])
@@ -154,3 +154,9 @@ def test_an_entry_that_was_spoilt_is_named_with_the_remedy(what: str) -> None:
 def test_releases_that_are_no_object_are_refused() -> None:
     with pytest.raises(BadLock):
         decode_releases(b'{"releases": 3}', LOCK)
+
+
+def test_the_file_is_written_before_a_mesh_is_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit):
+        agent(tmp_path).run()
+    assert decode_releases((tmp_path / LOCK).read_bytes(), LOCK).keys() == {"shop/price"}
