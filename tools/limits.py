@@ -23,7 +23,7 @@ GROUPS: dict[str, str] = {
     "Sizes": "body event answer json_depth json_nodes header_bytes header_count body_seconds streams connections",
     "Schemas": (
         "schema_bytes schema_files schema_types schema_depth schema_fields schema_pattern schema_cel schema_releases "
-        "schema_images schema_memory schema_disk "
+        "schema_images schema_json schema_memory schema_disk "
         "mediation_depth mediation_violations mediation_values mediation_inline mediation_threads "
         "mediation_cost mediation_result mediation_steps "
         "mediation_ways mediation_wait usage_rows usage_fields"
@@ -43,7 +43,10 @@ GROUPS: dict[str, str] = {
     ),
 }
 BYTES = frozenset(
-    "body event answer header_bytes schema_bytes mediation_cost mediation_result mediation_inline".split()  # noqa: SIM905
+    {
+        *("body", "event", "answer", "header_bytes", "mediation_cost", "mediation_result", "mediation_inline"),
+        *("schema_bytes", "schema_json", "schema_memory", "schema_disk"),
+    }
 )
 NUMBERS = """
 job_calls job_concurrency depth json_depth json_nodes header_count streams connections rate burst concurrency

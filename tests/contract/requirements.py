@@ -383,6 +383,9 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("contracts.caller", "contracts", "A value whose class names its contract says its release"),
     Requirement("contracts.deprecated", "contracts", "Who calls a deprecated release is warned, once"),
     Requirement(
+        "contracts.card", "contracts", "A card has type, version and JSON Schema of what a skill takes and gives"
+    ),
+    Requirement(
         "contracts.codegen",
         "contracts",
         "A generated client runs with the base install and speaks the release it names",

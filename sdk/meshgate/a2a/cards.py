@@ -97,6 +97,10 @@ class SkillTerms(msgspec.Struct, frozen=True, omit_defaults=True):
     default: bool = False
     input_schema: dict[str, Any] | None = None
     output_schema: dict[str, Any] | None = None
+    input_type: str = ""
+    """Full name of the message that the skill takes, if it has a contract; ``version`` is the contract's too."""
+    output_type: str = ""
+    """The same of what it gives."""
 
 
 class Terms(msgspec.Struct, frozen=True, omit_defaults=True):

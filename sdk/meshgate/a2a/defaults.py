@@ -150,6 +150,8 @@ class Limits(msgspec.Struct, frozen=True):
     """Most releases of a skill that are kept."""
     schema_images: int = 256
     """Most descriptor sets that one registration brings."""
+    schema_json: int = 128 * 1024
+    """JSON Schemas, together, that an agent's card has of its skills; what is beyond is left out."""
     schema_memory: int = 64 * 1024 * 1024
     """Memory for schemas that a gateway keeps loaded; beyond it, those used longest ago go."""
     schema_disk: int = 256 * 1024 * 1024

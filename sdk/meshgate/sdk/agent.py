@@ -209,14 +209,14 @@ class Agent:
     def card(self) -> dict[str, Any]:
         """Its agent card, with the addresses it listens on now."""
         skills = self._ready()
-        return card_of(
-            self.name, self.version, self.description, skills, self._endpoints, shared_tasks=self.shared_tasks
-        )
+        about = (self.name, self.version, self.description, skills, self._endpoints)
+        return card_of(*about, shared_tasks=self.shared_tasks, limits=self.limits)
 
     def manifest(self) -> Manifest:
         """What all its instances share, for the registry."""
         skills = self._ready()
-        return manifest_of(self.name, self.version, self.description, skills, shared_tasks=self.shared_tasks)
+        about = (self.name, self.version, self.description, skills)
+        return manifest_of(*about, shared_tasks=self.shared_tasks, limits=self.limits)
 
     def images(self) -> tuple[bytes, ...]:
         """The descriptor sets of its contracts, for the registry."""

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from meshgate.a2a.cards import CAPABILITIES_URI, SkillTerms, Terms
+from meshgate.a2a.defaults import DEFAULTS, Limits
 from meshgate.registry.model import Capability, Endpoint, Manifest, SchemaRef
 from meshgate.sdk.forms import Form
 from meshgate.sdk.skills import Skill
@@ -33,7 +34,22 @@ def _skill_entry(skill: Skill) -> dict[str, Any]:
     }
 
 
-def _terms(skill: Skill) -> SkillTerms:
+class _Room:
+    """What is left for JSON Schemas in a card."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+
+    def take(self, schema: dict[str, Any] | None) -> dict[str, Any] | None:
+        """The schema, if there is room for it."""
+        size = len(msgspec.json.encode(schema)) if schema is not None else 0
+        if size > self._left:
+            return None
+        self._left -= size
+        return schema
+
+
+def _terms(skill: Skill, room: _Room) -> SkillTerms:
     return SkillTerms(
         version=skill.version,
         labels=skill.labels,
@@ -41,8 +57,10 @@ def _terms(skill: Skill) -> SkillTerms:
         latency=skill.latency,
         reentrant=skill.reentrant,
         default=skill.default,
-        input_schema=skill.takes.schema,
-        output_schema=skill.gives.schema,
+        input_schema=room.take(skill.takes.schema),
+        output_schema=room.take(skill.gives.schema),
+        input_type=skill.takes.type_name if skill.takes.digest else "",
+        output_type=skill.gives.type_name if skill.gives.digest else "",
     )
 
 
@@ -54,9 +72,15 @@ def card_of(
     endpoints: Sequence[Endpoint],
     *,
     shared_tasks: bool,
+    limits: Limits = DEFAULTS,
 ) -> dict[str, Any]:
-    """The agent card (specification, section 4.4), with the terms of its skills in an extension."""
-    terms = Terms({skill.id: _terms(skill) for skill in skills}, shared_tasks=shared_tasks)
+    """The agent card (specification, section 4.4), with the terms of its skills in an extension.
+
+    Args:
+        limits: ``schema_json`` bounds the JSON Schemas; skills that come late may be left without.
+    """
+    room = _Room(limits.schema_json)
+    terms = Terms({skill.id: _terms(skill, room) for skill in skills}, shared_tasks=shared_tasks)
     extension = {
         "uri": CAPABILITIES_URI,
         "description": "versions, labels and schemas of the skills",
@@ -81,7 +105,15 @@ def _schema(form: Form) -> SchemaRef | None:
     return SchemaRef(form.type_name, form.digest) if form.type_name else None
 
 
-def manifest_of(name: str, version: str, description: str, skills: Sequence[Skill], *, shared_tasks: bool) -> Manifest:
+def manifest_of(
+    name: str,
+    version: str,
+    description: str,
+    skills: Sequence[Skill],
+    *,
+    shared_tasks: bool,
+    limits: Limits = DEFAULTS,
+) -> Manifest:
     """The manifest. Its card names no address, so that all instances of a release share it."""
     return Manifest(
         agent=name,
@@ -107,5 +139,5 @@ def manifest_of(name: str, version: str, description: str, skills: Sequence[Skil
             for skill in skills
         ),
         shared_tasks=shared_tasks,
-        card=card_of(name, version, description, skills, (), shared_tasks=shared_tasks),
+        card=card_of(name, version, description, skills, (), shared_tasks=shared_tasks, limits=limits),
     )

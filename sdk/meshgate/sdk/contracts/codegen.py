@@ -10,7 +10,8 @@ from google.protobuf.descriptor import Descriptor
 from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.selector import NAME, parse_version
 from meshgate.registry.schemas import load_image
-from meshgate.sdk.contracts.modelcode import Models, agree, reachable
+from meshgate.sdk.contracts.descriptors import agree, reachable
+from meshgate.sdk.contracts.modelcode import Models
 from meshgate.sdk.contracts.names import Names, literal, snake
 
 __all__ = ["generate"]

@@ -20,16 +20,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
-from google.protobuf.descriptor_pb2 import DescriptorProto, EnumDescriptorProto, FieldDescriptorProto
+from google.protobuf.descriptor_pb2 import FieldDescriptorProto
 
-from meshgate.registry.schemas.options import read_rules
 from meshgate.sdk.contracts.building import VALUES
 from meshgate.sdk.contracts.client import ClientModel
+from meshgate.sdk.contracts.descriptors import Declared, demanded, entry_of, labels_of, value_of
 from meshgate.sdk.contracts.names import Names, class_name, literal
 
-__all__ = ["Models", "agree", "reachable"]
-
-Declared = Descriptor | EnumDescriptor
+__all__ = ["Models"]
 
 _PLAIN: dict[int, tuple[str, str]] = {
     FieldDescriptor.TYPE_BOOL: ("bool", "False"),
@@ -63,47 +61,6 @@ _KNOWN = {
 _IMPORTED = frozenset({"Any", "AwareDatetime", "Bytes", "Duration", "Float"})
 _NAMES = _IMPORTED | {"ClassVar", "Contract", "Field", "bool", "dict", "enum", "int", "list", "str"}
 """What the body of a class is made of, beside other classes."""
-_IGNORE_ALWAYS = 3
-"""``buf.validate.Ignore``: the constraints of the field do not count."""
-
-
-def reachable(root: Descriptor) -> dict[str, Declared]:
-    """The messages and enums that a message is made of, itself first, by full name; entries of maps are left out."""
-    found: dict[str, Declared] = {root.full_name: root}
-    waiting = [root]
-    for message in waiting:
-        for field in message.fields:
-            value = _value(field)
-            target = value.message_type or value.enum_type
-            if target is None or target.full_name in found or target.full_name in _KNOWN:
-                continue
-            found[target.full_name] = target
-            if isinstance(target, Descriptor):
-                waiting.append(target)
-    return found
-
-
-def agree(one: Mapping[str, Declared], other: Mapping[str, Declared]) -> bool:
-    """Whether what both declare is the same in both."""
-    return all(_bytes(one[name]) == _bytes(other[name]) for name in one.keys() & other.keys())
-
-
-def _bytes(declared: Declared) -> bytes:
-    copy = DescriptorProto() if isinstance(declared, Descriptor) else EnumDescriptorProto()
-    declared.CopyToProto(copy)  # type: ignore[arg-type]
-    return copy.SerializeToString(deterministic=True)
-
-
-def _value(field: FieldDescriptor) -> FieldDescriptor:
-    """The field itself; of a map, its values."""
-    entry = _entry(field)
-    return entry.fields_by_name["value"] if entry is not None else field
-
-
-def _entry(field: FieldDescriptor) -> Descriptor | None:
-    """The entries of a map."""
-    message = field.message_type
-    return message if message is not None and message.GetOptions().map_entry else None
 
 
 class Models:
@@ -151,13 +108,11 @@ class Models:
 
     def _model(self, name: str, declared: Descriptor, contract: str) -> str:
         self.used.add("ClientModel")
-        copy = DescriptorProto()
-        declared.CopyToProto(copy)
         # In a class's body a field's name hides what its annotations name.
         names = Names([*self._names, *dir(ClientModel), "CONTRACT"])
         lines = [f"    CONTRACT: ClassVar[Contract] = {contract}\n"] if contract else []
         self.used.update(["ClassVar", "Contract"] if contract else [])
-        for field, label in zip(declared.fields, [each.label for each in copy.field], strict=True):
+        for field, label in zip(declared.fields, labels_of(declared), strict=True):
             lines.append("    " + self._field(names.take(field.name), field, label))
         head = f'\n\nclass {self.classes[name]}(ClientModel):\n    """The message ``{name}``."""'
         return "\n".join([head, "", *lines] if lines else [head])
@@ -179,14 +134,14 @@ class Models:
 
     def _typed(self, field: FieldDescriptor, label: int) -> tuple[str, str]:
         """A field's annotation, and its default, "" if it has none."""
-        kind, zero = self._kind(_value(field))
-        demanded = _demanded(field, label)
-        if (entry := _entry(field)) is not None:
+        kind, zero = self._kind(value_of(field))
+        needed = demanded(field, label)
+        if (entry := entry_of(field)) is not None:
             key, _ = self._kind(entry.fields_by_name["key"])
-            return f"dict[{key}, {kind}]", "" if demanded else "{}"
+            return f"dict[{key}, {kind}]", "" if needed else "{}"
         if label == FieldDescriptorProto.LABEL_REPEATED:
-            return f"list[{kind}]", "" if demanded else "[]"
-        if demanded:
+            return f"list[{kind}]", "" if needed else "[]"
+        if needed:
             return kind, ""
         if field.has_presence:
             return (kind if kind in ("Any", "None") else f"{kind} | None"), "None"
@@ -211,11 +166,3 @@ def _short(declared: Declared) -> str:
     if isinstance(declared, EnumDescriptor) and declared.name == VALUES and outer is not None and not outer.fields:
         return _short(outer)
     return declared.full_name.removeprefix(f"{declared.file.package}.")
-
-
-def _demanded(field: FieldDescriptor, label: int) -> bool:
-    """Whether the field must be set."""
-    if label == FieldDescriptorProto.LABEL_REQUIRED:
-        return True
-    rules = read_rules(field.GetOptions(), "field")
-    return rules is not None and rules.required and rules.ignore != _IGNORE_ALWAYS

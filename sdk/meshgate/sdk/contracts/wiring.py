@@ -15,6 +15,7 @@ from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.types import Message, Part
 from meshgate.sdk.content import raw_part
 from meshgate.sdk.contracts.deriving import Side
+from meshgate.sdk.contracts.jsonschema import json_schema
 from meshgate.sdk.contracts.walking import Walker
 from meshgate.sdk.forms import Form
 from meshgate.sdk.typed import PROTOBUF, Contract, is_protobuf, type_in
@@ -61,6 +62,7 @@ def typed(form: Form, side: Side, version: str) -> Form:
         raw=_raw_writer(form.raw, finished, side, contract),
         modes=("application/json", PROTOBUF),
         type_name=side.type,
+        schema=form.schema if form.schema is not None else json_schema(side.image.message(side.type)),
         digest=side.image.digest,
     )
 
