@@ -10,8 +10,14 @@ from tests.e2e.environments import ROOT, Environment
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]  # with a cold cache the first one fetches packages
 
-EXTRAS = ("grpc", "a2a", "google.rpc", "fastapi", "prometheus_client", "pybreaker", "consul", "opentelemetry")
-COMMANDS = ("up", "down", "doctor", "call", "agents", "job", "jobs", "explain", "register", "kill", "drain", "version")
+EXTRAS = (
+    *("grpc", "a2a", "google.rpc", "fastapi", "prometheus_client", "pybreaker", "consul", "opentelemetry"),
+    *("cel", "protovalidate"),
+)
+COMMANDS = (
+    *("up", "down", "doctor", "call", "agents", "job", "jobs", "explain", "register", "kill", "drain"),
+    *("schema", "version"),
+)
 
 
 def importable(environment: Environment, *names: str) -> set[str]:
