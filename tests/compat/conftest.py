@@ -7,7 +7,8 @@ from functools import cache
 
 import pytest
 
-from tests.compat.releases import Release, install, kept
+from tests.compat import releases
+from tests.compat.releases import Release, install
 from tests.conftest import unavailable
 from tests.e2e.environments import NoIndex
 
@@ -28,5 +29,5 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Releas
 
 @pytest.fixture
 def last(released: Callable[[str], Release]) -> Release:
-    """The last release."""
-    return released(list(kept())[-1])
+    """The release before this tree."""
+    return released(releases.last())

@@ -18,7 +18,7 @@ from tests.e2e import environments
 from tests.e2e.environments import ROOT, Environment
 from tests.support.gateway import NotUp
 
-__all__ = ["GOLDEN", "WHEELS", "Release", "ReleasedGateway", "SdkAgent", "install", "kept"]
+__all__ = ["GOLDEN", "WHEELS", "Release", "ReleasedGateway", "SdkAgent", "install", "kept", "last"]
 
 WHEELS = Path(__file__).parent / "wheels"
 GOLDEN = Path(__file__).parent / "golden"
@@ -30,6 +30,22 @@ def kept() -> dict[str, Path]:
     """The wheel of each release, oldest first."""
     found = {path.name.split("-")[1]: path for path in WHEELS.glob("meshgate-*-py3-none-any.whl")}
     return dict(sorted(found.items(), key=lambda item: tuple(map(int, item[0].split(".")))))
+
+
+def last(wheels: Sequence[str] = (), changelog: str = "") -> str:
+    """The release that comes before this tree, and has to go together with it.
+
+    That is the newest that is kept; but where the changelog says of nothing that it is unreleased, this tree is that
+    one itself, and the one before it counts.
+
+    Args:
+        wheels: versions that are kept, oldest first; those in ``WHEELS`` if left out.
+        changelog: this tree's, if left out.
+    """
+    versions = list(wheels or kept())
+    text = changelog or (ROOT / "CHANGELOG.md").read_text("utf-8")
+    goes_on = "\n## Unreleased\n" in text
+    return versions[-1] if goes_on or len(versions) == 1 else versions[-2]
 
 
 def install(version: str, folder: Path) -> Release:
@@ -58,6 +74,11 @@ class Release(msgspec.Struct, frozen=True):
 
     version: str
     environment: Environment
+
+    @property
+    def knows_contracts(self) -> bool:
+        """Whether its gateways enforce contracts, and its SDK knows their errors by name."""
+        return self.version != "0.1.0"
 
     def program(self, module: str, *arguments: str | Path) -> str:
         """What a module of ``tests`` or ``tools`` printed, which has to end well."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 import pytest_asyncio
 
-from tests.compat.releases import Release, SdkAgent, install, kept
+from tests.compat.releases import Release, SdkAgent, install, last
 from tests.compat.since import SINCE
 from tests.conftest import unavailable
 from tests.contract.doors import Door
@@ -21,7 +21,7 @@ from tests.e2e.environments import NoIndex
 from tests.support.gateway import GatewayProcess
 from tests.support.servers import Consul
 
-_OLD = list(kept())[-1]
+_OLD = last()
 """The release that has to go together with what is in this tree."""
 _LAYOUTS = [
     "one",
