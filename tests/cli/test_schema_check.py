@@ -200,6 +200,14 @@ def test_a_file_whose_name_is_an_option_is_a_file(committed: Path, monkeypatch: 
     assert [one.subject for one in read_git("HEAD", "./--batch").entries] == ["weather/forecast"]
 
 
+def test_in_a_hook_of_git_the_repository_is_still_the_files(
+    committed: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("GIT_DIR", ".git"), ("GIT_INDEX_FILE", ".git/index"), ("GIT_PREFIX", "")):
+        monkeypatch.setenv(name, value)
+    check(capfd, committed, "--against", "git:main")
+
+
 def test_outside_a_repository_there_is_no_git_to_compare_with(
     folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

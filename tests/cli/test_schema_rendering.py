@@ -248,6 +248,12 @@ def test_what_agents_wrote_reaches_the_terminal_as_text_alone() -> None:
         assert "\u202e" not in text
 
 
+def test_usage_is_in_the_order_of_versions() -> None:
+    rows = tuple(UsageRow("dev", version, "input", "", 1, 0, {"f": 1}, DAY, DAY) for version in ("10.0.0", "2.0.0", ""))
+    text = shown(usage_view(Usage("a/b", rows=rows), DAY, fields=True))
+    assert [line.split()[0] for line in text.splitlines() if ".0.0" in line] == ["2.0.0", "10.0.0"] * 2
+
+
 def test_how_long_ago_something_was_is_one_number() -> None:
     assert [ago(span) for span in (-5, 0.4, 59, 60, 3_599, 7_200, 200_000)] == [
         *("now", "now", "59 s ago", "1 min ago", "59 min ago", "2 h ago", "2 d ago")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -25,6 +26,8 @@ __all__ = ["Entry", "Side", "Source", "read_bytes", "read_git", "read_source", "
 _LARGEST = 32 * 1024 * 1024
 _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./@{}^~+-]{0,255}\Z")
 _GIT_SECONDS = 30
+_HOOK = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"})
+"""What git tells its hooks, relative to their folder; here the repository is the file's."""
 _STALE = "run the agent once without MESHGATE_CONTRACTS=frozen, and commit the file"
 
 
@@ -168,27 +171,30 @@ def read_git(ref: str, path: str) -> Source:
         raise CliError(f"{ref!r} is no ref of git", Exit.USAGE, "name a branch, a tag or a commit")
     file = Path(path).resolve()
     top = _git(file.parent, "rev-parse", "--show-toplevel")
-    if top is None:
-        raise CliError(f"{file.parent} is in no git repository", Exit.USAGE)
-    root = Path(top.decode(errors="replace").rstrip("\n"))
-    commit = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
-    if commit is None:
+    if top.returncode:
+        said = top.stderr.decode(errors="replace").strip().partition("\n")[0]
+        raise CliError(f"{file.parent} is in no repository that git reads", Exit.USAGE, said.removeprefix("fatal: "))
+    root = Path(top.stdout.decode(errors="replace").rstrip("\n"))
+    found = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+    if found.returncode:
         remedy = "fetch it first; actions/checkout needs fetch-depth: 0"
         raise CliError(f"there is no commit {ref} in {root}", Exit.USAGE, remedy)
-    inside = file.relative_to(root.resolve()).as_posix()
-    data = _git(root, "cat-file", "blob", f"{commit.decode().strip()}:{inside}")
-    name = f"{inside} at {ref}"
+    inside, commit = file.relative_to(root.resolve()).as_posix(), found.stdout.decode().strip()
+    blob = _git(root, "cat-file", "blob", f"{commit}:{inside}")
     place = f"at {ref}"
-    return source_of(data, name, place) if data is not None else Source(name, place)
+    name = f"{inside} {place}"
+    return Source(name, place) if blob.returncode else source_of(blob.stdout, name, place)
 
 
-def _git(folder: Path, *arguments: str) -> bytes | None:
-    """What git prints, None if it fails. Everything that comes from outside is checked, and no shell sees it."""
+def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """What git says. Everything that comes from outside is checked, and no shell sees it."""
+    environ = {name: value for name, value in os.environ.items() if name not in _HOOK}
     try:
-        done = subprocess.run(
+        return subprocess.run(
             ["git", "-C", str(folder), *arguments],  # noqa: S607 - the user's own git
             capture_output=True,
             check=False,
+            env=environ,
             stdin=subprocess.DEVNULL,
             timeout=_GIT_SECONDS,
         )
@@ -196,4 +202,3 @@ def _git(folder: Path, *arguments: str) -> bytes | None:
         raise CliError("git is not installed, or not on the PATH", Exit.USAGE) from None
     except subprocess.TimeoutExpired:
         raise CliError(f"git did not answer within {_GIT_SECONDS} s", Exit.USAGE) from None
-    return done.stdout if done.returncode == 0 else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -254,7 +255,7 @@ def usage_view(found: Usage, now: float, *, fields: bool = False) -> RenderableT
         fields: whether to show the fields too.
     """
     lines: list[RenderableType] = [_text(found.subject, "bold"), Text()]
-    rows = sorted(found.rows, key=lambda one: (one.version, one.direction, one.caller))
+    rows = sorted(found.rows, key=lambda one: (_age(one.version), one.direction, one.caller))
     if not rows:
         lines.append(Text("No typed message yet, as far as gateways have counted."))
     else:
@@ -282,6 +283,11 @@ def _length(span: float) -> str:
         if span >= size:
             return f"{int(span // size)} {unit}"
     return f"{max(0, int(span))} s"
+
+
+def _age(version: str) -> list[int]:
+    """What versions are sorted by, whatever stands in them."""
+    return [int(number) for number in re.findall(r"[0-9]{1,18}", version)]
 
 
 def _rows_table(rows: Sequence[UsageRow], now: float) -> Table:
@@ -312,7 +318,9 @@ def _fields_table(rows: Sequence[UsageRow]) -> Table:
             known, callers = counted.get(key, (0, []))
             counted[key] = (known + count, [*callers, *([] if one.caller in callers else [one.caller])])
     table = grid("version", "", "field", ">calls", "callers")
-    for (version, direction, field), (count, callers) in sorted(counted.items()):
+    for (version, direction, field), (count, callers) in sorted(
+        counted.items(), key=lambda item: (_age(item[0][0]), item[0])
+    ):
         names = (_text(version, "bold"), _VERBS.get(direction, ""), _text(field))
         table.add_row(*names, str(count), _text(", ".join(callers)))
     return table
