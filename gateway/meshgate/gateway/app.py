@@ -166,7 +166,8 @@ class Gateway:
         self.instances = Instances(mesh.inbound_secret, limits, clock, self.rng)
         self.tags = TaskTags(mesh.secret)
         self.usage = Usage(limits.usage_rows, limits.usage_fields, wall)
-        self.schema = Schema(Mediator(self.schemas, limits), self.usage)
+        self.mediator = Mediator(self.schemas, limits)
+        self.schema = Schema(self.mediator, self.usage, limits)
         self.resolve = Resolve(self.table, self.tags, self.instances.ready, self.schema)
         self.wires = wires if wires is not None else default_wires(limits, clock)
         self.send = Send(self.wires, self.tags, mesh, clock)
@@ -220,6 +221,7 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.send.aclose()
+        self.mediator.close()
         if not isinstance(self.tracing, NoTracing):
             await asyncio.to_thread(self.tracing.close)
         if self.remote is not None:

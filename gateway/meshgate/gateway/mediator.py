@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import msgspec
 from google.protobuf.descriptor import Descriptor
@@ -19,6 +21,7 @@ from meshgate.registry.schemas import BadSchema, Image, Release
 
 __all__ = ["Mediator", "has_path", "sided"]
 
+_T = TypeVar("_T")
 _Way = tuple[str, Side, str, str]
 _Contracts = OrderedDict[tuple[str, str, str], Contract]
 
@@ -38,6 +41,7 @@ class Mediator:
         self._functions = functions
         self._contracts: _Contracts = OrderedDict()
         self._ways: OrderedDict[_Way, Converter | ConversionFailed] = OrderedDict()
+        self._threads: ThreadPoolExecutor | None = None
         self._vain: OrderedDict[tuple[str, str], None] = OrderedDict()
         """Releases that were waited for in vain."""
 
@@ -72,8 +76,24 @@ class Mediator:
 
     def kept(self, known: Known, side: Side, source: str, target: str) -> Converter | None:
         """The way, if it was made already; for who cannot wait."""
-        found = self._ways.get((known.digest, side, source, target))
-        return found if isinstance(found, Converter) else None
+        key = known.digest, side, source, target
+        found = self._ways.get(key)
+        if not isinstance(found, Converter):
+            return None
+        self._ways.move_to_end(key)
+        return found
+
+    async def beside(self, work: Callable[..., _T], *given: Any) -> _T:
+        """Do work that may take long in one of a few threads (``mediation_threads``)."""
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(self._limits.mediation_threads, "meshgate-mediation")
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *given)
+
+    def close(self) -> None:
+        """Let the threads end when they are done."""
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+            self._threads = None
 
     async def way(self, known: Known, side: Side, source: str, target: str) -> Converter | None:
         """The way from one release to another; None if one of them has no contract on that side.

@@ -60,7 +60,7 @@ class Reply:
         self._events = events
         self._only: Payload | None = None
         self._close = close
-        self._maps: list[Callable[[Payload], Payload]] = []
+        self._maps: list[Callable[[Payload], Payload | Awaitable[Payload]]] = []
         self._before: list[Callable[[Payload], Awaitable[None]]] = []
         self._on_end: list[Callable[[Outcome], None]] = []
         self._ended: Outcome | None = None
@@ -77,8 +77,8 @@ class Reply:
         """Whether it was made by ``one``."""
         return self._events is None
 
-    def map(self, change: Callable[[Payload], Payload]) -> Reply:
-        """Let each event pass through ``change``. What it raises ends the reply as failed."""
+    def map(self, change: Callable[[Payload], Payload | Awaitable[Payload]]) -> Reply:
+        """Let each event pass through ``change``, or what it awaits. What it raises ends the reply as failed."""
         self._maps.append(change)
         return self
 
@@ -109,7 +109,8 @@ class Reply:
             event = await self._next()
             if event is not None:
                 for change in self._maps:
-                    event = change(event)
+                    changed = change(event)
+                    event = changed if isinstance(changed, Payload) else await changed
                 for wait in self._before:
                     await wait(event)
         except GeneratorExit as error:

@@ -12,6 +12,7 @@ from meshgate.gateway.mediation.migrating import Expressions, Function, Installe
 from meshgate.gateway.mediation.parts import Side, TypedPart, map_parts, typed_parts
 from meshgate.gateway.mediation.planning import Leg, connect, plan
 from meshgate.gateway.mediation.problems import Leftover, Violation, agent_fault
+from meshgate.gateway.mediation.weighing import outweighs
 
 __all__ = [
     "Contract",
@@ -37,6 +38,7 @@ __all__ = [
     "map_parts",
     "media_text",
     "mediate_part",
+    "outweighs",
     "parse_media_type",
     "plan",
     "typed_parts",

@@ -63,6 +63,7 @@ class Converter:
     Attributes:
         identity: whether there is nothing to do, because both are one type of one schema and no migration stands
             between. What arrived can then be sent on as it came.
+        costly: whether a migration on the way may take long, however small the message is.
         lost: full names of fields whose types disagree, so that their values are lost unless a migration sets them.
     """
 
@@ -72,6 +73,7 @@ class Converter:
         ways = steps or (Step(target),)
         if ways[-1].target is not target:
             raise ValueError("the last step must end at the target")
+        self.costly: Final = any(step.move is not None and step.move.costly for step in ways)
         self.identity: Final = source.same(target) and all(step.move is None for step in ways)
         self._hops: list[_Hop] = []
         here = source

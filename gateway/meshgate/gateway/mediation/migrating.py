@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
-from typing import Any, NamedTuple, cast
+from typing import Any, Final, NamedTuple, Protocol, cast
 
 import cel
 import structlog
@@ -32,8 +32,20 @@ __all__ = ["Expressions", "Function", "Installed", "Move", "installed"]
 log = structlog.get_logger(__name__)
 
 Function = Callable[[dict[str, Any]], dict[str, Any]]
-Move = Callable[[Message, Message], Message]
-"""(message of the earlier contract, what numbers alone made of it) -> message of the later contract."""
+
+
+class Move(Protocol):
+    """A declared migration, made ready."""
+
+    @property
+    def costly(self) -> bool:
+        """Whether it may take long, however small the message is."""
+        ...
+
+    def __call__(self, old: Message, message: Message, /) -> Message:
+        """The later release's message, of the earlier one's and what numbers alone made of it."""
+        ...
+
 
 _GROUP = "meshgate.migrations"
 _TYPES = frozenset(
@@ -75,8 +87,9 @@ class Expressions:
         self._source, self._target, self._limits = source, target, limits
         self._targets = [self._compile(path, text) for path, text in declared.items()]
         self._counts = any(each.cost.loops for each in self._targets)
+        self.costly = self._counts or any(each.cost.patterns for each in self._targets)
 
-    def __call__(self, old: Message, message: Message) -> Message:
+    def __call__(self, old: Message, message: Message, /) -> Message:
         """Set the targets in ``message``. All see the old message alone, so their order means nothing.
 
         Raises:
@@ -176,10 +189,12 @@ class Installed:
         function: the function.
     """
 
+    costly: Final = True
+
     def __init__(self, source: Contract, target: Contract, name: str, function: Function) -> None:
         self._source, self._target, self._name, self._function = source, target, name, function
 
-    def __call__(self, old: Message, _message: Message) -> Message:
+    def __call__(self, old: Message, _message: Message, /) -> Message:
         """What the function makes of ``old``.
 
         Raises:

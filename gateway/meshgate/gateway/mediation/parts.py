@@ -53,16 +53,15 @@ class TypedPart(msgspec.Struct, frozen=True):
     form: Form
     media_type: str
     value: Any
+    type: str = ""
+    """The full name of its message, if its media type says one. It is read from there, and never given."""
+    version: str = ""
+    """Its release, likewise."""
 
-    @property
-    def type(self) -> str:
-        """The full name of its message, if it says one."""
-        return parse_media_type(self.media_type).type
-
-    @property
-    def version(self) -> str:
-        """Its release, if it says one."""
-        return parse_media_type(self.media_type).version
+    def __post_init__(self) -> None:
+        media = parse_media_type(self.media_type)
+        msgspec.structs.force_setattr(self, "type", media.type)
+        msgspec.structs.force_setattr(self, "version", media.version)
 
 
 Change = Callable[[TypedPart], TypedPart]
@@ -109,14 +108,31 @@ def typed_parts(payload: Payload) -> list[TypedPart]:
     Raises:
         SchemaViolation: a protobuf part is no base64.
     """
+    if payload.kind not in _CHILDREN:
+        return []
+    if isinstance(payload, ProtoPayload):
+        walked = _walk(payload.message, payload.kind, "input", "")
+        return [part for message, side, path in walked if (part := _proto_part(message, side, path)) is not None]
     found: list[TypedPart] = []
-
-    def keep(part: TypedPart) -> TypedPart:
-        found.append(part)
-        return part
-
-    map_parts(payload, keep)
+    _find(payload.tree(), payload.kind, "input", "", found)
     return found
+
+
+def _find(tree: dict[str, Any], kind: type[A2AMessage], side: Side, path: str, found: list[TypedPart]) -> None:
+    for child in _CHILDREN[kind]:
+        value = tree.get(child.key)
+        if not value:
+            continue
+        where = path + child.key
+        if child.kind is Part:
+            for index, item in enumerate(value):
+                if "text" not in item and (part := _json_part(item, side, f"{where}[{index}]")) is not None:
+                    found.append(part)
+        elif child.many:
+            for index, item in enumerate(value):
+                _find(item, child.kind, child.side or _by_role(item.get("role")), f"{where}[{index}].", found)
+        else:
+            _find(value, child.kind, child.side or _by_role(value.get("role")), where + ".", found)
 
 
 def map_parts(payload: Payload, change: Change) -> Payload:

@@ -6,6 +6,7 @@ key means is looked up in one table; a table holds the JSON name and the origina
 
 from __future__ import annotations
 
+import threading
 from typing import Any, Final, cast
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -76,6 +77,8 @@ class Readers:
         self._pool = pool
         self._depth = depth
         self._fills: dict[str, Fill] = {}
+        self._ready: dict[str, Fill] = {}
+        self._lock = threading.Lock()
         self._pending: list[tuple[Descriptor, dict[str, _Slot]]] = []
 
     def of(self, descriptor: Descriptor) -> Fill:
@@ -84,9 +87,24 @@ class Readers:
         Raises:
             BadSchema: two of its fields have one name in JSON.
         """
-        fill = self._declare(descriptor)
-        while self._pending:
-            self._slots(*self._pending.pop())
+        found = self._ready.get(descriptor.full_name)
+        if found is None:
+            with self._lock:
+                found = self._ready[descriptor.full_name] = self._compile(descriptor)
+        return found
+
+    def _compile(self, descriptor: Descriptor) -> Fill:
+        before = set(self._fills)
+        try:
+            fill = self._declare(descriptor)
+            while self._pending:
+                self._slots(*self._pending.pop())
+        except BaseException:
+            # What is half made must not be taken for a whole one when the type is asked for again.
+            self._pending.clear()
+            for name in self._fills.keys() - before:
+                del self._fills[name]
+            raise
         return fill
 
     def _declare(self, descriptor: Descriptor) -> Fill:

@@ -6,6 +6,7 @@ written out, 64-bit integers and bytes as they are.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -51,13 +52,30 @@ class Writers:
         self._depth = depth
         self._plain = plain
         self._writes: dict[str, Write] = {}
+        self._ready: dict[str, Write] = {}
+        self._lock = threading.Lock()
         self._pending: list[tuple[Descriptor, dict[int, _Slot], dict[str, Any]]] = []
 
     def of(self, descriptor: Descriptor) -> Write:
         """The writer of a message type."""
-        write = self._declare(descriptor)
-        while self._pending:
-            self._slots(*self._pending.pop())
+        found = self._ready.get(descriptor.full_name)
+        if found is None:
+            with self._lock:
+                found = self._ready[descriptor.full_name] = self._compile(descriptor)
+        return found
+
+    def _compile(self, descriptor: Descriptor) -> Write:
+        before = set(self._writes)
+        try:
+            write = self._declare(descriptor)
+            while self._pending:
+                self._slots(*self._pending.pop())
+        except BaseException:
+            # What is half made must not be taken for a whole one when the type is asked for again.
+            self._pending.clear()
+            for name in self._writes.keys() - before:
+                del self._writes[name]
+            raise
         return write
 
     def _declare(self, descriptor: Descriptor) -> Write:
