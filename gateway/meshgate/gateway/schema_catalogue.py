@@ -214,8 +214,12 @@ class Catalogue:
             return  # it changed again; the next round has it
         del self._behind[name]
         self._fetched += 1
-        self._known[name] = know(digest, subject)
         self._images |= dict.fromkeys(sorted(digests_of(subject, retired=False)))
+        self.learn(name, know(digest, subject))
+
+    def learn(self, name: str, known: Known) -> None:
+        """Know this of a subject from now on."""
+        self._known[name] = known
         self._tell(name)
 
     async def _have(self, digest: str) -> None:

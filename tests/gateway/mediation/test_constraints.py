@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from meshgate.a2a.errors import SchemaViolation
-from meshgate.gateway.mediation import Contract
+from meshgate.gateway.mediation import Contract, validators
 from meshgate.gateway.mediation.cost import PROTOVALIDATE, cost_of, largest
-from meshgate.registry.schemas import BadSchema
+from meshgate.registry.schemas import BadSchema, load_image
 from tests.gateway.mediation.build import FORECAST, contract, everything
+from tests.registry.schemas.build import compiled, image
 
 
 def broken(of: Contract, message: Any) -> list[tuple[str, str]]:
@@ -181,3 +184,44 @@ def test_the_largest_message_shrinks_as_rules_cost_more() -> None:
 
 def test_variables_that_no_loop_binds_are_told() -> None:
     assert cost_of("old.l.map(x, x + y) + z.map(z, z)").free == {"old", "y", "z"}
+
+
+def test_schemas_that_share_an_engine_keep_their_own_rules() -> None:
+    texts = [field(f".string.min_len = {least}") for least in (1, 3, 5)]
+    other = "message Other { string f = 1 [(buf.validate.field).string.min_len = 4]; }"
+    contracts = [Contract(image(text), "p.A") for text in texts]
+    apart = Contract(image(other), "p.Other")
+    for made, least in zip([*contracts, apart], (1, 3, 5, 4), strict=True):
+        made.validate(made.message(f="x" * least))
+        with pytest.raises(SchemaViolation):
+            made.validate(made.message(f="x" * (least - 1)))
+
+
+def test_a_schema_that_does_not_compile_hinders_none_that_shares_its_engine() -> None:
+    good = "message Good { string f = 1 [(buf.validate.field).string.min_len = 2]; }"
+    bad = 'message Bad { string f = 1 [(buf.validate.field).string.pattern = "(?=a)"]; }'
+    first = Contract(image(good), "p.Good")
+    with pytest.raises(BadSchema):
+        Contract(image(bad), "p.Bad")
+    with pytest.raises(SchemaViolation):
+        first.validate(first.message(f="x"))
+
+
+def test_engines_are_few_and_go_with_their_contracts() -> None:
+    def made(number: int) -> Contract:
+        files = FileDescriptorSet.FromString(compiled(field(".required = true")))
+        files.file[0].name = files.file[0].package = f"only{number}"
+        return Contract(load_image(files.SerializeToString()), f"only{number}.A")
+
+    validators.recent.clear()
+    gc.collect()
+    before = len(validators.engines)
+    kept = [made(number) for number in range(150)]
+    assert len(validators.engines) - before <= 4
+    while kept:
+        with pytest.raises(SchemaViolation):
+            kept[-1].validate(kept[-1].message())
+        kept.pop()
+    validators.recent.clear()
+    gc.collect()
+    assert len(validators.engines) <= before

@@ -15,6 +15,7 @@ from meshgate.a2a.defaults import Limits
 from meshgate.gateway.mediation.cost import PROTOVALIDATE, cost_of, largest
 from meshgate.gateway.mediation.problems import Violation
 from meshgate.gateway.mediation.reading import element_type, is_map, is_message
+from meshgate.gateway.mediation.validators import Engine, engine_of
 from meshgate.registry.schemas import BadSchema, Image
 from meshgate.registry.schemas.options import read_rules
 
@@ -87,10 +88,20 @@ class Constraints:
         self._values = limits.mediation_values
         # What an element of a list of scalars costs beside a message; one that CEL looks at costs ten times as much.
         self._element = 0.5 if expressions else 0.05
-        self._collect = protovalidate.Validator().collect_violations
+        self._engine = engine_of(image)
+        try:
+            self._compile(types)
+        except BadSchema:
+            if not self._engine.shared:
+                raise
+            self._engine = Engine()  # what is wrong may be another schema's
+            self._compile(types)
+        self._collect = self._engine.validator.collect_violations
+
+    def _compile(self, types: list[Descriptor]) -> None:
         for each in types:
             try:
-                self._collect(GetMessageClass(each)())
+                self._engine.validator.collect_violations(GetMessageClass(each)())
             except protovalidate.EvaluationError:
                 continue  # the rule is sound, and an empty message is not what it is about
             except (protovalidate.CompilationError, ValueError, TypeError, RuntimeError) as error:

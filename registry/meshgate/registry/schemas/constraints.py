@@ -19,10 +19,10 @@ Fields = Way[FieldView]
 def required(way: Messages) -> Iterator[Finding]:
     """A field that the reader demands is one that the writer must set."""
     for number, field in way.reader.fields.items():
+        if not constraints(field).required:
+            continue
         writer = way.writer.fields.get(number)
-        if constraints(field).required and not (
-            writer is not None and constraints(writer).required and writer.presence <= field.presence
-        ):
+        if writer is None or not (constraints(writer).required and writer.presence <= field.presence):
             yield Finding(
                 f"{_schema(way)} demands the field, {_other(way)} data may come without it", _relax(way), at=field.name
             )
@@ -31,9 +31,10 @@ def required(way: Messages) -> Iterator[Finding]:
 def zero(way: Messages) -> Iterator[Finding]:
     """A field that nobody set is zero or empty: the reader must not refuse that unless the writer does."""
     for number, field in way.reader.fields.items():
+        if constraints(field).required or not refuses_zero(field):
+            continue
         writer = way.writer.fields.get(number)
-        strict = writer is not None and (refuses_zero(writer) or constraints(writer).required)
-        if refuses_zero(field) and not strict and not constraints(field).required:
+        if writer is None or not (refuses_zero(writer) or constraints(writer).required):
             what = f"{_schema(way)} may refuse the field when it is not set, and {_other(way)} data may leave it out"
             remedy = "make the field optional, or set 'ignore = IGNORE_IF_ZERO_VALUE'"
             yield Finding(what, remedy, at=field.name)

@@ -46,14 +46,17 @@ class Constraints(msgspec.Struct, frozen=True):
     facts: Mapping[str, Any] = {}
 
 
+_NONE = Constraints()
+
+
 def constraints(field: FieldView) -> Constraints:
     """The constraints of a field; none is a value too."""
-    return _read(field.options.SerializeToString())
+    return _read(field.options) if field.options else _NONE
 
 
 @functools.lru_cache(maxsize=4096)
 def _read(options: bytes) -> Constraints:
-    rules = read_rules(FieldOptions.FromString(options), "field") if options else None
+    rules = read_rules(FieldOptions.FromString(options), "field")
     if rules is None or rules.ignore == _ALWAYS:
         return Constraints()
     return Constraints(rules.required, rules.ignore == _IF_ZERO, _facts(rules, ""))

@@ -10,7 +10,7 @@ import msgspec
 
 from meshgate.a2a.selector import Version
 from meshgate.registry.schemas.image import Image
-from meshgate.registry.schemas.rules import compare
+from meshgate.registry.schemas.rules import Views, compare
 from meshgate.registry.schemas.violation import Violation
 
 __all__ = ["FORMS", "Contract", "Mode", "judge"]
@@ -85,6 +85,7 @@ def judge(
     counted: frozenset[str] = frozenset({*forms, "both"} | ({"wire"} if mediated else set()))
     found: dict[Violation, Violation] = {}
     seen: set[tuple[bool, Image | None, str]] = set()
+    views: Views = {}
     for other in _neighbours(history, release.version, transitive=mode.transitive) if mode.directions else ():
         earlier = other.version < release.version
         schema = (earlier, other.image, other.type)
@@ -92,7 +93,7 @@ def judge(
             continue
         seen.add(schema)
         old, new = (other, release) if earlier else (release, other)
-        for one in compare(old.image, new.image, old.type, new.type):
+        for one in compare(old.image, new.image, old.type, new.type, views):
             if one.direction in mode.directions and one.form in counted and not (mediated and one.mediated):
                 found.setdefault(one, msgspec.structs.replace(one, against=str(other.version)))
     return tuple(sorted(found.values()))

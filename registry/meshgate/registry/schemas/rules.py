@@ -20,10 +20,14 @@ from meshgate.registry.schemas.image import Image
 from meshgate.registry.schemas.views import MESSAGE, EnumView, FieldView, MessageView, message_view
 from meshgate.registry.schemas.violation import Direction, Finding, Violation, Way
 
-__all__ = ["RULES", "Rule", "compare"]
+__all__ = ["RULES", "Rule", "Views", "compare"]
 
 _MOST_PAIRS = 4000
 """Pairs of messages that one comparison looks at. Schemas that belong together have one a message."""
+
+
+Views = dict[tuple[str, str], MessageView]
+"""Messages of images, by digest and name."""
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -64,7 +68,9 @@ RULES: dict[str, Rule] = {
 """Every rule by its id."""
 
 
-def compare(old: Image | None, new: Image | None, old_type: str, new_type: str) -> tuple[Violation, ...]:
+def compare(
+    old: Image | None, new: Image | None, old_type: str, new_type: str, views: Views | None = None
+) -> tuple[Violation, ...]:
     """What breaks between two schemas of a contract, in either direction, sorted by path; nothing if nothing does.
 
     Args:
@@ -72,6 +78,7 @@ def compare(old: Image | None, new: Image | None, old_type: str, new_type: str) 
         new: that of the later one.
         old_type: full name of the message that the earlier release takes (or gives); empty if it has no such contract.
         new_type: that of the later release.
+        views: kept between comparisons of the same images.
 
     Raises:
         BadSchema: an image has no message of that name, or the two are too different to be compared.
@@ -79,6 +86,7 @@ def compare(old: Image | None, new: Image | None, old_type: str, new_type: str) 
     found = set(_ask("type", new_type or old_type, old_type, new_type))
     if old is None or new is None or not (old_type and new_type):
         return tuple(sorted(found))
+    views = {} if views is None else views
     asked: set[tuple[str, str]] = set()
     waiting = [(old_type, new_type)]
     while waiting:
@@ -90,15 +98,24 @@ def compare(old: Image | None, new: Image | None, old_type: str, new_type: str) 
             raise BadSchema(
                 new_type, "its messages and the earlier ones are mixed too much to compare", "raise the major version"
             )
-        before, after = message_view(old, names[0]), message_view(new, names[1])
+        before, after = _view(old, names[0], views), _view(new, names[1], views)
         found |= set(_ask("message", after.name, before, after))
         for number in before.fields.keys() & after.fields.keys():
             first, then = before.fields[number], after.fields[number]
+            if first.same(then):
+                continue
             found |= set(_ask("field", f"{after.name}.{then.name}", first, then))
             found |= _enums(first, then, asked)
             if first.type == then.type == MESSAGE and first.shape == then.shape:
                 waiting.append((first.target, then.target))
     return tuple(sorted(found))
+
+
+def _view(image: Image, name: str, views: Views) -> MessageView:
+    key = image.digest, name
+    if key not in views:
+        views[key] = message_view(image, name)
+    return views[key]
 
 
 def _enums(first: FieldView, then: FieldView, asked: set[tuple[str, str]]) -> set[Violation]:

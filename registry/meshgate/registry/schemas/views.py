@@ -36,7 +36,9 @@ class EnumView(msgspec.Struct, frozen=True, dict=True):
 
 
 class FieldView(msgspec.Struct, frozen=True):
-    """A field. ``options`` hold its constraints, ``target`` names its message or enum, ``oneof`` the oneof it is in."""
+    """A field. ``options`` (serialised) hold its constraints, ``target`` names its message or enum, ``oneof`` the oneof
+    it is in.
+    """
 
     name: str
     number: int
@@ -52,7 +54,12 @@ class FieldView(msgspec.Struct, frozen=True):
     target: str
     enum: EnumView | None
     message: Descriptor | None
-    options: Any
+    options: bytes
+
+    def same(self, other: FieldView) -> bool:
+        """Whether no rule about fields can tell the two apart. Of messages and maps nobody says so much."""
+        # 0.0 equals -0.0, and is another default.
+        return self.message is None and self == other and repr(self.default) == repr(other.default)
 
     @property
     def kind(self) -> str:
@@ -126,7 +133,7 @@ def _field(field: FieldDescriptor, declared: FieldDescriptorProto) -> FieldView:
         target=message.full_name if message is not None else enum.full_name if enum is not None else "",
         enum=_enum(enum) if enum is not None else None,
         message=message,
-        options=declared.options,
+        options=declared.options.SerializeToString(deterministic=True),
     )
 
 
