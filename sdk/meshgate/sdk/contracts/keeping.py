@@ -87,7 +87,7 @@ class Contracts:
             other = [
                 name
                 for name, tree in releases.items()
-                if not same_content(had.get(name, {}), tree) and (name in had or name in made)
+                if not same_content(had.get(name), tree) and (name in had or name in made)
             ]
             if other:
                 raise StaleLock(self._told(other[0], "a type or a constraint is not what stands there"))

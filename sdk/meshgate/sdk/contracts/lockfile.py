@@ -43,7 +43,9 @@ _LARGEST = 16 * 1024 * 1024
 _WIDTH = 320
 _FLAT_BELOW = 5
 """Depth from which an object may stand on one line: ``names`` of a message are at 5."""
-_NUMBER = re.compile(r"0|[1-9][0-9]{0,9}\Z")
+_NUMBER = re.compile(r"(?:0|[1-9][0-9]{0,9})\Z")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,511}\Z")
+_SUBJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}/[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
 _RESTORE = "bring the file back from version control, or write it as it was"
 _MERGED = "of the two, give the one that was released last the next free number, and raise 'next' by one"
 
@@ -85,7 +87,10 @@ def write_lock(path: Path, contracts: Mapping[str, Numbering], releases: Mapping
     Raises:
         BadLock: the folder or the file cannot be written, or there is too much to write.
     """
-    data = encode_lock(contracts, releases)
+    try:
+        data = encode_lock(contracts, releases)
+    except (RecursionError, UnicodeEncodeError):  # of entries that somebody wrote by hand
+        raise BadLock(f"{path}: 'releases' holds what cannot be written again: {_RESTORE}") from None
     if len(data) > _LARGEST:
         raise BadLock(f"{path}: would have more than {_LARGEST} bytes: give each agent a lock file of its own")
     try:
@@ -177,10 +182,10 @@ def decode_lock(data: bytes, path: str) -> dict[str, Numbering]:
         BadLock: names the line or the entry, and the remedy.
     """
     try:
-        tree: Any = json.loads(data, object_pairs_hook=_once)
+        tree: Any = json.loads(data, object_pairs_hook=_once, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         raise BadLock(f"{path}, line {error.lineno}: this is no JSON ({error.msg}): {_RESTORE}") from None
-    except (_Twice, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise BadLock(f"{path}: {error}: {_MERGED if isinstance(error, _Twice) else _RESTORE}") from None
     reader = _Reader(path)
     root = reader.mapping(tree, "the file")
@@ -190,6 +195,9 @@ def decode_lock(data: bytes, path: str) -> dict[str, Numbering]:
     root.pop("releases", None)
     reader.only(root, ("format", "contracts"), "the file")
     contracts = reader.mapping(root.get("contracts"), "contracts")
+    for name in contracts:
+        if _SUBJECT.match(name) is None:
+            reader.fail("contracts", f"{name[:64]!r} is not of the form AGENT/SKILL")
     return {name: reader.numbering(entry, name) for name, entry in contracts.items()}
 
 
@@ -204,6 +212,10 @@ def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
             raise _Twice(f"{key!r} stands in one object twice")
         found[key] = value
     return found
+
+
+def _no_constant(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number")
 
 
 class _Reader:
@@ -234,6 +246,9 @@ class _Reader:
         texts: Any = entry["texts"]
         if not is_array(texts) or not all(isinstance(text, str) for text in texts):
             self.fail(f"{where}.texts", "must be a list of names")
+        for name in enums:
+            if name in texts:
+                self.fail(f"{where}.texts", f"{name!r} is among the enums, too")
         return Numbering(
             {name: self.numbers(each, f"{where}.messages.{name}", 1) for name, each in messages.items()},
             {name: self.numbers(each, f"{where}.enums.{name}", 0) for name, each in enums.items()},
@@ -251,9 +266,14 @@ class _Reader:
                 self.fail(f"{where}.reserved.{key}", "a reservation is a number and the name that had it")
             reserved[int(key)] = name
         after: Any = entry["next"]
+        for name in [*names, *reserved.values()]:
+            if _NAME.match(name) is None:
+                self.fail(where, f"{name[:64]!r} is no name of a field or value")
         if type(after) is not int or not first <= after <= LAST + 1:
             self.fail(f"{where}.next", f"must be a number from {first} to {LAST + 1}")
         self._check(where, names, reserved, after, first)
+        if first == 0 and 0 not in names.values():
+            self.fail(where, "no value has the number 0, which is the value of an enum that was declared first")
         return Numbers(names, after, reserved)
 
     def _check(self, where: str, names: Mapping[str, Any], reserved: Mapping[int, str], after: int, first: int) -> None:

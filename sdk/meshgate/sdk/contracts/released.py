@@ -91,9 +91,9 @@ def _bytes_of(tree: Any) -> bytes:
     return parsed.SerializeToString(deterministic=True)
 
 
-def same_content(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def same_content(one: object, other: Mapping[str, Any]) -> bool:
     """Whether two entries have the same types: that is what must be current. A version may come from a build."""
-    return all(one.get(key) == other.get(key) for key in ("input", "output", "schema"))
+    return is_object(one) and all(one.get(key) == other.get(key) for key in ("input", "output", "schema"))
 
 
 def decode_releases(data: bytes, path: str, limits: Limits = DEFAULTS) -> dict[str, Released]:
