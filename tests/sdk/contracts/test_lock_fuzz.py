@@ -98,7 +98,10 @@ def _edited(draw: st.DrawFn, source: bytes) -> bytes:
     """The file after one to three edits of its tree."""
     tree = json.loads(source)
     for _ in range(draw(st.integers(1, 3))):
-        *way, last = draw(st.sampled_from([place for place in places(tree) if place]))
+        there = [place for place in places(tree) if place]
+        if not there:
+            break
+        *way, last = draw(st.sampled_from(there))
         holder = tree
         for key in way:
             holder = holder[key]
