@@ -359,6 +359,7 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("contracts.derived", "contracts", "A model's JSON is that of the message that is derived from it"),
     Requirement("contracts.constraints", "contracts", "A gateway checks a model's constraints, not only the agent"),
     Requirement("contracts.lock", "contracts", "A field's number is never given to another one"),
+    Requirement("contracts.recursive", "contracts", "Models that hold themselves are messages, nested to a bound"),
     Requirement("contracts.spoilt", "contracts", "A lock file that was spoilt is refused and left as it is"),
     Requirement(
         "contracts.kept",

@@ -174,6 +174,8 @@ def _model_form(annotation: Any) -> Form:
             f"{name} cannot be sent: use str, a pydantic model, a dataclass, plain data, a protobuf message, "
             f"list[Part] or Message ({error.message})"
         ) from None
+    except RecursionError:
+        raise TypeError(f"{name} cannot be sent: its models hold one another too deep: use fewer levels") from None
 
     def read(message: Message) -> Any:
         try:

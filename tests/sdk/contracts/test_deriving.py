@@ -15,9 +15,19 @@ from google.protobuf import json_format
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import AliasChoices, BaseModel, Field, RootModel, StringConstraints, TypeAdapter, field_serializer
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    Field,
+    RootModel,
+    StringConstraints,
+    TypeAdapter,
+    create_model,
+    field_serializer,
+)
 
 from meshgate.registry.schemas import BadSchema, Image
+from meshgate.sdk import Agent
 from meshgate.sdk.contracts import BadContract, Bytes, Duration, OneOf
 from meshgate.sdk.contracts.deriving import Derived, Side, derive
 from meshgate.sdk.contracts.numbers import Numbering
@@ -337,6 +347,14 @@ REFUSED: list[Any] = [
     type("Many", (OneOf,), {"__annotations__": {"a": list[int]}, "a": []}),
     type("Naïve", (BaseModel,), {"__annotations__": {"größe": int}}),
     type("Same", (BaseModel,), {"__annotations__": {"a": Card, "b": type("Card", (BaseModel,), {})}}),
+    type("Card", (BaseModel,), {"__annotations__": {"a": Card}}),
+    field(dict),
+    field(list),
+    field(tuple),
+    field(set),
+    field(type),
+    field(Literal[True]),
+    field(Card | None | int, None),
 ]
 
 
@@ -349,9 +367,60 @@ def test_what_has_no_counterpart_is_refused_with_the_place_and_how_to_write_it(m
     assert caught.value.remedy
 
 
+def test_two_classes_of_one_name_on_the_two_sides_of_a_skill_are_refused() -> None:
+    other = type("Card", (BaseModel,), {"__annotations__": {"digits": int}})
+    with pytest.raises(BadContract, match="rename one"):
+        derived(Card, other)
+    assert derived(Card, Card).takes == derived(Card, Card).gives
+
+
 def test_a_generic_model_has_the_name_of_its_types() -> None:
     assert derived(Page[Card]).takes is not None
     assert side_of(Page[Card]).type == "agents.shop.price.Page_Card"
+
+
+class Node(BaseModel):
+    """Models that hold themselves, and one another."""
+
+    left: Node | None = None
+    many: list[Node] = []
+    named: dict[str, Tree] = {}
+
+
+class Tree(BaseModel):
+    root: Node | None = None
+
+
+def nested(levels: int) -> type[BaseModel]:
+    """Models that hold one another so deep."""
+    model: type[BaseModel] = create_model("M0", x=(int, 0))
+    for number in range(1, levels):
+        annotation: Any = model | None
+        model = create_model(f"M{number}", inner=(annotation, None))
+    return model
+
+
+@pytest.mark.requirement("contracts.recursive")
+def test_models_that_hold_themselves_are_messages_that_do() -> None:
+    fields = fields_of(Node)
+    assert fields["left"].message_type.full_name == fields["many"].message_type.full_name == "agents.shop.price.Node"
+    tree: dict[str, Any] = {"left": {"many": [{}]}, "named": {"a": {"root": {"left": {}}}}}
+    assert Node.model_validate(through(side_of(Node), tree)) == Node.model_validate(tree)
+
+
+@pytest.mark.requirement("contracts.recursive")
+def test_models_are_nested_as_deep_as_anybody_does_and_no_deeper() -> None:
+    assert len(side_of(nested(30)).image.types) == 30
+    with pytest.raises(BadContract) as caught:
+        derived(nested(400))
+    assert caught.value.remedy
+
+    async def skill(model: Any) -> str:
+        return ""
+
+    skill.__annotations__["model"] = nested(400)
+    with pytest.raises(TypeError, match="fewer levels"):
+        Agent("shop", environ={}).skill(skill)
 
 
 def test_a_contract_that_is_too_large_is_refused() -> None:

@@ -69,6 +69,9 @@ def derive(agent: str, skill: str, takes: Any, gives: Any, known: Numbering, lim
             numbering = assign(known, shapes)
         except BadContract as error:
             raise BadContract(f"skill {skill}, {error.path}", error.problem, error.remedy) from None
+        except RecursionError:
+            problem = "its models hold one another too deep"
+            raise BadContract(f"skill {skill}, {models[0].__name__}", problem, "use fewer levels") from None
         image = build_image(package, shapes, numbering, limits)
         names = dict(zip(models, found, strict=True))
 
