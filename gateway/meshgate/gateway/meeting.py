@@ -288,7 +288,7 @@ def do_jobs(jobs: Sequence[Job], stop: bool) -> list[TypedPart | MeshError]:
     return results
 
 
-def own_parts(known: Known, parts: Sequence[TypedPart]) -> Sequence[TypedPart]:
+def own_parts(known: Known, parts: list[TypedPart]) -> list[TypedPart]:
     """The parts that a contract is about: those of its types, or else the only one that names no type."""
     own = [part for part in parts if part.type in known.by_type]
     if own or not parts:

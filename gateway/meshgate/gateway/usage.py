@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 import msgspec
 
-from meshgate.a2a.checking import is_array, is_object
+from meshgate.a2a.checking import is_object
 
 __all__ = ["Direction", "Usage", "UsageRow", "fields_of", "merge_usage"]
 
@@ -18,6 +19,12 @@ _DEPTH = 4
 """Levels of a message whose fields are counted one by one; below, the field that holds them is."""
 _ELEMENTS = 16
 """Elements of a list that are looked at."""
+_KEYS = 256
+"""Keys of a message that are looked at."""
+_SHAPES = 8
+"""Shapes of messages that a row counts as such, until it counts their fields."""
+_Shape = tuple[Any, ...]
+"""The keys of a message, and last the shapes of what it holds: (key, shape) of each object or list with objects."""
 
 
 class UsageRow(msgspec.Struct, frozen=True):
@@ -43,12 +50,33 @@ class UsageRow(msgspec.Struct, frozen=True):
 
 
 class _Count:
-    __slots__ = ("calls", "fields", "first", "invalid", "last")
+    """What is counted of one row: messages of one shape together, because most of a caller's are alike."""
 
-    def __init__(self, now: float) -> None:
+    __slots__ = ("calls", "first", "invalid", "last", "most", "settled", "shapes")
+
+    def __init__(self, now: float, most: int) -> None:
         self.calls = self.invalid = 0
-        self.fields: dict[str, int] = {}
+        self.shapes: dict[_Shape, int] = {}
+        self.settled: dict[str, int] = {}
+        self.most = most
         self.first = self.last = now
+
+    def count(self, shape: _Shape) -> None:
+        found = self.shapes.get(shape)
+        if found is None and len(self.shapes) >= _SHAPES:
+            self.fields()
+        self.shapes[shape] = (found or 0) + 1
+
+    def fields(self) -> dict[str, int]:
+        """How many messages held each field."""
+        for shape, times in self.shapes.items():
+            paths: set[str] = set()
+            _spell(shape, "", paths)
+            for path in paths:
+                if path in self.settled or len(self.settled) < self.most:
+                    self.settled[path] = self.settled.get(path, 0) + times
+        self.shapes.clear()
+        return self.settled
 
 
 class Usage:
@@ -84,7 +112,7 @@ class Usage:
         now = self._wall()
         row = self._rows.get(key)
         if row is None:
-            row = self._rows[key] = _Count(now)
+            row = self._rows[key] = _Count(now, self._fields)
             if len(self._rows) > self._most:
                 self._rows.popitem(last=False)
                 self.forgotten += 1
@@ -92,15 +120,13 @@ class Usage:
         row.calls += 1
         row.invalid += invalid
         row.last = now
-        counted = row.fields
-        for field in fields_of(tree):
-            if field in counted or len(counted) < self._fields:
-                counted[field] = counted.get(field, 0) + 1
+        if is_object(tree):
+            row.count(_shape(tree, _DEPTH))
 
     def rows(self, subject: str = "", *, fields: bool = True) -> list[UsageRow]:
         """What was counted, of one subject or of all; with or without the fields."""
         return [
-            UsageRow(*key, row.calls, row.invalid, dict(row.fields) if fields else {}, row.first, row.last)
+            UsageRow(*key, row.calls, row.invalid, dict(row.fields()) if fields else {}, row.first, row.last)
             for key, row in self._rows.items()
             if subject in ("", key[0])
         ]
@@ -110,18 +136,30 @@ def fields_of(tree: object) -> set[str]:
     """The paths of the fields that a JSON message holds, such as ``wind.speed``; what is in a list has the list's."""
     found: set[str] = set()
     if is_object(tree):
-        _walk(tree, "", _DEPTH, found)
+        _spell(_shape(tree, _DEPTH), "", found)
     return found
 
 
-def _walk(tree: dict[str, Any], prefix: str, depth: int, found: set[str]) -> None:
-    for key, value in tree.items():
-        path = prefix + key
-        found.add(path)
-        if depth > 1:
-            for item in value[:_ELEMENTS] if is_array(value) else (value,):
-                if is_object(item):
-                    _walk(item, path + ".", depth - 1, found)
+def _shape(tree: dict[str, Any], depth: int) -> _Shape:
+    keys = tuple(tree) if len(tree) <= _KEYS else tuple(itertools.islice(tree, _KEYS))
+    kinds = set(map(type, tree.values()))
+    if depth == 1 or not (dict in kinds or list in kinds):
+        return (*keys, ())
+    held: list[tuple[str, _Shape]] = []
+    for key in keys:
+        value = tree[key]
+        if value.__class__ is dict:
+            held.append((key, _shape(value, depth - 1)))
+        elif value.__class__ is list:
+            held += [(key, _shape(item, depth - 1)) for item in value[:_ELEMENTS] if item.__class__ is dict]
+    return (*keys, tuple(held))
+
+
+def _spell(shape: _Shape, prefix: str, found: set[str]) -> None:
+    *keys, held = shape
+    found.update([prefix + key for key in keys])
+    for key, inner in held:
+        _spell(inner, f"{prefix}{key}.", found)
 
 
 def merge_usage(parts: Iterable[list[UsageRow]]) -> list[UsageRow]:

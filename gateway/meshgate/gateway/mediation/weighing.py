@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from meshgate.a2a.checking import is_array, is_object
 from meshgate.a2a.payload import Payload, ProtoPayload
 
 __all__ = ["outweighs"]
@@ -21,14 +20,15 @@ def outweighs(payload: Payload, most: int) -> bool:
         return payload.message.ByteSize() > most
     waiting: list[Any] = [payload.tree()]
     for node in waiting:
-        if isinstance(node, str):
+        kind = node.__class__
+        if kind is str:
             most -= len(node)
-        elif is_object(node):
+        elif kind is dict or kind is list:
             most -= _VALUE * len(node)
-            waiting += node.values() if most >= 0 else ()
-        elif is_array(node):
-            most -= _VALUE * len(node)
-            waiting += node if most >= 0 else ()
+            if most >= 0:
+                waiting += node.values() if kind is dict else node
+        else:
+            continue
         if most < 0:
             return True
     return False

@@ -22,6 +22,8 @@ from meshgate.gateway.usage import Usage
 
 __all__ = ["Schema"]
 
+_NO_PARTS: list[TypedPart] = []
+
 
 class Schema:
     """Mediates between the release that the caller speaks and the one that the agent runs.
@@ -52,8 +54,11 @@ class Schema:
             return await forward(call)
         if known is None or route.version not in known.releases:
             return await forward(_unmediated(call, route) if route.contract else call)
-        large = not call.method.on_task and self._is_large(call)
-        parts = await self._parts(call, large)
+        large, parts = False, _NO_PARTS
+        if not call.method.on_task:
+            large = self._is_large(call)
+            whole = call.payload
+            parts = await self._mediator.beside(typed_parts, whole) if large else typed_parts(whole)
         meeting = Meeting(known, name, call, route.version, own_parts(known, parts), self._usage)
         meeting.check_stage()
         if meeting.parts:
@@ -71,11 +76,6 @@ class Schema:
         if length.isdecimal() and isinstance(call.payload, JsonPayload):
             return len(length) > 9 or int(length) > self._limits.mediation_inline
         return outweighs(call.payload, self._limits.mediation_inline)
-
-    async def _parts(self, call: Call, large: bool) -> Sequence[TypedPart]:
-        if call.method.on_task:
-            return ()
-        return await self._mediator.beside(typed_parts, call.payload) if large else typed_parts(call.payload)
 
     async def _input(self, meeting: Meeting, call: Call, large: bool) -> Call:
         """The call with its parts as the agent reads them."""
