@@ -22,8 +22,8 @@ GROUPS: dict[str, str] = {
     "A job's budget": "job_calls job_concurrency depth lease_patience peer_patience",
     "Sizes": "body event answer json_depth json_nodes header_bytes header_count body_seconds streams connections",
     "Schemas": (
-        "schema_bytes schema_files schema_types schema_depth schema_fields schema_pattern schema_cel schema_releases "
-        "schema_images schema_json schema_memory schema_disk "
+        "schema_bytes schema_files schema_types schema_depth schema_fields schema_pattern schema_patterns schema_cel "
+        "schema_releases schema_images schema_json schema_memory schema_disk "
         "mediation_depth mediation_violations mediation_values mediation_inline mediation_threads "
         "mediation_cost mediation_result mediation_steps "
         "mediation_ways mediation_wait usage_rows usage_fields"
@@ -52,7 +52,8 @@ NUMBERS = """
 job_calls job_concurrency depth json_depth json_nodes header_count streams connections rate burst concurrency
 retry_attempts retry_ratio retry_floor breaker_failures breaker_ratio breaker_volume breaker_jitter tasks tasks_open
 task_turns task_backlog records traces traces_beyond tracestate span_items span_text span_queue metric_agents
-schema_files schema_types schema_depth schema_fields schema_pattern schema_cel schema_releases schema_images
+schema_files schema_types schema_depth schema_fields schema_pattern schema_patterns schema_cel schema_releases
+schema_images
 mediation_depth mediation_violations mediation_values mediation_threads mediation_steps mediation_ways usage_rows
 usage_fields
 """

@@ -420,6 +420,12 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("metrics.bounded", "metrics", "However many agents there are, metrics have a bounded number of series"),
     # -- schemas: what is one, what breaks between two, what registering one does
     Requirement("schema.image", "schemas", "What is no proper schema is refused with its place and the remedy"),
+    Requirement(
+        "schema.patterns",
+        "schemas",
+        "Regular expressions that take much to compile are refused before they are",
+        "drop:schema_patterns",
+    ),
     Requirement("schema.digest", "schemas", "One schema has one digest, and well-known types are protobuf's own"),
     Requirement(
         "schema.rules",

@@ -144,6 +144,10 @@ class Limits(msgspec.Struct, frozen=True):
     """Most fields of a message, and most values of an enum."""
     schema_pattern: int = 256
     """Longest regular expression in a constraint, in characters."""
+    schema_patterns: int = 200_000
+    """Characters of all regular expressions in a descriptor set, counted repetitions written out; ``.`` and negated
+    classes count 8, Unicode classes 1,000.
+    """
     schema_cel: int = 2048
     """Longest CEL expression in a constraint or a migration, in characters."""
     schema_releases: int = 200

@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError, Message
 from meshgate.a2a.defaults import Limits
 from meshgate.registry.schemas.errors import BadSchema
 from meshgate.registry.schemas.known import extension, options_class
+from meshgate.registry.schemas.patterns import weight
 
 __all__ = ["check_rules", "read_rules"]
 
@@ -37,35 +38,52 @@ def read_rules(options: Message, kind: Kind) -> Any:
 
 
 def check_rules(files: Sequence[FileDescriptorProto], limits: Limits) -> None:
-    """Refuse constraints that cannot be read or are too long.
+    """Refuse constraints that cannot be read, are too long, or take too much to compile.
 
     Raises:
         BadSchema: names the declaration.
     """
+    heaviness = 0
     for path, kind, options in _declared_options(files):
         try:
             rules = read_rules(options, kind)
         except DecodeError:
             remedy = "import buf/validate/validate.proto, and give options of your own another number"
             raise BadSchema(path, "option 1159 or 1160 does not hold constraints of protovalidate", remedy) from None
-        if rules is not None:
-            _check_texts(path, rules, limits)
+        heaviness += _check_texts(path, rules, limits) if rules is not None else 0
+        if heaviness > limits.schema_patterns:
+            problem = f"the regular expressions up to here are too large with their repetitions ({heaviness} characters"
+            remedy = r"limit lengths by max_len instead of {1,1000}, and use fewer classes such as \p{L}"
+            raise BadSchema(path, f"{problem}, at most {limits.schema_patterns})", remedy)
 
 
-def _check_texts(path: str, rules: Message, limits: Limits) -> None:
+def _check_texts(path: str, rules: Message, limits: Limits) -> int:
+    """The weight of the regular expressions in the rules."""
     waiting: list[Message] = [rules]
+    heaviness = 0
     while waiting:
         for field, value in waiting.pop().ListFields():
             parts: list[Any] = list(value) if field.name in ("cel", "cel_expression") else [value]
             for part in parts:
                 if isinstance(part, Message):
                     waiting.append(part)
-                elif field.name == "pattern" and len(part) > limits.schema_pattern:
-                    problem = f"its pattern has {len(part)} characters, at most {limits.schema_pattern} are taken"
-                    raise BadSchema(path, problem, "write a shorter pattern, or check less")
-                elif field.name in ("expression", "cel_expression") and len(part) > limits.schema_cel:
-                    problem = f"its CEL expression has {len(part)} characters, at most {limits.schema_cel} are taken"
-                    raise BadSchema(path, problem, "write a shorter expression, or several")
+                elif field.name == "pattern":
+                    if len(part) > limits.schema_pattern:
+                        problem = f"its pattern has {len(part)} characters, at most {limits.schema_pattern} are taken"
+                        raise BadSchema(path, problem, "write a shorter pattern, or check less")
+                    # That of a field of bytes is text too.
+                    heaviness += weight(part)
+                elif field.name in ("expression", "cel_expression"):
+                    heaviness += _check_cel(path, part, limits)
+    return heaviness
+
+
+def _check_cel(path: str, text: str, limits: Limits) -> int:
+    """What the regular expressions in it weigh beside their characters."""
+    if len(text) > limits.schema_cel:
+        problem = f"its CEL expression has {len(text)} characters, at most {limits.schema_cel} are taken"
+        raise BadSchema(path, problem, "write a shorter expression, or several")
+    return max(0, weight(text) - len(text)) if "matches" in text else 0
 
 
 def _declared_options(files: Sequence[FileDescriptorProto]) -> Iterator[tuple[str, Kind, Message]]:
