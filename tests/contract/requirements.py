@@ -359,6 +359,7 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("contracts.derived", "contracts", "A model's JSON is that of the message that is derived from it"),
     Requirement("contracts.constraints", "contracts", "A gateway checks a model's constraints, not only the agent"),
     Requirement("contracts.lock", "contracts", "A field's number is never given to another one"),
+    Requirement("sdk.tools", "contracts", "A tool that an agent declares has a schema with versions, as a skill has"),
     Requirement("contracts.recursive", "contracts", "Models that hold themselves are messages, nested to a bound"),
     Requirement("contracts.spoilt", "contracts", "A lock file that was spoilt is refused and left as it is"),
     Requirement(
@@ -482,6 +483,12 @@ _ROWS: tuple[Requirement, ...] = (
         "F52",
         "While the registry is away what breaks a contract is refused, and traffic checked, by what is known",
         "drop:schema_last",
+    ),
+    Requirement(
+        "schema.bad-input",
+        "schemas",
+        "A schema that means harm is refused at the join port with its place, leaves nothing, and stops nobody",
+        "drop:schema_limits",
     ),
     Requirement("schema.usage-mesh", "schemas", "Usage is that of all gateways, and says which did not answer"),
     # -- HTTP to agents

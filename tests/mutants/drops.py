@@ -36,7 +36,7 @@ from meshgate.gateway.schema_catalogue import Catalogue
 from meshgate.gateway.schema_store import SchemaStore
 from meshgate.registry.memory import MemoryRegistry
 from meshgate.registry.model import Manifest
-from meshgate.registry.schemas import RULES, BadSchema, Incompatible, VersionRetired, VersionTaken, options
+from meshgate.registry.schemas import RULES, BadSchema, Incompatible, VersionRetired, VersionTaken, image, options
 from meshgate.registry.selection import Scope
 from meshgate.registry.store import Store
 from meshgate.sdk import joining
@@ -262,6 +262,10 @@ def _schema_last() -> None:
     _replace(Catalogue, "last", lambda self, name: None)
 
 
+def _schema_limits() -> None:
+    _replace(image, "check_files", lambda files, limits: None)
+
+
 def _schema_patterns() -> None:
     _replace(options, "weight", lambda pattern: 0)
 
@@ -337,6 +341,7 @@ DROPS: dict[str, Callable[[], None]] = {
     "schema_check": _schema_check,
     "schema_trial": _schema_trial,
     "schema_last": _schema_last,
+    "schema_limits": _schema_limits,
     "schema_patterns": _schema_patterns,
     "admin_key": _admin_key,
     "admin_body": _admin_body,
