@@ -1,7 +1,7 @@
 """What the types of ``meshgate.sdk`` promise. Never run: mypy and pyright read it."""
 
 from collections.abc import AsyncIterator
-from typing import Any, assert_type
+from typing import Any, Unpack, assert_type
 
 import httpx
 from pydantic import BaseModel
@@ -10,6 +10,7 @@ from meshgate.a2a.types import Artifact, Task, TaskState
 from meshgate.sdk import (
     Agent,
     Budget,
+    CallOptions,
     Context,
     Event,
     FileTasks,
@@ -21,6 +22,7 @@ from meshgate.sdk import (
     SharedTasks,
     TaskFailed,
     TaskStore,
+    Tool,
     Usage,
 )
 
@@ -65,7 +67,18 @@ async def stream_words(parts: list[Part]) -> AsyncIterator[str]:
         yield str(part.text)
 
 
+@agent.tool(version="2.0.0")
+async def lookup(city: str, days: int = 1) -> Order:
+    return Order(item=f"{city}{days}")
+
+
+async def generated_clients_pass_their_options_on(mesh: Mesh, **options: Unpack[CallOptions]) -> None:
+    assert_type(await mesh.call("a", skill="price", data=Order(item="pen"), **options), Result)
+
+
 async def decorated_functions_keep_their_types() -> None:
+    assert_type(await lookup("x", days=2), Order)
+    assert_type(agent.tools, tuple[Tool, ...])
     assert_type(await echo("x"), str)
     async for word in stream_words([]):
         assert_type(word, str)

@@ -12,6 +12,7 @@ from meshgate.sdk.mesh import Mesh
 from meshgate.sdk.outcome import Fail, Reject
 from meshgate.sdk.results import Budget, Event, Result, TaskCancelled, TaskFailed, TaskRejected, Usage
 from meshgate.sdk.stores import MemoryTasks, SharedTasks, TaskStore
+from meshgate.sdk.tools import Tool
 from meshgate.sdk.typed import Contract, DeprecatedContract
 
 __all__ = [
@@ -39,5 +40,6 @@ __all__ = [
     "TaskFailed",
     "TaskRejected",
     "TaskStore",
+    "Tool",
     "Usage",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import os
 import random
 import secrets
@@ -11,7 +10,7 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar, Unpack, overload
+from typing import Any
 
 import httpx
 import msgspec
@@ -26,6 +25,7 @@ from meshgate.a2a.tracing import Tracing, configure
 from meshgate.registry.model import Endpoint, HealthCheck, Instance, Manifest
 from meshgate.sdk import logs
 from meshgate.sdk.app import AgentApp, Guard
+from meshgate.sdk.declaring import Repertoire
 from meshgate.sdk.describing import card_of, manifest_of
 from meshgate.sdk.explaining import explain
 from meshgate.sdk.finding import Access, find_join
@@ -34,16 +34,14 @@ from meshgate.sdk.httpsend import make_client
 from meshgate.sdk.joining import Credentials, JoinClient, Membership, note_end
 from meshgate.sdk.mesh import Mesh
 from meshgate.sdk.serving import Binding, CannotServe, Listener, Place, exit_code, names_of, run_loop, until_told
-from meshgate.sdk.skills import Settings, Skill, SkillTable, make_skill
+from meshgate.sdk.skills import Skill
 from meshgate.sdk.spans import Spans
-from meshgate.sdk.starting import check_version, make_contracts, shares
+from meshgate.sdk.starting import make_contracts, shares
 from meshgate.sdk.stores import MemoryTasks, TaskStore
 
 __all__ = ["Agent", "Served"]
 
 log = structlog.get_logger(__name__)
-
-_F = TypeVar("_F", bound=Callable[..., Any])
 
 
 class Served(msgspec.Struct, frozen=True):
@@ -57,7 +55,7 @@ class Served(msgspec.Struct, frozen=True):
     """Its instance id."""
 
 
-class Agent:
+class Agent(Repertoire):
     """An agent::
 
         agent = Agent("summariser", version="1.4.0")
@@ -127,9 +125,8 @@ class Agent:
     ) -> None:
         if NAME.match(name) is None:
             raise ValueError(f"{name!r} is no agent name: letters, digits, '.', '_', '-', at most 128")
-        check_version(version)
+        super().__init__(version)
         self.name = name
-        self.version = version
         self.description = description
         self.instance = instance or f"{name[:100]}-{secrets.token_hex(6)}"
         self.limits = limits
@@ -141,7 +138,6 @@ class Agent:
         self._transport = transport
         self._rng = rng
         self._credentials = Credentials()
-        self._skills = SkillTable()
         self._contracts = make_contracts(contracts, name, limits, environ) if contracts is not None else None
         self._endpoints: tuple[Endpoint, ...] = ()
         tracing = tracing or self._tracing()
@@ -155,56 +151,7 @@ class Agent:
         endpoint = self._environ.get("MESHGATE_OTLP")
         return configure(endpoint, self.name, self.instance, version=self.version) if endpoint else None
 
-    # -- skills
-
-    @overload
-    def skill(self, function: _F, /) -> _F: ...
-
-    @overload
-    def skill(self, /, *, name: str = ..., version: str = ..., **settings: Unpack[Settings]) -> Callable[[_F], _F]: ...
-
-    def skill(
-        self,
-        function: Callable[..., Any] | None = None,
-        /,
-        *,
-        name: str = "",
-        version: str = "",
-        **settings: Unpack[Settings],
-    ) -> Any:
-        """Make an async function a skill. It stays what it is: call it directly in tests.
-
-        It takes one input (``str``, a pydantic model, a dataclass, plain data, a protobuf message, ``list[Part]`` or
-        ``Message``) and, if it wants it, a ``Context``; it gives one of the same, or is an async generator of them,
-        whose texts are chunks of one artifact. Its docstring is its description.
-
-        Args:
-            name: else the function's name.
-            version: semantic version of the skill; else the agent's.
-            settings: see ``Settings``: tags, labels, examples, default, reentrant, task, cost_usd, latency, owner,
-                steward, migrations.
-
-        Raises:
-            TypeError, ValueError: the function or a setting cannot be used; the message says how to write it.
-        """
-        frame = inspect.currentframe()
-        local_names = dict(frame.f_back.f_locals) if frame is not None and frame.f_back is not None else {}
-        if version:
-            check_version(version)
-
-        def decorate(given: _F) -> _F:
-            made = make_skill(given, local_names, name=name, version=version or self.version, settings=settings)
-            self._skills.add(made)
-            return given
-
-        return decorate if function is None else decorate(function)
-
     # -- what it says of itself
-
-    @property
-    def skills(self) -> tuple[str, ...]:
-        """The names of its skills."""
-        return tuple(self._skills.skills)
 
     def card(self) -> dict[str, Any]:
         """Its agent card, with the addresses it listens on now."""
@@ -227,7 +174,7 @@ class Agent:
         """The skills, with their contracts."""
         if self._contracts is not None:
             self._contracts.apply(self._skills.skills, write=write)
-        return tuple(self._skills.skills.values())
+        return self._skills.listed
 
     def _describe(self, draining: bool) -> tuple[Instance, Manifest]:
         manifest = self.manifest()

@@ -16,7 +16,10 @@ from meshgate.registry.model import Migration
 from meshgate.sdk.context import Context
 from meshgate.sdk.forms import Form, form_of
 
-__all__ = ["Settings", "Skill", "SkillTable", "make_skill"]
+__all__ = ["TOOL", "Settings", "Skill", "SkillTable", "make_skill"]
+
+TOOL = "tool"
+"""The tag of skills that are tools."""
 
 _STREAMS = (
     collections.abc.AsyncIterator,
@@ -113,6 +116,18 @@ class SkillTable:
     def _default(self) -> Skill | None:
         return next((skill for skill in self.skills.values() if skill.default), None)
 
+    def _only(self) -> Skill | None:
+        """The only skill that is no tool."""
+        found = [skill for skill in self.skills.values() if TOOL not in skill.tags]
+        return found[0] if len(found) == 1 else None
+
+    @property
+    def listed(self) -> tuple[Skill, ...]:
+        """The skills as others are told of them: beside tools, the only skill is the default one."""
+        only = self._only() if len(self.skills) > 1 and self._default() is None else None
+        every = self.skills.values()
+        return tuple(msgspec.structs.replace(one, default=True) if one is only else one for one in every)
+
     def find(self, name: str) -> Skill:
         """The skill called ``name``; for "" or "*" the only or the default one.
 
@@ -122,7 +137,7 @@ class SkillTable:
         if name not in ("", "*"):
             skill = self.skills.get(name)
         else:
-            skill = next(iter(self.skills.values())) if len(self.skills) == 1 else self._default()
+            skill = next(iter(self.skills.values())) if len(self.skills) == 1 else self._default() or self._only()
         if skill is None:
             which = f"there is no skill {name[:64]!r}" if name not in ("", "*") else "this agent has no default skill"
             raise InvalidParams(f"{which}: call one of {', '.join(self.skills)}")
