@@ -131,14 +131,17 @@ async def fleet(folder: Path, registry: str, *makes: MakeGateway) -> AsyncGenera
 
 
 class Load:
-    """Callers who never pause, each behind a balancer: calls go to gateways that are ready, in turn.
+    """Callers who never pause. Each call is a SendMessage, then a GetTask of what came of it.
 
-    Each call is a SendMessage, then a GetTask of what came of it, sent to whichever gateway is next.
+    Args:
+        balanced: whether they are behind a balancer, which sends calls in turn to the gateways that are ready; else
+            each knows both gateways, and is on its own.
     """
 
-    def __init__(self, mesh: Fleet, agents: Sequence[str], callers: int = 4) -> None:
-        self._fleet, self._agents = mesh, agents
-        self._callers = callers
+    def __init__(self, mesh: Fleet, agents: Sequence[str], callers: int = 4, *, balanced: bool = True) -> None:
+        self._fleet, self._agents, self._balanced = mesh, agents, balanced
+        urls, key = [site.run.gateway for site in mesh.sites], mesh.sites[0].run.client_key
+        self._own = [Mesh(urls if number % 2 else urls[::-1], key) for number in range(callers)]
         self._ways = [Mesh(site.run.gateway, site.run.client_key) for site in mesh.sites]
         self._ready = [True for _ in mesh.sites]
         self._open = Counter[int]()
@@ -150,7 +153,7 @@ class Load:
         """How many calls each gateway answered."""
 
     async def __aenter__(self) -> Self:
-        self._tasks = [asyncio.create_task(self._call(number)) for number in range(self._callers)]
+        self._tasks = [asyncio.create_task(self._call(own, number)) for number, own in enumerate(self._own)]
         self._tasks += [asyncio.create_task(self._look(at)) for at in range(len(self._ways))]
         return self
 
@@ -159,7 +162,7 @@ class Load:
     ) -> None:
         self._ended.set()
         await asyncio.gather(*self._tasks)
-        for way in self._ways:
+        for way in self._ways + self._own:
             await way.aclose()
 
     async def _look(self, at: int) -> None:
@@ -167,36 +170,37 @@ class Load:
             self._ready[at] = await self._fleet.ready(self._fleet.sites[at])
             await asyncio.sleep(0.02)
 
-    async def _call(self, number: int) -> None:
+    async def _call(self, own: Mesh, number: int) -> None:
         while not self._ended.is_set():
-            await self._one(self._agents[number % len(self._agents)])
+            await self._one(own, self._agents[number % len(self._agents)])
             number += 1
 
-    async def _one(self, agent: str) -> None:
+    async def _one(self, own: Mesh, agent: str) -> None:
         async def read(way: Mesh) -> None:
             assert result is not None
             assert result.task is not None
             await way.task(result.task.id)
 
-        result = await self._sent(lambda way: way.call(agent, text=json.dumps({"do": "echo"})))
+        result = await self._sent(own, lambda way: way.call(agent, text=json.dumps({"do": "echo"})))
         if result is not None:
             self.answers[result.job.partition(".")[0]] += 1
-            await self._sent(read)
+            await self._sent(own, read)
 
-    async def _sent(self, send: Callable[[Mesh], Awaitable[T]]) -> T | None:
-        ready = [at for at, well in enumerate(self._ready) if well]
-        if not ready:
-            self.failures.append("no gateway is ready")
-            await asyncio.sleep(0.02)
+    async def _sent(self, own: Mesh, send: Callable[[Mesh], Awaitable[T]]) -> T | None:
+        try:
+            return await (self._in_turn(send) if self._balanced else send(own))
+        except MeshError as error:
+            self.failures.append(f"{error.code}: {error.message}")
             return None
+
+    async def _in_turn(self, send: Callable[[Mesh], Awaitable[T]]) -> T:
+        ready = [at for at, well in enumerate(self._ready) if well]
+        assert ready, "no gateway is ready"
         self._turn += 1
         at = ready[self._turn % len(ready)]
         self._open[at] += 1
         try:
             return await send(self._ways[at])
-        except MeshError as error:
-            self.failures.append(f"{error.code}: {error.message}")
-            return None
         finally:
             self._open[at] -= 1
 

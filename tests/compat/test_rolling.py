@@ -35,3 +35,27 @@ async def test_gateways_are_replaced_and_put_back_one_by_one_without_a_failed_ca
                         thrown = await mesh.admin(mesh.sites[at], "GET", "switches")
                         assert [each["name"] for each in thrown] == ["forger"]
     assert load.failures == []
+
+
+@pytest.mark.requirement("compat.rolling")
+async def test_callers_that_know_both_gateways_lose_no_call_when_one_after_the_other_is_told_to_end(
+    tmp_path: Path,
+) -> None:
+    async with fleet(tmp_path, f"file://{tmp_path}/registry.db", GatewayProcess, GatewayProcess) as mesh:
+        lamp = scripted_agent(
+            "lamp", "light", Stage(), version="1.0.0", join=mesh.joins, join_key=mesh.sites[0].run.join_key
+        )
+        async with lamp.serve():
+            await mesh.known("lamp")
+            ids = [await mesh.id(site, "lamp") for site in mesh.sites]
+            for at in (0, 1, 0, 1):
+                async with Load(mesh, ["lamp"], callers=6, balanced=False) as load:
+                    for gateway in ids:
+                        await load.served(gateway, 60)
+                    await mesh.sites[at].stop()
+                    load.answers.clear()
+                    await load.served(ids[1 - at], 60)
+                assert load.failures == []
+                await mesh.sites[at].start(GatewayProcess)
+                await mesh.known("lamp")
+                ids[at] = await mesh.id(mesh.sites[at], "lamp")

@@ -35,6 +35,8 @@ from meshgate.registry.table import Table
 __all__ = ["Control", "DataPlane", "MeshAsk", "Secrets", "load_secrets", "run_single"]
 
 log = structlog.get_logger(__name__)
+_IDLE = 0.25
+"""Seconds that a caller's idle connection stays open after SIGTERM, for its next call to be answered as its last."""
 
 
 class Secrets(msgspec.Struct, frozen=True):
@@ -197,8 +199,11 @@ class DataPlane:
             await asyncio.wait_for(self.registry.deregister(self.gateway.id), 1.0)
         except (MeshError, TimeoutError):
             log.info("leave_failed", gateway=self.gateway.id)
-        waited = 0.0
-        while self.gateway.records.open_calls and waited < self.config.limits.drain and not hurry.is_set():
+        callers, waited = self._servers[0], 0.0
+        callers.leave()
+        while waited < self.config.limits.drain and not hurry.is_set():
+            if not self.gateway.records.open_calls and (waited >= _IDLE or not callers.connections):
+                break
             await asyncio.sleep(0.05)
             waited += 0.05
         await self.stop()

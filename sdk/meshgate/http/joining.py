@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 __all__ = ["JoinedWrites", "JoinedWritesProtocol"]
 
@@ -57,3 +57,22 @@ class JoinedWritesProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A connection was opened."""
         super().connection_made(JoinedWrites(transport, self.loop))  # type: ignore[arg-type]
+
+    def leave(self) -> None:
+        """Answer what is asked now, or else what is asked next, and close with that answer, which says so."""
+        asked = cast("RequestResponseCycle | None", self.cycle)  # None before the first request
+        if asked is not None and not asked.response_complete:
+            asked.keep_alive = False
+        self.app = _closing(self.app)
+
+
+def _closing(app: Any) -> Any:
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        async def last(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
+            await send(message)
+
+        await app(scope, receive, last)
+
+    return answer

@@ -128,6 +128,25 @@ class HttpServer:
             await self._serving
             raise PortTaken(f"the server on port {self.port} ended as it began")
 
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._server.server_state.connections) if self._server is not None else 0
+
+    def leave(self) -> None:
+        """Take no further connection, and let the open ones go: each closes with its next answer.
+
+        A client that is told so sends its next call elsewhere. One whose idle connection is just closed may have sent a
+        call already, and cannot know whether it arrived.
+        """
+        if self._server is None:
+            return
+        for listening in self._server.servers:
+            listening.close()
+        for connection in self._server.server_state.connections:
+            if isinstance(connection, JoinedWritesProtocol):
+                connection.leave()
+
     async def stop(self) -> None:
         """Stop listening, and end what is still open after a moment."""
         if self._server is not None and self._serving is not None:
