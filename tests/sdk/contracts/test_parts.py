@@ -17,8 +17,10 @@ from meshgate.a2a.types import Part
 from meshgate.registry.schemas import load_image
 from meshgate.sdk import Agent, Context, Contract, DeprecatedContract, Mesh
 from meshgate.sdk.contracts import Float
+from meshgate.testing import LocalMesh
 from meshgate.v1.mesh_pb2 import Budget
 from tests.sdk.calls import answer, make_call, read, saying, send, stream
+from tests.sdk.contracts.meshes import client_of, join
 from tests.sdk.ports import DONE, Answer, Gateways, body_of, ok, task
 
 TYPE = "agents.weather.forecast.Forecast"
@@ -178,6 +180,21 @@ async def test_a_float_that_is_not_finite_is_said_as_protobuf_says_it(agent: Age
     found = message_class(agent, "odd", "output").FromString(base64.b64decode(part.raw))
     assert found.temp_c == math.inf
     assert math.isnan(found.next.temp_c)
+
+
+@pytest.mark.requirement("contracts.parts")
+async def test_protobuf_goes_through_a_gateway_both_ways(agent: Agent) -> None:
+    async with LocalMesh() as mesh, client_of(mesh) as caller:
+        await join(mesh, agent)
+        said = message_class(agent, "forecast", "input")(city="Bonn", days=[1, 2])
+        contract = Contract("agents.weather.forecast.Query", "1.0.0")
+        more: dict[str, Any] = {"skill": "forecast", "data": said, "raw": True, "contract": contract}
+        cls = message_class(agent, "forecast", "output")
+        found = (await caller.call("weather", accept=["application/protobuf"], **more)).read(cls)
+        assert (found.city, found.temp_c) == ("Bonn[1, 2]", 20.5)
+        result = await caller.call("weather", **more)
+        assert result.read(Forecast).city == "Bonn[1, 2]"
+        assert result.artifacts[0].parts[0].media_type == JSON
 
 
 # -- callers
