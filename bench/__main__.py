@@ -16,6 +16,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from bench import schemas
 from bench.peers import envoy, nginx
 from bench.processes import Subject, python
 from meshgate.registry import wire
@@ -181,6 +182,10 @@ def main() -> int:
     rows = rounds(options.rounds, options.seconds)
     lines, good = ratios(rows)
     print(table(rows), "", *lines, f"every call counted by: {', '.join(POLICIES)}", sep="\n")
+    contracts = schemas.section(options.rounds)
+    lines, kept = schemas.verdicts(contracts)
+    print("", schemas.table(contracts), "", *lines, sep="\n")
+    good, rows = good and kept, rows + contracts
     if options.save is not None:
         with options.save.open("a", encoding="utf-8") as file:
             file.writelines(json.dumps(row) + "\n" for row in rows)
