@@ -328,7 +328,7 @@ async def main() -> None:
     if find_spec("meshgate.registry.schemas") is not None:  # 0.1.0 has no contracts
         from tools.golden_contracts import contracts
 
-        await contracts(golden, INSTANCE, MANIFEST, NOW)
+        await contracts(golden, INSTANCE, MANIFEST, NOW, SECRET)
     kinds = {name: about["kind"] for name, about in golden.files.items()}
     for name, value in (await read(golden.folder, kinds)).items():
         golden.files[name]["value"] = value

@@ -11,6 +11,7 @@ import msgspec
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet
 from pydantic import BaseModel, Field
 
+from meshgate.a2a.taskids import TaskTags
 from meshgate.gateway.inspection import UsageView
 from meshgate.gateway.usage import Usage
 from meshgate.registry import wire
@@ -97,12 +98,13 @@ def _subject(capability: Capability, now: float) -> Subject:
     return Subject("writer", "write", (first, second), settings)
 
 
-async def contracts(golden: Golden, instance: Instance, manifest: Manifest, now: float) -> None:
+async def contracts(golden: Golden, instance: Instance, manifest: Manifest, now: float, secret: bytes) -> None:
     """Everything.
 
     Args:
         instance, manifest: an agent without contracts.
         now: seconds since 1970.
+        secret: the mesh key.
     """
     image = _image()
     capability = _capability(image)
@@ -118,6 +120,9 @@ async def contracts(golden: Golden, instance: Instance, manifest: Manifest, now:
     usage = Usage(10, 10, lambda: now)
     usage.note(_SUBJECT, "alice", "1.0.0", "input", "1.4.0", {"to": "Bern"}, invalid=False)
     rows = msgspec.json.encode(UsageView(now, 3, usage.rows(_SUBJECT)))
+    tags = TaskTags(secret)
+    task = tags.tag("task-1", tenant="default", owner="alice", agent="writer", instance=instance.id, release="1.4.0")
+    golden.put("contract.taskids.txt", "released_task_ids", "a task's id, begun in a release", f"{task}\n")
     golden.put("usage.json", "usage", "a gateway's answer about a contract's callers to another gateway", rows)
 
 

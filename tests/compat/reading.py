@@ -275,6 +275,12 @@ def _usage(path: Path) -> Any:
     return _as(UsageView, path)
 
 
+def _released_task_ids(path: Path) -> Any:
+    tags = TaskTags(_mesh_key(path).secret)
+    found = filter(None, (tags.read(task_id) for task_id in path.read_text("utf-8").split()))
+    return [[tag.upstream, tag.release, tags.owns(tag, tenant="default", owner="alice")] for tag in found]
+
+
 Reader = Callable[[Path], Any]
 _READERS: dict[str, Reader] = {
     "register": _register,
@@ -309,7 +315,7 @@ _READERS: dict[str, Reader] = {
     "instances": partial(_as, list[InstanceView]),
 }
 if find_spec("meshgate.registry.schemas") is not None:
-    _READERS.update(image=_image, subject=_subject, lock=_lock, usage=_usage)
+    _READERS.update(image=_image, subject=_subject, lock=_lock, usage=_usage, released_task_ids=_released_task_ids)
 KINDS = frozenset(_READERS)
 """The kinds of files that can be read."""
 
