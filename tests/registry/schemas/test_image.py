@@ -286,3 +286,13 @@ def test_a_type_that_is_missing_is_answered_with_the_nearest() -> None:
 
 def test_as_many_messages_as_are_allowed_are_taken() -> None:
     assert len(load_image(bundle(proto("a.proto", messages=tuple(f"M{n}" for n in range(2000))))).types) == 2000
+
+
+def test_the_import_of_protovalidates_options_is_left_out_of_the_pool_and_not_of_the_image() -> None:
+    body = "message A { string a = 1 [(buf.validate.field).string.min_len = 2]; }"
+    lean = load_image(compiled(body))
+    with pytest.raises(KeyError):
+        lean.pool.FindFileByName(VALIDATE)
+    assert list(FileDescriptorSet.FromString(lean.data).file[0].dependency) == [VALIDATE]
+    whole = load_image(compiled("message A { buf.validate.Violation why = 1; }"))
+    assert whole.pool.FindFileByName(VALIDATE).name == VALIDATE

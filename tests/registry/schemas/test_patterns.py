@@ -60,6 +60,13 @@ def test_patterns_that_are_too_much_together_are_refused_by_name(rule: str) -> N
     assert refused.value.path.startswith("p.A.")
 
 
+@pytest.mark.parametrize("rule", ['.string.pattern = "abcde"', '.cel = {id: "a" expression: "abcde"}'])
+def test_a_text_that_is_no_utf8_is_refused_by_name(rule: str) -> None:
+    with pytest.raises(BadSchema) as refused:
+        load_image(compiled(f"message A {{ {field('a', rule)} }}").replace(b"abcde", b"ab\xff\xffe"))
+    assert refused.value.path == "p.A.a"
+
+
 def test_usual_patterns_are_taken_by_the_hundred() -> None:
     usual = ("^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,255}$", "^[\\\\p{L} ]{1,4}$", "^.{1,80}$")
     rules = "".join(field(name, f'.string.pattern = "{usual[ord(name) % 3]}"') for name in "abcdefghijklmnopqrstuvwxyz")

@@ -23,7 +23,7 @@ from meshgate.a2a.defaults import DEFAULTS, Limits
 from meshgate.registry.limits import blob_digest
 from meshgate.registry.schemas.declared import check_files, check_texts
 from meshgate.registry.schemas.errors import BadSchema
-from meshgate.registry.schemas.known import known_files
+from meshgate.registry.schemas.known import VALIDATE, known_files
 from meshgate.registry.schemas.options import check_rules
 
 __all__ = ["Image", "load_image"]
@@ -52,10 +52,11 @@ class Image:
 
     @functools.cached_property
     def pool(self) -> DescriptorPool:
-        """The image's own pool, with the known files that it imports."""
+        """The image's own pool, with the known files that it needs."""
         pool = DescriptorPool()
         added: set[str] = set()
         for file in FileDescriptorSet.FromString(self.data).file:
+            _leave_rules(file)
             _add_known(pool, file, added)
             pool.AddSerializedFile(file.SerializeToString())
         return pool
@@ -186,6 +187,15 @@ def _order(files: Mapping[str, FileDescriptorProto]) -> list[FileDescriptorProto
             min(waiting), "imports itself, by way of other files or not", "take one import of the circle out"
         )
     return ordered
+
+
+def _leave_rules(file: FileDescriptorProto) -> None:
+    """Take the import of protovalidate's options out of a file that has constraints alone of it: they are read as they
+    are (``options.py``, and protovalidate itself), and a pool with the import is 340 KB larger and takes 2.6 ms more.
+    """
+    named = b".buf.validate." in file.SerializeToString()  # as the type of a field, or of what is extended
+    if VALIDATE in file.dependency and not (named or file.public_dependency or file.weak_dependency):
+        file.dependency.remove(VALIDATE)
 
 
 def _add_known(pool: DescriptorPool, file: FileDescriptorProto, added: set[str]) -> None:

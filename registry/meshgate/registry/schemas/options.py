@@ -20,6 +20,7 @@ from meshgate.registry.schemas.patterns import weight
 __all__ = ["check_rules", "read_rules"]
 
 _OPTIONS = {"field": "FieldOptions", "message": "MessageOptions", "oneof": "OneofOptions", "predefined": "FieldOptions"}
+_TEXTS = frozenset({"pattern", "expression", "cel_expression"})
 Kind = Literal["field", "message", "oneof", "predefined"]
 
 
@@ -67,11 +68,12 @@ def _check_texts(path: str, rules: Message, limits: Limits) -> int:
             for part in parts:
                 if isinstance(part, Message):
                     waiting.append(part)
+                elif field.name in _TEXTS and not isinstance(part, str):  # protobuf hands out what is no UTF-8 as bytes
+                    raise BadSchema(path, "a pattern or expression is no UTF-8", "build it again with buf or protoc")
                 elif field.name == "pattern":
                     if len(part) > limits.schema_pattern:
                         problem = f"its pattern has {len(part)} characters, at most {limits.schema_pattern} are taken"
                         raise BadSchema(path, problem, "write a shorter pattern, or check less")
-                    # That of a field of bytes is text too.
                     heaviness += weight(part)
                 elif field.name in ("expression", "cel_expression"):
                     heaviness += _check_cel(path, part, limits)
