@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from bench import schemas
+from bench import registration, schemas
 from bench.peers import envoy, nginx
 from bench.processes import Subject, python
 from meshgate.registry import wire
@@ -177,11 +177,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--skills", type=int, default=100, help="contracts to register; 0 for none")
     parser.add_argument("--save", type=Path, help="append the raw rows to this file, one JSON object a line")
     options = parser.parse_args()
     rows = rounds(options.rounds, options.seconds)
     lines, good = ratios(rows)
     print(table(rows), "", *lines, f"every call counted by: {', '.join(POLICIES)}", sep="\n")
+    if options.skills:
+        registered = registration.section(options.skills, registration.RELEASES, list(registration.BACKENDS))
+        print("", registration.table(registered), sep="\n")
+        rows += registered
     contracts = schemas.section(options.rounds)
     lines, kept = schemas.verdicts(contracts)
     print("", schemas.table(contracts), "", *lines, sep="\n")

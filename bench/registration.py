@@ -39,8 +39,10 @@ from meshgate.registry.table import Table
 from meshgate.registry.watcher import Watcher
 from tests.support.servers import NotAvailable, consul
 
-__all__ = ["main", "section"]
+__all__ = ["BACKENDS", "RELEASES", "main", "section", "table"]
 
+BACKENDS = ("memory", "file", "consul")
+RELEASES = 20
 AT_ONCE = 8
 """Agents that join at the same time."""
 ALONE = 10
@@ -354,8 +356,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run, print, save."""
     parser = argparse.ArgumentParser(prog="python -m bench.registration", description=__doc__)
     parser.add_argument("--skills", type=int, default=1000)
-    parser.add_argument("--releases", type=int, default=20)
-    parser.add_argument("--backends", default="memory,file,consul", help="memory, file and consul, with commas")
+    parser.add_argument("--releases", type=int, default=RELEASES)
+    parser.add_argument("--backends", default=",".join(BACKENDS), help="which of them, with commas")
     parser.add_argument("--save", type=Path, help="append the raw rows to this file, one JSON object a line")
     parser.add_argument("--follow", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
