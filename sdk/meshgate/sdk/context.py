@@ -25,6 +25,7 @@ from meshgate.sdk.finding import Access
 from meshgate.sdk.forms import Form
 from meshgate.sdk.mesh import Mesh
 from meshgate.sdk.results import Event, Result, Usage
+from meshgate.sdk.typed import other_media
 
 __all__ = ["Context", "Home", "Turn"]
 
@@ -157,11 +158,14 @@ class Context:
 
         Args:
             name: the artifact's name; a second one of the same name replaces it, or continues it with ``append``.
-            content: text, bytes, a ``Part``, or data: a pydantic model, a protobuf message, plain data. What is of the
-                type that the skill gives goes out as that does: it keeps the contract.
+            content: text, bytes, a ``Part``, or data: a pydantic model, a protobuf message, plain data. Where the skill
+                has a contract, data of the type that it gives keeps it, and other data say that they do not.
         """
-        own = self._gives is not None and not media_type and self._gives.made(content)
-        parts = self._gives.write(content) if self._gives is not None and own else [_part(content, media_type)]
+        form = self._gives if self._gives is not None and self._gives.digest and not media_type else None
+        if form is not None and form.made(content):
+            parts = form.write(content)
+        else:
+            parts = [_part(content, media_type or (other_media(content) if form is not None else ""))]
         artifact = Artifact(artifact_id=name, parts=parts, name=name, description=description)
         update = TaskArtifactUpdateEvent(self.task_id, artifact, self.context_id, append=append)
         await self._emit(StreamResponse(artifact_update=update))

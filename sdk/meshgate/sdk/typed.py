@@ -10,7 +10,20 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["JSON", "PROTOBUF", "Contract", "DeprecatedContract", "contract_of", "is_protobuf", "preferred", "warn_once"]
+from meshgate.a2a.types import Part
+from meshgate.sdk.content import is_proto
+
+__all__ = [
+    "JSON",
+    "PROTOBUF",
+    "Contract",
+    "DeprecatedContract",
+    "contract_of",
+    "is_protobuf",
+    "other_media",
+    "preferred",
+    "warn_once",
+]
 
 JSON = "application/json"
 PROTOBUF = "application/protobuf"
@@ -79,6 +92,19 @@ def contract_of(value: object) -> Contract | None:
     """The contract that a value's class carries."""
     found: Any = getattr(type(value), "CONTRACT", None)
     return found if isinstance(found, Contract) else None
+
+
+def other_media(value: object) -> str:
+    """The media type of data beside what a skill's contract is about; "" for what is no data.
+
+    A gateway takes data that name no type for what the contract is about, so these name theirs, if only that they are
+    any JSON value.
+    """
+    if isinstance(value, str | bytes | bytearray | Part):
+        return ""
+    kind: Any = type(value)
+    own = kind.DESCRIPTOR.full_name if is_proto(kind) else "google.protobuf.Value"
+    return (contract_of(value) or Contract(own)).media()
 
 
 _warned: set[str] = set()

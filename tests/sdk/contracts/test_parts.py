@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, create_model
 
 from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.types import Part
+from meshgate.gateway.schema_gate import SchemaGate
 from meshgate.registry.schemas import load_image
 from meshgate.sdk import Agent, Context, Contract, DeprecatedContract, Mesh
 from meshgate.sdk.contracts import Float
@@ -61,7 +62,10 @@ def agent(tmp_path: Path) -> Agent:
     @made.skill
     async def pieces(query: Query, ctx: Context) -> Forecast:
         await ctx.artifact("own", Forecast(city=query.city))
-        await ctx.artifact("other", {"rows": 1})
+        await ctx.artifact("other", [1, 2])
+        await ctx.artifact("budget", Budget(calls=1))
+        await ctx.artifact("asked", Asked(city="Bonn"))
+        await ctx.artifact("words", "text")
         await ctx.artifact("said", Forecast(city=query.city), media_type="application/json")
         return Forecast(city=query.city)
 
@@ -113,7 +117,42 @@ async def test_what_a_skill_gives_names_its_type_and_its_version(agent: Agent) -
 async def test_an_artifact_of_the_skills_own_type_keeps_the_contract_too(agent: Agent) -> None:
     parts = parts_of(await send(agent, skill="pieces", data={"city": "Bonn", "days": []}))
     own = JSON.replace("forecast", "pieces")
-    assert [part.media_type for part in parts] == [own, "application/json", "application/json", own]
+    assert [part.media_type for part in parts] == [
+        own,
+        "application/json; type=google.protobuf.Value",
+        "application/json; type=meshgate.v1.Budget",
+        "application/json; type=agents.weather.forecast.Query; version=1.0.0",
+        "",
+        "application/json",
+        own,
+    ]
+
+
+@pytest.mark.requirement("contracts.parts")
+async def test_other_data_reach_a_caller_of_another_release_as_they_are(tmp_path: Path) -> None:
+    def release(version: str, name: str, old: str) -> Agent:
+        agent = Agent("weather", version=version, contracts=tmp_path / "lock.json", environ={})
+        moved: Any = Field(json_schema_extra={"renamed_from": old}) if old else ...
+        fields: dict[str, Any] = {name: (float, moved)}
+        gives: Any = create_model("Forecast", **fields)
+
+        async def now(query: Query, ctx: Context) -> Any:
+            await ctx.artifact("other", [1, 2])
+            made: Any = gives(**{name: 20.5})
+            return made
+
+        now.__annotations__["return"] = gives
+        agent.skill(now)
+        agent._ready(write=True)  # pyright: ignore[reportPrivateUsage]
+        return agent
+
+    async with LocalMesh() as mesh, client_of(mesh) as caller:
+        first = release("1.0.0", "temp_c", "")
+        await SchemaGate(mesh.gateway.schemas.store).admit(first.manifest(), first.images())
+        await join(mesh, release("1.1.0", "temperature", "temp_c"))
+        query = Contract("agents.weather.now.Query", "1.0.0")
+        result = await caller.call("weather", data={"city": "Bonn", "days": []}, contract=query)
+        assert [part.data for artifact in result.artifacts for part in artifact.parts] == [[1, 2], {"temp_c": 20.5}]
 
 
 @pytest.mark.requirement("contracts.parts")
