@@ -26,16 +26,16 @@ __all__ = ["Fleet", "Load", "MakeGateway", "Site", "fleet", "replaced"]
 
 T = TypeVar("T")
 MakeGateway = Callable[[Path, Mapping[str, Any]], RunsGateway]
-_LIMITS = {"rate": 5000, "burst": 10_000, "lease": 3.0}
-"""More calls than the load has: what is counted is calls that a replacement lost. Agents renew once a second."""
+_LIMITS = {"rate": 5000, "burst": 10_000}
+"""More than the load: what is counted is calls that a replacement lost."""
 
 
 class Site:
     """One of the places where a gateway runs: its home and its ports outlive the gateway."""
 
-    def __init__(self, home: Path, registry: str) -> None:
+    def __init__(self, home: Path, registry: str, limits: Mapping[str, float]) -> None:
         self.home = home
-        self._flags: dict[str, Any] = {"registry": registry, "limits": _LIMITS}
+        self._flags: dict[str, Any] = {"registry": registry, "limits": {**_LIMITS, **limits}}
         self._gateway: RunsGateway | None = None
         self.run: Run
 
@@ -114,10 +114,10 @@ class Fleet:
 
 
 @asynccontextmanager
-async def fleet(folder: Path, registry: str, *makes: MakeGateway) -> AsyncGenerator[Fleet]:
+async def fleet(folder: Path, registry: str, *makes: MakeGateway, **limits: float) -> AsyncGenerator[Fleet]:
     """A mesh of gateways."""
     key = base64.b64encode(secrets.token_bytes(32)).decode()
-    sites = [Site(folder / f"gateway-{number}", registry) for number in range(len(makes))]
+    sites = [Site(folder / f"gateway-{number}", registry, limits) for number in range(len(makes))]
     for site in sites:
         site.home.mkdir(mode=0o700, parents=True)
         (site.home / "mesh.key").touch(mode=0o600)
@@ -204,7 +204,7 @@ class Load:
         finally:
             self._open[at] -= 1
 
-    async def served(self, gateway: str, count: int = 100) -> None:
+    async def served(self, gateway: str, count: int = 60) -> None:
         """Wait until a gateway has answered so many calls."""
 
         async def enough() -> bool:

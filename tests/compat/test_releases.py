@@ -91,11 +91,10 @@ async def test_a_caller_of_this_tree_is_served_by_the_last_release(
 
 
 COMMANDS: tuple[tuple[Sequence[str], str], ...] = (
-    (("agents",), "weather"),
     (("agents", "--instances"), "weather-"),
     (("explain", "forecast@^1"), "taken"),
-    (("call", "weather", '{"city": "Oslo"}'), "21.5"),
-    (("jobs",), "weather"),
+    (("call", "forecast@^1", '{"city": "Oslo"}'), "21.5"),
+    (("jobs",), "forecast@^1"),
     (("job", "last"), "weather.forecast@1.0.0"),
     (("kill", "agent", "forger", "--reason", "it forges"), ""),
     (("kill",), "it forges"),

@@ -12,7 +12,7 @@ from tests.contract.scripts import Stage
 from tests.contract.sdkagent import scripted_agent
 from tests.support.gateway import GatewayProcess
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 SWITCH = {"kind": "agent", "name": "forger", "reason": "it forges"}
 
 
@@ -48,13 +48,13 @@ async def test_callers_that_know_both_gateways_lose_no_call_when_one_after_the_o
         async with lamp.serve():
             await mesh.known("lamp")
             ids = [await mesh.id(site, "lamp") for site in mesh.sites]
-            for at in (0, 1, 0, 1):
+            for at in (0, 1):
                 async with Load(mesh, ["lamp"], callers=6, balanced=False) as load:
                     for gateway in ids:
-                        await load.served(gateway, 60)
+                        await load.served(gateway)
                     await mesh.sites[at].stop()
                     load.answers.clear()
-                    await load.served(ids[1 - at], 60)
+                    await load.served(ids[1 - at])
                 assert load.failures == []
                 await mesh.sites[at].start(GatewayProcess)
                 await mesh.known("lamp")

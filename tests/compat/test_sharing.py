@@ -85,7 +85,7 @@ async def test_a_contract_stands_while_gateways_that_know_of_none_write_to_its_r
 async def test_a_contract_that_joined_at_an_old_gateway_holds_once_a_new_one_is_in_its_place(
     last: Release, tmp_path: Path
 ) -> None:
-    async with fleet(tmp_path, f"file://{tmp_path}/registry.db", last.gateway) as mesh:
+    async with fleet(tmp_path, f"file://{tmp_path}/registry.db", last.gateway, lease=3.0) as mesh:
         (site,) = mesh.sites
         async with weather(tmp_path, site.run.join, site.run.join_key).serve():
             await mesh.known("weather")
