@@ -496,16 +496,60 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("http.one-answer", "RFC 9112 11.2", "What follows an answer never answers the next request"),
     Requirement("http.bounded", "call path", "A sender that is faster than its reader is slowed down"),
     # -- mediation of schemas
-    Requirement("mediation.json", "ProtoJSON", "A contract takes each spelling that ProtoJSON allows, and no other"),
-    Requirement("mediation.violations", "mediation", "What breaks a contract is told with its place and its rule"),
-    Requirement("mediation.bounded", "mediation", "No part, schema or migration costs a gateway more than a bound"),
-    Requirement("mediation.leftovers", "mediation", "Keys that a contract does not know are kept in their places"),
     Requirement(
-        "mediation.constraints", "protovalidate", "Constraints are checked, and are sound before the first call"
+        "mediation.json",
+        "ProtoJSON",
+        "A contract takes each spelling that ProtoJSON allows, and no other",
+        "drop:mediation_json",
     ),
-    Requirement("mediation.convert", "mediation", "What two releases share survives a conversion between them"),
     Requirement(
-        "mediation.migrate", "mediation", "Declared migrations are walked in order, and their errors are named"
+        "mediation.enum",
+        "ProtoJSON",
+        "An enum's number that a reader does not name falls back in JSON, and stays on the wire",
+        "drop:mediation_enum",
+    ),
+    Requirement("mediation.violations", "mediation", "What breaks a contract is told with its place and its rule"),
+    Requirement(
+        "mediation.bounded",
+        "mediation",
+        "No part, schema or migration costs a gateway more than a bound",
+        "drop:mediation_cost",
+    ),
+    Requirement(
+        "mediation.values",
+        "mediation",
+        "Constraints of a message with too many values, which would hold up all else, are not begun",
+        "drop:mediation_values",
+    ),
+    Requirement(
+        "mediation.beside",
+        "mediation",
+        "What is large, or may take long, is mediated beside the event loop",
+        "drop:mediation_beside",
+    ),
+    Requirement(
+        "mediation.leftovers",
+        "mediation",
+        "Keys that a contract does not know are kept in their places",
+        "drop:mediation_leftovers",
+    ),
+    Requirement(
+        "mediation.constraints",
+        "protovalidate",
+        "Constraints are checked, and are sound before the first call",
+        "drop:mediation_constraints",
+    ),
+    Requirement(
+        "mediation.convert",
+        "mediation",
+        "What two releases share survives a conversion between them",
+        "drop:mediation_convert",
+    ),
+    Requirement(
+        "mediation.migrate",
+        "mediation",
+        "Declared migrations are walked in order, and their errors are named",
+        "drop:mediation_migrate",
     ),
     Requirement("mediation.parts", "A2A 4.1.6", "Typed parts change in place, and everything else passes untouched"),
     # -- packaging

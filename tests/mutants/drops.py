@@ -41,6 +41,7 @@ from meshgate.registry.selection import Scope
 from meshgate.registry.store import Store
 from meshgate.sdk import joining
 from meshgate.sdk.contracts import deriving, keeping, numbers
+from tests.mutants.mediation_drops import MEDIATION_DROPS
 
 __all__ = ["DROPS", "drop_policy", "policy_names"]
 
@@ -351,6 +352,7 @@ DROPS: dict[str, Callable[[], None]] = {
     "config_keys": _config_keys,
     "loopback": _loopback,
     "bounded": _bounded,
+    **MEDIATION_DROPS,
     **{f"rule:{name}": _rule(name) for name in RULES},
 }
 """By the name that a row of the ledger gives as ``drop:NAME``; ``drop:rule:*`` stands for every compatibility rule."""

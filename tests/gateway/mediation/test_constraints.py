@@ -117,7 +117,7 @@ def test_a_message_too_large_for_a_costly_rule_is_refused_unread() -> None:
         ("message A { repeated C c = 1; } message C { B b = 1; }", {}, {"c": [{"b": {"s": "x"}}] * 11_000}),
     ],
 )
-@pytest.mark.requirement("mediation.bounded")
+@pytest.mark.requirement("mediation.values")
 def test_a_message_of_too_many_values_is_refused_before_its_constraints_are_checked(
     body: str, few: dict[str, Any], many: dict[str, Any]
 ) -> None:

@@ -61,7 +61,7 @@ def test_the_largest_float_is_written_such_that_every_reader_takes_it() -> None:
     assert everything().read_json(tree).message == everything().message(a_float=largest, many_doubles=[-largest])
 
 
-@pytest.mark.requirement("mediation.json")
+@pytest.mark.requirement("mediation.json", "mediation.enum")
 def test_a_number_without_a_name_falls_back_to_zeros_name_and_is_reported() -> None:
     message = everything().message(colour=77, inner={"back": {"colours": [1, 99]}}, colour_of={"k": 55})
     result = everything().write_json(message)

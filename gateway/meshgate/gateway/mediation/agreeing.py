@@ -130,14 +130,14 @@ def pair(source: Descriptor, target: Descriptor) -> tuple[Pair, tuple[str, ...]]
             other = new.fields_by_number.get(field.number)
             if other is None:
                 continue
-            before = len(found.drops)
+            dropped, moved = len(found.drops), len(found.converts)
             for inner in _meet(found, field, other):
                 key = (inner[0].full_name, inner[1].full_name)
                 if key not in pairs:
                     pairs[key] = Pair()
                     waiting.append(inner)
                 found.nested.append(_Nested(field.name, other.name, field.number, _shape(field), pairs[key]))
-            if len(found.drops) > before:
+            if len(found.drops) > dropped and len(found.converts) == moved:
                 lost.append(f"{old.full_name}.{field.name}")
     _settle(list(pairs.values()))
     return pairs[(source.full_name, target.full_name)], tuple(sorted(lost))

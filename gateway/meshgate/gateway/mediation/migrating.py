@@ -87,7 +87,7 @@ class Expressions:
         self._source, self._target, self._limits = source, target, limits
         self._targets = [self._compile(path, text) for path, text in declared.items()]
         self._counts = any(each.cost.loops for each in self._targets)
-        self.costly = self._counts or any(each.cost.patterns for each in self._targets)
+        self.costly: Final = self._counts or any(each.cost.patterns for each in self._targets)
 
     def __call__(self, old: Message, message: Message, /) -> Message:
         """Set the targets in ``message``. All see the old message alone, so their order means nothing.
@@ -189,10 +189,9 @@ class Installed:
         function: the function.
     """
 
-    costly: Final = True
-
     def __init__(self, source: Contract, target: Contract, name: str, function: Function) -> None:
         self._source, self._target, self._name, self._function = source, target, name, function
+        self.costly: Final = True
 
     def __call__(self, old: Message, _message: Message, /) -> Message:
         """What the function makes of ``old``.

@@ -1,0 +1,82 @@
+"""What ``make mutants`` takes out of the mediation of schemas."""
+
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+# pyright: reportPrivateUsage=false, reportUnknownMemberType=false, reportUnknownParameterType=false
+# What is put in place of a guard has its shape by position alone; types would say it all a second time.
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from meshgate.gateway.mediation import constraints, planning, reading, writing
+from meshgate.gateway.mediation.agreeing import Pair
+from meshgate.gateway.mediation.carrying import Carrier
+from meshgate.gateway.mediation.contract import Contract
+from meshgate.gateway.mediation.cost import Cost
+from meshgate.gateway.mediation.scalars import enum_names, enum_type
+from meshgate.gateway.mediator import Mediator
+
+__all__ = ["MEDIATION_DROPS"]
+
+
+def _replace(owner: Any, name: str, value: object) -> None:
+    assert hasattr(owner, name), f"{owner} has no {name} any more"
+    setattr(owner, name, value)
+
+
+def _constraints() -> None:
+    _replace(Contract, "validate", lambda self, message: None)
+
+
+def _migrate() -> None:
+    _replace(planning, "_move", lambda here, there, leg, functions, limits: None)
+
+
+def _leftovers() -> None:
+    _replace(Carrier, "carry", lambda self, tree, leftover: False)
+
+
+def _convert() -> None:
+    _replace(Pair, "strip", lambda self, message, at=None: None)
+
+
+def _enum() -> None:
+    def number(field: Any) -> Any:
+        names, _ = enum_names(enum_type(field))
+        return lambda value, at, depth, out: names.get(value, value)
+
+    _replace(writing, "_enum", number)
+
+
+def _json() -> None:
+    _replace(reading, "reader", lambda field: lambda value: value)
+
+
+def _cost() -> None:
+    _replace(Cost, "bound", lambda self, size, rounds, engine: 0)
+
+
+def _values() -> None:
+    _replace(constraints, "_within", lambda root, most, element: True)
+
+
+def _beside() -> None:
+    async def here(self: Any, work: Callable[..., Any], *given: Any) -> Any:
+        return work(*given)
+
+    _replace(Mediator, "beside", here)
+
+
+MEDIATION_DROPS: dict[str, Callable[[], None]] = {
+    "mediation_constraints": _constraints,
+    "mediation_migrate": _migrate,
+    "mediation_leftovers": _leftovers,
+    "mediation_convert": _convert,
+    "mediation_enum": _enum,
+    "mediation_json": _json,
+    "mediation_cost": _cost,
+    "mediation_values": _values,
+    "mediation_beside": _beside,
+}
+"""By the name that a row of the ledger gives as ``drop:NAME``."""
