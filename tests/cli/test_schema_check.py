@@ -12,8 +12,8 @@ import pytest
 
 from meshgate.cli import main
 from meshgate.cli.exits import Exit
-from meshgate.cli.schema import MEDIATIONS, MODES, STAGES
 from meshgate.cli.schema_files import read_git
+from meshgate.cli.schema_options import MEDIATIONS, MODES, STAGES
 from meshgate.registry.schemas import Mode, Settings, Stage
 from meshgate.sdk.contracts.lockfile import encode_lock
 from meshgate.sdk.contracts.released import release_tree

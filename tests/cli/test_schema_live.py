@@ -208,3 +208,78 @@ def test_settings_are_changed_one_by_one(shell: Shell) -> None:
         back = ["--mediation", "enforce", "--no-validate-output", "--output", "FORWARD_TRANSITIVE"]
         done = shell.run("schema", "set", SUBJECT, *back)
     assert "mediation enforce, validate-output no" in done.stderr
+
+
+# -- propose; after the others, because it adds releases
+
+
+@pytest.mark.requirement("cli.schema.propose")
+def test_a_release_is_proposed_looked_at_and_promoted(shell: Shell, client: Path) -> None:
+    shown = shell.ok("schema", "propose", lock("v1_2"), "--agent", "weather", "--steward", "team-weather")
+    assert "weather/forecast 1.2.0 is proposed" in shown
+    assert "meshgate schema promote weather/forecast 1.2.0 active" in shown
+    assert "team-weather" in shown
+    assert "1 proposed" in shell.ok("schema", "list")
+    assert answer(shell, "diff", SUBJECT, "1.1.0")["new"] == "1.1.0"
+    assert answer(shell, "diff", SUBJECT, "1.1.0", "1.2.0")["input"] == []
+    (checked,) = answer(shell, "check", lock("v1_2"))["checked"]
+    assert (checked["compatible"], checked["code"], len(checked["notes"])) == (True, "STAGE_REFUSED", 1)
+
+    agent = [sys.executable, str(EVOLUTION / "v1_2" / "agent.py")]
+    environ = {**shell.environ, "MESHGATE_CONTRACTS": "frozen"}
+    done = subprocess.run(agent, env=environ, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert "meshgate schema promote weather/forecast 1.2.0 active" in done.stderr
+
+    again = answer(shell, "propose", lock("v1_2"))
+    assert [(one["version"], one["stage"]) for one in again["releases"]] == [("1.2.0", "proposed")]
+    assert answer(shell, "promote", SUBJECT, "1.2.0", "active")["stage"] == "active"
+    assert "1.2.0 is active already" in shell.ok("schema", "propose", lock("v1_2"))
+    assert answer(shell, "check", lock("v1_2"))["checked"][0]["code"] == ""
+    assert called(shell, client, "Bern").returncode == 0
+
+
+@pytest.mark.requirement("cli.schema.propose")
+def test_what_breaks_its_contract_is_told_as_a_check_tells_it_and_nothing_is_stored(shell: Shell) -> None:
+    before = answer(shell, "show", SUBJECT)["releases"]
+    found = answer(shell, "propose", lock("v2_0"), "--version", "1.3.0", code=1)
+    (one,) = found["checked"]
+    assert (found["compatible"], one["code"], found["releases"]) == (False, "INCOMPATIBLE", [])
+    assert "breaks the contract" in shell.run("schema", "propose", lock("v2_0"), "--version", "1.3.0").stdout
+    assert shell.run("schema", "propose", "nowhere.json").returncode == 2
+    assert shell.run("schema", "propose", lock("v1_2"), "--agent", "nobody").returncode == 2
+    assert answer(shell, "show", SUBJECT)["releases"] == before
+
+
+@pytest.mark.requirement("cli.schema.propose")
+def test_a_descriptor_set_is_proposed_as_a_version_and_withdrawn(shell: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "schema.json"
+    path.write_text(json.dumps(json.loads(Path(lock("v1_1")).read_bytes())["releases"][SUBJECT]["schema"]))
+    named = ["--agent", "weather", "--skill", "later", "--type", "agents.weather.forecast.Query", "--side", "input"]
+    assert "--version" in shell.run("schema", "propose", str(path), *named).stderr
+    for _ in range(2):
+        (one,) = answer(shell, "propose", str(path), *named, "--version", "0.1.0", "--owner", "ann")["releases"]
+        assert one == {
+            "subject": "weather/later",
+            "version": "0.1.0",
+            "stage": "proposed",
+            "owner": "ann",
+            "steward": "",
+        }
+    assert "0.1.0 is proposed: " in shell.ok("schema", "show", "weather/later")
+    assert shell.run("schema", "promote", "weather/later", "0.1.0", "deprecated").returncode == 1
+    assert answer(shell, "promote", "weather/later", "0.1.0", "retired")["stage"] == "retired"
+    assert answer(shell, "propose", str(path), *named, "--version", "0.1.0", code=1)["checked"][0]["code"] == (
+        "VERSION_RETIRED"
+    )
+
+
+@pytest.mark.requirement("cli.schema.propose", "schema.review")
+def test_where_releases_are_reviewed_a_check_says_how_a_new_one_gets_in(shell: Shell) -> None:
+    assert answer(shell, "set", SUBJECT, "--review")["review"] is True
+    try:
+        assert "review            yes" in shell.ok("schema", "show", SUBJECT)
+        assert "meshgate schema propose" in shell.ok("schema", "check", lock("v1_2"), "--version", "1.9.0")
+    finally:
+        done = shell.run("schema", "set", SUBJECT, "--no-review")
+    assert "review no" in done.stderr

@@ -13,6 +13,7 @@ from meshgate.cli.exits import CliError, Exit
 from meshgate.cli.schema_api import find_subject, list_subjects, path_of, release_of
 from meshgate.cli.schema_check import Checked, Report, Told
 from meshgate.cli.schema_diff import Change, Diff
+from meshgate.cli.schema_propose import Proposed, Stored, proposed_view
 from meshgate.cli.schema_tables import ago, diff_view, report_view, subject_view, subjects_table, usage_view
 from meshgate.cli.schema_views import Listed, Ref, Release, Settings, Subject, Usage, UsageRow
 
@@ -170,6 +171,7 @@ def test_a_contract_is_shown_with_settings_releases_notices_and_migrations() -> 
         (
             Release("1.0.0", "deprecated", QUERY, FORECAST, "", "", "use 2.0.0", DAY, DAY + 86_400, "2027-03-31"),
             Release("2.0.0", "active", QUERY, None, "ann", "bob", registered=DAY, migrations=migrations),
+            Release("2.1.0", "proposed", QUERY, None, registered=DAY),
         ),
         stale=True,
     )
@@ -183,11 +185,15 @@ def test_a_contract_is_shown_with_settings_releases_notices_and_migrations() -> 
         "output            NONE      any change of the output is taken\n"
         "mediation         enforce   gateways refuse what breaks the contract, and translate\n"
         "validate-output   no        answers are not checked\n"
+        "review            no        agents bring new releases themselves\n"
         "\n"
         "release   stage        since        takes   gives      owner\n"
         "───────────────────────────────────────────────────────────────\n"
+        "2.1.0     proposed     2026-01-01   Query   -          -\n"
         "2.0.0     active       2026-01-01   Query   -          ann, bob\n"
         "1.0.0     deprecated   2026-01-02   Query   Forecast   -\n"
+        "\n"
+        "2.1.0 is proposed: no agent and no caller uses it yet\n"
         "\n"
         "migration ^1 ↔ 2.0.0\n"
         "  ^1 → 2.0.0  wind.speed = old.wind_kmh\n"
@@ -198,6 +204,17 @@ def test_a_contract_is_shown_with_settings_releases_notices_and_migrations() -> 
         "\n"
         "1.0.0 is deprecated: use 2.0.0; to be retired on 2027-03-31"
     )
+
+
+@pytest.mark.requirement("cli.schema.propose")
+def test_what_was_proposed_is_shown_with_the_next_step() -> None:
+    stored = (Stored("a/b", "1.1.0", "proposed", "ann", "bob"), Stored("a/c", "1.0.0", "active"))
+    assert shown(proposed_view(Proposed(compatible=True, against="registry", checked=(), releases=stored)), 100) == (
+        "✓ a/b 1.1.0 is proposed\n"
+        "  → meshgate schema promote a/b 1.1.0 active, for its steward bob\n"
+        "✓ a/c 1.0.0 is active already"
+    )
+    assert "no contract" in shown(proposed_view(Proposed(compatible=True, against="registry", checked=())))
 
 
 @pytest.mark.requirement("cli.schema.life")
@@ -235,11 +252,13 @@ def test_what_agents_wrote_reaches_the_terminal_as_text_alone() -> None:
     )
     checked = Checked(bad, bad, bad, compatible=False, code=bad, violations=(told(bad, bad, bad),), notes=(bad,))
     row = UsageRow(bad, bad, bad, bad, 1, 0, {bad: 1}, DAY, DAY)
+    stored = (Stored(bad, bad, bad), Stored(bad, bad, "proposed", bad, bad))
     views: list[RenderableType] = [
         subject_view(Subject(bad, Settings(bad, bad, (), bad), (release,))),
         subjects_table([Listed(bad, bad, 1, {bad: 1}, bad, bad, bad)]),
         usage_view(Usage(bad, {"g": DAY}, (bad,), 0, (row,)), DAY, fields=True),
         report_view(Report(compatible=False, against=bad, checked=(checked,))),
+        proposed_view(Proposed(compatible=True, against=bad, checked=(), releases=stored)),
         diff_view(Diff(bad, bad, bad, major=True, input=(Change(bad, bad),)), bad),
     ]
     for view in views:

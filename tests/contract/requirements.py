@@ -408,6 +408,7 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("cli.schema.git", "command line", "What names a commit is never an option of git"),
     Requirement("cli.schema.mesh", "command line", "A check against the mesh says what registering would"),
     Requirement("cli.schema.life", "command line", "Releases of a contract are shown, compared, promoted and counted"),
+    Requirement("cli.schema.propose", "command line", "Releases are proposed together or not at all"),
     Requirement("cli.schema.client", "command line", "A client that is written for a release calls its skill"),
     Requirement(
         "cli.base",
@@ -489,6 +490,24 @@ _ROWS: tuple[Requirement, ...] = (
         "schemas",
         "A schema that means harm is refused at the join port with its place, leaves nothing, and stops nobody",
         "drop:schema_limits",
+    ),
+    Requirement(
+        "schema.proposed",
+        "schemas",
+        "A proposal is judged as a registration, and no agent joins with it until it is active",
+        "drop:schema_proposed",
+    ),
+    Requirement(
+        "schema.proposed-traffic",
+        "schemas",
+        "Nobody speaks a proposed release, and a proposal changes nothing on traffic",
+        "drop:schema_unspoken",
+    ),
+    Requirement(
+        "schema.review",
+        "schemas",
+        "Where releases are reviewed, an agent joins with what was promoted alone",
+        "drop:schema_review",
     ),
     Requirement("schema.usage-mesh", "schemas", "Usage is that of all gateways, and says which did not answer"),
     # -- HTTP to agents

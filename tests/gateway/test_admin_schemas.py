@@ -79,6 +79,7 @@ async def test_a_skills_releases_and_settings_are_shown_as_the_registry_has_them
         "forms": ["wire", "json"],
         "mediation": "enforce",
         "validate_output": False,
+        "review": False,
     }
     first, second = found["releases"]
     assert first["input"] == {"type": "p.A", "hash": load_image(compiled(FIRST)).digest}
@@ -132,6 +133,7 @@ async def test_what_has_no_contract_is_not_found_and_nothing_is_made_of_it(metho
         ("GET", f"{PLAN}/releases/1.0.0/input", None),
         ("GET", f"{PLAN}/usage", None),
         ("POST", f"{PLAN}/check", proposal("1.1.0", GROWN)),
+        ("POST", f"{PLAN}/propose", proposal("1.1.0", GROWN)),
         ("POST", f"{PLAN}/promote", {"version": "1.0.0", "stage": "deprecated"}),
         ("PUT", f"{PLAN}/settings", {"mediation": "off"}),
     ],
@@ -279,6 +281,7 @@ async def test_settings_are_changed_one_by_one_and_count_for_releases_to_come() 
             "forms": ["json"],
             "mediation": "enforce",
             "validate_output": True,
+            "review": False,
         }
         assert (await at.register("1.1.0", BROKEN)).status == 200
         strict = {"input": "FULL_TRANSITIVE", "output": "FULL_TRANSITIVE"}
@@ -370,7 +373,7 @@ async def test_every_route_is_described_with_what_it_takes_and_answers() -> None
     async with desk(MemoryRegistry()) as at:
         told = (await at.page("/openapi.json")).json
     routes = {path: ways for path, ways in told["paths"].items() if path.startswith("/api/v1/schemas")}
-    assert sum(len(ways) for ways in routes.values()) == 7
+    assert sum(len(ways) for ways in routes.values()) == 8
     known = set(told["components"]["schemas"])
     named = [each.split('"')[0] for each in msgspec.json.encode(told).decode().split("#/components/schemas/")[1:]]
     assert set(named) <= known

@@ -32,11 +32,22 @@ from meshgate.gateway import (
 from meshgate.gateway.policies.lineage import Lineages
 from meshgate.gateway.policies.lineage_guard import LineageGuard
 from meshgate.gateway.policies.retry import Retry, RetryBudget
-from meshgate.gateway.schema_catalogue import Catalogue
+from meshgate.gateway.schema_catalogue import Catalogue, Known
 from meshgate.gateway.schema_store import SchemaStore
 from meshgate.registry.memory import MemoryRegistry
 from meshgate.registry.model import Manifest
-from meshgate.registry.schemas import RULES, BadSchema, Incompatible, VersionRetired, VersionTaken, image, options
+from meshgate.registry.schemas import (
+    RULES,
+    BadSchema,
+    Incompatible,
+    Release,
+    Stage,
+    VersionRetired,
+    VersionTaken,
+    image,
+    options,
+)
+from meshgate.registry.schemas import subject as subjects
 from meshgate.registry.selection import Scope
 from meshgate.registry.store import Store
 from meshgate.sdk import joining
@@ -259,6 +270,25 @@ def _schema_trial() -> None:
     _replace(schema_gate, "try_release", lambda subject, release, images, limits: None)
 
 
+def _schema_proposed() -> None:
+    _replace(subjects, "_check_joins", lambda subject, release: None)
+
+
+def _schema_unspoken() -> None:
+    _replace(Release, "served", property(lambda self: self.stage is not Stage.RETIRED))
+    _replace(Known, "runs", lambda self, version: version in self.releases)
+
+
+def _schema_review() -> None:
+    check = subjects._check_joins
+
+    def lenient(subject: Any, release: Any) -> None:
+        if subject.release(release.version) is not None:
+            check(subject, release)
+
+    _replace(subjects, "_check_joins", lenient)
+
+
 def _schema_last() -> None:
     _replace(Catalogue, "last", lambda self, name: None)
 
@@ -341,6 +371,9 @@ DROPS: dict[str, Callable[[], None]] = {
     "schema_restore": _schema_restore,
     "schema_check": _schema_check,
     "schema_trial": _schema_trial,
+    "schema_proposed": _schema_proposed,
+    "schema_unspoken": _schema_unspoken,
+    "schema_review": _schema_review,
     "schema_last": _schema_last,
     "schema_limits": _schema_limits,
     "schema_patterns": _schema_patterns,

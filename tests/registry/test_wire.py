@@ -25,7 +25,7 @@ from meshgate.registry.model import (
     SchemaRef,
     UnknownLease,
 )
-from meshgate.registry.schemas import BadSchema, Incompatible, VersionRetired, VersionTaken
+from meshgate.registry.schemas import BadSchema, Incompatible, StageRefused, VersionRetired, VersionTaken
 from meshgate.v1 import registry_pb2
 
 MANIFEST = Manifest(
@@ -242,6 +242,7 @@ def test_an_error_keeps_its_class_over_the_wire(error: MeshError, status: int, c
         ),
         (VersionTaken(), 409, "already_exists"),
         (VersionRetired("gone"), 400, "failed_precondition"),
+        (StageRefused("proposed"), 400, "failed_precondition"),
         (BadSchema("p.A", "no such message", "declare it"), 400, "invalid_argument"),
         (BadSchema("", "too large", "build it smaller"), 400, "invalid_argument"),
     ],

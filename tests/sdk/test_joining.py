@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from meshgate.a2a.errors import MeshError, OutcomeUnknown, PermissionDenied, UpstreamUnavailable
 from meshgate.registry.model import Endpoint, Instance, Lease, Manifest, RegistryUnavailable
-from meshgate.registry.schemas import BadSchema, Incompatible, VersionRetired, VersionTaken
+from meshgate.registry.schemas import BadSchema, Incompatible, StageRefused, VersionRetired, VersionTaken
 from meshgate.sdk.finding import Access
 from meshgate.sdk.httpsend import make_client
 from meshgate.sdk.joining import Credentials, JoinClient, Membership, note_end
@@ -255,6 +255,28 @@ async def test_a_refused_contract_is_final_first_and_later(cls: Callable[..., Me
     with pytest.raises(type(error)):
         await asyncio.wait_for(keeping, 60)
     assert len(member.port.asked("Register")) == 2
+
+
+@pytest.mark.requirement("contracts.refused")
+@virtual_time
+async def test_a_release_that_waits_for_its_promotion_ends_an_agent_that_starts_and_none_that_was_in() -> None:
+    member = Member()
+    member.port.refusal = StageRefused("proposed")
+    with pytest.raises(StageRefused):
+        await asyncio.wait_for(member.membership.keep(), 60)
+
+    member = Member()
+
+    async def promoted() -> None:
+        member.port.leases.clear()
+        member.port.on_register = StageRefused("proposed")
+        await asyncio.sleep(30)
+        assert len(member.port.asked("Register")) > 2
+        member.port.on_register = None
+        await asyncio.sleep(10)
+        assert member.port.leases
+
+    await member.during(5, promoted)
 
 
 @pytest.mark.requirement("contracts.refused")

@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from meshgate.cli.adminapi import Admin
-from meshgate.cli.console import err, out, plain, print_json
+from meshgate.cli.console import out, print_json
 from meshgate.cli.exits import CliError, Exit
-from meshgate.cli.schema_api import change, get_subject, list_subjects, path_of, release_image, release_of
+from meshgate.cli.schema_api import get_subject, list_subjects, path_of, release_image, release_of
+from meshgate.cli.schema_change import promote, propose, set_
+from meshgate.cli.schema_options import MODES, Agent, File, Json, OneSkill, SideName, Skill, TypeName, mode, one_of
 from meshgate.cli.schema_views import Subject, Usage
 
 if TYPE_CHECKING:
     from meshgate.registry.schemas import Image
 
-__all__ = ["MEDIATIONS", "MODES", "STAGES", "schema"]
+__all__ = ["schema"]
 
-MODES = (
-    *("BACKWARD", "BACKWARD_TRANSITIVE", "FORWARD", "FORWARD_TRANSITIVE"),
-    *("FULL", "FULL_TRANSITIVE", "NONE"),
-)
-STAGES = ("proposed", "active", "deprecated", "retired")
-MEDIATIONS = ("off", "observe", "enforce")
-
-Json = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
-
-
-def _named(subject: str) -> str:
-    """``subject``, if it is of the form AGENT/SKILL."""
-    path_of(subject)
-    return subject
-
-
-Skill = Annotated[str, typer.Argument(metavar="AGENT/SKILL", help="Whose contract: weather/forecast.", callback=_named)]
 _LOCAL, _MESH, _CHANGE = "Before you deploy", "What is in the mesh", "Change it"
 
 schema = typer.Typer(
@@ -46,20 +30,6 @@ schema = typer.Typer(
 )
 
 
-def _mode(name: str, help_: str) -> Any:
-    return typer.Option(name, metavar="MODE", help=help_)
-
-
-def _one_of(given: str | None, known: Sequence[str], what: str) -> str | None:
-    """``given`` as it is spelt among the known ones."""
-    if not given:
-        return None
-    found = next((one for one in known if one.lower() == given.lower()), None)
-    if found is None:
-        raise CliError(f"{what} {given}: unknown", Exit.USAGE, "write " + ", ".join(known))
-    return found
-
-
 @schema.callback()
 def group() -> None:
     """Contracts of skills: check a change, follow releases, make a client.
@@ -67,6 +37,7 @@ def group() -> None:
     \b
     A change, from the editor to its end:
       meshgate schema check contracts.lock.json --agent weather
+      meshgate schema propose contracts.lock.json --agent weather
       meshgate schema diff weather/forecast 1.0.0 2.0.0
       meshgate schema usage weather/forecast
       meshgate schema promote weather/forecast 1.0.0 deprecated
@@ -75,26 +46,17 @@ def group() -> None:
 
 @schema.command(rich_help_panel=_LOCAL)
 def check(  # noqa: PLR0917 - options, which nobody passes by position
-    file: Annotated[
-        str, typer.Argument(metavar="FILE|-", help="A lock file, or a descriptor set; '-' is standard input.")
-    ],
+    file: File,
     against: Annotated[
         str, typer.Option(metavar="WHAT", help="registry, git:REF or image:FILE (a lock file will do too).")
     ] = "registry",
-    agent: Annotated[str, typer.Option(metavar="NAME", help="Only this agent's skills.")] = "",
-    skill: Annotated[str, typer.Option(metavar="NAME", help="Only this skill.")] = "",
-    type_name: Annotated[
-        str, typer.Option("--type", metavar="PKG.MESSAGE", help="Of a descriptor set: this message.")
-    ] = "",
-    side: Annotated[
-        str,
-        typer.Option(
-            metavar="input|output", help="Of a descriptor set: what it is used as. [dim]\\[default: both][/dim]"
-        ),
-    ] = "",
+    agent: Agent = "",
+    skill: OneSkill = "",
+    type_name: TypeName = "",
+    side: SideName = "",
     version: Annotated[str, typer.Option(metavar="VERSION", help="Judge it as this release.")] = "",
-    input_: Annotated[str | None, _mode("--input", "With git and image: the inputs' mode.")] = None,
-    output: Annotated[str | None, _mode("--output", "With git and image: the outputs' mode.")] = None,
+    input_: Annotated[str | None, mode("--input", "With git and image: the inputs' mode.")] = None,
+    output: Annotated[str | None, mode("--output", "With git and image: the outputs' mode.")] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="With git and image: count what gateways make up for too.")
     ] = False,
@@ -118,10 +80,10 @@ def check(  # noqa: PLR0917 - options, which nobody passes by position
 
     defaults = Asked()
     modes = (
-        _one_of(input_, MODES, "--input") or defaults.input,
-        _one_of(output, MODES, "--output") or defaults.output,
+        one_of(input_, MODES, "--input") or defaults.input,
+        one_of(output, MODES, "--output") or defaults.output,
     )
-    only = _one_of(side, defaults.sides, "--side")
+    only = one_of(side, defaults.sides, "--side")
     asked = Asked(agent, skill, type_name, (only,) if only else defaults.sides, version, *modes, strict)
     kind, _, name = against.partition(":")
     if against == "registry":
@@ -178,7 +140,7 @@ def _images(admin: Admin, subject: Subject) -> Any:
 
 @schema.command("list", rich_help_panel=_MESH)
 def list_(
-    agent: Annotated[str, typer.Option(metavar="NAME", help="Only this agent's skills.")] = "",
+    agent: Agent = "",
     as_json: Json = False,
 ) -> None:
     """List the skills that have contracts.
@@ -244,91 +206,6 @@ def usage(
             out().print(usage_view(found, time.time(), fields=fields))
 
 
-@schema.command(rich_help_panel=_CHANGE)
-def promote(
-    subject: Skill,
-    version: Annotated[str, typer.Argument(metavar="VERSION", help="Which release.")],
-    stage: Annotated[str, typer.Argument(metavar="STAGE", help=", ".join(STAGES) + ".")],
-    notice: Annotated[str, typer.Option(metavar="TEXT", help="What callers of a deprecated release are told.")] = "",
-    sunset: Annotated[str, typer.Option(metavar="DATE", help="The day it is to be retired, YYYY-MM-DD.")] = "",
-    force: Annotated[bool, typer.Option("--force", help="Bring a retired release back, as deprecated.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Take a release to another stage.
-
-    From proposed to active, deprecated and retired; from deprecated also back to active. Calls in a retired version
-    are refused: 'meshgate schema usage' shows whether there are any.
-
-    \b
-    Examples:
-      meshgate schema promote weather/forecast 1.0.0 deprecated \\
-          --notice "use 2.0.0" --sunset 2027-03-31
-      meshgate schema promote weather/forecast 1.0.0 retired
-      meshgate schema promote weather/forecast 1.0.0 deprecated --force
-    """
-    stage = _one_of(stage, STAGES, "STAGE") or ""
-    body = {"version": version, "stage": stage, "notice": notice, "sunset": sunset, "force": force}
-    with Admin() as admin:
-        answer = change(admin, subject, "promote", body)
-        still: Usage = admin.get(f"{path_of(subject)}/usage", Usage, fields=0)
-    if as_json:
-        print_json(answer)
-        return
-    version = str(answer.get("version", version))
-    err().print(f"{subject} {version} is {answer.get('stage', stage)}", markup=False, soft_wrap=True)
-    callers = sorted({one.caller for one in still.rows if one.version == version})
-    if stage in ("deprecated", "retired") and callers:
-        said = f"callers seen with it: {', '.join(callers)} ('meshgate schema usage {subject}' says when last)"
-        err().print(plain(said), markup=False, soft_wrap=True)
-
-
-@schema.command("set", rich_help_panel=_CHANGE)
-def set_(
-    subject: Skill,
-    input_: Annotated[str | None, _mode("--input", "What inputs of new releases have to keep.")] = None,
-    output: Annotated[str | None, _mode("--output", "The same of outputs.")] = None,
-    mediation: Annotated[
-        str | None,
-        typer.Option(metavar="MODE", help="What gateways do: off, observe or enforce."),
-    ] = None,
-    validate_output: Annotated[
-        bool | None, typer.Option("--validate-output/--no-validate-output", help="Whether answers are checked too.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Change what a contract demands, and what gateways do about it.
-
-    Modes of inputs and outputs are BACKWARD, FORWARD, FULL, each also with _TRANSITIVE, and NONE. They count for
-    releases to come.
-
-    \b
-    Examples:
-      meshgate schema set weather/forecast --mediation observe
-      meshgate schema set weather/forecast --validate-output
-      meshgate schema set weather/forecast --output FULL_TRANSITIVE
-    """
-    given = {
-        "input": _one_of(input_, MODES, "--input"),
-        "output": _one_of(output, MODES, "--output"),
-        "mediation": _one_of(mediation, MEDIATIONS, "--mediation"),
-        "validate_output": validate_output,
-    }
-    body = {name: value for name, value in given.items() if value is not None}
-    if not body:
-        raise CliError("there is nothing to set", Exit.USAGE, "'meshgate schema set --help' shows what can be")
-    with Admin() as admin:
-        answer = change(admin, subject, "settings", body, put=True)
-    if as_json:
-        print_json(answer)
-    else:
-        said = ", ".join(f"{name.replace('_', '-')} {_word(answer.get(name))}" for name in given)
-        err().print(f"{subject}: {said}", markup=False, soft_wrap=True)
-
-
-def _word(value: Any) -> str:
-    return {True: "yes", False: "no"}.get(value, str(value))
-
-
 @schema.command(rich_help_panel=_LOCAL)
 def codegen(
     subject: Skill,
@@ -352,3 +229,7 @@ def codegen(
     data_in, data_out = (image.data if image is not None else None for image in (takes, gives))
     type_in, type_out = (ref.type if ref is not None else "" for ref in (release.input, release.output))
     print(generate(subject, release.version, data_in, type_in, data_out, type_out), end="")
+
+
+for _name, _command in (("propose", propose), ("promote", promote), ("set", set_)):
+    schema.command(_name, rich_help_panel=_CHANGE)(_command)

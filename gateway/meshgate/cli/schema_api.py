@@ -83,14 +83,14 @@ def list_subjects(admin: Admin, agent: str = "") -> Page:
 
 
 def release_of(subject: Subject, version: str) -> Release:
-    """The release of that version; ``latest`` is the newest that is not retired.
+    """The release of that version; ``latest`` is the newest that is served.
 
     Raises:
         CliError: there is none.
     """
     if version == "latest" and subject.releases:
-        standing = [one for one in subject.releases if one.stage != "retired"]
-        return (standing or subject.releases)[-1]
+        served = [one for one in subject.releases if one.stage in ("active", "deprecated")]
+        return (served or subject.releases)[-1]
     found = subject.release(version)
     if found is None:
         has = ", ".join(one.version for one in subject.releases) or "none"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import product
+from typing import Any
 
 import msgspec
 
@@ -17,7 +19,17 @@ from meshgate.cli.schema_api import find_subject, path_of
 from meshgate.cli.schema_files import Entry, Side, Source, read_git, read_source
 from meshgate.registry.schemas import Contract, Image, Mode, Violation, judge
 
-__all__ = ["Asked", "Checked", "Report", "Told", "check_files", "check_mesh"]
+__all__ = [
+    "Asked",
+    "Checked",
+    "Report",
+    "Told",
+    "ask_mesh",
+    "body_of",
+    "check_files",
+    "check_mesh",
+    "mesh_entries",
+]
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -216,10 +228,26 @@ def check_mesh(source: Source, asked: Asked, admin: Admin) -> Report:
     Raises:
         CliError: the mesh does not answer, takes the schema for none, or there is nothing of what was asked for.
     """
-    try:
+    return ask_mesh(mesh_entries(source, asked, admin), asked, admin)
+
+
+def mesh_entries(source: Source, asked: Asked, admin: Admin) -> Sequence[Entry]:
+    """The releases that a file would make in the mesh. Raises as ``check_mesh`` does."""
+    with _asking():
         image = source.image
-        entries = [_image_entry(image, asked, admin)] if image is not None else _entries(source, asked)
+        return [_image_entry(image, asked, admin)] if image is not None else _entries(source, asked)
+
+
+def ask_mesh(entries: Iterable[Entry], asked: Asked, admin: Admin) -> Report:
+    """Ask the mesh about these releases. Raises as ``check_mesh`` does."""
+    with _asking():
         return _report("registry", [_ask(one, asked, admin) for one in entries])
+
+
+@contextmanager
+def _asking() -> Generator[None]:
+    try:
+        yield
     except MeshError as error:
         raise CliError(error.message, Exit.USAGE) from None
     except CliError as error:
@@ -227,16 +255,23 @@ def check_mesh(source: Source, asked: Asked, admin: Admin) -> Report:
         raise CliError(error.message, Exit.USAGE if error.code == Exit.FAILED else error.code, error.remedy) from None
 
 
-def _ask(entry: Entry, asked: Asked, admin: Admin) -> Checked:
+def body_of(entry: Entry, asked: Asked) -> dict[str, Any]:
+    """What the mesh is told of a release."""
     images = {side.image.digest: side.image.data for _, side in _sides(entry) if side.image.data}
-    body = {
+    return {
         "version": asked.version or entry.version,
         **{name: {"type": side.type, "hash": side.image.digest} for name, side in _sides(entry)},
         "migrations": msgspec.to_builtins(entry.migrations),
         "images": [base64.b64encode(data).decode() for data in images.values()],
     }
+
+
+def _ask(entry: Entry, asked: Asked, admin: Admin) -> Checked:
+    body = body_of(entry, asked)
     found: schema_views.Verdict = admin.post(f"{path_of(entry.subject)}/check", body, schema_views.Verdict)
-    notes = ("the registry is away: judged by what the gateway knew last",) if found.stale else ()
+    notes = ["the registry is away: judged by what the gateway knew last"] if found.stale else []
+    if found.compatible and found.message:
+        notes.append(found.message)  # what an agent that brings it has to wait for
     return Checked(
         entry.subject,
         str(body["version"]),
@@ -245,13 +280,15 @@ def _ask(entry: Entry, asked: Asked, admin: Admin) -> Checked:
         found.code,
         found.message,
         tuple(_tell(one, against=one.against) for one in found.violations),
-        notes=notes,
+        notes=tuple(notes),
         suggested_version=found.suggested_version,
     )
 
 
 def _image_entry(image: Image, asked: Asked, admin: Admin) -> Entry:
-    """The release that a descriptor set would make: one side of it, with the other as the latest release has it."""
+    """The release that a descriptor set would make: one side of it, with the other as that release has it if it is
+    there already, else as the latest one has it.
+    """
     if not (asked.agent and asked.skill and asked.type and len(asked.sides) == 1):
         remedy = "name them: --agent NAME --skill SKILL --type pkg.Message --side input (or output)"
         raise CliError("a descriptor set does not say which skill's contract it is", Exit.USAGE, remedy)
@@ -263,6 +300,7 @@ def _image_entry(image: Image, asked: Asked, admin: Admin) -> Entry:
     releases = known.releases if known is not None else ()
     version = parse_version(asked.version or _next_patch(releases))
     same = [one for one in releases if parse_version(one.version).major == version.major]
+    same = [one for one in same if parse_version(one.version) == version] or same
     ref = (same[-1].output if side == "input" else same[-1].input) if same else None
     # The mesh has the image of that release, so it needs no bytes.
     other = Side(ref.type, Image(b"", ref.hash)) if ref is not None else None

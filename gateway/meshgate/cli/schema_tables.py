@@ -183,6 +183,9 @@ def subject_view(found: Subject) -> RenderableType:
     rows.add_row("mediation", _text(settings.mediation), _text(_MEDIATION.get(settings.mediation, ""), "dim"))
     checked = "answers are checked too" if settings.validate_output else "answers are not checked"
     rows.add_row("validate-output", "yes" if settings.validate_output else "no", _text(checked, "dim"))
+    reviewed = "releases are proposed, and promoted, before agents join with them"
+    taken = "agents bring new releases themselves"
+    rows.add_row("review", "yes" if settings.review else "no", _text(reviewed if settings.review else taken, "dim"))
     table = grid("release", "stage", "since", "takes", "gives", "owner")
     for one in reversed(found.releases):
         table.add_row(
@@ -224,6 +227,8 @@ def _owner(one: Release) -> str:
 def _remarks(one: Release) -> list[RenderableType]:
     """What of a release is too long for its row."""
     lines: list[RenderableType] = []
+    if one.stage == "proposed":
+        lines += [Text(), _line((f"{one.version} is proposed: ", "cyan"), "no agent and no caller uses it yet")]
     if one.stage == "deprecated" and (one.notice or one.sunset):
         sunset = f"to be retired on {one.sunset}" if one.sunset else ""
         said = "; ".join(part for part in (one.notice, sunset) if part)

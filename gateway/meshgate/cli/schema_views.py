@@ -67,6 +67,7 @@ class Settings(msgspec.Struct, frozen=True):
     forms: tuple[str, ...] = ()
     mediation: str = ""
     validate_output: bool = False
+    review: bool = False
 
 
 class Release(msgspec.Struct, frozen=True):

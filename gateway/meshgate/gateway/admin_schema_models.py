@@ -21,6 +21,7 @@ __all__ = [
     "ContractBody",
     "MigrationBody",
     "PromoteBody",
+    "ProposeBody",
     "ReleaseView",
     "SettingsBody",
     "SettingsView",
@@ -67,6 +68,13 @@ class CheckBody(BaseModel):
     images: _Images = Field(default=[], description="descriptor sets in base64")
 
 
+class ProposeBody(CheckBody):
+    """A release that is to be stored before an agent brings it."""
+
+    owner: str = Field(default="", max_length=1024, description="who answers for it")
+    steward: str = Field(default="", max_length=1024, description="who may change its stage, if that is not the owner")
+
+
 class PromoteBody(BaseModel):
     """A release's new stage."""
 
@@ -89,13 +97,14 @@ class SettingsBody(BaseModel):
     forms: list[Literal["wire", "json"]] = Field(default=["wire", "json"], min_length=1, max_length=2)
     mediation: Literal["off", "observe", "enforce"] = "enforce"
     validate_output: bool = False
+    review: bool = Field(default=False, description="whether a release is proposed and promoted before an agent joins")
 
 
 # -- what is answered
 
 
 class SubjectSummary(msgspec.Struct, frozen=True):
-    """One subject in a list. ``latest`` is the newest release that is not retired, with its types."""
+    """One subject in a list. ``latest`` is the newest release that is served, with its types, if there is one."""
 
     subject: str
     latest: str
@@ -121,6 +130,7 @@ class SettingsView(msgspec.Struct, frozen=True):
     forms: tuple[Literal["wire", "json"], ...]
     mediation: Literal["off", "observe", "enforce"]
     validate_output: bool
+    review: bool
 
 
 class ReleaseView(msgspec.Struct, frozen=True):

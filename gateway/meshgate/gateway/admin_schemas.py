@@ -18,6 +18,7 @@ from meshgate.gateway import jsonable
 from meshgate.gateway.admin_schema_models import (
     CheckBody,
     PromoteBody,
+    ProposeBody,
     ReleaseView,
     SettingsBody,
     SettingsView,
@@ -30,10 +31,11 @@ from meshgate.gateway.inspection import UsageView
 from meshgate.gateway.schema_catalogue import Catalogue, Known
 from meshgate.gateway.schema_check import Verdict, check
 from meshgate.gateway.schema_gate import SchemaGate, Standing
+from meshgate.gateway.schema_proposal import propose
 from meshgate.gateway.usage import merge_usage
 from meshgate.registry.limits import check_subject
 from meshgate.registry.model import Capability, Migration, SchemaRef
-from meshgate.registry.schemas import Release, Settings, Stage, Subject, promote
+from meshgate.registry.schemas import Release, Settings, Subject, promote
 from meshgate.registry.table import Table
 
 __all__ = ["Asked", "UnknownContract", "schema_routes"]
@@ -71,7 +73,7 @@ def schema_routes(
     """
     router = APIRouter(tags=["schemas"])
     _add_reading(router, catalogue, gate)
-    _add_judging(router, gate)
+    _add_judging(router, gate, wall)
     _add_changing(router, catalogue, wall)
 
     @router.get(_PATH + "/{agent}/{skill}/usage", responses=_answers(UsageAnswer))
@@ -137,16 +139,21 @@ def _add_reading(router: APIRouter, catalogue: Catalogue, gate: SchemaGate) -> N
         return Response(data, media_type="application/octet-stream", headers={"meshgate-schema-type": ref.type})
 
 
-def _add_judging(router: APIRouter, gate: SchemaGate) -> None:
+def _add_judging(router: APIRouter, gate: SchemaGate, wall: Callable[[], float]) -> None:
     @router.post(_PATH + "/{agent}/{skill}/check", responses=_answers(Verdict))
     async def dry_run(agent: str, skill: str, body: CheckBody) -> Response:
         """What registering a release would say; nothing is stored. What cannot be read is an error."""
         _name(agent, skill)
-        sides = (SchemaRef(one.type, one.hash) if one is not None else None for one in (body.input, body.output))
-        taken, given = sides
-        migrations = tuple(Migration(**one.model_dump()) for one in body.migrations)
-        release = Capability(skill, body.version, input=taken, output=given, migrations=migrations)
-        return jsonable.response(await check(gate, agent, release, _decoded(body.images)))
+        return jsonable.response(await check(gate, agent, _capability(skill, body), _decoded(body.images)))
+
+    @router.post(_PATH + "/{agent}/{skill}/propose", responses=_answers(ReleaseView))
+    async def proposal(agent: str, skill: str, body: ProposeBody) -> Response:
+        """Store a release that no agent runs yet, judged as its registration would be; one that is there already is
+        answered as it is. Agents and callers use it once it is promoted to active.
+        """
+        _name(agent, skill)
+        made = msgspec.structs.replace(_capability(skill, body), owner=body.owner, steward=body.steward)
+        return jsonable.response(_release(await propose(gate, agent, made, _decoded(body.images), wall())))
 
 
 def _add_changing(router: APIRouter, catalogue: Catalogue, wall: Callable[[], float]) -> None:
@@ -162,7 +169,9 @@ def _add_changing(router: APIRouter, catalogue: Catalogue, wall: Callable[[], fl
 
     @router.post(_PATH + "/{agent}/{skill}/promote", responses=_answers(ReleaseView))
     async def promotion(agent: str, skill: str, body: PromoteBody) -> Response:
-        """Take a release to another stage: proposed, active, deprecated, retired, and back from deprecated."""
+        """Take a release to another stage: proposed, active, deprecated, retired, and back from deprecated. A proposed
+        one that is not wanted is retired.
+        """
 
         def step(subject: Subject) -> Subject:
             if subject.release(body.version) is None:
@@ -220,8 +229,7 @@ async def _standing(gate: SchemaGate, name: str) -> Standing:
 
 def _summary(name: str, known: Known) -> SubjectSummary:
     releases = known.subject.releases
-    latest = next((one for one in reversed(releases) if one.stage is not Stage.RETIRED), None)
-    latest = latest or (releases[-1] if releases else Release(""))
+    latest = next((one for one in reversed(releases) if one.served), releases[-1] if releases else Release(""))
     return SubjectSummary(
         name,
         latest.version,
@@ -239,6 +247,13 @@ def _release(release: Release) -> ReleaseView:
 
 def _settings(settings: Settings) -> SettingsView:
     return SettingsView(**{name: getattr(settings, name) for name in SettingsView.__struct_fields__})
+
+
+def _capability(skill: str, body: CheckBody) -> Capability:
+    """The release of a skill that a request tells of."""
+    taken, given = (SchemaRef(one.type, one.hash) if one is not None else None for one in (body.input, body.output))
+    migrations = tuple(Migration(**one.model_dump()) for one in body.migrations)
+    return Capability(skill, body.version, input=taken, output=given, migrations=migrations)
 
 
 def _decoded(images: list[str]) -> tuple[bytes, ...]:

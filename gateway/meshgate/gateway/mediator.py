@@ -51,7 +51,7 @@ class Mediator:
         That is done once: of an agent that joined at a gateway of 0.1.0 it does not come until the agent joins again.
         """
         known = self.catalogue.subject(name)
-        if not contract or (known is not None and version in known.releases) or (name, version) in self._vain:
+        if not contract or (known is not None and known.runs(version)) or (name, version) in self._vain:
             return known
         news = asyncio.Event()
 
@@ -62,7 +62,7 @@ class Mediator:
         self.catalogue.on_change.append(learn)
         try:
             async with asyncio.timeout(self._limits.mediation_wait):
-                while (known := self.catalogue.subject(name)) is None or version not in known.releases:
+                while (known := self.catalogue.subject(name)) is None or not known.runs(version):
                     news.clear()
                     await news.wait()
         except TimeoutError:
@@ -204,5 +204,7 @@ def _ref(release: Release, side: Side) -> SchemaRef | None:
 
 
 def _between(known: Known, source: str, target: str) -> list[Release]:
+    """The releases on the way. What is only proposed changes nothing for others."""
     low, high = sorted((parse_version(source), parse_version(target)))
-    return [one for one in known.releases.values() if low <= one.semver() <= high]
+    on_way = (one for one in known.releases.values() if low <= one.semver() <= high)
+    return [one for one in on_way if one.version in (source, target) or known.runs(one.version)]

@@ -150,20 +150,20 @@ class Meeting:
             SchemaRetired: naming the releases that are.
         """
         if self._on_task:
-            if self.caller not in self.known.releases:
+            if not self.known.runs(self.caller):
                 self.caller, self.stated = self.agent, ""
             return
         # A set, to count each once; one caller speaks one release, as a rule.
         for version in {self.caller, *[part.version for part in self.parts if part.version]}:
             release = self.known.releases.get(version)
-            if release is not None and release.stage is not Stage.RETIRED:
+            if release is not None and release.served:
                 continue
-            served = [one.version for one in self.known.releases.values() if one.stage is not Stage.RETIRED]
-            what = "was retired" if release is not None else "is not known"
+            served = [one.version for one in self.known.releases.values() if one.served]
             self._note("input", version if release is not None else "unknown", None, invalid=True)
             if self.enforce:
+                remedy = f"speak {', '.join(served[-8:])}" if served else "no release is served now"
                 raise SchemaRetired(
-                    f"{self._name} {version[:64]} {what}: speak {', '.join(served[-8:])}",
+                    f"{self._name} {version[:64]} {_standing(release)}: {remedy}",
                     metadata={"served": ",".join(served[-32:])},
                 )
             if version == self.caller:
@@ -171,8 +171,8 @@ class Meeting:
 
     def others(self) -> list[str]:
         """The newest releases beside the caller's and the agent's own."""
-        known = [each for each in self.known.releases if each not in (self.agent, self.caller)]
-        return known[-_OTHERS:]
+        known = (each for each in self.known.releases if each not in (self.agent, self.caller))
+        return [each for each in known if self.known.runs(each)][-_OTHERS:]
 
     def version_of(self, part: TypedPart) -> str:
         """The release that a part is written in."""
@@ -289,8 +289,12 @@ def do_jobs(jobs: Sequence[Job], stop: bool) -> list[TypedPart | MeshError]:
 
 
 def own_parts(known: Known, parts: list[TypedPart]) -> list[TypedPart]:
-    """The parts that a contract is about: those of its types, or else the only one that names no type."""
-    own = [part for part in parts if part.type in known.by_type]
+    """The parts that a contract is about: those of its types, or else the only one that names no type.
+
+    A type that only releases have which are not served counts where a part says which of them it is of: its caller is
+    to be told.
+    """
+    own = [part for part in parts if part.type in known.by_type or (part.version and part.type in known.types)]
     if own or not parts:
         return own
     nameless = [part for part in parts if not part.type and part.form == "json"]
@@ -312,7 +316,7 @@ def stated(call: Call) -> str:
 
 def newest(known: Known, versions: VersionRange) -> Release | None:
     """The newest release in the range that is served."""
-    served = (one for one in known.releases.values() if one.stage is not Stage.RETIRED)
+    served = (one for one in known.releases.values() if one.served)
     return max((one for one in served if parse_version(one.version) in versions), key=Release.semver, default=None)
 
 
@@ -325,6 +329,13 @@ def deprecation(release: Release) -> str:
     if notice:
         said.append(f'notice="{notice[:512]}"')
     return "; ".join(said)
+
+
+def _standing(release: Release | None) -> str:
+    """Why a release is not served."""
+    if release is None:
+        return "is not known"
+    return "was retired" if release.stage is Stage.RETIRED else "is proposed, and not active yet"
 
 
 def _speaks(part: TypedPart, way: Converter) -> bool:

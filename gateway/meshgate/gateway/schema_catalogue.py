@@ -37,17 +37,22 @@ class Known(msgspec.Struct, frozen=True):
     subject: Subject
     releases: Mapping[str, Release]
     by_type: Mapping[str, Release]
-    """For each full name of a message, input or output, the newest release that uses it and is not retired."""
+    """For each full name of a message, input or output, the newest release that uses it and is served."""
+    types: frozenset[str]
+    """The full names of the messages of all releases, served or not."""
+
+    def runs(self, version: str) -> bool:
+        """Whether an agent may run that release: what is only proposed holds for nobody yet."""
+        release = self.releases.get(version)
+        return release is not None and release.stage is not Stage.PROPOSED
 
 
 def know(digest: str, subject: Subject) -> Known:
     """The subject with its indexes."""
-    by_type: dict[str, Release] = {}
-    for release in subject.releases:
-        for side in (release.input, release.output):
-            if side is not None and release.stage is not Stage.RETIRED:
-                by_type[side.type] = release
-    return Known(digest, subject, {one.version: one for one in subject.releases}, by_type)
+    sides = [(side.type, one) for one in subject.releases for side in (one.input, one.output) if side is not None]
+    by_type = {name: release for name, release in sides if release.served}
+    releases = {one.version: one for one in subject.releases}
+    return Known(digest, subject, releases, by_type, frozenset(name for name, _ in sides))
 
 
 def digests_of(subject: Subject, *, retired: bool = True) -> set[str]:

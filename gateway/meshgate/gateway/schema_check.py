@@ -15,6 +15,7 @@ from meshgate.registry.schemas import (
     Image,
     Incompatible,
     Release,
+    StageRefused,
     Subject,
     VersionRetired,
     VersionTaken,
@@ -32,8 +33,11 @@ class Verdict(msgspec.Struct, frozen=True):
     """What would come of registering a release now."""
 
     compatible: bool
+    """Whether it keeps the contract, so that it can be proposed."""
     code: str = ""
-    """The code of the refusal: INCOMPATIBLE, VERSION_TAKEN, VERSION_RETIRED; "" if there is none."""
+    """The code of the refusal: INCOMPATIBLE, VERSION_TAKEN, VERSION_RETIRED; STAGE_REFUSED for a compatible one that
+    has to be proposed or promoted before an agent joins with it; "" if there is none.
+    """
     message: str = ""
     """The refusal for people, with what to do about it."""
     violations: tuple[Violation, ...] = ()
@@ -68,6 +72,8 @@ async def check(gate: SchemaGate, agent: str, skill: Capability, images: tuple[b
         check_blob((await gate.admitted(subject, (release,), known)).encode())
     except (Incompatible, VersionTaken, VersionRetired) as error:
         return await _refused(gate, error, subject, release, known, stale=standing.stale)
+    except StageRefused as error:
+        return Verdict(compatible=True, code=error.code, message=error.message, stale=standing.stale)
     return Verdict(compatible=True, stale=standing.stale)
 
 

@@ -12,7 +12,7 @@ from meshgate.a2a.cards import interface, rewrite
 from meshgate.a2a.selector import Selector
 from meshgate.gateway.resolve import Resolve
 from meshgate.gateway.schema_catalogue import Catalogue
-from meshgate.registry.schemas import Release, Stage
+from meshgate.registry.schemas import Release
 from meshgate.registry.selection import Group, Scope, catalogue
 from meshgate.registry.table import Table
 
@@ -80,7 +80,7 @@ class Cards:
         for skill in sorted(skills):
             known = self._schemas.subject(f"{agent}/{skill}")
             if known is not None:
-                served = [each for each in known.releases.values() if each.stage is not Stage.RETIRED]
+                served = [each for each in known.releases.values() if each.served]
                 found[skill] = {"releases": [_release(each) for each in served]}
         return {"skills": found} if found else {}
 

@@ -42,8 +42,9 @@ _CONNECT: dict[str, tuple[str, int]] = {
     "INCOMPATIBLE": ("failed_precondition", 400),
     "VERSION_TAKEN": ("already_exists", 409),
     "VERSION_RETIRED": ("failed_precondition", 400),
+    "STAGE_REFUSED": ("failed_precondition", 400),
 }
-_REFUSALS = frozenset({"BAD_SCHEMA", "INCOMPATIBLE", "VERSION_TAKEN", "VERSION_RETIRED"})
+_REFUSALS = frozenset({"BAD_SCHEMA", "INCOMPATIBLE", "VERSION_TAKEN", "VERSION_RETIRED", "STAGE_REFUSED"})
 """Codes of errors about contracts, which keep them and their violations in details."""
 _BY_CONNECT: dict[str, type[MeshError]] = {
     "invalid_argument": InvalidParams,
@@ -148,5 +149,5 @@ def _refusal(details: object, message: str) -> MeshError | None:
         bad = refusals.BadSchema(*(violations or (("", message),))[0], "")
         bad.message, bad.violations = message, violations
         return bad
-    known = (refusals.Incompatible, refusals.VersionTaken, refusals.VersionRetired)
+    known = (refusals.Incompatible, refusals.VersionTaken, refusals.VersionRetired, refusals.StageRefused)
     return next((cls(message, violations=violations) for cls in known if cls.code == code), None)

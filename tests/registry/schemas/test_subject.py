@@ -142,6 +142,64 @@ def test_what_is_proposed_counts_as_what_is_active_does() -> None:
         admit(subject, release("1.1.0"), IMAGES)
 
 
+@pytest.mark.requirement("schema.proposed")
+def test_a_proposal_is_judged_as_a_registration_and_waits_as_proposed() -> None:
+    subject = admit(EMPTY, release("1.0.0", WIDE), IMAGES)
+    proposed = admit(subject, release("1.1.0", WIDE, Stage.PROPOSED), IMAGES)
+
+    assert [one.stage for one in proposed.releases] == [Stage.ACTIVE, Stage.PROPOSED]
+    assert [one.served for one in proposed.releases] == [True, False]
+    assert admit(proposed, release("1.1.0", WIDE, Stage.PROPOSED), IMAGES) is proposed
+    assert admit(proposed, release("1.0.0", WIDE, Stage.PROPOSED), IMAGES) is proposed
+    with pytest.raises(Incompatible):
+        admit(subject, release("1.1.0", NARROW, Stage.PROPOSED), IMAGES)
+    with pytest.raises(VersionTaken):
+        admit(proposed, release("1.1.0", NARROW, Stage.PROPOSED), IMAGES)
+
+
+@pytest.mark.requirement("schema.proposed")
+def test_an_agent_joins_with_a_proposed_release_once_it_is_active() -> None:
+    proposal = msgspec.structs.replace(release("1.0.0", stage=Stage.PROPOSED), steward="team-archive")
+    proposed = admit(EMPTY, proposal, IMAGES)
+
+    with pytest.raises(StageRefused) as caught:
+        admit(proposed, release("1.0"), IMAGES)
+    assert "meshgate schema promote archive/summarise 1.0.0 active" in caught.value.message
+    assert "team-archive" in caught.value.message
+    with pytest.raises(VersionTaken):
+        admit(proposed, release("1.0.0", WIDE), IMAGES)
+    active = promote(proposed, "1.0.0", Stage.ACTIVE, now=1.0)
+    assert admit(active, release("1.0.0"), IMAGES) is active
+    withdrawn = promote(proposed, "1.0.0", Stage.RETIRED, now=1.0)
+    for stage in (Stage.ACTIVE, Stage.PROPOSED):
+        with pytest.raises(VersionRetired):
+            admit(withdrawn, release("1.0.0", stage=stage), IMAGES)
+
+
+@pytest.mark.requirement("schema.review")
+def test_where_releases_are_reviewed_an_agent_brings_no_new_one() -> None:
+    first = admit(EMPTY, release("1.0.0", WIDE), IMAGES)
+    reviewed = msgspec.structs.replace(first, settings=Settings(review=True))
+
+    assert admit(reviewed, release("1.0.0", WIDE), IMAGES) is reviewed
+    with pytest.raises(StageRefused) as caught:
+        admit(reviewed, release("1.1.0", WIDE), IMAGES)
+    assert "meshgate schema propose" in caught.value.message
+    with pytest.raises(Incompatible):
+        admit(reviewed, release("1.1.0", NARROW), IMAGES)
+    proposed = admit(reviewed, release("1.1.0", WIDE, Stage.PROPOSED), IMAGES)
+    active = promote(proposed, "1.1.0", Stage.ACTIVE, now=1.0)
+    assert admit(active, release("1.1.0", WIDE), IMAGES) is active
+
+
+@pytest.mark.requirement("schema.review")
+def test_a_subject_from_before_there_were_reviews_has_none() -> None:
+    old = b'{"agent":"archive","skill":"summarise","settings":{"mediation":"observe"}}'
+
+    assert Subject.decode(old).settings == Settings(mediation="observe", review=False)
+    assert b"review" not in Subject.decode(old).encode()
+
+
 @pytest.mark.requirement("schema.mediated")
 def test_where_gateways_convert_a_renamed_field_is_taken() -> None:
     renamed = image("message A { int32 b = 1; }")
@@ -226,6 +284,7 @@ def test_the_oldest_retired_release_makes_room_and_no_other_does() -> None:
 ALL = list(Stage)
 ALLOWED = {
     (Stage.PROPOSED, Stage.ACTIVE),
+    (Stage.PROPOSED, Stage.RETIRED),
     (Stage.ACTIVE, Stage.DEPRECATED),
     (Stage.DEPRECATED, Stage.RETIRED),
     (Stage.DEPRECATED, Stage.ACTIVE),

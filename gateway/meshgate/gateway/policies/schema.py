@@ -48,11 +48,11 @@ class Schema:
             return await forward(call)
         name = f"{route.agent}/{route.skill}"
         known = self._catalogue.subject(name)
-        if route.contract and (known is None or route.version not in known.releases):
+        if route.contract and (known is None or not known.runs(route.version)):
             known = await self._mediator.known(name, route.version, contract=True)
         if known is not None and known.subject.settings.mediation == "off":
             return await forward(call)
-        if known is None or route.version not in known.releases:
+        if known is None or not known.runs(route.version):
             return await forward(_unmediated(call, route) if route.contract else call)
         large, parts = False, _NO_PARTS
         if not call.method.on_task:
@@ -148,7 +148,7 @@ class Schema:
     def _behind(self, route: Route) -> bool:
         """Whether the contract of a release has still to arrive."""
         known = self._catalogue.subject(f"{route.agent}/{route.skill}")
-        return route.contract and (known is None or route.version not in known.releases)
+        return route.contract and (known is None or not known.runs(route.version))
 
     def covers(self, agent: str, skill: str, versions: VersionRange) -> bool:
         """Whether callers that want one of these versions of a skill can be served by another one."""

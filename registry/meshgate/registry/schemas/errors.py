@@ -43,6 +43,6 @@ class VersionRetired(MeshError):
 
 
 class StageRefused(MeshError):
-    """A release cannot go from its stage to that one."""
+    """A release cannot go from its stage to that one, or not be joined with in the one that it is in."""
 
     code, summary = "STAGE_REFUSED", "a release goes from proposed to active, deprecated and retired"

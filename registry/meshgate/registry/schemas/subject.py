@@ -45,6 +45,7 @@ class Stage(enum.StrEnum):
 _STEPS = frozenset(
     {
         (Stage.PROPOSED, Stage.ACTIVE),
+        (Stage.PROPOSED, Stage.RETIRED),
         (Stage.ACTIVE, Stage.DEPRECATED),
         (Stage.DEPRECATED, Stage.RETIRED),
         (Stage.DEPRECATED, Stage.ACTIVE),
@@ -78,6 +79,11 @@ class Release(msgspec.Struct, frozen=True, omit_defaults=True):
         """The version as a value that sorts."""
         return parse_version(self.version)
 
+    @property
+    def served(self) -> bool:
+        """Whether callers may speak it."""
+        return self.stage in (Stage.ACTIVE, Stage.DEPRECATED)
+
 
 class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a subject demands of its releases, and what gateways do about differences."""
@@ -87,6 +93,8 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
     forms: tuple[Literal["wire", "json"], ...] = ("wire", "json")
     mediation: Literal["off", "observe", "enforce"] = "enforce"
     validate_output: bool = False
+    review: bool = False
+    """Whether releases have to be proposed and promoted before an agent brings them."""
 
 
 class Subject(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -117,11 +125,11 @@ class Subject(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def admit(subject: Subject, release: Release, images: Mapping[str, Image], limits: Limits = DEFAULTS) -> Subject:
-    """What registering ``release`` makes of the subject: the same one if it has exactly this release already.
+    """What registering or proposing ``release`` makes of the subject: the same one if it has this release already.
 
     Args:
         subject: the subject; one without releases takes the first.
-        release: what is registered.
+        release: what an agent registers; one whose stage is proposed is a proposal.
         images: the images that the releases refer to, by digest.
         limits: how many releases are kept; beyond that the oldest retired one makes room.
 
@@ -131,6 +139,7 @@ def admit(subject: Subject, release: Release, images: Mapping[str, Image], limit
         VersionTaken: the version exists with other content.
         VersionRetired: the version exists and was retired.
         Incompatible: it breaks the contract of its major version; ``violations`` holds every reason, up to 500.
+        StageRefused: an agent brings it, and it is proposed and not active yet, or has to be proposed first.
     """
     check_release(release, limits)
     known = subject.release(release.version)
@@ -140,6 +149,7 @@ def admit(subject: Subject, release: Release, images: Mapping[str, Image], limit
     if known is not None:
         if _content(known) != _content(release):
             raise VersionTaken(f"{name} was released with another schema or other migrations: raise the version")
+        _check_joins(subject, release)
         return subject
     found = examine(subject, release, images)
     if found:
@@ -147,10 +157,27 @@ def admit(subject: Subject, release: Release, images: Mapping[str, Image], limit
         told = tuple((one.path, f"{one.what}: {one.remedy} [{one.rule}]") for one in found[:_MOST_TOLD])
         remedy = f"mend them or raise the major version to {release.semver().major + 1}.0.0"
         raise Incompatible(f"{name} breaks the contract: {shown}: {remedy}", violations=told)
+    _check_joins(subject, release)
     kept = _room(subject, limits)
     taken = msgspec.structs.replace(release, version=str(release.semver()))
     ordered = sorted((*kept, taken), key=lambda one: one.semver())
     return msgspec.structs.replace(subject, releases=tuple(ordered))
+
+
+def _check_joins(subject: Subject, release: Release) -> None:
+    """Refuse an agent whose release waits for somebody's word."""
+    if release.stage is Stage.PROPOSED:
+        return
+    name = f"{subject.agent}/{subject.skill}"
+    version = release.semver()
+    known = subject.release(release.version)
+    step = f"'meshgate schema promote {name} {version} active'"
+    if known is not None and known.stage is Stage.PROPOSED:
+        whom = f" (its steward: {known.steward[:100]})" if known.steward else ""
+        raise StageRefused(f"{name} {version} is proposed, and not active yet: promote it with {step}{whom}")
+    if known is None and subject.settings.review:
+        first = "propose it with 'meshgate schema propose FILE'"
+        raise StageRefused(f"{name} {version} is new, and releases of {name} are reviewed: {first}, then {step}")
 
 
 def examine(subject: Subject, release: Release, images: Mapping[str, Image]) -> tuple[Violation, ...]:
@@ -184,7 +211,8 @@ def promote(
     Args:
         subject: the subject.
         version: the release.
-        stage: where it goes: from proposed to active, deprecated, retired; back from deprecated to active.
+        stage: where it goes: from proposed to active, deprecated, retired; from proposed straight to retired, which
+            withdraws it; back from deprecated to active.
         now: the time, in seconds since 1970.
         notice: what callers of a deprecated release are told.
         sunset: the day on which it is to be retired, YYYY-MM-DD.
