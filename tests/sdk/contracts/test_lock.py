@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
+from meshgate.sdk import Agent
 from meshgate.sdk.contracts import BadContract, BadLock
 from meshgate.sdk.contracts.building import VALUES, build_image
 from meshgate.sdk.contracts.lockfile import decode_lock, encode_lock, locked, read_lock, write_lock
 from meshgate.sdk.contracts.numbers import LAST, Numbering, Numbers, assign, following
 from meshgate.sdk.contracts.shapes import Element, EnumShape, Field, MessageShape, Shapes
+
+
+class Order(BaseModel):
+    item: str
 
 
 def shapes(*names: str, renamed: dict[str, str] | None = None, values: tuple[str, ...] = ()) -> Shapes:
@@ -215,6 +222,37 @@ def test_a_file_is_replaced_whole_and_keeps_its_mode(tmp_path: Path) -> None:
     assert read_lock(path) == contracts
     assert path.stat().st_mode & 0o777 == 0o640
     assert [each.name for each in tmp_path.iterdir()] == ["contracts.lock.json"]
+
+
+def test_a_link_to_a_lock_file_stays_one(tmp_path: Path) -> None:
+    contracts = decode_lock(json.dumps(GOOD).encode(), "x")
+    (tmp_path / "real").mkdir()
+    real, link = tmp_path / "real" / "lock.json", tmp_path / "lock.json"
+    link.symlink_to(real)
+    write_lock(link, {})
+    write_lock(link, contracts)
+    assert link.is_symlink()
+    assert read_lock(real) == contracts
+    assert [each.name for each in (tmp_path / "real").iterdir()] == ["lock.json"]
+
+
+@pytest.mark.requirement("contracts.lock")
+def test_agents_that_start_at_once_share_a_lock_file_and_lose_nothing_of_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "lock.json"
+
+    def start(name: str) -> None:
+        agent = Agent(name, contracts=path, environ={})
+
+        @agent.skill
+        async def price(order: Order) -> str:
+            return ""
+
+        agent._ready(write=True)  # pyright: ignore[reportPrivateUsage] - as when it starts to listen
+
+    names = [f"shop{number}" for number in range(12)]
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(start, names))
+    assert set(read_lock(path)) == {f"{name}/price" for name in names}
 
 
 def test_a_folder_that_is_not_there_and_a_file_that_is_none_are_named(tmp_path: Path) -> None:

@@ -93,6 +93,7 @@ def write_lock(path: Path, contracts: Mapping[str, Numbering], releases: Mapping
         raise BadLock(f"{path}: 'releases' holds what cannot be written again: {_RESTORE}") from None
     if len(data) > _LARGEST:
         raise BadLock(f"{path}: would have more than {_LARGEST} bytes: give each agent a lock file of its own")
+    path = Path(os.path.realpath(path))  # a link stays one
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
@@ -121,7 +122,7 @@ def locked(path: Path) -> Generator[None, None, None]:
     import fcntl
 
     try:
-        folder = os.open(path.parent, os.O_RDONLY)
+        folder = os.open(Path(os.path.realpath(path)).parent, os.O_RDONLY)
     except OSError as error:
         raise BadLock(f"{path.parent}: {error.strerror}: make the folder that the lock file is to be in") from None
     try:
