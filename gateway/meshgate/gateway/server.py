@@ -256,11 +256,12 @@ class MeshAsk:
         answers: dict[str, Any] = {}
         if self._own is not None and only in ("", self._own.id):
             answers[self._own.id] = self._methods[name](*arguments)
-        for gateway, url in self._remote.urls().items():
-            if only in ("", gateway):
-                answer = await self._remote.ask(url, name, *arguments, kind=kind, patience=2.0)
-                if answer is not None or kind is None:
-                    answers[gateway] = answer
+        # All at once: gateways that are gone and still listed would add up.
+        urls = {gateway: url for gateway, url in self._remote.urls().items() if only in ("", gateway)}
+        asked = (self._remote.ask(url, name, *arguments, kind=kind, patience=2.0) for url in urls.values())
+        for gateway, answer in zip(urls, await asyncio.gather(*asked), strict=True):
+            if answer is not None or kind is None:
+                answers[gateway] = answer
         return answers
 
 
