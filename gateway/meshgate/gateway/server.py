@@ -259,10 +259,8 @@ class MeshAsk:
         # All at once: gateways that are gone and still listed would add up.
         urls = {gateway: url for gateway, url in self._remote.urls().items() if only in ("", gateway)}
         asked = (self._remote.ask(url, name, *arguments, kind=kind, patience=2.0) for url in urls.values())
-        for gateway, answer in zip(urls, await asyncio.gather(*asked), strict=True):
-            if answer is not None or kind is None:
-                answers[gateway] = answer
-        return answers
+        found = zip(urls, await asyncio.gather(*asked), strict=True)
+        return answers | {gateway: answer for gateway, answer in found if answer is not None or kind is None}
 
 
 class Control:
