@@ -112,6 +112,8 @@ def _refused(status: int, body: bytes, url: str) -> CliError:
     reason = str(said.get("code", ""))
     if status in (401, 403):
         return CliError(f"the admin port at {url} does not accept the key", Exit.DENIED, "set MESHGATE_ADMIN_KEY")
+    if status == 404 and not reason and text == "Not Found":  # no such path, as FastAPI says it
+        return CliError(f"the gateway at {url} is of a release that cannot answer this", remedy="bring it up to date")
     if reason == "REGISTRY_UNAVAILABLE":
         return CliError(text, Exit.UNREACHABLE, "try again", reason=reason)
     if status in (400, 422):
