@@ -509,6 +509,12 @@ _ROWS: tuple[Requirement, ...] = (
         "Where releases are reviewed, an agent joins with what was promoted alone",
         "drop:schema_review",
     ),
+    Requirement(
+        "schema.believed",
+        "schemas",
+        "What a registry holds is a schema only if it is one, and a contract only under its own name",
+        "drop:schema_believed",
+    ),
     Requirement("schema.usage-mesh", "schemas", "Usage is that of all gateways, and says which did not answer"),
     # -- HTTP to agents
     Requirement("http.whole", "RFC 9112 8", "An answer that is cut off is an error, never a shorter answer"),

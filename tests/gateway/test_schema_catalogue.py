@@ -150,6 +150,7 @@ async def test_a_file_that_is_not_what_its_name_says_is_not_used(tmp_path: Path)
             await catalogue.load(digest)
 
 
+@pytest.mark.requirement("schema.believed")
 async def test_a_blob_that_is_no_image_is_not_taken_whoever_stored_it() -> None:
     registry = MemoryRegistry()
     sloppy = compiled("message A { string city = 1; } message B {}", imports=True)
@@ -265,6 +266,7 @@ async def test_changes_of_many_at_once_are_all_kept(tmp_path: Path) -> None:
     await registry.aclose()
 
 
+@pytest.mark.requirement("schema.believed")
 async def test_a_pointer_to_another_subjects_document_is_not_believed() -> None:
     registry = MemoryRegistry()
     await release(registry)

@@ -293,6 +293,13 @@ def _schema_last() -> None:
     _replace(Catalogue, "last", lambda self, name: None)
 
 
+def _schema_believed() -> None:
+    async def unread(self: Any, digest: str) -> Any:
+        return image.Image(await self.blob(digest), digest)
+
+    _replace(SchemaStore, "image", unread)
+
+
 def _schema_limits() -> None:
     _replace(image, "check_files", lambda files, limits: None)
 
@@ -375,6 +382,7 @@ DROPS: dict[str, Callable[[], None]] = {
     "schema_unspoken": _schema_unspoken,
     "schema_review": _schema_review,
     "schema_last": _schema_last,
+    "schema_believed": _schema_believed,
     "schema_limits": _schema_limits,
     "schema_patterns": _schema_patterns,
     "admin_key": _admin_key,
