@@ -175,11 +175,20 @@ def test_the_cost_of_an_expression_is_told_from_its_text(
 
 def test_the_largest_message_shrinks_as_rules_cost_more() -> None:
     sizes = [
-        largest(cost_of(text), 2**30, 2**24, PROTOVALIDATE)
+        largest([cost_of(text)], 2**30, 2**24, PROTOVALIDATE)
         for text in ("this > 0", "this.all(x, x > this[0])", "this.map(x, x + this[0])")
     ]
     assert sizes == sorted(sizes, reverse=True)
     assert len(set(sizes)) == 3
+    assert largest([cost_of("this.all(x, x > this[0])")] * 64, 2**30, 2**24, PROTOVALIDATE) < sizes[1]
+
+
+@pytest.mark.requirement("mediation.bounded")
+def test_rules_that_cost_too_much_together_are_refused() -> None:
+    loops = [f'{{id: "r{n}", message: "m", expression: "this.map(x, x + {n}).size() > 0"}}' for n in range(60)]
+    contract(field(f".cel = {loops[0]}", "repeated int32"))
+    with pytest.raises(BadSchema):
+        contract(field(f" = {{cel: [{', '.join(loops)}]}}", "repeated int32"))
 
 
 def test_variables_that_no_loop_binds_are_told() -> None:

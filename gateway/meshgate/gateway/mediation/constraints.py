@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -85,9 +86,10 @@ class Constraints:
         self._root = root
         self._told = limits.mediation_violations
         self._most = self._bound(expressions, limits)
-        self._values = limits.mediation_values
         # What an element of a list of scalars costs beside a message; one that CEL looks at costs ten times as much.
         self._element = 0.5 if expressions else 0.05
+        owners = Counter(path if path in self._types else path.rpartition(".")[0] for path, _ in expressions)
+        self._values = limits.mediation_values / (1 + max(owners.values(), default=0) / 2)
         self._engine = engine_of(image)
         try:
             self._compile(types)
@@ -111,13 +113,12 @@ class Constraints:
 
     @staticmethod
     def _bound(expressions: list[tuple[str, str]], limits: Limits) -> int:
-        most = limits.answer
-        for path, expression in expressions:
-            size = largest(cost_of(expression), limits.mediation_cost, limits.answer, PROTOVALIDATE)
-            if size < _LEAST:
-                problem = f"the CEL expression {expression[:80]!r} could cost too much"
-                raise BadSchema(path, problem, "use fewer loops, no loop over a loop's result, no text made in loops")
-            most = min(most, size)
+        costs = {each: cost_of(each[1]) for each in expressions}
+        most = largest(list(costs.values()), limits.mediation_cost, limits.answer, PROTOVALIDATE)
+        if most < _LEAST:
+            path, expression = max(costs, key=lambda each: costs[each].bound(_LEAST, _LEAST, PROTOVALIDATE))
+            problem = f"the CEL expression {expression[:80]!r} could cost too much, by itself or with the others"
+            raise BadSchema(path, problem, "use fewer loops, no loop over a loop's result, no text made in loops")
         return most
 
     def check(self, message: Message) -> tuple[tuple[Violation, ...], int]:

@@ -15,6 +15,7 @@ counted beside it. The bound is coarse, and it is a bound.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -160,9 +161,11 @@ def _is_literal(argument: list[str]) -> bool:
     return len(argument) == 2 and argument[1] == ")" and argument[0][-1] in "'\"" and "{" not in argument[0]
 
 
-def largest(cost: Cost, limit: int, most: int, engine: Engine) -> int:
-    """The largest message, of ``most`` bytes or that halved so many times, for which the bound is within ``limit``."""
+def largest(costs: Sequence[Cost], limit: int, most: int, engine: Engine) -> int:
+    """The largest message, of ``most`` bytes or that halved so many times, for which the bounds together are within
+    ``limit``.
+    """
     size = most
-    while size and cost.bound(size, size, engine) > limit:
+    while size and sum(cost.bound(size, size, engine) for cost in costs) > limit:
         size //= 2
     return size
