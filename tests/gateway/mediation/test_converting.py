@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from google.protobuf.descriptor import Descriptor
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.message import Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 from hypothesis import HealthCheck, assume, given, settings
@@ -12,8 +14,9 @@ from hypothesis import strategies as st
 
 from meshgate.a2a.errors import ConversionFailed
 from meshgate.gateway.mediation import Contract, Converter, TypedPart, mediate_part
+from meshgate.registry.schemas import Image, load_image
 from tests.gateway.mediation.build import contract
-from tests.gateway.mediation.test_properties import both, breaches
+from tests.gateway.mediation.test_properties import both, breaches, pairs
 from tests.gateway.mediation.values import messages, same
 from tests.registry.schemas.values import shared
 
@@ -215,12 +218,7 @@ def test_a_conversion_to_the_same_release_changes_nothing(data: st.DataObject, n
     assert same(again.write_json(converter.convert(message)).tree, old.write_json(message).tree)
 
 
-def old_image(number: int) -> Any:
-    from google.protobuf.descriptor_pb2 import FileDescriptorSet
-
-    from meshgate.registry.schemas import load_image
-    from tests.gateway.mediation.test_properties import pairs
-
+def old_image(number: int) -> Image:
     return load_image(FileDescriptorSet(file=[pairs()[number].old]).SerializeToString())
 
 
@@ -235,3 +233,44 @@ def test_an_enum_value_that_only_the_other_release_names_falls_back_in_json_and_
     assert [each.path for each in result.fallbacks] == ["e", "many[1]", 'table["k"]']
     assert Converter(old, new).convert(there) == message
     assert new.read_bytes(old.write_bytes(there)) == message
+
+
+def objects(tree: Any, scope: Descriptor) -> list[dict[str, Any]]:
+    """The objects of a JSON value that are messages of the schema, and so may have keys that it does not know."""
+    found = [tree]
+    for field in scope.fields:
+        kind: Descriptor | None = field.message_type
+        held = tree.get(field.json_name)
+        if kind is None or held is None:
+            continue
+        if kind.GetOptions().map_entry:
+            inner: Descriptor | None = kind.fields_by_name["value"].message_type
+            found += [one for item in held.values() for one in (objects(item, inner) if inner is not None else [])]
+        else:
+            found += [one for item in (held if field.is_repeated else [held]) for one in objects(item, kind)]
+    return found
+
+
+@SOME
+@given(st.data(), st.integers(0, 299), st.booleans())
+@pytest.mark.requirement("mediation.leftovers")
+def test_unknown_keys_anywhere_survive_a_conversion_where_their_object_does(
+    data: st.DataObject, number: int, new_first: bool
+) -> None:
+    assume(not any(each.form in ("wire", "both") for each in breaches(number)))
+    old, new = both(number)
+    source, target = (new, old) if new_first else (old, new)
+    tree = source.write_json(data.draw(messages(source.descriptor))).tree
+    places = objects(tree, source.descriptor)
+    for index, place in enumerate(places):
+        place["~mine"] = {"at": index, "list": [None, {"deep": index}]}
+    there = mediate_part(TypedPart("input", "p", "json", "", tree), Converter(source, target), check=False)
+    kept = [place["~mine"]["at"] for place in objects(there.part.value, target.descriptor) if "~mine" in place]
+    lost = [each.value["at"] for each in there.lost]
+    assert sorted(kept + lost) == list(range(len(places)))
+    reached = objects(there.part.value, target.descriptor)
+    assert len(kept) == len(reached)
+    back = mediate_part(there.part, Converter(target, source), check=False)
+    again = [place["~mine"] for place in objects(back.part.value, source.descriptor) if "~mine" in place]
+    assert sorted(each["at"] for each in again) == sorted(kept)
+    assert all(each["list"] == [None, {"deep": each["at"]}] for each in again)
