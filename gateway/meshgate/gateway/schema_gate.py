@@ -27,10 +27,13 @@ from meshgate.gateway.schema_trial import missing_functions, origins, try_releas
 from meshgate.registry.limits import blob_digest, check_blob
 from meshgate.registry.model import Capability, Manifest, RegistryUnavailable, SchemaRef
 from meshgate.registry.schemas import BadSchema, Image, Incompatible, Release, Stage, Subject, admit
+from meshgate.registry.schemas.known import VALIDATE
 
 __all__ = ["Admission", "SchemaGate", "Standing", "notice_of", "release_of"]
 
 log = structlog.get_logger(__name__)
+_CHECKED, _TRIAL = VALIDATE.encode(), 8192
+"""What a schema with constraints holds, and how many bytes that counts for: what checks them takes a while to make."""
 _SEEN = 4096
 """How many manifests are remembered as having nothing new."""
 
@@ -262,14 +265,15 @@ class SchemaGate:
 
     async def fetch(self, subject: Subject, release: Release, known: dict[str, Image]) -> int:
         """Put the images that a release is compared with, and meets by its migrations, into ``known``; how many bytes
-        it and they have.
+        of work that makes.
         """
         major = release.semver().major
         same = (one for one in subject.releases if one.semver().major == major and one.stage is not Stage.RETIRED)
         refs = [ref for one in (release, *same, *origins(subject, release)) for ref in _sides(one)]
         for ref in refs:
             known[ref.hash] = known.get(ref.hash) or await self._stored(ref)
-        return sum(len(known[ref.hash].data) for ref in refs)
+        checked = any(_CHECKED in known[ref.hash].data for ref in _sides(release))
+        return sum(len(known[ref.hash].data) for ref in refs) + _TRIAL * checked
 
     async def _commit(self, plan: _Plan, known: dict[str, Image]) -> Subject:
         """Store the subject as planned, or judge it anew if somebody else changed it meanwhile."""
