@@ -142,16 +142,14 @@ def fields_of(tree: object) -> set[str]:
 
 def _shape(tree: dict[str, Any], depth: int) -> _Shape:
     keys = tuple(tree) if len(tree) <= _KEYS else tuple(itertools.islice(tree, _KEYS))
-    kinds = set(map(type, tree.values()))
-    if depth == 1 or not (dict in kinds or list in kinds):
-        return (*keys, ())
     held: list[tuple[str, _Shape]] = []
-    for key in keys:
-        value = tree[key]
-        if value.__class__ is dict:
-            held.append((key, _shape(value, depth - 1)))
-        elif value.__class__ is list:
-            held += [(key, _shape(item, depth - 1)) for item in value[:_ELEMENTS] if item.__class__ is dict]
+    if depth > 1:
+        for key, value in zip(keys, tree.values(), strict=False):
+            kind = value.__class__
+            if kind is dict:
+                held.append((key, _shape(value, depth - 1)))
+            elif kind is list:
+                held += [(key, _shape(item, depth - 1)) for item in value[:_ELEMENTS] if item.__class__ is dict]
     return (*keys, tuple(held))
 
 
