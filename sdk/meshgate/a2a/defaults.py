@@ -167,7 +167,7 @@ class Limits(msgspec.Struct, frozen=True):
     mediation_cost: int = 1024 * 1024 * 1024
     """Most bytes that one CEL expression touches at worst: a bound told from its text and the message's size."""
     mediation_values: int = 20_000
-    """Most messages in a message whose constraints are checked; an element of a list of texts or numbers counts less."""
+    """Most messages in a message whose constraints are checked; an element of a list of texts or numbers is less."""
     mediation_inline: int = 8 * 1024
     """Largest message, in bytes, that is mediated on the event loop itself; larger ones go to a thread."""
     mediation_threads: int = 2
