@@ -132,11 +132,10 @@ class Constraints:
             return (Violation("", "message.values", what),), 1
         try:
             # Of a large message that breaks its rules the first breach is told: there may be one for each element.
-            found = self._collect(message, fail_fast=size > _ALL)
+            found = self._collect(message) if size <= _ALL else self._collect(message, fail_fast=True)
         except (protovalidate.CompilationError, ValueError, TypeError, RuntimeError) as error:
             return (Violation("", "cel.evaluation", f"a rule cannot be evaluated: {str(error)[:_TEXT]}"),), 1
-        told = tuple(self._violation(each) for each in found[: self._told])
-        return told, len(found)
+        return tuple([self._violation(each) for each in found[: self._told]]), len(found)
 
     def _violation(self, found: protovalidate.Violation) -> Violation:
         proto = found.proto

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import msgspec
@@ -99,12 +100,19 @@ def _mediated(
     fallbacks: tuple[Violation, ...] = (),
     lost: tuple[Leftover, ...] = (),
 ) -> Mediated:
-    media, target = parse_media_type(part.media_type), converter.target
-    text = part.media_type
-    # JSON that names nothing goes on naming nothing; protobuf bytes without a name could not be read at all.
-    if form != part.form or media.type or media.version:
-        named = form == "protobuf" or bool(media.type)
-        versioned = form == "protobuf" or form != part.form or bool(media.version)
-        text = media_text(form, target.type_name if named else "", target.version if versioned else "", media.rest)
+    target = converter.target
+    text = _media(part.media_type, part.form, form, target.type_name, target.version)
     new = msgspec.structs.replace(part, form=form, media_type=text, value=value)
     return Mediated(new, not converter.identity, fallbacks, lost)
+
+
+@functools.lru_cache(maxsize=4096)
+def _media(text: str, form: Form, wanted: Form, type_name: str, version: str) -> str:
+    """The media type of what a part became. The text is no longer than those that are read."""
+    media = parse_media_type(text)
+    # JSON that names nothing goes on naming nothing; protobuf bytes without a name could not be read at all.
+    if wanted == form and not media.type and not media.version:
+        return text
+    named = wanted == "protobuf" or bool(media.type)
+    versioned = wanted != form or wanted == "protobuf" or bool(media.version)
+    return media_text(wanted, type_name if named else "", version if versioned else "", media.rest)

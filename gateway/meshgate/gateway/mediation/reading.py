@@ -45,15 +45,19 @@ class _Slot:
     """A field as a reader needs it.
 
     Attributes:
+        name: its own, under which it is set.
+        convert: what makes a single scalar of a JSON value; None for all others, which ``put`` sets.
         null: whether ``null`` is a value of it.
         twin: the other spelling of its name, if there is one.
         oneof: the oneof that it shares with others.
     """
 
-    __slots__ = ("null", "number", "oneof", "put", "twin")
+    __slots__ = ("convert", "name", "null", "number", "oneof", "put", "twin")
 
     def __init__(self, field: FieldDescriptor, put: Put, twin: str | None) -> None:
+        self.name: Final[str] = field.name
         self.put: Final = put
+        self.convert: Final = None if is_message(field) or field.is_repeated else reader(field)
         self.number: Final[int] = field.number
         self.twin: Final = twin
         kind = element_type(field).full_name if is_message(field) and not field.is_repeated else ""
@@ -171,7 +175,10 @@ class Readers:
                         continue
                     if slot.oneof is not None and (other := message.WhichOneof(slot.oneof)) is not None:
                         raise Bad("json.oneof", f"cannot be there beside {other!r}: they are alternatives")
-                    slot.put(message, value, (at, key, slot.number), depth, notes)
+                    if slot.convert is not None:
+                        setattr(message, slot.name, slot.convert(value))
+                    else:
+                        slot.put(message, value, (at, key, slot.number), depth, notes)
                 except Bad as bad:
                     notes.add((at, key, slot.number), bad.rule, bad.message)
                 except (ValueError, TypeError, OverflowError):
