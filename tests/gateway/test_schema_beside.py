@@ -66,6 +66,7 @@ class Both:
         self.mesh = mesh
         self.got: list[Any] = []
         self.tags: list[str] = []
+        self.parts: list[dict[str, Any]] = []
 
     async def fill(self) -> None:
         gate = SchemaGate(self.mesh.gateway.schemas.store)
@@ -82,9 +83,9 @@ class Both:
             await news.wait()
 
     async def forward(self, call: Call) -> Reply:
-        (part,) = call.payload.tree()["message"]["parts"]
-        self.got.append(part["data"])
-        answer = {"messageId": "r", "role": "ROLE_AGENT", "parts": [{"data": {"place": "Bern", "tags": self.tags}}]}
+        self.got += [part["data"] for part in call.payload.tree()["message"]["parts"]]
+        parts = self.parts or [{"data": {"place": "Bern", "tags": self.tags}}]
+        answer = {"messageId": "r", "role": "ROLE_AGENT", "parts": parts}
         return Reply.one(JsonPayload(SendMessageResponse, {"message": answer}))
 
     async def ask(self, agent: str, data: Any, *, version: str = "1.0.0", length: str = "", proto: bool = False) -> Any:
@@ -117,8 +118,22 @@ async def test_a_function_that_the_operator_installed_runs_in_a_thread_however_s
     assert both.mediator.beside_calls == 2
 
 
+@pytest.mark.requirement("mediation.bounded")
+async def test_of_a_message_of_very_many_parts_each_is_converted_and_the_first_are_counted(both: Both) -> None:
+    part = {"data": {"city": "Bern"}, "mediaType": "application/json; type=p.A; version=1.0.0"}
+    both.parts = [{"data": {"place": "Bern"}}] * 100
+    tree = {"message": {"messageId": "m", "role": "ROLE_USER", "parts": [part] * 100}}
+    call = both.mesh.call_of(tree, "planner")
+    call = msgspec.structs.replace(call, route=Route("planner", "plan", "1.1.0", (), contract=True))
+    answer = await (await both.policy(call, both.forward)).answer()
+    assert both.got == [{"place": "Bern"}] * 100
+    assert [each["data"] for each in answer.tree()["message"]["parts"]] == [{"city": "Bern"}] * 100
+    rows = both.mesh.gateway.usage.rows("planner/plan")
+    assert {row.direction: row.calls for row in rows} == {"input": 64, "output": 64}
+
+
 @pytest.mark.parametrize("proto", [False, True])
-@pytest.mark.parametrize(("length", "tags", "beside"), [("", [], 0), ("", LARGE, 2), ("99", [], 0), ("9" * 30, [], 2)])
+@pytest.mark.parametrize(("length", "tags", "beside"), [("", [], 0), ("", LARGE, 3), ("99", [], 0), ("9" * 30, [], 3)])
 @pytest.mark.requirement("mediation.beside")
 async def test_a_large_request_is_read_and_converted_in_a_thread(
     both: Both, length: str, tags: list[str], beside: int, proto: bool

@@ -34,7 +34,7 @@ _ANY = VersionRange()
 _OTHERS = 8
 """How many further releases the answer to a call on a task may be in."""
 _LOOKED_AT = 64
-"""Parts that are asked for the release which their caller speaks."""
+"""Parts of a message that are asked for the release which their caller speaks, and whose fields are counted."""
 
 
 class Job(NamedTuple):
@@ -154,20 +154,21 @@ class Meeting:
                 self.caller, self.stated = self.agent, ""
             return
         # A set, to count each once; one caller speaks one release, as a rule.
-        for version in {self.caller, *[part.version for part in self.parts if part.version]}:
-            release = self.known.releases.get(version)
-            if release is not None and release.served:
-                continue
-            served = [one.version for one in self.known.releases.values() if one.served]
+        spoken = {self.caller, *[part.version for part in self.parts if part.version]}
+        releases = self.known.releases
+        refused = [version for version in spoken if version not in releases or not releases[version].served]
+        for version in refused[:_LOOKED_AT]:
+            release = releases.get(version)
             self._note("input", version if release is not None else "unknown", None, invalid=True)
             if self.enforce:
+                served = [one.version for one in releases.values() if one.served]
                 remedy = f"speak {', '.join(served[-8:])}" if served else "no release is served now"
                 raise SchemaRetired(
                     f"{self._name} {version[:64]} {_standing(release)}: {remedy}",
                     metadata={"served": ",".join(served[-32:])},
                 )
-            if version == self.caller:
-                self.caller, self.stated = self.agent, ""
+        if self.caller in refused:
+            self.caller, self.stated = self.agent, ""
 
     def others(self) -> list[str]:
         """The newest releases beside the caller's and the agent's own."""
@@ -187,9 +188,10 @@ class Meeting:
             SchemaViolation, ConversionFailed: one is refused.
         """
         changed: dict[str, TypedPart] = {}
-        for job, result in zip(jobs, results, strict=False):
+        for index, (job, result) in enumerate(zip(jobs, results, strict=False)):
             part, failed = job.part, isinstance(result, MeshError)
-            self._note("input", self.version_of(part), part, invalid=failed)
+            if index < _LOOKED_AT or failed:
+                self._note("input", self.version_of(part), part, invalid=failed)
             if self.enforce and isinstance(result, MeshError):
                 raise result
             if self.enforce and result is not part and isinstance(result, TypedPart):
@@ -213,7 +215,7 @@ class Meeting:
         """Count the fields of an answer that goes on as it is."""
         out = self.pact.out if self.pact is not None else None
         if out is not None:
-            for part in typed_parts(event):
+            for part in typed_parts(event, _LOOKED_AT):
                 if part.side == "output" and _speaks(part, out):
                     self._note("output", self.caller, part)
         return event
@@ -233,7 +235,7 @@ class Meeting:
         Raises:
             InvalidAgentResponse: the agent broke its contract, or what it says cannot be converted.
         """
-        for part, invalid in given.notes:
+        for part, invalid in given.notes[:_LOOKED_AT]:
             self._note("output", self.caller, part, invalid=invalid)
         if given.error is not None:
             raise given.error

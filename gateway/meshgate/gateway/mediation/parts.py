@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import itertools
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, NamedTuple
 
@@ -102,8 +104,8 @@ _CHILDREN: dict[type[A2AMessage], tuple[_Child, ...]] = {
 }
 
 
-def typed_parts(payload: Payload) -> list[TypedPart]:
-    """The typed parts of a payload, in order.
+def typed_parts(payload: Payload, most: int = sys.maxsize) -> list[TypedPart]:
+    """The typed parts of a payload, in order; no more than the first ``most``.
 
     Raises:
         SchemaViolation: a protobuf part is no base64.
@@ -111,28 +113,32 @@ def typed_parts(payload: Payload) -> list[TypedPart]:
     if payload.kind not in _CHILDREN:
         return []
     if isinstance(payload, ProtoPayload):
-        walked = _walk(payload.message, payload.kind, "input", "")
-        return [part for message, side, path in walked if (part := _proto_part(message, side, path)) is not None]
+        walked = (_proto_part(*each) for each in _walk(payload.message, payload.kind, "input", ""))
+        return list(itertools.islice((part for part in walked if part is not None), most))
     found: list[TypedPart] = []
-    _find(payload.tree(), payload.kind, "input", "", found)
+    _find(payload.tree(), payload.kind, "input", "", found, most)
     return found
 
 
-def _find(tree: dict[str, Any], kind: type[A2AMessage], side: Side, path: str, found: list[TypedPart]) -> None:
+def _find(
+    tree: dict[str, Any], kind: type[A2AMessage], side: Side, path: str, found: list[TypedPart], most: int
+) -> None:
     for child in _CHILDREN[kind]:
         value = tree.get(child.key)
-        if not value:
+        if not value or len(found) >= most:
             continue
         where = path + child.key
         if child.kind is Part:
             for index, item in enumerate(value):
                 if "text" not in item and (part := _json_part(item, side, f"{where}[{index}]")) is not None:
                     found.append(part)
+                    if len(found) >= most:
+                        return
         elif child.many:
             for index, item in enumerate(value):
-                _find(item, child.kind, child.side or _by_role(item.get("role")), f"{where}[{index}].", found)
+                _find(item, child.kind, child.side or _by_role(item.get("role")), f"{where}[{index}].", found, most)
         else:
-            _find(value, child.kind, child.side or _by_role(value.get("role")), where + ".", found)
+            _find(value, child.kind, child.side or _by_role(value.get("role")), where + ".", found, most)
 
 
 def map_parts(payload: Payload, change: Change) -> Payload:

@@ -91,7 +91,12 @@ class Schema:
         changed = meeting.taken(jobs, results)
         if not changed:
             return call
-        payload = map_parts(call.payload, lambda part: changed.get(part.path, part))
+
+        def change(part: TypedPart) -> TypedPart:
+            return changed.get(part.path, part)
+
+        whole = call.payload
+        payload = await self._mediator.beside(map_parts, whole, change) if large else map_parts(whole, change)
         return msgspec.structs.replace(call, payload=payload)
 
     async def _pact(self, meeting: Meeting) -> Pact:
