@@ -123,7 +123,7 @@ class Send:
 
     def _headers(self, call: Call, attempt: Attempt) -> dict[str, str]:
         remaining = max(0.0, call.deadline - self._now())
-        sent = {VERSION_HEADER: PROTOCOL_VERSION, names.CALL: call.id, names.DEADLINE: f"{remaining:.3f}"}
+        sent = {VERSION_HEADER: PROTOCOL_VERSION, names.CALL: call.id, names.DEADLINE: names.deadline_text(remaining)}
         if attempt.instance.secret:
             sent["authorization"] = f"Bearer {attempt.instance.secret}"
         if EXTENSIONS_HEADER in call.headers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "TRACEPARENT",
     "TRACESTATE",
     "USAGE",
+    "deadline_text",
 ]
 
 LINEAGE: Final = "meshgate-lineage"
@@ -51,3 +53,8 @@ USAGE: Final = "meshgate/usage"
 """Key of an event's metadata under which an agent reports what the work took (see ``Usage``)."""
 PROGRESS: Final = "meshgate/progress"
 """Key of a status event's metadata under which an agent says how far it is, from 0 to 1."""
+
+
+def deadline_text(seconds: float) -> str:
+    """What ``DEADLINE`` says of so many seconds: rounded down, as no hop may have more time than the one before."""
+    return f"{math.floor(max(seconds, 0.0) * 1000) / 1000:.3f}"

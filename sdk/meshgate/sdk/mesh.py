@@ -200,7 +200,7 @@ class Mesh:
         sent["content-type"] = "application/json"
         sent["a2a-version"] = PROTOCOL_VERSION
         if seconds != float("inf"):
-            sent[headers.DEADLINE] = f"{max(seconds, 0.001):.3f}"
+            sent[headers.DEADLINE] = headers.deadline_text(max(seconds, 0.001))
         sent.update(more)
         return sent
 
