@@ -20,11 +20,11 @@ from meshgate.a2a.payload import JsonPayload
 from meshgate.a2a.selector import parse_selector
 from meshgate.gateway.admin import make_admin
 from meshgate.gateway.app import Gateway, Settings
+from meshgate.gateway.control import MeshAsk
 from meshgate.gateway.inspection import RemotePeers
 from meshgate.gateway.join import AddressPolicy, JoinApp
 from meshgate.gateway.keys import KeyStore, MeshKey, new_key
 from meshgate.gateway.schema_gate import SchemaGate
-from meshgate.gateway.server import MeshAsk
 from meshgate.registry import wire
 from meshgate.registry.contract import Registry
 from meshgate.registry.model import Manifest

@@ -19,7 +19,7 @@ from meshgate.registry.home import Home, Run
 
 if TYPE_CHECKING:
     from meshgate.gateway.config import Config
-    from meshgate.gateway.server import Secrets
+    from meshgate.gateway.credentials import Secrets
 
 __all__ = ["arguments_of", "start"]
 
@@ -39,7 +39,7 @@ def start(flags: Mapping[str, Any], path: Path | None, *, detach: bool) -> None:
     child = os.environ.pop(_CHILD, "") == "1"
     try:
         from meshgate.gateway.config import ConfigError, load_config
-        from meshgate.gateway.server import load_secrets
+        from meshgate.gateway.credentials import load_secrets
         from meshgate.http.server import PortTaken
     except ModuleNotFoundError as error:
         raise _missing(error) from None

@@ -10,72 +10,29 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 import structlog
 
 from meshgate.a2a.errors import MeshError
-from meshgate.gateway.admin import make_admin
 from meshgate.gateway.app import Gateway, Settings
 from meshgate.gateway.config import Config, ConfigError
+from meshgate.gateway.control import Control
+from meshgate.gateway.credentials import Secrets
 from meshgate.gateway.ingress import mark_grpc
-from meshgate.gateway.inspection import InspectApp, RemotePeers
-from meshgate.gateway.join import AddressPolicy, JoinApp
-from meshgate.gateway.keys import KEY_KINDS, KeyRecord, KeyStore, MeshKey, new_key
-from meshgate.gateway.metrics import merge_metrics
-from meshgate.gateway.schema_catalogue import Catalogue
-from meshgate.gateway.schema_gate import SchemaGate
+from meshgate.gateway.inspection import InspectApp
+from meshgate.gateway.join import AddressPolicy
+from meshgate.gateway.keys import MeshKey
 from meshgate.gateway.version import VERSION
 from meshgate.http.server import HttpServer, PortTaken, bind
 from meshgate.registry.contract import Registry
 from meshgate.registry.home import Home, Run
 from meshgate.registry.model import Endpoint, Instance, UnknownLease
 from meshgate.registry.open import open_registry
-from meshgate.registry.table import Table
 
-__all__ = ["Control", "DataPlane", "MeshAsk", "Secrets", "load_secrets", "run_single"]
+__all__ = ["DataPlane", "Signals", "keep_foreign", "open_configured", "run_file", "run_single"]
 
 log = structlog.get_logger(__name__)
 _IDLE = 0.25
 """Seconds that a caller's idle connection stays open after SIGTERM, for its next call to be answered as its last."""
-
-
-class Secrets(msgspec.Struct, frozen=True):
-    """The mesh key and the callers' keys, as the process was given them."""
-
-    mesh: bytes
-    keys: tuple[KeyRecord, ...]
-    clear: dict[str, str] = {}
-    """The development keys in clear, by kind; for ``run.json`` on loopback."""
-    made: dict[str, str] = {}
-    """Keys made now because there were none, in clear: shown once."""
-
-    def store(self) -> KeyStore:
-        """The keys as a store."""
-        return KeyStore(self.keys)
-
-
-def load_secrets(home: Home, config: Config) -> Secrets:
-    """The secrets in the mesh's home; what is missing is made.
-
-    Raises:
-        WeakSecret: what is there must not be used.
-    """
-    folder = home.ensure()
-    mesh = MeshKey.load(folder / "mesh.key")
-    path = folder / "keys.json"
-    store = KeyStore.load(path)
-    made: dict[str, str] = {}
-    if not len(store):
-        for kind in KEY_KINDS:
-            made[kind], record = new_key(kind, f"first-{kind}")
-            store.add(record)
-        store.save(path)
-    clear: dict[str, str] = {}
-    if config.loopback:
-        for kind in KEY_KINDS:
-            clear[kind], record = mesh.dev_key(kind)
-            store.add(record)
-    return Secrets(mesh.secret, store.records(), clear, made)
 
 
 def open_configured(config: Config, home: Home) -> Registry:
@@ -229,90 +186,6 @@ def _tracing(config: Config, instance: str) -> Any:
     from meshgate.a2a.tracing import configure
 
     return configure(config.otlp, "meshgate-gateway", instance, version=VERSION)
-
-
-class MeshAsk:
-    """Asks all gateways: the one in this process, if there is one, and the others over their inspect APIs."""
-
-    def __init__(self, own: Gateway | None, remote: RemotePeers) -> None:
-        self._remote = remote
-        self._own = own
-        self._methods: dict[str, Callable[..., Any]] = {}
-        if own is not None:
-            self._methods = {
-                "status": own.status,
-                "jobs": own.job_views,
-                "job": own.job_view,
-                "call": own.call_record,
-                "instances": own.instance_views,
-                "usage": own.usage_view,
-                "end_job": own.end_job,
-                "drain": own.drain,
-                "metrics": lambda: own.metrics_text().decode(),
-            }
-
-    async def ask(self, name: str, *arguments: object, kind: Any, only: str = "") -> dict[str, Any]:
-        """The answers, by gateway; ``only`` asks a single one."""
-        answers: dict[str, Any] = {}
-        if self._own is not None and only in ("", self._own.id):
-            answers[self._own.id] = self._methods[name](*arguments)
-        # All at once: gateways that are gone and still listed would add up.
-        urls = {gateway: url for gateway, url in self._remote.urls().items() if only in ("", gateway)}
-        asked = (self._remote.ask(url, name, *arguments, kind=kind, patience=2.0) for url in urls.values())
-        found = zip(urls, await asyncio.gather(*asked), strict=True)
-        return answers | {gateway: answer for gateway, answer in found if answer is not None or kind is None}
-
-
-class Control:
-    """The join and admin ports.
-
-    Args:
-        own: the gateway in this process, or None in a supervisor.
-        data_urls: where clients and agents reach the data plane.
-        schemas: the contracts of skills, as this process follows them.
-    """
-
-    def __init__(  # noqa: PLR0913, PLR0917 - what the two ports are made of
-        self,
-        config: Config,
-        secrets: Secrets,
-        registry: Registry,
-        table: Table,
-        own: Gateway | None,
-        remote: RemotePeers,
-        data_urls: tuple[str, ...],
-        taken: frozenset[int],
-        schemas: Catalogue,
-    ) -> None:
-        keys, mesh = secrets.store(), MeshKey(secrets.mesh)
-        join_host = config.join_host or config.host
-        join_sockets = bind(join_host, config.join_port, "--join-port")
-        admin_sockets = bind(config.admin_host, config.admin_port, "--admin-port")
-        ports = {int(sockets[0].getsockname()[1]) for sockets in (join_sockets, admin_sockets)}
-        addresses = AddressPolicy(config.agent_networks, frozenset(ports) | taken)
-        gate = SchemaGate(schemas.store, schemas.restore, config.limits, last=schemas.last)
-        join = JoinApp(registry, table, keys, mesh, addresses, lambda: data_urls, config.limits, gate=gate)
-        asking = MeshAsk(own, remote)
-
-        async def metrics() -> bytes:
-            return merge_metrics(await asking.ask("metrics", kind=str))
-
-        admin = make_admin(
-            asking, registry, table, keys, catalogue=schemas, gate=gate, metrics=metrics, limits=config.limits
-        )
-        self.addresses = addresses
-        self.join = HttpServer(join, join_sockets, config.limits)
-        self.admin = HttpServer(admin, admin_sockets, config.limits)
-
-    async def start(self) -> None:
-        """Listen."""
-        await self.join.start()
-        await self.admin.start()
-
-    async def stop(self) -> None:
-        """Close."""
-        await self.join.stop()
-        await self.admin.stop()
 
 
 class Signals:

@@ -18,11 +18,13 @@ import msgspec
 import structlog
 
 from meshgate.gateway.config import Config, ConfigError
+from meshgate.gateway.control import Control
+from meshgate.gateway.credentials import Secrets
 from meshgate.gateway.inspection import RemotePeers
 from meshgate.gateway.keys import KeyRecord, MeshKey
 from meshgate.gateway.schema_catalogue import Catalogue
 from meshgate.gateway.schema_store import SchemaStore
-from meshgate.gateway.server import Control, DataPlane, Secrets, Signals, keep_foreign, open_configured, run_file
+from meshgate.gateway.server import DataPlane, Signals, keep_foreign, open_configured, run_file
 from meshgate.http.server import bind
 from meshgate.registry.home import Home, Run
 from meshgate.registry.table import Table
