@@ -11,6 +11,10 @@ export UV_SYSTEM_CERTS ?= 1
 # Fetches a Consul ahead of the tests, so that it is seen; where there is none they skip with the remedy, or fail if CI is set.
 CONSUL = tools/consul.sh >/dev/null || [ $$? = 3 ]
 
+# The tests that need no process beside their own.
+FAST = $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not (integration or e2e or slow_servers)" \
+	--ignore-glob='tests/contract/test_[!l]*'
+
 # Further arguments: make test ARGS="-k lease -x", make faults QUICK=1
 ARGS ?=
 QUICK ?=
@@ -34,7 +38,14 @@ example-evolution: $(STAMP) ## replace releases of an agent under load, and see 
 
 test: $(STAMP) ## everything but the slow servers, on a real Consul (10 minutes at most)
 	@$(CONSUL)
+ifeq ($(ARGS),)
+	@# What needs no other process is spread over two; the rest waits more than it works, and measures itself doing so.
+	$(FAST)
+	$(BIN)/python -m pytest -m "(integration or e2e) and not slow_servers" --ignore=tests/contract
+	$(BIN)/python -m pytest tests/contract --ignore-glob='tests/contract/test_l*'
+else
 	$(BIN)/python -m pytest -m "not slow_servers" $(ARGS)
+endif
 
 pythons: $(STAMP) ## the fast tests on every further Python that this machine has
 	@tools/pythons.sh $(ARGS)
@@ -51,8 +62,7 @@ types: $(STAMP)
 	$(BIN)/pyright
 
 fast: $(STAMP)
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not (integration or e2e or slow_servers)" \
-		--ignore-glob='tests/contract/test_[!l]*' $(ARGS)
+	$(FAST) $(ARGS)
 
 test-servers: $(STAMP) ## the Consul tests on a current Consul, and traces read back from a real Jaeger (builds both with Go)
 	@servers=$$(tools/servers.sh); eval "$$servers"; \

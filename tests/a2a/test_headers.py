@@ -5,7 +5,14 @@ from meshgate.a2a.headers import deadline_text
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(20.0, "20.000"), (19.99975, "19.999"), (0.0019, "0.001"), (0.0009, "0.000"), (0.0, "0.000"), (-3.0, "0.000")],
+    [
+        (20.0, "20.000000"),
+        (19.9999997, "19.999999"),
+        (0.0019, "0.001900"),
+        (0.0000009, "0.000000"),
+        (0.0, "0.000000"),
+        (-3.0, "0.000000"),
+    ],
 )
 @pytest.mark.requirement("path.deadline")
 def test_a_deadline_is_never_rounded_up(seconds: float, text: str) -> None:

@@ -56,5 +56,9 @@ PROGRESS: Final = "meshgate/progress"
 
 
 def deadline_text(seconds: float) -> str:
-    """What ``DEADLINE`` says of so many seconds: rounded down, as no hop may have more time than the one before."""
-    return f"{math.floor(max(seconds, 0.0) * 1000) / 1000:.3f}"
+    """What ``DEADLINE`` says of so many seconds, rounded down: no hop may have more time than the one before.
+
+    In microseconds, because the way there takes longer than that: the gateway's time is over before its agent's is, so
+    that it is the gateway who says so.
+    """
+    return f"{math.floor(max(seconds, 0.0) * 1e6) / 1e6:.6f}"
