@@ -42,7 +42,7 @@ async def test_a_call_by_name_goes_to_the_agents_url_with_key_version_and_deadli
     (request,) = gateways.seen
     assert request.url.path == "/agents/summariser"
     sent = {name: request.headers[name] for name in ("authorization", "a2a-version", "meshgate-deadline")}
-    assert sent == {"authorization": "Bearer key", "a2a-version": "1.0", "meshgate-deadline": "7.000"}
+    assert sent == {"authorization": "Bearer key", "a2a-version": "1.0", "meshgate-deadline": "7.000000"}
     said = body_of(request)["params"]["message"]
     assert (said["role"], said["parts"], len(said["messageId"])) == ("ROLE_USER", [{"text": "long"}], 32)
     assert result.text == "short"
