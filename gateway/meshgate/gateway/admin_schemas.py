@@ -130,9 +130,9 @@ def _add_reading(router: APIRouter, catalogue: Catalogue, gate: SchemaGate) -> N
         name = _name(agent, skill)
         found = await _standing(gate, name)
         release = found.subject.release(version)
-        ref = None if release is None else (release.input if side == "input" else release.output)
         if release is None:
             raise UnknownContract(f"{name} has no release {version[:100]}: GET {_PATH}/{name} lists them")
+        ref = release.side(side)
         if ref is None:
             raise UnknownContract(f"{name} {version[:100]} says nothing of its {side}")
         data = (await catalogue.load(ref.hash)).data

@@ -16,7 +16,7 @@ from meshgate.a2a.errors import ConversionFailed
 from meshgate.a2a.selector import parse_version
 from meshgate.gateway.mediation import Contract, Converter, Function, Side, connect, installed
 from meshgate.gateway.schema_catalogue import Catalogue, Known
-from meshgate.registry.model import Migration, SchemaRef
+from meshgate.registry.model import Migration
 from meshgate.registry.schemas import BadSchema, Image, Release
 
 __all__ = ["Mediator", "has_path", "sided"]
@@ -120,11 +120,11 @@ class Mediator:
     async def _make(self, known: Known, side: Side, source: str, target: str) -> Converter | ConversionFailed | None:
         between = _between(known, source, target)
         first, last = known.releases[source], known.releases[target]
-        if _ref(first, side) is None or _ref(last, side) is None:
+        if first.side(side) is None or last.side(side) is None:
             return None
         images: dict[str, Image] = {}
         for release in between:
-            ref = _ref(release, side)
+            ref = release.side(side)
             if ref is not None and ref.hash not in images:
                 images[ref.hash] = await self.catalogue.load(ref.hash)
         return await asyncio.to_thread(self._connect, between, side, first, last, images)
@@ -137,13 +137,13 @@ class Mediator:
             self._functions = installed()
 
         def contract(release: Release) -> Contract:
-            ref = _ref(release, side)
+            ref = release.side(side)
             if ref is None:
                 raise BadSchema(release.version, f"has no {side}", "declare it, or migrate past this release")
             return self._contract(images[ref.hash], ref.type, release.version)
 
         try:
-            usable = sided([one for one in releases if _ref(one, side) is not None], side, images)
+            usable = sided([one for one in releases if one.side(side) is not None], side, images)
             return connect(usable, contract(first), contract(last), contract, self._functions or {}, self._limits)
         except BadSchema as error:
             told = f"there is no way from {first.version} to {last.version}: {error.message}"
@@ -166,7 +166,7 @@ def sided(releases: Sequence[Release], side: Side, images: Mapping[str, Image]) 
         releases: of one subject, those that have that side.
         images: their images, by digest.
     """
-    descriptors = {one.version: images[ref.hash].message(ref.type) for one in releases if (ref := _ref(one, side))}
+    descriptors = {one.version: images[ref.hash].message(ref.type) for one in releases if (ref := one.side(side))}
     found: list[Release] = []
     for release in releases:
         own = [descriptors[release.version]]
@@ -197,10 +197,6 @@ def has_path(descriptor: Descriptor, path: str) -> bool:
             return False
         scope = field.message_type
     return True
-
-
-def _ref(release: Release, side: Side) -> SchemaRef | None:
-    return release.input if side == "input" else release.output
 
 
 def _between(known: Known, source: str, target: str) -> list[Release]:

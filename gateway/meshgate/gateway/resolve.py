@@ -17,7 +17,7 @@ from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import Selector, VersionRange, parse_selector
 from meshgate.a2a.taskids import TaskTag, TaskTags
 from meshgate.gateway.records import CallRecord
-from meshgate.registry.model import Capability, Delta, Entry
+from meshgate.registry.model import Delta, Entry
 from meshgate.registry.selection import ANY_SKILL, Group, Scope, select
 from meshgate.registry.table import Table
 
@@ -223,9 +223,5 @@ def _route(group: Group, index: int, count: int) -> Route:
     reason = f"{group.skill}@{group.version}: choice {index + 1} of {count}, {len(group.entries)} instances"
     reentrant = group.capability.reentrant if group.capability is not None else 1
     ids = tuple(entry.instance.id for entry in group.entries)
-    contract = group.capability is not None and _has_contract(group.capability)
+    contract = group.capability is not None and bool(group.capability.contracts)
     return Route(group.agent, group.skill, group.version, ids, reason, reentrant, contract)
-
-
-def _has_contract(capability: Capability) -> bool:
-    return any(ref is not None and ref.hash for ref in (capability.input, capability.output))

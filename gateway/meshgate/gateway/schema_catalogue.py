@@ -49,7 +49,7 @@ class Known(msgspec.Struct, frozen=True):
 
 def know(digest: str, subject: Subject) -> Known:
     """The subject with its indexes."""
-    sides = [(side.type, one) for one in subject.releases for side in (one.input, one.output) if side is not None]
+    sides = [(side.type, one) for one in subject.releases for side in one.sides]
     by_type = {name: release for name, release in sides if release.served}
     releases = {one.version: one for one in subject.releases}
     return Known(digest, subject, releases, by_type, frozenset(name for name, _ in sides))
@@ -58,7 +58,7 @@ def know(digest: str, subject: Subject) -> Known:
 def digests_of(subject: Subject, *, retired: bool = True) -> set[str]:
     """The digests of the images that its releases need, those of retired ones included or not."""
     listed = (one for one in subject.releases if retired or one.stage is not Stage.RETIRED)
-    return {side.hash for one in listed for side in (one.input, one.output) if side is not None}
+    return {side.hash for one in listed for side in one.sides}
 
 
 class Catalogue:

@@ -65,7 +65,7 @@ async def check(gate: SchemaGate, agent: str, skill: Capability, images: tuple[b
     standing = await gate.standing(f"{agent}/{skill.skill}")
     (skill,), known = await gate.opened((skill,), images)
     release = release_of(skill, 0.0)
-    if release.input is None and release.output is None:
+    if not release.sides:
         raise InvalidParams("there is no contract to check: name the type and the image of the input or the output")
     subject = standing.subject
     try:

@@ -104,7 +104,7 @@ class SchemaGate:
         if digest in self._seen:
             return True
         for one in manifest.skills:
-            if _refs(one):
+            if one.contracts:
                 try:
                     _, subject = await self.store.read(f"{manifest.agent}/{one.skill}")
                 except RegistryUnavailable:
@@ -126,12 +126,12 @@ class SchemaGate:
                 every reason, of every skill. Nothing was stored (see above for several skills).
             RegistryUnavailable: the registry cannot be asked, and by what is known here nothing is wrong.
         """
-        if not images and not any(_refs(one) for one in manifest.skills):
+        if not images and not any(one.contracts for one in manifest.skills):
             return Admission(manifest)
         skills, known = await self.opened(manifest.skills, images)
         plans = await self._judge(manifest.agent, skills, known)
         changed = [plan for plan in plans if plan.changes]
-        for digest in sorted({ref.hash for plan in changed for one in plan.releases for ref in _sides(one)}):
+        for digest in sorted({ref.hash for plan in changed for one in plan.releases for ref in one.sides}):
             await self.store.put(known[digest].data)
         done = [await self._commit(plan, known) if plan.changes else plan.new for plan in plans]
         notices = [
@@ -155,7 +155,7 @@ class SchemaGate:
         """
         sent = await self._load(images)
         skills = tuple(_named(one, sent) for one in skills)
-        unused = {image.digest for image in sent.values()} - {ref.hash for one in skills for ref in _refs(one)}
+        unused = {image.digest for image in sent.values()} - {ref.hash for one in skills for ref in one.contracts}
         if unused:
             raise InvalidParams(f"the image {min(unused)} belongs to no skill: name it as a schema's hash, or leave it")
         return skills, await self._gather(skills, sent)
@@ -174,7 +174,7 @@ class SchemaGate:
         """The images that the skills name, those that were sent and those that are stored."""
         known = dict(sent)
         for one in skills:
-            for ref in _refs(one):
+            for ref in one.contracts:
                 if ref.hash not in known:
                     known[ref.hash] = await self._stored(ref)
         return known
@@ -196,7 +196,7 @@ class SchemaGate:
         wanted: dict[str, list[Release]] = {}
         now = self._wall()
         for one in skills:
-            if _refs(one):
+            if one.contracts:
                 wanted.setdefault(f"{agent}/{one.skill}", []).append(release_of(one, now))
         for name, found in sorted(wanted.items()):
             releases = tuple(sorted(found, key=Release.semver))
@@ -269,10 +269,10 @@ class SchemaGate:
         """
         major = release.semver().major
         same = (one for one in subject.releases if one.semver().major == major and one.stage is not Stage.RETIRED)
-        refs = [ref for one in (release, *same, *origins(subject, release)) for ref in _sides(one)]
+        refs = [ref for one in (release, *same, *origins(subject, release)) for ref in one.sides]
         for ref in refs:
             known[ref.hash] = known.get(ref.hash) or await self._stored(ref)
-        checked = any(_CHECKED in known[ref.hash].data for ref in _sides(release))
+        checked = any(_CHECKED in known[ref.hash].data for ref in release.sides)
         return sum(len(known[ref.hash].data) for ref in refs) + _TRIAL * checked
 
     async def _commit(self, plan: _Plan, known: dict[str, Image]) -> Subject:
@@ -292,15 +292,6 @@ class SchemaGate:
     def _note(self, plan: _Plan) -> None:
         new = [one.version for one in plan.releases if plan.old.subject.release(one.version) is None]
         log.info("released", subject=plan.name, versions=new)
-
-
-def _refs(one: Capability) -> list[SchemaRef]:
-    """The contracts of a skill; a schema without a hash is a name for people."""
-    return [ref for ref in (one.input, one.output) if ref is not None and ref.hash]
-
-
-def _sides(release: Release) -> list[SchemaRef]:
-    return [ref for ref in (release.input, release.output) if ref is not None]
 
 
 def _named(one: Capability, sent: Mapping[str, Image]) -> Capability:

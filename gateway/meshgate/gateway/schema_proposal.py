@@ -39,8 +39,7 @@ async def propose(gate: SchemaGate, agent: str, skill: Capability, images: tuple
     standing = await gate.standing(name)
     (skill,), known = await gate.opened((skill,), images)
     release = msgspec.structs.replace(release_of(skill, now), stage=Stage.PROPOSED)
-    sides = [ref for ref in (release.input, release.output) if ref is not None]
-    if not sides:
+    if not release.sides:
         raise InvalidParams("there is no contract to propose: name the type and the image of the input or the output")
 
     async def step(subject: Subject) -> Subject:
@@ -51,7 +50,7 @@ async def propose(gate: SchemaGate, agent: str, skill: Capability, images: tuple
         check_blob(done.encode())
         if standing.stale:
             raise RegistryUnavailable(f"{name} keeps its contract, and cannot be stored: try again")
-        for digest in sorted({ref.hash for ref in sides}):
+        for digest in sorted({ref.hash for ref in release.sides}):
             await gate.store.put(known[digest].data)
         done, wrote = await gate.store.change(name, step)
         if wrote:

@@ -14,7 +14,7 @@ from meshgate.a2a.defaults import Limits
 from meshgate.a2a.selector import parse_selector
 from meshgate.gateway.mediation import Contract, Function, Side, connect, installed
 from meshgate.gateway.mediator import has_path, sided
-from meshgate.registry.model import Migration, SchemaRef
+from meshgate.registry.model import Migration
 from meshgate.registry.schemas import BadSchema, Image, Release, Stage, Subject
 
 __all__ = ["missing_functions", "origins", "try_release"]
@@ -66,7 +66,7 @@ def _functions(release: Release) -> Mapping[str, Function]:
 
 
 def _contract(release: Release, side: Side, images: Mapping[str, Image], limits: Limits) -> Contract | None:
-    ref = _ref(release, side)
+    ref = release.side(side)
     return Contract(images[ref.hash], ref.type, release.version, limits) if ref is not None else None
 
 
@@ -99,16 +99,12 @@ def _named(subject: Subject, release: Release, images: Mapping[str, Image]) -> N
     for migration in release.migrations:
         origin = _origin(earlier, migration)
         for paths, target in ((migration.up, release), (migration.down, origin)):
-            sides = [_ref(target, side) for side in _sides(migration)] if target is not None else []
+            sides = [target.side(side) for side in _sides(migration)] if target is not None else []
             known = [images[ref.hash].message(ref.type) for ref in sides if ref is not None and ref.hash in images]
             for path in paths if known else ():
                 if not any(has_path(each, path) for each in known):
                     names = " and ".join(each.full_name for each in known)
                     raise BadSchema(path, f"a migration sets a field that {names} does not have", "correct the path")
-
-
-def _ref(release: Release, side: Side) -> SchemaRef | None:
-    return release.input if side == "input" else release.output
 
 
 def _sides(migration: Migration) -> tuple[Side, ...]:

@@ -100,6 +100,11 @@ class Capability(msgspec.Struct, frozen=True, omit_defaults=True):
     migrations: tuple[Migration, ...] = ()
     """How data passes between this version's contract and earlier ones."""
 
+    @property
+    def contracts(self) -> tuple[SchemaRef, ...]:
+        """Its schemas that are contracts, the input's first; one without a hash is a name for people."""
+        return tuple(side for side in (self.input, self.output) if side is not None and side.hash)
+
     def semver(self) -> Version:
         """The version as a value that sorts."""
         return parse_version(self.version)

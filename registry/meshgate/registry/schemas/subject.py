@@ -80,6 +80,15 @@ class Release(msgspec.Struct, frozen=True, omit_defaults=True):
         return parse_version(self.version)
 
     @property
+    def sides(self) -> tuple[SchemaRef, ...]:
+        """The schemas that it has, the input's first."""
+        return tuple(side for side in (self.input, self.output) if side is not None)
+
+    def side(self, name: Literal["input", "output"]) -> SchemaRef | None:
+        """The schema of one side, if it has one."""
+        return self.input if name == "input" else self.output
+
+    @property
     def served(self) -> bool:
         """Whether callers may speak it."""
         return self.stage in (Stage.ACTIVE, Stage.DEPRECATED)
@@ -258,8 +267,8 @@ def check_release(release: Release, limits: Limits = DEFAULTS) -> None:
         InvalidParams: names what is wrong.
     """
     parse_version(release.version)
-    for side in (release.input, release.output):
-        if side is not None and not (side.type and side.hash):
+    for side in release.sides:
+        if not (side.type and side.hash):
             raise InvalidParams("a contract names a message and its image: set both type and hash")
     _check_texts(release)
     if len(release.migrations) > _MOST_MIGRATIONS:
