@@ -3,33 +3,12 @@
 from __future__ import annotations
 
 import functools
-import importlib
-import tempfile
-from pathlib import Path
-
-from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from meshgate.a2a.defaults import DEFAULTS, Limits
 from meshgate.gateway.mediation import Contract
-from meshgate.registry.schemas import Image, load_image
-from meshgate.registry.schemas.known import known_files
+from tests.registry.schemas.build import image
 
-__all__ = ["EVERYTHING", "FORECAST", "contract", "everything", "image"]
-
-_protoc = importlib.import_module("grpc_tools.protoc")
-"""protoc, in this process. It comes without types."""
-
-_IMPORTS = {
-    "buf.validate.": "buf/validate/validate.proto",
-    "google.protobuf.Any": "google/protobuf/any.proto",
-    "google.protobuf.Duration": "google/protobuf/duration.proto",
-    "google.protobuf.Empty": "google/protobuf/empty.proto",
-    "google.protobuf.FieldMask": "google/protobuf/field_mask.proto",
-    "google.protobuf.FieldOptions": "google/protobuf/descriptor.proto",
-    "google.protobuf.Int64Value": "google/protobuf/wrappers.proto",
-    "google.protobuf.Value": "google/protobuf/struct.proto",
-    "google.protobuf.Timestamp": "google/protobuf/timestamp.proto",
-}
+__all__ = ["EVERYTHING", "FORECAST", "contract", "everything"]
 
 EVERYTHING = """
 enum Colour { COLOUR_UNSPECIFIED = 0; RED = 1; GREEN = 2; NEGATIVE = -1; }
@@ -70,19 +49,6 @@ message Request {
   bool hourly = 8; double latitude = 9 [(buf.validate.field).double = {gte: -90, lte: 90}]; bytes token = 10;
 }
 """
-
-
-@functools.cache
-def image(body: str, syntax: str = "proto3") -> Image:
-    """The image of package ``p`` with these declarations."""
-    needed = "".join(f'import "{path}"; ' for name, path in _IMPORTS.items() if name in body)
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
-        (home / "known.binpb").write_bytes(FileDescriptorSet(file=known_files().values()).SerializeToString())
-        (home / "p.proto").write_text(f'syntax = "{syntax}"; package p; {needed}\n{body}')
-        given = [f"-I{home}", f"--descriptor_set_in={home}/known.binpb", f"--descriptor_set_out={home}/out.binpb"]
-        assert _protoc.main(["protoc", *given, "p.proto"]) == 0, body
-        return load_image((home / "out.binpb").read_bytes())
 
 
 def contract(

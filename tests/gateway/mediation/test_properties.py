@@ -270,6 +270,6 @@ def test_a_schema_that_was_bent_makes_a_contract_or_is_refused(data: bytes, seed
 
 @functools.cache
 def contract_image() -> bytes:
-    from tests.gateway.mediation.build import image
+    from tests.registry.schemas.build import image
 
     return image(FORECAST).data

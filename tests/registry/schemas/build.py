@@ -19,10 +19,15 @@ _protoc = importlib.import_module("grpc_tools.protoc")
 
 _IMPORTS = {
     "buf.validate.": "buf/validate/validate.proto",
-    "google.protobuf.Timestamp": "google/protobuf/timestamp.proto",
+    "google.protobuf.Any": "google/protobuf/any.proto",
     "google.protobuf.Duration": "google/protobuf/duration.proto",
-    "google.protobuf.StringValue": "google/protobuf/wrappers.proto",
+    "google.protobuf.Empty": "google/protobuf/empty.proto",
+    "google.protobuf.FieldMask": "google/protobuf/field_mask.proto",
     "google.protobuf.FieldOptions": "google/protobuf/descriptor.proto",
+    "google.protobuf.Int64Value": "google/protobuf/wrappers.proto",
+    "google.protobuf.StringValue": "google/protobuf/wrappers.proto",
+    "google.protobuf.Timestamp": "google/protobuf/timestamp.proto",
+    "google.protobuf.Value": "google/protobuf/struct.proto",
 }
 
 
@@ -30,7 +35,8 @@ _IMPORTS = {
 def compiled(body: str, syntax: str = "proto3", imports: bool = False) -> bytes:
     """The descriptor set of package ``p`` with these declarations; with ``imports``, of what it imports too."""
     head = 'edition = "2023";' if syntax == "2023" else f'syntax = "{syntax}";'
-    needed = "".join(f'import "{path}"; ' for name, path in _IMPORTS.items() if name in body)
+    paths = dict.fromkeys(path for name, path in _IMPORTS.items() if name in body)
+    needed = "".join(f'import "{path}"; ' for path in paths)
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         (home / "known.binpb").write_bytes(FileDescriptorSet(file=known_files().values()).SerializeToString())

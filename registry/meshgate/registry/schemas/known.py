@@ -7,22 +7,11 @@ FileDescriptorProto, kept here because the base install has no protovalidate. A 
 from __future__ import annotations
 
 import functools
+from importlib import import_module
 from importlib.resources import files
 from typing import Any
 
-from google.protobuf import (
-    any_pb2,
-    api_pb2,
-    descriptor_pb2,
-    duration_pb2,
-    empty_pb2,
-    field_mask_pb2,
-    source_context_pb2,
-    struct_pb2,
-    timestamp_pb2,
-    type_pb2,
-    wrappers_pb2,
-)
+from google.protobuf import descriptor_pb2
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
@@ -32,18 +21,18 @@ __all__ = ["VALIDATE", "extension", "known_files", "options_class"]
 VALIDATE = "buf/validate/validate.proto"
 """The name under which images import protovalidate's options."""
 
-_MODULES: tuple[Any, ...] = (
-    any_pb2,
-    api_pb2,
-    descriptor_pb2,
-    duration_pb2,
-    empty_pb2,
-    field_mask_pb2,
-    source_context_pb2,
-    struct_pb2,
-    timestamp_pb2,
-    type_pb2,
-    wrappers_pb2,
+_WELL_KNOWN = (
+    "any",
+    "api",
+    "descriptor",
+    "duration",
+    "empty",
+    "field_mask",
+    "source_context",
+    "struct",
+    "timestamp",
+    "type",
+    "wrappers",
 )
 
 
@@ -51,9 +40,9 @@ _MODULES: tuple[Any, ...] = (
 def known_files() -> dict[str, descriptor_pb2.FileDescriptorProto]:
     """Each known file by its name. The values are shared: copy before changing one."""
     found: dict[str, descriptor_pb2.FileDescriptorProto] = {}
-    for module in _MODULES:
+    for name in _WELL_KNOWN:
         file = descriptor_pb2.FileDescriptorProto()
-        module.DESCRIPTOR.CopyToProto(file)
+        import_module(f"google.protobuf.{name}_pb2").DESCRIPTOR.CopyToProto(file)
         found[file.name] = file
     data = files("meshgate.registry.schemas").joinpath("validate.binpb").read_bytes()
     found[VALIDATE] = descriptor_pb2.FileDescriptorProto.FromString(data)
