@@ -1,11 +1,15 @@
-"""What the commands of all examples share: signals that end everything, and errors for people."""
+"""What the commands of all examples share: a home, signals that end everything, and errors for people."""
 
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
-from collections.abc import Awaitable, Callable
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -15,7 +19,29 @@ from meshgate.cli.console import fail_line, plain
 from meshgate.cli.exits import CliError, Exit, from_mesh
 from meshgate.sdk import MeshError
 
-__all__ = ["guarded", "tell"]
+__all__ = ["at_home", "guarded", "tell"]
+
+
+def at_home(name: str, console: Console, play: Callable[[Path], Coroutine[Any, Any, int]], *, keep: bool) -> int:
+    """Play in a new folder, which is removed at the end; gives the exit code.
+
+    Args:
+        name: of the example.
+        keep: leaves the folder, and says where it is.
+    """
+    home = Path(tempfile.mkdtemp(prefix=f"meshgate-{name}-"))
+    try:
+        if sys.platform == "win32":
+            raise CliError("agents run on Linux and macOS", Exit.USAGE, "in WSL this runs as it is")
+        return asyncio.run(play(home))
+    except CliError as error:
+        tell(error)
+        return error.code
+    finally:
+        if keep:
+            console.print(f"kept: {home}", soft_wrap=True)
+        else:
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def tell(error: CliError) -> None:

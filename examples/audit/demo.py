@@ -9,10 +9,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,7 +25,7 @@ from examples.audit.checks.forms import Wanted
 from examples.audit.checks.report import head
 from examples.audit.checks.texts import counted
 from examples.audit.screen import Screen
-from examples.program import guarded, tell
+from examples.program import at_home, guarded
 from examples.stage import ROOT, Child, Stage
 from meshgate.cli.exits import CliError, Exit
 from meshgate.cli.jobtree import job_view
@@ -80,24 +78,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the example; gives the exit code."""
     options = parse(arguments)
     console = Console(stderr=options.as_json, highlight=False)
-    home = Path(tempfile.mkdtemp(prefix="meshgate-audit-"))
-    try:
+
+    async def play(home: Path) -> int:
         _check(options)
         staying = asyncio.Event()
-        return asyncio.run(guarded(console, home, lambda stage: _demo(options, console, stage, staying), staying))
-    except CliError as error:
-        tell(error)
-        return error.code
-    finally:
-        if options.keep:
-            console.print(f"kept: {home}", soft_wrap=True)
-        else:
-            shutil.rmtree(home, ignore_errors=True)
+        return await guarded(console, home, lambda stage: _demo(options, console, stage, staying), staying)
+
+    return at_home("audit", console, play, keep=options.keep)
 
 
 def _check(options: Options) -> None:
-    if sys.platform == "win32":
-        raise CliError("agents run on Linux and macOS", Exit.USAGE, "in WSL this runs as it is")
     try:
         find_place(options.env)
     except NoEnvironment as error:

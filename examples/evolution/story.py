@@ -11,9 +11,7 @@ import argparse
 import asyncio
 import json
 import re
-import shutil
-import sys
-import tempfile
+import signal
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -24,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from examples.program import guarded, tell
+from examples.program import at_home, guarded
 from examples.stage import Child, Stage
 from meshgate.cli.console import plain
 from meshgate.cli.exits import CliError, Exit
@@ -85,19 +83,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the example; gives the exit code."""
     options = parse(arguments)
     console = Console(stderr=options.as_json, highlight=False)
-    home = Path(tempfile.mkdtemp(prefix="meshgate-evolution-"))
-    try:
-        if sys.platform == "win32":
-            raise CliError("agents run on Linux and macOS", Exit.USAGE, "in WSL this runs as it is")
-        return asyncio.run(guarded(console, home, lambda stage: Story(stage, console, options).play()))
-    except CliError as error:
-        tell(error)
-        return error.code
-    finally:
-        if options.keep:
-            console.print(f"kept: {home}", soft_wrap=True)
-        else:
-            shutil.rmtree(home, ignore_errors=True)
+
+    async def play(home: Path) -> int:
+        return await guarded(console, home, lambda stage: Story(stage, console, options).play())
+
+    return at_home("evolution", console, play, keep=options.keep)
 
 
 class Story:
@@ -177,7 +167,7 @@ class Story:
             code = 0
         self._stage.children.remove(child)
         if not code:
-            child.signal(15)
+            child.signal(signal.SIGTERM)
             raise CliError(f"{BROKEN} breaks its callers and was not refused\n{child.tail()}", Exit.FAILED)
         self._say(BROKEN, f"{WHAT[BROKEN]}: refused, and its process ended with code {code}")
         return "\n".join(line for line in child.tail().splitlines() if not line.startswith("{"))  # the rest is logs
