@@ -107,9 +107,9 @@ async def test_an_image_is_loaded_when_it_is_first_asked_for_and_then_at_hand() 
     digest = load_image(compiled(FIRST)).digest
     async with following(registry) as catalogue:
         await until(lambda: len(catalogue))
-        assert catalogue.image(digest) is None
+        assert catalogue.store.loaded(digest) is None
         assert (await catalogue.load(digest)).message("p.A").full_name == "p.A"
-        assert catalogue.image(digest) is not None
+        assert catalogue.store.loaded(digest) is not None
         with pytest.raises(RegistryUnavailable):
             await catalogue.load("0" * 32)
 
@@ -224,7 +224,7 @@ async def test_loaded_images_take_bounded_memory() -> None:
     async with following(registry, limits=narrow) as catalogue:
         for digest in digests:
             await catalogue.load(digest)
-        there = [digest for digest in digests if catalogue.image(digest) is not None]
+        there = [digest for digest in digests if catalogue.store.loaded(digest) is not None]
         assert 1 < len(there) < 12
         assert there == digests[-len(there) :]
 

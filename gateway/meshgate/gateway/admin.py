@@ -8,7 +8,7 @@ binds loopback unless it is told otherwise. Its OpenAPI page is at ``/docs``, it
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
@@ -24,7 +24,7 @@ from meshgate.a2a.errors import MeshError
 from meshgate.a2a.selector import parse_selector
 from meshgate.gateway import jsonable
 from meshgate.gateway.admin_schema_models import ANSWERS
-from meshgate.gateway.admin_schemas import schema_routes
+from meshgate.gateway.admin_schemas import Mesh, schema_routes
 from meshgate.gateway.inspection import InstanceView, JobView, Status
 from meshgate.gateway.keys import KeyStore
 from meshgate.gateway.mesh_view import JobTree, merge_instances, merge_jobs, tree
@@ -50,14 +50,6 @@ _STATUS = {
     "REGISTRY_UNAVAILABLE": 503,
 }
 """HTTP status of errors, by code; 400 for any other."""
-
-
-class Mesh(Protocol):
-    """All gateways at once, this process's own included."""
-
-    async def ask(self, name: str, *arguments: object, kind: Any) -> dict[str, Any]:
-        """The answers of all gateways that answer, by gateway."""
-        ...
 
 
 class KillRequest(BaseModel):

@@ -38,7 +38,7 @@ from meshgate.registry.model import Capability, Migration, SchemaRef
 from meshgate.registry.schemas import Release, Settings, Subject, promote
 from meshgate.registry.table import Table
 
-__all__ = ["Asked", "UnknownContract", "schema_routes"]
+__all__ = ["Mesh", "UnknownContract", "schema_routes"]
 
 _Side = Literal["input", "output"]
 _PATH = "/api/v1/schemas"
@@ -50,7 +50,7 @@ class UnknownContract(MeshError):
     code, summary = "UNKNOWN_CONTRACT", "there is no such contract"
 
 
-class Asked(Protocol):
+class Mesh(Protocol):
     """All gateways at once, this process's own included."""
 
     async def ask(self, name: str, *arguments: object, kind: Any) -> dict[str, Any]:
@@ -62,7 +62,7 @@ class Asked(Protocol):
 
 
 def schema_routes(
-    mesh: Asked, table: Table, catalogue: Catalogue, gate: SchemaGate, wall: Callable[[], float] = time.time
+    mesh: Mesh, table: Table, catalogue: Catalogue, gate: SchemaGate, wall: Callable[[], float] = time.time
 ) -> APIRouter:
     """The routes under ``/api/v1/schemas``.
 

@@ -11,7 +11,7 @@ from meshgate.a2a import headers as names
 from meshgate.a2a.call import Call
 from meshgate.a2a.errors import MeshError, SchemaRetired
 from meshgate.a2a.payload import Payload
-from meshgate.a2a.selector import VersionRange, parse_version
+from meshgate.a2a.selector import VersionRange
 from meshgate.gateway.mediation import (
     Converter,
     Form,
@@ -48,22 +48,18 @@ class Pact:
     """What holds between two releases of one contract for all calls between them.
 
     Attributes:
-        caller, agent: the versions.
         spoken: the fact that the caller said its release.
         headers: what each answer says of them.
         out: how answers go, and ``back`` how a history does; None where there is nothing to do.
-        ready: whether the two were looked for.
     """
 
-    __slots__ = ("agent", "back", "caller", "headers", "out", "ready", "spoken")
+    __slots__ = ("back", "headers", "out", "spoken")
 
     def __init__(self, known: Known, caller: str, agent: str) -> None:
-        self.caller, self.agent = caller, agent
         self.spoken = Spoken(caller)
         self.headers: dict[str, str] = {}
         self.out: Converter | None = None
         self.back: Converter | None = None
-        self.ready = False
         if known.subject.settings.mediation == "enforce":
             self.headers[names.SCHEMA] = f"in={caller}>{agent}; out={agent}>{caller}"
         release = known.releases.get(caller)
@@ -318,8 +314,7 @@ def stated(call: Call) -> str:
 
 def newest(known: Known, versions: VersionRange) -> Release | None:
     """The newest release in the range that is served."""
-    served = (one for one in known.releases.values() if one.served)
-    return max((one for one in served if parse_version(one.version) in versions), key=Release.semver, default=None)
+    return next((one for one in reversed(known.subject.releases) if one.served and one.semver() in versions), None)
 
 
 def deprecation(release: Release) -> str:

@@ -98,10 +98,6 @@ class Catalogue:
         known = self._known.get(name)
         return known.subject if known is not None else None
 
-    def image(self, digest: str) -> Image | None:
-        """An image that is in memory; ``load`` fetches one that is not."""
-        return self.store.loaded(digest)
-
     async def load(self, digest: str) -> Image:
         """An image, from memory, disk or registry.
 

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from meshgate.a2a.defaults import Limits
-from meshgate.a2a.selector import parse_selector
 from meshgate.gateway.mediation import Contract, Function, Side, connect, installed
 from meshgate.gateway.mediator import has_path, sided
 from meshgate.registry.model import Migration
@@ -28,7 +27,7 @@ def origins(subject: Subject, release: Release) -> tuple[Release, ...]:
 
 
 def _origin(earlier: Sequence[Release], migration: Migration) -> Release | None:
-    versions = parse_selector(f"skill@{migration.source}").versions
+    versions = migration.versions
     return next((one for one in reversed(earlier) if one.semver() in versions), None)
 
 

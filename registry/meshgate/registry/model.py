@@ -14,7 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from meshgate.a2a.errors import MeshError
-from meshgate.a2a.selector import Version, parse_version
+from meshgate.a2a.selector import Version, VersionRange, parse_selector, parse_version
 
 __all__ = [
     "SWITCH_KINDS",
@@ -74,6 +74,15 @@ class Migration(msgspec.Struct, frozen=True, omit_defaults=True, rename={"source
     function: str = ""
     side: Literal["", "input", "output"] = ""
     """Which contract it is for; "" for both: expressions then count where their paths are fields."""
+
+    @property
+    def versions(self) -> VersionRange:
+        """The releases that it starts from.
+
+        Raises:
+            InvalidParams: ``source`` is no range.
+        """
+        return parse_selector(f"skill@{self.source}").versions  # a selector's range, whatever the skill is called
 
 
 class Capability(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, cast
 
 import msgspec
@@ -76,7 +77,7 @@ class Contract:
         self.readers: Final = Readers(image.pool, limits.mediation_depth)
         self._fill = self.readers.of(self.descriptor)
         self._write = Writers(image.pool, limits.mediation_depth).of(self.descriptor)
-        self._plain = Writers(image.pool, limits.mediation_depth, plain=True).of(self.descriptor)
+        self._pool = image.pool
         self._carrier = Carrier(self.descriptor)
         self._requires = any(field.is_required for each in reachable(self.descriptor) for field in each.fields)
         constraints = Constraints(image, self.descriptor, limits)
@@ -144,13 +145,14 @@ class Contract:
         lost = tuple(each for each in leftovers if not self._carrier.carry(tree, each))
         return Writing(tree, tuple(out.fallbacks), lost)
 
-    def write_plain(self, message: Message) -> Any:
-        """The form that migrations read: original names, defaults written out, integers and bytes as they are.
+    @functools.cached_property
+    def write_plain(self) -> Callable[[Message], Any]:
+        """Gives the form that migrations read: original names, defaults written out, integers and bytes as they are.
 
-        Raises:
-            SchemaViolation: as :meth:`write_json`.
+        It raises as :meth:`write_json`. It is compiled when it is first asked for, because few contracts are migrated.
         """
-        return self._written(self._plain, message, self._output())
+        write = Writers(self._pool, self._limits.mediation_depth, plain=True).of(self.descriptor)
+        return lambda message: self._written(write, message, self._output())
 
     def _output(self) -> Output:
         return Output(self._limits.json_nodes, self._limits.mediation_violations)

@@ -23,13 +23,11 @@ class Mediated(msgspec.Struct, frozen=True):
 
     Attributes:
         part: what is sent on; the same object, if it is sent as it came.
-        converted: whether it changed its release.
         fallbacks: enum values that the reader's release does not name, so that another stands in.
         lost: unknown JSON keys that could not be carried over.
     """
 
     part: TypedPart
-    converted: bool = False
     fallbacks: tuple[Violation, ...] = ()
     lost: tuple[Leftover, ...] = ()
 
@@ -103,7 +101,7 @@ def _mediated(
     target = converter.target
     text = _media(part.media_type, part.form, form, target.type_name, target.version)
     new = msgspec.structs.replace(part, form=form, media_type=text, value=value)
-    return Mediated(new, not converter.identity, fallbacks, lost)
+    return Mediated(new, fallbacks, lost)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -85,6 +85,7 @@ class Expressions:
         self, source: Contract, target: Contract, declared: Mapping[str, str], limits: Limits = DEFAULTS
     ) -> None:
         self._source, self._target, self._limits = source, target, limits
+        self._plain = source.write_plain  # compiled here, where nobody waits for it
         self._targets = [self._compile(path, text) for path, text in declared.items()]
         self._counts = any(each.cost.loops for each in self._targets)
         self.costly: Final = self._counts or any(each.cost.patterns for each in self._targets)
@@ -95,7 +96,7 @@ class Expressions:
         Raises:
             ConversionFailed: an expression failed, costs too much, or gave what its field cannot hold.
         """
-        plain = _written(self._source, self._target, old)
+        plain = _written(self._plain, self._source, self._target, old)
         size = old.ByteSize()
         rounds = _count(plain) if self._counts else 1
         context = cel.Context({"old": plain})
@@ -191,6 +192,7 @@ class Installed:
 
     def __init__(self, source: Contract, target: Contract, name: str, function: Function) -> None:
         self._source, self._target, self._name, self._function = source, target, name, function
+        self._plain = source.write_plain
         self.costly: Final = True
 
     def __call__(self, old: Message, _message: Message, /) -> Message:
@@ -199,7 +201,7 @@ class Installed:
         Raises:
             ConversionFailed: it failed, or returned what is no message of the target.
         """
-        plain = _written(self._source, self._target, old)
+        plain = _written(self._plain, self._source, self._target, old)
         try:
             made = self._function(plain)
         except Exception as error:
@@ -236,9 +238,9 @@ def installed() -> dict[str, Function]:
     return found
 
 
-def _written(source: Contract, target: Contract, message: Message) -> Any:
+def _written(write: Callable[[Message], Any], source: Contract, target: Contract, message: Message) -> Any:
     try:
-        return source.write_plain(message)
+        return write(message)
     except SchemaViolation as error:
         raise conversion_error(source.name, target.name, "", error.message) from None
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from meshgate.a2a.defaults import DEFAULTS, Limits
-from meshgate.a2a.selector import Version, VersionRange, parse_selector, parse_version
+from meshgate.a2a.selector import Version, parse_version
 from meshgate.gateway.mediation.contract import Contract
 from meshgate.gateway.mediation.converting import Converter, Step
 from meshgate.gateway.mediation.migrating import Expressions, Function, Installed, Move
@@ -94,13 +94,9 @@ def _pick(release: Release, others: list[Release], *, up: bool) -> tuple[Migrati
     for other in reversed(others):
         for migration in release.migrations:
             has_part = bool(migration.function or (migration.up if up else migration.down))
-            if has_part and other.semver() in _versions(migration.source):
+            if has_part and other.semver() in migration.versions:
                 return migration, other
     return None
-
-
-def _versions(source: str) -> VersionRange:
-    return parse_selector(f"skill@{source}").versions
 
 
 def connect(

@@ -14,7 +14,7 @@ import msgspec
 
 from meshgate.a2a.defaults import DEFAULTS, Limits
 from meshgate.a2a.errors import InvalidParams
-from meshgate.a2a.selector import NAME, Version, parse_selector, parse_version
+from meshgate.a2a.selector import NAME, Version, parse_version
 from meshgate.registry.model import Migration, SchemaRef
 from meshgate.registry.schemas.errors import BadSchema, Incompatible, StageRefused, VersionRetired, VersionTaken
 from meshgate.registry.schemas.image import Image
@@ -285,7 +285,7 @@ def _check_texts(release: Release) -> None:
 
 
 def _check_migration(migration: Migration, limits: Limits) -> None:
-    parse_selector(f"skill@{migration.source}")
+    _ = migration.versions  # is a range
     if bool(migration.function) == bool(migration.up or migration.down):
         raise InvalidParams("a migration has either expressions (up, down) or the name of an installed function")
     if migration.function and NAME.match(migration.function) is None:
