@@ -247,7 +247,6 @@ class Agent(Repertoire):
     async def _listening(self, secret: str, *, unguarded: bool = False) -> AsyncGenerator[Served, None]:
         if not self._skills.skills:
             raise CannotServe(f"agent {self.name!r} has no skill: decorate an async function with @agent.skill")
-        self._ready(write=True)
         app = self.app(secret, unguarded=unguarded)
         listener = Listener(self._place, app, self._handler, self._guard(secret, unguarded=unguarded), self.limits)
         self._endpoints = await listener.start()
@@ -294,10 +293,12 @@ class Agent(Repertoire):
             MeshError: the mesh refused it.
         """
         if not join:
+            self._ready(write=True)
             async with self._listening(secret, unguarded=unguarded) as served:
                 yield served
             return
         access = find_join(self._join, self._join_key, self._environ)
+        self._ready(write=True)
         async with self._listening(secret, unguarded=unguarded) as served, self._membership(access) as membership:
             await membership.join()
             keeping = asyncio.ensure_future(membership.keep())

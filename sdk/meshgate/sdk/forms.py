@@ -15,6 +15,7 @@ anything pydantic validates  one data part, or text that is JSON         a data 
 from __future__ import annotations
 
 import base64
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeVar, cast
 
@@ -82,17 +83,23 @@ def form_of(annotation: Any) -> Form:
     return _model_form(annotation)
 
 
+_kept_form = functools.lru_cache(maxsize=256)(form_of)
+"""The form of a class; a client reads the same few again and again."""
+
+
 def read_as(kind: type[_T], parts: list[Part]) -> _T:
     """The value of ``kind`` in an answer's parts.
 
     Raises:
         InvalidAgentResponse: there is none.
     """
+    annotation: Any = kind
     contract = getattr(kind, "CONTRACT", None)
     if isinstance(contract, Contract):
         parts = [part for part in parts if type_in(part.media_type) == contract.type] or parts
     try:
-        found: _T = form_of(kind).read(Message("answer", Role.AGENT, parts))
+        form = _kept_form(annotation) if isinstance(annotation, type) else form_of(annotation)
+        found: _T = form.read(Message("answer", Role.AGENT, parts))
     except InvalidParams as error:
         raise InvalidAgentResponse(error.message, violations=error.violations) from None
     return found
@@ -202,7 +209,7 @@ def _proto_form(cls: Any) -> Form:
         raw = [part.raw for part in message.parts if isinstance(part.raw, str) and is_protobuf(part.media_type)]
         try:
             if len(raw) == 1:
-                return cls.FromString(_bytes(raw[0]))
+                return cls.FromString(base64.b64decode(raw[0]))
             return json_format.ParseDict(_one_value(message, name), cls())
         except (DecodeError, json_format.ParseError, TypeError, AttributeError) as error:
             raise InvalidParams(f"this is no {name}: {error}") from None
@@ -219,7 +226,3 @@ def _proto_form(cls: Any) -> Form:
         return [raw_part(checked(value).SerializeToString(), PROTOBUF)]
 
     return Form(read, write, ("application/json", PROTOBUF), None, name, raw=raw, annotation=cls)
-
-
-def _bytes(raw: str) -> bytes:
-    return base64.b64decode(raw.replace("-", "+").replace("_", "/") + "=" * (-len(raw) % 4))

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from meshgate.sdk import Agent
+from meshgate.sdk import Agent, Migration
 from meshgate.sdk.contracts import BadContract, BadLock
 from meshgate.sdk.contracts.building import VALUES, build_image
 from meshgate.sdk.contracts.lockfile import decode_lock, encode_lock, locked, read_lock, write_lock
@@ -234,6 +234,23 @@ def test_a_link_to_a_lock_file_stays_one(tmp_path: Path) -> None:
     assert link.is_symlink()
     assert read_lock(real) == contracts
     assert [each.name for each in (tmp_path / "real").iterdir()] == ["lock.json"]
+
+
+@pytest.mark.requirement("contracts.lock")
+@pytest.mark.parametrize("migrations", [(), (Migration("^1", {"count": "1"}),)])
+def test_a_file_that_is_current_is_not_written_again(tmp_path: Path, migrations: tuple[Migration, ...]) -> None:
+    path = tmp_path / "lock.json"
+    written: list[tuple[int, bytes]] = []
+    for _ in range(2):
+        agent = Agent("shop", version="2.0.0", contracts=path, environ={})
+
+        @agent.skill(migrations=migrations)
+        async def price(order: Order) -> str:
+            return ""
+
+        agent._ready(write=True)  # pyright: ignore[reportPrivateUsage] - as when it starts to listen
+        written.append((path.stat().st_ino, path.read_bytes()))
+    assert written[0] == written[1]
 
 
 @pytest.mark.requirement("contracts.lock")

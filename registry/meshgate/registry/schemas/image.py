@@ -117,7 +117,7 @@ def load_image(data: bytes, limits: Limits = DEFAULTS) -> Image:
     canonical = FileDescriptorSet(file=files).SerializeToString(deterministic=True)
     image = Image(canonical, blob_digest(canonical))
     try:
-        _ = image.pool, image.types
+        _ = image.pool
     except TypeError as error:
         _blame(files, str(error))
     return image

@@ -34,7 +34,7 @@ from typing import Any, NoReturn
 
 from meshgate.a2a.checking import is_array, is_object
 from meshgate.sdk.contracts.errors import BadLock
-from meshgate.sdk.contracts.numbers import LAST, RESERVED_BY_PROTOBUF, Numbering, Numbers
+from meshgate.sdk.contracts.numbers import LAST, RESERVED_BY_PROTOBUF, Numbering, Numbers, following
 
 __all__ = ["FORMAT", "decode_lock", "encode_lock", "locked", "read_lock", "read_releases", "write_lock"]
 
@@ -312,4 +312,4 @@ def _numbers(first: int, after: int, most: int) -> Generator[int, None, None]:
         if number >= after:
             return
         yield number
-        number = RESERVED_BY_PROTOBUF.stop if first == 1 and number + 1 in RESERVED_BY_PROTOBUF else number + 1
+        number = following(number) if first == 1 else number + 1

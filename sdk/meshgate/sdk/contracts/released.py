@@ -71,7 +71,7 @@ def release_tree(
         "version": version,
         "input": takes[0] if takes else "",
         "output": gives[0] if gives else "",
-        "migrations": msgspec.to_builtins(tuple(migrations)),
+        "migrations": msgspec.to_builtins(list(migrations)),
         "schema": schema_tree(images),
     }
 

@@ -43,7 +43,7 @@ def typed(form: Form, side: Side, version: str) -> Form:
                 part if part.data is UNSET else msgspec.structs.replace(part, data=walker.filled(part.data))
                 for part in parts
             ]
-        return form.read(message if parts is message.parts else msgspec.structs.replace(message, parts=parts))
+        return form.read(msgspec.structs.replace(message, parts=parts))
 
     def finished(value: Any) -> list[Part]:
         parts = form.write(value)
