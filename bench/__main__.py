@@ -19,7 +19,7 @@ from typing import Any
 from bench import registration, schemas
 from bench.peers import envoy, nginx
 from bench.processes import Subject, python
-from meshgate.registry import wire
+from meshgate.registry.join import wire
 from meshgate.registry.model import Capability, Endpoint, Instance, Manifest
 
 BODY = json.dumps(

@@ -26,16 +26,16 @@ from typing import Any
 import structlog
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet
 
-from meshgate.gateway.schema_catalogue import Catalogue, know
-from meshgate.gateway.schema_gate import SchemaGate
-from meshgate.gateway.schema_store import SchemaStore
-from meshgate.registry.contract import Registry
+from meshgate.gateway.contracts.catalogue import Catalogue, know
+from meshgate.gateway.contracts.gate import SchemaGate
+from meshgate.gateway.contracts.store import SchemaStore
+from meshgate.registry.index import Table
+from meshgate.registry.interface import Registry
 from meshgate.registry.limits import blob_digest
 from meshgate.registry.model import Capability, Manifest, SchemaRef
 from meshgate.registry.open import open_registry
 from meshgate.registry.schemas import Release, Subject
-from meshgate.registry.schemas.known import extension, options_class
-from meshgate.registry.table import Table
+from meshgate.registry.schemas.standard_files import extension, options_class
 from meshgate.registry.watcher import Watcher
 from tests.support.servers import NotAvailable, consul
 

@@ -33,7 +33,9 @@ from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.payload import JsonPayload
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.types import SendMessageResponse
-from meshgate.gateway.mediation import (
+from meshgate.gateway.contracts.gate import SchemaGate
+from meshgate.gateway.contracts.negotiation import own_parts
+from meshgate.gateway.contracts.transform import (
     Contract,
     Converter,
     TypedPart,
@@ -43,8 +45,6 @@ from meshgate.gateway.mediation import (
     mediate_part,
     typed_parts,
 )
-from meshgate.gateway.meeting import own_parts
-from meshgate.gateway.schema_gate import SchemaGate
 from meshgate.registry.model import Capability, Manifest, Migration, SchemaRef
 from meshgate.registry.schemas import Release, load_image
 from meshgate.testing import LocalMesh

@@ -16,7 +16,7 @@ import httpx
 from msgspec import json
 
 from meshgate.cli.exits import CliError, Exit
-from meshgate.cli.views import InstanceView, Tree
+from meshgate.cli.views.model import InstanceView, Tree
 from meshgate.registry.home import Home, Run
 
 __all__ = ["ROOT", "Child", "Stage"]

@@ -33,15 +33,16 @@ from typing import Any
 import msgspec
 
 from meshgate.a2a import types
-from meshgate.a2a.lineage import Lineage, Step, mint
-from meshgate.a2a.taskids import TaskTags
+from meshgate.a2a.mesh.lineage import Lineage, Step, mint
+from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.a2a.types import Artifact, Message, Part, Role, StreamResponse, Task, TaskState, TaskStatus
-from meshgate.gateway import keys
-from meshgate.gateway.keys import KeyKind, KeyStore, MeshKey, new_key
-from meshgate.gateway.mesh_view import tree
-from meshgate.registry import wire
-from meshgate.registry.file import FileRegistry
+from meshgate.gateway.identity import keys
+from meshgate.gateway.identity.keys import KeyKind, KeyStore, MeshKey, new_key
+from meshgate.gateway.observe.job_tree import tree
+from meshgate.registry.backends.file import FileRegistry
+from meshgate.registry.backends.snapshot_diff import entry_of
 from meshgate.registry.home import Home, Run
+from meshgate.registry.join import wire
 from meshgate.registry.model import (
     Capability,
     Endpoint,
@@ -54,8 +55,8 @@ from meshgate.registry.model import (
     Switch,
 )
 from meshgate.registry.snapshot import write_snapshot
-from meshgate.registry.state import entry_of
-from meshgate.sdk import Agent, FileTasks, filetasks
+from meshgate.sdk import Agent, FileTasks
+from meshgate.sdk.tasks import file_tasks as filetasks
 from meshgate.testing import LocalMesh
 from meshgate.testing import mesh as local
 from meshgate.testing.agents import task, text

@@ -11,15 +11,15 @@ import msgspec
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet
 from pydantic import BaseModel, Field
 
-from meshgate.a2a.taskids import TaskTags
-from meshgate.gateway.inspection import UsageView
-from meshgate.gateway.usage import Usage
-from meshgate.registry import wire
-from meshgate.registry.file import FileRegistry
+from meshgate.a2a.mesh.task_ids import TaskTags
+from meshgate.gateway.cluster.inspection import UsageView
+from meshgate.gateway.contracts.usage import Usage
+from meshgate.registry.backends.file import FileRegistry
+from meshgate.registry.backends.snapshot_diff import entry_of
+from meshgate.registry.join import wire
 from meshgate.registry.model import Capability, Instance, Lease, Manifest, Migration, SchemaRef
 from meshgate.registry.schemas import Incompatible, Mode, Release, Settings, Stage, Subject, load_image
 from meshgate.registry.snapshot import write_snapshot
-from meshgate.registry.state import entry_of
 from meshgate.sdk import Agent
 from tools.golden_words import consul
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import msgspec
 
-from meshgate.a2a import errors, grpc, jsonrpc
+from meshgate.a2a import errors
+from meshgate.a2a.bindings import grpc, jsonrpc
 from meshgate.a2a.errors import MeshError
 from meshgate.gateway.config import Config
-from meshgate.registry.consul_entry import Layout, check_of, lease_of, service_of
+from meshgate.registry.backends.consul.entry import Layout, check_of, lease_of, service_of
 from meshgate.registry.limits import blob_digest
 from meshgate.registry.model import Instance, Manifest, Switch
 

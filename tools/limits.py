@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "limits.md"
-LIMITS = ROOT / "sdk/meshgate/a2a/defaults.py"
+LIMITS = ROOT / "sdk/meshgate/a2a/limits.py"
 CONFIG = ROOT / "gateway/meshgate/gateway/config.py"
 
 GROUPS: dict[str, str] = {
@@ -62,17 +62,17 @@ usage_fields
 FIXED: tuple[tuple[str, str, str, str], ...] = (
     ("sdk/meshgate/a2a/selector.py", "MAX_SELECTOR", "", ""),
     ("sdk/meshgate/a2a/cards.py", "MAX_CARD", "bytes", "Largest agent card that is read."),
-    ("sdk/meshgate/a2a/lineage.py", "MAX_TOKEN", "", ""),
+    ("sdk/meshgate/a2a/mesh/lineage.py", "MAX_TOKEN", "", ""),
     ("registry/meshgate/registry/limits.py", "MAX_INSTANCE", "bytes", ""),
     ("registry/meshgate/registry/limits.py", "MAX_BLOB", "bytes", ""),
-    ("registry/meshgate/registry/consul_entry.py", "MAX_ENTRY", "bytes", ""),
-    ("registry/meshgate/registry/consul_health.py", "NODE_GRACE", "s", ""),
-    ("registry/meshgate/registry/consul_entry.py", "REAP_AFTER", "s", ""),
-    ("registry/meshgate/registry/file.py", "POLL", "s", ""),
-    ("registry/meshgate/registry/file.py", "REAP_AFTER", "s", ""),
-    ("gateway/meshgate/gateway/policies/budget.py", "_LEASE", "", ""),
-    ("gateway/meshgate/gateway/policies/rate_limit.py", "_KEYS", "", ""),
-    ("gateway/meshgate/gateway/join.py", "_SEEN_WITHIN", "s", ""),
+    ("registry/meshgate/registry/backends/consul/entry.py", "MAX_ENTRY", "bytes", ""),
+    ("registry/meshgate/registry/backends/consul/health.py", "NODE_GRACE", "s", ""),
+    ("registry/meshgate/registry/backends/consul/entry.py", "REAP_AFTER", "s", ""),
+    ("registry/meshgate/registry/backends/file.py", "POLL", "s", ""),
+    ("registry/meshgate/registry/backends/file.py", "REAP_AFTER", "s", ""),
+    ("gateway/meshgate/gateway/policies/call/budget.py", "_LEASE", "", ""),
+    ("gateway/meshgate/gateway/policies/call/rate_limit.py", "_KEYS", "", ""),
+    ("gateway/meshgate/gateway/control/join.py", "_SEEN_WITHIN", "s", ""),
 )
 
 INTRO = """\
@@ -94,7 +94,7 @@ default. `meshgate.toml` is the file that `--config` names, else the one in the 
 
 All gateways of a mesh should have the same limits: a rate is divided among them, and the gateway where a job began
 decides its budget. An SDK agent takes its own from `Agent(..., limits=Limits(...))`, a client from `Mesh(limits=...)`;
-both are `meshgate.a2a.defaults.Limits`.
+both are `meshgate.a2a.limits.Limits`.
 """
 
 ENVIRONMENT = """\

@@ -28,7 +28,7 @@ from examples.audit.screen import Screen
 from examples.program import at_home, guarded
 from examples.stage import ROOT, Child, Stage
 from meshgate.cli.exits import CliError, Exit
-from meshgate.cli.jobtree import job_view
+from meshgate.cli.views.job_tree import job_view
 from meshgate.registry.home import Run
 from meshgate.sdk import Mesh
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from meshgate.a2a import grpc as binding
-from meshgate.a2a import jsonrpc
-from meshgate.a2a.asgi import JsonRpcEndpoint
+from meshgate.a2a.bindings import grpc as binding
+from meshgate.a2a.bindings import jsonrpc
+from meshgate.a2a.bindings.sse import SseParser
 from meshgate.a2a.call import METHODS, Call, Method
 from meshgate.a2a.cards import read_card, rewrite, terms_of
 from meshgate.a2a.errors import (
@@ -22,8 +22,8 @@ from meshgate.a2a.errors import (
 )
 from meshgate.a2a.payload import JsonPayload, Payload
 from meshgate.a2a.reply import Reply
-from meshgate.a2a.sse import SseParser
 from meshgate.a2a.types import SendMessageResponse
+from meshgate.net.asgi import JsonRpcEndpoint
 from tests.support.a2a_messages import by_kind, json_values
 from tests.support.virtual_loop import run
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from meshgate.a2a import grpc as grpc_binding
-from meshgate.a2a.checking import check, is_array
+from meshgate.a2a.bindings import grpc as grpc_binding
+from meshgate.a2a.codec.strict_json import check, is_array
+from meshgate.a2a.codec.transcode import proto_class
 from meshgate.a2a.payload import JsonPayload, Payload, ProtoPayload, of
-from meshgate.a2a.transcode import proto_class
 from meshgate.a2a.types import (
     A2AMessage,
     Message,

@@ -11,13 +11,13 @@ from meshgate.a2a import errors
 from meshgate.a2a.errors import MeshError
 from meshgate.cli import main
 from meshgate.cli.app import app
-from meshgate.cli.calling import budget_of, data_of, text_of
+from meshgate.cli.commands.call import budget_of, data_of, text_of
+from meshgate.cli.commands.launch import arguments_of
+from meshgate.cli.commands.register import card_url, labels_of
+from meshgate.cli.commands.up import limits_of
 from meshgate.cli.exits import CliError, Exit, from_mesh
-from meshgate.cli.joining import card_url, labels_of
-from meshgate.cli.running import arguments_of
-from meshgate.cli.up import limits_of
 from meshgate.gateway.config import Config
-from meshgate.sdk.results import Budget, TaskFailed
+from meshgate.sdk.client.results import Budget, TaskFailed
 
 COMMANDS = [
     *("up", "down", "doctor", "call", "agents", "job", "jobs"),
@@ -152,7 +152,7 @@ def test_a_bug_is_told_in_one_line_and_in_full_only_when_asked(
     def broken() -> dict[str, object]:
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr("meshgate.cli.about.about", broken)
+    monkeypatch.setattr("meshgate.cli.commands.about.about", broken)
     assert main(["version"]) == Exit.FAILED
     assert "Traceback" not in capfd.readouterr().err
     monkeypatch.setenv("MESHGATE_DEBUG", "1")
@@ -259,7 +259,7 @@ def test_a_detached_mesh_is_given_the_flags_that_were_given(monkeypatch: pytest.
     def note(flags: dict[str, object], path: Path | None, *, detach: bool) -> None:
         seen.append(arguments_of(flags, path))
 
-    monkeypatch.setattr("meshgate.cli.running.start", note)
+    monkeypatch.setattr("meshgate.cli.commands.launch.start", note)
     assert main(["up", *given]) == main(["up", *seen[0]]) == 0
     assert sorted(seen[0]) == sorted(given)
     assert seen[1] == seen[0]

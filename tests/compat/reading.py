@@ -22,23 +22,25 @@ from typing import Any
 import grpc as _grpc
 import msgspec
 
-from meshgate.a2a import grpc, headers, jsonrpc
+from meshgate.a2a.bindings import grpc, jsonrpc
 from meshgate.a2a.call import METHODS
 from meshgate.a2a.cards import read_card, terms_of
 from meshgate.a2a.errors import MeshError
-from meshgate.a2a.lineage import verify
-from meshgate.a2a.taskids import TaskTags
+from meshgate.a2a.mesh import headers
+from meshgate.a2a.mesh.lineage import verify
+from meshgate.a2a.mesh.task_ids import TaskTags
+from meshgate.gateway.cluster.inspection import InstanceView, JobView, Status
 from meshgate.gateway.config import ConfigError, load_config
-from meshgate.gateway.inspection import InstanceView, JobView, Status
-from meshgate.gateway.keys import KeyStore, MeshKey
-from meshgate.gateway.mesh_view import JobTree
-from meshgate.gateway.metrics import Metrics
-from meshgate.gateway.peers import Flight, Grant
-from meshgate.gateway.records import CallRecord
-from meshgate.registry import consul_entry, wire
-from meshgate.registry.consul_entry import Layout, instance_of, switch_of
-from meshgate.registry.file import FileRegistry
+from meshgate.gateway.identity.keys import KeyStore, MeshKey
+from meshgate.gateway.jobs.peers import Flight, Grant
+from meshgate.gateway.observe.job_tree import JobTree
+from meshgate.gateway.observe.metrics import Metrics
+from meshgate.gateway.observe.records import CallRecord
+from meshgate.registry.backends.consul import entry as consul_entry
+from meshgate.registry.backends.consul.entry import Layout, instance_of, switch_of
+from meshgate.registry.backends.file import FileRegistry
 from meshgate.registry.home import Home
+from meshgate.registry.join import wire
 from meshgate.registry.limits import blob_digest
 from meshgate.registry.model import Delta, Manifest
 from meshgate.registry.snapshot import read_snapshot
@@ -258,8 +260,8 @@ def _subject(path: Path) -> Any:
 
 
 def _lock(path: Path) -> Any:
-    from meshgate.sdk.contracts.lockfile import read_lock
-    from meshgate.sdk.contracts.released import decode_releases
+    from meshgate.sdk.schemas.lock.lockfile import read_lock
+    from meshgate.sdk.schemas.lock.releases import decode_releases
 
     found = decode_releases(path.read_bytes(), path.name)
     releases = {
@@ -270,7 +272,7 @@ def _lock(path: Path) -> Any:
 
 
 def _usage(path: Path) -> Any:
-    from meshgate.gateway.inspection import UsageView
+    from meshgate.gateway.cluster.inspection import UsageView
 
     return _as(UsageView, path)
 

@@ -7,16 +7,16 @@ from itertools import pairwise
 
 import pytest
 
-from meshgate.a2a.defaults import DEFAULTS
-from meshgate.gateway.mediator import Mediator
-from meshgate.gateway.schema_catalogue import Catalogue
-from meshgate.gateway.schema_gate import SchemaGate
-from meshgate.gateway.schema_store import SchemaStore
-from meshgate.registry.memory import MemoryRegistry
+from meshgate.a2a.limits import DEFAULTS
+from meshgate.gateway.contracts.catalogue import Catalogue
+from meshgate.gateway.contracts.converters import Mediator
+from meshgate.gateway.contracts.gate import SchemaGate
+from meshgate.gateway.contracts.store import SchemaStore
+from meshgate.registry.backends.memory import MemoryRegistry
+from meshgate.registry.index import Table
 from meshgate.registry.model import Capability, RegistryUnavailable, SchemaRef
-from meshgate.registry.table import Table
 from meshgate.registry.watcher import Watcher
-from tests.gateway.schemas import FIRST, GROWN, contract, manifest_of
+from tests.gateway.contracts.schemas import FIRST, GROWN, contract, manifest_of
 from tests.registry.schemas.build import compiled
 from tests.support.virtual_loop import virtual_time
 

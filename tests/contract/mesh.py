@@ -22,9 +22,9 @@ from typing import Any, Literal
 import httpx
 from a2a.server.tasks import InMemoryTaskStore
 
-from meshgate.a2a.defaults import DEFAULTS
-from meshgate.gateway.keys import KeyStore, new_key
-from meshgate.http.server import HttpServer, bind
+from meshgate.a2a.limits import DEFAULTS
+from meshgate.gateway.identity.keys import KeyStore, new_key
+from meshgate.net.server import HttpServer, bind
 from meshgate.registry.home import Run
 from meshgate.sdk import Agent
 from tests.contract.doors import TLS, Door, GrpcDoor, Probe, RpcDoor, soon

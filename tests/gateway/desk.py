@@ -13,25 +13,25 @@ from typing import Any
 
 import msgspec
 
+from meshgate.a2a.bindings.jsonrpc import build_call
 from meshgate.a2a.call import METHODS
-from meshgate.a2a.defaults import DEFAULTS, Limits
-from meshgate.a2a.jsonrpc import build_call
+from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.payload import JsonPayload
 from meshgate.a2a.selector import parse_selector
-from meshgate.gateway.admin import make_admin
 from meshgate.gateway.app import Gateway, Settings
-from meshgate.gateway.control import MeshAsk
-from meshgate.gateway.inspection import RemotePeers
-from meshgate.gateway.join import AddressPolicy, JoinApp
-from meshgate.gateway.keys import KeyStore, MeshKey, new_key
-from meshgate.gateway.schema_gate import SchemaGate
-from meshgate.registry import wire
-from meshgate.registry.contract import Registry
+from meshgate.gateway.cluster.inspection import RemotePeers
+from meshgate.gateway.contracts.gate import SchemaGate
+from meshgate.gateway.control.admin.app import make_admin
+from meshgate.gateway.control.join import AddressPolicy, JoinApp
+from meshgate.gateway.control.ports import MeshAsk
+from meshgate.gateway.identity.keys import KeyStore, MeshKey, new_key
+from meshgate.registry.interface import Registry
+from meshgate.registry.join import wire
 from meshgate.registry.model import Manifest
 from meshgate.registry.schemas import load_image
 from meshgate.testing.wire import LocalWire
 from tests.gateway.asgi import Answer, request
-from tests.gateway.schemas import contract, instance_of, manifest_of
+from tests.gateway.contracts.schemas import contract, instance_of, manifest_of
 from tests.registry.schemas.build import compiled
 from tests.registry.virtual import until
 

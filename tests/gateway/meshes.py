@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from meshgate.a2a.call import Call
-from meshgate.a2a.defaults import DEFAULTS, Limits
+from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.reply import Reply
 from meshgate.testing import LocalMesh
 

@@ -17,10 +17,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from meshgate.registry.consul import ConsulRegistry
-from meshgate.registry.consul_client import ConsulAddress
+from meshgate.registry.backends.consul.client import ConsulAddress
+from meshgate.registry.backends.consul.registry import ConsulRegistry
+from meshgate.registry.index import Table
 from meshgate.registry.model import HealthCheck, Instance, RegistryUnavailable, Switch, UnknownLease
-from meshgate.registry.table import Table
 from meshgate.registry.watcher import Watcher
 from tests.conftest import StartConsul
 from tests.registry.samples import SUMMARISER, Following, agent, gateway

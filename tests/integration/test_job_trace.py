@@ -11,10 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from meshgate.a2a import semconv
-from meshgate.a2a.tracing import Tracing, configure
 from meshgate.registry.home import Run
 from meshgate.sdk import Agent, Context, Mesh
+from meshgate.telemetry import semconv
+from meshgate.telemetry.tracing import Tracing, configure
 from tests.support import servers
 from tests.support.jaeger import wait_for_tree
 from tests.support.otlp import Node, collector

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from meshgate.a2a.defaults import DEFAULTS
+from meshgate.a2a.limits import DEFAULTS
 from meshgate.sdk import Agent, Mesh
 from tests.support.whole import whole_gateway
 

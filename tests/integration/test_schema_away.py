@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from meshgate.registry.consul import ConsulRegistry
-from meshgate.registry.consul_client import ConsulAddress
+from meshgate.registry.backends.consul.client import ConsulAddress
+from meshgate.registry.backends.consul.registry import ConsulRegistry
 from meshgate.registry.model import RegistryUnavailable
 from meshgate.registry.schemas import Incompatible
 from tests.conftest import StartConsul
+from tests.gateway.contracts.schemas import BROKEN, FIRST, GROWN
+from tests.gateway.contracts.test_registry_away import refusal
 from tests.gateway.desk import desk, proposal
-from tests.gateway.schemas import BROKEN, FIRST, GROWN
-from tests.gateway.test_schema_away import refusal
 
 pytestmark = pytest.mark.integration
 

@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from meshgate.registry import wire
+from meshgate.registry.join import wire
+from tests.gateway.contracts.schemas import BROKEN, FIRST, contract, instance_of, manifest_of
 from tests.gateway.desk import proposal
-from tests.gateway.schemas import BROKEN, FIRST, contract, instance_of, manifest_of
 from tests.registry.schemas.build import compiled
 from tests.support.gateway import GatewayProcess
 

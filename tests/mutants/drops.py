@@ -13,28 +13,27 @@ from typing import Any
 
 import msgspec
 
-from meshgate.a2a import asgi, checking
-from meshgate.a2a.defaults import DEFAULTS
+from meshgate.a2a.codec import strict_json as checking
+from meshgate.a2a.limits import DEFAULTS
+from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.a2a.selector import parse_selector
-from meshgate.a2a.taskids import TaskTags
-from meshgate.gateway import (
-    admin,
-    admin_schemas,
-    app,
-    config,
-    ingress,
-    join,
-    keys,
-    schema_check,
-    schema_gate,
-    schema_store,
-)
-from meshgate.gateway.policies.lineage import Lineages
-from meshgate.gateway.policies.lineage_guard import LineageGuard
-from meshgate.gateway.policies.retry import Retry, RetryBudget
-from meshgate.gateway.schema_catalogue import Catalogue, Known
-from meshgate.gateway.schema_store import SchemaStore
-from meshgate.registry.memory import MemoryRegistry
+from meshgate.gateway import app, config
+from meshgate.gateway.contracts import check as schema_check
+from meshgate.gateway.contracts import gate as schema_gate
+from meshgate.gateway.contracts import store as schema_store
+from meshgate.gateway.contracts.catalogue import Catalogue, Known
+from meshgate.gateway.contracts.store import SchemaStore
+from meshgate.gateway.control import join
+from meshgate.gateway.control.admin import app as admin
+from meshgate.gateway.control.admin import schemas as admin_schemas
+from meshgate.gateway.identity import keys
+from meshgate.gateway.ingress import http as ingress
+from meshgate.gateway.policies.arrival.lineage import Lineages
+from meshgate.gateway.policies.call.lineage_guard import LineageGuard
+from meshgate.gateway.policies.call.retry import Retry, RetryBudget
+from meshgate.net import asgi
+from meshgate.registry.backends.memory import MemoryRegistry
+from meshgate.registry.backends.sqlite import Store
 from meshgate.registry.model import Manifest
 from meshgate.registry.schemas import (
     RULES,
@@ -49,9 +48,10 @@ from meshgate.registry.schemas import (
 )
 from meshgate.registry.schemas import subject as subjects
 from meshgate.registry.selection import Scope
-from meshgate.registry.store import Store
-from meshgate.sdk import joining
-from meshgate.sdk.contracts import deriving, keeping, numbers
+from meshgate.sdk.schemas.derive import derive as deriving
+from meshgate.sdk.schemas.lock import keeper as keeping
+from meshgate.sdk.schemas.lock import numbers
+from meshgate.sdk.server import membership as joining
 from tests.mutants.mediation_drops import MEDIATION_DROPS
 
 __all__ = ["DROPS", "drop_policy", "policy_names"]
@@ -61,7 +61,7 @@ LISTS = ("arrival", "call_policies", "attempt")
 
 def policy_names() -> list[str]:
     """Every entry of the three lists, as the running gateway has them."""
-    from meshgate.gateway.keys import KeyStore, MeshKey
+    from meshgate.gateway.identity.keys import KeyStore, MeshKey
 
     gateway = app.Gateway(MemoryRegistry(), MeshKey(bytes(range(32))), KeyStore(), wires={}, alone=True)
     return [policy.name for name in LISTS for policy in getattr(app, name)(gateway)]

@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from meshgate.gateway.mediation import constraints, planning, reading, writing
-from meshgate.gateway.mediation.agreeing import Pair
-from meshgate.gateway.mediation.carrying import Carrier
-from meshgate.gateway.mediation.contract import Contract
-from meshgate.gateway.mediation.cost import Cost
-from meshgate.gateway.mediation.scalars import enum_names, enum_type
-from meshgate.gateway.mediator import Mediator
+from meshgate.gateway.contracts.converters import Mediator
+from meshgate.gateway.contracts.transform import constraints
+from meshgate.gateway.contracts.transform import migration_path as planning
+from meshgate.gateway.contracts.transform.contract import Contract
+from meshgate.gateway.contracts.transform.cost import Cost
+from meshgate.gateway.contracts.transform.fields import reader as reading
+from meshgate.gateway.contracts.transform.fields import writer as writing
+from meshgate.gateway.contracts.transform.fields.field_mapping import Pair
+from meshgate.gateway.contracts.transform.fields.scalars import enum_names, enum_type
+from meshgate.gateway.contracts.transform.fields.unknown_fields import Carrier
 
 __all__ = ["MEDIATION_DROPS"]
 

@@ -8,9 +8,9 @@ from contextlib import aclosing
 from types import TracebackType
 from typing import Self
 
-from meshgate.registry.contract import Registry
+from meshgate.registry.index import Table
+from meshgate.registry.interface import Registry
 from meshgate.registry.model import Capability, Delta, Endpoint, Entry, Instance, Manifest, Switch
-from meshgate.registry.table import Table
 from tests.registry.virtual import until
 
 SUMMARISE = Capability("summarise", "2.1.0", tags=("text",), labels={"quality": "high"}, default=True)

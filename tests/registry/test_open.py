@@ -10,10 +10,10 @@ import pytest
 
 import meshgate.registry
 from meshgate.a2a.errors import InvalidParams
-from meshgate.registry.consul import ConsulRegistry
-from meshgate.registry.consul_client import ConsulAddress
-from meshgate.registry.file import FileRegistry
-from meshgate.registry.memory import MemoryRegistry
+from meshgate.registry.backends.consul.client import ConsulAddress
+from meshgate.registry.backends.consul.registry import ConsulRegistry
+from meshgate.registry.backends.file import FileRegistry
+from meshgate.registry.backends.memory import MemoryRegistry
 from meshgate.registry.open import open_registry
 
 ROOT = Path(__file__).parents[2]

@@ -7,9 +7,9 @@ import pytest
 
 from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.selector import parse_selector
+from meshgate.registry.index import Table
 from meshgate.registry.model import Capability, Delta, Entry, Manifest
 from meshgate.registry.selection import ANY_SKILL, Group, Scope, catalogue, explain, select
-from meshgate.registry.table import Table
 from tests.registry.samples import agent, gateway
 
 ALL = Scope()

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.selector import Selector, Version, VersionRange, parse_version
+from meshgate.registry.backends.snapshot_diff import State, difference
+from meshgate.registry.index import Table
 from meshgate.registry.model import Capability, Delta, Entry, Instance, Manifest, Switch
 from meshgate.registry.selection import Explanation, Group, Scope, catalogue, explain, select
-from meshgate.registry.state import State, difference
-from meshgate.registry.table import Table
 
 AGENTS, SKILLS, TENANTS = ("alpha", "beta"), ("sum", "merge"), ("default", "acme")
 VERSIONS = ("0.9.0", "1.0.0", "1.2.0", "2.0.0-rc.1", "2.0.0")

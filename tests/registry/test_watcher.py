@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from meshgate.registry.memory import MemoryRegistry
+from meshgate.registry.backends.memory import MemoryRegistry
+from meshgate.registry.index import Table
 from meshgate.registry.model import Delta, Switch
 from meshgate.registry.snapshot import read_snapshot, write_snapshot
-from meshgate.registry.table import Table
 from meshgate.registry.watcher import Watcher
 from tests.registry.samples import SUMMARISER, agent, entry
 from tests.registry.virtual import VirtualTime, settle, until

@@ -4,8 +4,9 @@ import json
 from contextlib import aclosing
 from typing import Any
 
-from meshgate.a2a import headers, jsonrpc
+from meshgate.a2a.bindings import jsonrpc
 from meshgate.a2a.call import Call
+from meshgate.a2a.mesh import headers
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.types import StreamResponse, Task
 from meshgate.sdk import Agent

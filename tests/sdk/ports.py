@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx
 
-from meshgate.a2a import jsonrpc
+from meshgate.a2a.bindings import jsonrpc
 from meshgate.a2a.errors import MeshError
-from meshgate.registry import wire
+from meshgate.registry.join import wire
 from meshgate.registry.model import Instance, Lease, UnknownLease
 
 Answer = Callable[[httpx.Request], httpx.Response | Awaitable[httpx.Response]]

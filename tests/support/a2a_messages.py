@@ -6,7 +6,7 @@ from typing import Any
 from google.protobuf import timestamp_pb2
 from hypothesis import strategies as st
 
-from meshgate.a2a.checking import is_array, is_object
+from meshgate.a2a.codec.strict_json import is_array, is_object
 from meshgate.a2a.types import (
     A2AMessage,
     CancelTaskRequest,

@@ -18,10 +18,10 @@ from typing import Any, Protocol
 import msgspec
 
 from meshgate.gateway.config import load_config
-from meshgate.gateway.credentials import load_secrets
-from meshgate.gateway.logs import configure_logs
-from meshgate.gateway.server import run_single
-from meshgate.gateway.supervisor import run_workers
+from meshgate.gateway.identity.secrets import load_secrets
+from meshgate.gateway.observe.logs import configure_logs
+from meshgate.gateway.process.server import run_single
+from meshgate.gateway.process.supervisor import run_workers
 from meshgate.registry.home import Home, Run
 
 __all__ = ["GatewayProcess", "NotUp", "RunsGateway", "environment"]

@@ -2,10 +2,10 @@
 
 import random
 
-from meshgate.a2a import semconv
-from meshgate.a2a.defaults import DEFAULTS, Limits
-from meshgate.a2a.otel import configure
-from meshgate.a2a.tracing import Ids, Kind, Span, TraceContext, child
+from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.telemetry import semconv
+from meshgate.telemetry.otlp import configure
+from meshgate.telemetry.tracing import Ids, Kind, Span, TraceContext, child
 from tests.support.otlp import Shape
 
 IDS = Ids(random.Random(11))

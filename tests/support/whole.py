@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from meshgate.gateway.config import load_config
-from meshgate.gateway.control import Control
-from meshgate.gateway.credentials import load_secrets
-from meshgate.gateway.server import DataPlane, open_configured, run_file
+from meshgate.gateway.control.ports import Control
+from meshgate.gateway.identity.secrets import load_secrets
+from meshgate.gateway.process.server import DataPlane, open_configured, run_file
 from meshgate.registry.home import Home, Run
 
 __all__ = ["whole_gateway"]

@@ -9,16 +9,16 @@ from typing import Annotated, Any
 
 import typer
 
-from meshgate.cli.about import show_version, version
-from meshgate.cli.calling import call
+from meshgate.cli.commands.about import show_version, version
+from meshgate.cli.commands.call import call
+from meshgate.cli.commands.doctor import doctor
+from meshgate.cli.commands.down import down
+from meshgate.cli.commands.mesh import agents, drain, explain, job, jobs, kill
+from meshgate.cli.commands.register import deregister, register
+from meshgate.cli.commands.up import up
 from meshgate.cli.console import err, fail_line
-from meshgate.cli.doctor import doctor
-from meshgate.cli.down import down
 from meshgate.cli.exits import CliError, Exit, from_mesh
-from meshgate.cli.joining import deregister, register
-from meshgate.cli.mesh import agents, drain, explain, job, jobs, kill
-from meshgate.cli.schema import schema
-from meshgate.cli.up import up
+from meshgate.cli.schema.commands import schema
 
 __all__ = ["app", "main"]
 

@@ -2,7 +2,7 @@
 
 from meshgate.gateway.app import Gateway, Settings
 from meshgate.gateway.config import Config, ConfigError, load_config
-from meshgate.gateway.keys import KeyRecord, KeyStore, MeshKey, new_key
+from meshgate.gateway.identity.keys import KeyRecord, KeyStore, MeshKey, new_key
 from meshgate.gateway.policy import Admit, Policy, Wrap, chain
 
 __all__ = [

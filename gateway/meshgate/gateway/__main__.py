@@ -9,8 +9,8 @@ import sys
 
 import msgspec
 
-from meshgate.gateway.logs import configure_logs
-from meshgate.gateway.supervisor import Orders, run_worker
+from meshgate.gateway.observe.logs import configure_logs
+from meshgate.gateway.process.supervisor import Orders, run_worker
 
 
 async def _main() -> None:

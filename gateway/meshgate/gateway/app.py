@@ -16,47 +16,47 @@ import msgspec
 import structlog
 
 from meshgate.a2a.call import Handler, Principal
-from meshgate.a2a.defaults import DEFAULTS, Limits
 from meshgate.a2a.errors import Killed
-from meshgate.a2a.taskids import TaskTags
-from meshgate.a2a.tracing import Ids, NoTracing, Sampler, Tracing
-from meshgate.gateway.balance import Balance
-from meshgate.gateway.egress import Send, Wire
-from meshgate.gateway.endpoints import Instance, Instances
-from meshgate.gateway.health import HealthChecks
-from meshgate.gateway.ingress import Ingress
-from meshgate.gateway.inspection import InstanceView, JobView, RemotePeers, Status, UsageView, job_view
-from meshgate.gateway.keys import KeyStore, MeshKey
-from meshgate.gateway.mediator import Mediator
-from meshgate.gateway.metrics import Metrics
-from meshgate.gateway.peers import ALONE, Flight, Grant, Peers
-from meshgate.gateway.policies.authentication import Authentication
-from meshgate.gateway.policies.breaker import BreakerGate
-from meshgate.gateway.policies.budget import Budget
-from meshgate.gateway.policies.concurrency import Concurrency
-from meshgate.gateway.policies.deadline import Deadline
-from meshgate.gateway.policies.failover import Failover
-from meshgate.gateway.policies.hang import HangDetection
-from meshgate.gateway.policies.kill import Kill
-from meshgate.gateway.policies.lineage import Lineages
-from meshgate.gateway.policies.lineage_guard import LineageGuard
-from meshgate.gateway.policies.rate_limit import RateLimit
-from meshgate.gateway.policies.record import Record
-from meshgate.gateway.policies.retry import Retry
-from meshgate.gateway.policies.schema import Schema
-from meshgate.gateway.policies.trace import Trace
+from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.a2a.mesh.task_ids import TaskTags
+from meshgate.gateway.cluster.inspection import InstanceView, JobView, RemotePeers, Status, UsageView, job_view
+from meshgate.gateway.contracts.catalogue import Catalogue
+from meshgate.gateway.contracts.converters import Mediator
+from meshgate.gateway.contracts.store import SchemaStore
+from meshgate.gateway.contracts.usage import Usage
+from meshgate.gateway.identity.keys import KeyStore, MeshKey
+from meshgate.gateway.ingress.cards import Cards
+from meshgate.gateway.ingress.http import Ingress
+from meshgate.gateway.jobs.peers import ALONE, Flight, Grant, Peers
+from meshgate.gateway.observe.metrics import Metrics
+from meshgate.gateway.observe.records import CallRecord, Records
+from meshgate.gateway.policies.arrival.authentication import Authentication
+from meshgate.gateway.policies.arrival.deadline import Deadline
+from meshgate.gateway.policies.arrival.lineage import Lineages
+from meshgate.gateway.policies.arrival.record import Record
+from meshgate.gateway.policies.arrival.trace import Trace
+from meshgate.gateway.policies.attempt.breaker import BreakerGate
+from meshgate.gateway.policies.attempt.concurrency import Concurrency
+from meshgate.gateway.policies.attempt.hang_detection import HangDetection
+from meshgate.gateway.policies.call.budget import Budget
+from meshgate.gateway.policies.call.failover import Failover
+from meshgate.gateway.policies.call.kill import Kill
+from meshgate.gateway.policies.call.lineage_guard import LineageGuard
+from meshgate.gateway.policies.call.rate_limit import RateLimit
+from meshgate.gateway.policies.call.retry import Retry
+from meshgate.gateway.policies.call.schema import Schema
 from meshgate.gateway.policy import Policy, Wrap, chain
-from meshgate.gateway.records import CallRecord, Records
-from meshgate.gateway.resolve import Resolve
-from meshgate.gateway.schema_catalogue import Catalogue
-from meshgate.gateway.schema_store import SchemaStore
-from meshgate.gateway.serving_cards import Cards
-from meshgate.gateway.usage import Usage
+from meshgate.gateway.routing.balance import Balance
+from meshgate.gateway.routing.resolve import Resolve
+from meshgate.gateway.upstream.health import HealthChecks
+from meshgate.gateway.upstream.instances import Instance, Instances
+from meshgate.gateway.upstream.send import Send, Wire
 from meshgate.gateway.version import VERSION
-from meshgate.registry.contract import Registry
+from meshgate.registry.index import Table
+from meshgate.registry.interface import Registry
 from meshgate.registry.model import Delta, Switch
-from meshgate.registry.table import Table
 from meshgate.registry.watcher import Watcher
+from meshgate.telemetry.tracing import Ids, NoTracing, Sampler, Tracing
 
 __all__ = ["Gateway", "Settings", "arrival", "attempt", "call_policies"]
 
@@ -344,11 +344,11 @@ def _instance_view(instance: Instance) -> InstanceView:
 
 def default_wires(limits: Limits, clock: Callable[[], float]) -> dict[str, Wire]:
     """A wire for each binding that is installed here."""
-    from meshgate.gateway.egress_http import HttpWire
+    from meshgate.gateway.upstream.transports.http import HttpWire
 
     wires: dict[str, Wire] = {"JSONRPC": HttpWire(limits, clock)}
     try:
-        from meshgate.gateway.egress_grpc import GrpcWire
+        from meshgate.gateway.upstream.transports.grpc import GrpcWire
     except ImportError:
         return wires
     return {**wires, "GRPC": GrpcWire(limits, clock)}

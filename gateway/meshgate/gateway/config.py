@@ -15,7 +15,7 @@ from typing import Any, get_type_hints
 
 import msgspec
 
-from meshgate.a2a.defaults import Limits
+from meshgate.a2a.limits import Limits
 
 __all__ = ["Config", "ConfigError", "ForeignAgent", "load_config"]
 

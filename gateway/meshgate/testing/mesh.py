@@ -13,16 +13,16 @@ from typing import Any, Self
 
 import msgspec
 
+from meshgate.a2a.bindings.jsonrpc import build_call
 from meshgate.a2a.call import METHODS, Call
-from meshgate.a2a.defaults import DEFAULTS, Limits
-from meshgate.a2a.jsonrpc import build_call
+from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.payload import JsonPayload, Payload
 from meshgate.a2a.reply import Head, Reply
 from meshgate.a2a.selector import Selector, parse_selector
 from meshgate.gateway.app import Gateway, Settings
-from meshgate.gateway.keys import KeyStore, MeshKey, new_key
-from meshgate.gateway.peers import Peers
-from meshgate.registry.memory import MemoryRegistry
+from meshgate.gateway.identity.keys import KeyStore, MeshKey, new_key
+from meshgate.gateway.jobs.peers import Peers
+from meshgate.registry.backends.memory import MemoryRegistry
 from meshgate.registry.model import Capability, Delta, Endpoint, Instance, Manifest
 from meshgate.testing.agents import Script
 from meshgate.testing.wire import LocalWire

@@ -10,7 +10,7 @@ import msgspec
 from meshgate.a2a.call import Call
 from meshgate.a2a.errors import MeshError, UpstreamUnavailable
 from meshgate.a2a.reply import Reply
-from meshgate.gateway.egress import Outbound, streamed
+from meshgate.gateway.upstream.send import Outbound, streamed
 from meshgate.registry.model import Endpoint
 from meshgate.testing.agents import Script
 

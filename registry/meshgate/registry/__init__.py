@@ -4,8 +4,9 @@
 backends are ``memory.py``, ``file.py`` and ``consul.py``; :func:`open_registry` makes the one that a URL names.
 """
 
-from meshgate.registry.contract import Registry
-from meshgate.registry.memory import MemoryRegistry
+from meshgate.registry.backends.memory import MemoryRegistry
+from meshgate.registry.index import Table
+from meshgate.registry.interface import Registry
 from meshgate.registry.model import (
     SWITCH_KINDS,
     Capability,
@@ -23,7 +24,6 @@ from meshgate.registry.model import (
 )
 from meshgate.registry.open import open_registry
 from meshgate.registry.selection import ANY_SKILL, Explanation, Group, Scope, Verdict, catalogue, explain, select
-from meshgate.registry.table import Table
 from meshgate.registry.watcher import Watcher
 
 __all__ = [

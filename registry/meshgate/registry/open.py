@@ -9,9 +9,9 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 import msgspec
 
 from meshgate.a2a.errors import InvalidParams
-from meshgate.registry.consul_client import ConsulAddress
-from meshgate.registry.contract import Registry
-from meshgate.registry.memory import MemoryRegistry
+from meshgate.registry.backends.consul.client import ConsulAddress
+from meshgate.registry.backends.memory import MemoryRegistry
+from meshgate.registry.interface import Registry
 
 __all__ = ["open_registry"]
 
@@ -46,7 +46,7 @@ def open_registry(url: str, *, ttl: float = 10.0, consul: ConsulAddress | None =
 
 
 def _file(parts: SplitResult, ttl: float) -> Registry:
-    from meshgate.registry.file import FileRegistry
+    from meshgate.registry.backends.file import FileRegistry
 
     _plain(parts, ())
     if parts.netloc not in ("", "localhost") or not parts.path.startswith("/") or parts.path.endswith("/"):
@@ -55,8 +55,8 @@ def _file(parts: SplitResult, ttl: float) -> Registry:
 
 
 def _consul(parts: SplitResult, ttl: float, base: ConsulAddress) -> Registry:
-    from meshgate.registry.consul import ConsulRegistry
-    from meshgate.registry.consul_client import check_installed
+    from meshgate.registry.backends.consul.client import check_installed
+    from meshgate.registry.backends.consul.registry import ConsulRegistry
 
     query = _plain(parts, ("prefix",))
     tls = parts.scheme == "consul+https"

@@ -15,8 +15,8 @@ import msgspec
 
 from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.selector import Selector, Version
+from meshgate.registry.index import Offer, Table, version_of
 from meshgate.registry.model import Capability, Entry
-from meshgate.registry.table import Offer, Table, version_of
 
 __all__ = ["ANY_SKILL", "Explanation", "Group", "Reason", "Scope", "Verdict", "catalogue", "explain", "select"]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import msgspec
 
+from meshgate.registry.backends.snapshot_diff import entry_of
 from meshgate.registry.model import Delta, Entry, Instance, Manifest, Switch
-from meshgate.registry.state import entry_of
 
 __all__ = ["read_snapshot", "write_snapshot"]
 

@@ -10,12 +10,12 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from pathlib import Path
 
-from meshgate.registry.contract import Registry
-from meshgate.registry.holding import HoldDown
+from meshgate.registry.async_wait import Sleep, wait_or_sleep
+from meshgate.registry.hold_down import HoldDown
+from meshgate.registry.index import Table
+from meshgate.registry.interface import Registry
 from meshgate.registry.model import Delta, RegistryUnavailable
 from meshgate.registry.snapshot import read_snapshot, write_snapshot
-from meshgate.registry.table import Table
-from meshgate.registry.waiting import Sleep, wait_or_sleep
 
 __all__ = ["Watcher"]
 

@@ -1,11 +1,11 @@
 """A2A itself, without I/O: calls and replies, errors, messages, cards, selectors and the bindings.
 
-Start with ``call.py``. The gRPC binding stands in ``meshgate.a2a.grpc`` and needs the extra ``grpc``.
+Start with ``call.py``. The gRPC binding stands in ``meshgate.a2a.bindings.grpc`` and needs the extra ``grpc``.
 """
 
 from meshgate.a2a.call import ANONYMOUS, METHODS, Call, Handler, Method, Principal, Route
-from meshgate.a2a.defaults import DEFAULTS, Limits
 from meshgate.a2a.errors import MeshError
+from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.payload import JsonPayload, Payload, ProtoPayload
 from meshgate.a2a.reply import DONE, Head, Outcome, Reply
 from meshgate.a2a.selector import Selector, Version, VersionRange, parse_selector, parse_version

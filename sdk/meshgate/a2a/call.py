@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from meshgate.a2a import types
-from meshgate.a2a.lineage import Lineage
+from meshgate.a2a.mesh.lineage import Lineage
 from meshgate.a2a.payload import Payload
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import Selector

@@ -10,10 +10,10 @@ from typing import Any, cast
 
 import msgspec
 
-from meshgate.a2a.checking import decode_json
+from meshgate.a2a.codec.strict_json import decode_json
 from meshgate.a2a.errors import InvalidParams, MeshError
+from meshgate.a2a.protocol_version import PROTOCOL_VERSION
 from meshgate.a2a.types import A2AMessage
-from meshgate.a2a.version import PROTOCOL_VERSION
 
 __all__ = [
     "CAPABILITIES_URI",

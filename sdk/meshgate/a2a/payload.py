@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from meshgate.a2a.checking import check, is_array, is_object
+from meshgate.a2a.codec.strict_json import check, is_array, is_object
 from meshgate.a2a.types import (
     A2AMessage,
     CancelTaskRequest,
@@ -106,7 +106,7 @@ class ProtoPayload(Payload):
             InvalidParams: a value has no JSON form (a number that is not finite).
         """
         if self._tree is None:
-            from meshgate.a2a.transcode import to_tree
+            from meshgate.a2a.codec.transcode import to_tree
 
             self._tree = to_tree(self.message)
         return self._tree

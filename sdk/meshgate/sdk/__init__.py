@@ -4,16 +4,16 @@ from meshgate.a2a.errors import MeshError
 from meshgate.a2a.types import Message, Part
 from meshgate.registry.model import Migration
 from meshgate.sdk.agent import Agent, Served
-from meshgate.sdk.asking import CallOptions
+from meshgate.sdk.client.discovery import NotConfigured
+from meshgate.sdk.client.mesh import Mesh
+from meshgate.sdk.client.request import CallOptions
+from meshgate.sdk.client.results import Budget, Event, Result, TaskCancelled, TaskFailed, TaskRejected, Usage
 from meshgate.sdk.context import Context
-from meshgate.sdk.filetasks import FileTasks
-from meshgate.sdk.finding import NotConfigured
-from meshgate.sdk.mesh import Mesh
-from meshgate.sdk.outcome import Fail, Reject
-from meshgate.sdk.results import Budget, Event, Result, TaskCancelled, TaskFailed, TaskRejected, Usage
-from meshgate.sdk.stores import MemoryTasks, SharedTasks, TaskStore
-from meshgate.sdk.tools import Tool
-from meshgate.sdk.typed import Contract, DeprecatedContract
+from meshgate.sdk.skills.contract import Contract, DeprecatedContract
+from meshgate.sdk.skills.tools import Tool
+from meshgate.sdk.tasks.file_tasks import FileTasks
+from meshgate.sdk.tasks.outcome import Fail, Reject
+from meshgate.sdk.tasks.stores import MemoryTasks, SharedTasks, TaskStore
 
 __all__ = [
     "Agent",

@@ -17,27 +17,36 @@ import msgspec
 import structlog
 
 from meshgate.a2a.call import Call, Handler
-from meshgate.a2a.defaults import DEFAULTS, Limits
 from meshgate.a2a.errors import MeshError
+from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import NAME
-from meshgate.a2a.tracing import Tracing, configure
 from meshgate.registry.model import Endpoint, HealthCheck, Instance, Manifest
-from meshgate.sdk import logs
-from meshgate.sdk.app import AgentApp, Guard
-from meshgate.sdk.declaring import Repertoire
-from meshgate.sdk.describing import card_of, manifest_of
-from meshgate.sdk.explaining import explain
-from meshgate.sdk.finding import Access, find_join
-from meshgate.sdk.host import Host
-from meshgate.sdk.httpsend import make_client
-from meshgate.sdk.joining import Credentials, JoinClient, Membership, note_end
-from meshgate.sdk.mesh import Mesh
-from meshgate.sdk.serving import Binding, CannotServe, Listener, Place, exit_code, names_of, run_loop, until_told
-from meshgate.sdk.skills import Skill
-from meshgate.sdk.spans import Spans
-from meshgate.sdk.starting import make_contracts, shares
-from meshgate.sdk.stores import MemoryTasks, TaskStore
+from meshgate.sdk.client.discovery import Access, find_join
+from meshgate.sdk.client.mesh import Mesh
+from meshgate.sdk.client.sender import make_client
+from meshgate.sdk.server import logs
+from meshgate.sdk.server.app import AgentApp, Guard
+from meshgate.sdk.server.listener import (
+    Binding,
+    CannotServe,
+    Listener,
+    Place,
+    exit_code,
+    names_of,
+    run_loop,
+    until_told,
+)
+from meshgate.sdk.server.membership import Credentials, JoinClient, Membership, note_end
+from meshgate.sdk.server.spans import Spans
+from meshgate.sdk.server.startup import make_contracts, shares
+from meshgate.sdk.server.startup_error import explain
+from meshgate.sdk.skills.decorators import Repertoire
+from meshgate.sdk.skills.manifest import card_of, manifest_of
+from meshgate.sdk.skills.table import Skill
+from meshgate.sdk.tasks.handler import Host
+from meshgate.sdk.tasks.stores import MemoryTasks, TaskStore
+from meshgate.telemetry.tracing import Tracing, configure
 
 __all__ = ["Agent", "Served"]
 

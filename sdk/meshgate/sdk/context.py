@@ -6,8 +6,8 @@ import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Any, Protocol, Unpack
 
-from meshgate.a2a import headers
 from meshgate.a2a.errors import Unauthenticated
+from meshgate.a2a.mesh import headers
 from meshgate.a2a.types import (
     Artifact,
     Message,
@@ -19,13 +19,13 @@ from meshgate.a2a.types import (
     TaskStatus,
     TaskStatusUpdateEvent,
 )
-from meshgate.sdk.asking import Said
-from meshgate.sdk.content import data_part, raw_part, sendable, text_part
-from meshgate.sdk.finding import Access
-from meshgate.sdk.forms import Form
-from meshgate.sdk.mesh import Mesh
-from meshgate.sdk.results import Event, Result, Usage
-from meshgate.sdk.typed import other_media
+from meshgate.sdk.client.discovery import Access
+from meshgate.sdk.client.mesh import Mesh
+from meshgate.sdk.client.request import Said
+from meshgate.sdk.client.results import Event, Result, Usage
+from meshgate.sdk.skills.content import data_part, raw_part, sendable, text_part
+from meshgate.sdk.skills.contract import other_media
+from meshgate.sdk.skills.forms import Form
 
 __all__ = ["Context", "Home", "Turn"]
 

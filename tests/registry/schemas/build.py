@@ -10,7 +10,7 @@ from pathlib import Path
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from meshgate.registry.schemas import Image, Violation, compare, load_image
-from meshgate.registry.schemas.known import known_files
+from meshgate.registry.schemas.standard_files import known_files
 
 __all__ = ["compiled", "differences", "image"]
 

@@ -8,10 +8,10 @@ from contextlib import suppress
 import pytest
 from google.protobuf.descriptor_pb2 import DescriptorProto, Edition, FileDescriptorProto, FileDescriptorSet
 
-from meshgate.a2a.defaults import DEFAULTS
+from meshgate.a2a.limits import DEFAULTS
 from meshgate.registry.limits import blob_digest
 from meshgate.registry.schemas import BadSchema, Image, load_image
-from meshgate.registry.schemas.known import VALIDATE, known_files
+from meshgate.registry.schemas.standard_files import VALIDATE, known_files
 from tests.registry.schemas.build import compiled, image
 
 TIMED = "message A { google.protobuf.Timestamp at = 1; string b = 2 [(buf.validate.field).string.min_len = 1]; }"

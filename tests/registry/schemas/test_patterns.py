@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from meshgate.a2a.defaults import DEFAULTS
+from meshgate.a2a.limits import DEFAULTS
 from meshgate.registry.schemas import BadSchema, load_image
 from meshgate.registry.schemas.patterns import weight
 from tests.registry.schemas.build import compiled

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import msgspec
 import pytest
 
-from meshgate.a2a.defaults import Limits
 from meshgate.a2a.errors import InvalidParams
+from meshgate.a2a.limits import Limits
 from meshgate.registry.model import SchemaRef
 from meshgate.registry.schemas import (
     BadSchema,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from meshgate.registry.schemas.facts import constraints, implied, refuses_zero, split, texts
+from meshgate.registry.schemas.constraint_values import constraints, implied, refuses_zero, split, texts
 from meshgate.registry.schemas.options import read_rules
 from meshgate.registry.schemas.views import EnumView, FieldView, MessageView, describe
 from meshgate.registry.schemas.violation import Finding, Way

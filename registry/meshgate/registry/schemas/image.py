@@ -19,12 +19,12 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
-from meshgate.a2a.defaults import DEFAULTS, Limits
+from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.registry.limits import blob_digest
-from meshgate.registry.schemas.declared import check_files, check_texts
+from meshgate.registry.schemas.descriptor_checks import check_files, check_texts
 from meshgate.registry.schemas.errors import BadSchema
-from meshgate.registry.schemas.known import VALIDATE, known_files
 from meshgate.registry.schemas.options import check_rules
+from meshgate.registry.schemas.standard_files import VALIDATE, known_files
 
 __all__ = ["Image", "load_image"]
 

@@ -12,10 +12,10 @@ from typing import Any, Literal
 from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto
 from google.protobuf.message import DecodeError, Message
 
-from meshgate.a2a.defaults import Limits
+from meshgate.a2a.limits import Limits
 from meshgate.registry.schemas.errors import BadSchema
-from meshgate.registry.schemas.known import extension, options_class
 from meshgate.registry.schemas.patterns import weight
+from meshgate.registry.schemas.standard_files import extension, options_class
 
 __all__ = ["check_rules", "read_rules"]
 

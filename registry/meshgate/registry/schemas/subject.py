@@ -12,8 +12,8 @@ from typing import Literal
 
 import msgspec
 
-from meshgate.a2a.defaults import DEFAULTS, Limits
 from meshgate.a2a.errors import InvalidParams
+from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.selector import NAME, Version, parse_version
 from meshgate.registry.model import Migration, SchemaRef
 from meshgate.registry.schemas.errors import BadSchema, Incompatible, StageRefused, VersionRetired, VersionTaken

@@ -1,0 +1,74 @@
+"""What commands about contracts are given: arguments and options that several share, and the words they take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from meshgate.cli.exits import CliError, Exit
+from meshgate.cli.schema.api import path_of
+
+__all__ = [
+    "MEDIATIONS",
+    "MODES",
+    "STAGES",
+    "Agent",
+    "File",
+    "Json",
+    "OneSkill",
+    "SideName",
+    "Skill",
+    "TypeName",
+    "mode",
+    "one_of",
+]
+
+MODES = (
+    *("BACKWARD", "BACKWARD_TRANSITIVE", "FORWARD", "FORWARD_TRANSITIVE"),
+    *("FULL", "FULL_TRANSITIVE", "NONE"),
+)
+STAGES = ("proposed", "active", "deprecated", "retired")
+MEDIATIONS = ("off", "observe", "enforce")
+
+
+def _named(subject: str) -> str:
+    """``subject``, if it is of the form AGENT/SKILL."""
+    path_of(subject)
+    return subject
+
+
+Skill = Annotated[str, typer.Argument(metavar="AGENT/SKILL", help="Whose contract: weather/forecast.", callback=_named)]
+File = Annotated[str, typer.Argument(metavar="FILE|-", help="A lock file, or a descriptor set; '-' is standard input.")]
+Agent = Annotated[str, typer.Option(metavar="NAME", help="Only this agent's skills.")]
+OneSkill = Annotated[str, typer.Option("--skill", metavar="NAME", help="Only this skill.")]
+TypeName = Annotated[str, typer.Option("--type", metavar="PKG.MESSAGE", help="Of a descriptor set: this message.")]
+SideName = Annotated[
+    str,
+    typer.Option(
+        "--side",
+        metavar="input|output",
+        help="Of a descriptor set: what it is used as. [dim]\\[default: both][/dim]",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
+
+
+def mode(name: str, help_: str) -> Any:
+    """An option that takes a compatibility mode."""
+    return typer.Option(name, metavar="MODE", help=help_)
+
+
+def one_of(given: str | None, known: Sequence[str], what: str) -> str | None:
+    """``given`` as it is spelt among the known ones; None if nothing is given.
+
+    Raises:
+        CliError: it is none of them.
+    """
+    if not given:
+        return None
+    found = next((one for one in known if one.lower() == given.lower()), None)
+    if found is None:
+        raise CliError(f"{what} {given}: unknown", Exit.USAGE, "write " + ", ".join(known))
+    return found

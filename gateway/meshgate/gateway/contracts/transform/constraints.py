@@ -1,0 +1,203 @@
+"""protovalidate's constraints of a type: compiled when the contract is made, skipped where there are none."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import protovalidate
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorSet
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from meshgate.a2a.limits import Limits
+from meshgate.gateway.contracts.transform.cost import PROTOVALIDATE, cost_of, largest
+from meshgate.gateway.contracts.transform.fields.reader import element_type, is_map, is_message
+from meshgate.gateway.contracts.transform.validators import Engine, engine_of
+from meshgate.gateway.contracts.transform.violations import Violation
+from meshgate.registry.schemas import BadSchema, Image
+from meshgate.registry.schemas.options import read_rules
+
+__all__ = ["Constraints", "reachable"]
+
+_LEAST = 1024
+"""A rule that could not be run on a message of so many bytes is refused."""
+_ALL = 64 * 1024
+_LIGHT = 8 * 1024
+"""A message of so many bytes cannot hold too many values."""
+_TEXT = 256
+
+
+def reachable(root: Descriptor) -> list[Descriptor]:
+    """The types that a message of this type can hold, itself first; map entries are not types."""
+    found: dict[str, Descriptor] = {root.full_name: root}
+    waiting = [root]
+    while waiting:
+        for field in waiting.pop().fields:
+            held = field
+            if is_map(field):
+                held = element_type(field).fields_by_name["value"]
+            if is_message(held) and (inner := element_type(held)).full_name not in found:
+                found[inner.full_name] = inner
+                waiting.append(inner)
+    return list(found.values())
+
+
+def _within(root: Message, most: float, element: float) -> bool:
+    """Whether a message holds no more than so many messages; each element of its other lists counts as ``element``."""
+    waiting = [root]
+    while waiting and most >= 0:
+        for field, value in waiting.pop().ListFields():
+            held = element_type(field).fields_by_name["value"] if is_map(field) else field
+            if not field.is_repeated:
+                most -= is_message(field)
+                waiting += [value] if is_message(field) else []
+            elif not is_message(held):
+                most -= len(value) * element
+            elif len(value) > most:
+                return False
+            else:
+                most -= len(value)
+                waiting += value.values() if held is not field else value
+    return most >= 0
+
+
+class Constraints:
+    """The constraints of a type and of all that it can hold.
+
+    Args:
+        image: the schema.
+        root: the type.
+        limits: how much a rule may cost, how many violations are told.
+
+    Raises:
+        BadSchema: a rule does not compile, or could cost too much.
+    """
+
+    def __init__(self, image: Image, root: Descriptor, limits: Limits) -> None:
+        types = reachable(root)
+        own, expressions = _rules(image, {each.full_name for each in types})
+        self.empty = not own
+        if self.empty:
+            return
+        self._types = {each.full_name: each for each in types}
+        self._root = root
+        self._told = limits.mediation_violations
+        self._most = self._bound(expressions, limits)
+        # What an element of a list of scalars costs beside a message; one that CEL looks at costs ten times as much.
+        self._element = 0.5 if expressions else 0.05
+        owners = Counter(path if path in self._types else path.rpartition(".")[0] for path, _ in expressions)
+        self._values = limits.mediation_values / (1 + max(owners.values(), default=0) / 2)
+        self._engine = engine_of(image)
+        try:
+            self._compile(types)
+        except BadSchema:
+            if not self._engine.shared:
+                raise
+            self._engine = Engine()  # what is wrong may be another schema's
+            self._compile(types)
+        self._collect = self._engine.validator.collect_violations
+
+    def _compile(self, types: list[Descriptor]) -> None:
+        for each in types:
+            try:
+                self._engine.validator.collect_violations(GetMessageClass(each)())
+            except protovalidate.EvaluationError:
+                continue  # the rule is sound, and an empty message is not what it is about
+            except (protovalidate.CompilationError, ValueError, TypeError, RuntimeError) as error:
+                # protovalidate has descriptors of its own, and takes less for a schema than protobuf does.
+                remedy = "correct the constraint: protovalidate takes the regular expressions of RE2, and CEL"
+                raise BadSchema(each.full_name, str(error)[:512], remedy) from None
+
+    @staticmethod
+    def _bound(expressions: list[tuple[str, str]], limits: Limits) -> int:
+        costs = {each: cost_of(each[1]) for each in expressions}
+        most = largest(list(costs.values()), limits.mediation_cost, limits.answer, PROTOVALIDATE)
+        if most < _LEAST:
+            path, expression = max(costs, key=lambda each: costs[each].bound(_LEAST, _LEAST, PROTOVALIDATE))
+            problem = f"the CEL expression {expression[:80]!r} could cost too much, by itself or with the others"
+            raise BadSchema(path, problem, "use fewer loops, no loop over a loop's result, no text made in loops")
+        return most
+
+    def check(self, message: Message) -> tuple[tuple[Violation, ...], int]:
+        """The violations of a message that are told, and how many there are in all. Not for an empty one."""
+        size = message.ByteSize()
+        if size > self._most:
+            what = f"has {size} bytes, its constraints are only checked up to {self._most}"
+            return (Violation("", "message.size", what),), 1
+        if size > _LIGHT and not _within(message, self._values, self._element):
+            what = "has more values than its constraints are checked for: some ten thousand messages, or as much"
+            return (Violation("", "message.values", what),), 1
+        try:
+            # Of a large message that breaks its rules the first breach is told: there may be one for each element.
+            found = self._collect(message) if size <= _ALL else self._collect(message, fail_fast=True)
+        except (protovalidate.CompilationError, ValueError, TypeError, RuntimeError) as error:
+            return (Violation("", "cel.evaluation", f"a rule cannot be evaluated: {str(error)[:_TEXT]}"),), 1
+        return tuple([self._violation(each) for each in found[: self._told]]), len(found)
+
+    def _violation(self, found: protovalidate.Violation) -> Violation:
+        proto = found.proto
+        path = self._path(proto.field) if proto.field is not None else ""
+        return Violation(path, (proto.rule_id or "constraint")[:128], (proto.message or "is not valid")[:_TEXT])
+
+    def _path(self, field: Any) -> str:
+        """A field path in the names of the JSON form."""
+        parts: list[str] = []
+        scope: Descriptor | None = self._root
+        for element in field.elements[:40]:
+            known = scope.fields_by_number.get(element.field_number) if scope is not None else None
+            parts.append(f".{known.json_name if known is not None else element.field_name}")
+            subscript = element.subscript
+            if subscript is not None:
+                text = str(subscript.value).lower() if isinstance(subscript.value, bool) else str(subscript.value)
+                parts.append(f"[{text}]" if subscript.field == "index" else f'["{text[:64]}"]')
+            scope = _inner(known)
+        return "".join(parts).removeprefix(".")
+
+
+def _inner(field: FieldDescriptor | None) -> Descriptor | None:
+    if field is not None and is_map(field):
+        field = element_type(field).fields_by_name["value"]
+    return element_type(field) if field is not None and is_message(field) else None
+
+
+def _rules(image: Image, types: set[str]) -> tuple[bool, list[tuple[str, str]]]:
+    """Whether one of the types has a rule, and each CEL expression of theirs, or that they may refer to."""
+    found, expressions = False, list[tuple[str, str]]()
+    for file in FileDescriptorSet.FromString(image.data).file:
+        for extension in file.extension:
+            expressions += _texts(extension.name, read_rules(extension.options, "predefined"))
+        scope = f"{file.package}." if file.package else ""
+        waiting: list[tuple[str, DescriptorProto]] = [(scope + each.name, each) for each in file.message_type]
+        while waiting:
+            name, message = waiting.pop()
+            waiting += [(f"{name}.{each.name}", each) for each in message.nested_type]
+            for extension in message.extension:
+                expressions += _texts(extension.name, read_rules(extension.options, "predefined"))
+            for path, rules in _own(name, message) if name in types else ():
+                found = True
+                expressions += _texts(path, rules)
+    return found, expressions
+
+
+def _own(name: str, message: DescriptorProto) -> Iterator[tuple[str, Message]]:
+    sets = [(name, read_rules(message.options, "message"))]
+    sets += [(f"{name}.{each.name}", read_rules(each.options, "field")) for each in message.field]
+    sets += [(f"{name}.{each.name}", read_rules(each.options, "oneof")) for each in message.oneof_decl]
+    return ((path, rules) for path, rules in sets if rules is not None)
+
+
+def _texts(path: str, rules: Message | None) -> list[tuple[str, str]]:
+    """The CEL expressions in a set of rules, however deep."""
+    found: list[tuple[str, str]] = []
+    waiting = [rules] if rules is not None else []
+    while waiting:
+        for field, value in waiting.pop().ListFields():
+            for part in value if field.is_repeated else [value]:
+                if isinstance(part, Message):
+                    waiting.append(part)
+                elif field.name in ("expression", "cel_expression"):
+                    found.append((path, part))
+    return found

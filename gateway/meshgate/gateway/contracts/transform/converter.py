@@ -1,0 +1,96 @@
+"""Messages of one release into messages of another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from google.protobuf.message import DecodeError, EncodeError, Message
+
+from meshgate.gateway.contracts.transform.contract import Contract
+from meshgate.gateway.contracts.transform.fields.field_mapping import pair
+from meshgate.gateway.contracts.transform.migrations import Move
+from meshgate.gateway.contracts.transform.violations import Bad, conversion_error, text
+
+__all__ = ["Converter", "Step"]
+
+
+class Step(NamedTuple):
+    """One stage of the way: to ``target`` by the numbers of fields, then what ``move`` makes of it."""
+
+    target: Contract
+    move: Move | None = None
+
+
+class _Hop:
+    """A step from where the one before it ended."""
+
+    def __init__(self, source: Contract, step: Step) -> None:
+        self._source, self._target, self._move = source, step.target, step.move
+        self._same = source.same(step.target)
+        self._pair, self.lost = pair(source.descriptor, step.target.descriptor)
+
+    def __call__(self, old: Message) -> Message:
+        return self._numbers(old) if self._move is None else self._move(old, self._numbers(old))
+
+    def _numbers(self, old: Message) -> Message:
+        """What the numbers of fields alone make of a message."""
+        message = self._target.message()
+        bare = old
+        try:
+            if self._pair.strips:
+                bare = self._source.message()
+                bare.CopyFrom(old)
+                self._pair.strip(bare)
+            message.ParseFromString(bare.SerializePartialToString())
+            if self._pair.moves:
+                self._pair.move(old, message)
+        except Bad as bad:
+            raise conversion_error(self._source.name, self._target.name, text(bad.at), bad.message) from None
+        except (DecodeError, EncodeError, ValueError, TypeError) as error:
+            raise conversion_error(self._source.name, self._target.name, "", str(error)[:256]) from None
+        return message
+
+
+class Converter:
+    """The way from one contract to another. Making one is the slow part; keep it.
+
+    Args:
+        source: what is written.
+        target: what is read.
+        steps: the stages between, the last of them at ``target``; without, one by numbers alone.
+
+    Attributes:
+        identity: whether there is nothing to do, because both are one type of one schema and no migration stands
+            between. What arrived can then be sent on as it came.
+        costly: whether a migration on the way may take long, however small the message is.
+        lost: full names of fields whose types disagree, so that their values are lost unless a migration sets them.
+    """
+
+    def __init__(self, source: Contract, target: Contract, steps: Sequence[Step] = ()) -> None:
+        self.source: Final = source
+        self.target: Final = target
+        ways = steps or (Step(target),)
+        if ways[-1].target is not target:
+            raise ValueError("the last step must end at the target")
+        self.costly: Final = any(step.move is not None and step.move.costly for step in ways)
+        self.identity: Final = source.same(target) and all(step.move is None for step in ways)
+        self._hops: list[_Hop] = []
+        here = source
+        for step in () if self.identity else ways:
+            self._hops.append(_Hop(here, step))
+            here = step.target
+        self.lost: Final = tuple(sorted({name for hop in self._hops for name in hop.lost}))
+
+    def __repr__(self) -> str:
+        return f"Converter({self.source.name} -> {self.target.name}, {len(self._hops)} hops)"
+
+    def convert(self, message: Message) -> Message:
+        """The message as the target has it; the one that was given stays as it is.
+
+        Raises:
+            ConversionFailed: a value does not fit, or a migration failed.
+        """
+        for hop in self._hops:
+            message = hop(message)
+        return message

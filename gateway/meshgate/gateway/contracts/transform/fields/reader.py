@@ -1,0 +1,304 @@
+"""JSON trees into messages, by readers compiled once per message type.
+
+A reader fills a message that exists and notes what is wrong with its place, so that one pass finds every error. What a
+key means is looked up in one table; a table holds the JSON name and the original name of each field.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Final, cast
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from meshgate.gateway.contracts.transform.fields.scalars import Convert, enum_type, key_reader, reader
+from meshgate.gateway.contracts.transform.fields.wellknown import VALUE_FORM, Fill, special
+from meshgate.gateway.contracts.transform.violations import At, Bad, Notes
+from meshgate.registry.schemas import BadSchema
+
+__all__ = ["ANY", "Put", "Readers", "element_type", "is_map", "is_message"]
+
+ANY = "google.protobuf.Any"
+Put = Fill
+"""Sets one field of the message from its JSON value."""
+
+
+def element_type(field: FieldDescriptor) -> Descriptor:
+    """The type of a message field; the stubs cannot know which field has one."""
+    return cast("Descriptor", field.message_type)
+
+
+def is_message(field: FieldDescriptor) -> bool:
+    """Whether the field holds messages."""
+    return field.cpp_type == FieldDescriptor.CPPTYPE_MESSAGE
+
+
+def is_map(field: FieldDescriptor) -> bool:
+    """Whether the field is a map: to a descriptor, a repeated message of keys and values."""
+    return is_message(field) and element_type(field).GetOptions().map_entry
+
+
+class _Slot:
+    """A field as a reader needs it.
+
+    Attributes:
+        name: its own, under which it is set.
+        convert: what makes a single scalar of a JSON value; None for all others, which ``put`` sets.
+        null: whether ``null`` is a value of it.
+        twin: the other spelling of its name, if there is one.
+        oneof: the oneof that it shares with others.
+    """
+
+    __slots__ = ("convert", "name", "null", "number", "oneof", "put", "twin")
+
+    def __init__(self, field: FieldDescriptor, put: Put, twin: str | None) -> None:
+        self.name: Final[str] = field.name
+        self.put: Final = put
+        self.convert: Final = None if is_message(field) or field.is_repeated else reader(field)
+        self.number: Final[int] = field.number
+        self.twin: Final = twin
+        kind = element_type(field).full_name if is_message(field) and not field.is_repeated else ""
+        null_value = field.type == FieldDescriptor.TYPE_ENUM and not field.is_repeated
+        self.null: Final = kind == "google.protobuf.Value" or (
+            null_value and enum_type(field).full_name == "google.protobuf.NullValue"
+        )
+        oneof = field.containing_oneof
+        self.oneof: Final[str | None] = oneof.name if oneof is not None and len(oneof.fields) > 1 else None
+
+
+class Readers:
+    """The readers of one descriptor pool, each compiled when it is first asked for.
+
+    Args:
+        pool: where the types that an ``Any`` names are found.
+        depth: deepest nesting of messages, lists of ``Value`` counted.
+    """
+
+    def __init__(self, pool: DescriptorPool, depth: int) -> None:
+        self._pool = pool
+        self._depth = depth
+        self._fills: dict[str, Fill] = {}
+        self._ready: dict[str, Fill] = {}
+        self._lock = threading.Lock()
+        self._pending: list[tuple[Descriptor, dict[str, _Slot]]] = []
+
+    def of(self, descriptor: Descriptor) -> Fill:
+        """The reader of a message type.
+
+        Raises:
+            BadSchema: two of its fields have one name in JSON.
+        """
+        found = self._ready.get(descriptor.full_name)
+        if found is None:
+            with self._lock:
+                found = self._ready[descriptor.full_name] = self._compile(descriptor)
+        return found
+
+    def _compile(self, descriptor: Descriptor) -> Fill:
+        before = set(self._fills)
+        try:
+            fill = self._declare(descriptor)
+            while self._pending:
+                self._slots(*self._pending.pop())
+        except BaseException:
+            # What is half made must not be taken for a whole one when the type is asked for again.
+            self._pending.clear()
+            for name in self._fills.keys() - before:
+                del self._fills[name]
+            raise
+        return fill
+
+    def _declare(self, descriptor: Descriptor) -> Fill:
+        """The reader, its fields perhaps still unknown: types hold each other, in circles and in long chains."""
+        found = self._fills.get(descriptor.full_name)
+        if found is None:
+            found = self._any if descriptor.full_name == ANY else special(descriptor, self._depth)
+            if found is None:
+                slots: dict[str, _Slot] = {}
+                found = self._message(slots)
+                self._pending.append((descriptor, slots))
+            self._fills[descriptor.full_name] = found
+        return found
+
+    def field(self, field: FieldDescriptor) -> Put:
+        """What sets one field of a message from a JSON value that is not null.
+
+        Raises:
+            BadSchema: see :meth:`of`.
+        """
+        put = self._field(field)
+        while self._pending:
+            self._slots(*self._pending.pop())
+        return put
+
+    def _field(self, field: FieldDescriptor) -> Put:
+        if is_map(field):
+            return self._map(field)
+        if is_message(field):
+            fill = self._declare(element_type(field))
+            return self._messages(field, fill) if field.is_repeated else _one(field.name, fill)
+        convert = reader(field)
+        return _scalars(field.name, convert) if field.is_repeated else _scalar(field.name, convert)
+
+    # -- messages
+
+    def _slots(self, descriptor: Descriptor, slots: dict[str, _Slot]) -> None:
+        for field in descriptor.fields:
+            put = self._field(field)
+            for key, twin in {field.name: field.json_name, field.json_name: field.name}.items():
+                if key in slots:
+                    path = f"{descriptor.full_name}.{field.name}"
+                    raise BadSchema(path, f"another field is called {key!r} in JSON too", "rename one of the two")
+                slots[key] = _Slot(field, put, twin if twin != key else None)
+
+    def _message(self, slots: dict[str, _Slot]) -> Fill:
+        most = self._depth
+        find = slots.get
+
+        def fill(message: Any, tree: Any, at: At, depth: int, notes: Notes) -> None:
+            if tree.__class__ is not dict:
+                raise Bad("json.object", "must be an object")
+            if depth >= most:
+                raise Bad("json.depth", f"is nested deeper than {most}")
+            for key, value in tree.items():
+                slot = find(key)
+                if slot is None:
+                    notes.leftovers.append((at, key, value))
+                    continue
+                try:
+                    if slot.twin is not None and slot.twin in tree:
+                        raise Bad("json.twice", f"is there twice, as {key!r} and {slot.twin!r}")
+                    if value is None and not slot.null:
+                        continue
+                    if slot.oneof is not None and (other := message.WhichOneof(slot.oneof)) is not None:
+                        raise Bad("json.oneof", f"cannot be there beside {other!r}: they are alternatives")
+                    if slot.convert is not None:
+                        setattr(message, slot.name, slot.convert(value))
+                    else:
+                        slot.put(message, value, (at, key, slot.number), depth, notes)
+                except Bad as bad:
+                    notes.add((at, key, slot.number), bad.rule, bad.message)
+                except (ValueError, TypeError, OverflowError):
+                    notes.add((at, key, slot.number), "json.value", "is no value of this field")
+
+        return fill
+
+    def _messages(self, field: FieldDescriptor, fill: Fill) -> Put:
+        name = field.name
+        null = element_type(field).full_name == "google.protobuf.Value"
+
+        def put(message: Any, value: Any, at: At, depth: int, notes: Notes) -> None:
+            if value.__class__ is not list:
+                raise Bad("json.array", "must be an array")
+            add = getattr(message, name).add
+            for index, item in enumerate(value):
+                place = (at, index, index)
+                try:
+                    if item is None and not null:
+                        raise Bad("json.null", "must not be null: an array has no gaps")
+                    fill(add(), item, place, depth + 1, notes)
+                except Bad as bad:
+                    notes.add(place, bad.rule, bad.message)
+
+        return put
+
+    def _map(self, field: FieldDescriptor) -> Put:
+        entry = element_type(field).fields_by_name
+        name, to_key, inner = field.name, key_reader(entry["key"]), entry["value"]
+        fill = self._declare(element_type(inner)) if is_message(inner) else None
+        convert = None if fill is not None else reader(inner)
+        null = fill is not None and element_type(inner).full_name == "google.protobuf.Value"
+
+        def set_item(into: Any, key: Any, item: Any, place: At, depth: int, notes: Notes) -> None:
+            if item is None and not null:
+                raise Bad("json.null", "must not be null: a map has no empty entries")
+            found = to_key(key)
+            if found in into:
+                raise Bad("json.twice", "is there twice, in two spellings")
+            if convert is not None:
+                into[found] = convert(item)
+            elif fill is not None:
+                fill(into[found], item, place, depth + 1, notes)
+
+        def put(message: Any, value: Any, at: At, depth: int, notes: Notes) -> None:
+            if value.__class__ is not dict:
+                raise Bad("json.object", "must be an object")
+            into = getattr(message, name)
+            for key, item in value.items():
+                place = (at, None, key)
+                try:
+                    set_item(into, key, item, place, depth, notes)
+                except Bad as bad:
+                    notes.add(place, bad.rule, bad.message)
+                except (ValueError, TypeError):
+                    notes.add(place, "json.value", "is no entry of this map")
+
+        return put
+
+    def _any(self, message: Any, tree: Any, at: At, depth: int, notes: Notes) -> None:
+        if tree.__class__ is not dict:
+            raise Bad("json.object", 'must be an object with "@type"')
+        if not tree:
+            return
+        url = tree.get("@type")
+        _, slash, name = url.rpartition("/") if isinstance(url, str) else ("", "", "")
+        try:
+            descriptor = self._pool.FindMessageTypeByName(name) if slash else None
+        except KeyError:
+            descriptor = None
+        if descriptor is None:
+            raise Bad("json.any", '"@type" must end with "/" and the name of a type that the schema holds')
+        inner: Message = GetMessageClass(descriptor)()
+        if depth >= self._depth:
+            raise Bad("json.depth", f"is nested deeper than {self._depth}")
+        try:
+            fill, before = self.of(descriptor), notes.count
+        except BadSchema as error:
+            raise Bad("json.any", error.message) from None
+        if name in VALUE_FORM:
+            if "value" not in tree:
+                raise Bad("json.any", f'a {name} stands in "value"')
+            fill(inner, tree["value"], at, depth + 1, notes)
+        else:
+            fill(inner, {key: value for key, value in tree.items() if key != "@type"}, at, depth + 1, notes)
+        if notes.count == before:
+            message.type_url, message.value = url, inner.SerializeToString(deterministic=True)
+
+
+def _scalar(name: str, convert: Convert) -> Put:
+    def put(message: Any, value: Any, _at: At, _depth: int, _notes: Notes) -> None:
+        setattr(message, name, convert(value))
+
+    return put
+
+
+def _scalars(name: str, convert: Convert) -> Put:
+    def put(message: Any, value: Any, at: At, _depth: int, notes: Notes) -> None:
+        if value.__class__ is not list:
+            raise Bad("json.array", "must be an array")
+        into = getattr(message, name)
+        try:
+            into.extend([convert(item) for item in value])
+        except ValueError:
+            for index, item in enumerate(value):
+                try:
+                    into.append(convert(item))
+                except Bad as bad:
+                    message_text = "must not be null: an array has no gaps" if item is None else bad.message
+                    notes.add((at, index, index), bad.rule, message_text)
+                except ValueError:
+                    notes.add((at, index, index), "json.value", "is no value of this field")
+
+    return put
+
+
+def _one(name: str, fill: Fill) -> Put:
+    def put(message: Any, value: Any, at: At, depth: int, notes: Notes) -> None:
+        inner = getattr(message, name)
+        inner.SetInParent()
+        fill(inner, value, at, depth + 1, notes)
+
+    return put

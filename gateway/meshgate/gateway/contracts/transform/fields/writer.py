@@ -1,0 +1,293 @@
+"""Messages into JSON trees, by writers compiled once per message type.
+
+Two forms: ProtoJSON, which goes to agents and callers, and *plain*, which migrations read: original names, defaults
+written out, 64-bit integers and bytes as they are.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message import DecodeError
+from google.protobuf.message_factory import GetMessageClass
+
+from meshgate.gateway.contracts.transform.fields.reader import ANY, element_type, is_map, is_message
+from meshgate.gateway.contracts.transform.fields.scalars import Convert, enum_names, enum_type, key_writer, writer
+from meshgate.gateway.contracts.transform.fields.times import duration_text, timestamp_text
+from meshgate.gateway.contracts.transform.fields.wellknown import VALUE_FORM, WRAPPERS
+from meshgate.gateway.contracts.transform.violations import At, Bad, Output
+
+__all__ = ["Write", "Writers"]
+
+Write = Callable[[Any, At, int, Output], Any]
+"""Makes JSON of a value: (value, place, depth, output). It raises :class:`Bad`."""
+
+_EXACT = 2**53
+"""Every integer up to here has a double of its own."""
+
+
+class _Slot(NamedTuple):
+    """A field as a writer needs it: its name, and one of the two ways to write it (neither: the value as it is)."""
+
+    name: str
+    convert: Convert | None
+    write: Write | None
+
+
+class Writers:
+    """The writers of one descriptor pool, each compiled when it is first asked for.
+
+    Args:
+        pool: where the types that an ``Any`` names are found.
+        depth: deepest nesting of messages.
+        plain: whether to write the form that migrations read.
+    """
+
+    def __init__(self, pool: DescriptorPool, depth: int, *, plain: bool = False) -> None:
+        self._pool = pool
+        self._depth = depth
+        self._plain = plain
+        self._writes: dict[str, Write] = {}
+        self._ready: dict[str, Write] = {}
+        self._lock = threading.Lock()
+        self._pending: list[tuple[Descriptor, dict[int, _Slot], dict[str, Any]]] = []
+
+    def of(self, descriptor: Descriptor) -> Write:
+        """The writer of a message type."""
+        found = self._ready.get(descriptor.full_name)
+        if found is None:
+            with self._lock:
+                found = self._ready[descriptor.full_name] = self._compile(descriptor)
+        return found
+
+    def _compile(self, descriptor: Descriptor) -> Write:
+        before = set(self._writes)
+        try:
+            write = self._declare(descriptor)
+            while self._pending:
+                self._slots(*self._pending.pop())
+        except BaseException:
+            # What is half made must not be taken for a whole one when the type is asked for again.
+            self._pending.clear()
+            for name in self._writes.keys() - before:
+                del self._writes[name]
+            raise
+        return write
+
+    def _declare(self, descriptor: Descriptor) -> Write:
+        """The writer, its fields perhaps still unknown: types hold each other, in circles and in long chains."""
+        name = descriptor.full_name
+        found = self._writes.get(name)
+        if found is None:
+            if name == ANY:
+                found = self._any
+            elif name in WRAPPERS:
+                found = _wrapper(writer(descriptor.fields_by_name["value"], plain=self._plain))
+            else:
+                found = _SPECIAL.get(name)
+            if found is None:
+                slots: dict[int, _Slot] = {}
+                defaults: dict[str, Any] = {}
+                found = self._message(slots, defaults)
+                self._pending.append((descriptor, slots, defaults))
+            self._writes[name] = found
+        return found
+
+    def _slots(self, descriptor: Descriptor, slots: dict[int, _Slot], defaults: dict[str, Any]) -> None:
+        for field in descriptor.fields:
+            name = field.name if self._plain else field.json_name
+            slots[field.number] = self._slot(field, name)
+            if self._plain and not field.has_presence:
+                defaults[name] = self._default(field)
+
+    def _default(self, field: FieldDescriptor) -> Any:
+        if field.is_repeated:
+            return dict if is_map(field) else list
+        if field.type == FieldDescriptor.TYPE_ENUM:
+            return enum_names(enum_type(field))[1]
+        return field.default_value
+
+    def _slot(self, field: FieldDescriptor, name: str) -> _Slot:
+        if is_map(field):
+            return _Slot(name, None, self._map(field))
+        if is_message(field):
+            write = self._declare(element_type(field))
+            return _Slot(name, None, _each(write) if field.is_repeated else _deeper(write))
+        if field.type == FieldDescriptor.TYPE_ENUM:
+            write = _enum(field)
+            return _Slot(name, None, _each(write) if field.is_repeated else write)
+        convert = writer(field, plain=self._plain)
+        if field.is_repeated:
+            return _Slot(name, None, _scalars(convert))
+        return _Slot(name, convert, None)
+
+    def _message(self, slots: dict[int, _Slot], defaults: dict[str, Any]) -> Write:
+        most = self._depth
+
+        def write(message: Any, at: At, depth: int, out: Output) -> dict[str, Any]:
+            if depth >= most:
+                raise Bad("proto.depth", f"is nested deeper than {most}")
+            fields = message.ListFields()
+            out.spend(len(fields) + len(defaults))
+            tree: dict[str, Any] = {}
+            if defaults:
+                tree = {key: value() if isinstance(value, type) else value for key, value in defaults.items()}
+            for field, value in fields:
+                name, convert, deep = slots[field.number]
+                try:
+                    if deep is not None:
+                        tree[name] = deep(value, (at, name, field.number), depth, out)
+                    else:
+                        tree[name] = value if convert is None else convert(value)
+                except Bad as bad:
+                    bad.at = bad.at or (at, name, field.number)
+                    raise
+                except UnicodeDecodeError:  # a key of a map, of which proto2 lets any bytes through
+                    raise Bad("proto.string", "is no UTF-8 text", (at, name, field.number)) from None
+            return tree
+
+        return write
+
+    def _map(self, field: FieldDescriptor) -> Write:
+        entry = element_type(field).fields_by_name
+        to_key = key_writer(entry["key"])
+        _, convert, deep = self._slot(entry["value"], "value")
+
+        def write(items: Any, at: At, depth: int, out: Output) -> dict[str, Any]:
+            out.spend(len(items))
+            tree: dict[str, Any] = {}
+            for key, value in items.items():
+                name = to_key(key)
+                if deep is not None:
+                    tree[name] = deep(value, (at, None, name), depth, out)
+                else:
+                    tree[name] = value if convert is None else convert(value)
+            return tree
+
+        return write
+
+    def _any(self, message: Any, at: At, depth: int, out: Output) -> dict[str, Any]:
+        url: str = message.type_url
+        if not url:
+            return {}
+        try:
+            descriptor = self._pool.FindMessageTypeByName(url.rpartition("/")[2])
+            inner = GetMessageClass(descriptor).FromString(message.value)
+        except (KeyError, DecodeError):
+            raise Bad("proto.any", "holds a type that the schema does not, or bytes that are none of it", at) from None
+        if depth >= self._depth:
+            raise Bad("proto.depth", f"is nested deeper than {self._depth}", at)
+        tree = self.of(descriptor)(inner, at, depth + 1, out)
+        return {"@type": url, "value": tree} if descriptor.full_name in VALUE_FORM else {"@type": url, **tree}
+
+
+def _deeper(write: Write) -> Write:
+    def deeper(message: Any, at: At, depth: int, out: Output) -> Any:
+        return write(message, at, depth + 1, out)
+
+    return deeper
+
+
+def _each(write: Write) -> Write:
+    def each(values: Any, at: At, depth: int, out: Output) -> list[Any]:
+        out.spend(len(values))
+        return [write(value, (at, index, index), depth + 1, out) for index, value in enumerate(values)]
+
+    return each
+
+
+def _scalars(convert: Convert | None) -> Write:
+    def scalars(values: Any, _at: At, _depth: int, out: Output) -> list[Any]:
+        out.spend(len(values))
+        return list(values) if convert is None else [convert(value) for value in values]
+
+    return scalars
+
+
+def _enum(field: FieldDescriptor) -> Write:
+    enum = enum_type(field)
+    names, fallback = enum_names(enum)
+    null = enum.full_name == "google.protobuf.NullValue"
+
+    def write(number: int, at: At, _depth: int, out: Output) -> str | None:
+        name = names.get(number)
+        if name is None:
+            out.fall_back(at, f"{number} is no number of {enum.full_name}: {fallback} stands in for it")
+            name = fallback
+        return None if null else name
+
+    return write
+
+
+def _wrapper(convert: Convert | None) -> Write:
+    def write(message: Any, _at: At, _depth: int, _out: Output) -> Any:
+        return message.value if convert is None else convert(message.value)
+
+    return write
+
+
+def _timestamp(message: Any, _at: At, _depth: int, _out: Output) -> str:
+    return timestamp_text(message.seconds, message.nanos)
+
+
+def _duration(message: Any, _at: At, _depth: int, _out: Output) -> str:
+    return duration_text(message.seconds, message.nanos)
+
+
+def _field_mask(message: Any, _at: At, _depth: int, _out: Output) -> str:
+    return ",".join(_camel(path) for path in message.paths)
+
+
+def _camel(path: str) -> str:
+    out: list[str] = []
+    after = False
+    for char in path:
+        if char.isupper() or (after and not char.islower()) or not char.isascii():
+            raise Bad("proto.field_mask", "holds a path that has no JSON form")
+        if char != "_":
+            out.append(char.upper() if after else char)
+        after = char == "_"
+    if after:
+        raise Bad("proto.field_mask", "holds a path that has no JSON form")
+    return "".join(out)
+
+
+def _value(message: Any, at: At, depth: int, out: Output) -> Any:
+    kind = message.WhichOneof("kind")
+    if kind == "string_value":
+        return message.string_value
+    if kind == "number_value":
+        number: float = message.number_value
+        if number - number != 0:
+            raise Bad("proto.value", "is a number that is not finite, so JSON cannot hold it", at)
+        whole = number.is_integer() and abs(number) <= _EXACT and (number != 0 or str(number) == "0.0")
+        return int(number) if whole else number
+    if kind == "bool_value":
+        return message.bool_value
+    if kind == "struct_value":
+        return _struct(message.struct_value, at, depth, out)
+    return _list(message.list_value, at, depth, out) if kind == "list_value" else None
+
+
+def _struct(message: Any, at: At, depth: int, out: Output) -> dict[str, Any]:
+    out.spend(len(message.fields))
+    return {key: _value(item, (at, None, key), depth + 1, out) for key, item in message.fields.items()}
+
+
+def _list(message: Any, at: At, depth: int, out: Output) -> list[Any]:
+    out.spend(len(message.values))
+    return [_value(item, (at, index, index), depth + 1, out) for index, item in enumerate(message.values)]
+
+
+_SPECIAL: dict[str, Write] = {
+    "google.protobuf.Timestamp": _timestamp,
+    "google.protobuf.Duration": _duration,
+    "google.protobuf.FieldMask": _field_mask,
+    "google.protobuf.Value": _value,
+    "google.protobuf.Struct": _struct,
+    "google.protobuf.ListValue": _list,
+}

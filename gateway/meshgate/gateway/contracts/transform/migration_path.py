@@ -1,0 +1,150 @@
+"""The way between two releases of one subject: which declared migrations are walked, and in what order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.a2a.selector import Version, parse_version
+from meshgate.gateway.contracts.transform.contract import Contract
+from meshgate.gateway.contracts.transform.converter import Converter, Step
+from meshgate.gateway.contracts.transform.migrations import Expressions, Function, Installed, Move
+from meshgate.registry.schemas import BadSchema
+from meshgate.registry.schemas.subject import Migration, Release
+
+__all__ = ["Leg", "connect", "plan"]
+
+
+class Leg(NamedTuple):
+    """One stage: to ``release``, by ``migration`` if there is one.
+
+    ``up`` says which way it is walked. Upwards the migration is one that ``release`` declares; downwards it is one
+    that the release before this leg declares.
+    """
+
+    release: Release
+    migration: Migration | None = None
+    up: bool = True
+
+
+def plan(releases: Sequence[Release], source: str, target: str) -> tuple[Leg, ...]:
+    """The stages from one release to another.
+
+    Every migration on the way that has a part for the direction is walked, in the order of versions; between them one
+    stage is enough, however many releases lie there. A migration starts (or ends, downwards) at the latest release on
+    the way that its range names; one whose range names none is not on the way.
+
+    Args:
+        releases: of one subject, in any order.
+        source: the version of what is written.
+        target: the version of what is read.
+
+    Raises:
+        BadSchema: there is no release of one of the two versions.
+    """
+    first, last = parse_version(source), parse_version(target)
+    ordered = sorted(releases, key=Release.semver)
+    known = {release.semver() for release in ordered}
+    for version in (first, last):
+        if version not in known:
+            raise BadSchema(str(version), "the subject has no such release", "use one that it lists")
+    legs = _up(ordered, first, last) if first <= last else _down(ordered, first, last)
+    return tuple(legs)
+
+
+def _up(ordered: list[Release], first: Version, last: Version) -> list[Leg]:
+    way = [release for release in ordered if first <= release.semver() <= last]
+    legs: list[Leg] = []
+    here = first
+    for release in way[1:]:
+        found = _pick(release, [one for one in way if here <= one.semver() < release.semver()], up=True)
+        if found is not None:
+            migration, start = found
+            if start.semver() != here:
+                legs.append(Leg(start))
+            legs.append(Leg(release, migration))
+            here = release.semver()
+    if here != last:
+        legs.append(Leg(way[-1]))
+    return legs
+
+
+def _down(ordered: list[Release], first: Version, last: Version) -> list[Leg]:
+    way = [release for release in ordered if last <= release.semver() <= first]
+    legs: list[Leg] = []
+    here = first
+    for release in reversed(way[1:]):
+        if release.semver() > here:
+            continue
+        found = _pick(release, [one for one in way if one.semver() < release.semver()], up=False)
+        if found is not None:
+            migration, end = found
+            if release.semver() != here:
+                legs.append(Leg(release, up=False))
+            legs.append(Leg(end, migration, up=False))
+            here = end.semver()
+    if here != last:
+        legs.append(Leg(way[0], up=False))
+    return legs
+
+
+def _pick(release: Release, others: list[Release], *, up: bool) -> tuple[Migration, Release] | None:
+    """The migration of ``release`` that meets the latest of ``others``, and that one."""
+    for other in reversed(others):
+        for migration in release.migrations:
+            has_part = bool(migration.function or (migration.up if up else migration.down))
+            if has_part and other.semver() in migration.versions:
+                return migration, other
+    return None
+
+
+def connect(
+    releases: Sequence[Release],
+    source: Contract,
+    target: Contract,
+    contract: Callable[[Release], Contract],
+    functions: Mapping[str, Function],
+    limits: Limits = DEFAULTS,
+) -> Converter:
+    """The converter between two releases' contracts, by the way that :func:`plan` finds.
+
+    Args:
+        releases: of the subject.
+        source: the contract of what is written; its version is one of the releases'.
+        target: the contract of what is read; likewise.
+        contract: the contract of a release between, in the same direction.
+        functions: those that the operator installed (``migrating.installed``).
+        limits: how many migrations may be walked, and what their expressions may cost.
+
+    Raises:
+        BadSchema: a release is not there, an expression does not compile, a function is not installed, or there are
+            too many migrations on the way.
+    """
+    legs = plan(releases, source.version, target.version)
+    if sum(leg.migration is not None for leg in legs) > limits.mediation_steps:
+        problem = f"more than {limits.mediation_steps} migrations lie between {source.version} and {target.version}"
+        raise BadSchema(source.type_name, problem, "declare one from the older release to the newer")
+    steps: list[Step] = []
+    here = source
+    for index, leg in enumerate(legs):
+        there = target if index == len(legs) - 1 else contract(leg.release)
+        steps.append(Step(there, _move(here, there, leg, functions, limits)))
+        here = there
+    return Converter(source, target, steps)
+
+
+def _move(here: Contract, there: Contract, leg: Leg, functions: Mapping[str, Function], limits: Limits) -> Move | None:
+    migration = leg.migration
+    if migration is None:
+        return None
+    if not migration.function:
+        return Expressions(here, there, migration.up if leg.up else migration.down, limits)
+    function = functions.get(migration.function)
+    if function is None:
+        remedy = "install the package that has it under the entry point group meshgate.migrations"
+        raise BadSchema(there.type_name, f"no function {migration.function!r} is installed", remedy)
+    if leg.up:
+        return Installed(here, there, migration.function, function)
+    down: Function | None = getattr(function, "down", None)
+    return Installed(here, there, migration.function, down) if down is not None else None

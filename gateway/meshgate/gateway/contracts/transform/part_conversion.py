@@ -1,0 +1,116 @@
+"""One typed part, from the release that its sender speaks to the release that its reader speaks."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import msgspec
+from google.protobuf.message import Message
+
+from meshgate.a2a.errors import ConversionFailed, SchemaViolation
+from meshgate.gateway.contracts.transform.contract import Contract
+from meshgate.gateway.contracts.transform.converter import Converter
+from meshgate.gateway.contracts.transform.media import Form, media_text, parse_media_type
+from meshgate.gateway.contracts.transform.parts import TypedPart
+from meshgate.gateway.contracts.transform.violations import Leftover, Violation
+
+__all__ = ["Mediated", "check_part", "mediate_part"]
+
+
+class Mediated(msgspec.Struct, frozen=True):
+    """What became of a part.
+
+    Attributes:
+        part: what is sent on; the same object, if it is sent as it came.
+        fallbacks: enum values that the reader's release does not name, so that another stands in.
+        lost: unknown JSON keys that could not be carried over.
+    """
+
+    part: TypedPart
+    fallbacks: tuple[Violation, ...] = ()
+    lost: tuple[Leftover, ...] = ()
+
+
+def check_part(part: TypedPart, contract: Contract) -> Message:
+    """The message that a part holds, decoded and checked.
+
+    Raises:
+        SchemaViolation: it is none, or breaks a constraint.
+    """
+    message, _ = _read(part, contract)
+    contract.validate(message)
+    return message
+
+
+def mediate_part(part: TypedPart, converter: Converter, form: Form | None = None, *, check: bool = True) -> Mediated:
+    """Check a part by its own contract, and make it what the other side reads.
+
+    Args:
+        part: a part that keeps ``converter.source``.
+        converter: the way to the reader's contract.
+        form: the form that the reader wants; None leaves it as it is.
+        check: whether constraints are checked, the source's before and the target's after a conversion. A part that
+            needs neither conversion nor another form is then not even decoded, if this is false.
+
+    Raises:
+        SchemaViolation: the part breaks the contract of its own release.
+        ConversionFailed: it cannot be converted, or what it became breaks the reader's contract.
+    """
+    wanted = form or part.form
+    as_it_is = converter.identity and wanted == part.form
+    if as_it_is and not check:
+        return Mediated(part)
+    message, leftovers = _read(part, converter.source)
+    if check:
+        converter.source.validate(message)
+    if as_it_is:
+        return Mediated(part)
+    target = converter.target
+    try:
+        message = converter.convert(message)
+        if check and not converter.identity:
+            target.validate(message)
+        if wanted == "protobuf":
+            return _mediated(part, converter, wanted, target.write_bytes(message), lost=leftovers)
+        written = target.write_json(message, leftovers)
+    except SchemaViolation as error:
+        raise ConversionFailed(
+            f"{converter.source.name} cannot be converted to {target.name}: {error.message}",
+            metadata={**error.metadata, "contract": converter.source.name, "target": target.name},
+            violations=error.violations,
+        ) from None
+    return _mediated(part, converter, wanted, written.tree, written.fallbacks, written.lost)
+
+
+def _read(part: TypedPart, contract: Contract) -> tuple[Message, tuple[Leftover, ...]]:
+    if part.form == "protobuf":
+        return contract.read_bytes(part.value), ()
+    reading = contract.read_json(part.value)
+    return reading.message, reading.leftovers
+
+
+def _mediated(
+    part: TypedPart,
+    converter: Converter,
+    form: Form,
+    value: Any,
+    fallbacks: tuple[Violation, ...] = (),
+    lost: tuple[Leftover, ...] = (),
+) -> Mediated:
+    target = converter.target
+    text = _media(part.media_type, part.form, form, target.type_name, target.version)
+    new = msgspec.structs.replace(part, form=form, media_type=text, value=value)
+    return Mediated(new, fallbacks, lost)
+
+
+@functools.lru_cache(maxsize=4096)
+def _media(text: str, form: Form, wanted: Form, type_name: str, version: str) -> str:
+    """The media type of what a part became. The text is no longer than those that are read."""
+    media = parse_media_type(text)
+    # JSON that names nothing goes on naming nothing; protobuf bytes without a name could not be read at all.
+    if wanted == form and not media.type and not media.version:
+        return text
+    named = wanted == "protobuf" or bool(media.type)
+    versioned = wanted != form or wanted == "protobuf" or bool(media.version)
+    return media_text(wanted, type_name if named else "", version if versioned else "", media.rest)

@@ -1,0 +1,1 @@
+"""The join and admin ports. May import everything but ``process``."""

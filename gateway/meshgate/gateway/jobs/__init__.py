@@ -1,0 +1,1 @@
+"""What a job may spend, and whose child a call is. May import ``facts`` and ``config``."""

@@ -1,0 +1,54 @@
+"""How long the caller waits: what it says, never more than its parent has left, else the default."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import msgspec
+
+from meshgate.a2a.call import Call
+from meshgate.a2a.errors import InvalidParams, UpstreamDeadline
+from meshgate.a2a.limits import Limits
+from meshgate.a2a.mesh import headers
+from meshgate.gateway.observe.records import CallRecord
+from meshgate.gateway.policies.arrival.lineage import Parents
+
+__all__ = ["Deadline"]
+
+
+class Deadline:
+    """Sets ``call.deadline``. The attempt enforces it; every hop can only make it shorter."""
+
+    name = "deadline"
+
+    def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
+        self._limits = limits
+        self._clock = clock
+
+    def admit(self, call: Call, /) -> Call:
+        now = self._clock()
+        asked = call.headers.get(headers.DEADLINE)
+        remaining = self._limits.deadline if asked is None else self._read(asked)
+        if asked is None and math.isfinite(call.deadline):
+            remaining = call.deadline - now  # a binding with deadlines of its own has told it
+        if call.lineage is not None:
+            remaining = min(remaining, call.lineage.remaining)
+            parents = call.fact(Parents)
+            if parents is not None and parents.parent is not None:
+                remaining = min(remaining, parents.parent.remaining)
+        if remaining <= 0:
+            raise UpstreamDeadline("the call's deadline had passed when it arrived")
+        record = call.fact(CallRecord)
+        if record is not None:
+            record.deadline = now + remaining
+        return msgspec.structs.replace(call, deadline=now + remaining)
+
+    def _read(self, text: str) -> float:
+        try:
+            seconds = float(text)
+        except ValueError:
+            seconds = math.nan
+        if not math.isfinite(seconds):
+            raise InvalidParams(f"{headers.DEADLINE}: {text[:40]!r} is no number of seconds")
+        return min(seconds, self._limits.max_deadline)

@@ -1,0 +1,134 @@
+"""Whose child a call is: from its token, or worked out from the calls in flight to the agent that makes it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from meshgate.a2a.call import Call, Handler
+from meshgate.a2a.errors import DepthExceeded, InvalidParams, LoopDetected, UpstreamDeadline
+from meshgate.a2a.limits import Limits
+from meshgate.a2a.mesh import headers
+from meshgate.a2a.mesh.lineage import Lineage, Step, verify
+from meshgate.a2a.reply import Reply
+from meshgate.gateway.identity.keys import MeshKey
+from meshgate.gateway.jobs.peers import Flight, Peers
+from meshgate.gateway.observe.metrics import Metrics
+from meshgate.gateway.observe.records import CallRecord, Records
+from meshgate.telemetry.tracing import parse_traceparent
+
+__all__ = ["Lineages", "Parents", "priced"]
+
+
+class Parents(msgspec.Struct, frozen=True):
+    """The fact of who may be the parent: every path that leads here, and the one whose job is charged."""
+
+    paths: tuple[tuple[Step, ...], ...]
+    parent: Flight | None = None
+
+
+class Lineages:
+    """Gives the call its place in a job, opening one for a call from outside.
+
+    Operations on tasks belong to no job and spend nothing.
+    """
+
+    name = "lineage"
+
+    def __init__(self, records: Records, mesh: MeshKey, peers: Peers, metrics: Metrics, limits: Limits) -> None:
+        self._records = records
+        self._keys = {mesh.id: mesh.secret}
+        self._peers = peers
+        self._metrics = metrics
+        self._limits = limits
+
+    async def __call__(self, call: Call, forward: Handler, /) -> Reply:
+        record = call.fact(CallRecord)
+        if record is None or call.method.on_task:
+            return await forward(call)
+        agent = call.principal.actors[-1] if call.principal.kind == "agent" else ""
+        lineage, parents = self._from_token(call, agent)
+        if lineage is None and agent:
+            lineage, parents = await self._from_flights(call, agent)
+        if lineage is None:
+            lineage = self._root(call, record)
+        record.parent, record.inferred, record.links = lineage.parent, lineage.inferred, lineage.links
+        self._records.adopt(lineage.job, record, lineage.remaining)
+        self._records.join_job(record, lineage.job)
+        call = msgspec.structs.replace(call, lineage=lineage)
+        try:
+            return await forward(call.with_fact(parents or Parents((lineage.path,))))
+        except (LoopDetected, DepthExceeded) as error:
+            if "price" in error.metadata:
+                raise
+            raise await self._priced(error, lineage.job) from None
+
+    async def _priced(self, error: LoopDetected | DepthExceeded, job_id: str) -> LoopDetected | DepthExceeded:
+        grant = await self._peers.lease(job_id, 0)
+        job = self._records.job(job_id)
+        if grant is None or job is None:
+            return priced(error, "not known, because the job's home gateway does not answer")
+        return priced(error, job.learn(grant, self._records.now()))
+
+    def _from_token(self, call: Call, agent: str) -> tuple[Lineage | None, Parents | None]:
+        token = call.headers.get(headers.LINEAGE)
+        if token is None:
+            return None, None
+        lineage = verify(token, self._keys, agent) if agent else None
+        if lineage is None:
+            self._metrics.lineage_invalid()
+            return None, None
+        parent = self._records.call(lineage.parent)
+        if lineage.remaining <= 0 or (parent is not None and self._records.remaining(parent) <= 0):
+            raise UpstreamDeadline("the call that this one was made in has run out of time")
+        return lineage, Parents((lineage.path,), self._records.flight(parent) if parent is not None else None)
+
+    async def _from_flights(self, call: Call, agent: str) -> tuple[Lineage | None, Parents | None]:
+        flights = [self._records.flight(record) for record in self._records.in_flight(agent, call.principal.tenant)]
+        if not flights:
+            flights = await self._peers.in_flight(agent, call.principal.tenant)
+        if not flights:
+            self._metrics.lineage_unknown()
+            return None, None
+        # An agent with its own instrumentation sends its own span id, but keeps the trace.
+        trace = parse_traceparent(call.headers.get(headers.TRACEPARENT, ""))
+        same = [flight for flight in flights if trace is not None and flight.trace_id == trace.trace_id]
+        flights = sorted(same or flights, key=lambda flight: flight.started)
+        parent = flights[-1]
+        longest = max((flight.path for flight in flights), key=len)
+        links = tuple(flight.id for flight in flights[:-1])
+        path = parent.path if len(parent.path) == len(longest) else longest
+        lineage = Lineage(parent.job, parent.id, path, parent.remaining, agent, inferred=True, links=links)
+        return lineage, Parents(tuple(flight.path for flight in flights), parent)
+
+    def _root(self, call: Call, record: CallRecord) -> Lineage:
+        calls, seconds = read_budget(call.headers.get(headers.BUDGET, ""), self._limits)
+        job = self._records.open_job(record, calls=calls, seconds=seconds, concurrency=self._limits.job_concurrency)
+        return Lineage(job.id, "", (), seconds)
+
+
+def priced(error: LoopDetected | DepthExceeded, price: str) -> LoopDetected | DepthExceeded:
+    """The error with what its job has spent."""
+    return type(error)(f"{error.message}; {price}", metadata={**error.metadata, "price": price})
+
+
+def read_budget(text: str, limits: Limits) -> tuple[int, float]:
+    """Calls and seconds of the header ``meshgate-budget``, never above the limits.
+
+    Raises:
+        InvalidParams: it cannot be read.
+    """
+    calls, seconds = limits.job_calls, limits.job_seconds
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        key, _, value = part.partition("=")
+        try:
+            if key == "calls":
+                calls = min(calls, int(value))
+            elif key == "seconds":
+                seconds = min(seconds, float(value))
+            else:
+                raise ValueError(key)
+        except ValueError:
+            raise InvalidParams(f"{headers.BUDGET}: {part[:40]!r} is neither calls=N nor seconds=N") from None
+    if calls < 1 or not seconds > 0:
+        raise InvalidParams(f"{headers.BUDGET}: a budget is at least one call and some time")
+    return calls, seconds

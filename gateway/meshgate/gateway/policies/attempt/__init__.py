@@ -1,0 +1,1 @@
+"""Policies that know where a call is sent."""

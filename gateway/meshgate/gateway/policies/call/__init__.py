@@ -1,0 +1,1 @@
+"""Policies that know what is called."""

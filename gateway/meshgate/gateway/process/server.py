@@ -1,0 +1,267 @@
+"""A gateway process: ports, registration, signals, drain. ``run`` is what ``meshgate up`` runs."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import secrets as secrets_module
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from meshgate.a2a.errors import MeshError
+from meshgate.gateway.app import Gateway, Settings
+from meshgate.gateway.cluster.inspection import InspectApp
+from meshgate.gateway.config import Config, ConfigError
+from meshgate.gateway.control.join import AddressPolicy
+from meshgate.gateway.control.ports import Control
+from meshgate.gateway.identity.keys import MeshKey
+from meshgate.gateway.identity.secrets import Secrets
+from meshgate.gateway.ingress.http import mark_grpc
+from meshgate.gateway.version import VERSION
+from meshgate.net.server import HttpServer, PortTaken, bind
+from meshgate.registry.home import Home, Run
+from meshgate.registry.interface import Registry
+from meshgate.registry.model import Endpoint, Instance, UnknownLease
+from meshgate.registry.open import open_registry
+
+__all__ = ["DataPlane", "Signals", "keep_foreign", "open_configured", "run_file", "run_single"]
+
+log = structlog.get_logger(__name__)
+_IDLE = 0.25
+"""Seconds that a caller's idle connection stays open after SIGTERM, for its next call to be answered as its last."""
+
+
+def open_configured(config: Config, home: Home) -> Registry:
+    """The registry that the settings name; a file in the mesh's home if none."""
+    url = config.registry or f"file://{home.path.resolve()}/registry.db"
+    if not url.startswith("consul"):
+        return open_registry(url, ttl=config.limits.lease)
+    from meshgate.registry.backends.consul.client import ConsulAddress
+
+    address = ConsulAddress(token=config.consul_token, ca_file=config.consul_ca)
+    return open_registry(url, ttl=config.limits.lease, consul=address)
+
+
+class DataPlane:
+    """One gateway on its ports: HTTP, gRPC and inspect.
+
+    Args:
+        share: whether other workers bind the same data ports.
+    """
+
+    def __init__(
+        self, config: Config, secrets: Secrets, registry: Registry, home: Home, *, share: bool = False
+    ) -> None:
+        self.config, self.registry = config, registry
+        self._share = share
+        limits = config.limits
+        self._http_sockets = bind(config.host, config.port, "--port", share=share)
+        self.port = int(self._http_sockets[0].getsockname()[1])
+        self.grpc_port = config.grpc_port
+        self._inspect_sockets = bind(config.inspect_host, config.inspect_port, "--inspect-port")
+        if config.grpc_port == 0:
+            (free, *rest) = bind(config.host, 0, "--grpc-port")
+            self.grpc_port = int(free.getsockname()[1])
+            for one in (free, *rest):
+                one.close()
+        grpc_address = config.grpc_address or (f"{config.host}:{self.grpc_port}" if self.grpc_port > 0 else "")
+        gateway_id = f"gw{secrets_module.token_hex(4)}"
+        settings = Settings(
+            gateway_id=gateway_id,
+            base_url=config.base_url.rstrip("/"),
+            grpc_address=grpc_address if config.card_grpc else "",
+            public_cards=config.loopback if config.public_cards is None else config.public_cards,
+            snapshot=home.path / f"snapshot{'' if not share else '-' + str(os.getpid())}.bin",
+            schemas=home.path / "schemas",
+        )
+        self.gateway = Gateway(
+            registry,
+            MeshKey(secrets.mesh),
+            secrets.store(),
+            settings=settings,
+            limits=limits,
+            tracing=_tracing(config, gateway_id),
+        )
+        inspect = InspectApp(self.gateway, self.gateway.mesh.inspect_secret(), limits)
+        self._servers = [
+            HttpServer(self.gateway.ingress, self._http_sockets, limits),
+            HttpServer(inspect, self._inspect_sockets, limits),
+        ]
+        self._grpc: Any = None
+        self._lease: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Watch, listen, and be known to the other gateways."""
+        await self.gateway.start()
+        for server in self._servers:
+            await server.start()
+        if self.grpc_port > 0:
+            await self._start_grpc()
+        self._lease = asyncio.ensure_future(self._keep_lease())
+        # What was made until here stays for good, and a call leaves little behind: look for cycles seldom.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 50)
+
+    async def _start_grpc(self) -> None:
+        from meshgate.gateway.policies.arrival.authentication import credential
+        from meshgate.net.grpc_server import A2AService, make_server
+
+        limits = self.config.limits
+        service = A2AService(mark_grpc(self.gateway.handler), limits, admit=lambda headers: void(credential(headers)))
+        self._grpc = make_server(service, limits, reuse_port=self._share)
+        hosts = [self.config.host, "[::1]"] if self.config.host == "127.0.0.1" else [self.config.host]
+        for index, host in enumerate(hosts):
+            try:
+                self._grpc.add_insecure_port(f"{host}:{self.grpc_port}")
+            except RuntimeError:
+                if index == 0:
+                    raise PortTaken(
+                        f"port {self.grpc_port} on {host} cannot be used: choose another with --grpc-port"
+                    ) from None
+        await self._grpc.start()
+
+    async def _keep_lease(self) -> None:
+        url = f"http://{self.config.inspect_host}:{self._servers[1].port}"
+        inspect = (Endpoint("JSONRPC", url),)
+        me = Instance(id=self.gateway.id, agent="gateway", manifest="", kind="gateway", endpoints=inspect)
+        registered = False
+        while True:
+            try:
+                if registered:
+                    await self.registry.renew(me.id)
+                else:
+                    await self.registry.register(me)
+                    registered = True
+            except UnknownLease:
+                registered = False
+                continue
+            except MeshError as error:
+                log.warning("not_registered", gateway=me.id, code=error.code, reason=error.message)
+            except Exception:
+                # Whatever it was, a gateway that stops renewing is soon counted as gone: try again.
+                log.exception("renewal_failed", gateway=me.id)
+            await asyncio.sleep(self.config.limits.lease / 3)
+
+    async def drain(self, hurry: asyncio.Event) -> None:
+        """Leave the mesh, let open calls end, then close. ``hurry`` cuts the waiting short."""
+        self.gateway.draining = True
+        if self._lease is not None:
+            self._lease.cancel()
+        try:
+            await asyncio.wait_for(self.registry.deregister(self.gateway.id), 1.0)
+        except (MeshError, TimeoutError):
+            log.info("leave_failed", gateway=self.gateway.id)
+        callers, waited = self._servers[0], 0.0
+        callers.leave()
+        while waited < self.config.limits.drain and not hurry.is_set():
+            if not self.gateway.records.open_calls and (waited >= _IDLE or not callers.connections):
+                break
+            await asyncio.sleep(0.05)
+            waited += 0.05
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Close everything now."""
+        if self._lease is not None:
+            self._lease.cancel()
+        if self._grpc is not None:
+            await self._grpc.stop(0.5)
+        for server in self._servers:
+            await server.stop()
+        await self.gateway.aclose()
+
+
+def void(_: object) -> None:
+    """Throw a value away."""
+
+
+def _tracing(config: Config, instance: str) -> Any:
+    if not config.otlp:
+        return None
+    from meshgate.telemetry.tracing import configure
+
+    return configure(config.otlp, "meshgate-gateway", instance, version=VERSION)
+
+
+class Signals:
+    """SIGTERM and SIGINT: the first asks to drain, a second to hurry."""
+
+    def __init__(self) -> None:
+        self.stop = asyncio.Event()
+        self.hurry = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self.come)
+
+    def come(self) -> None:
+        """A signal came."""
+        if self.stop.is_set():
+            self.hurry.set()
+        self.stop.set()
+
+
+def run_file(config: Config, secrets: Secrets, *, port: int, grpc_port: int, control: Control) -> Run:
+    """What ``run.json`` says of this mesh."""
+    host = "127.0.0.1" if config.host in ("0.0.0.0", "::") else config.host
+    return Run(
+        pid=os.getpid(),
+        gateway=f"http://{host}:{port}",
+        join=f"http://{config.join_host or host}:{control.join.port}",
+        admin=f"http://{config.admin_host}:{control.admin.port}",
+        grpc=f"{host}:{grpc_port}" if grpc_port > 0 else "",
+        client_key=secrets.clear.get("client", ""),
+        join_key=secrets.clear.get("join", ""),
+        admin_key=secrets.clear.get("admin", ""),
+    )
+
+
+async def run_single(config: Config, secrets: Secrets, home: Home, announce: Callable[[Run], None]) -> None:
+    """Run one gateway with its join and admin ports until a signal comes."""
+    if config.registry == "memory:" and config.workers > 1:
+        raise ConfigError("--workers needs a registry that processes share: leave registry out, or use Consul")
+    signals = Signals()
+    registry = open_configured(config, home)
+    plane = DataPlane(config, secrets, registry, home)
+    urls = (config.base_url or f"http://{config.host}:{plane.port}",)
+    remote = plane.gateway.remote
+    if remote is None:
+        raise RuntimeError("a data plane's gateway finds its peers in the registry")
+    control = Control(
+        config,
+        secrets,
+        registry,
+        plane.gateway.table,
+        plane.gateway,
+        remote,
+        urls,
+        frozenset({plane.port, plane.grpc_port}),
+        plane.gateway.schemas,
+    )
+    await plane.start()
+    await control.start()
+    run = run_file(config, secrets, port=plane.port, grpc_port=plane.grpc_port, control=control)
+    home.write(run)
+    foreign = asyncio.ensure_future(keep_foreign(config, registry, control.addresses))
+    announce(run)
+    try:
+        await signals.stop.wait()
+        log.info("draining", open_calls=plane.gateway.records.open_calls)
+        foreign.cancel()
+        await control.stop()
+        await plane.drain(signals.hurry)
+    finally:
+        home.remove(os.getpid())
+        await registry.aclose()
+
+
+async def keep_foreign(config: Config, registry: Registry, addresses: AddressPolicy) -> None:
+    """Register the agents of the settings, and look after their cards, until cancelled."""
+    if not config.agents:
+        return
+    from meshgate.gateway.process.static_agents import keep_registered
+
+    await keep_registered(config.agents, registry, addresses)

@@ -1,0 +1,75 @@
+"""Agents listed in the settings: their cards are fetched, and fetched again, and what changed is registered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import aiohttp
+import structlog
+
+from meshgate.a2a.cards import MAX_CARD
+from meshgate.a2a.errors import InvalidParams, MeshError, UpstreamUnavailable
+from meshgate.gateway.config import ForeignAgent
+from meshgate.gateway.control.join import AddressPolicy
+from meshgate.registry.foreign import foreign_instance, read_foreign
+from meshgate.registry.interface import Registry
+
+__all__ = ["fetch_card", "keep_registered"]
+
+log = structlog.get_logger(__name__)
+_REFRESH = 60.0
+_AGAIN = 2.0
+
+
+async def fetch_card(session: aiohttp.ClientSession, url: str) -> bytes:
+    """The card at ``url``.
+
+    Raises:
+        UpstreamUnavailable: it does not come. InvalidParams: it is too large.
+    """
+    try:
+        async with asyncio.timeout(5.0):
+            async with session.get(url, allow_redirects=False, headers={"accept-encoding": "identity"}) as response:
+                if response.status != 200:
+                    raise UpstreamUnavailable(f"{url} answered with HTTP {response.status}")
+                card = await response.content.read(MAX_CARD + 1)
+                while len(card) <= MAX_CARD and not response.content.at_eof():
+                    card += await response.content.read(MAX_CARD + 1 - len(card))
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+        raise UpstreamUnavailable(f"{url} cannot be fetched: {type(error).__name__}") from None
+    if len(card) > MAX_CARD:
+        raise InvalidParams(f"the card at {url} is larger than {MAX_CARD} bytes")
+    return card
+
+
+async def keep_registered(agents: Sequence[ForeignAgent], registry: Registry, addresses: AddressPolicy) -> None:
+    """Register each agent, and look at its card again every minute; a card that is refused changes nothing."""
+    async with aiohttp.ClientSession(
+        trust_env=False, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
+    ) as session:
+        await asyncio.gather(*(_keep(agent, registry, addresses, session) for agent in agents))
+
+
+async def _keep(
+    agent: ForeignAgent, registry: Registry, addresses: AddressPolicy, session: aiohttp.ClientSession
+) -> None:
+    known = b""
+    while True:
+        pause = _REFRESH
+        try:
+            addresses.check_url(agent.card)
+            card = await fetch_card(session, agent.card)
+            if card != known:
+                manifest, endpoints = read_foreign(card, agent.name)
+                for endpoint in endpoints:
+                    addresses.check(endpoint)
+                await registry.register(
+                    foreign_instance(manifest, endpoints, agent.card, labels=agent.labels), manifest
+                )
+                log.info("foreign_agent_registered", agent=manifest.agent, card=agent.card)
+                known = card
+        except MeshError as error:
+            log.warning("foreign_agent_failed", card=agent.card, reason=error.message)
+            pause = _AGAIN
+        await asyncio.sleep(pause)

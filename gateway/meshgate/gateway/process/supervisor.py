@@ -1,0 +1,200 @@
+"""``meshgate up --workers N``: N gateway processes on shared data ports; this process itself serves join and admin.
+
+Workers are spawned, never forked (gRPC does not survive a fork). Each is told what to be on its standard input, which
+it keeps open: when the supervisor goes, however it goes, the input ends and the worker drains.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from meshgate.gateway.cluster.inspection import RemotePeers
+from meshgate.gateway.config import Config, ConfigError
+from meshgate.gateway.contracts.catalogue import Catalogue
+from meshgate.gateway.contracts.store import SchemaStore
+from meshgate.gateway.control.ports import Control
+from meshgate.gateway.identity.keys import KeyRecord, MeshKey
+from meshgate.gateway.identity.secrets import Secrets
+from meshgate.gateway.process.server import DataPlane, Signals, keep_foreign, open_configured, run_file
+from meshgate.net.server import bind
+from meshgate.registry.home import Home, Run
+from meshgate.registry.index import Table
+from meshgate.registry.watcher import Watcher
+
+__all__ = ["Orders", "run_worker", "run_workers"]
+
+log = structlog.get_logger(__name__)
+_READY_WITHIN = 30.0
+_DEATHS, _WITHIN = 5, 60.0
+"""So many deaths of workers in so many seconds end the supervisor: something is wrong that starting again does not
+mend.
+"""
+
+
+class Orders(msgspec.Struct, frozen=True):
+    """What a worker is told on its standard input, as one line of JSON."""
+
+    config: Config
+    mesh: bytes
+    keys: tuple[KeyRecord, ...]
+    home: str
+
+
+class _Worker:
+    """One place that is always to hold a running gateway."""
+
+    def __init__(self, orders: Orders, died: Callable[[], None]) -> None:
+        self._line = msgspec.json.encode(orders) + b"\n"
+        self._died = died
+        self._pause = 0.1
+        self.process: asyncio.subprocess.Process | None = None
+
+    async def run(self) -> None:
+        """Start the gateway, and start it again when it dies, until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "meshgate.gateway", stdin=asyncio.subprocess.PIPE, start_new_session=True
+            )
+            if self.process.stdin is not None:
+                self.process.stdin.write(self._line)
+            code = await self.process.wait()
+            log.error("worker_died", pid=self.process.pid, code=code)
+            self._died()
+            self._pause = 0.1 if loop.time() - began > _WITHIN else min(self._pause * 2, 5.0)
+            await asyncio.sleep(self._pause)
+
+    def terminate(self) -> None:
+        """Ask the gateway to drain, or, a second time, to hurry."""
+        if self.process is not None and self.process.returncode is None:
+            self.process.terminate()
+
+    async def ended(self) -> None:
+        """Wait until the gateway is gone."""
+        if self.process is not None:
+            await self.process.wait()
+
+
+async def run_workers(config: Config, secrets: Secrets, home: Home, announce: Callable[[Run], None]) -> None:
+    """Run ``config.workers`` gateways until a signal comes.
+
+    Raises:
+        ConfigError: the platform or the registry does not allow it.
+    """
+    if not (sys.platform.startswith("linux") and hasattr(socket, "SO_REUSEPORT")):
+        raise ConfigError(
+            "--workers shares ports by SO_REUSEPORT as Linux does: run several gateways on ports of their own"
+        )
+    if config.registry == "memory:":
+        raise ConfigError("--workers needs a registry that processes share: leave --registry out, or use Consul")
+    signals = Signals()
+    # Bound and never listened on: the ports are ours, and each worker binds them again.
+    reserved = bind(config.host, config.port, "--port", share=True)
+    port = int(reserved[0].getsockname()[1])
+    grpc_port = config.grpc_port
+    if grpc_port >= 0:
+        reserved += bind(config.host, config.grpc_port, "--grpc-port", share=True)
+        grpc_port = int(reserved[-1].getsockname()[1])
+    registry = open_configured(config, home)
+    table = Table()
+    watcher = Watcher(registry, table)
+    schemas = Catalogue(SchemaStore(registry, home.path / "schemas", config.limits), watcher)
+    remote = RemotePeers(table, "", MeshKey(secrets.mesh).inspect_secret())
+    urls = (config.base_url or f"http://{config.host}:{port}",)
+    control = Control(config, secrets, registry, table, None, remote, urls, frozenset({port, grpc_port}), schemas)
+    watching = [asyncio.ensure_future(watcher.run()), asyncio.ensure_future(schemas.run())]
+    for task in watching:
+        task.add_done_callback(lambda ended: _watch_ended(ended, signals))
+    await control.start()
+    resolved = msgspec.structs.replace(config, port=port, grpc_port=grpc_port, inspect_port=0)
+    deaths: deque[float] = deque(maxlen=_DEATHS)
+
+    def died() -> None:
+        now = asyncio.get_running_loop().time()
+        deaths.append(now)
+        if len(deaths) == _DEATHS and now - deaths[0] < _WITHIN:
+            log.critical("too_many_deaths", deaths=_DEATHS, seconds=_WITHIN)
+            signals.stop.set()
+
+    orders = Orders(resolved, secrets.mesh, secrets.keys, str(home.path))
+    workers = [_Worker(orders, died) for _ in range(config.workers)]
+    running = [asyncio.ensure_future(worker.run()) for worker in workers]
+    try:
+        await _all_up(table, config.workers, signals)
+        run = run_file(config, secrets, port=port, grpc_port=grpc_port, control=control)
+        home.write(run)
+        foreign = asyncio.ensure_future(keep_foreign(config, registry, control.addresses))
+        announce(run)
+        await signals.stop.wait()
+        foreign.cancel()
+    finally:
+        home.remove(os.getpid())
+        await control.stop()
+        await _end(workers, running, signals)
+        for task in watching:
+            task.cancel()
+        await remote.aclose()
+        await registry.aclose()
+        for one in reserved:
+            one.close()
+
+
+def _watch_ended(task: asyncio.Task[None], signals: Signals) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.critical("watching_failed", error=str(error), exc_info=error)
+        signals.stop.set()
+
+
+async def _all_up(table: Table, count: int, signals: Signals) -> None:
+    waited = 0.0
+    while len(table.gateways) < count and not signals.stop.is_set():
+        if waited > _READY_WITHIN:
+            raise ConfigError(f"the workers did not come up within {_READY_WITHIN:.0f} s: see the log above")
+        await asyncio.sleep(0.05)
+        waited += 0.05
+
+
+async def _end(workers: list[_Worker], running: list[asyncio.Task[None]], signals: Signals) -> None:
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+    for worker in workers:
+        worker.terminate()
+
+    async def hurry() -> None:
+        await signals.hurry.wait()
+        for worker in workers:
+            worker.terminate()
+
+    hurrying = asyncio.ensure_future(hurry())
+    await asyncio.gather(*(worker.ended() for worker in workers))
+    hurrying.cancel()
+
+
+async def run_worker(orders: Orders, lifeline: asyncio.StreamReader) -> None:
+    """One worker, until a signal comes or the supervisor is gone."""
+    signals = Signals()
+    home = Home(Path(orders.home))
+    registry = open_configured(orders.config, home)
+    plane = DataPlane(orders.config, Secrets(orders.mesh, orders.keys), registry, home, share=True)
+    await plane.start()
+
+    async def orphaned() -> None:
+        await lifeline.read()
+        signals.stop.set()
+
+    watching = asyncio.ensure_future(orphaned())
+    await signals.stop.wait()
+    watching.cancel()
+    await plane.drain(signals.hurry)
+    await registry.aclose()

@@ -1,0 +1,69 @@
+"""Looks after agents that renew nothing: a foreign agent is healthy while its card (or health route) answers."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from meshgate.gateway.upstream.instances import Instance, Instances
+
+__all__ = ["HealthChecks"]
+
+log = structlog.get_logger(__name__)
+_MISSES = 2
+_AT_ONCE = 16
+
+
+class HealthChecks:
+    """Asks each lasting instance every ``check.interval`` seconds; two misses take it out, one answer brings it back.
+
+    Args:
+        ask: whether an instance answers within the seconds given.
+    """
+
+    def __init__(
+        self,
+        instances: Instances,
+        ask: Callable[[Instance, float], Awaitable[bool]],
+        clock: Callable[[], float],
+        rng: random.Random,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._instances = instances
+        self._ask = ask
+        self._clock = clock
+        self._rng = rng
+        self._sleep = sleep
+        self._due: dict[str, float] = {}
+        self._misses: dict[str, int] = {}
+        self._gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def run(self) -> None:
+        """Look, for ever."""
+        while True:
+            now = self._clock()
+            lasting = [instance for instance in self._instances if instance.entry.instance.lasting]
+            due = [instance for instance in lasting if self._due.get(instance.id, 0.0) <= now]
+            self._forget({instance.id for instance in lasting})
+            for instance in due:
+                interval = instance.entry.instance.check.interval if instance.entry.instance.check else 5.0
+                self._due[instance.id] = now + interval * self._rng.uniform(0.9, 1.1)
+            await asyncio.gather(*(self._look(instance) for instance in due))
+            await self._sleep(0.5)
+
+    def _forget(self, kept: set[str]) -> None:
+        for gone in self._due.keys() - kept:
+            del self._due[gone]
+            self._misses.pop(gone, None)
+
+    async def _look(self, instance: Instance) -> None:
+        async with self._gate:
+            answered = await self._ask(instance, 2.0)
+        self._misses[instance.id] = 0 if answered else self._misses.get(instance.id, 0) + 1
+        healthy = self._misses[instance.id] < _MISSES
+        if healthy != instance.healthy:
+            log.info("health_changed", instance=instance.id, healthy=healthy)
+            instance.healthy = healthy

@@ -1,0 +1,274 @@
+"""The last handler: sends a call to the instance that was chosen, and reads what comes back.
+
+One protocol, ``Egress``; one implementation for each binding, and others for agents in the same process. What all
+share is
+here: what goes out is written from what was checked, with headers of the gateway's own making, and task ids are
+translated
+in both directions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from typing import Any, Protocol
+
+import msgspec
+import structlog
+
+from meshgate.a2a.call import METHODS, Call
+from meshgate.a2a.errors import InvalidAgentResponse, MeshError, UpstreamUnavailable
+from meshgate.a2a.mesh import headers as names
+from meshgate.a2a.mesh.lineage import Lineage, mint
+from meshgate.a2a.mesh.task_ids import TaskTags
+from meshgate.a2a.payload import JsonPayload, Payload, ProtoPayload
+from meshgate.a2a.protocol_version import EXTENSIONS_HEADER, PROTOCOL_VERSION, VERSION_HEADER
+from meshgate.a2a.reply import Reply
+from meshgate.a2a.types import CancelTaskRequest
+from meshgate.gateway.identity.keys import MeshKey
+from meshgate.gateway.observe.records import CallRecord
+from meshgate.gateway.routing.resolve import Spoken, TaskRoute
+from meshgate.gateway.upstream.instances import Attempt, Chosen, Instance
+from meshgate.registry.model import Endpoint
+
+__all__ = ["Egress", "Outbound", "Send", "Wire"]
+
+log = structlog.get_logger(__name__)
+
+
+class Outbound(msgspec.Struct, frozen=True):
+    """A call as one binding sends it."""
+
+    call: Call
+    payload: Payload
+    headers: dict[str, str]
+    attempt: Attempt
+
+
+class Wire(Protocol):
+    """One binding's way to an agent."""
+
+    async def send(self, out: Outbound) -> Reply:
+        """The agent's reply, once its first event is known. Sets ``attempt.sent`` before the first byte may have left,
+        and ``attempt.heard`` whenever one came.
+
+        Raises:
+            MeshError: ``unsent`` if no byte left.
+        """
+        ...
+
+    async def healthy(self, endpoint: Endpoint, url: str | None, timeout: float) -> bool:
+        """Whether the agent answers its health route (or ``url``) within ``timeout`` seconds."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        ...
+
+
+Egress = Callable[[Call], Awaitable[Reply]]
+
+
+class Send:
+    """The handler at the end of the path.
+
+    Args:
+        wires: by binding name.
+        tags: translate task ids between client and agent.
+        now: monotonic seconds.
+    """
+
+    def __init__(self, wires: dict[str, Wire], tags: TaskTags, mesh: MeshKey, now: Callable[[], float]) -> None:
+        self._wires = wires
+        self._tags = tags
+        self._mesh = mesh
+        self._now = now
+        self._cancels: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, call: Call) -> Reply:
+        """The agent's reply, in the client's ids."""
+        chosen = call.fact(Chosen)
+        if chosen is None:
+            raise UpstreamUnavailable("no instance was chosen")
+        attempt = chosen.attempt
+        wire = self._wires[attempt.endpoint.binding]
+        out = Outbound(call, self._translate(call, attempt), self._headers(call, attempt), attempt)
+        with attempt.guard():
+            reply = await wire.send(out)
+        attempt.heard = self._now()
+        own = _Translation(self._tags, call, attempt)
+        reply.map(own.event)
+        if not reply.unary:
+            reply.on_end(lambda outcome: self._follow_up(own, attempt, outcome.error))
+        return reply
+
+    # -- what goes out
+
+    def _translate(self, call: Call, attempt: Attempt) -> Payload:
+        task = call.fact(TaskRoute)
+        agent = self._tags.agent(attempt.instance.entry.instance.agent)
+
+        def own(task_id: str) -> str:
+            return task.upstream if task is not None else task_id
+
+        def referenced(task_id: str) -> str:
+            tag = self._tags.read(task_id)
+            # Tasks of other agents are known to this one by the ids that the client sees.
+            return tag.upstream if tag is not None and tag.agent == agent else task_id
+
+        payload = call.payload
+        if task is not None or (call.message_id and payload.view().message.reference_task_ids):
+            payload = payload.with_ids(own, referenced)
+        return _with_tenant(payload, attempt.endpoint.tenant)
+
+    def _headers(self, call: Call, attempt: Attempt) -> dict[str, str]:
+        remaining = max(0.0, call.deadline - self._now())
+        sent = {VERSION_HEADER: PROTOCOL_VERSION, names.CALL: call.id, names.DEADLINE: names.deadline_text(remaining)}
+        if attempt.instance.secret:
+            sent["authorization"] = f"Bearer {attempt.instance.secret}"
+        if EXTENSIONS_HEADER in call.headers:
+            sent[EXTENSIONS_HEADER] = call.headers[EXTENSIONS_HEADER]
+        record, route, lineage = call.fact(CallRecord), call.route, call.lineage
+        if record is not None and record.trace_id:
+            sent[names.TRACEPARENT] = f"00-{record.trace_id}-{record.span_id}-{'01' if record.sampled else '00'}"
+        if route is not None and lineage is not None and record is not None:
+            sent[names.SKILL] = route.skill
+            sent[names.JOB] = lineage.job
+            child = Lineage(lineage.job, call.id, record.path, remaining, route.agent)
+            sent[names.LINEAGE] = mint(child, self._mesh.secret, self._mesh.id)
+        return sent
+
+    # -- what follows
+
+    def _follow_up(self, own: _Translation, attempt: Attempt, error: BaseException | None) -> None:
+        # A caller that leaves only detaches; a deadline or an operator ends the work itself (section 3.1.5:
+        # CancelTask).
+        if attempt.aborted is None or error is not attempt.aborted or not own.upstream or own.ended:
+            return
+        self._spawn(self._cancel(attempt, own.upstream))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._cancels.add(task)
+        task.add_done_callback(self._cancels.discard)
+
+    async def _cancel(self, attempt: Attempt, upstream: str) -> None:
+        method = METHODS["CancelTask"]
+        payload = JsonPayload(method.request, {"id": upstream}, CancelTaskRequest(upstream))
+        call = Call(method=method, payload=payload, task_id=upstream, deadline=self._now() + 5.0)
+        again = Attempt(call, attempt.instance, attempt.endpoint, self._now())
+        again.start_deadline(5.0)
+        try:
+            with again.guard():
+                reply = await self._wires[attempt.endpoint.binding].send(
+                    Outbound(call, _with_tenant(payload, attempt.endpoint.tenant), self._headers(call, again), again)
+                )
+            await reply.aclose()
+        except MeshError as error:
+            log.info("cancel_failed", instance=attempt.instance.id, code=error.code)
+        finally:
+            again.stop()
+
+    async def ask_health(self, instance: Instance, timeout: float) -> bool:
+        """Whether the instance answers its health route."""
+        check = instance.entry.instance.check
+        for endpoint in instance.entry.instance.endpoints:
+            wire = self._wires.get(endpoint.binding)
+            if wire is not None:
+                return await wire.healthy(endpoint, check.url if check is not None else None, timeout)
+        return False
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        for task in list(self._cancels):
+            task.cancel()
+        for wire in self._wires.values():
+            await wire.aclose()
+
+
+class _Translation:
+    """Ids of one reply: what the agent calls a task becomes what the client calls it."""
+
+    def __init__(self, tags: TaskTags, call: Call, attempt: Attempt) -> None:
+        instance = attempt.instance.entry.instance
+        self._tags = tags
+        self._agent = instance.agent
+        self._tenant = call.principal.tenant
+        self._owner = call.principal.id
+        task = call.fact(TaskRoute)
+        # A task keeps the id it was given, whichever instance answers for it and whoever of the tenant asks.
+        self._known = {task.upstream: call.task_id} if task is not None else {}
+        self._instance = instance.id
+        spoken = call.fact(Spoken)
+        self._release = spoken.release if spoken is not None else ""
+        self.upstream = task.upstream if task is not None else ""
+        self.ended = False
+
+    def _own(self, upstream: str) -> str:
+        self.upstream = self.upstream or upstream
+        found = self._known.get(upstream)
+        if found is None:
+            found = self._known[upstream] = self._tags.tag(
+                upstream,
+                tenant=self._tenant,
+                owner=self._owner,
+                agent=self._agent,
+                instance=self._instance,
+                release=self._release,
+            )
+        return found
+
+    def _referenced(self, task_id: str) -> str:
+        return task_id if self._tags.read(task_id) is not None else self._own(task_id)
+
+    def event(self, event: Payload) -> Payload:
+        return event.with_ids(self._own, self._referenced)
+
+
+def _with_tenant(payload: Payload, tenant: str) -> Payload:
+    """The payload with the routing label that the agent's address wants: the caller's was for the gateway."""
+    if getattr(payload.view(), "tenant", "") == tenant:
+        return payload
+    if isinstance(payload, ProtoPayload):
+        message: Any = type(payload.message)()
+        message.CopyFrom(payload.message)
+        message.tenant = tenant
+        return ProtoPayload(payload.kind, message)
+    tree = {key: value for key, value in payload.tree().items() if key != "tenant"}
+    return JsonPayload(payload.kind, {**tree, "tenant": tenant} if tenant else tree)
+
+
+async def guarded(attempt: Attempt, events: AsyncIterator[Payload], now: Callable[[], float]) -> AsyncIterator[Payload]:
+    """``events``, each awaited so that ``attempt.abort`` ends the wait, and noted as heard."""
+    while True:
+        with attempt.guard():
+            try:
+                event = await anext(events)
+            except StopAsyncIteration:
+                return
+        attempt.heard = now()
+        yield event
+
+
+async def streamed(
+    attempt: Attempt,
+    events: AsyncIterator[Payload],
+    now: Callable[[], float],
+    close: Callable[[], Awaitable[None]],
+) -> Reply:
+    """The reply of a stream, once its first event is known.
+
+    Raises:
+        InvalidAgentResponse: the stream ended without an event.
+    """
+    try:
+        first = await anext(events)
+    except StopAsyncIteration:
+        raise InvalidAgentResponse("the agent ended its stream without an event") from None
+
+    async def all_events() -> AsyncIterator[Payload]:
+        yield first
+        async for event in guarded(attempt, events, now):
+            yield event
+
+    return Reply(all_events(), close=close)

@@ -1,0 +1,173 @@
+"""JSON-RPC over HTTP/1.1 to an agent. Nothing is decompressed, redirected, proxied or kept between calls."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable
+
+from meshgate.a2a.bindings import jsonrpc, sse
+from meshgate.a2a.errors import InvalidAgentResponse, MeshError, OutcomeUnknown, RateLimited, UpstreamUnavailable
+from meshgate.a2a.limits import Limits
+from meshgate.a2a.payload import Payload
+from meshgate.a2a.reply import Reply
+from meshgate.gateway.upstream.instances import Attempt
+from meshgate.gateway.upstream.send import Outbound, streamed
+from meshgate.net.client import HttpClient
+from meshgate.net.connection import Response, Unreachable
+from meshgate.registry.model import Endpoint
+
+__all__ = ["HttpWire"]
+
+_KEEPALIVE = 4.0
+"""Seconds an idle connection is kept: below the 5 s after which many servers close theirs, so that none is found
+dead.
+"""
+_CONNECT = 1.0
+"""Seconds to connect. Agents are on the operator's own networks."""
+_SMALL = 64 * 1024
+"""Bytes of an answer that is read in one piece: it says its length, and comes as one or two packets."""
+_BUSY = frozenset({502, 503, 504})
+
+
+class HttpWire:
+    """A pool of connections to all agents that speak JSON-RPC."""
+
+    def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._client = HttpClient(connect=_CONNECT, keep=_KEEPALIVE, buffer=limits.event)
+        self._ids = itertools.count(1)
+
+    async def send(self, out: Outbound) -> Reply:
+        rpc_id = str(next(self._ids))
+        method, attempt = out.call.method, out.attempt
+        headers = {
+            "content-type": "application/json",
+            "accept": "text/event-stream" if method.streaming else "application/json",
+            "accept-encoding": "identity",
+            **out.headers,
+        }
+        body = jsonrpc.encode_call(method, out.payload, rpc_id)
+        attempt.sent = True
+        try:
+            response = await self._client.post(attempt.endpoint.url, headers, body)
+        except (OSError, ValueError) as error:
+            raise self._failed(attempt, error) from None
+        attempt.heard = self._clock()
+        handed_over = False
+        try:
+            _check_status(response, attempt)
+            if response.content_type == "text/event-stream":
+                reply = await self._stream(out, response, rpc_id)
+                handed_over = True
+                return reply
+            answer = await self._whole(response, attempt)
+            return Reply.one(jsonrpc.decode_answer(answer, method, rpc_id))
+        except OSError as error:
+            raise self._failed(attempt, error) from None
+        except MeshError as error:
+            error.endpoint = attempt.instance.id
+            raise
+        finally:
+            if not handed_over:
+                response.close()
+
+    def _failed(self, attempt: Attempt, error: BaseException) -> MeshError:
+        instance = attempt.instance.id
+        if isinstance(error, Unreachable | ValueError):
+            attempt.sent = False
+            return UpstreamUnavailable(f"{instance} cannot be reached", endpoint=instance, unsent=True)
+        if attempt.call.method.safe:
+            return UpstreamUnavailable(f"the connection to {instance} broke", endpoint=instance)
+        return OutcomeUnknown(f"the connection to {instance} broke after the call was sent", endpoint=instance)
+
+    async def _whole(self, response: Response, attempt: Attempt) -> bytes:
+        limit = self._limits.answer
+        length = response.content_length
+        if length is not None and length <= _SMALL:
+            return await response.read()
+        if (length or 0) > limit:
+            raise InvalidAgentResponse(f"the agent's answer is larger than {limit} bytes")
+        chunks: list[bytes] = []
+        size = 0
+        while chunk := await response.chunk():
+            attempt.heard = self._clock()
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > limit:
+                raise InvalidAgentResponse(f"the agent's answer is larger than {limit} bytes")
+        return b"".join(chunks)
+
+    async def _stream(self, out: Outbound, response: Response, rpc_id: str) -> Reply:
+        async def close() -> None:
+            response.close()  # drops the connection: the agent sees its caller leave
+
+        return await streamed(out.attempt, self._events(out, response, rpc_id), self._clock, close)
+
+    async def _events(self, out: Outbound, response: Response, rpc_id: str) -> AsyncIterator[Payload]:
+        parser = sse.SseParser(self._limits.event)
+        instance = out.attempt.instance.id
+        try:
+            while True:
+                async with asyncio.timeout(self._limits.stream_silence):
+                    chunk = await response.chunk()
+                if not chunk:
+                    return
+                out.attempt.heard = self._clock()
+                for data in parser.feed(chunk):
+                    yield jsonrpc.decode_answer(data, out.call.method, rpc_id)
+        except TimeoutError:
+            silence = self._limits.stream_silence
+            raise UpstreamUnavailable(
+                f"{instance} sent nothing on its stream for {silence:g} s", endpoint=instance
+            ) from None
+        except OSError as error:
+            raise OutcomeUnknown(
+                f"the stream from {instance} broke: {type(error).__name__}", endpoint=instance
+            ) from None
+        except MeshError as error:
+            error.endpoint = instance
+            raise
+        finally:
+            response.close()
+
+    async def healthy(self, endpoint: Endpoint, url: str | None, timeout: float) -> bool:
+        """A GET on the health route; SDK agents have ``/livez`` below their URL."""
+        target = url or endpoint.url.rstrip("/") + "/livez"
+        try:
+            async with asyncio.timeout(timeout):
+                response = await self._client.get(target, {"accept-encoding": "identity"})
+        except (OSError, ValueError, TimeoutError):
+            return False
+        response.close()
+        return response.status < 500
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+
+def _check_status(response: Response, attempt: Attempt) -> None:
+    status, instance = response.status, attempt.instance.id
+    if status == 200:
+        return
+    if status in _BUSY:
+        raise UpstreamUnavailable(
+            f"{instance} answered {status}", endpoint=instance, retry_after=_retry_after(response)
+        )
+    if status == 429:
+        raise RateLimited(
+            f"{instance} answered that it is called too often", endpoint=instance, retry_after=_retry_after(response)
+        )
+    if status in (401, 403):
+        # Another agent may listen where this one did. Who is not let in with 401 had nothing done (RFC 9110, 15.5.2).
+        raise UpstreamUnavailable(
+            f"{instance} did not accept the gateway's credential", endpoint=instance, unsent=status == 401
+        )
+    if not (400 <= status < 500 and response.content_type == "application/json"):
+        raise InvalidAgentResponse(f"{instance} answered with HTTP {status}", endpoint=instance)
+
+
+def _retry_after(response: Response) -> float | None:
+    text = response.headers.get("retry-after", "")
+    return min(float(text), 300.0) if text.isdigit() else None

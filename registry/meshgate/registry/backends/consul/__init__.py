@@ -1,0 +1,1 @@
+"""The registry in Consul. Needs the extra ``consul``."""

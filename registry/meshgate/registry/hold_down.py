@@ -1,0 +1,90 @@
+"""Hold-down: a registry that suddenly lists far less is not believed at once. Pure, timed by its caller.
+
+Agents stop a few at a time. When more than half of everything goes at once, the registry is the likelier casualty (its
+disk was wiped, it was restored from a backup, nobody was there to pass renewals on). What went missing that way stays
+listed for a while: until it is back, a probe says that it is dead, or time has confirmed it. After a registry was out
+of reach, whatever it lacks gets time to register again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+
+from meshgate.registry.backends.snapshot_diff import same_entry
+from meshgate.registry.model import Delta, Entry
+
+__all__ = ["HoldDown"]
+
+
+class HoldDown:
+    """Decides which part of a delta to believe now.
+
+    Args:
+        hold: seconds after which a drop is believed although it looks wrong.
+        grace: seconds for which anything is kept that is missing when a watch begins anew: one lease.
+        share: the part of all entries whose loss looks wrong.
+        window: seconds over which losses are added up.
+        floor: fewer losses than this never look wrong, unless the watch began anew.
+    """
+
+    def __init__(
+        self, *, hold: float = 30.0, grace: float = 10.0, share: float = 0.5, window: float = 10.0, floor: int = 3
+    ) -> None:
+        self._hold = hold
+        self._grace = grace
+        self._share = share
+        self._window = window
+        self._floor = floor
+        self._held: dict[str, float] = {}
+        self._gone: deque[float] = deque()
+
+    @property
+    def held(self) -> frozenset[str]:
+        """Ids of entries that the registry no longer lists, and that are kept nevertheless."""
+        return frozenset(self._held)
+
+    def due(self) -> float | None:
+        """When the next entry's time is over, or None if none is held."""
+        return min(self._held.values(), default=None)
+
+    def sift(self, delta: Delta, known: Mapping[str, Entry], now: float) -> Delta:
+        """The part of ``delta`` to believe at ``now``, never a reset; ``known`` is what is listed so far."""
+        put = tuple(entry for entry in delta.put if not same_entry(known.get(entry.instance.id), entry))
+        for entry in delta.put:
+            self._held.pop(entry.instance.id, None)
+        listed = {entry.instance.id for entry in delta.put}
+        missing = (known.keys() - listed) if delta.reset else (known.keys() & set(delta.gone))
+        missing -= self._held.keys()
+        # Who drains first and then goes, goes on purpose.
+        sudden = {key for key in missing if not known[key].instance.draining}
+        wrong = self._looks_wrong(len(sudden), len(known), delta.reset, now)
+        if wrong or delta.reset:
+            self._held.update(dict.fromkeys(sudden, now + (self._hold if wrong else self._grace)))
+            missing -= sudden
+        self._gone.extend(now for key in missing if key in sudden)
+        return Delta(put=put, gone=tuple(sorted(missing)), switches=delta.switches, subjects=delta.subjects)
+
+    def _looks_wrong(self, sudden: int, listed: int, reset: bool, now: float) -> bool:
+        while self._gone and now - self._gone[0] > self._window:
+            self._gone.popleft()
+        lost = sudden + len(self._gone) + len(self._held)
+        if not sudden or (lost < self._floor and not reset):
+            return False
+        return lost > self._share * (listed + len(self._gone))
+
+    def release(self, now: float) -> Delta | None:
+        """What time has confirmed, as a delta; None if nothing."""
+        over = tuple(sorted(key for key, end in self._held.items() if end <= now))
+        for key in over:
+            del self._held[key]
+        return Delta(gone=over) if over else None
+
+    def confirm(self, instance_id: str) -> bool:
+        """A probe says that a held entry is dead: true if it was held, and is to go now."""
+        return self._held.pop(instance_id, None) is not None
+
+    def forget(self) -> None:
+        """The registry is out of reach: what it said last is neither confirmed nor refuted by the time that passes."""
+        self._held.clear()
+        self._gone.clear()

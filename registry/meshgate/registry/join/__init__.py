@@ -1,0 +1,1 @@
+"""The join port's messages: register, renew and deregister, as JSON and protobuf."""

@@ -1,0 +1,154 @@
+"""HTTP/1.1 requests on kept connections, for calls of which many are open at once: one write out, one parse in.
+
+It does what a call needs and no more: no redirects, cookies, proxies or decompression; nothing is sent twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import ssl
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import msgspec
+
+from meshgate.net.connection import Connection, Place, Response, Unreachable
+from meshgate.net.timer_queue import Timeouts
+
+__all__ = ["BadUrl", "HttpClient", "Origin", "parse_url"]
+
+
+class BadUrl(ValueError):
+    """No URL of HTTP that can be called."""
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """A URL as it is used: where to connect, and what the first lines of a request to it are."""
+
+    host: str
+    port: int
+    tls: bool
+    target: str
+    """Path and query."""
+    authority: str
+
+    @property
+    def place(self) -> Place:
+        """What connections are kept under."""
+        return self.host, self.port, self.tls
+
+
+@functools.lru_cache(maxsize=4096)
+def parse_url(url: str) -> Origin:
+    """``url`` taken apart.
+
+    Raises:
+        BadUrl: it is not absolute, not http or https, or holds a character that no request line may hold.
+    """
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise BadUrl(f"{url[:200]!r} holds a character that no URL may hold")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise BadUrl(f"{url[:200]!r}: {error}") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+        raise BadUrl(f"{url[:200]!r} is no http:// or https:// URL with a host and without a user")
+    tls = parts.scheme == "https"
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Origin(parts.hostname, port or (443 if tls else 80), tls, target, parts.netloc)
+
+
+class HttpClient:
+    """A pool of connections without an upper bound: who calls bounds how much is open.
+
+    Args:
+        connect: seconds to connect in, all addresses of a name together.
+        keep: seconds an idle connection is kept.
+        buffer: bytes of a body that may wait for their reader before the sender is slowed down.
+    """
+
+    def __init__(self, *, connect: float, keep: float, buffer: int) -> None:
+        self._connect = connect
+        self._buffer = buffer
+        self._idle: dict[Place, list[Connection]] = {}
+        self._idling = Timeouts(keep)
+        self._open: set[Connection] = set()
+        self._tls: ssl.SSLContext | None = None
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Response:
+        """Send ``body``; the response once its head is there. Its reader closes it.
+
+        Raises:
+            BadUrl, ValueError: the URL, or a header with a line break: nothing was sent.
+            Unreachable: nothing was sent.
+            Broken: the request may have been read.
+        """
+        origin = parse_url(url)
+        data = _request("POST", origin, headers, len(body)) + body
+        return await (await self._connection(origin)).ask(data)
+
+    async def get(self, url: str, headers: Mapping[str, str]) -> Response:
+        """The same without a body."""
+        origin = parse_url(url)
+        data = _request("GET", origin, headers, None)
+        return await (await self._connection(origin)).ask(data)
+
+    async def aclose(self) -> None:
+        """Drop all connections."""
+        for connection in list(self._open):
+            connection.drop()
+
+    # -- connections
+
+    async def _connection(self, origin: Origin) -> Connection:
+        idle = self._idle.get(origin.place)
+        while idle:
+            found = idle.pop()
+            self._idling.stop(found.idle)
+            if not found.closed:
+                return found
+        return await self._open_one(origin)
+
+    async def _open_one(self, origin: Origin) -> Connection:
+        if origin.tls and self._tls is None:
+            self._tls = await asyncio.to_thread(ssl.create_default_context)
+        context = self._tls if origin.tls else None
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._connect):
+                _, connection = await loop.create_connection(
+                    lambda: Connection(self, origin.place, self._buffer), origin.host, origin.port, ssl=context
+                )
+        except TimeoutError:
+            raise Unreachable(f"no connection within {self._connect:g} s") from None
+        except (OSError, UnicodeError) as error:
+            raise Unreachable(str(error)) from None
+        self._open.add(connection)
+        return connection
+
+    def keep(self, place: Place, connection: Connection) -> None:
+        """Keep a connection that waits for its next request, for a while."""
+        connection.idle = self._idling.start(connection.drop)
+        self._idle.setdefault(place, []).append(connection)
+
+    def forget(self, place: Place, connection: Connection) -> None:
+        """A connection is gone."""
+        self._open.discard(connection)
+        if connection.idle is not None:
+            self._idling.stop(connection.idle)
+            idle = self._idle.get(place, [])
+            if connection in idle:
+                idle.remove(connection)
+            if not idle:
+                self._idle.pop(place, None)
+
+
+def _request(method: str, origin: Origin, headers: Mapping[str, str], length: int | None) -> bytes:
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    # One line break for each header, or a value brought its own.
+    if lines.count("\n") != len(headers) or lines.count("\r") != len(headers) or "\0" in lines:
+        raise ValueError("a header may not hold a line break")
+    size = "" if length is None else f"content-length: {length}\r\n"
+    return f"{method} {origin.target} HTTP/1.1\r\nhost: {origin.authority}\r\n{size}{lines}\r\n".encode("latin-1")

@@ -1,0 +1,150 @@
+"""What a caller may say with a call, and the message and the path that come of it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict, cast
+from urllib.parse import quote
+
+import msgspec
+
+from meshgate.a2a import errors
+from meshgate.a2a.mesh import headers
+from meshgate.a2a.selector import parse_selector, parse_version
+from meshgate.a2a.types import Message, Part, Role, SendMessageConfiguration, SendMessageRequest
+from meshgate.sdk.client.results import Budget
+from meshgate.sdk.skills.content import data_part, is_proto, raw_part, text_part
+from meshgate.sdk.skills.contract import JSON, PROTOBUF, Contract, contract_of
+
+__all__ = ["SKILL_METADATA", "CallOptions", "Said", "headers_of", "message_of", "path_of", "request_of"]
+
+SKILL_METADATA = "meshgate/skill"
+"""Key of a message's metadata that names the skill, where neither path nor header does."""
+
+_SAFE_IN_PATH = "@,=*~:."
+
+
+class CallOptions(TypedDict, total=False):
+    """What may be said with any call: the keyword arguments of generated clients."""
+
+    deadline: float | None
+    """Seconds to wait at most (60 without it). Inside a skill never longer than its own caller waits."""
+    budget: Budget | None
+    """The most that the whole job may use; only the call that opens a job sets one."""
+    context_id: str
+    """The conversation to continue."""
+    metadata: Mapping[str, Any]
+    """The message's metadata."""
+
+
+class Said(CallOptions, total=False):
+    """The keyword arguments of ``Mesh.call``, ``Mesh.stream``, ``Context.call`` and ``Context.stream``."""
+
+    text: str | None
+    """What to say. One of ``text``, ``data`` and ``message`` is needed; several together are parts of one message."""
+    data: object
+    """A pydantic model, a protobuf message, a dataclass or plain data, sent as a JSON value."""
+    contract: Contract | None
+    """What ``data`` keeps, told to the gateway, which then converts between releases of the skill. Data whose class has
+    an attribute ``CONTRACT``, as generated clients have, needs no word of it."""
+    schema_version: str
+    """The release of the skill's contract to answer in, where no ``contract`` says it: ``1.2.0``."""
+    raw: bool
+    """Send ``data``, a protobuf message, in its binary form."""
+    accept: Sequence[str]
+    """Media types to answer in, best first: ``["application/protobuf"]`` wants the binary form."""
+    message: Message | Sequence[Part] | None
+    """A whole message, or its parts."""
+    skill: str
+    """Which skill of the agent that is called by name."""
+    task_id: str
+    """The task that asked something, to answer it."""
+
+
+def path_of(selector: str, said: Said) -> str:
+    """The path of a gateway's URL under which a call goes to ``selector``.
+
+    Raises:
+        InvalidParams: it cannot be read, or there is neither it nor a task.
+    """
+    if not selector:
+        if not said.get("task_id"):
+            raise errors.InvalidParams("say what to call: an agent's name, or a skill with '@', such as summarise@2")
+        return "/"
+    kind = "skills" if parse_selector(selector).skill else "agents"
+    if kind == "skills" and said.get("skill"):
+        raise errors.InvalidParams(f"{selector[:64]!r} names a skill already: leave skill= out, or name the agent")
+    return f"/{kind}/{quote(selector, safe=_SAFE_IN_PATH)}"
+
+
+def headers_of(said: Said) -> dict[str, str]:
+    """The headers of a call beside those that every call has.
+
+    Raises:
+        InvalidParams: ``schema_version`` is no version.
+    """
+    budget, version = said.get("budget"), said.get("schema_version", "")
+    if version:
+        parse_version(version)
+    found = {headers.BUDGET: budget.header()} if budget is not None and budget.header() else {}
+    return found | ({headers.SCHEMA_VERSION: version} if version else {})
+
+
+def message_of(said: Said) -> Message:
+    """The message that is sent.
+
+    Raises:
+        InvalidParams: nothing is said, or what is said cannot be sent.
+    """
+    given = said.get("message")
+    context_id, task_id, metadata = said.get("context_id", ""), said.get("task_id", ""), dict(said.get("metadata", {}))
+    parts = list(given.parts if isinstance(given, Message) else given or ())
+    if skill := said.get("skill"):
+        metadata[SKILL_METADATA] = skill
+    text, data = said.get("text"), said.get("data")
+    if text is not None:
+        parts.append(text_part(text))
+    if data is not None:
+        parts.append(_data_part(data, said))
+    if not parts:
+        raise errors.InvalidParams("say something: text=, data= or message=")
+    if isinstance(given, Message):
+        return msgspec.structs.replace(
+            given,
+            parts=parts,
+            context_id=context_id or given.context_id,
+            task_id=task_id or given.task_id,
+            metadata={**given.metadata, **metadata},
+        )
+    return Message(
+        message_id=secrets.token_hex(16),
+        role=Role.USER,
+        parts=parts,
+        context_id=context_id,
+        task_id=task_id,
+        metadata=metadata,
+    )
+
+
+def request_of(said: Said, *, return_immediately: bool = False) -> SendMessageRequest:
+    """The request that is sent.
+
+    Raises:
+        InvalidParams: see :func:`message_of`.
+    """
+    accept = list(said.get("accept", ()))
+    configuration = None
+    if accept or return_immediately:
+        configuration = SendMessageConfiguration(accepted_output_modes=accept, return_immediately=return_immediately)
+    return SendMessageRequest(message=message_of(said), configuration=configuration)
+
+
+def _data_part(data: Any, said: Said) -> Part:
+    contract = said.get("contract") or contract_of(data)
+    if not said.get("raw", False):
+        return data_part(data, contract.media(JSON) if contract is not None else "")
+    if not is_proto(cast("type[object]", type(data))):
+        raise errors.InvalidParams(f"raw=True sends a protobuf message, and data is a {type(data).__name__}")
+    contract = contract or Contract(data.DESCRIPTOR.full_name)
+    return raw_part(data.SerializeToString(), contract.media(PROTOBUF))

@@ -1,0 +1,271 @@
+"""What a caller gets back: results, events, and the errors that a task ended with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal, TypeVar
+
+import msgspec
+from msgspec import UNSET
+
+from meshgate.a2a.errors import MeshError
+from meshgate.a2a.mesh.headers import PROGRESS, USAGE
+from meshgate.a2a.types import (
+    INTERRUPTED,
+    TERMINAL,
+    Artifact,
+    Message,
+    Part,
+    StreamResponse,
+    Task,
+    TaskState,
+    TaskStatus,
+)
+from meshgate.sdk.skills.content import data_in, text_in
+from meshgate.sdk.skills.forms import read_as
+
+__all__ = ["Budget", "Event", "Result", "TaskCancelled", "TaskFailed", "TaskRejected", "Usage", "check_ended"]
+
+_T = TypeVar("_T")
+
+
+class Usage(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
+    """What work took, as the agent says (metadata key ``meshgate/usage``)."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float = 0.0
+    tool_calls: int = 0
+
+    def tree(self) -> dict[str, int | float]:
+        """What is not zero, as it travels."""
+        return {key: value for key, value in msgspec.to_builtins(self).items() if value}
+
+
+class Budget(msgspec.Struct, frozen=True):
+    """The most that a job may use, everything that descends from this call included. None: the mesh's default."""
+
+    calls: int | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.calls is not None and self.calls < 1:
+            raise ValueError("a budget has one call at least")
+        if self.seconds is not None and not 0.0 < self.seconds < 1e9:
+            raise ValueError("a budget's seconds are more than 0")
+
+    def header(self) -> str:
+        """The value of the header ``meshgate-budget``."""
+        terms = [f"calls={self.calls}"] if self.calls is not None else []
+        if self.seconds is not None:
+            terms.append(f"seconds={self.seconds:g}")
+        return ",".join(terms)
+
+
+class TaskFailed(MeshError):
+    """The task ended without a result. ``task`` is all that is known of it."""
+
+    code, summary = "TASK_FAILED", "the task failed"
+
+    def __init__(self, message: str = "", task: Task | None = None) -> None:
+        super().__init__(message)
+        self.task = task
+
+
+class TaskRejected(TaskFailed):
+    """The agent does not take on this task."""
+
+    code, summary = "TASK_REJECTED", "the agent rejected the task"
+
+
+class TaskCancelled(TaskFailed):
+    """The task was cancelled."""
+
+    code, summary = "TASK_CANCELLED", "the task was cancelled"
+
+
+_ENDED: dict[TaskState, type[TaskFailed]] = {
+    TaskState.FAILED: TaskFailed,
+    TaskState.REJECTED: TaskRejected,
+    TaskState.CANCELED: TaskCancelled,
+}
+
+
+def check_ended(status: TaskStatus, task: Task | None) -> None:
+    """Raise if a status says that the task ended without a result.
+
+    Raises:
+        TaskFailed, TaskRejected, TaskCancelled: with the text that the agent gave.
+    """
+    cls = _ENDED.get(status.state)
+    if cls is not None:
+        raise cls(text_in(status.message.parts) if status.message is not None else "", task)
+
+
+def _usage(metadata: dict[str, Any]) -> Usage | None:
+    try:
+        return msgspec.convert(metadata[USAGE], Usage) if USAGE in metadata else None
+    except msgspec.ValidationError:
+        return None  # an agent's own idea of that key is no reason to lose its answer
+
+
+class _Origin(msgspec.Struct, frozen=True, kw_only=True):
+    job: str = ""
+    """The job's id: ``meshgate job ID`` shows its tree."""
+    call_id: str = ""
+    instance: str = ""
+    """The instance that answered."""
+
+
+class Result(_Origin, frozen=True, kw_only=True):
+    """An answer: a task that ended well or waits for its caller, or a plain message; one of the two is there."""
+
+    task: Task | None = None
+    message: Message | None = None
+
+    @property
+    def artifacts(self) -> list[Artifact]:
+        """What the task made."""
+        return self.task.artifacts if self.task is not None else []
+
+    def _parts(self) -> Iterable[Part]:
+        if self.message is not None:
+            return self.message.parts
+        return (part for artifact in self.artifacts for part in artifact.parts)
+
+    @property
+    def text(self) -> str:
+        """All text of the answer; of a task that made none, what its status says."""
+        found = text_in(self._parts())
+        if not found and self.task is not None and self.task.status.message is not None:
+            return text_in(self.task.status.message.parts)
+        return found
+
+    @property
+    def data(self) -> Any:
+        """The first JSON value of the answer, or None."""
+        return data_in(self._parts())
+
+    def read(self, kind: type[_T]) -> _T:
+        """The data of the answer as a value of ``kind``: a pydantic model, a dataclass, or a protobuf message.
+
+        Raises:
+            InvalidAgentResponse: there is none, or it is no such value.
+        """
+        return read_as(kind, list(self._parts()))
+
+    @property
+    def state(self) -> TaskState:
+        """Where the task stands; a message is complete."""
+        return self.task.status.state if self.task is not None else TaskState.COMPLETED
+
+    @property
+    def waits(self) -> bool:
+        """Whether the agent asked something: call again with ``task_id=result.task.id`` and the answer."""
+        return self.state in INTERRUPTED
+
+    @property
+    def context_id(self) -> str:
+        """The conversation that this belongs to: pass it on to continue it."""
+        return self.task.context_id if self.task is not None else self.message.context_id if self.message else ""
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the work took, if the agent says."""
+        if self.task is not None:
+            return _usage(self.task.metadata)
+        return _usage(self.message.metadata) if self.message is not None else None
+
+
+class Event(_Origin, frozen=True, kw_only=True):
+    """One event of a stream. ``raw`` is A2A's own form of it."""
+
+    raw: StreamResponse
+
+    @property
+    def kind(self) -> Literal["task", "message", "status", "artifact"]:
+        """Which of A2A's four events it is."""
+        if self.raw.task is not UNSET:
+            return "task"
+        if self.raw.message is not UNSET:
+            return "message"
+        return "status" if self.raw.status_update is not UNSET else "artifact"
+
+    @property
+    def task(self) -> Task | None:
+        """The whole task, in the first event of a task."""
+        return self.raw.task if self.raw.task is not UNSET else None
+
+    @property
+    def artifact(self) -> Artifact | None:
+        """The artifact, or the chunk of one, that was made."""
+        return self.raw.artifact_update.artifact if self.raw.artifact_update is not UNSET else None
+
+    @property
+    def append(self) -> bool:
+        """Whether ``artifact`` continues the one with its id."""
+        return self.raw.artifact_update is not UNSET and self.raw.artifact_update.append
+
+    @property
+    def status(self) -> TaskStatus | None:
+        """The state that the task entered or has."""
+        if self.raw.status_update is not UNSET:
+            return self.raw.status_update.status
+        return self.raw.task.status if self.raw.task is not UNSET else None
+
+    @property
+    def state(self) -> TaskState | None:
+        """Where the task stands, if this event says."""
+        return self.status.state if self.status is not None else None
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing follows until somebody calls again."""
+        return self.kind == "message" or self.state in TERMINAL or self.state in INTERRUPTED
+
+    @property
+    def _parts(self) -> list[Part]:
+        if self.raw.message is not UNSET:
+            return self.raw.message.parts
+        if self.artifact is not None:
+            return self.artifact.parts
+        return self.status.message.parts if self.status is not None and self.status.message is not None else []
+
+    @property
+    def text(self) -> str:
+        """The text of this event: a chunk of an artifact, a progress line, a message."""
+        return text_in(self._parts)
+
+    @property
+    def data(self) -> Any:
+        """The first JSON value in this event, or None."""
+        return data_in(self._parts)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What the agent added."""
+        for event in (self.raw.status_update, self.raw.artifact_update, self.raw.task, self.raw.message):
+            if event is not UNSET:
+                return event.metadata
+        return {}
+
+    @property
+    def fraction(self) -> float | None:
+        """How far the task is, from 0 to 1, if this event says."""
+        value = self.metadata.get(PROGRESS)
+        return float(value) if isinstance(value, int | float) else None
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the work took, in the last event, if the agent says."""
+        return _usage(self.metadata)
+
+    @property
+    def task_id(self) -> str:
+        """The task, or "" for a plain message."""
+        if self.raw.task is not UNSET:
+            return self.raw.task.id
+        for event in (self.raw.status_update, self.raw.artifact_update):
+            if event is not UNSET:
+                return event.task_id
+        return ""

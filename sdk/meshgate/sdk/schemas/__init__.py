@@ -1,0 +1,1 @@
+"""Contracts from Python types: derived messages, their lock file, and generated clients."""

@@ -1,0 +1,1 @@
+"""Writes clients and JSON Schema from contracts."""

@@ -1,0 +1,1 @@
+"""Derives messages from Python types. Pure."""

@@ -1,0 +1,103 @@
+"""One side of a skill with a contract: its parts name the contract, and come in each of its forms."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from google.protobuf import json_format
+from google.protobuf.message import DecodeError
+from msgspec import UNSET
+
+from meshgate.a2a.errors import InvalidParams
+from meshgate.a2a.types import Message, Part
+from meshgate.sdk.schemas.codegen.json_schema import json_schema
+from meshgate.sdk.schemas.derive.derive import Side
+from meshgate.sdk.schemas.derive.type_walker import Walker
+from meshgate.sdk.skills.content import raw_part
+from meshgate.sdk.skills.contract import PROTOBUF, Contract, is_protobuf, type_in
+from meshgate.sdk.skills.forms import Form
+
+__all__ = ["typed"]
+
+
+def typed(form: Form, side: Side, version: str) -> Form:
+    """``form`` with a contract.
+
+    It reads the part that names the contract where there are several, protobuf's bytes too, and lists that protobuf
+    left out. What it writes names type and version.
+    """
+    contract = Contract(side.type, version)
+    walker = Walker(side.shapes, side.shape) if side.shapes is not None else None
+    tree_of = _tree_reader(side) if walker is not None else None
+
+    def read(message: Message) -> Any:
+        parts = [_as_data(part, tree_of) if tree_of is not None else part for part in message.parts]
+        meant = [part for part in parts if type_in(part.media_type) == side.type]
+        if len(meant) == 1 and len(parts) > 1:
+            parts = meant
+        if walker is not None and walker.fills:
+            parts = [
+                part if part.data is UNSET else msgspec.structs.replace(part, data=walker.filled(part.data))
+                for part in parts
+            ]
+        return form.read(msgspec.structs.replace(message, parts=parts))
+
+    def finished(value: Any) -> list[Part]:
+        parts = form.write(value)
+        if walker is not None:
+            for part in parts:
+                walker.finish(part.data)
+        return parts
+
+    def write(value: Any) -> list[Part]:
+        return [msgspec.structs.replace(part, media_type=contract.media()) for part in finished(value)]
+
+    return msgspec.structs.replace(
+        form,
+        read=read,
+        write=write,
+        raw=_raw_writer(form.raw, finished, side, contract),
+        modes=("application/json", PROTOBUF),
+        type_name=side.type,
+        schema=form.schema if form.schema is not None else json_schema(side.image.message(side.type)),
+        digest=side.image.digest,
+    )
+
+
+def _tree_reader(side: Side) -> Callable[[bytes], Any]:
+    cls = side.image.message_class(side.type)
+
+    def tree(data: bytes) -> Any:
+        try:
+            return json_format.MessageToDict(cls.FromString(data))
+        except (DecodeError, json_format.Error, ValueError) as error:
+            raise InvalidParams(f"this is no {side.type}: {error}") from None
+
+    return tree
+
+
+def _as_data(part: Part, tree: Callable[[bytes], Any]) -> Part:
+    if isinstance(part.raw, str) and is_protobuf(part.media_type):
+        return Part(data=tree(base64.b64decode(part.raw)), media_type=part.media_type)
+    return part
+
+
+_Write = Callable[[Any], list[Part]]
+
+
+def _raw_writer(given: _Write | None, finished: _Write, side: Side, contract: Contract) -> _Write:
+    media = contract.media(PROTOBUF)
+    if given is not None:
+        return lambda value: [msgspec.structs.replace(part, media_type=media) for part in given(value)]
+    cls = side.image.message_class(side.type)
+
+    def write(value: Any) -> list[Part]:
+        message = cls()
+        for part in finished(value):
+            json_format.ParseDict(part.data, message)
+        return [raw_part(message.SerializeToString(), media)]
+
+    return write

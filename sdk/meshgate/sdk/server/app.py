@@ -1,0 +1,117 @@
+"""An agent as an ASGI app: JSON-RPC at ``/``, its card, and ``/livez``. Who shows no secret is told nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qs
+
+import msgspec
+
+from meshgate.a2a.call import Handler
+from meshgate.a2a.cards import CARD_PATH
+from meshgate.a2a.errors import MeshError, Unauthenticated
+from meshgate.a2a.limits import Limits
+from meshgate.net.asgi import JsonRpcEndpoint, Receive, Scope, Send, read_headers, refuse, respond
+
+__all__ = ["AgentApp", "Guard"]
+
+_BEARER = "bearer "
+
+
+class Guard:
+    """Lets in who presents one of the secrets.
+
+    Args:
+        secrets: the secrets as they are now; none of them lets nobody in. None: everybody may come in.
+    """
+
+    def __init__(self, secrets: Callable[[], tuple[str, ...]] | None) -> None:
+        self._secrets = secrets
+
+    def admit(self, headers: Mapping[str, str]) -> None:
+        """Look at a request's headers, in a time that does not depend on what the secret is.
+
+        Raises:
+            Unauthenticated: no secret of this agent's is among them.
+        """
+        if self._secrets is None:
+            return
+        value = headers.get("authorization", "")
+        shown = value[len(_BEARER) :].encode() if value[: len(_BEARER)].lower() == _BEARER else b""
+        if not shown or not any(_same(shown, self._secrets())):
+            raise Unauthenticated("this agent is called through its gateway")
+
+
+def _same(shown: bytes, secrets: tuple[str, ...]) -> list[bool]:
+    # All of them are compared, so that the time does not tell which one it was.
+    return [hmac.compare_digest(shown, secret.encode()) for secret in secrets]
+
+
+class AgentApp:
+    """ASGI 3.
+
+    Args:
+        handler: takes the calls.
+        guard: decides who may come in.
+        card: the agent card as it is now.
+        limits: sizes and times.
+    """
+
+    def __init__(self, handler: Handler, guard: Guard, card: Callable[[], dict[str, Any]], limits: Limits) -> None:
+        own = msgspec.structs.replace(limits, heartbeat=limits.agent_heartbeat)
+        self._endpoint = JsonRpcEndpoint(handler, own)
+        self._guard = guard
+        self._card = card
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        path: str = scope["path"]
+        if path == "/livez":
+            await respond(send, 200, b'{"status":"ok"}')
+            return
+        try:
+            headers = read_headers(scope, self._limits)
+            self._guard.admit(headers)
+        except MeshError as error:
+            await refuse(send, error)
+            return
+        if path in ("/", "") and scope["method"] == "POST":
+            await self._endpoint(headers, receive, send, None, _version(scope))
+        elif path in ("/", "", CARD_PATH) and scope["method"] in ("GET", "HEAD"):
+            await self._send_card(headers, send)
+        else:
+            await respond(send, 404, b'{"error":"POST JSON-RPC to /, or GET ' + CARD_PATH.encode() + b'"}')
+
+    async def _send_card(self, headers: Mapping[str, str], send: Send) -> None:
+        body = msgspec.json.encode(self._card())
+        tag = b'"' + hashlib.blake2b(body, digest_size=12).hexdigest().encode() + b'"'
+        sent = [(b"etag", tag), (b"cache-control", b"private, max-age=60")]
+        if headers.get("if-none-match", "").encode("latin-1") == tag:
+            await respond(send, 304, b"", sent)
+        else:
+            await respond(send, 200, body, sent)
+
+
+def _version(scope: Scope) -> str:
+    query: bytes = scope.get("query_string", b"")
+    if not query:
+        return ""
+    found = parse_qs(query.decode("latin-1")).get("A2A-Version", [""])
+    return found[0]
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": message["type"] + ".complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

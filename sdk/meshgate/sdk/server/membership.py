@@ -1,0 +1,252 @@
+"""Joining the mesh and staying in it: register, renew a third of the lease before it ends, leave.
+
+A gateway that is away evicts nobody from its work: the agent goes on serving and asks again until it is let in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+import httpx
+import structlog
+
+from meshgate.a2a.errors import MeshError, OutcomeUnknown, UpstreamUnavailable
+from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.registry.join import wire
+from meshgate.registry.model import Instance, Lease, Manifest, RegistryUnavailable, UnknownLease
+from meshgate.sdk.client.discovery import Access, NotConfigured
+from meshgate.sdk.client.sender import Sender, read_all
+
+__all__ = ["Credentials", "JoinClient", "Membership", "note_end"]
+
+log = structlog.get_logger(__name__)
+
+_AWAY = (RegistryUnavailable, UpstreamUnavailable, OutcomeUnknown)
+_FINAL = ("BAD_SCHEMA", "INCOMPATIBLE", "VERSION_TAKEN", "VERSION_RETIRED")
+"""What no further try changes: the agent's author has to."""
+_MAX_ANSWER = 1024 * 1024
+
+
+class Credentials:
+    """What an agent was given when it joined. Empty until then.
+
+    Attributes:
+        access: the gateways to call through and the agent's own call key, or None.
+        secrets: what a gateway may present on its calls: the newest secret and the one before, because a gateway that
+            has not yet heard of the newest still presents that.
+    """
+
+    def __init__(self) -> None:
+        self.access: Access | None = None
+        self.secrets: tuple[str, ...] = ()
+
+    def joined(self, joined: wire.Joined) -> None:
+        """Take what a registration gave."""
+        self.secrets = tuple(dict.fromkeys((joined.inbound_secret, *self.secrets)))[:2]
+        self.access = Access(joined.gateways, joined.call_key)
+
+    def renewed(self, renewed: wire.Renewed) -> None:
+        """Take what a renewal changed."""
+        if self.access is not None:
+            self.access = Access(renewed.gateways or self.access.urls, renewed.call_key or self.access.key)
+
+
+class JoinClient:
+    """The three requests of ``RegistryService``, each of which may safely be sent again.
+
+    Args:
+        access: the join ports and the join key.
+        client: carries the requests; whoever made it closes it.
+        limits: ``connect`` and ``lease`` bound how long an answer may take.
+    """
+
+    def __init__(self, access: Access, client: httpx.AsyncClient, limits: Limits = DEFAULTS) -> None:
+        self._sender = Sender(client)
+        self._seconds = limits.lease / 2
+        self.use(access)
+
+    def use(self, access: Access) -> None:
+        """Ask these join ports from now on, with this key."""
+        self._access = access
+        self._headers = {"authorization": f"Bearer {access.key}", "content-type": wire.PROTO}
+
+    @property
+    def url(self) -> str:
+        """The first join port, for messages."""
+        return self._access.urls[0]
+
+    async def register(self, instance: Instance, manifest: Manifest, images: Sequence[bytes] = ()) -> wire.Joined:
+        """List an instance, or replace what stands under its id.
+
+        Args:
+            images: the descriptor sets that the manifest's schemas name by hash.
+
+        Raises:
+            RegistryUnavailable, UpstreamUnavailable, OutcomeUnknown: nobody answered; try again.
+            MeshError: the join port refused; its message says why.
+        """
+        return wire.decode_joined(await self._ask("Register", wire.encode_register(instance, manifest, images=images)))
+
+    async def renew(self, instance_id: str) -> wire.Renewed:
+        """Keep an instance listed.
+
+        Raises:
+            UnknownLease: register again.
+            RegistryUnavailable, UpstreamUnavailable, OutcomeUnknown: nobody answered; try again.
+        """
+        return wire.decode_renewed(await self._ask("Renew", wire.encode_renew(instance_id)))
+
+    async def deregister(self, instance_id: str) -> None:
+        """Take an instance off the list; none that is not there is missed.
+
+        Raises:
+            RegistryUnavailable, UpstreamUnavailable, OutcomeUnknown: nobody answered.
+        """
+        await self._ask("Deregister", wire.encode_deregister(instance_id))
+
+    async def _ask(self, method: str, body: bytes) -> bytes:
+        path = wire.SERVICE_PATH + method
+        try:
+            async with (
+                asyncio.timeout(self._seconds),
+                self._sender.post(self._access.urls, path, body, self._headers, safe=True) as response,
+            ):
+                answer = await read_all(response, _MAX_ANSWER, self._seconds)
+        except TimeoutError:
+            raise RegistryUnavailable(f"{self.url} did not answer within {self._seconds:g} s") from None
+        if response.status_code != 200:
+            raise wire.decode_error(response.status_code, answer)
+        return answer
+
+
+class Membership:
+    """One instance's place in the mesh.
+
+    Args:
+        client: asks the join port.
+        credentials: takes what is given.
+        describe: the instance and its manifest as they are now; the argument says whether it drains.
+        limits: the pauses between tries.
+        find: where the mesh is now; asked when nobody answers, because a mesh that was started again may have moved.
+        rng: spreads renewals, so that instances which started together do not renew together.
+        images: the descriptor sets of the manifest's schemas.
+    """
+
+    def __init__(
+        self,
+        client: JoinClient,
+        credentials: Credentials,
+        describe: Callable[[bool], tuple[Instance, Manifest]],
+        limits: Limits = DEFAULTS,
+        rng: random.Random | None = None,
+        find: Callable[[], Access] | None = None,
+        images: Sequence[bytes] = (),
+    ) -> None:
+        self._client = client
+        self._find = find
+        self._credentials = credentials
+        self._describe = describe
+        self._limits = limits
+        self._rng = rng or random.Random()
+        self._images = tuple(images)
+        self._draining = False
+        self._lease: Lease | None = None
+        self._failures = 0
+
+    async def join(self) -> Lease:
+        """Register once.
+
+        Raises:
+            MeshError: see ``JoinClient.register``.
+        """
+        instance, manifest = self._describe(self._draining)
+        joined = await self._client.register(instance, manifest, self._images)
+        self._credentials.joined(joined)
+        self._lease = joined.lease
+        for notice in joined.notices:
+            log.warning("notice", agent=instance.agent, notice=notice)
+        log.info("joined", agent=instance.agent, instance=instance.id, gateways=list(joined.gateways))
+        return joined.lease
+
+    async def keep(self) -> None:
+        """Stay listed until cancelled: renew in time, register again if the lease is unknown, retry if nobody answers.
+
+        Raises:
+            MeshError: the very first registration was refused, or the contracts were, then or later. Other refusals
+                are logged and tried again.
+        """
+        pause = await self._step()
+        while True:
+            await asyncio.sleep(pause)
+            pause = await self._step()
+
+    async def _step(self) -> float:
+        """Renew or register once; the seconds to wait before the next step."""
+        try:
+            lease = await self._renew()
+        except _AWAY as error:
+            self._note(error)
+        except MeshError as error:
+            if self._lease is None or error.code in _FINAL:
+                raise
+            self._note(error)
+        else:
+            if self._failures:
+                log.info("join_port_is_back")
+            self._failures = 0
+            return lease.ttl / 3 * self._rng.uniform(0.8, 1.0)
+        self._failures += 1
+        self._look_again()
+        pause = min(self._limits.join_retry * 2.0 ** min(self._failures - 1, 16), self._limits.join_retry_max)
+        return pause * self._rng.uniform(0.5, 1.0)
+
+    def _look_again(self) -> None:
+        if self._find is not None:
+            with suppress(NotConfigured):  # then it is not running now, and may come back where it was
+                self._client.use(self._find())
+
+    async def _renew(self) -> Lease:
+        if self._lease is None:
+            return await self.join()
+        try:
+            renewed = await self._client.renew(self._lease.instance)
+        except UnknownLease:
+            return await self.join()
+        self._credentials.renewed(renewed)
+        return renewed.lease
+
+    def _note(self, error: MeshError) -> None:
+        if not self._failures:
+            log.warning("join_failed", url=self._client.url, error=error.message, code=error.code)
+
+    async def drain(self) -> bool:
+        """Ask for no new calls, while tasks that run here can still be asked about; whether that was heard. A failure
+        is logged.
+        """
+        self._draining = True
+        if self._lease is None:
+            return False
+        try:
+            await self.join()
+        except MeshError as error:
+            log.warning("drain_not_announced", error=error.message, code=error.code)
+            return False
+        return True
+
+    async def leave(self) -> None:
+        """Take the instance off the list. A failure is logged: the lease ends by itself."""
+        if self._lease is None:
+            return
+        try:
+            await self._client.deregister(self._lease.instance)
+        except MeshError as error:
+            log.warning("leave_failed", error=error.message, code=error.code)
+
+
+def note_end(keeping: asyncio.Future[None]) -> None:
+    """Log the refusal that ended a ``Membership.keep`` which nobody waits for."""
+    if not keeping.cancelled() and isinstance(error := keeping.exception(), MeshError):
+        log.error("left_out_of_the_mesh", error=error.message, code=error.code)

@@ -1,0 +1,1 @@
+"""Skills: how a function is declared, what its signature says, and how values become parts."""

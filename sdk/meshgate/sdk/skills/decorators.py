@@ -1,0 +1,119 @@
+"""What an agent can do: the decorators that say it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, TypeVar, Unpack, overload
+
+from meshgate.sdk.server.startup import check_version
+from meshgate.sdk.skills.table import TOOL, Settings, SkillTable, make_skill
+from meshgate.sdk.skills.tools import Tool, make_tool, tool_of
+
+__all__ = ["Repertoire"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class Repertoire:
+    """The skills and tools of an agent.
+
+    Args:
+        version: semantic version of those that have none of their own.
+    """
+
+    def __init__(self, version: str) -> None:
+        check_version(version)
+        self.version = version
+        self._skills = SkillTable()
+
+    @overload
+    def skill(self, function: _F, /) -> _F: ...
+
+    @overload
+    def skill(self, /, *, name: str = ..., version: str = ..., **settings: Unpack[Settings]) -> Callable[[_F], _F]: ...
+
+    def skill(
+        self,
+        function: Callable[..., Any] | None = None,
+        /,
+        *,
+        name: str = "",
+        version: str = "",
+        **settings: Unpack[Settings],
+    ) -> Any:
+        """Make an async function a skill. It stays what it is: call it directly in tests.
+
+        It takes one input (``str``, a pydantic model, a dataclass, plain data, a protobuf message, ``list[Part]`` or
+        ``Message``) and, if it wants it, a ``Context``; it gives one of the same, or is an async generator of them,
+        whose texts are chunks of one artifact. Its docstring is its description.
+
+        Args:
+            name: else the function's name.
+            version: semantic version of the skill; else the agent's.
+            settings: see ``Settings``: tags, labels, examples, default, reentrant, task, cost_usd, latency, owner,
+                steward, migrations.
+
+        Raises:
+            TypeError, ValueError: the function or a setting cannot be used; the message says how to write it.
+        """
+        return self._declared(make_skill, function, inspect.currentframe(), name, version, settings)
+
+    @overload
+    def tool(self, function: _F, /) -> _F: ...
+
+    @overload
+    def tool(self, /, *, name: str = ..., version: str = ..., **settings: Unpack[Settings]) -> Callable[[_F], _F]: ...
+
+    def tool(
+        self,
+        function: Callable[..., Any] | None = None,
+        /,
+        *,
+        name: str = "",
+        version: str = "",
+        **settings: Unpack[Settings],
+    ) -> Any:
+        """Declare a tool: a typed async function that the agent's model calls. It stays what it is.
+
+        A tool is a skill with the tag ``tool``, so its schemas have versions and are compared when the agent registers,
+        and whoever may call the agent may call it as well. It may have several parameters, each of which becomes a
+        field of its input, and answers with a plain message. It is never what a call by the agent's name means.
+
+        Args:
+            name, version, settings: as for ``skill``.
+
+        Raises:
+            TypeError, ValueError: the function or a setting cannot be used; the message says how to write it.
+        """
+        return self._declared(make_tool, function, inspect.currentframe(), name, version, settings)
+
+    def _declared(
+        self,
+        make: Callable[..., Any],
+        function: Callable[..., Any] | None,
+        frame: FrameType | None,
+        name: str,
+        version: str,
+        settings: Settings,
+    ) -> Any:
+        local_names = dict(frame.f_back.f_locals) if frame is not None and frame.f_back is not None else {}
+        if version:
+            check_version(version)
+
+        def decorate(given: _F) -> _F:
+            self._skills.add(make(given, local_names, name=name, version=version or self.version, settings=settings))
+            return given
+
+        return decorate if function is None else decorate(function)
+
+    @property
+    def skills(self) -> tuple[str, ...]:
+        """The names of its skills, tools included."""
+        return tuple(self._skills.skills)
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        """Its tools, as a model is told of them."""
+        return tuple(tool_of(skill) for skill in self._skills.skills.values() if TOOL in skill.tags)

@@ -1,0 +1,143 @@
+"""What an agent says of itself: its card for callers, its manifest for the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from meshgate.a2a.cards import CAPABILITIES_URI, SkillTerms, Terms
+from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.registry.model import Capability, Endpoint, Manifest, SchemaRef
+from meshgate.sdk.skills.forms import Form
+from meshgate.sdk.skills.table import Skill
+
+__all__ = ["card_of", "manifest_of"]
+
+_MEDIA = ["text/plain", "application/json"]
+
+
+def _interface(endpoint: Endpoint) -> dict[str, str]:
+    return {"url": endpoint.url, "protocolBinding": endpoint.binding, "protocolVersion": endpoint.version}
+
+
+def _skill_entry(skill: Skill) -> dict[str, Any]:
+    return {
+        "id": skill.id,
+        "name": skill.id,
+        "description": skill.description or skill.id,
+        "tags": list(skill.tags) or [skill.id],
+        "examples": list(skill.examples),
+        "inputModes": list(skill.takes.modes),
+        "outputModes": list(skill.gives.modes),
+    }
+
+
+class _Room:
+    """What is left for JSON Schemas in a card."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+
+    def take(self, schema: dict[str, Any] | None) -> dict[str, Any] | None:
+        """The schema, if there is room for it."""
+        size = len(msgspec.json.encode(schema)) if schema is not None else 0
+        if size > self._left:
+            return None
+        self._left -= size
+        return schema
+
+
+def _terms(skill: Skill, room: _Room) -> SkillTerms:
+    return SkillTerms(
+        version=skill.version,
+        labels=skill.labels,
+        cost_usd=skill.cost_usd,
+        latency=skill.latency,
+        reentrant=skill.reentrant,
+        default=skill.default,
+        input_schema=room.take(skill.takes.schema),
+        output_schema=room.take(skill.gives.schema),
+        input_type=skill.takes.type_name if skill.takes.digest else "",
+        output_type=skill.gives.type_name if skill.gives.digest else "",
+    )
+
+
+def card_of(
+    name: str,
+    version: str,
+    description: str,
+    skills: Sequence[Skill],
+    endpoints: Sequence[Endpoint],
+    *,
+    shared_tasks: bool,
+    limits: Limits = DEFAULTS,
+) -> dict[str, Any]:
+    """The agent card (specification, section 4.4), with the terms of its skills in an extension.
+
+    Args:
+        limits: ``schema_json`` bounds the JSON Schemas; skills that come late may be left without.
+    """
+    room = _Room(limits.schema_json)
+    terms = Terms({skill.id: _terms(skill, room) for skill in skills}, shared_tasks=shared_tasks)
+    extension = {
+        "uri": CAPABILITIES_URI,
+        "description": "versions, labels and schemas of the skills",
+        "required": False,
+        "params": msgspec.to_builtins(terms),
+    }
+    return {
+        "name": name,
+        "description": description or name,
+        "version": version,
+        "supportedInterfaces": [_interface(endpoint) for endpoint in endpoints],
+        "capabilities": {"streaming": True, "pushNotifications": False, "extensions": [extension]},
+        "defaultInputModes": _MEDIA,
+        "defaultOutputModes": _MEDIA,
+        "skills": [_skill_entry(skill) for skill in skills],
+        "securitySchemes": {"key": {"httpAuthSecurityScheme": {"scheme": "Bearer"}}},
+        "securityRequirements": [{"schemes": {"key": {"list": []}}}],
+    }
+
+
+def _schema(form: Form) -> SchemaRef | None:
+    return SchemaRef(form.type_name, form.digest) if form.type_name else None
+
+
+def manifest_of(
+    name: str,
+    version: str,
+    description: str,
+    skills: Sequence[Skill],
+    *,
+    shared_tasks: bool,
+    limits: Limits = DEFAULTS,
+) -> Manifest:
+    """The manifest. Its card names no address, so that all instances of a release share it."""
+    return Manifest(
+        agent=name,
+        version=version,
+        description=description,
+        skills=tuple(
+            Capability(
+                skill=skill.id,
+                version=skill.version,
+                description=skill.description,
+                tags=skill.tags,
+                labels=skill.labels,
+                input=_schema(skill.takes),
+                output=_schema(skill.gives),
+                cost_usd=skill.cost_usd,
+                latency=skill.latency,
+                reentrant=skill.reentrant,
+                default=skill.default,
+                owner=skill.owner,
+                steward=skill.steward,
+                migrations=skill.migrations,
+            )
+            for skill in skills
+        ),
+        shared_tasks=shared_tasks,
+        card=card_of(name, version, description, skills, (), shared_tasks=shared_tasks, limits=limits),
+    )

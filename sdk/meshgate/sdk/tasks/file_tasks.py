@@ -1,0 +1,101 @@
+"""Tasks in one SQLite file that several instances of an agent on a machine share, and that outlives each of them.
+
+Which instance works on a task is a row; whether that instance lives is a lock on a file beside the database, which the
+kernel takes back from a process however it ends. So no clock decides who is dead, and nothing has to be renewed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.a2a.types import TERMINAL, StreamResponse, Task
+from meshgate.sdk.tasks.task_file import Kept, TaskFile
+from meshgate.sdk.tasks.task_state import TaskFold
+
+__all__ = ["FileTasks"]
+
+_POLL = 0.1
+"""Seconds between two looks for the events of another instance."""
+
+_T = TypeVar("_T")
+
+
+class FileTasks:
+    """A ``SharedTasks`` in a file.
+
+    Args:
+        path: the database; it and its folder are made if they are not there.
+        limits: ``tasks`` and ``task_seconds`` bound what is kept.
+        now: seconds since 1970, the same for all instances.
+    """
+
+    def __init__(self, path: Path | str, limits: Limits = DEFAULTS, now: Callable[[], float] = time.time) -> None:
+        self._file = TaskFile(Path(path).expanduser(), secrets.token_hex(8), limits, now)
+        self._turns = limits.task_turns
+        self._thread: ThreadPoolExecutor | None = None
+
+    async def _run(self, work: Callable[..., _T], *args: Any) -> _T:
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="meshgate-tasks")
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
+
+    async def load(self, task_id: str) -> Task | None:
+        """The task as it stands, wherever it is worked on, or None."""
+        kept = await self._run(self._file.load, task_id)
+        return None if kept is None else _fold(kept, self._turns).task()
+
+    async def begin(self, task: Task) -> None:
+        """Keep a task that this instance starts to work on."""
+        await self._run(self._file.begin, task)
+
+    async def append(self, task_id: str, event: StreamResponse) -> None:
+        """Keep an event of a task that is worked on here."""
+        await self._run(self._file.append, task_id, event)
+
+    async def save(self, task: Task) -> None:
+        """Keep a task that rests."""
+        await self._run(self._file.save, task)
+
+    async def follow(self, task_id: str) -> AsyncIterator[StreamResponse]:
+        """The task as it stands, then each further event."""
+        kept = await self._run(self._file.load, task_id)
+        if kept is None:
+            return
+        fold = _fold(kept, self._turns)
+        yield StreamResponse(task=fold.task())
+        sequence = kept.sequence
+        while fold.status.state not in TERMINAL:
+            await asyncio.sleep(_POLL)
+            for number, event in await self._run(self._file.events, task_id, sequence):
+                sequence = number
+                fold.apply(event)
+                yield event
+
+    async def ask_cancel(self, task_id: str) -> None:
+        """Tell the instance that works on the task to cancel it."""
+        await self._run(self._file.ask_cancel, task_id)
+
+    async def cancels(self) -> list[str]:
+        """Tasks of this instance that others want cancelled."""
+        return await self._run(self._file.cancels)
+
+    async def aclose(self) -> None:
+        """Close the file."""
+        if self._thread is not None:
+            await self._run(self._file.close)
+            self._thread.shutdown(wait=False)
+            self._thread = None
+
+
+def _fold(kept: Kept, turns: int) -> TaskFold:
+    fold = TaskFold(kept.task, turns)
+    for event in kept.events:
+        fold.apply(event)
+    return fold

@@ -1,0 +1,164 @@
+"""One skill at work: from its argument to the event that ends its task, whatever happens in between."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import structlog
+
+from meshgate.a2a.errors import InternalError, MeshError, UnsupportedOperation, UpstreamDeadline
+from meshgate.a2a.mesh import headers
+from meshgate.a2a.types import (
+    Artifact,
+    Message,
+    Part,
+    Role,
+    StreamResponse,
+    TaskArtifactUpdateEvent,
+    TaskState,
+    TaskStatus,
+    TaskStatusUpdateEvent,
+)
+from meshgate.sdk.client.results import Usage
+from meshgate.sdk.context import Context
+from meshgate.sdk.current import CURRENT
+from meshgate.sdk.skills.content import text_part
+from meshgate.sdk.skills.table import Skill
+from meshgate.sdk.tasks.engine import Run, Stop
+from meshgate.sdk.tasks.outcome import Fail, Reject
+from meshgate.sdk.tasks.task_state import TaskFold
+
+__all__ = ["RESULT", "Clock", "answer_plainly", "ended", "perform"]
+
+log = structlog.get_logger(__name__)
+
+Clock = Callable[[], str]
+"""The time as a status says it."""
+RESULT = "result"
+"""Id of the artifact that holds what a skill returned."""
+
+_STOPPED: dict[Stop, tuple[TaskState, str]] = {
+    "cancel": (TaskState.CANCELED, ""),
+    "gone": (TaskState.CANCELED, "the caller left before the work was done"),
+    "deadline": (TaskState.FAILED, "the call's deadline passed before the work was done"),
+    "shutdown": (TaskState.FAILED, "the agent was shut down before the work was done"),
+}
+
+
+def ended(fold: TaskFold, state: TaskState, text: str, stamp: Clock, usage: Usage | None = None) -> StreamResponse:
+    """The event by which a task enters ``state``."""
+    said = None
+    if text:
+        said = Message(
+            message_id=secrets.token_hex(16),
+            role=Role.AGENT,
+            parts=[text_part(text)],
+            context_id=fold.context_id,
+            task_id=fold.id,
+        )
+    metadata = {} if usage is None else {headers.USAGE: usage.tree()}
+    status = TaskStatus(state, said, stamp())
+    return StreamResponse(status_update=TaskStatusUpdateEvent(fold.id, status, fold.context_id, metadata))
+
+
+async def perform(run: Run, skill: Skill, given: Any, context: Context, stamp: Clock) -> None:
+    """Let the skill work, publish what it gives, and end its task."""
+    CURRENT.set(context)
+    run.working = True
+    try:
+        if run.stopping is not None:
+            raise asyncio.CancelledError
+        if skill.streams:
+            await _chunks(run, skill, given, context)
+        else:
+            parts = skill.gives.write(await skill.start(given, context))
+            if parts:
+                await run.publish(_artifact(run.fold, skill, parts, append=False))
+        state, text = TaskState.COMPLETED, ""
+    except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - however it ends, the task's end says so
+        state, text = _explain(error, run.stopping, skill, context)
+    try:
+        await run.publish(ended(run.fold, state, text, stamp, context.used))
+    except Exception:
+        log.exception("task_not_kept", skill=skill.id, task=run.fold.id)
+        run.abandon()
+
+
+def _explain(error: BaseException, stopping: Stop | None, skill: Skill, context: Context) -> tuple[TaskState, str]:
+    """The state that an error ends a task in, and what its caller may read of it."""
+    if stopping is not None:
+        return _STOPPED[stopping]
+    if isinstance(error, Reject):
+        return TaskState.REJECTED, str(error) or "the task was rejected"
+    if isinstance(error, Fail):
+        return TaskState.FAILED, str(error) or f"{skill.id} failed"
+    if isinstance(error, MeshError):
+        return TaskState.FAILED, f"{error.code}: {error.message}"
+    task = asyncio.current_task()
+    if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+        return _STOPPED["shutdown"]  # the loop is closing
+    log.error("skill_failed", skill=skill.id, exc_info=error)
+    return TaskState.FAILED, _unexplained(skill, context)
+
+
+def _unexplained(skill: Skill, context: Context) -> str:
+    # What an exception says may hold anything, so its text stays in the log.
+    call = f" under call {context.call_id}" if context.call_id else ""
+    return f"{skill.id} failed; the agent's log has the reason{call}"
+
+
+def _artifact(fold: TaskFold, skill: Skill, parts: list[Part], *, append: bool) -> StreamResponse:
+    artifact = Artifact(RESULT, parts, skill.id)
+    return StreamResponse(artifact_update=TaskArtifactUpdateEvent(fold.id, artifact, fold.context_id, append))
+
+
+async def _chunks(run: Run, skill: Skill, given: Any, context: Context) -> None:
+    append = False
+    chunks = skill.start(given, context)
+    try:
+        async for chunk in chunks:
+            parts = skill.gives.write(chunk)
+            await run.publish(_artifact(run.fold, skill, parts, append=append))
+            append = True
+            await asyncio.sleep(0)  # those who watch read along, also where the skill never waits
+    finally:
+        await chunks.aclose()
+
+
+async def answer_plainly(skill: Skill, given: Any, context: Context) -> Message:
+    """Let a skill that makes no task work, in the caller's own asyncio task.
+
+    Raises:
+        MeshError: what the skill raised, in the form of an error.
+    """
+    token = CURRENT.set(context)
+    try:
+        left = context.remaining()
+        async with asyncio.timeout(None if left == float("inf") else left):
+            result = await skill.start(given, context)
+        if not isinstance(result, Message):
+            result = Message(secrets.token_hex(16), Role.AGENT, skill.gives.write(result))
+    except MeshError:
+        raise
+    except Reject as error:
+        raise UnsupportedOperation(str(error) or "the agent does not do this") from None
+    except Fail as error:
+        raise InternalError(str(error) or f"{skill.id} failed") from None
+    except TimeoutError:
+        if context.remaining() > 0.0:
+            log.exception("skill_failed", skill=skill.id)
+            raise InternalError(_unexplained(skill, context)) from None
+        raise UpstreamDeadline("the call's deadline passed before the work was done") from None
+    except Exception:
+        log.exception("skill_failed", skill=skill.id)
+        raise InternalError(_unexplained(skill, context)) from None
+    finally:
+        CURRENT.reset(token)
+    metadata = dict(result.metadata)
+    if context.used is not None:
+        metadata[headers.USAGE] = context.used.tree()
+    return msgspec.structs.replace(result, role=Role.AGENT, context_id=context.context_id, metadata=metadata)

@@ -1,0 +1,276 @@
+"""The SQLite statements of ``FileTasks``: synchronous, for one worker thread.
+
+Tables: ``tasks`` (a snapshot each, with the instance that works on it, or none), ``events`` (what happened since the
+snapshot), ``cancels`` (asked for by another instance). WAL with ``synchronous=NORMAL``: what was written survives any
+process, not a loss of power.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from meshgate.a2a.limits import Limits
+from meshgate.a2a.types import (
+    INTERRUPTED,
+    TERMINAL,
+    Message,
+    Part,
+    Role,
+    StreamResponse,
+    Task,
+    TaskState,
+    TaskStatus,
+    TaskStatusUpdateEvent,
+)
+
+__all__ = ["Kept", "TaskFile"]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS tasks (
+    id TEXT PRIMARY KEY, owner TEXT NOT NULL, sequence INTEGER NOT NULL, body BLOB NOT NULL, ended REAL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS ended ON tasks (ended) WHERE ended IS NOT NULL;
+CREATE TABLE IF NOT EXISTS events (
+    task TEXT NOT NULL, sequence INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (task, sequence)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS cancels (task TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+_BUSY_MS = 5000
+_SWEEP = 500
+"""Tasks saved between two looks for old ones."""
+
+_encode = msgspec.json.encode
+_task = msgspec.json.Decoder(Task).decode
+_event = msgspec.json.Decoder(StreamResponse).decode
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A snapshot, what happened since, and the number of the last event."""
+
+    task: Task
+    events: list[StreamResponse]
+    sequence: int
+
+
+class TaskFile:
+    """One instance's hold on the file.
+
+    Args:
+        owner: names this instance in it.
+        now: seconds since 1970.
+    """
+
+    def __init__(self, path: Path, owner: str, limits: Limits, now: Callable[[], float]) -> None:
+        self._path = path
+        self._owner = owner
+        self._limits = limits
+        self._now = now
+        self._database: sqlite3.Connection | None = None
+        self._lock: _Alive | None = None
+        self._sequences: dict[str, int] = {}
+        self._saved = 0
+
+    def _open(self) -> sqlite3.Connection:
+        if self._database is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            database = sqlite3.connect(self._path, timeout=_BUSY_MS / 1000, isolation_level=None)
+            database.execute("PRAGMA journal_mode=WAL")
+            database.execute("PRAGMA synchronous=NORMAL")
+            database.executescript(_SCHEMA)
+            self._lock = _Alive(_lock_file(self._path, self._owner))
+            self._database = database
+        return self._database
+
+    @contextmanager
+    def _write(self) -> Generator[sqlite3.Connection, None, None]:
+        database = self._open()
+        database.execute("BEGIN IMMEDIATE")
+        try:
+            yield database
+        except BaseException:
+            database.execute("ROLLBACK")
+            raise
+        database.execute("COMMIT")
+
+    def begin(self, task: Task) -> None:
+        """Keep a task as worked on by this instance."""
+        with self._write() as database:
+            sequence = self._last(database, task.id) + 1
+            self._replace(database, task, self._owner, sequence, None)
+            self._sequences[task.id] = sequence
+
+    def append(self, task_id: str, event: StreamResponse) -> None:
+        """Keep an event of a task of this instance."""
+        sequence = self._sequences[task_id] = self._sequences.get(task_id, 0) + 1
+        self._open().execute("INSERT INTO events VALUES (?, ?, ?)", (task_id, sequence, _encode(event)))
+
+    def save(self, task: Task) -> None:
+        """Keep a task that rests. Its events stay a while, for those who follow them."""
+        ended = self._now() if task.status.state in TERMINAL else None
+        owner = self._owner if task.status.state in INTERRUPTED else ""
+        with self._write() as database:
+            sequence = self._sequences.pop(task.id, None)
+            if sequence is None:
+                sequence = self._last(database, task.id)
+            self._replace(database, task, owner, sequence, ended)
+            database.execute("DELETE FROM cancels WHERE task = ?", (task.id,))
+            self._saved += 1
+            if self._saved % _SWEEP == 1:
+                self._sweep(database)
+
+    def _replace(
+        self, database: sqlite3.Connection, task: Task, owner: str, sequence: int, ended: float | None
+    ) -> None:
+        row = (task.id, owner, sequence, _encode(task), ended)
+        database.execute("INSERT OR REPLACE INTO tasks VALUES (?, ?, ?, ?, ?)", row)
+
+    def _last(self, database: sqlite3.Connection, task_id: str) -> int:
+        found = database.execute(
+            "SELECT max(sequence) FROM (SELECT sequence FROM tasks WHERE id = ? "
+            "UNION ALL SELECT sequence FROM events WHERE task = ?)",
+            (task_id, task_id),
+        ).fetchone()
+        return int(found[0] or 0)
+
+    def _sweep(self, database: sqlite3.Connection) -> None:
+        database.execute("DELETE FROM tasks WHERE ended < ?", (self._now() - self._limits.task_seconds,))
+        database.execute(
+            "DELETE FROM tasks WHERE id IN (SELECT id FROM tasks WHERE ended IS NOT NULL ORDER BY ended DESC "
+            "LIMIT -1 OFFSET ?)",
+            (self._limits.tasks,),
+        )
+        database.execute("DELETE FROM events WHERE task NOT IN (SELECT id FROM tasks)")
+
+    def load(self, task_id: str) -> Kept | None:
+        """What is kept of a task. One whose instance is gone is ended first."""
+        found = self._read(task_id)
+        if found is not None and self._orphan(found[0]):
+            self._end_orphan(task_id)
+            found = self._read(task_id)
+        return None if found is None else found[1]
+
+    def _read(self, task_id: str) -> tuple[str, Kept] | None:
+        database = self._open()
+        row = database.execute("SELECT owner, sequence, body FROM tasks WHERE id = ?", (task_id,)).fetchone()
+        if row is None:
+            return None
+        events = self._events(database, task_id, row[1])
+        sequence = events[-1][0] if events else row[1]
+        return row[0], Kept(_task(row[2]), [event for _, event in events], sequence)
+
+    def events(self, task_id: str, after: int) -> list[tuple[int, StreamResponse]]:
+        """What happened after event number ``after``. A task whose instance is gone is ended first."""
+        database = self._open()
+        row = database.execute("SELECT owner FROM tasks WHERE id = ?", (task_id,)).fetchone()
+        if row is not None and self._orphan(row[0]):
+            self._end_orphan(task_id)
+        return self._events(database, task_id, after)
+
+    def _events(self, database: sqlite3.Connection, task_id: str, after: int) -> list[tuple[int, StreamResponse]]:
+        rows = database.execute(
+            "SELECT sequence, body FROM events WHERE task = ? AND sequence > ? ORDER BY sequence", (task_id, after)
+        )
+        return [(sequence, _event(body)) for sequence, body in rows]
+
+    def _orphan(self, owner: str) -> bool:
+        return bool(owner) and owner != self._owner and not _is_alive(_lock_file(self._path, owner))
+
+    def _end_orphan(self, task_id: str) -> None:
+        with self._write() as database:
+            row = database.execute("SELECT owner FROM tasks WHERE id = ?", (task_id,)).fetchone()
+            if row is None or not self._orphan(row[0]):
+                return  # another instance was faster
+            found = self._read(task_id)
+            if found is None:
+                return
+            sequence = found[1].sequence + 1
+            event = _gone(found[1].task)
+            database.execute("INSERT INTO events VALUES (?, ?, ?)", (task_id, sequence, _encode(event)))
+            # The snapshot stays where it is; owner and end are what changes.
+            database.execute("UPDATE tasks SET owner = '', ended = ? WHERE id = ?", (self._now(), task_id))
+
+    def ask_cancel(self, task_id: str) -> None:
+        """Leave word for the instance that works on the task."""
+        self._open().execute("INSERT OR IGNORE INTO cancels VALUES (?)", (task_id,))
+
+    def cancels(self) -> list[str]:
+        """Take the words left for this instance."""
+        database = self._open()
+        rows = database.execute(
+            "SELECT task FROM cancels JOIN tasks ON tasks.id = cancels.task WHERE owner = ?", (self._owner,)
+        ).fetchall()
+        for row in rows:
+            database.execute("DELETE FROM cancels WHERE task = ?", row)
+        return [row[0] for row in rows]
+
+    def close(self) -> None:
+        """Close the database and let go of the lock."""
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+
+def _gone(task: Task) -> StreamResponse:
+    text = "the instance that worked on this task is gone"
+    message = Message(
+        message_id=f"{task.id}-gone",
+        role=Role.AGENT,
+        parts=[Part(text=text)],
+        task_id=task.id,
+        context_id=task.context_id,
+    )
+    status = TaskStatus(TaskState.FAILED, message)
+    return StreamResponse(status_update=TaskStatusUpdateEvent(task.id, status, task.context_id))
+
+
+# -- who lives
+
+
+def _lock_file(path: Path, owner: str) -> Path:
+    return path.with_name(f"{path.name}.{owner}.lock")
+
+
+def _flock(descriptor: int) -> bool:
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+class _Alive:
+    """Holds the lock that says this instance lives."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        _flock(self._descriptor)
+
+    def release(self) -> None:
+        self._path.unlink(missing_ok=True)
+        os.close(self._descriptor)
+
+
+def _is_alive(path: Path) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        if not _flock(descriptor):
+            return True
+        path.unlink(missing_ok=True)
+        return False
+    finally:
+        os.close(descriptor)

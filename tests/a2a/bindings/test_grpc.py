@@ -1,0 +1,370 @@
+from typing import Any, NoReturn
+
+import grpc
+import pytest
+from a2a.server.request_handlers.grpc_handler import GrpcHandler
+from a2a.types import a2a_pb2
+from a2a.utils import errors as foreign_errors
+from a2a.utils.grpc_status import status_from_call
+from google.protobuf import any_pb2, duration_pb2
+from google.rpc import (  # pyright: ignore[reportMissingTypeStubs] - they lie beside the code
+    error_details_pb2,
+    status_pb2,
+)
+
+from meshgate.a2a import errors
+from meshgate.a2a.bindings import grpc as binding
+from meshgate.a2a.call import METHODS
+from meshgate.a2a.codec.strict_json import MAX_NODES
+from meshgate.a2a.errors import (
+    AccessError,
+    EdgeError,
+    InternalError,
+    InvalidAgentResponse,
+    InvalidParams,
+    InvalidRequest,
+    MeshError,
+    PushNotificationNotSupported,
+    UpstreamUnavailable,
+)
+from meshgate.a2a.payload import JsonPayload, ProtoPayload
+from meshgate.a2a.types import SendMessageRequest, Task
+from tests.a2a.codec.test_protobuf_size import field
+from tests.a2a.test_errors import LEAVES
+from tests.support import foreign
+
+Code = grpc.StatusCode
+# Section 10.6 of the specification, then what the mesh adds to it.
+CODES = {
+    "TASK_NOT_FOUND": Code.NOT_FOUND,
+    "TASK_NOT_CANCELABLE": Code.FAILED_PRECONDITION,
+    "PUSH_NOTIFICATION_NOT_SUPPORTED": Code.FAILED_PRECONDITION,
+    "UNSUPPORTED_OPERATION": Code.FAILED_PRECONDITION,
+    "CONTENT_TYPE_NOT_SUPPORTED": Code.INVALID_ARGUMENT,
+    "INVALID_AGENT_RESPONSE": Code.INTERNAL,
+    "EXTENDED_AGENT_CARD_NOT_CONFIGURED": Code.FAILED_PRECONDITION,
+    "EXTENSION_SUPPORT_REQUIRED": Code.FAILED_PRECONDITION,
+    "VERSION_NOT_SUPPORTED": Code.FAILED_PRECONDITION,
+    "PARSE_ERROR": Code.INVALID_ARGUMENT,
+    "INVALID_REQUEST": Code.INVALID_ARGUMENT,
+    "INVALID_PARAMS": Code.INVALID_ARGUMENT,
+    "METHOD_NOT_FOUND": Code.NOT_FOUND,
+    "INTERNAL_ERROR": Code.INTERNAL,
+    "UNAUTHENTICATED": Code.UNAUTHENTICATED,
+    "PERMISSION_DENIED": Code.PERMISSION_DENIED,
+    "BODY_TOO_LARGE": Code.RESOURCE_EXHAUSTED,
+    "BODY_TIMEOUT": Code.DEADLINE_EXCEEDED,
+    "UNSUPPORTED_MEDIA_TYPE": Code.INVALID_ARGUMENT,
+    "HEADERS_TOO_LARGE": Code.RESOURCE_EXHAUSTED,
+    "RATE_LIMITED": Code.RESOURCE_EXHAUSTED,
+    "BUDGET_EXHAUSTED": Code.RESOURCE_EXHAUSTED,
+    "FAN_OUT": Code.RESOURCE_EXHAUSTED,
+    "LOOP": Code.FAILED_PRECONDITION,
+    "DEPTH": Code.FAILED_PRECONDITION,
+    "KILLED": Code.UNAVAILABLE,
+    "UPSTREAM_UNAVAILABLE": Code.UNAVAILABLE,
+    "UPSTREAM_DEADLINE": Code.DEADLINE_EXCEEDED,
+    "OUTCOME_UNKNOWN": Code.UNKNOWN,
+    "NO_ROUTE": Code.NOT_FOUND,
+    "SCHEMA_VIOLATION": Code.INVALID_ARGUMENT,
+    "SCHEMA_RETIRED": Code.FAILED_PRECONDITION,
+    "CONVERSION_FAILED": Code.FAILED_PRECONDITION,
+}
+
+
+class Ended(Exception):
+    """A call that was aborted."""
+
+
+class Call:
+    """A call as a2a-sdk's handler sees it, and afterwards as a client does."""
+
+    def __init__(self, code: Code = Code.OK, details: str = "", trailers: Any = ()) -> None:
+        self._code, self._details, self._trailers = code, details, trailers
+
+    def code(self) -> Code:
+        return self._code
+
+    def details(self) -> str:
+        return self._details
+
+    def trailing_metadata(self) -> Any:
+        return self._trailers
+
+    def set_trailing_metadata(self, trailers: Any) -> None:
+        self._trailers = trailers
+
+    async def abort(self, code: Code, details: str) -> NoReturn:
+        self._code, self._details = code, details
+        raise Ended
+
+
+# -- errors of a2a-sdk's, and ours read by it
+
+RAISED = [kind for kind in foreign_errors.JSON_RPC_ERROR_CODE_MAP if kind is not foreign_errors.JSONParseError]
+
+
+async def aborted(error: foreign_errors.A2AError) -> Call:
+    """The call that a2a-sdk's server ended with the error."""
+    call = Call()
+    handler: Any = GrpcHandler(foreign.ScriptedAgent())
+    with pytest.raises(Ended):
+        await handler.abort_context(error, call)
+    return call
+
+
+@pytest.mark.parametrize("kind", RAISED)
+@pytest.mark.requirement("a2a.stock_grpc")
+async def test_we_know_each_error_of_a_stock_server(kind: type[foreign_errors.A2AError]) -> None:
+    call = await aborted(kind("what happened"))
+    error = binding.decode_error(call.code(), call.details(), call.trailing_metadata())
+    assert error.code == foreign_errors.A2A_ERROR_REASONS[kind]
+    assert error.message == "what happened"
+    assert CODES[error.code] is call.code()
+
+
+async def test_the_fields_that_a_stock_server_finds_wrong_are_read() -> None:
+    wrong = {"errors": [{"field": "a.b", "message": "is bad"}]}
+    call = await aborted(foreign_errors.InvalidParamsError("m", data=wrong))
+    read = binding.decode_error(call.code(), call.details(), call.trailing_metadata())
+    assert read.violations == (("a.b", "is bad"),)
+
+
+@pytest.mark.parametrize("cls", LEAVES)
+def test_a_stock_client_reads_the_status_of_each_error_as_we_write_it(cls: type[MeshError]) -> None:
+    code, text, trailers = binding.encode_error(cls("h\u00e9llo\n%", metadata={"a": "1"}))
+    status = status_from_call(Call(code, text, trailers))
+    assert status is not None
+    info = error_details_pb2.ErrorInfo()
+    assert status.details[0].Unpack(info)
+    assert (info.reason, info.domain, dict(info.metadata)) == (cls.code, cls.domain, {"a": "1"})
+
+
+# -- the table, both ways
+
+
+@pytest.mark.parametrize("cls", LEAVES)
+def test_every_error_arrives_as_itself_with_all_it_says(cls: type[MeshError]) -> None:
+    error = cls("what", retry_after=1.5, metadata={"limit": "8"}, violations=(("message.parts", "is empty"),))
+    code, text, trailers = binding.encode_error(error)
+    assert code is CODES[cls.code]
+    got = binding.decode_error(code, text, trailers, peer="mesh")
+    assert type(got) is cls
+    assert (got.message, got.retry_after, got.metadata, got.violations) == (
+        "what",
+        1.5,
+        {"limit": "8"},
+        error.violations,
+    )
+
+
+@pytest.mark.parametrize("cls", LEAVES)
+def test_an_agent_cannot_speak_of_the_callers_key_or_bytes(cls: type[MeshError]) -> None:
+    code, text, trailers = binding.encode_error(cls())
+    for details in (trailers, None):
+        assert not isinstance(binding.decode_error(code, text, details), AccessError | EdgeError)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (Code.NOT_FOUND, "TASK_NOT_FOUND"),
+        (Code.INVALID_ARGUMENT, "INVALID_PARAMS"),
+        (Code.FAILED_PRECONDITION, "UNSUPPORTED_OPERATION"),
+        (Code.UNIMPLEMENTED, "UNSUPPORTED_OPERATION"),
+        (Code.RESOURCE_EXHAUSTED, "RATE_LIMITED"),
+        (Code.UNAVAILABLE, "UPSTREAM_UNAVAILABLE"),
+        (Code.DEADLINE_EXCEEDED, "UPSTREAM_DEADLINE"),
+        (Code.UNAUTHENTICATED, "UPSTREAM_UNAVAILABLE"),
+        (Code.PERMISSION_DENIED, "UPSTREAM_UNAVAILABLE"),
+        (Code.INTERNAL, "INTERNAL_ERROR"),
+        (Code.UNKNOWN, "INTERNAL_ERROR"),
+        (Code.CANCELLED, "INTERNAL_ERROR"),
+        (Code.ABORTED, "INTERNAL_ERROR"),
+        (Code.DATA_LOSS, "INTERNAL_ERROR"),
+    ],
+)
+def test_a_bare_status_means_what_it_most_likely_means(code: Code, reason: str) -> None:
+    assert binding.decode_error(code, "m", None).code == reason
+
+
+@pytest.mark.parametrize(
+    ("code", "cls"), [(Code.UNAUTHENTICATED, errors.Unauthenticated), (Code.PERMISSION_DENIED, errors.PermissionDenied)]
+)
+def test_a_gateways_bare_status_is_taken_as_it_is(code: Code, cls: type[MeshError]) -> None:
+    assert type(binding.decode_error(code, "m", None, peer="mesh")) is cls
+
+
+def trailer(*details: Any) -> list[tuple[str, str | bytes]]:
+    status = status_pb2.Status(code=5, message="m")
+    for detail in details:
+        status.details.add().Pack(detail)
+    return [("other", "x"), (binding.DETAILS, status.SerializeToString())]
+
+
+@pytest.mark.parametrize(
+    "info",
+    [
+        error_details_pb2.ErrorInfo(reason="NO_SUCH", domain="a2a-protocol.org"),
+        error_details_pb2.ErrorInfo(reason="TASK_NOT_CANCELABLE", domain="example.com"),
+        error_details_pb2.ErrorInfo(reason="LOOP", domain="a2a-protocol.org"),
+        error_details_pb2.ErrorInfo(),
+    ],
+)
+def test_a_reason_that_says_nothing_leaves_the_status(info: error_details_pb2.ErrorInfo) -> None:
+    assert binding.decode_error(Code.NOT_FOUND, "m", trailer(info)).code == "TASK_NOT_FOUND"
+
+
+@pytest.mark.parametrize(
+    "trailers",
+    [
+        [(binding.DETAILS, b"\xff\xff")],
+        [(binding.DETAILS, "text")],
+        [
+            (
+                binding.DETAILS,
+                status_pb2.Status(
+                    details=[any_pb2.Any(type_url="x/google.rpc.ErrorInfo", value=b"\xff")]
+                ).SerializeToString(),
+            )
+        ],
+        [(binding.DETAILS, status_pb2.Status(details=[any_pb2.Any(type_url="nonsense")]).SerializeToString())],
+        [],
+    ],
+)
+def test_details_that_make_no_sense_leave_the_status(trailers: Any) -> None:
+    assert binding.decode_error(Code.NOT_FOUND, "m", trailers).code == "TASK_NOT_FOUND"
+
+
+@pytest.mark.parametrize(("seconds", "read"), [(2, 2.0), (-5, 0.0), (10**11, 300.0)])
+def test_a_pause_that_an_agent_asks_for_is_a_sane_number(seconds: int, read: float) -> None:
+    retry = error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=seconds))
+    assert binding.decode_error(Code.UNAVAILABLE, "m", trailer(retry)).retry_after == read
+
+
+@pytest.mark.parametrize("count", [5, 15, 25, 50, 100])
+@pytest.mark.parametrize("character", ["x", "\u00e9", "\U0001f600"])
+def test_what_an_error_says_fits_into_the_trailers_a_client_takes(character: str, count: int) -> None:
+    many = {f"fact{number}": character * 100 for number in range(count)}
+    violations = tuple((f"field{number}", character * 100) for number in range(count))
+    code, text, trailers = binding.encode_error(
+        InvalidParams(character * 5_000, metadata=many, violations=violations, retry_after=1)
+    )
+    read = binding.decode_error(code, text, trailers)
+    details = trailers[0][1]
+    assert 3 * len(text.encode()) + 4 * len(details) // 3 < 8_000
+    assert (type(read), read.retry_after) == (InvalidParams, 1.0)
+    assert read.message == character * len(read.message)
+
+
+# -- messages
+
+
+@pytest.mark.requirement("a2a.stock_grpc")
+def test_a_stock_message_is_a_call() -> None:
+    call = binding.decode_call("SendMessage", foreign.request().SerializeToString(), {"x": "y"}, None)
+    assert (call.method, call.message_id, call.task_id, call.context_id) == (
+        METHODS["SendMessage"],
+        "m-1",
+        "task-1",
+        "ctx",
+    )
+    assert a2a_pb2.SendMessageRequest.FromString(binding.encode(call.payload)) == foreign.request()
+
+
+def test_fields_that_a2a_does_not_know_are_sent_on() -> None:
+    body = foreign.request().SerializeToString() + field(99, b"future")
+    assert binding.encode(binding.decode_call("SendMessage", body, {}, None).payload).endswith(field(99, b"future"))
+
+
+def test_json_goes_out_as_a_stock_message() -> None:
+    tree = {"message": {"messageId": "m", "role": "ROLE_USER", "parts": [{"text": "hi"}]}}
+    sent = a2a_pb2.SendMessageRequest.FromString(binding.encode(JsonPayload(SendMessageRequest, tree)))
+    message = a2a_pb2.Message(message_id="m", role=a2a_pb2.ROLE_USER, parts=[a2a_pb2.Part(text="hi")])
+    assert sent == a2a_pb2.SendMessageRequest(message=message)
+
+
+def test_a_request_for_push_notifications_is_refused() -> None:
+    request = foreign.request()
+    request.configuration.task_push_notification_config.url = "http://x"
+    with pytest.raises(PushNotificationNotSupported):
+        binding.decode_call("SendMessage", request.SerializeToString(), {}, None)
+
+
+def deep(levels: int) -> bytes:
+    data = b""
+    for _ in range(levels):
+        data = field(6, field(1, data))
+    return field(2, field(1, b"m") + b"\x20\x01" + field(5, field(4, data)))
+
+
+def test_a_message_as_deep_as_protobuf_reads_is_taken_and_a_deeper_one_refused() -> None:
+    binding.decode_call("SendMessage", deep(45), {}, None)
+    for levels in (50, 200, 20_000):
+        with pytest.raises(InvalidParams):
+            binding.decode_call("SendMessage", deep(levels), {}, None)
+
+
+@pytest.mark.parametrize(
+    "body", [b"\xff", b"\x12\x05a", b"\x12\x01\xff", field(2, field(1, b"\xff\xfe")), b"", field(2, b"")]
+)
+def test_bytes_that_are_no_request_are_refused(body: bytes) -> None:
+    with pytest.raises(InvalidParams):
+        binding.decode_call("SendMessage", body, {}, None)
+
+
+def test_a_wide_message_is_refused() -> None:
+    with pytest.raises(InvalidRequest):
+        binding.decode_call("SendMessage", field(2, field(5, field(1, b"")) * (MAX_NODES + 1)), {}, None)
+
+
+def test_an_id_with_a_line_break_is_refused() -> None:
+    request = foreign.request()
+    request.message.task_id = "a\r\nx: y"
+    with pytest.raises(InvalidParams):
+        binding.decode_call("SendMessage", request.SerializeToString(), {}, None)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"\xff", b"", field(1, b"a\nb"), a2a_pb2.Task(id="t").SerializeToString(), field(1, field(5, b"")) * 60_000],
+)
+def test_an_answer_that_is_none_is_the_agents_fault(body: bytes) -> None:
+    with pytest.raises(InvalidAgentResponse):
+        binding.decode_answer(body, METHODS["GetTask"])
+
+
+def test_a_number_that_json_cannot_hold_is_the_agents_fault() -> None:
+    task = foreign.task()
+    task.metadata.update({"x": float("nan")})
+    with pytest.raises(InvalidAgentResponse):
+        binding.decode_answer(task.SerializeToString(), METHODS["GetTask"])
+
+
+@pytest.mark.requirement("a2a.stock_grpc")
+def test_a_stock_answer_is_read() -> None:
+    payload = binding.decode_answer(foreign.task().SerializeToString(), METHODS["GetTask"])
+    assert isinstance(payload, ProtoPayload)
+    assert isinstance(payload.view(), Task)
+    assert payload.message == foreign.task()
+
+
+# -- the rest
+
+
+def test_metadata_is_read_as_headers() -> None:
+    metadata = (("a", "1"), ("b", "2"), ("a", "3"), ("c-bin", b"\x00"))
+    assert binding.read_metadata(metadata) == {"a": "1,3", "b": "2"}
+    assert binding.read_metadata(None) == {}
+
+
+def test_a_methods_path_is_the_stock_services_own() -> None:
+    service = a2a_pb2.DESCRIPTOR.services_by_name["A2AService"]
+    assert {binding.method_path(method) for method in METHODS.values()} <= {
+        f"/{service.full_name}/{method.name}" for method in service.methods
+    }
+
+
+def test_an_error_without_text_says_its_summary() -> None:
+    assert binding.decode_error(Code.UNKNOWN, "", None).message == InternalError.summary
+    assert binding.decode_error(Code.UNAVAILABLE, "", None).message == UpstreamUnavailable.summary

@@ -1,0 +1,77 @@
+"""Agents with contracts in a mesh within this process, and the SDK's client of it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+
+from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.gateway.contracts.gate import SchemaGate
+from meshgate.gateway.contracts.store import SchemaStore
+from meshgate.gateway.control.join import AddressPolicy, JoinApp
+from meshgate.gateway.identity.keys import new_key
+from meshgate.registry.model import Endpoint, Instance
+from meshgate.sdk import Agent, Mesh
+from meshgate.testing import LocalMesh
+
+__all__ = ["Door", "client_of", "join"]
+
+
+async def join(mesh: LocalMesh, agent: Agent) -> None:
+    """Let an agent in as the join port does, and wait until the gateway knows it and its contracts."""
+    admitted = await SchemaGate(mesh.gateway.schemas.store).admit(agent.manifest(), agent.images())
+    url = f"local://{agent.instance}"
+    mesh.wire.scripts[url] = agent.handle
+    where = (Endpoint("JSONRPC", url),)
+    listed = Instance(agent.instance, agent.name, admitted.manifest.digest(), endpoints=where, lasting=True)
+    await mesh.registry.register(listed, admitted.manifest)
+    await mesh.seen(agent.instance)
+    for skill in admitted.manifest.skills:
+        if skill.input is not None or skill.output is not None:
+            await _known(mesh, f"{agent.name}/{skill.skill}", skill.version)
+
+
+async def _known(mesh: LocalMesh, subject: str, version: str) -> None:
+    news = asyncio.Event()
+    mesh.gateway.schemas.on_change.append(lambda _: news.set())
+    while (found := mesh.gateway.schemas.subject(subject)) is None or version not in found.releases:
+        news.clear()
+        await news.wait()
+
+
+def client_of(mesh: LocalMesh) -> Mesh:
+    """A client of the gateway's data plane, without a socket."""
+    return Mesh("http://mesh.test", mesh.key, transport=httpx.ASGITransport(mesh.gateway.ingress))
+
+
+class Door:
+    """The join port of a mesh, for agents that join as they do over a network.
+
+    Attributes:
+        asked: the method of each request, in order.
+    """
+
+    def __init__(self, mesh: LocalMesh, limits: Limits = DEFAULTS) -> None:
+        key, record = new_key("join", "authors")
+        mesh.keys.add(record)
+        gate = SchemaGate(
+            mesh.gateway.schemas.store if limits is DEFAULTS else SchemaStore(mesh.registry, limits=limits),
+            None,
+            limits,
+        )
+        addresses = AddressPolicy()
+        self._app = JoinApp(
+            mesh.registry, mesh.gateway.table, mesh.keys, mesh.mesh_key, addresses, tuple, DEFAULTS, gate=gate
+        )
+        self.asked: list[str] = []
+        self.settings: dict[str, Any] = {
+            "join": "http://join.test",
+            "join_key": key,
+            "transport": httpx.ASGITransport(self),
+        }
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.asked.append(scope["path"].rpartition("/")[2])
+        await self._app(scope, receive, send)

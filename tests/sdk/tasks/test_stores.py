@@ -1,0 +1,309 @@
+"""Stores of tasks: the two keep the same promises, and a file's instances answer for each other."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import UNSET
+
+from meshgate.a2a.errors import TaskNotCancelable, UnsupportedOperation
+from meshgate.a2a.limits import DEFAULTS
+from meshgate.a2a.types import (
+    Artifact,
+    Message,
+    Part,
+    Role,
+    StreamResponse,
+    Task,
+    TaskArtifactUpdateEvent,
+    TaskState,
+    TaskStatus,
+    TaskStatusUpdateEvent,
+)
+from meshgate.sdk import Agent, Context, FileTasks, MemoryTasks, SharedTasks, TaskStore
+from meshgate.sdk.tasks.task_state import TaskFold
+from tests.sdk.calls import cancel, get, read, send, stream, subscribe
+
+LIMITS = msgspec.structs.replace(DEFAULTS, tasks=3, task_seconds=100.0)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def task_of(name: str, state: TaskState = TaskState.COMPLETED) -> Task:
+    said = Message("m", Role.USER, [Part(text="hé"), Part(data={"n": [1, None]})], task_id=name)
+    return Task(name, TaskStatus(state), "c", [Artifact("a", [Part(raw="AA==")])], [said], {"k": {"v": 1.5}})
+
+
+def working(name: str, text: str) -> StreamResponse:
+    said = Message(text, Role.AGENT, [Part(text=text)])
+    return StreamResponse(status_update=TaskStatusUpdateEvent(name, TaskStatus(TaskState.WORKING, said), "c"))
+
+
+def chunk(name: str, text: str, *, append: bool = True) -> StreamResponse:
+    artifact = Artifact("a", [Part(text=text)])
+    return StreamResponse(artifact_update=TaskArtifactUpdateEvent(name, artifact, "c", append))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(params=["memory", "file"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> AsyncIterator[TaskStore]:
+    memory = request.param == "memory"
+    made: TaskStore = MemoryTasks(LIMITS, clock) if memory else FileTasks(tmp_path / "tasks.db", LIMITS, clock)
+    yield made
+    await made.aclose()
+
+
+# -- both
+
+
+async def test_a_task_is_loaded_as_it_was_saved(store: TaskStore) -> None:
+    await store.save(task_of("t1"))
+    await store.save(task_of("t2", TaskState.INPUT_REQUIRED))
+    assert await store.load("t1") == task_of("t1")
+    assert await store.load("t2") == task_of("t2", TaskState.INPUT_REQUIRED)
+    assert await store.load("t3") is None
+
+
+async def test_saving_again_replaces(store: TaskStore) -> None:
+    await store.save(task_of("t1", TaskState.INPUT_REQUIRED))
+    await store.save(task_of("t1", TaskState.FAILED))
+    assert await store.load("t1") == task_of("t1", TaskState.FAILED)
+
+
+def test_only_a_store_that_is_made_for_it_is_shared(tmp_path: Path) -> None:
+    assert isinstance(FileTasks(tmp_path / "tasks.db"), SharedTasks)
+    assert not isinstance(MemoryTasks(), SharedTasks)
+    assert Agent("a", store=FileTasks(tmp_path / "tasks.db")).manifest().shared_tasks
+    assert not Agent("a").manifest().shared_tasks
+    with pytest.raises(ValueError, match="FileTasks"):
+        Agent("a", shared_tasks=True)
+
+
+# -- the file
+
+
+@pytest.fixture
+async def pair(tmp_path: Path, clock: Clock) -> AsyncIterator[tuple[FileTasks, FileTasks]]:
+    """Two instances' stores on one file."""
+    one, two = FileTasks(tmp_path / "tasks.db", LIMITS, clock), FileTasks(tmp_path / "tasks.db", LIMITS, clock)
+    yield one, two
+    await one.aclose()
+    await two.aclose()
+
+
+async def test_a_file_outlives_its_instances(tmp_path: Path) -> None:
+    first = FileTasks(tmp_path / "deep" / "tasks.db")
+    await first.save(task_of("t1"))
+    await first.aclose()
+    second = FileTasks(tmp_path / "deep" / "tasks.db")
+    assert await second.load("t1") == task_of("t1")
+    await second.aclose()
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["tasks.db"]
+
+
+async def test_a_task_at_work_is_seen_from_elsewhere_as_it_stands(pair: tuple[FileTasks, FileTasks]) -> None:
+    one, two = pair
+    await one.begin(task_of("t", TaskState.WORKING))
+    await one.append("t", chunk("t", "x", append=False))
+    await one.append("t", chunk("t", "y"))
+    loaded = await two.load("t")
+    assert loaded is not None
+    assert loaded.artifacts[0].parts == [Part(text="xy")]
+
+
+async def test_a_follower_sees_the_task_then_every_event_once(pair: tuple[FileTasks, FileTasks]) -> None:
+    one, two = pair
+    await one.begin(task_of("t", TaskState.WORKING))
+    await one.append("t", working("t", "early"))
+    following = two.follow("t")
+    first = await anext(following)
+    assert first.task is not UNSET
+    assert first.task.status.message is not None
+    sent = [working("t", "1"), chunk("t", "2")]
+    sent.append(StreamResponse(status_update=TaskStatusUpdateEvent("t", TaskStatus(TaskState.COMPLETED), "c")))
+    for event in sent:
+        await one.append("t", event)
+    await one.save(task_of("t"))
+    assert [event async for event in following] == sent
+
+
+async def test_a_wish_to_cancel_reaches_the_instance_that_works_and_no_other(
+    pair: tuple[FileTasks, FileTasks],
+) -> None:
+    one, two = pair
+    await one.begin(task_of("t", TaskState.WORKING))
+    await two.ask_cancel("t")
+    assert await two.cancels() == []
+    assert await one.cancels() == ["t"]
+    assert await one.cancels() == []
+
+
+async def test_a_file_keeps_so_many_tasks_for_so_long(tmp_path: Path, clock: Clock) -> None:
+    store = FileTasks(tmp_path / "tasks.db", LIMITS, clock)
+    await store.save(task_of("asked", TaskState.INPUT_REQUIRED))
+    for number in range(501):
+        clock.now += 0.01
+        await store.save(task_of(f"t{number}"))
+    kept = [number for number in range(501) if await store.load(f"t{number}") is not None]
+    assert len(kept) <= 2 * LIMITS.tasks
+    assert kept[-1] == 500
+    assert await store.load("asked") is not None
+    await store.aclose()
+
+
+async def test_an_instance_that_closed_answers_for_nothing_any_more(pair: tuple[FileTasks, FileTasks]) -> None:
+    one, two = pair
+    await one.begin(task_of("t", TaskState.WORKING))
+    await one.aclose()
+    loaded = await two.load("t")
+    assert loaded is not None
+    assert loaded.status.state == TaskState.FAILED
+
+
+_WORKER = """
+import asyncio, sys
+from meshgate.sdk import FileTasks
+from meshgate.a2a.types import Task, TaskState, TaskStatus
+
+async def main():
+    store = FileTasks(sys.argv[1])
+    await store.begin(Task("t", TaskStatus(TaskState.WORKING), "c"))
+    print("begun", flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that works on task t in this file."""
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    command = [sys.executable, "-c", _WORKER, str(tmp_path / "tasks.db")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        yield process
+        process.kill()
+
+
+async def test_a_task_whose_process_was_killed_is_failed_for_all_who_ask_or_watch(
+    tmp_path: Path, worker: subprocess.Popen[str]
+) -> None:
+    store = FileTasks(tmp_path / "tasks.db")
+    loaded = await store.load("t")
+    assert loaded is not None
+    assert loaded.status.state == TaskState.WORKING
+    following = store.follow("t")
+    assert (await anext(following)).task is not UNSET
+    worker.send_signal(signal.SIGKILL)
+    worker.wait()
+    seen = [event async for event in following]
+    assert seen[-1].status_update is not UNSET
+    assert seen[-1].status_update.status.state == TaskState.FAILED
+    loaded = await store.load("t")
+    assert loaded is not None
+    assert loaded.status.state == TaskState.FAILED
+    await store.aclose()
+
+
+# -- two instances of an agent
+
+
+def make_agent(path: Path) -> Agent:
+    agent = Agent("demo", store=FileTasks(path))
+
+    @agent.skill(default=True)
+    async def slow(text: str, ctx: Context) -> str:
+        await ctx.progress("begun")
+        await asyncio.sleep(float(text))
+        return "done"
+
+    return agent
+
+
+@pytest.fixture
+async def agents(tmp_path: Path) -> AsyncIterator[tuple[Agent, Agent]]:
+    one, two = make_agent(tmp_path / "tasks.db"), make_agent(tmp_path / "tasks.db")
+    yield one, two
+    await one.aclose()
+    await two.aclose()
+
+
+@pytest.mark.requirement("sdk.shared_tasks")
+async def test_any_instance_answers_for_a_task_of_another(agents: tuple[Agent, Agent]) -> None:
+    one, two = agents
+    task = await send(one, "0")
+    assert await get(two, task.id) == task
+    with pytest.raises(TaskNotCancelable):
+        await cancel(two, task.id)
+    with pytest.raises(UnsupportedOperation):
+        await subscribe(two, task.id)
+
+
+async def test_a_task_can_be_watched_at_another_instance(agents: tuple[Agent, Agent]) -> None:
+    one, two = agents
+    reply = await stream(one, "0.3")
+    task_id = (await anext(reply)).view().task.id
+    watched, own = await asyncio.gather(_watch(two, task_id), read(reply))
+    assert watched[-1] == own[-1]
+
+
+async def _watch(agent: Agent, task_id: str) -> list[StreamResponse]:
+    return await read(await subscribe(agent, task_id))
+
+
+@pytest.mark.requirement("sdk.shared_tasks")
+async def test_a_task_can_be_cancelled_at_another_instance(agents: tuple[Agent, Agent]) -> None:
+    one, two = agents
+    task = await send(one, "60", configuration={"returnImmediately": True})
+    assert (await get(two, task.id)).status.state == TaskState.WORKING
+    ended = await cancel(two, task.id)
+    assert ended.status.state == TaskState.CANCELED
+    assert (await cancel(one, task.id)).status.state == TaskState.CANCELED
+
+
+# -- folding
+
+_texts = st.lists(st.tuples(st.sampled_from(["a", "b"]), st.text(max_size=3), st.booleans()), max_size=12)
+
+
+@given(_texts, st.integers(0, 12))
+def test_a_task_is_the_same_wherever_one_begins_to_watch(chunks: list[tuple[str, str, bool]], cut: int) -> None:
+    start = Task("t", TaskStatus(TaskState.WORKING), "c")
+    events = [
+        StreamResponse(artifact_update=TaskArtifactUpdateEvent("t", Artifact(name, [Part(text=text)]), "c", append))
+        for name, text, append in chunks
+    ]
+    whole = TaskFold(start)
+    for event in events[:cut]:
+        whole.apply(event)
+    late = TaskFold(msgspec.convert(msgspec.to_builtins(whole.task()), Task))
+    for event in events[cut:]:
+        whole.apply(event)
+        late.apply(event)
+    assert whole.task() == late.task()
+    expected: dict[str, str] = {}
+    for name, text, append in chunks:
+        expected[name] = expected.get(name, "") + text if append else text
+    assert {
+        made.artifact_id: "".join(str(part.text) for part in made.parts) for made in whole.task().artifacts
+    } == expected
