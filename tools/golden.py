@@ -37,7 +37,8 @@ from meshgate.a2a.mesh.lineage import Lineage, Step, mint
 from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.a2a.types import Artifact, Message, Part, Role, StreamResponse, Task, TaskState, TaskStatus
 from meshgate.gateway.identity import keys
-from meshgate.gateway.identity.keys import KeyKind, KeyStore, MeshKey, new_key
+from meshgate.gateway.identity.keys import KeyKind, KeyStore, new_key
+from meshgate.gateway.identity.mesh_key import MeshKey
 from meshgate.gateway.observe.job_tree import tree
 from meshgate.registry.backends.file import FileRegistry
 from meshgate.registry.backends.snapshot_diff import entry_of

@@ -12,7 +12,7 @@ from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorP
 from pydantic import BaseModel, Field
 
 from meshgate.a2a.mesh.task_ids import TaskTags
-from meshgate.gateway.cluster.inspection import UsageView
+from meshgate.gateway.cluster.questions import UsageView
 from meshgate.gateway.contracts.usage import Usage
 from meshgate.registry.backends.file import FileRegistry
 from meshgate.registry.backends.snapshot_diff import entry_of

@@ -38,7 +38,8 @@ GROUPS: dict[str, str] = {
     "Membership and drain": "lease join_retry join_retry_max drain drain_notice",
     "Tasks of an SDK agent": "tasks task_seconds tasks_open task_turns task_wait task_backlog cancel_seconds",
     "Records, traces and metrics": (
-        "records record_seconds traces traces_beyond tracestate span_items span_text span_queue span_close "
+        "records record_seconds job_records agent_tasks traces traces_beyond tracestate "
+        "span_items span_text span_queue span_close "
         "metric_agents"
     ),
 }
@@ -51,7 +52,8 @@ BYTES = frozenset(
 NUMBERS = """
 job_calls job_concurrency depth json_depth json_nodes header_count streams connections rate burst concurrency
 retry_attempts retry_ratio retry_floor breaker_failures breaker_ratio breaker_volume breaker_jitter tasks tasks_open
-task_turns task_backlog records traces traces_beyond tracestate span_items span_text span_queue metric_agents
+task_turns task_backlog records job_records agent_tasks traces traces_beyond tracestate span_items span_text
+span_queue metric_agents
 schema_files schema_types schema_depth schema_fields schema_pattern schema_patterns schema_cel schema_releases
 schema_images
 mediation_depth mediation_violations mediation_values mediation_threads mediation_steps mediation_ways usage_rows
@@ -70,8 +72,8 @@ FIXED: tuple[tuple[str, str, str, str], ...] = (
     ("registry/meshgate/registry/backends/consul/entry.py", "REAP_AFTER", "s", ""),
     ("registry/meshgate/registry/backends/file.py", "POLL", "s", ""),
     ("registry/meshgate/registry/backends/file.py", "REAP_AFTER", "s", ""),
-    ("gateway/meshgate/gateway/policies/call/budget.py", "_LEASE", "", ""),
-    ("gateway/meshgate/gateway/policies/call/rate_limit.py", "_KEYS", "", ""),
+    ("gateway/meshgate/gateway/jobs/accounts.py", "_LEASE", "", ""),
+    ("gateway/meshgate/gateway/jobs/rates.py", "_KEYS", "", ""),
     ("gateway/meshgate/gateway/control/join.py", "_SEEN_WITHIN", "s", ""),
 )
 

@@ -29,13 +29,15 @@ from meshgate.a2a.errors import MeshError
 from meshgate.a2a.mesh import headers
 from meshgate.a2a.mesh.lineage import verify
 from meshgate.a2a.mesh.task_ids import TaskTags
-from meshgate.gateway.cluster.inspection import InstanceView, JobView, Status
 from meshgate.gateway.config import ConfigError, load_config
-from meshgate.gateway.identity.keys import KeyStore, MeshKey
-from meshgate.gateway.jobs.peers import Flight, Grant
+from meshgate.gateway.facts import Flight
+from meshgate.gateway.identity.keys import KeyStore
+from meshgate.gateway.identity.mesh_key import MeshKey
+from meshgate.gateway.jobs.account import Grant
+from meshgate.gateway.observe.call_record import CallRecord
 from meshgate.gateway.observe.job_tree import JobTree
 from meshgate.gateway.observe.metrics import Metrics
-from meshgate.gateway.observe.records import CallRecord
+from meshgate.gateway.observe.views import InstanceView, JobView, Status
 from meshgate.registry.backends.consul import entry as consul_entry
 from meshgate.registry.backends.consul.entry import Layout, instance_of, switch_of
 from meshgate.registry.backends.file import FileRegistry
@@ -272,7 +274,7 @@ def _lock(path: Path) -> Any:
 
 
 def _usage(path: Path) -> Any:
-    from meshgate.gateway.cluster.inspection import UsageView
+    from meshgate.gateway.cluster.questions import UsageView
 
     return _as(UsageView, path)
 

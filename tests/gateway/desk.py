@@ -18,13 +18,15 @@ from meshgate.a2a.call import METHODS
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.payload import JsonPayload
 from meshgate.a2a.selector import parse_selector
-from meshgate.gateway.app import Gateway, Settings
-from meshgate.gateway.cluster.inspection import RemotePeers
+from meshgate.gateway.cluster.peers import RemotePeers
 from meshgate.gateway.contracts.gate import SchemaGate
 from meshgate.gateway.control.admin.app import make_admin
 from meshgate.gateway.control.join import AddressPolicy, JoinApp
 from meshgate.gateway.control.ports import MeshAsk
-from meshgate.gateway.identity.keys import KeyStore, MeshKey, new_key
+from meshgate.gateway.gateway import Gateway
+from meshgate.gateway.identity.keys import KeyStore, new_key
+from meshgate.gateway.identity.mesh_key import MeshKey
+from meshgate.gateway.settings import Settings
 from meshgate.registry.interface import Registry
 from meshgate.registry.join import wire
 from meshgate.registry.model import Manifest
@@ -74,7 +76,7 @@ class Desk:
         self.admin_key, self.join_key, self.client_key = self.key("admin"), self.key("join"), self.key("client")
 
     async def _metrics(self) -> bytes:
-        return self.gateway.metrics_text()
+        return self.gateway.metrics.render()
 
     def key(self, kind: Any) -> str:
         """A new key of that kind."""

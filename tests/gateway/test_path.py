@@ -140,7 +140,9 @@ async def test_a_call_made_with_the_token_is_a_child_of_the_call_it_was_made_in(
         job = mesh.gateway.records.job(only_job(mesh))
         assert job is not None
         first, second = job.calls
-        assert (second.parent, second.inferred, job.used) == (first.id, False, 2)
+        account = mesh.gateway.accounts.account(job.id)
+        assert account is not None
+        assert (second.parent, second.inferred, account.used) == (first.id, False, 2)
         assert [step.agent for step in second.path] == ["front", "leaf"]
 
 
@@ -184,7 +186,7 @@ async def test_with_several_possible_parents_the_one_started_last_is_charged_and
             await asyncio.sleep(0.1)
         result = await mesh.call("leaf", key=mesh.key_of(front))
         record = mesh.gateway.records.call(result.head.headers["meshgate-call"])
-        first, second = mesh.gateway.records.in_flight("front", "default")
+        first, second = mesh.gateway.in_flight.find("front", "default")
         assert record is not None
         assert (record.parent, record.links, record.job) == (second.id, (first.id,), second.job)
         for waiting in calls:

@@ -26,7 +26,7 @@ from meshgate.gateway.contracts.store import SchemaStore
 from meshgate.gateway.control import join
 from meshgate.gateway.control.admin import app as admin
 from meshgate.gateway.control.admin import schemas as admin_schemas
-from meshgate.gateway.identity import keys
+from meshgate.gateway.identity import key_record, keys, mesh_key
 from meshgate.gateway.ingress import http as ingress
 from meshgate.gateway.policies.arrival.lineage import Lineages
 from meshgate.gateway.policies.call.lineage_guard import LineageGuard
@@ -61,9 +61,11 @@ LISTS = ("arrival", "call_policies", "attempt")
 
 def policy_names() -> list[str]:
     """Every entry of the three lists, as the running gateway has them."""
-    from meshgate.gateway.identity.keys import KeyStore, MeshKey
+    from meshgate.gateway.gateway import Gateway
+    from meshgate.gateway.identity.keys import KeyStore
+    from meshgate.gateway.identity.mesh_key import MeshKey
 
-    gateway = app.Gateway(MemoryRegistry(), MeshKey(bytes(range(32))), KeyStore(), wires={}, alone=True)
+    gateway = Gateway(MemoryRegistry(), MeshKey(bytes(range(32))), KeyStore(), wires={}, alone=True)
     return [policy.name for name in LISTS for policy in getattr(app, name)(gateway)]
 
 
@@ -98,8 +100,8 @@ def _inference() -> None:
 def _depth() -> None:
     build = LineageGuard.__init__
 
-    def unlimited(self: Any, records: Any, limits: Any, clock: Any) -> None:
-        build(self, records, msgspec.structs.replace(limits, depth=10**6), clock)
+    def unlimited(self: Any, limits: Any) -> None:
+        build(self, msgspec.structs.replace(limits, depth=10**6))
 
     _replace(LineageGuard, "__init__", unlimited)
 
@@ -159,7 +161,7 @@ def _underscores() -> None:
 
 
 def _weak_secret() -> None:
-    _replace(keys, "_check_strength", lambda key, source: key)
+    _replace(mesh_key, "_check_strength", lambda key, source: key)
 
 
 def _key_kind() -> None:
@@ -170,11 +172,11 @@ def _key_kind() -> None:
 
 
 def _call_key() -> None:
-    _replace(keys.MeshKey, "read_call_key", lambda self, key: ("planner", "acme", "planner-1"))
+    _replace(mesh_key.MeshKey, "read_call_key", lambda self, key: ("planner", "acme", "planner-1"))
 
 
 def _join_key() -> None:
-    record = keys.KeyRecord("x", "join", "", "anybody")
+    record = key_record.KeyRecord("x", "join", "", "anybody")
     _replace(keys.KeyStore, "require", lambda self, header, kind: record)
 
 

@@ -1,9 +1,12 @@
 """The gateway: what stands between callers and agents. Read ``app.py`` first; needs the extra ``gateway``."""
 
-from meshgate.gateway.app import Gateway, Settings
 from meshgate.gateway.config import Config, ConfigError, load_config
-from meshgate.gateway.identity.keys import KeyRecord, KeyStore, MeshKey, new_key
+from meshgate.gateway.gateway import Gateway
+from meshgate.gateway.identity.key_record import KeyRecord
+from meshgate.gateway.identity.keys import KeyStore, new_key
+from meshgate.gateway.identity.mesh_key import MeshKey
 from meshgate.gateway.policy import Admit, Policy, Wrap, chain
+from meshgate.gateway.settings import Settings
 
 __all__ = [
     "Admit",

@@ -9,10 +9,10 @@ from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.errors import MeshError
 from meshgate.a2a.reply import Reply
 
-__all__ = ["Admit", "Count", "Policy", "Wrap", "chain"]
+__all__ = ["Admit", "Count", "Observer", "Policy", "Wrap", "chain", "teller"]
 
 Count = Callable[[str, str], None]
-"""Told of each call that a policy saw: the policy's name, and "pass" or "refuse"."""
+"""Told of each call that a policy let through or refused: the policy's name, and "pass" or "refuse"."""
 
 
 @runtime_checkable
@@ -32,7 +32,7 @@ class Admit(Protocol):
 
 @runtime_checkable
 class Wrap(Protocol):
-    """Does something before a call is forwarded, after, or instead. Whoever takes something and must give it back
+    """Does something before a call is forwarded, after, or instead. A policy that takes something and must give it back
     wraps.
     """
 
@@ -46,40 +46,79 @@ class Wrap(Protocol):
 Policy = Admit | Wrap
 
 
+@runtime_checkable
+class Observer(Protocol):
+    """Is told how far the path has come with a call: when the call enters a list, and when it is refused in one.
+
+    It may be a policy itself. The path never reads it, so that leaving it out changes nothing else.
+    """
+
+    def saw(self, call: Call, /) -> None:
+        """The call, with the facts that are known by now. A call may be told several times, once with fewer facts."""
+        ...
+
+
 def _ignore(_policy: str, _decision: str) -> None:
     pass
 
 
-def chain(policies: Sequence[Policy], last: Handler, count: Count = _ignore) -> Handler:
+def teller(observers: Sequence[Observer]) -> Callable[[Call], None]:
+    """One function that tells all observers."""
+    told = [observer.saw for observer in observers]
+
+    def tell(call: Call) -> None:
+        for saw in told:
+            saw(call)
+
+    return tell
+
+
+def chain(
+    policies: Sequence[Policy], last: Handler, count: Count = _ignore, observers: Sequence[Observer] = ()
+) -> Handler:
     """One handler that takes a call through ``policies`` in reading order, and then to ``last``.
 
     Neighbouring ``Admit`` policies run in one loop, which costs half of what nested coroutines do.
     """
+    tell = teller(observers)
     handler = last
     waiting: list[Admit] = []
     for policy in reversed(policies):
         if isinstance(policy, Admit):
             waiting.insert(0, policy)
             continue
-        handler = _wrapped(policy, _admitted(waiting, handler, count), count)
+        handler = _wrapped(policy, _admitted(waiting, handler, count, tell), count)
         waiting = []
-    return _admitted(waiting, handler, count)
+    handler = _admitted(waiting, handler, count, tell)
+    return _entered(handler, tell) if observers else handler
 
 
-def _admitted(policies: list[Admit], forward: Handler, count: Count) -> Handler:
+def _entered(forward: Handler, tell: Callable[[Call], None]) -> Handler:
+    def handle(call: Call) -> Awaitable[Reply]:
+        tell(call)
+        return forward(call)
+
+    return handle
+
+
+def _admitted(policies: list[Admit], forward: Handler, count: Count, tell: Callable[[Call], None]) -> Handler:
     if not policies:
         return forward
     steps = [(policy.name, policy.admit) for policy in policies]
 
     async def handle(call: Call) -> Reply:
-        for name, admit in steps:
-            try:
+        name = ""
+        try:
+            for name, admit in steps:
                 call = admit(call)
-            except MeshError:
+                count(name, "pass")
+            name = ""
+            return await forward(call)
+        except BaseException as error:
+            if name and isinstance(error, MeshError):
                 count(name, "refuse")
-                raise
-            count(name, "pass")
-        return await forward(call)
+            tell(call)
+            raise
 
     return handle
 
@@ -87,9 +126,12 @@ def _admitted(policies: list[Admit], forward: Handler, count: Count) -> Handler:
 def _wrapped(policy: Wrap, forward: Handler, count: Count) -> Handler:
     name = policy.name
 
-    def handle(call: Call) -> Awaitable[Reply]:
-        # Not a coroutine of its own: the policy's is handed on as it is.
+    # Neither is a coroutine of its own: what the next one awaits is handed on as it is.
+    def passed(call: Call) -> Awaitable[Reply]:
         count(name, "pass")
-        return policy(call, forward)
+        return forward(call)
+
+    def handle(call: Call) -> Awaitable[Reply]:
+        return policy(call, passed)
 
     return handle

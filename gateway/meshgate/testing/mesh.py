@@ -19,9 +19,11 @@ from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.payload import JsonPayload, Payload
 from meshgate.a2a.reply import Head, Reply
 from meshgate.a2a.selector import Selector, parse_selector
-from meshgate.gateway.app import Gateway, Settings
-from meshgate.gateway.identity.keys import KeyStore, MeshKey, new_key
+from meshgate.gateway.gateway import Gateway
+from meshgate.gateway.identity.keys import KeyStore, new_key
+from meshgate.gateway.identity.mesh_key import MeshKey
 from meshgate.gateway.jobs.peers import Peers
+from meshgate.gateway.settings import Settings
 from meshgate.registry.backends.memory import MemoryRegistry
 from meshgate.registry.model import Capability, Delta, Endpoint, Instance, Manifest
 from meshgate.testing.agents import Script
@@ -95,6 +97,7 @@ class LocalMesh:
             sleep=sleep,
             rng=random.Random(seed),
         )
+        self._enter = self.gateway.entrance("JSONRPC")
         self.key = self.shared.key = self.shared.key or self.client("user")
 
     async def __aenter__(self) -> Self:
@@ -185,7 +188,7 @@ class LocalMesh:
 
     async def send(self, call: Call) -> Reply:
         """Take a call through the gateway; the reply is the caller's to read and close."""
-        return await self.gateway.handler(call)
+        return await self._enter(call)
 
     async def call(self, selector: str, words: str = "hi", **more: Any) -> Result:
         """Call, and read the reply to its end."""

@@ -116,6 +116,10 @@ class Limits(msgspec.Struct, frozen=True):
     """Jobs whose records a gateway keeps."""
     record_seconds: float = 3600.0
     """Time it keeps them."""
+    job_records: int = 1000
+    """Calls of one job that it keeps a record of; further ones are counted by how they ended."""
+    agent_tasks: int = 1000
+    """Calls of one agent that stay possible parents because their tasks go on."""
     traces: float = 20.0
     """Jobs per second that are all traced."""
     traces_beyond: int = 100

@@ -13,7 +13,8 @@ import pytest
 from meshgate.a2a.errors import InvalidParams, MeshError, PermissionDenied
 from meshgate.a2a.limits import DEFAULTS
 from meshgate.gateway.control.join import AddressPolicy, JoinApp
-from meshgate.gateway.identity.keys import KeyStore, MeshKey, new_key
+from meshgate.gateway.identity.keys import KeyStore, new_key
+from meshgate.gateway.identity.mesh_key import MeshKey
 from meshgate.registry.backends.memory import MemoryRegistry
 from meshgate.registry.index import Table
 from meshgate.registry.join import wire

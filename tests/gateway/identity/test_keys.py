@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from meshgate.a2a.errors import Unauthenticated
-from meshgate.gateway.identity.keys import KeyStore, MeshKey, WeakSecret, new_key
+from meshgate.gateway.identity.keys import KeyStore, new_key
+from meshgate.gateway.identity.mesh_key import MeshKey, WeakSecret
 
 
 @pytest.mark.requirement("keys.weak")

@@ -167,7 +167,7 @@ async def test_health_needs_no_key_and_draining_is_not_ready() -> None:
         app = mesh.gateway.ingress
         assert (await request(app, "GET", "/livez")).status == 200
         assert (await request(app, "GET", "/readyz")).status == 200
-        mesh.gateway.drain(on=True)
+        mesh.gateway.answers.drain(on=True)
         assert (await request(app, "GET", "/livez")).status == 200
         assert (await request(app, "GET", "/readyz")).status == 503
         assert (await post(mesh, "/agents/echo")).status == 200  # what still comes is served

@@ -25,7 +25,7 @@ from meshgate.gateway.contracts.transform import (
     typed_parts,
 )
 from meshgate.gateway.contracts.usage import Usage
-from meshgate.gateway.routing.resolve import Spoken, TaskRoute
+from meshgate.gateway.facts import Spoken, TaskRoute
 from meshgate.registry.schemas import Release, Stage
 
 __all__ = ["Job", "Meeting", "Pact", "do_jobs", "newest", "own_parts", "stated"]

@@ -16,7 +16,9 @@ from meshgate.a2a.errors import InvalidParams, MeshError, MethodNotFound, Permis
 from meshgate.a2a.limits import Limits
 from meshgate.gateway.contracts.gate import Admission, SchemaGate
 from meshgate.gateway.contracts.store import SchemaStore
-from meshgate.gateway.identity.keys import KeyRecord, KeyStore, MeshKey
+from meshgate.gateway.identity.key_record import KeyRecord
+from meshgate.gateway.identity.keys import KeyStore
+from meshgate.gateway.identity.mesh_key import MeshKey
 from meshgate.net.asgi import Receive, Scope, Send, read_body, read_headers, respond
 from meshgate.registry.index import Table
 from meshgate.registry.interface import Registry

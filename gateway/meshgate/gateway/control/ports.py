@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-from typing import Any
+from typing import TypeVar, cast
 
-from meshgate.gateway.app import Gateway
-from meshgate.gateway.cluster.inspection import RemotePeers
+from meshgate.gateway.cluster.client import Unknown
+from meshgate.gateway.cluster.peers import RemotePeers
+from meshgate.gateway.cluster.questions import METRICS, Question
 from meshgate.gateway.config import Config
 from meshgate.gateway.contracts.catalogue import Catalogue
 from meshgate.gateway.contracts.gate import SchemaGate
 from meshgate.gateway.control.admin.app import make_admin
 from meshgate.gateway.control.join import AddressPolicy, JoinApp
-from meshgate.gateway.identity.keys import MeshKey
+from meshgate.gateway.gateway import Gateway
+from meshgate.gateway.identity.mesh_key import MeshKey
 from meshgate.gateway.identity.secrets import Secrets
 from meshgate.gateway.observe.metrics import merge_metrics
 from meshgate.net.server import HttpServer, bind
@@ -22,37 +22,27 @@ from meshgate.registry.interface import Registry
 
 __all__ = ["Control", "MeshAsk"]
 
+T = TypeVar("T")
+
 
 class MeshAsk:
-    """Asks all gateways: the one in this process, if there is one, and the others over their inspect APIs."""
+    """Asks all gateways: the one in this process, if there is one, and the others over their inspect ports."""
 
     def __init__(self, own: Gateway | None, remote: RemotePeers) -> None:
         self._remote = remote
         self._own = own
-        self._methods: dict[str, Callable[..., Any]] = {}
-        if own is not None:
-            self._methods = {
-                "status": own.status,
-                "jobs": own.job_views,
-                "job": own.job_view,
-                "call": own.call_record,
-                "instances": own.instance_views,
-                "usage": own.usage_view,
-                "end_job": own.end_job,
-                "drain": own.drain,
-                "metrics": lambda: own.metrics_text().decode(),
-            }
 
-    async def ask(self, name: str, *arguments: object, kind: Any, only: str = "") -> dict[str, Any]:
-        """The answers, by gateway; ``only`` asks a single one."""
-        answers: dict[str, Any] = {}
+    async def ask(self, question: Question[T], *arguments: object, only: str = "") -> dict[str, T]:
+        """The answers, by gateway; ``only`` asks a single one. Gateways that are silent, or too old to know the
+        question, are left out.
+        """
+        answers: dict[str, T] = {}
         if self._own is not None and only in ("", self._own.id):
-            answers[self._own.id] = self._methods[name](*arguments)
-        # All at once: gateways that are gone and still listed would add up.
-        urls = {gateway: url for gateway, url in self._remote.urls().items() if only in ("", gateway)}
-        asked = (self._remote.ask(url, name, *arguments, kind=kind, patience=2.0) for url in urls.values())
-        found = zip(urls, await asyncio.gather(*asked), strict=True)
-        return answers | {gateway: answer for gateway, answer in found if answer is not None or kind is None}
+            answers[self._own.id] = self._own.answers.table[question.name](*arguments)
+        for gateway, answer in (await self._remote.ask_all(question, *arguments, only=only)).items():
+            if not isinstance(answer, Unknown) and (answer is not None or question.answer is None):
+                answers[gateway] = cast("T", answer)
+        return answers
 
 
 class Control:
@@ -87,7 +77,7 @@ class Control:
         asking = MeshAsk(own, remote)
 
         async def metrics() -> bytes:
-            return merge_metrics(await asking.ask("metrics", kind=str))
+            return merge_metrics(await asking.ask(METRICS))
 
         admin = make_admin(
             asking, registry, table, keys, catalogue=schemas, gate=gate, metrics=metrics, limits=config.limits

@@ -5,7 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from meshgate.gateway.config import Config
-from meshgate.gateway.identity.keys import KEY_KINDS, KeyRecord, KeyStore, MeshKey, new_key
+from meshgate.gateway.identity.key_record import KEY_KINDS, KeyRecord
+from meshgate.gateway.identity.keys import KeyStore, new_key
+from meshgate.gateway.identity.mesh_key import MeshKey
 from meshgate.registry.home import Home
 
 __all__ = ["Secrets", "load_secrets"]

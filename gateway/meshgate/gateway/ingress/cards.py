@@ -11,10 +11,9 @@ from meshgate.a2a.call import Principal
 from meshgate.a2a.cards import interface, rewrite
 from meshgate.a2a.selector import Selector
 from meshgate.gateway.contracts.catalogue import Catalogue
-from meshgate.gateway.routing.resolve import Resolve
-from meshgate.registry.index import Table
+from meshgate.gateway.routing.routes import Routes
 from meshgate.registry.schemas import Release
-from meshgate.registry.selection import Group, Scope, catalogue
+from meshgate.registry.selection import Group
 
 __all__ = ["Cards"]
 
@@ -27,11 +26,8 @@ class Cards:
         grpc: ``host:port`` of the gRPC listener as clients reach it, or "".
     """
 
-    def __init__(
-        self, table: Table, resolve: Resolve, schemas: Catalogue, *, base: str, grpc: str, version: str
-    ) -> None:
-        self._table = table
-        self._resolve = resolve
+    def __init__(self, routes: Routes, schemas: Catalogue, *, base: str, grpc: str, version: str) -> None:
+        self._routes = routes
         self._schemas = schemas
         self._base = base
         self._grpc = grpc
@@ -56,10 +52,9 @@ class Cards:
         return found
 
     def _agents(self, target: Selector, principal: Principal, base: str) -> dict[str, Any] | None:
-        scope = Scope(principal.tenant, principal.agents, principal.skills)
-        groups = [group for group in catalogue(self._table, scope) if _covers(group, target)]
+        groups = [group for group in self._routes.usable(principal) if _covers(group, target)]
         if target.skill:
-            routes = self._resolve.routes(target, principal)
+            routes = self._routes.find(target, principal)
             groups = [
                 group
                 for group in groups
@@ -85,9 +80,8 @@ class Cards:
         return {"skills": found} if found else {}
 
     def _own(self, principal: Principal, base: str) -> dict[str, Any]:
-        scope = Scope(principal.tenant, principal.agents, principal.skills)
         skills: dict[str, dict[str, Any]] = {}
-        for group in catalogue(self._table, scope):
+        for group in self._routes.usable(principal):
             if group.capability is not None and group.skill not in skills:
                 skills[group.skill] = {
                     "id": group.skill,

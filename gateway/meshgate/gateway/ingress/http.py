@@ -7,18 +7,16 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from meshgate.a2a.call import Call, Handler, Principal
+from meshgate.a2a.call import Handler, Principal
 from meshgate.a2a.cards import CARD_PATH
 from meshgate.a2a.errors import MeshError, NoRoute
 from meshgate.a2a.limits import Limits
-from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import Selector, parse_selector
+from meshgate.gateway.identity.authenticator import Authenticator, Credentials, bearer_key
 from meshgate.gateway.ingress.cards import Cards
-from meshgate.gateway.policies.arrival.authentication import credential
-from meshgate.gateway.policies.arrival.record import Arrived
 from meshgate.net.asgi import JsonRpcEndpoint, Receive, Scope, Send, read_headers, refuse, respond
 
-__all__ = ["Ingress", "mark_grpc"]
+__all__ = ["Ingress"]
 
 _NOT_FOUND = b'{"error":"not found: POST JSON-RPC to /agents/NAME or /skills/NAME@RANGE"}'
 
@@ -29,7 +27,7 @@ class Ingress:
     Args:
         handler: the start of the path of a call.
         cards: what GET requests for cards are answered from.
-        principal: who calls, from the headers alone; for cards.
+        authenticator: says who asks for a card.
         public: the caller to assume for cards without a key, or None if cards need one.
         ready: None, or why this gateway should get no calls.
     """
@@ -38,14 +36,14 @@ class Ingress:
         self,
         handler: Handler,
         cards: Cards,
-        principal: Callable[[dict[str, str]], Principal],
+        authenticator: Authenticator,
         public: Principal | None,
         ready: Callable[[], str | None],
         limits: Limits,
     ) -> None:
         self._rpc = JsonRpcEndpoint(handler, limits)
         self._cards = cards
-        self._principal = principal
+        self._authenticator = authenticator
         self._public = public
         self._ready = ready
         self._limits = limits
@@ -72,7 +70,7 @@ class Ingress:
         if card is None:
             await respond(send, 404, _NOT_FOUND)
         elif scope["method"] == "POST" and not card:
-            credential(headers)  # nobody without a key makes us read a body
+            bearer_key(headers)  # nobody without a key makes us read a body
             query = parse_qs(scope.get("query_string", b"").decode("latin-1")) if scope.get("query_string") else {}
             await self._rpc(headers, receive, send, target, query.get("A2A-Version", [""])[0])
         elif scope["method"] in ("GET", "HEAD"):
@@ -87,7 +85,10 @@ class Ingress:
 
     async def _card(self, scope: Scope, headers: dict[str, str], target: Selector | None, send: Send) -> None:
         known = "authorization" in headers or "x-api-key" in headers
-        caller = self._public if self._public is not None and not known else self._principal(headers)
+        if self._public is not None and not known:
+            caller = self._public
+        else:
+            caller = await self._authenticator.authenticate(Credentials(headers))
         host = headers.get("host", "")
         card = self._cards.card(target, caller, f"{scope.get('scheme', 'http')}://{host}")
         if card is None:
@@ -117,13 +118,3 @@ def _target(path: str) -> tuple[Selector | None, bool | None]:
     if kind == "agents":
         return (None, None) if "@" in name else (parse_selector(name), card)
     return parse_selector(name if "@" in name else f"{name}@*"), card
-
-
-def mark_grpc(handler: Handler) -> Handler:
-    """The handler, told that its calls come in over gRPC."""
-    arrived = Arrived("GRPC")
-
-    async def handle(call: Call) -> Reply:
-        return await handler(call.with_fact(arrived))
-
-    return handle

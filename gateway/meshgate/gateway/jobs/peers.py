@@ -4,39 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import msgspec
+from meshgate.gateway.facts import Flight
+from meshgate.gateway.jobs.account import Grant
 
-from meshgate.a2a.mesh.lineage import Step
-
-__all__ = ["ALONE", "Alone", "Flight", "Grant", "Peers"]
-
-
-class Flight(msgspec.Struct, frozen=True):
-    """A call in flight, as far as another call needs it to be its child."""
-
-    id: str
-    job: str
-    path: tuple[Step, ...]
-    remaining: float
-    """Seconds that it still has."""
-    started: float
-    """Seconds since the epoch; the parent is the one started last."""
-    trace_id: str = ""
-    span_id: str = ""
-    sampled: bool = False
-
-
-class Grant(msgspec.Struct, frozen=True):
-    """What a job's home hands to another gateway."""
-
-    calls: int
-    """Calls that may be made; 0 when the budget is used up."""
-    seconds: float
-    """Seconds that the job still has."""
-    used: int
-    limit: int
-    concurrency: int
-    job_seconds: float = 0.0
+__all__ = ["ALONE", "Alone", "Peers"]
 
 
 class Peers(Protocol):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from meshgate.gateway.cluster.inspection import InstanceView, JobView
-from meshgate.gateway.observe.records import CallRecord
+from meshgate.gateway.observe.call_record import CallRecord
+from meshgate.gateway.observe.views import InstanceView, JobView
 
 __all__ = ["CallNode", "JobTree", "merge_instances", "merge_jobs", "tree"]
 

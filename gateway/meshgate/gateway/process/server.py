@@ -13,14 +13,14 @@ from typing import Any
 import structlog
 
 from meshgate.a2a.errors import MeshError
-from meshgate.gateway.app import Gateway, Settings
-from meshgate.gateway.cluster.inspection import InspectApp
+from meshgate.gateway.cluster.server import InspectApp
 from meshgate.gateway.config import Config, ConfigError
 from meshgate.gateway.control.join import AddressPolicy
 from meshgate.gateway.control.ports import Control
-from meshgate.gateway.identity.keys import MeshKey
+from meshgate.gateway.gateway import Gateway
+from meshgate.gateway.identity.mesh_key import MeshKey
 from meshgate.gateway.identity.secrets import Secrets
-from meshgate.gateway.ingress.http import mark_grpc
+from meshgate.gateway.settings import Settings
 from meshgate.gateway.version import VERSION
 from meshgate.net.server import HttpServer, PortTaken, bind
 from meshgate.registry.home import Home, Run
@@ -86,7 +86,7 @@ class DataPlane:
             limits=limits,
             tracing=_tracing(config, gateway_id),
         )
-        inspect = InspectApp(self.gateway, self.gateway.mesh.inspect_secret(), limits)
+        inspect = InspectApp(self.gateway.answers.table, self.gateway.mesh.inspect_secret(), limits)
         self._servers = [
             HttpServer(self.gateway.ingress, self._http_sockets, limits),
             HttpServer(inspect, self._inspect_sockets, limits),
@@ -108,11 +108,11 @@ class DataPlane:
         gc.set_threshold(20_000, 20, 50)
 
     async def _start_grpc(self) -> None:
-        from meshgate.gateway.policies.arrival.authentication import credential
+        from meshgate.gateway.identity.authenticator import bearer_key
         from meshgate.net.grpc_server import A2AService, make_server
 
         limits = self.config.limits
-        service = A2AService(mark_grpc(self.gateway.handler), limits, admit=lambda headers: void(credential(headers)))
+        service = A2AService(self.gateway.entrance("GRPC"), limits, admit=lambda headers: void(bearer_key(headers)))
         self._grpc = make_server(service, limits, reuse_port=self._share)
         hosts = [self.config.host, "[::1]"] if self.config.host == "127.0.0.1" else [self.config.host]
         for index, host in enumerate(hosts):
@@ -159,7 +159,7 @@ class DataPlane:
         callers, waited = self._servers[0], 0.0
         callers.leave()
         while waited < self.config.limits.drain and not hurry.is_set():
-            if not self.gateway.records.open_calls and (waited >= _IDLE or not callers.connections):
+            if not self.gateway.in_flight.count and (waited >= _IDLE or not callers.connections):
                 break
             await asyncio.sleep(0.05)
             waited += 0.05
@@ -249,7 +249,7 @@ async def run_single(config: Config, secrets: Secrets, home: Home, announce: Cal
     announce(run)
     try:
         await signals.stop.wait()
-        log.info("draining", open_calls=plane.gateway.records.open_calls)
+        log.info("draining", open_calls=plane.gateway.in_flight.count)
         foreign.cancel()
         await control.stop()
         await plane.drain(signals.hurry)

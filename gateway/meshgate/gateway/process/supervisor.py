@@ -17,12 +17,13 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from meshgate.gateway.cluster.inspection import RemotePeers
+from meshgate.gateway.cluster.peers import RemotePeers
 from meshgate.gateway.config import Config, ConfigError
 from meshgate.gateway.contracts.catalogue import Catalogue
 from meshgate.gateway.contracts.store import SchemaStore
 from meshgate.gateway.control.ports import Control
-from meshgate.gateway.identity.keys import KeyRecord, MeshKey
+from meshgate.gateway.identity.key_record import KeyRecord
+from meshgate.gateway.identity.mesh_key import MeshKey
 from meshgate.gateway.identity.secrets import Secrets
 from meshgate.gateway.process.server import DataPlane, Signals, keep_foreign, open_configured, run_file
 from meshgate.net.server import bind

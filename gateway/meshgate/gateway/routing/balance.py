@@ -9,18 +9,18 @@ from collections.abc import Callable
 from meshgate.a2a.call import Call, Handler, Route
 from meshgate.a2a.errors import UpstreamDeadline, UpstreamUnavailable
 from meshgate.a2a.reply import Outcome, Reply
+from meshgate.gateway.facts import TaskRoute
 from meshgate.gateway.observe.metrics import Metrics
-from meshgate.gateway.observe.records import AttemptRecord, CallRecord, Records
-from meshgate.gateway.routing.resolve import TaskRoute
-from meshgate.gateway.upstream.instances import Attempt, Chosen, Instance, Instances
-from meshgate.gateway.upstream.outcome import classify
+from meshgate.gateway.upstream.attempt import Attempt, Chosen
+from meshgate.gateway.upstream.instance import Instance
+from meshgate.gateway.upstream.instances import Instances
+from meshgate.gateway.upstream.outcome import outcome_of
 
 __all__ = ["Balance"]
 
 
 class Balance:
-    """Chooses by "power of two choices" (Mitzenmacher 2001) on open calls and latency, and keeps account of the
-    attempt.
+    """Chooses by "power of two choices" (Mitzenmacher 2001) on open calls and latency, and opens the attempt.
 
     Args:
         bindings: the bindings that the egress can speak.
@@ -31,14 +31,12 @@ class Balance:
     def __init__(
         self,
         instances: Instances,
-        records: Records,
         metrics: Metrics,
         bindings: frozenset[str],
         clock: Callable[[], float],
         rng: random.Random,
     ) -> None:
         self._instances = instances
-        self._records = records
         self._metrics = metrics
         self._bindings = bindings
         self._clock = clock
@@ -55,20 +53,19 @@ class Balance:
                 f"{instance.id} has no address in a binding that is spoken here", endpoint=instance.id
             )
         attempt = Attempt(call, instance, endpoint, now)
-        trace = self._note(call, attempt, why, now)
         instance.attempts.add(attempt)
         attempt.start_deadline(call.deadline - now)
         try:
-            reply = await forward(call.with_fact(Chosen(attempt)))
+            reply = await forward(call.with_fact(Chosen(attempt, why)))
         except BaseException as error:
             left = isinstance(error, asyncio.CancelledError | GeneratorExit)
-            self._finish(attempt, trace, error, "cancelled" if left else "failed")
+            self._finish(attempt, error, "cancelled" if left else "failed")
             raise
         attempt.begun = True
         instance.observe(self._clock() - now)
 
         def ended(outcome: Outcome) -> None:
-            self._finish(attempt, trace, outcome.error, outcome.state)
+            self._finish(attempt, outcome.error, outcome.state)
 
         return reply.on_end(ended)
 
@@ -96,23 +93,7 @@ class Balance:
         best = first if first.load() <= second.load() else second
         return best, f"the less loaded of two, {len(pool)} of {len(known)} ready"
 
-    def _note(self, call: Call, attempt: Attempt, why: str, now: float) -> AttemptRecord | None:
-        record = call.fact(CallRecord)
-        if record is None:
-            return None
-        record.instance = attempt.instance.id
-        note = AttemptRecord(attempt.instance.id, attempt.endpoint.binding, now - record.began, reason=why)
-        record.attempts = [*record.attempts, note]
-        self._records.routed(record)
-        return note
-
-    def _finish(self, attempt: Attempt, note: AttemptRecord | None, error: BaseException | None, state: str) -> None:
+    def _finish(self, attempt: Attempt, error: BaseException | None, state: str) -> None:
         attempt.stop()
         attempt.instance.attempts.discard(attempt)
-        verdict = classify(error)
-        outcome = "done" if error is None else {True: "answered", False: "failed", None: state}[verdict]
-        self._metrics.attempt(attempt.instance.entry.instance.agent, outcome)
-        if note is not None:
-            began = attempt.call.fact(CallRecord)
-            note.duration = self._clock() - (began.began if began is not None else 0.0) - note.began
-            note.outcome, note.code = outcome, getattr(error, "code", "")
+        self._metrics.attempt(attempt.instance.entry.instance.agent, outcome_of(error, state))

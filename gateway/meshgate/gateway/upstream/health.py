@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from meshgate.gateway.upstream.instances import Instance, Instances
+from meshgate.gateway.upstream.instance import Instance
+from meshgate.gateway.upstream.instances import Instances
 
 __all__ = ["HealthChecks"]
 

@@ -1,4 +1,4 @@
-"""What counts against an instance. One function, so that breaker, balancer and records agree."""
+"""What counts against an instance, and how an attempt ended in one word, for breaker, balancer and records."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from meshgate.a2a.errors import (
     UpstreamDeadline,
 )
 
-__all__ = ["classify"]
+__all__ = ["classify", "outcome_of"]
 
 
 def classify(error: BaseException | None) -> bool | None:
@@ -38,3 +38,14 @@ def classify(error: BaseException | None) -> bool | None:
     if isinstance(error, RefusedError | AccessError):
         return None
     return False if isinstance(error, MeshError) else None
+
+
+def outcome_of(error: BaseException | None, state: str) -> str:
+    """How an attempt ended, in one word: done, answered (with an error of its own), failed or cancelled.
+
+    Args:
+        state: how its reply ended.
+    """
+    if error is None:
+        return "done"
+    return {True: "answered", False: "failed", None: state}[classify(error)]

@@ -19,17 +19,18 @@ import structlog
 from meshgate.a2a.call import METHODS, Call
 from meshgate.a2a.errors import InvalidAgentResponse, MeshError, UpstreamUnavailable
 from meshgate.a2a.mesh import headers as names
-from meshgate.a2a.mesh.lineage import Lineage, mint
+from meshgate.a2a.mesh.lineage import Lineage, mint, visit
 from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.a2a.payload import JsonPayload, Payload, ProtoPayload
 from meshgate.a2a.protocol_version import EXTENSIONS_HEADER, PROTOCOL_VERSION, VERSION_HEADER
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.types import CancelTaskRequest
-from meshgate.gateway.identity.keys import MeshKey
-from meshgate.gateway.observe.records import CallRecord
-from meshgate.gateway.routing.resolve import Spoken, TaskRoute
-from meshgate.gateway.upstream.instances import Attempt, Chosen, Instance
+from meshgate.gateway.facts import Spoken, TaskRoute
+from meshgate.gateway.identity.mesh_key import MeshKey
+from meshgate.gateway.upstream.attempt import Attempt, Chosen
+from meshgate.gateway.upstream.instance import Instance
 from meshgate.registry.model import Endpoint
+from meshgate.telemetry.tracing import TraceContext, format_traceparent
 
 __all__ = ["Egress", "Outbound", "Send", "Wire"]
 
@@ -128,13 +129,14 @@ class Send:
             sent["authorization"] = f"Bearer {attempt.instance.secret}"
         if EXTENSIONS_HEADER in call.headers:
             sent[EXTENSIONS_HEADER] = call.headers[EXTENSIONS_HEADER]
-        record, route, lineage = call.fact(CallRecord), call.route, call.lineage
-        if record is not None and record.trace_id:
-            sent[names.TRACEPARENT] = f"00-{record.trace_id}-{record.span_id}-{'01' if record.sampled else '00'}"
-        if route is not None and lineage is not None and record is not None:
+        trace, route, lineage = call.fact(TraceContext), call.route, call.lineage
+        if trace is not None:
+            sent[names.TRACEPARENT] = format_traceparent(trace)
+        if route is not None and lineage is not None:
             sent[names.SKILL] = route.skill
             sent[names.JOB] = lineage.job
-            child = Lineage(lineage.job, call.id, record.path, remaining, route.agent)
+            path = visit(lineage.path, route.agent, route.skill)
+            child = Lineage(lineage.job, call.id, path, remaining, route.agent)
             sent[names.LINEAGE] = mint(child, self._mesh.secret, self._mesh.id)
         return sent
 
@@ -143,7 +145,7 @@ class Send:
     def _follow_up(self, own: _Translation, attempt: Attempt, error: BaseException | None) -> None:
         # A caller that leaves only detaches; a deadline or an operator ends the work itself (section 3.1.5:
         # CancelTask).
-        if attempt.aborted is None or error is not attempt.aborted or not own.upstream or own.ended:
+        if attempt.aborted is None or error is not attempt.aborted or not own.upstream:
             return
         self._spawn(self._cancel(attempt, own.upstream))
 
@@ -202,7 +204,6 @@ class _Translation:
         spoken = call.fact(Spoken)
         self._release = spoken.release if spoken is not None else ""
         self.upstream = task.upstream if task is not None else ""
-        self.ended = False
 
     def _own(self, upstream: str) -> str:
         self.upstream = self.upstream or upstream

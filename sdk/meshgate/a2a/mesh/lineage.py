@@ -13,7 +13,7 @@ import hmac
 
 import msgspec
 
-__all__ = ["LINEAGE_HEADER", "Lineage", "Step", "mint", "verify"]
+__all__ = ["LINEAGE_HEADER", "Lineage", "Step", "mint", "spell", "verify", "visit"]
 
 LINEAGE_HEADER = "meshgate-lineage"
 MAX_TOKEN = 8192
@@ -46,6 +46,16 @@ class Lineage(msgspec.Struct, frozen=True, array_like=True):
     """Other calls that may have been the parent."""
     budget: str = ""
     """Which account is charged, if not the job's own."""
+
+
+def visit(path: tuple[Step, ...], agent: str, skill: str) -> tuple[Step, ...]:
+    """The path of a call: the visits that led to it, and its own."""
+    return (*path, Step(agent, skill))
+
+
+def spell(path: tuple[Step, ...]) -> str:
+    """A path as errors show it: ``a.ask → b.tell``."""
+    return " → ".join(f"{step.agent}.{step.skill}" for step in path)
 
 
 def _mac(key: bytes, text: bytes) -> bytes:

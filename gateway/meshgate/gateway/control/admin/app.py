@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field
 from meshgate.a2a.errors import MeshError
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.selector import parse_selector
-from meshgate.gateway.cluster.inspection import InstanceView, JobView, Status
+from meshgate.gateway.cluster import questions
 from meshgate.gateway.contracts.catalogue import Catalogue
 from meshgate.gateway.contracts.gate import SchemaGate
 from meshgate.gateway.control.admin import responses as jsonable
@@ -27,7 +27,7 @@ from meshgate.gateway.control.admin.models import ANSWERS
 from meshgate.gateway.control.admin.schemas import Mesh, schema_routes
 from meshgate.gateway.identity.keys import KeyStore
 from meshgate.gateway.observe.job_tree import JobTree, merge_instances, merge_jobs, tree
-from meshgate.gateway.observe.records import CallRecord
+from meshgate.gateway.observe.views import InstanceView, Status
 from meshgate.gateway.version import VERSION
 from meshgate.net.asgi import Receive, read_body, read_headers
 from meshgate.net.asgi import Scope as AsgiScope
@@ -107,7 +107,7 @@ def make_admin(
     @app.get("/readyz", tags=["health"])
     async def readyz(response: Response) -> dict[str, Any]:
         """Whether any gateway takes calls."""
-        statuses: dict[str, Status] = await mesh.ask("status", kind=Status)
+        statuses: dict[str, Status] = await mesh.ask(questions.STATUS)
         ready = [gateway for gateway, status in statuses.items() if not status.ready]
         response.status_code = 200 if ready else 503
         return {
@@ -184,24 +184,24 @@ def _add_reading(app: FastAPI, mesh: Mesh, table: Table, guarded: list[Any]) -> 
     @app.get("/api/v1/gateways", tags=["mesh"], dependencies=guarded)
     async def gateways() -> Response:
         """Every gateway that answers."""
-        statuses: dict[str, Status] = await mesh.ask("status", kind=Status)
+        statuses: dict[str, Status] = await mesh.ask(questions.STATUS)
         return jsonable.response(sorted(statuses.values(), key=lambda status: status.gateway))
 
     @app.get("/api/v1/agents", tags=["mesh"], dependencies=guarded)
     async def agents() -> Response:
         """Every agent: its versions, skills and instances."""
-        views = merge_instances(await mesh.ask("instances", kind=list[InstanceView]))
+        views = merge_instances(await mesh.ask(questions.INSTANCES))
         return jsonable.response(_by_agent(views))
 
     @app.get("/api/v1/instances", tags=["mesh"], dependencies=guarded)
     async def instances() -> Response:
         """Every instance: where it listens, and what the gateways think of it."""
-        return jsonable.response(merge_instances(await mesh.ask("instances", kind=list[InstanceView])))
+        return jsonable.response(merge_instances(await mesh.ask(questions.INSTANCES)))
 
     @app.get("/api/v1/jobs", tags=["jobs"], dependencies=guarded)
     async def jobs(limit: Annotated[int, Query(ge=1, le=1000)] = 50) -> Response:
         """The youngest jobs."""
-        answers = await mesh.ask("jobs", limit, kind=list[JobView])
+        answers = await mesh.ask(questions.JOBS, limit)
         return jsonable.response(merge_jobs([view for views in answers.values() for view in views], limit))
 
     @app.get("/api/v1/jobs/{job}", tags=["jobs"], dependencies=guarded)
@@ -215,7 +215,7 @@ def _add_reading(app: FastAPI, mesh: Mesh, table: Table, guarded: list[Any]) -> 
     @app.get("/api/v1/calls/{call}", tags=["jobs"], dependencies=guarded)
     async def call(call: str) -> Response:
         """One call's record."""
-        answers = await mesh.ask("call", call, kind=CallRecord | None)
+        answers = await mesh.ask(questions.CALL, call)
         found = next((record for record in answers.values() if record is not None), None)
         if found is None:
             raise HTTPException(404, f"no gateway knows call {call[:100]!r}")
@@ -242,7 +242,7 @@ def _add_changing(app: FastAPI, mesh: Mesh, registry: Registry, guarded: list[An
         await registry.throw(Switch(request.kind, request.name, request.reason))
         ended: dict[str, int] = {}
         if request.kind == "job":
-            ended = await mesh.ask("end_job", request.name, kind=int)
+            ended = await mesh.ask(questions.END_JOB, request.name)
         return {"thrown": f"{request.kind} {request.name}", "ended": sum(ended.values())}
 
     @app.post("/api/v1/lift", tags=["mesh"], dependencies=guarded)
@@ -257,14 +257,12 @@ def _add_changing(app: FastAPI, mesh: Mesh, registry: Registry, guarded: list[An
         comes is served.
         """
         state: Literal["draining", "open"] = "draining" if request.on else "open"
-        answers = await mesh.ask(
-            "drain", request.on, kind=None, **({"only": request.gateway} if request.gateway else {})
-        )
+        answers = await mesh.ask(questions.DRAIN, request.on, only=request.gateway or "")
         return {"gateways": sorted(answers), "state": state}
 
 
 async def _tree(mesh: Mesh, job: str) -> JobTree | None:
-    answers = await mesh.ask("job", job, kind=JobView | None)
+    answers = await mesh.ask(questions.JOB, job)
     return tree([view for view in answers.values() if view is not None])
 
 

@@ -8,13 +8,13 @@ import time
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 import msgspec
 from fastapi import APIRouter, Query, Response
 
 from meshgate.a2a.errors import InvalidParams, MeshError
-from meshgate.gateway.cluster.inspection import UsageView
+from meshgate.gateway.cluster.questions import USAGE, Question
 from meshgate.gateway.contracts.catalogue import Catalogue, Known
 from meshgate.gateway.contracts.check import Verdict, check
 from meshgate.gateway.contracts.gate import SchemaGate, Standing
@@ -40,6 +40,7 @@ from meshgate.registry.schemas import Release, Settings, Subject, promote
 
 __all__ = ["Mesh", "UnknownContract", "schema_routes"]
 
+T = TypeVar("T")
 _Side = Literal["input", "output"]
 _PATH = "/api/v1/schemas"
 
@@ -53,7 +54,7 @@ class UnknownContract(MeshError):
 class Mesh(Protocol):
     """All gateways at once, this process's own included."""
 
-    async def ask(self, name: str, *arguments: object, kind: Any) -> dict[str, Any]:
+    async def ask(self, question: Question[T], *arguments: object, only: str = "") -> dict[str, T]:
         """The answers of all gateways that answer, by gateway."""
         ...
 
@@ -82,7 +83,7 @@ def schema_routes(
         name = _name(agent, skill)
         if catalogue.subject(name) is None:
             await _standing(gate, name)
-        answers: dict[str, UsageView] = await mesh.ask("usage", name, fields, kind=UsageView)
+        answers = await mesh.ask(USAGE, name, fields)
         listed = {entry.instance.id for entry in table.gateways}
         return jsonable.response(
             UsageAnswer(

@@ -1,71 +1,44 @@
-"""Who calls: a caller's API key, or the call key of an agent that is registered now."""
+"""Who calls: the principal that a call's credentials prove."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import msgspec
 
-from meshgate.a2a.call import Call, Principal
-from meshgate.a2a.errors import Unauthenticated
-from meshgate.gateway.identity.keys import KeyStore, MeshKey
-from meshgate.gateway.observe.records import CallRecord
+from meshgate.a2a.call import Call, Handler
+from meshgate.a2a.errors import AccessError
+from meshgate.a2a.reply import Reply
+from meshgate.gateway.identity.authenticator import Authenticator, Credentials
+from meshgate.gateway.policy import Count
 
-__all__ = ["Authentication", "credential"]
-
-
-def credential(headers: Mapping[str, str]) -> str:
-    """The key in a request's headers: ``Authorization: Bearer`` or ``X-API-Key``.
-
-    Raises:
-        Unauthenticated: there is none.
-    """
-    scheme, _, key = headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
-        key = headers.get("x-api-key", "")
-    key = key.strip()
-    if not key:
-        raise Unauthenticated
-    return key
+__all__ = ["Authentication"]
 
 
 class Authentication:
-    """Puts the principal into the call. The tenant comes from the credential alone.
+    """Puts the principal into the call.
 
     Args:
-        keys: callers' keys.
-        mesh: reads call keys.
-        registered: whether an instance of an agent is (or was just) registered; its key ends with its lease.
+        count: told of each refusal.
+        tell: told who calls, if the call is refused before another policy knows more of it.
     """
 
     name = "authentication"
 
-    def __init__(self, keys: KeyStore, mesh: MeshKey, registered: Callable[[str, str], bool]) -> None:
-        self._keys = keys
-        self._mesh = mesh
-        self._registered = registered
+    def __init__(self, authenticator: Authenticator, count: Count, tell: Callable[[Call], None]) -> None:
+        self._authenticator = authenticator
+        self._count = count
+        self._tell = tell
 
-    def admit(self, call: Call, /) -> Call:
-        principal = self.principal(call.headers)
-        record = call.fact(CallRecord)
-        if record is not None:
-            record.principal, record.tenant = principal.id, principal.tenant
-        return msgspec.structs.replace(call, principal=principal)
-
-    def principal(self, headers: Mapping[str, str]) -> Principal:
-        """Whose key a request carries.
-
-        Raises:
-            Unauthenticated: nobody's.
-        """
-        key = credential(headers)
-        return self._agent(key) if key.startswith("mgc_") else self._keys.principal(key)
-
-    def _agent(self, key: str) -> Principal:
-        named = self._mesh.read_call_key(key)
-        if named is None:
-            raise Unauthenticated
-        agent, tenant, instance = named
-        if not self._registered(instance, agent):
-            raise Unauthenticated("this call key has ended with its lease: register again")
-        return Principal("agent", f"agent:{agent}", tenant, agents=("*",), skills=("*",), actors=(agent,))
+    async def __call__(self, call: Call, forward: Handler, /) -> Reply:
+        try:
+            principal = await self._authenticator.authenticate(Credentials(call.headers))
+        except AccessError:
+            self._count(self.name, "refuse")
+            raise
+        call = msgspec.structs.replace(call, principal=principal)
+        try:
+            return await forward(call)
+        except BaseException:
+            self._tell(call)
+            raise

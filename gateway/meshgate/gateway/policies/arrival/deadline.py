@@ -11,8 +11,7 @@ from meshgate.a2a.call import Call
 from meshgate.a2a.errors import InvalidParams, UpstreamDeadline
 from meshgate.a2a.limits import Limits
 from meshgate.a2a.mesh import headers
-from meshgate.gateway.observe.records import CallRecord
-from meshgate.gateway.policies.arrival.lineage import Parents
+from meshgate.gateway.facts import Parents
 
 __all__ = ["Deadline"]
 
@@ -39,9 +38,6 @@ class Deadline:
                 remaining = min(remaining, parents.parent.remaining)
         if remaining <= 0:
             raise UpstreamDeadline("the call's deadline had passed when it arrived")
-        record = call.fact(CallRecord)
-        if record is not None:
-            record.deadline = now + remaining
         return msgspec.structs.replace(call, deadline=now + remaining)
 
     def _read(self, text: str) -> float:

@@ -8,22 +8,17 @@ from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.errors import DepthExceeded, InvalidParams, LoopDetected, UpstreamDeadline
 from meshgate.a2a.limits import Limits
 from meshgate.a2a.mesh import headers
-from meshgate.a2a.mesh.lineage import Lineage, Step, verify
+from meshgate.a2a.mesh.lineage import Lineage, verify
 from meshgate.a2a.reply import Reply
-from meshgate.gateway.identity.keys import MeshKey
-from meshgate.gateway.jobs.peers import Flight, Peers
+from meshgate.gateway.facts import Parents
+from meshgate.gateway.identity.mesh_key import MeshKey
+from meshgate.gateway.jobs.accounts import Accounts
+from meshgate.gateway.jobs.in_flight import InFlight
+from meshgate.gateway.jobs.peers import Peers
 from meshgate.gateway.observe.metrics import Metrics
-from meshgate.gateway.observe.records import CallRecord, Records
 from meshgate.telemetry.tracing import parse_traceparent
 
-__all__ = ["Lineages", "Parents", "priced"]
-
-
-class Parents(msgspec.Struct, frozen=True):
-    """The fact of who may be the parent: every path that leads here, and the one whose job is charged."""
-
-    paths: tuple[tuple[Step, ...], ...]
-    parent: Flight | None = None
+__all__ = ["Lineages", "read_budget"]
 
 
 class Lineages:
@@ -34,26 +29,27 @@ class Lineages:
 
     name = "lineage"
 
-    def __init__(self, records: Records, mesh: MeshKey, peers: Peers, metrics: Metrics, limits: Limits) -> None:
-        self._records = records
+    def __init__(
+        self, accounts: Accounts, in_flight: InFlight, mesh: MeshKey, peers: Peers, metrics: Metrics, limits: Limits
+    ) -> None:
+        self._accounts = accounts
+        self._in_flight = in_flight
         self._keys = {mesh.id: mesh.secret}
         self._peers = peers
         self._metrics = metrics
         self._limits = limits
 
     async def __call__(self, call: Call, forward: Handler, /) -> Reply:
-        record = call.fact(CallRecord)
-        if record is None or call.method.on_task:
+        if call.method.on_task:
             return await forward(call)
         agent = call.principal.actors[-1] if call.principal.kind == "agent" else ""
         lineage, parents = self._from_token(call, agent)
         if lineage is None and agent:
             lineage, parents = await self._from_flights(call, agent)
         if lineage is None:
-            lineage = self._root(call, record)
-        record.parent, record.inferred, record.links = lineage.parent, lineage.inferred, lineage.links
-        self._records.adopt(lineage.job, record, lineage.remaining)
-        self._records.join_job(record, lineage.job)
+            lineage = await self._root(call)
+        else:
+            await self._accounts.adopt(lineage.job, lineage.remaining)
         call = msgspec.structs.replace(call, lineage=lineage)
         try:
             return await forward(call.with_fact(parents or Parents((lineage.path,))))
@@ -62,12 +58,10 @@ class Lineages:
                 raise
             raise await self._priced(error, lineage.job) from None
 
-    async def _priced(self, error: LoopDetected | DepthExceeded, job_id: str) -> LoopDetected | DepthExceeded:
-        grant = await self._peers.lease(job_id, 0)
-        job = self._records.job(job_id)
-        if grant is None or job is None:
-            return priced(error, "not known, because the job's home gateway does not answer")
-        return priced(error, job.learn(grant, self._records.now()))
+    async def _priced(self, error: LoopDetected | DepthExceeded, job: str) -> LoopDetected | DepthExceeded:
+        price = await self._accounts.price(job)
+        price = price or "not known, because the job's home gateway does not answer"
+        return type(error)(f"{error.message}; {price}", metadata={**error.metadata, "price": price})
 
     def _from_token(self, call: Call, agent: str) -> tuple[Lineage | None, Parents | None]:
         token = call.headers.get(headers.LINEAGE)
@@ -77,13 +71,13 @@ class Lineages:
         if lineage is None:
             self._metrics.lineage_invalid()
             return None, None
-        parent = self._records.call(lineage.parent)
-        if lineage.remaining <= 0 or (parent is not None and self._records.remaining(parent) <= 0):
+        parent = self._in_flight.get(lineage.parent)
+        if lineage.remaining <= 0 or (parent is not None and parent.remaining <= 0):
             raise UpstreamDeadline("the call that this one was made in has run out of time")
-        return lineage, Parents((lineage.path,), self._records.flight(parent) if parent is not None else None)
+        return lineage, Parents((lineage.path,), parent)
 
     async def _from_flights(self, call: Call, agent: str) -> tuple[Lineage | None, Parents | None]:
-        flights = [self._records.flight(record) for record in self._records.in_flight(agent, call.principal.tenant)]
+        flights = self._in_flight.find(agent, call.principal.tenant)
         if not flights:
             flights = await self._peers.in_flight(agent, call.principal.tenant)
         if not flights:
@@ -100,15 +94,10 @@ class Lineages:
         lineage = Lineage(parent.job, parent.id, path, parent.remaining, agent, inferred=True, links=links)
         return lineage, Parents(tuple(flight.path for flight in flights), parent)
 
-    def _root(self, call: Call, record: CallRecord) -> Lineage:
+    async def _root(self, call: Call) -> Lineage:
         calls, seconds = read_budget(call.headers.get(headers.BUDGET, ""), self._limits)
-        job = self._records.open_job(record, calls=calls, seconds=seconds, concurrency=self._limits.job_concurrency)
-        return Lineage(job.id, "", (), seconds)
-
-
-def priced(error: LoopDetected | DepthExceeded, price: str) -> LoopDetected | DepthExceeded:
-    """The error with what its job has spent."""
-    return type(error)(f"{error.message}; {price}", metadata={**error.metadata, "price": price})
+        job = await self._accounts.open(calls=calls, seconds=seconds, concurrency=self._limits.job_concurrency)
+        return Lineage(job, "", (), seconds)
 
 
 def read_budget(text: str, limits: Limits) -> tuple[int, float]:

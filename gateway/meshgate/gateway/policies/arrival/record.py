@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
-
-import msgspec
+import math
 
 from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.errors import AccessError, MeshError, RefusedError
-from meshgate.a2a.mesh import headers
+from meshgate.a2a.mesh.lineage import visit
 from meshgate.a2a.payload import Payload
-from meshgate.a2a.reply import Head, Outcome, Reply
+from meshgate.a2a.reply import Outcome, Reply
+from meshgate.a2a.task_event import task_event
+from meshgate.gateway.facts import Arrived
+from meshgate.gateway.observe.call_record import CallRecord
 from meshgate.gateway.observe.metrics import Metrics
-from meshgate.gateway.observe.records import CallRecord, Records, Usage
+from meshgate.gateway.observe.records import Records
+from meshgate.gateway.observe.usage_report import usage_in
+from meshgate.telemetry.tracing import TraceContext
 
-__all__ = ["Arrived", "Record"]
+__all__ = ["Record"]
 
-
-class Arrived(msgspec.Struct, frozen=True):
-    """The fact of how a call came in."""
-
-    binding: str
-
-
-_JSONRPC = Arrived("JSONRPC")
+_NOT_SAID = Arrived()
 
 
 class Record:
-    """First of all: what is refused later must still be on record."""
+    """Keeps the record of each call, told by the chain what the other policies found (``policy.Observer``)."""
 
     name = "record"
 
@@ -37,15 +33,13 @@ class Record:
         self._metrics = metrics
 
     async def __call__(self, call: Call, forward: Handler, /) -> Reply:
-        arrived = call.fact(Arrived) or _JSONRPC
-        record = self._records.open_call(call.method.name, arrived.binding, call.target.text if call.target else "")
-        call = msgspec.structs.replace(call, id=record.id, facts={**call.facts, CallRecord: record})
+        binding = (call.fact(Arrived) or _NOT_SAID).binding
+        record = self._records.open(call.id, call.method.name, binding, call.target.text if call.target else "")
         try:
             reply = await forward(call)
         except BaseException as error:
             self._close(record, error)
             raise
-        reply.head = Head({**reply.head.headers, **_names(record)})
 
         def note(event: Payload) -> Payload:
             _note(record, event)
@@ -55,6 +49,40 @@ class Record:
             self._close(record, outcome.error, outcome.state)
 
         return reply.map(note).on_end(ended)
+
+    def saw(self, call: Call, /) -> None:
+        """Note what is known of a call by now."""
+        record = self._records.call(call.id)
+        if record is None:
+            return
+        record.principal, record.tenant = call.principal.id, call.principal.tenant
+        if call.target is not None:
+            record.selector = call.target.text
+        if math.isfinite(call.deadline):
+            record.deadline = call.deadline
+        self._note_job(record, call)
+        self._note_route(record, call)
+
+    def _note_job(self, record: CallRecord, call: Call) -> None:
+        lineage, trace = call.lineage, call.fact(TraceContext)
+        if lineage is not None and not record.job:
+            record.parent, record.inferred, record.links = lineage.parent, lineage.inferred, lineage.links
+            self._records.file(record, lineage.job)
+        if trace is not None:
+            record.trace_id, record.span_id, record.sampled = trace.trace_id, trace.span_id, trace.sampled
+
+    def _note_route(self, record: CallRecord, call: Call) -> None:
+        route, lineage = call.route, call.lineage
+        if route is None:
+            return
+        record.agent, record.skill, record.version, record.reason = (
+            route.agent,
+            route.skill,
+            route.version,
+            route.reason,
+        )
+        if lineage is not None and not record.path:
+            record.path = visit(lineage.path, route.agent, route.skill)
 
     def _close(self, record: CallRecord, error: BaseException | None, state: str = "failed") -> None:
         outcome, code, message = state, "", ""
@@ -66,39 +94,14 @@ class Record:
             code, message = error.code, error.message
         elif outcome == "failed":
             code, message = "INTERNAL_ERROR", "internal error"
-        self._records.close_call(record, outcome, code, message)
+        self._records.close(record, outcome, code, message)
         self._metrics.call(record.agent, record.method, record.binding, outcome, record.duration or 0.0)
 
 
-def _names(record: CallRecord) -> dict[str, str]:
-    found = {headers.CALL: record.id}
-    if record.job:
-        found[headers.JOB] = record.job
-    if record.instance:
-        found[headers.INSTANCE] = record.instance
-    return found
-
-
 def _note(record: CallRecord, event: Payload) -> None:
-    tree = event.tree()
-    if "status" in tree:
-        _note_task(record, tree["id"], tree)
-    elif "task" in tree:
-        _note_task(record, tree["task"]["id"], tree["task"])
-    elif "statusUpdate" in tree:
-        _note_task(record, tree["statusUpdate"]["taskId"], tree["statusUpdate"])
-    elif "message" in tree:
-        _note_usage(record, tree["message"].get("metadata"))
-
-
-def _note_task(record: CallRecord, task: str, tree: dict[str, Any]) -> None:
-    record.task, record.task_state = task, tree["status"]["state"]
-    _note_usage(record, tree.get("metadata"))
-
-
-def _note_usage(record: CallRecord, metadata: dict[str, Any] | None) -> None:
-    if metadata and headers.USAGE in metadata:
-        try:
-            record.usage = msgspec.convert(metadata[headers.USAGE], Usage)
-        except msgspec.ValidationError:
-            return  # what an agent says of itself is advice, and this is none
+    told = task_event(event)
+    if told.task:
+        record.task, record.task_state = told.task, told.state
+    usage = usage_in(told.metadata)
+    if usage is not None:
+        record.usage = usage

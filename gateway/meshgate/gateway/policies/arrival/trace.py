@@ -4,19 +4,33 @@ from __future__ import annotations
 
 from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.mesh import headers
+from meshgate.a2a.payload import Payload
 from meshgate.a2a.reply import Outcome, Reply
-from meshgate.gateway.observe.records import CallRecord
-from meshgate.gateway.policies.arrival.lineage import Parents
+from meshgate.a2a.task_event import TaskEvent, task_event
+from meshgate.gateway.facts import Arrived, Parents
+from meshgate.gateway.observe.call_record import UsageReport
+from meshgate.gateway.observe.usage_report import usage_in
+from meshgate.gateway.upstream.attempt import Chosen
 from meshgate.telemetry import semconv
-from meshgate.telemetry.tracing import Ids, Sampler, Span, TraceContext, Tracing, child, new_context, parse_traceparent
+from meshgate.telemetry.tracing import (
+    Ids,
+    Sampler,
+    Span,
+    TraceContext,
+    Tracing,
+    child,
+    new_context,
+    parse_traceparent,
+)
 
 __all__ = ["Trace"]
 
 
 class Trace:
-    """Decides whether to sample before any span object exists; the record carries the ids on.
+    """Decides whether to sample before any span object exists; the fact ``TraceContext`` carries the ids on.
 
-    A call that belongs to a job joins that job's trace even if the agent between dropped every header.
+    A call that belongs to a job joins that job's trace even if the agent between dropped every header. The chain tells
+    the policy what the others found (``policy.Observer``), for the attributes of the span.
     """
 
     name = "trace"
@@ -25,29 +39,42 @@ class Trace:
         self._tracing = tracing
         self._sampler = sampler
         self._ids = ids
+        self._open: dict[str, _OpenSpan] = {}
 
     async def __call__(self, call: Call, forward: Handler, /) -> Reply:
-        record = call.fact(CallRecord)
-        if record is None:
-            return await forward(call)
         parent, context = self._place(call)
-        record.trace_id, record.span_id, record.sampled = context.trace_id, context.span_id, context.sampled
-        if not context.sampled:
-            return await forward(call)
-        attributes = {semconv.METHOD: call.method.name, semconv.BINDING: record.binding, semconv.CALL: call.id}
-        span = self._tracing.begin(call.method.name, "server", parent, context, attributes)
+        call = call.with_fact(context)
+        span = self._begin(call, parent, context) if context.sampled else None
         if span is None:
             return await forward(call)
+        traced = self._open[call.id] = _OpenSpan(span, call)
         try:
             reply = await forward(call)
         except BaseException as error:
-            _end(span, call, record, error)
+            self._end(traced, error)
             raise
 
         def ended(outcome: Outcome) -> None:
-            _end(span, call, record, outcome.error)
+            self._end(traced, outcome.error)
 
-        return reply.on_end(ended)
+        return reply.map(traced.note).on_end(ended)
+
+    def saw(self, call: Call, /) -> None:
+        """Keep what is known of a call by now, if it has a span."""
+        traced = self._open.get(call.id)
+        # A refusal is told from the inside out: the outer lists know less of the call than was told already.
+        if traced is not None and (call.route is not None or traced.call.route is None):
+            traced.call = call
+
+    def _begin(self, call: Call, parent: TraceContext | None, context: TraceContext) -> Span | None:
+        arrived = call.fact(Arrived)
+        binding = arrived.binding if arrived is not None else ""
+        attributes = {semconv.METHOD: call.method.name, semconv.BINDING: binding, semconv.CALL: call.id}
+        return self._tracing.begin(call.method.name, "server", parent, context, attributes)
+
+    def _end(self, traced: _OpenSpan, error: BaseException | None) -> None:
+        self._open.pop(traced.call.id, None)
+        traced.end(error)
 
     def _place(self, call: Call) -> tuple[TraceContext | None, TraceContext]:
         sent = parse_traceparent(call.headers.get(headers.TRACEPARENT, ""), call.headers.get(headers.TRACESTATE, ""))
@@ -65,30 +92,58 @@ class Trace:
         return sent, child(TraceContext(sent.trace_id, sent.span_id, sampled, sent.state), self._ids)
 
 
-def _end(span: Span, call: Call, record: CallRecord, error: BaseException | None) -> None:
-    span.set(semconv.JOB, record.job)
-    if record.agent:
-        span.set(semconv.AGENT_NAME, record.agent)
-        span.set(semconv.AGENT_VERSION, record.version)
-        span.set(semconv.SKILL, record.skill)
-    if record.instance:
-        span.set(semconv.INSTANCE, record.instance)
-        span.set(semconv.REASON, record.attempts[-1].reason if record.attempts else record.reason)
-    if call.message_id:
-        span.set(semconv.MESSAGE_ID, call.message_id)
-    if record.task:
-        span.set(semconv.TASK_ID, record.task)
-        span.set(semconv.TASK_STATE, record.task_state)
-    if call.context_id:
-        span.set(semconv.CONVERSATION_ID, call.context_id)
-    if record.inferred:
-        span.set(semconv.INFERRED, record.inferred)
-    if record.usage is not None:
-        span.set(semconv.COST_USD, record.usage.cost_usd)
-        span.set(semconv.INPUT_TOKENS, record.usage.input_tokens)
-        span.set(semconv.OUTPUT_TOKENS, record.usage.output_tokens)
-    if error is None:
-        span.end()
-    else:
-        code = getattr(error, "code", type(error).__name__)
-        span.end(code, str(error))
+class _OpenSpan:
+    """The span of a call that is open, with what its attributes are read from."""
+
+    __slots__ = ("call", "span", "task", "usage")
+
+    def __init__(self, span: Span, call: Call) -> None:
+        self.span = span
+        self.call = call
+        self.task: TaskEvent | None = None
+        self.usage: UsageReport | None = None
+
+    def note(self, event: Payload) -> Payload:
+        """Read an event of the reply."""
+        told = task_event(event)
+        if told.task:
+            self.task = told
+        self.usage = usage_in(told.metadata) or self.usage
+        return event
+
+    def end(self, error: BaseException | None) -> None:
+        """Give the span its attributes, and end it."""
+        self._name_route()
+        self._name_ids()
+        if error is None:
+            self.span.end()
+        else:
+            self.span.end(getattr(error, "code", type(error).__name__), str(error))
+
+    def _name_route(self) -> None:
+        route, chosen = self.call.route, self.call.fact(Chosen)
+        if route is not None:
+            self.span.set(semconv.AGENT_NAME, route.agent)
+            self.span.set(semconv.AGENT_VERSION, route.version)
+            self.span.set(semconv.SKILL, route.skill)
+        if chosen is not None:
+            self.span.set(semconv.INSTANCE, chosen.attempt.instance.id)
+            self.span.set(semconv.REASON, chosen.reason)
+
+    def _name_ids(self) -> None:
+        lineage = self.call.lineage
+        if lineage is not None:
+            self.span.set(semconv.JOB, lineage.job)
+            if lineage.inferred:
+                self.span.set(semconv.INFERRED, lineage.inferred)
+        if self.call.message_id:
+            self.span.set(semconv.MESSAGE_ID, self.call.message_id)
+        if self.call.context_id:
+            self.span.set(semconv.CONVERSATION_ID, self.call.context_id)
+        if self.task is not None:
+            self.span.set(semconv.TASK_ID, self.task.task)
+            self.span.set(semconv.TASK_STATE, self.task.state)
+        if self.usage is not None:
+            self.span.set(semconv.COST_USD, self.usage.cost_usd)
+            self.span.set(semconv.INPUT_TOKENS, self.usage.input_tokens)
+            self.span.set(semconv.OUTPUT_TOKENS, self.usage.output_tokens)

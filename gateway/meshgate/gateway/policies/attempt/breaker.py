@@ -5,7 +5,7 @@ from __future__ import annotations
 from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.errors import UpstreamUnavailable
 from meshgate.a2a.reply import Outcome, Reply
-from meshgate.gateway.upstream.instances import Chosen
+from meshgate.gateway.upstream.attempt import Chosen
 from meshgate.gateway.upstream.outcome import classify
 
 __all__ = ["BreakerGate"]

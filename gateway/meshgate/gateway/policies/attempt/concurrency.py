@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from meshgate.a2a.call import Call
 from meshgate.a2a.errors import UpstreamUnavailable
-from meshgate.gateway.upstream.instances import Chosen
+from meshgate.gateway.upstream.attempt import Chosen
 
 __all__ = ["Concurrency"]
 

@@ -11,7 +11,8 @@ from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.errors import UpstreamUnavailable
 from meshgate.a2a.limits import Limits
 from meshgate.a2a.reply import Reply
-from meshgate.gateway.upstream.instances import Attempt, Chosen, Instance
+from meshgate.gateway.upstream.attempt import Chosen
+from meshgate.gateway.upstream.instance import Instance, OpenAttempt
 from meshgate.net.timer_queue import Timeouts
 
 __all__ = ["HangDetection"]
@@ -101,6 +102,6 @@ class HangDetection:
                 attempt.abort(UpstreamUnavailable(f"{instance.id} does not answer", endpoint=instance.id))
 
 
-def _waits(attempt: Attempt) -> bool:
+def _waits(attempt: OpenAttempt) -> bool:
     # A stream that has begun cannot be sent elsewhere; its own silence limit ends it.
     return not attempt.begun

@@ -1,24 +1,22 @@
-"""A job's budget: how many calls, how many at once, how long. Its home gateway keeps the account."""
+"""A job's budget: how many calls, how many at once, how long. Its account says what is left."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import msgspec
 
 from meshgate.a2a.call import Call, Handler
-from meshgate.a2a.errors import BudgetExhausted, FanOut, UpstreamDeadline
-from meshgate.a2a.mesh.lineage import Step
+from meshgate.a2a.errors import BudgetExhausted, UpstreamDeadline
+from meshgate.a2a.mesh.lineage import spell, visit
 from meshgate.a2a.reply import Outcome, Reply
-from meshgate.gateway.jobs.peers import Peers
-from meshgate.gateway.observe.records import JobRecord, Records
+from meshgate.gateway.jobs.account import Account
+from meshgate.gateway.jobs.accounts import Accounts
 
 __all__ = ["Budget"]
 
 _TICK = 0.005
 """Seconds by which a loop's timer may fire early."""
-_LEASE = 4
-"""Calls that another gateway takes from a job's home at a time."""
 
 
 class Budget:
@@ -26,74 +24,45 @@ class Budget:
 
     name = "budget"
 
-    def __init__(self, records: Records, peers: Peers, clock: Callable[[], float]) -> None:
-        self._records = records
-        self._peers = peers
+    def __init__(self, accounts: Accounts, clock: Callable[[], float]) -> None:
+        self._accounts = accounts
         self._clock = clock
 
     async def __call__(self, call: Call, forward: Handler, /) -> Reply:
-        job = self._records.job(call.lineage.job) if call.lineage is not None else None
-        if job is None:
+        if call.lineage is None:
             return await forward(call)
-        if not job.home and job.leased <= 0:
-            grant = await self._peers.lease(job.id, _LEASE)
-            if grant is not None:
-                job.learn(grant, self._clock())
-        self._spend(job, call)
-        deadline = min(call.deadline, job.deadline)
+        account = await self._accounts.spend(call.lineage.job, lambda: _path(call))
+        if account is None:
+            return await forward(call)
+        if account.deadline < call.deadline:
+            call = msgspec.structs.replace(call, deadline=account.deadline)
         try:
-            reply = await forward(msgspec.structs.replace(call, deadline=deadline))
+            reply = await forward(call)
         except UpstreamDeadline as error:
-            job.open -= 1
-            if self._clock() < job.deadline - _TICK:
-                raise
-            # It was the job's time that ran out, not the call's own.
-            raise self._exhausted(job, call, "its time is used up", error.metadata) from error
+            self._accounts.release(account)
+            raise self._blame(error, account, call) from error.__cause__
         except BaseException:
-            job.open -= 1
+            self._accounts.release(account)
             raise
 
         def give_back(_: Outcome) -> None:
-            job.open -= 1
+            self._accounts.release(account)
 
         return reply.on_end(give_back)
 
-    def _spend(self, job: JobRecord, call: Call) -> None:
+    def _blame(self, error: UpstreamDeadline, account: Account, call: Call) -> UpstreamDeadline | BudgetExhausted:
+        """The error itself, or, if the job's time ran out rather than the call's own, the one that says so."""
         now = self._clock()
-        if now >= job.deadline:
-            raise self._exhausted(job, call, "its time is used up")
-        if job.used >= job.call_limit if job.home else job.leased <= 0:
-            raise self._exhausted(job, call, "its calls are used up")
-        # Like a rate, what may be open at once is shared among the gateways: none need ask the others.
-        share = max(1, job.concurrency // self._peers.live)
-        if job.open >= share:
-            raise FanOut(
-                f"job {job.id} has {job.open} calls open at once, the limit is {share} here, {job.concurrency} over "
-                f"all gateways (path {_path(call)}; {job.spent(now)})",
-                metadata={
-                    "path": _path(call),
-                    "share": str(share),
-                    "limit": str(job.concurrency),
-                    "price": job.spent(now),
-                },
-                retry_after=1.0,
-            )
-        job.used += 1
-        job.open += 1
-        if not job.home:
-            job.leased -= 1
-
-    def _exhausted(
-        self, job: JobRecord, call: Call, what: str, more: Mapping[str, str] | None = None
-    ) -> BudgetExhausted:
-        price = job.spent(self._clock())
+        if now < account.deadline - _TICK:
+            return error
+        price, path = account.price(now), _path(call)
         return BudgetExhausted(
-            f"job {job.id}: {what} ({price}; path {_path(call)})",
-            metadata={**(more or {}), "path": _path(call), "price": price, "job": job.id},
+            f"job {account.job}: its time is used up ({price}; path {path})",
+            metadata={**error.metadata, "path": path, "price": price, "job": account.job},
         )
 
 
 def _path(call: Call) -> str:
     lineage, route = call.lineage, call.route
-    steps = [*(lineage.path if lineage else ()), *([Step(route.agent, route.skill)] if route else [])]
-    return " → ".join(f"{step.agent}.{step.skill}" for step in steps)
+    path = lineage.path if lineage is not None else ()
+    return spell(visit(path, route.agent, route.skill) if route is not None else path)

@@ -7,7 +7,6 @@ import msgspec
 from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.errors import MeshError
 from meshgate.a2a.reply import Reply
-from meshgate.gateway.routing.resolve import note_route
 
 __all__ = ["Failover"]
 
@@ -28,7 +27,6 @@ class Failover:
             if not error.unsent or call.route is None:
                 raise
             for route in call.route.others:
-                note_route(call, route)
                 try:
                     return await forward(msgspec.structs.replace(call, route=route))
                 except MeshError as further:

@@ -13,7 +13,7 @@ from meshgate.a2a.errors import MeshError, OutcomeUnknown, UpstreamDeadline, Ups
 from meshgate.a2a.limits import Limits
 from meshgate.a2a.payload import Payload
 from meshgate.a2a.reply import Reply
-from meshgate.gateway.upstream.instances import Attempt
+from meshgate.gateway.upstream.attempt import Attempt
 from meshgate.gateway.upstream.send import Outbound, streamed
 from meshgate.registry.model import Endpoint
 

@@ -1,0 +1,145 @@
+"""What a gateway answers to the questions of ``cluster.questions``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from meshgate.a2a.errors import Killed
+from meshgate.gateway.cluster import questions as q
+from meshgate.gateway.facts import Flight
+from meshgate.gateway.jobs.account import Account, Grant
+from meshgate.gateway.observe.call_record import CallRecord, JobRecord
+from meshgate.gateway.observe.views import InstanceView, JobView, Status
+from meshgate.gateway.parts import Parts
+from meshgate.gateway.upstream.instance import Instance
+from meshgate.gateway.version import VERSION
+
+__all__ = ["Answers"]
+
+_MOST_JOBS = 1000
+"""Jobs that one answer lists at most."""
+
+
+class Answers:
+    """One gateway's answers: what it has seen, and what it can be told to do.
+
+    Attributes:
+        table: by the name of a question, the function that answers it.
+    """
+
+    def __init__(self, gateway: Parts) -> None:
+        self._gateway = gateway
+        self.table: dict[str, Callable[..., Any]] = {
+            q.STATUS.name: self.status,
+            q.FLIGHTS.name: self.flights,
+            q.LEND.name: self.lend,
+            q.JOBS.name: self.jobs,
+            q.JOB.name: self.job,
+            q.CALL.name: self.call,
+            q.INSTANCES.name: self.instances,
+            q.USAGE.name: self.usage,
+            q.END_JOB.name: self.end_job,
+            q.DRAIN.name: self.drain,
+            q.METRICS.name: self.metrics,
+        }
+
+    def status(self) -> Status:
+        """How the gateway is."""
+        g = self._gateway
+        stale = g.watcher.stale_seconds()
+        return Status(g.id, VERSION, g.in_flight.count, len(g.instances), stale, g.draining, g.unready() or "")
+
+    def flights(self, agent: str, tenant: str) -> list[Flight]:
+        """Calls in flight to an agent."""
+        return self._gateway.in_flight.find(agent, tenant)
+
+    async def lend(self, job: str, calls: int) -> Grant | None:
+        """Calls of a job whose home this is."""
+        return await self._gateway.accounts.lend(job, calls)
+
+    def jobs(self, limit: int) -> list[JobView]:
+        """The youngest jobs, without their calls."""
+        return [self._view(job) for job in self._gateway.records.jobs(min(limit, _MOST_JOBS))]
+
+    def job(self, job: str) -> JobView | None:
+        """A job with its calls."""
+        found = self._gateway.records.job(job)
+        return self._view(found, tuple(found.calls)) if found is not None else None
+
+    def _view(self, job: JobRecord, calls: tuple[CallRecord, ...] = ()) -> JobView:
+        g = self._gateway
+        return job_view(job, g.accounts.account(job.id), g.clock(), calls)
+
+    def call(self, call: str) -> CallRecord | None:
+        """One call."""
+        return self._gateway.records.call(call)
+
+    def instances(self) -> list[InstanceView]:
+        """The instances of agents."""
+        return [instance_view(instance) for instance in self._gateway.instances]
+
+    def usage(self, subject: str, fields: bool) -> q.UsageView:
+        """Who uses what of a subject; with or without the fields."""
+        usage = self._gateway.usage
+        return q.UsageView(usage.since, usage.forgotten, usage.rows(subject, fields=fields))
+
+    def end_job(self, job: str) -> int:
+        """Abort what runs of a job; how many calls that were."""
+        ended = 0
+        for instance in self._gateway.instances:
+            for attempt in list(instance.attempts):
+                lineage = attempt.call.lineage
+                if lineage is not None and lineage.job == job:
+                    attempt.abort(Killed(f"job {job!r} was ended by an operator"))
+                    ended += 1
+        return ended
+
+    def drain(self, on: bool) -> None:
+        """Report not ready, so that balancers leave; or ready again."""
+        self._gateway.draining = on
+
+    def metrics(self) -> str:
+        """Prometheus text exposition."""
+        return self._gateway.metrics.render().decode()
+
+
+def job_view(job: JobRecord, account: Account | None, now: float, calls: tuple[CallRecord, ...]) -> JobView:
+    """A job's record together with its account, as far as that is still kept."""
+    first = job.calls[0] if job.calls else None
+    return JobView(
+        job.id,
+        account is not None and account.home,
+        job.tenant,
+        job.principal,
+        job.started,
+        now - job.began,
+        account.used if account is not None else 0,
+        account.call_limit if account is not None else 0,
+        account.open if account is not None else 0,
+        account.deadline - account.began if account is not None else 0.0,
+        first.selector if first is not None else "",
+        (first.code or first.outcome) if first is not None else "",
+        calls,
+        job.more,
+    )
+
+
+def instance_view(instance: Instance) -> InstanceView:
+    """An instance with what this gateway has learnt of it."""
+    listed, manifest = instance.entry.instance, instance.entry.manifest
+    return InstanceView(
+        id=listed.id,
+        agent=listed.agent,
+        version=manifest.version,
+        tenant=listed.tenant,
+        endpoints=tuple(f"{endpoint.binding} {endpoint.url}" for endpoint in listed.endpoints),
+        skills=tuple(f"{skill.skill}@{skill.version}" for skill in manifest.skills),
+        labels=listed.labels,
+        breaker=instance.breaker.state,
+        healthy=instance.healthy,
+        draining=listed.draining,
+        foreign=manifest.foreign,
+        pending=instance.pending,
+        latency=instance.latency,
+    )

@@ -1,0 +1,83 @@
+"""The questions that gateways of one mesh ask each other: one typed table for both ends.
+
+A question is ``POST /NAME`` with a JSON array of arguments. A gateway that does not know a question answers 404, so
+that a newer one can tell "not known" from "no answer".
+"""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from meshgate.gateway.contracts.usage import UsageRow
+from meshgate.gateway.facts import Flight
+from meshgate.gateway.jobs.account import Grant
+from meshgate.gateway.observe.call_record import CallRecord
+from meshgate.gateway.observe.views import InstanceView, JobView, Status
+
+__all__ = [
+    "CALL",
+    "DRAIN",
+    "END_JOB",
+    "FLIGHTS",
+    "INSTANCES",
+    "JOB",
+    "JOBS",
+    "LEND",
+    "METRICS",
+    "QUESTIONS",
+    "STATUS",
+    "USAGE",
+    "Question",
+    "UsageView",
+]
+
+T = TypeVar("T")
+
+
+class Question(msgspec.Struct, Generic[T], frozen=True):
+    """One question: its name, and the types of its arguments and its answer."""
+
+    name: str
+    answer: Any
+    arguments: Any = tuple[()]
+
+
+class UsageView(msgspec.Struct, frozen=True):
+    """What one gateway counted of one subject."""
+
+    since: float
+    """When it began to count, in seconds since 1970."""
+    forgotten: int
+    """Rows, of any subject, that made room for others."""
+    rows: list[UsageRow]
+
+
+STATUS: Question[Status] = Question("status", Status)
+"""How the gateway is."""
+FLIGHTS: Question[list[Flight]] = Question("flights", list[Flight], tuple[str, str])
+"""Calls in flight to an agent (agent, tenant)."""
+LEND: Question[Grant | None] = Question("lend", Grant | None, tuple[str, int])
+"""Calls of a job whose home the gateway is (job, calls)."""
+JOBS: Question[list[JobView]] = Question("jobs", list[JobView], tuple[int])
+"""The youngest jobs, without their calls (how many)."""
+JOB: Question[JobView | None] = Question("job", JobView | None, tuple[str])
+"""A job with its calls."""
+CALL: Question[CallRecord | None] = Question("call", CallRecord | None, tuple[str])
+"""One call."""
+INSTANCES: Question[list[InstanceView]] = Question("instances", list[InstanceView])
+"""The instances of agents."""
+USAGE: Question[UsageView] = Question("usage", UsageView, tuple[str, bool])
+"""Who uses what of a subject (subject, with its fields)."""
+END_JOB: Question[int] = Question("end_job", int, tuple[str])
+"""Abort what runs of a job; how many calls that were."""
+DRAIN: Question[None] = Question("drain", None, tuple[bool])
+"""Report not ready, so that balancers leave; or ready again."""
+METRICS: Question[str] = Question("metrics", str)
+"""Prometheus text exposition."""
+
+QUESTIONS: dict[str, Question[Any]] = {
+    question.name: question
+    for question in (STATUS, FLIGHTS, LEND, JOBS, JOB, CALL, INSTANCES, USAGE, END_JOB, DRAIN, METRICS)
+}

@@ -1,0 +1,55 @@
+"""Facts: what one policy found and a later one needs. Each is a small frozen value that a call carries under its class.
+
+A fact whose field is a class of some folder lives in that folder: ``upstream.attempt.Chosen``.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from meshgate.a2a.mesh.lineage import Step
+
+__all__ = ["Arrived", "Flight", "Parents", "Spoken", "TaskRoute"]
+
+
+class Arrived(msgspec.Struct, frozen=True):
+    """How a call came in: the name of its binding, as agent cards spell it; "" for a call that came by none."""
+
+    binding: str = ""
+
+
+class Flight(msgspec.Struct, frozen=True):
+    """A call in flight, as far as another call needs it to be its child."""
+
+    id: str
+    job: str
+    path: tuple[Step, ...]
+    remaining: float
+    """Seconds that it still has."""
+    started: float
+    """Seconds since the epoch; the parent is the one started last."""
+    trace_id: str = ""
+    span_id: str = ""
+    sampled: bool = False
+
+
+class Parents(msgspec.Struct, frozen=True):
+    """The possible parents of a call: every path that leads to it, and the call whose job is charged."""
+
+    paths: tuple[tuple[Step, ...], ...]
+    parent: Flight | None = None
+
+
+class TaskRoute(msgspec.Struct, frozen=True):
+    """A call is about a task: the task's id as its agent knows it, and the instance that keeps it."""
+
+    upstream: str
+    instance: str
+    release: str = ""
+    """The release of the skill's contract that its caller speaks, if it said so when the task began."""
+
+
+class Spoken(msgspec.Struct, frozen=True):
+    """The release of the skill's contract that the caller said it speaks."""
+
+    release: str

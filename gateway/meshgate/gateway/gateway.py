@@ -1,0 +1,93 @@
+"""A gateway: its parts and its path, and its life from start to close."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import structlog
+
+from meshgate.a2a.call import Handler, Principal
+from meshgate.gateway.answers import Answers
+from meshgate.gateway.app import compose
+from meshgate.gateway.ingress.cards import Cards
+from meshgate.gateway.ingress.edge import edge
+from meshgate.gateway.ingress.http import Ingress
+from meshgate.gateway.parts import Parts
+from meshgate.gateway.upstream.health import HealthChecks
+from meshgate.gateway.version import VERSION
+from meshgate.registry.model import Delta, Switch
+from meshgate.telemetry.tracing import NoTracing
+
+__all__ = ["Gateway"]
+
+log = structlog.get_logger(__name__)
+
+
+class Gateway(Parts):
+    """One gateway, without sockets of its own: a server brings those. ``Parts`` says what the arguments are."""
+
+    def __init__(self, *parts: Any, **more: Any) -> None:
+        super().__init__(*parts, **more)
+        self._tasks: list[asyncio.Task[None]] = []
+        self.answers = Answers(self)
+        self.path = compose(self)
+        self.handler = self.entrance("")
+        self._open()
+
+    def _open(self) -> None:
+        settings = self.settings
+        self.cards = Cards(
+            self.routes, self.schemas, base=settings.base_url, grpc=settings.grpc_address, version=VERSION
+        )
+        public = Principal("anonymous", "", agents=("*",), skills=("*",)) if settings.public_cards else None
+        self.ingress = Ingress(
+            self.entrance("JSONRPC"), self.cards, self.authenticator, public, self.unready, self.limits
+        )
+        self.metrics.watch(
+            stale_seconds=self.watcher.stale_seconds,
+            endpoints=self.instances.states,
+            open_calls=lambda: self.in_flight.count,
+            subjects=lambda: len(self.schemas),
+        )
+        self.watcher.on_change += [self.instances.apply, self.task_owner.learn, self.leases.learn, self._learn]
+
+    def entrance(self, binding: str) -> Handler:
+        """The handler for calls that come in by ``binding``; "" for calls that are made in this process."""
+        return edge(self.path, binding, self.ids.span)
+
+    # -- life
+
+    async def start(self) -> None:
+        """Begin to watch the registry and to look after contracts and foreign agents."""
+        checks = HealthChecks(self.instances, self.send.ask_health, self.clock, self.rng, self.sleep)
+        self._tasks = [asyncio.ensure_future(run) for run in (self.watcher.run(), self.schemas.run(), checks.run())]
+        for task in self._tasks:
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        # A gateway that no longer hears of changes must say so, and must not look well.
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.broken = f"{type(error).__name__}: {error}"
+            log.critical("background_work_failed", error=self.broken, exc_info=error)
+
+    async def aclose(self) -> None:
+        """Stop watching, and close every connection."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.send.aclose()
+        self.mediator.close()
+        if not isinstance(self.tracing, NoTracing):
+            await asyncio.to_thread(self.tracing.close)
+        if self.remote is not None:
+            await self.remote.aclose()
+
+    def _learn(self, delta: Delta) -> None:
+        for switch in delta.switches or ():
+            if switch.kind == "job":
+                self.answers.end_job(switch.name)
+
+    async def kill(self, switch: Switch) -> None:
+        """Throw a kill switch for the whole mesh."""
+        await self.registry.throw(switch)

@@ -1,0 +1,81 @@
+"""From credentials to a principal. ``Authenticator`` is the interface; ``KeyAuthenticator`` knows this mesh's keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import msgspec
+
+from meshgate.a2a.call import Principal
+from meshgate.a2a.errors import Unauthenticated
+from meshgate.gateway.identity.keys import KeyStore
+from meshgate.gateway.identity.leases import Leases
+from meshgate.gateway.identity.mesh_key import MeshKey
+
+__all__ = ["Authenticator", "Credentials", "KeyAuthenticator", "bearer_key"]
+
+
+class Credentials(msgspec.Struct, frozen=True):
+    """What a caller shows of itself."""
+
+    headers: Mapping[str, str]
+    """The request's headers or metadata, names in lower case."""
+    certificate: bytes | None = None
+    """The peer's certificate (DER), where the connection has mutual TLS."""
+
+
+class Authenticator(Protocol):
+    """Says who calls."""
+
+    async def authenticate(self, credentials: Credentials, /) -> Principal:
+        """The principal that the credentials prove.
+
+        Raises:
+            Unauthenticated: they prove nobody.
+        """
+        ...
+
+
+def bearer_key(headers: Mapping[str, str]) -> str:
+    """The key in a request's headers: ``Authorization: Bearer`` or ``X-API-Key``.
+
+    Raises:
+        Unauthenticated: there is none.
+    """
+    scheme, _, key = headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        key = headers.get("x-api-key", "")
+    key = key.strip()
+    if not key:
+        raise Unauthenticated
+    return key
+
+
+class KeyAuthenticator:
+    """Knows callers by their API keys, and registered agents by their call keys.
+
+    Args:
+        keys: callers' keys.
+        mesh: reads call keys.
+        leases: whether an agent's instance is registered; its call key ends with its lease.
+    """
+
+    def __init__(self, keys: KeyStore, mesh: MeshKey, leases: Leases) -> None:
+        self._keys = keys
+        self._mesh = mesh
+        self._leases = leases
+
+    async def authenticate(self, credentials: Credentials, /) -> Principal:
+        """See ``Authenticator.authenticate``. The tenant comes from the credential alone."""
+        key = bearer_key(credentials.headers)
+        return self._agent(key) if key.startswith("mgc_") else self._keys.principal(key)
+
+    def _agent(self, key: str) -> Principal:
+        named = self._mesh.read_call_key(key)
+        if named is None:
+            raise Unauthenticated
+        agent, tenant, instance = named
+        if not self._leases.registered(instance, agent):
+            raise Unauthenticated("this call key has ended with its lease: register again")
+        return Principal("agent", f"agent:{agent}", tenant, agents=("*",), skills=("*",), actors=(agent,))

@@ -1,0 +1,41 @@
+"""The record of a caller's key: its hash, whose it is and what it may do. The key in clear is never kept."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal
+
+import msgspec
+
+__all__ = ["KEY_KINDS", "KEY_PREFIX", "KeyKind", "KeyRecord", "hash_secret", "spell_key"]
+
+KeyKind = Literal["client", "join", "admin"]
+KEY_KINDS: tuple[KeyKind, ...] = ("client", "join", "admin")
+KEY_PREFIX = "mg"
+
+
+class KeyRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One caller's key as it is kept: its hash, whose it is and what it may do."""
+
+    id: str
+    kind: KeyKind
+    hash: str
+    """BLAKE2b-256 of the secret part, in hex. The part is 32 random bytes, so a plain hash cannot be searched."""
+    name: str
+    """The principal's id: rotating a key keeps it, and so keeps the principal's tasks."""
+    tenant: str = "default"
+    agents: tuple[str, ...] = ("*",)
+    """Patterns: the agents that may be called (client), or the names that may be registered (join)."""
+    skills: tuple[str, ...] = ("*",)
+    roles: tuple[str, ...] = ()
+    principal: Literal["user", "service"] = "user"
+
+
+def hash_secret(secret: str) -> str:
+    """The hash of a key's secret part, as it is kept."""
+    return hashlib.blake2b(secret.encode("utf-8", "replace"), digest_size=32, person=b"api-key").hexdigest()
+
+
+def spell_key(kind: KeyKind, key_id: str, secret: str) -> str:
+    """A key in clear: ``mg_KIND_ID_SECRET``."""
+    return f"{KEY_PREFIX}_{kind}_{key_id}_{secret}"

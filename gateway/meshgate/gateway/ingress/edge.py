@@ -1,0 +1,30 @@
+"""The edge: where a call gets its id, and is told the binding it came in by."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from meshgate.a2a.call import Call, Handler
+from meshgate.a2a.reply import Reply
+from meshgate.gateway.facts import Arrived
+
+__all__ = ["edge"]
+
+
+def edge(handler: Handler, binding: str, new_id: Callable[[], str]) -> Handler:
+    """The handler for calls that come in by one binding.
+
+    Args:
+        handler: the path of a call.
+        binding: the name of the binding, as agent cards spell it; "" for calls that are made in this process.
+        new_id: makes ids of calls. They name things and protect nothing.
+    """
+    arrived = Arrived(binding)
+
+    def handle(call: Call) -> Awaitable[Reply]:
+        facts = {**call.facts, Arrived: arrived} if call.facts else {Arrived: arrived}
+        return handler(msgspec.structs.replace(call, id=new_id(), facts=facts))
+
+    return handle

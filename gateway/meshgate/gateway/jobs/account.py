@@ -1,0 +1,56 @@
+"""The account of a job: what it may spend, and what it has spent."""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ["Account", "Grant"]
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """Calls of a job that its home gateway hands to another gateway."""
+
+    calls: int
+    """Calls that may be made; 0 when the budget is used up."""
+    seconds: float
+    """Seconds that the job still has."""
+    used: int
+    limit: int
+    concurrency: int
+    job_seconds: float = 0.0
+
+
+class Account(msgspec.Struct, gc=False):
+    """The budget of one job at one gateway. Times are monotonic seconds."""
+
+    job: str
+    began: float
+    deadline: float
+    call_limit: int
+    concurrency: int
+    used: int = 0
+    """Calls spent, at any gateway. The home counts what it leased as spent; elsewhere it is what the home said last,
+    and what was spent here since."""
+    open: int = 0
+    leased: int = 0
+    """At the home: calls handed to other gateways. Elsewhere: calls left of those handed to this one."""
+    home: bool = True
+
+    def price(self, now: float) -> str:
+        """What the job has spent so far, as errors name it."""
+        return f"{self.used}/{self.call_limit} calls, {now - self.began:.1f}/{self.deadline - self.began:.0f} s"
+
+    def learn(self, grant: Grant, now: float) -> None:
+        """Take over what the job's home says of it, and the calls that it hands out."""
+        self.leased += grant.calls
+        self.used = max(self.used, grant.used - self.leased)
+        self.call_limit, self.concurrency = grant.limit, grant.concurrency
+        self.deadline = now + grant.seconds
+        self.began = self.deadline - grant.job_seconds
+
+    def exhausted(self, now: float) -> str:
+        """Why no further call may be spent, or ""."""
+        if now >= self.deadline:
+            return "its time is used up"
+        spent = self.used >= self.call_limit if self.home else self.leased <= 0
+        return "its calls are used up" if spent else ""

@@ -1,0 +1,157 @@
+"""Calls in flight: which calls are open to which agent now, so that the calls an agent makes meanwhile find a parent.
+
+A call whose task goes on after its answer stays a possible parent until its deadline, or until somebody is told that
+the task has ended. Operations on tasks are nobody's parent; they count as open calls all the same.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+import msgspec
+
+from meshgate.a2a.call import Call
+from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.a2a.mesh.lineage import Step, visit
+from meshgate.gateway.facts import Flight
+from meshgate.telemetry.tracing import TraceContext
+
+__all__ = ["InFlight", "OpenCall"]
+
+_OPEN_STATES = frozenset({"TASK_STATE_SUBMITTED", "TASK_STATE_WORKING"})
+
+
+class OpenCall(msgspec.Struct, gc=False):
+    """One call that is open to an agent, or whose task is."""
+
+    id: str
+    agent: str
+    tenant: str
+    job: str
+    """"" for an operation on a task."""
+    path: tuple[Step, ...]
+    deadline: float
+    """Monotonic seconds."""
+    started: float
+    """Seconds since the epoch."""
+    trace_id: str
+    span_id: str
+    sampled: bool
+    task: str = ""
+    state: str = ""
+    """The state of the task as the agent told it last."""
+
+
+class InFlight:
+    """The calls in flight of one gateway.
+
+    Args:
+        clock: monotonic seconds. wall: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        limits: Limits = DEFAULTS,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._wall = wall
+        self._open: dict[str, dict[str, OpenCall]] = {}
+        self._on_tasks = 0
+        self._task_goes_on: dict[str, OrderedDict[str, OpenCall]] = {}
+        self._known: OrderedDict[str, OpenCall] = OrderedDict()
+
+    def open(self, call: Call) -> OpenCall:
+        """A call goes to its agent: from here on it may be another call's parent."""
+        route, lineage, trace = call.route, call.lineage, call.fact(TraceContext)
+        agent = route.agent if route is not None else ""
+        entry = OpenCall(
+            call.id,
+            agent,
+            call.principal.tenant,
+            lineage.job if lineage is not None else "",
+            visit(lineage.path, agent, route.skill) if lineage is not None and route is not None else (),
+            call.deadline,
+            self._wall(),
+            trace.trace_id if trace is not None else "",
+            trace.span_id if trace is not None else "",
+            trace is not None and trace.sampled,
+        )
+        if not entry.job:
+            self._on_tasks += 1
+            return entry
+        self._open.setdefault(agent, {})[entry.id] = entry
+        self._known[entry.id] = entry
+        if len(self._known) > self._limits.records:
+            self._known.popitem(last=False)
+        return entry
+
+    def close(self, entry: OpenCall) -> None:
+        """A call has ended; its task may go on."""
+        if entry.job:
+            open_calls = self._open.get(entry.agent)
+            if open_calls is not None and open_calls.pop(entry.id, None) is not None and not open_calls:
+                del self._open[entry.agent]
+        else:
+            self._on_tasks -= 1
+        if entry.state in _OPEN_STATES:
+            if entry.job:
+                self._keep(entry)
+        elif entry.task:
+            self._forget_task(entry.agent, entry.task)
+
+    def _keep(self, entry: OpenCall) -> None:
+        kept = self._task_goes_on.setdefault(entry.agent, OrderedDict())
+        kept[entry.id] = entry
+        while len(kept) > self._limits.agent_tasks or next(iter(kept.values())).deadline < self._clock():
+            kept.popitem(last=False)
+            if not kept:
+                del self._task_goes_on[entry.agent]
+                return
+
+    def _forget_task(self, agent: str, task: str) -> None:
+        # It is known now that the task has ended: what the agent calls later cannot be on its behalf.
+        kept = self._task_goes_on.get(agent)
+        if kept is None:
+            return
+        for entry in [entry for entry in kept.values() if entry.task == task]:
+            del kept[entry.id]
+        if not kept:
+            del self._task_goes_on[agent]
+
+    def find(self, agent: str, tenant: str) -> list[Flight]:
+        """The calls that are open to ``agent`` now, or whose tasks are; the one started last at the end."""
+        now = self._clock()
+        found = list(self._open.get(agent, {}).values())
+        kept = self._task_goes_on.get(agent)
+        if kept is not None:
+            found += [entry for entry in kept.values() if entry.deadline > now]
+        mine = sorted((entry for entry in found if entry.tenant == tenant), key=lambda entry: entry.started)
+        return [_flight(entry, now) for entry in mine]
+
+    def get(self, call_id: str) -> Flight | None:
+        """A call that went to an agent lately, whether it has ended or not; None if it is not known here."""
+        entry = self._known.get(call_id)
+        return _flight(entry, self._clock()) if entry is not None else None
+
+    @property
+    def count(self) -> int:
+        """The number of calls that are open to agents now."""
+        return self._on_tasks + sum(len(calls) for calls in self._open.values())
+
+
+def _flight(entry: OpenCall, now: float) -> Flight:
+    return Flight(
+        entry.id,
+        entry.job,
+        entry.path,
+        entry.deadline - now,
+        entry.started,
+        entry.trace_id,
+        entry.span_id,
+        entry.sampled,
+    )

@@ -1,0 +1,66 @@
+"""Rates: calls per second of one caller to one agent, as one number each.
+
+The generic cell rate algorithm (ITU-T I.371) is a token bucket that keeps a single instant: when it would be full.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from meshgate.a2a.call import Principal
+from meshgate.a2a.errors import RateLimited
+
+__all__ = ["Rates"]
+
+_KEYS = 100_000
+"""Buckets that are kept; the one used longest ago goes first, and by then it is full again."""
+
+
+class Rates:
+    """One bucket for each (tenant, principal, agent).
+
+    Args:
+        rate: calls per second over all gateways; each holds its share, never below one.
+        burst: calls that may come at once, shared likewise.
+        live: how many gateways share them.
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, rate: float, burst: int, live: Callable[[], int], clock: Callable[[], float]) -> None:
+        if not rate > 0 or burst < 1:
+            raise ValueError("a rate limit needs rate > 0 and burst >= 1")
+        self._rate = rate
+        self._burst = burst
+        self._live = live
+        self._clock = clock
+        self._full: OrderedDict[tuple[str, str, str], float] = OrderedDict()
+
+    def take(self, principal: Principal, agent: str) -> None:
+        """Take one call from a bucket; the agent "" stands for names that nothing answers to.
+
+        Raises:
+            RateLimited: the bucket is empty.
+        """
+        now, gateways = self._clock(), self._live()
+        rate, burst = max(1.0, self._rate / gateways), max(1.0, self._burst / gateways)
+        key = (principal.tenant, principal.id, agent)
+        # The time at which the bucket would be full again; it may lie at most ``burst`` calls ahead.
+        full = max(self._full.get(key, 0.0), now)
+        ahead = full + 1 / rate - now
+        if ahead > burst / rate:
+            raise self._refusal(principal, agent, gateways, ahead - burst / rate)
+        self._full[key] = full + 1 / rate
+        self._full.move_to_end(key)
+        if len(self._full) > _KEYS:
+            self._full.popitem(last=False)
+
+    def _refusal(self, principal: Principal, agent: str, gateways: int, wait: float) -> RateLimited:
+        rate, burst = max(1.0, self._rate / gateways), max(1.0, self._burst / gateways)
+        what = f"call {agent}" if agent else "ask for what is not here"
+        return RateLimited(
+            f"{principal.id} may {what} {rate:g} times a second here (burst {burst:g}; "
+            f"{self._rate:g} a second over {gateways} gateway{'s' if gateways > 1 else ''})",
+            retry_after=wait,
+            metadata={"share": f"{rate:g}/s", "limit": f"{self._rate:g}/s"},
+        )

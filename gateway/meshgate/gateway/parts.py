@@ -1,0 +1,150 @@
+"""The parts of a gateway: made here, and put together by ``app.compose``."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+
+from meshgate.a2a.call import Call
+from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.a2a.mesh.task_ids import TaskTags
+from meshgate.gateway.cluster.peers import RemotePeers
+from meshgate.gateway.contracts.catalogue import Catalogue
+from meshgate.gateway.contracts.converters import Mediator
+from meshgate.gateway.contracts.store import SchemaStore
+from meshgate.gateway.contracts.usage import Usage
+from meshgate.gateway.identity.authenticator import Authenticator, KeyAuthenticator
+from meshgate.gateway.identity.keys import KeyStore
+from meshgate.gateway.identity.leases import Leases
+from meshgate.gateway.identity.mesh_key import MeshKey
+from meshgate.gateway.jobs.accounts import Accounts, MemoryAccounts
+from meshgate.gateway.jobs.in_flight import InFlight
+from meshgate.gateway.jobs.peers import ALONE, Peers
+from meshgate.gateway.jobs.rates import Rates
+from meshgate.gateway.observe.metrics import Metrics
+from meshgate.gateway.observe.records import Records
+from meshgate.gateway.policies.call.schema import Schema
+from meshgate.gateway.policy import Observer
+from meshgate.gateway.routing.routes import Routes
+from meshgate.gateway.routing.task_owner import TaskOwner
+from meshgate.gateway.settings import Settings
+from meshgate.gateway.upstream.instance import Instance
+from meshgate.gateway.upstream.instances import Instances
+from meshgate.gateway.upstream.send import Send, Wire
+from meshgate.registry.index import Table
+from meshgate.registry.interface import Registry
+from meshgate.registry.watcher import Watcher
+from meshgate.telemetry.tracing import Ids, NoTracing, Sampler, Tracing
+
+__all__ = ["Parts", "default_wires"]
+
+
+class Parts:
+    """The parts of one gateway, in the order in which they need each other.
+
+    Args:
+        wires: ways to agents, by binding; made here if left out.
+        peers: the other gateways; found through the registry if left out.
+        clock: monotonic seconds. wall: seconds since the epoch. sleep: waits, on the same time as ``clock``.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is a part that tests replace, all but three by keyword
+        self,
+        registry: Registry,
+        mesh: MeshKey,
+        keys: KeyStore,
+        *,
+        settings: Settings | None = None,
+        limits: Limits = DEFAULTS,
+        wires: dict[str, Wire] | None = None,
+        peers: Peers | None = None,
+        tracing: Tracing | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        rng: random.Random | None = None,
+        alone: bool = False,
+    ) -> None:
+        self.settings = settings or Settings()
+        self.id = self.settings.gateway_id or f"gw{secrets.token_hex(4)}"
+        self.registry, self.mesh, self.keys, self.limits = registry, mesh, keys, limits
+        self.clock, self.wall, self.sleep = clock, wall, sleep
+        self.rng = rng or random.Random()
+        self.tracing, self.ids, self.sampler = tracing or NoTracing(), Ids(self.rng), Sampler(limits.traces, clock)
+        self.observers: list[Observer] = []
+        self.draining = False
+        self.broken = ""
+        self._watch()
+        self._find_peers(peers, alone)
+        self._keep_accounts()
+        self._reach_agents(wires)
+        self._follow_contracts()
+        self._identify()
+
+    def _watch(self) -> None:
+        self.table = Table()
+        self.watcher = Watcher(
+            self.registry, self.table, self.settings.snapshot, clock=self.clock, sleep=self.sleep, rng=self.rng
+        )
+
+    def _find_peers(self, peers: Peers | None, alone: bool) -> None:
+        remote = RemotePeers(self.table, self.id, self.mesh.inspect_secret(), self.limits)
+        self.remote = None if alone or peers is not None else remote
+        self.peers: Peers = peers or self.remote or ALONE
+
+    def _keep_accounts(self) -> None:
+        limits, clock = self.limits, self.clock
+        self.metrics = Metrics()
+        self.records = Records(self.id, limits, clock, self.wall)
+        self.accounts: Accounts = MemoryAccounts(self.id, self.peers, limits, clock, self.rng)
+        self.in_flight = InFlight(limits, clock, self.wall)
+        self.rates = Rates(limits.rate, limits.burst, lambda: self.peers.live, clock)
+
+    def _reach_agents(self, wires: dict[str, Wire] | None) -> None:
+        self.instances = Instances(self.mesh.inbound_secret, self.limits, self.clock, self.rng)
+        self.wires = wires if wires is not None else default_wires(self.limits, self.clock)
+        self.tags = TaskTags(self.mesh.secret)
+        self.send = Send(self.wires, self.tags, self.mesh, self.clock)
+        self.routes = Routes(self.table)
+        self.task_owner = TaskOwner(self.table, self.tags, self.routes)
+
+    def _follow_contracts(self) -> None:
+        store = SchemaStore(self.registry, self.settings.schemas, self.limits, rng=self.rng)
+        self.schemas = Catalogue(store, self.watcher)
+        self.usage = Usage(self.limits.usage_rows, self.limits.usage_fields, self.wall)
+        self.mediator = Mediator(self.schemas, self.limits)
+        self.schema = Schema(self.mediator, self.usage, self.limits)
+
+    def _identify(self) -> None:
+        self.leases = Leases(self.table, self.limits, self.clock)
+        self.authenticator: Authenticator = KeyAuthenticator(self.keys, self.mesh, self.leases)
+
+    def tell(self, call: Call) -> None:
+        """Tell the observers of a call."""
+        for observer in self.observers:
+            observer.saw(call)
+
+    def unready(self) -> str | None:
+        """Why this gateway should get no calls, or None."""
+        if self.draining or self.broken:
+            return self.broken or "draining"
+        return None if self.watcher.ready.is_set() else self.watcher.reason
+
+    async def ask_health(self, instance: Instance) -> bool:
+        """Whether an instance answers its health route in time."""
+        return await self.send.ask_health(instance, self.limits.health_timeout)
+
+
+def default_wires(limits: Limits, clock: Callable[[], float]) -> dict[str, Wire]:
+    """A wire for each binding that is installed here."""
+    from meshgate.gateway.upstream.transports.http import HttpWire
+
+    wires: dict[str, Wire] = {"JSONRPC": HttpWire(limits, clock)}
+    try:
+        from meshgate.gateway.upstream.transports.grpc import GrpcWire
+    except ImportError:
+        return wires
+    return {**wires, "GRPC": GrpcWire(limits, clock)}

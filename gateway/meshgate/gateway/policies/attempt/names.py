@@ -1,0 +1,27 @@
+"""Tells the caller the names of its call: the call's id, its job and the instance that answered."""
+
+from __future__ import annotations
+
+from meshgate.a2a.call import Call, Handler
+from meshgate.a2a.mesh import headers
+from meshgate.a2a.reply import Head, Reply
+from meshgate.gateway.upstream.attempt import Chosen
+
+__all__ = ["Names"]
+
+
+class Names:
+    """Adds the reply headers ``meshgate-call``, ``meshgate-job`` and ``meshgate-instance``."""
+
+    name = "names"
+
+    async def __call__(self, call: Call, forward: Handler, /) -> Reply:
+        reply = await forward(call)
+        found = {**reply.head.headers, headers.CALL: call.id}
+        if call.lineage is not None:
+            found[headers.JOB] = call.lineage.job
+        chosen = call.fact(Chosen)
+        if chosen is not None:
+            found[headers.INSTANCE] = chosen.attempt.instance.id
+        reply.head = Head(found)
+        return reply

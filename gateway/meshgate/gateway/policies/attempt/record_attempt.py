@@ -1,0 +1,43 @@
+"""Puts each attempt on its call's record: where it went, why, and how it ended."""
+
+from __future__ import annotations
+
+from meshgate.a2a.call import Call, Handler
+from meshgate.a2a.reply import Outcome, Reply
+from meshgate.gateway.observe.records import Records
+from meshgate.gateway.upstream.attempt import Chosen
+from meshgate.gateway.upstream.outcome import outcome_of
+
+__all__ = ["RecordAttempt"]
+
+
+class RecordAttempt:
+    """Opens an attempt's record before it is sent, and closes it when its reply ends."""
+
+    name = "record_attempt"
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+
+    async def __call__(self, call: Call, forward: Handler, /) -> Reply:
+        chosen = call.fact(Chosen)
+        if chosen is None:
+            return await forward(call)
+        attempt = chosen.attempt
+        note = self._records.attempt(call.id, attempt.instance.id, attempt.endpoint.binding, chosen.reason)
+        if note is None:
+            return await forward(call)
+
+        def end(error: BaseException | None, state: str) -> None:
+            self._records.end_attempt(call.id, note, outcome_of(error, state), getattr(error, "code", ""))
+
+        try:
+            reply = await forward(call)
+        except BaseException as error:
+            end(error, "failed")
+            raise
+
+        def ended(outcome: Outcome) -> None:
+            end(outcome.error, outcome.state)
+
+        return reply.on_end(ended)

@@ -1,0 +1,56 @@
+"""The routes that answer to a selector for one caller, kept until the registry changes.
+
+Authorisation is the filter: what the caller may not use is not among the candidates, so absence and denial look the
+same.
+"""
+
+from __future__ import annotations
+
+from meshgate.a2a.call import Principal, Route
+from meshgate.a2a.selector import Selector
+from meshgate.gateway.identity.authorizer import scope_of
+from meshgate.registry.index import Table
+from meshgate.registry.selection import Group, Scope, catalogue, select
+
+__all__ = ["Routes"]
+
+_CACHE = 10_000
+"""Results that are kept: one for each selector, scope and skill that callers ask for."""
+
+
+class Routes:
+    """Collects the candidates of a selector: the one place where a caller's permissions are applied.
+
+    Args:
+        index: the registry's content, watched.
+    """
+
+    def __init__(self, index: Table) -> None:
+        self._index = index
+        self._revision = -1
+        self._cache: dict[tuple[Selector, Scope, str], tuple[Route, ...]] = {}
+
+    def find(self, target: Selector, principal: Principal, skill: str = "") -> tuple[Route, ...]:
+        """The routes that answer to ``target`` for this caller, best first."""
+        if self._revision != self._index.revision or len(self._cache) > _CACHE:
+            self._cache.clear()
+            self._revision = self._index.revision
+        scope = scope_of(principal)
+        key = (target, scope, skill)
+        found = self._cache.get(key)
+        if found is None:
+            groups = select(self._index, target, scope, skill)
+            found = self._cache[key] = tuple(_route(group, place, len(groups)) for place, group in enumerate(groups))
+        return found
+
+    def usable(self, principal: Principal) -> tuple[Group, ...]:
+        """Every skill that this caller may use, for cards."""
+        return catalogue(self._index, scope_of(principal))
+
+
+def _route(group: Group, place: int, count: int) -> Route:
+    reason = f"{group.skill}@{group.version}: choice {place + 1} of {count}, {len(group.entries)} instances"
+    reentrant = group.capability.reentrant if group.capability is not None else 1
+    ids = tuple(entry.instance.id for entry in group.entries)
+    contract = group.capability is not None and bool(group.capability.contracts)
+    return Route(group.agent, group.skill, group.version, ids, reason, reentrant, contract)

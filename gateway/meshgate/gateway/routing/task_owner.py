@@ -1,0 +1,87 @@
+"""From the owner's tag in a task id to the instances that may answer for the task."""
+
+from __future__ import annotations
+
+import msgspec
+
+from meshgate.a2a.call import Call, Route
+from meshgate.a2a.errors import TaskNotFound
+from meshgate.a2a.mesh.task_ids import TaskTag, TaskTags
+from meshgate.a2a.selector import Selector
+from meshgate.gateway.facts import TaskRoute
+from meshgate.gateway.routing.routes import Routes
+from meshgate.registry.index import Table
+from meshgate.registry.model import Delta, Entry
+from meshgate.registry.selection import ANY_SKILL
+
+__all__ = ["TaskOwner"]
+
+
+class TaskOwner:
+    """Routes operations on tasks.
+
+    Args:
+        index: the registry's content, watched.
+        tags: read task ids.
+        routes: for calls that name a skill beside the task.
+    """
+
+    def __init__(self, index: Table, tags: TaskTags, routes: Routes) -> None:
+        self._index = index
+        self._tags = tags
+        self._routes = routes
+        self._by_hash: dict[bytes, str] = {}
+
+    def learn(self, delta: Delta) -> None:
+        """Remember the agents and instances that tags may name. An agent is remembered after its instances left."""
+        for entry in delta.put:
+            if entry.instance.kind == "agent":
+                self._by_hash[self._tags.agent(entry.instance.agent)] = entry.instance.agent
+                self._by_hash[self._tags.instance(entry.instance.id)] = entry.instance.id
+
+    def route(self, call: Call, target: Selector | None) -> Call:
+        """The call with the route to its task, and the fact ``TaskRoute``.
+
+        Raises:
+            TaskNotFound: the task is not there, or not the caller's: the same answer, to the byte.
+        """
+        principal = call.principal
+        tag = self._tags.read(call.task_id)
+        admin = "admin" in principal.roles
+        if tag is None or not self._tags.owns(tag, tenant=principal.tenant, owner=principal.id, admin=admin):
+            raise TaskNotFound
+        agent = self._by_hash.get(tag.agent)
+        if agent is None or (target is not None and not self._covers(target, agent, call)):
+            raise TaskNotFound
+        instance, candidates = self._keepers(tag, agent, principal.tenant)
+        ids = tuple(entry.instance.id for entry in candidates)
+        version = candidates[0].manifest.version
+        route = Route(agent, _skill_of(candidates, target), version, ids, "the task's owner tag")
+        target = target or Selector(agent=agent, text=agent)
+        return msgspec.structs.replace(call, target=target, route=route).with_fact(
+            TaskRoute(tag.upstream, instance, tag.release)
+        )
+
+    def _covers(self, target: Selector, agent: str, call: Call) -> bool:
+        if target.agent:
+            return target.agent == agent
+        return any(route.agent == agent for route in self._routes.find(target, call.principal))
+
+    def _keepers(self, tag: TaskTag, agent: str, tenant: str) -> tuple[str, list[Entry]]:
+        """The instance that made the task, and those that can serve it now."""
+        entries = [entry for entry in self._index.instances_of(agent) if entry.instance.tenant == tenant]
+        maker = [entry for entry in entries if self._tags.instance(entry.instance.id) == tag.instance]
+        shared = [entry for entry in entries if entry.manifest.shared_tasks]
+        if shared and (not maker or maker[0].manifest.shared_tasks):
+            return self._by_hash.get(tag.instance, ""), shared
+        if maker:
+            return maker[0].instance.id, maker
+        raise TaskNotFound("the instance that kept the task is gone", metadata={"reason": "INSTANCE_GONE"})
+
+
+def _skill_of(candidates: list[Entry], target: Selector | None) -> str:
+    if target is not None and target.skill:
+        return target.skill
+    skills = candidates[0].manifest.skills
+    named = [skill.skill for skill in skills if skill.default] or [skill.skill for skill in skills]
+    return ANY_SKILL if candidates[0].manifest.foreign or len(named) != 1 else named[0]

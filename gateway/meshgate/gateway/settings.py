@@ -1,0 +1,24 @@
+"""What a gateway is told about its surroundings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+__all__ = ["Settings"]
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What a gateway is told about its surroundings."""
+
+    base_url: str = ""
+    """The URL under which clients reach the data plane; "" takes each request's own."""
+    grpc_address: str = ""
+    """``host:port`` of the gRPC listener as clients reach it; "" if there is none."""
+    public_cards: bool = False
+    snapshot: Path | None = None
+    """Where the last known registry is kept."""
+    schemas: Path | None = None
+    """The folder where the contracts of skills are kept for when the registry is away."""
+    gateway_id: str = ""

@@ -1,0 +1,95 @@
+"""One try of a call on one instance, and the fact that names it."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from types import TracebackType
+
+import msgspec
+
+from meshgate.a2a.call import Call
+from meshgate.a2a.errors import MeshError, OutcomeUnknown, UpstreamDeadline
+from meshgate.gateway.upstream.instance import Instance
+from meshgate.registry.model import Endpoint
+
+__all__ = ["Attempt", "Chosen"]
+
+
+class Attempt:
+    """One try of a call on one instance. ``abort`` ends it from outside with an error of the caller's choosing."""
+
+    __slots__ = ("_error", "_task", "_timer", "begun", "call", "endpoint", "heard", "instance", "sent")
+
+    def __init__(self, call: Call, instance: Instance, endpoint: Endpoint, now: float) -> None:
+        self.call = call
+        self.instance = instance
+        self.endpoint = endpoint
+        self.heard = now
+        """When the last byte came from the agent, on the gateway's clock."""
+        self.sent = False
+        """Whether the request may have reached the agent."""
+        self.begun = False
+        """Whether the first event has come."""
+        self._task: asyncio.Task[object] | None = None
+        self._error: MeshError | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start_deadline(self, remaining: float) -> None:
+        """Abort the attempt after ``remaining`` seconds."""
+        if math.isfinite(remaining):
+            self._timer = asyncio.get_running_loop().call_later(max(0.0, remaining), self._expire)
+
+    def stop(self) -> None:
+        """The attempt is over: forget its deadline."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _expire(self) -> None:
+        # An agent that does not even answer its health route may or may not have done the work: nobody can know.
+        if self.sent and not self.call.method.safe and not self.instance.answering:
+            self.abort(OutcomeUnknown(endpoint=self.instance.id))
+        else:
+            unknown = {"outcome": "unknown"} if self.sent and not self.call.method.safe else None
+            self.abort(UpstreamDeadline(endpoint=self.instance.id, metadata=unknown))
+
+    def abort(self, error: MeshError) -> None:
+        """Let whoever waits for the agent now, or waits next, get ``error`` instead."""
+        if self._error is None:
+            self._error = error
+            if self._task is not None:
+                self._task.cancel()
+
+    @property
+    def aborted(self) -> MeshError | None:
+        """The error given to ``abort``, or None."""
+        return self._error
+
+    def guard(self) -> Attempt:
+        """Around each wait for the agent: turns the cancellation that ``abort`` causes into its error.
+
+        Raises:
+            MeshError: the error given to ``abort``.
+        """
+        return self
+
+    def __enter__(self) -> None:
+        if self._error is not None:
+            raise self._error
+        self._task = asyncio.current_task()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        waiting, self._task = self._task, None
+        if self._error is None or kind is None or not issubclass(kind, asyncio.CancelledError):
+            return
+        if waiting is not None and waiting.uncancel() == 0:  # else somebody else cancelled the task as well
+            raise self._error from None
+
+
+class Chosen(msgspec.Struct, frozen=True):
+    """The fact by which the balancer tells the attempt policies and the transport where the call goes, and why."""
+
+    attempt: Attempt
+    reason: str

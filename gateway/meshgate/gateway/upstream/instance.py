@@ -1,0 +1,108 @@
+"""One instance of an agent as this gateway knows it: how busy, how fast, whether it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from typing import Protocol
+
+from meshgate.a2a.call import Call
+from meshgate.a2a.errors import MeshError
+from meshgate.gateway.upstream.breaker import Breaker
+from meshgate.registry.model import Endpoint, Entry
+
+__all__ = ["Instance", "OpenAttempt"]
+
+_DECAY = 10.0
+"""Seconds after which an old latency sample counts for 1/e (peak-EWMA, as in Finagle and Linkerd)."""
+
+
+class OpenAttempt(Protocol):
+    """An attempt that is open at an instance, as far as the instance's keepers need it."""
+
+    call: Call
+    heard: float
+    """When the last byte came from the agent, on the gateway's clock."""
+    begun: bool
+    """Whether the first event has come."""
+
+    def abort(self, error: MeshError) -> None:
+        """Let the task that waits for the agent get ``error`` instead."""
+        ...
+
+
+class Instance:
+    """What the gateway knows of one instance.
+
+    Args:
+        entry: what the registry says of it.
+    """
+
+    __slots__ = (
+        "_clock",
+        "_latency",
+        "_sampled",
+        "answering",
+        "attempts",
+        "breaker",
+        "entry",
+        "healthy",
+        "hung",
+        "id",
+        "listed",
+        "probing",
+        "secret",
+    )
+
+    def __init__(self, entry: Entry, breaker: Breaker, clock: Callable[[], float], secret: str) -> None:
+        self.id = entry.instance.id
+        self.entry = entry
+        self.breaker = breaker
+        self.secret = secret
+        """What an SDK agent wants to be shown ("" for a foreign one)."""
+        self.attempts: set[OpenAttempt] = set()
+        self.healthy = True
+        """What the gateway's own health checks say of a foreign agent."""
+        self.answering = True
+        """Whether the last health question was answered."""
+        self.hung = False
+        """Whether it was found to hang, and has not answered a health question since."""
+        self.listed = True
+        """Whether the registry lists it."""
+        self.probing: asyncio.Task[None] | None = None
+        self._clock = clock
+        self._latency = 0.0
+        self._sampled = clock()
+
+    @property
+    def pending(self) -> int:
+        """Attempts that are open here."""
+        return len(self.attempts)
+
+    def ready(self) -> bool:
+        """Whether a call may be sent here now."""
+        return self.healthy and not self.hung and self.breaker.ready()
+
+    def observe(self, seconds: float) -> None:
+        """Add a latency sample: a slower one counts at once, faster ones only with time."""
+        now = self._clock()
+        weight = math.exp(-(now - self._sampled) / _DECAY)
+        self._latency = seconds if seconds > self._latency else self._latency * weight + seconds * (1 - weight)
+        self._sampled = now
+
+    def load(self) -> float:
+        """What a new call would add to: (open calls + 1) x latency. Smaller is better."""
+        return (len(self.attempts) + 1) * (self._latency + 1e-4) / self.entry.instance.weight
+
+    def endpoint(self, allowed: frozenset[str]) -> Endpoint | None:
+        """The address to use: the first whose binding this gateway can speak."""
+        for endpoint in self.entry.instance.endpoints:
+            if endpoint.binding in allowed:
+                return endpoint
+        return None
+
+    @property
+    def latency(self) -> float:
+        """The latency estimate, in seconds."""
+        return self._latency
