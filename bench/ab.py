@@ -18,7 +18,7 @@ from typing import Any
 from bench.bursts import POLICIES, drive, measure, policy_counts, prove
 from bench.comparison import Comparison, rounds_due
 from bench.processes import on_cores, python
-from bench.trees import Gateway, Tree, commit_id, gateway, of_commit, of_disk, register
+from bench.trees import Gateway, Tree, commit_id, gateways, of_commit, of_disk, register
 
 __all__ = ["ROUNDS", "section", "table", "verdict"]
 
@@ -62,25 +62,22 @@ def cores() -> tuple[set[int], set[int]]:
     return core, mine - core or core
 
 
-def one_round(number: int, trees: Trees, seconds: float, home: Path, upstream: int, core: set[int]) -> tuple[Row, Row]:
-    """A round: a new gateway of each tree, both loaded at the same time.
+def one_round(number: int, trees: Trees, seconds: float, home: Path, upstream: int, core: set[int]) -> list[Row]:
+    """A round: a new gateway of each tree, both loaded at the same time; this tree's row and the other's.
 
-    Processes are new in each round because one and the same program runs a percent faster or slower by how its memory
-    happens to lie. Who starts first alternates.
+    Gateways are new in each round so that the chance in how a process's memory lies is part of the spread. Which tree
+    comes first alternates.
     """
-    home.mkdir()
-    order = (0, 1) if number % 2 else (1, 0)
-    gateways: dict[int, Gateway] = {}
+    step = 1 if number % 2 else -1
     with ExitStack() as stack:
         with on_cores(core):
-            for which in order:
-                gateways[which] = stack.enter_context(gateway(trees[which], home / str(which)))
-        pool = stack.enter_context(ThreadPoolExecutor(2))
-        for each in gateways.values():
+            both = stack.enter_context(gateways(trees[::step], home))
+        for each in both:
             register(each, upstream)
-        list(pool.map(warm, gateways.values()))
-        rows = dict(zip(order, pool.map(loaded, gateways.values(), (seconds, seconds)), strict=True))
-    return {**rows[0], "round": number}, {**rows[1], "round": number}
+        pool = stack.enter_context(ThreadPoolExecutor(2))
+        list(pool.map(warm, both))
+        rows = list(pool.map(loaded, both, (seconds, seconds)))
+    return [{**row, "round": number} for row in rows[::step]]
 
 
 def headers(one: Gateway) -> list[str]:

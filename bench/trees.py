@@ -14,20 +14,21 @@ import sys
 import tarfile
 import time
 import urllib.request
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.processes import Subject, program
 
-__all__ = ["Gateway", "Tree", "commit_id", "gateway", "of_commit", "of_disk", "register"]
+__all__ = ["Gateway", "Tree", "commit_id", "gateways", "of_commit", "of_disk", "register"]
 
 ROOT = Path(__file__).parents[1]
 _LOCK = ROOT / "requirements" / "dev.lock"
 _READY = 60.0
 _STEP = 0.05
+_LOG = "gateway.log"
 _PORTS = [part for name in ("port", "grpc-port", "join-port", "admin-port") for part in (f"--{name}", "0")]
 # One caller sends all the load, so its limit is above what one process can do; everything else is as it comes.
 _LIMITS = ["--limit", "rate=1e6", "--limit", "burst=1000000"]
@@ -118,30 +119,45 @@ def _ran(command: list[str], cwd: Path, env: dict[str, str] | None = None) -> by
 
 
 @contextmanager
-def gateway(tree: Tree, home: Path) -> Generator[Gateway, None, None]:
-    """A gateway of a tree with every policy on, ready, with a home of its own."""
+def gateways(trees: Sequence[Tree], home: Path) -> Generator[list[Gateway], None, None]:
+    """A gateway of each tree with every policy on, ready, each with a home of its own in the folder ``home``.
+
+    They start at the same time: one that starts before the other turns out a percent dearer for as long as it lives.
+    """
+    home.mkdir()
+    with ExitStack() as stack:
+        starting = [stack.enter_context(_starting(tree, home / str(place))) for place, tree in enumerate(trees)]
+        yield [one.ready() for one in starting]
+
+
+class _Starting(NamedTuple):
+    """A gateway that was started and may not serve yet."""
+
+    tree: Tree
+    process: subprocess.Popen[bytes]
+    home: Path
+
+    def ready(self) -> Gateway:
+        """The gateway, once it has written ``run.json``: it serves then."""
+        file, began = self.home / "run.json", time.monotonic()
+        while time.monotonic() - began < _READY and self.process.poll() is None:
+            if file.exists():  # it is put there whole, by a rename
+                run = json.loads(file.read_text("utf-8"))
+                return Gateway(self.tree, Subject(self.process, int(run["gateway"].rpartition(":")[2])), run)
+            time.sleep(_STEP)
+        log = (self.home / _LOG).read_text("utf-8", errors="replace")
+        raise SystemExit(f"bench: the gateway of {self.tree.name} did not start\n{log}")
+
+
+@contextmanager
+def _starting(tree: Tree, home: Path) -> Generator[_Starting, None, None]:
     home.mkdir(mode=0o700)
-    log = home / "gateway.log"
     command = [str(tree.programs / "meshgate"), "up", *_PORTS, *_LIMITS]
     with (
-        log.open("wb") as errors,
-        program(command, stderr=errors, cwd=tree.folder, env=tree.environ(home)) as process,
+        (home / _LOG).open("wb") as log,
+        program(command, stderr=log, cwd=tree.folder, env=tree.environ(home)) as process,
     ):
-        run = _ready(process, home, tree.name)
-        yield Gateway(tree, Subject(process, int(run["gateway"].rpartition(":")[2])), run)
-
-
-def _ready(process: subprocess.Popen[bytes], home: Path, name: str) -> dict[str, Any]:
-    """``run.json``, once the gateway has written it: it serves then."""
-    began = time.monotonic()
-    while time.monotonic() - began < _READY and process.poll() is None:
-        try:
-            found: dict[str, Any] = json.loads((home / "run.json").read_text("utf-8"))
-        except FileNotFoundError:
-            time.sleep(_STEP)
-        else:
-            return found
-    raise SystemExit(f"bench: the gateway of {name} did not start\n{(home / 'gateway.log').read_text('utf-8')}")
+        yield _Starting(tree, process, home)
 
 
 def register(gateway: Gateway, upstream: int) -> None:
