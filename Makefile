@@ -15,9 +15,10 @@ CONSUL = tools/consul.sh >/dev/null || [ $$? = 3 ]
 FAST = $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not (integration or e2e or slow_servers)" \
 	--ignore-glob='tests/contract/test_[!l]*'
 
-# Further arguments: make test ARGS="-k lease -x", make faults QUICK=1
+# Further arguments: make test ARGS="-k lease -x", make faults QUICK=1, make bench AB=v0.1.0
 ARGS ?=
 QUICK ?=
+AB ?=
 
 .PHONY: help demo example-evolution test pythons check lint types fast test-servers mutants faults bench interop protos protos-check protos-baseline lock clean
 
@@ -75,9 +76,13 @@ faults: $(STAMP) ## kill, stop and starve real processes and measure what caller
 	@$(CONSUL)
 	@$(BIN)/python -m tests.faults $(if $(QUICK),--quick) $(ARGS)
 
-bench: $(STAMP) ## the gateway's cost beside Envoy, nginx and a bare agent
+bench: $(STAMP) ## the gateway's cost beside Envoy, nginx and a bare agent (AB=COMMIT: beside that commit's gateway)
+ifeq ($(AB),)
 	@$(BIN)/uv pip install --quiet --python .venv --require-hashes -r requirements/bench.lock
 	@$(BIN)/python -m bench $(ARGS)
+else
+	@$(BIN)/python -m bench --ab $(AB) $(ARGS)
+endif
 
 interop: $(STAMP) ## the built wheel against clients and agents that are not ours
 	@$(BIN)/python -m pytest -m e2e tests/e2e $(ARGS)

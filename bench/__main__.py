@@ -1,6 +1,7 @@
 """Runs the comparison, prints the table with ratios and their spread, and fails where a limit is passed.
 
 python -m bench [--rounds 5] [--seconds 3] [--save bench/results.jsonl]
+python -m bench --ab COMMIT [--rounds 9] [--seconds 3]
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import urllib.request
@@ -16,38 +16,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from bench import registration, schemas
+from bench import ab, registration, schemas
+from bench.bursts import POLICIES, measure, policy_counts, prove
 from bench.peers import envoy, nginx
 from bench.processes import Subject, python
 from meshgate.registry.join import wire
 from meshgate.registry.model import Capability, Endpoint, Instance, Manifest
 
-BODY = json.dumps(
-    {
-        "jsonrpc": "2.0",
-        "id": "b1",
-        "method": "SendMessage",
-        "params": {
-            "message": {
-                "messageId": "m1",
-                "role": "ROLE_USER",
-                "contextId": "c1",
-                "parts": [{"text": "hello there " * 10}],
-            }
-        },
-    }
-).encode()
-POLICIES = ("authentication", "rate_limit", "breaker", "lineage")
-"""What must have counted every call, or the figure is worth nothing."""
 LIMITS = {"gateway / envoy": 6.0, "sdk_agent / a2a_sdk_agent": 1 / 8}
-
-
-def drive(port: int, path: str, seconds: float, headers: list[str]) -> dict[str, Any]:
-    """One burst of load."""
-    command = [sys.executable, "-m", "bench.load", f"http://127.0.0.1:{port}{path}", str(seconds), "16", *headers]
-    done = subprocess.run(command, input=BODY, capture_output=True, timeout=seconds + 60, check=True)
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
 
 
 def register(run: dict[str, Any], upstream: int) -> None:
@@ -61,31 +37,6 @@ def register(run: dict[str, Any], upstream: int) -> None:
     urllib.request.urlopen(
         urllib.request.Request(url, wire.encode_register(instance, manifest), headers), timeout=10
     ).close()
-
-
-def policy_counts(run: dict[str, Any]) -> dict[str, float]:
-    """How many calls each policy has let through, from the metrics."""
-    request = urllib.request.Request(run["admin"] + "/metrics", headers={"authorization": f"Bearer {run['admin_key']}"})
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        text = answer.read().decode()
-    counts: dict[str, float] = {}
-    for line in text.splitlines():
-        if line.startswith("meshgate_policy_total{") and 'decision="pass"' in line:
-            name = line.partition('policy="')[2].partition('"')[0]
-            counts[name] = counts.get(name, 0.0) + float(line.rpartition(" ")[2])
-    return counts
-
-
-def measure(name: str, subject: Subject, path: str, headers: list[str], seconds: float) -> dict[str, Any]:
-    """One round of one subject: CPU µs a call, rate, latency."""
-    drive(subject.port, path, 0.3, headers)
-    before = subject.cpu()
-    result = drive(subject.port, path, seconds, headers)
-    result["cpu_us"] = (subject.cpu() - before) / result["calls"] * 1e6
-    result["subject"] = name
-    if result["errors"]:
-        raise SystemExit(f"bench: {name} answered {result['errors']} of {result['calls']} calls with an error")
-    return result
 
 
 def rounds(count: int, seconds: float) -> list[dict[str, Any]]:
@@ -129,16 +80,6 @@ def rounds(count: int, seconds: float) -> list[dict[str, Any]]:
     return rows
 
 
-def prove(before: dict[str, float], after: dict[str, float], calls: int) -> None:
-    """Refuse a figure during which a policy did not count every call."""
-    for name in POLICIES:
-        counted = after.get(name, 0.0) - before.get(name, 0.0)
-        if counted < calls:
-            raise SystemExit(
-                f"bench: the policy {name} counted {counted:.0f} of {calls} calls: the figure would be false"
-            )
-
-
 def table(rows: list[dict[str, Any]]) -> str:
     """Medians with the lowest and highest round, as Markdown."""
     lines = ["| subject | CPU µs a call (min-max) | calls a second | p50 ms | p99 ms |", "|---|---|---|---|---|"]
@@ -172,25 +113,40 @@ def ratios(rows: list[dict[str, Any]]) -> tuple[list[str], bool]:
     return lines, good
 
 
-def main() -> int:
-    """Run, print, judge."""
-    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3.0)
-    parser.add_argument("--skills", type=int, default=100, help="contracts to register; 0 for none")
-    parser.add_argument("--save", type=Path, help="append the raw rows to this file, one JSON object a line")
-    options = parser.parse_args()
-    rows = rounds(options.rounds, options.seconds)
+def everything(options: argparse.Namespace) -> tuple[list[dict[str, Any]], bool]:
+    """Every section: print, judge; the rows, and whether every limit is kept."""
+    count = options.rounds or 5
+    rows = rounds(count, options.seconds)
     lines, good = ratios(rows)
     print(table(rows), "", *lines, f"every call counted by: {', '.join(POLICIES)}", sep="\n")
     if options.skills:
         registered = registration.section(options.skills, registration.RELEASES, list(registration.BACKENDS))
         print("", registration.table(registered), sep="\n")
         rows += registered
-    contracts = schemas.section(options.rounds)
+    contracts = schemas.section(count)
     lines, kept = schemas.verdicts(contracts)
     print("", schemas.table(contracts), "", *lines, sep="\n")
-    good, rows = good and kept, rows + contracts
+    return rows + contracts, good and kept
+
+
+def two_trees(options: argparse.Namespace) -> tuple[list[dict[str, Any]], bool]:
+    """This tree and another commit: print, judge."""
+    rows = ab.section(options.ab, max(2, options.rounds or ab.ROUNDS), options.seconds)
+    lines, good = ab.verdict(rows)
+    print(ab.table(rows), "", *lines, sep="\n")
+    return rows, good
+
+
+def main() -> int:
+    """Run, print, judge."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--ab", metavar="COMMIT", help="compare a call with this commit's, and nothing else")
+    parser.add_argument("--rounds", type=int, help="5, or 9 at least with --ab")
+    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--skills", type=int, default=100, help="contracts to register; 0 for none")
+    parser.add_argument("--save", type=Path, help="append the raw rows to this file, one JSON object a line")
+    options = parser.parse_args()
+    rows, good = two_trees(options) if options.ab else everything(options)
     if options.save is not None:
         with options.save.open("a", encoding="utf-8") as file:
             file.writelines(json.dumps(row) + "\n" for row in rows)
