@@ -198,6 +198,7 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("example.terminal", "example", "On a terminal the demo stays up, and the next call it prints works"),
     Requirement("example.evolution", "example", "Releases replace each other under load, and no caller notices"),
     Requirement("example.hello", "example", "An agent in five lines joins a mesh and is called by name"),
+    Requirement("example.policy", "example", "A policy of one's own is twenty lines and stands where it is placed"),
     # -- what is delivered
     Requirement(
         "wheel.clients",

@@ -5,6 +5,7 @@ from meshgate.gateway.gateway import Gateway
 from meshgate.gateway.identity.key_record import KeyRecord
 from meshgate.gateway.identity.keys import KeyStore, new_key
 from meshgate.gateway.identity.mesh_key import MeshKey
+from meshgate.gateway.placement import Placed, Policies
 from meshgate.gateway.policy import Admit, Policy, Wrap, chain
 from meshgate.gateway.settings import Settings
 
@@ -16,6 +17,8 @@ __all__ = [
     "KeyRecord",
     "KeyStore",
     "MeshKey",
+    "Placed",
+    "Policies",
     "Policy",
     "Settings",
     "Wrap",

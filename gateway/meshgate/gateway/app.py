@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from meshgate.a2a.call import Handler
+from meshgate.gateway.config import ConfigError
 from meshgate.gateway.parts import Parts
+from meshgate.gateway.placement import find_plugin, place
 from meshgate.gateway.policies.arrival.authentication import Authentication
 from meshgate.gateway.policies.arrival.deadline import Deadline
 from meshgate.gateway.policies.arrival.lineage import Lineages
@@ -25,7 +27,7 @@ from meshgate.gateway.policy import Observer, Policy, chain
 from meshgate.gateway.routing.balance import Balance
 from meshgate.gateway.routing.resolve import Resolve
 
-__all__ = ["arrival", "attempt", "call_policies", "compose"]
+__all__ = ["arrival", "attempt", "call_policies", "compose", "lists_of"]
 
 
 def arrival(gateway: Parts) -> list[Policy]:
@@ -79,10 +81,33 @@ def attempt(gateway: Parts) -> list[Policy]:
     ]
 
 
+def lists_of(gateway: Parts) -> tuple[list[Policy], list[Policy], list[Policy]]:
+    """The three lists, with the policies that are added and without those that are left out.
+
+    Raises:
+        ConfigError: a name is not known, or a place is not possible.
+    """
+    chosen = [gateway.added, *(find_plugin(name)(gateway) for name in gateway.settings.plugins)]
+    whole = {"arrival": arrival(gateway), "call": call_policies(gateway), "attempt": attempt(gateway)}
+    without = frozenset[str]().union(*(each.without for each in chosen))
+    known = {policy.name for policies in whole.values() for policy in policies}
+    if without - known:
+        raise ConfigError(f"there is no policy {min(without - known)!r} to leave out; there are {', '.join(known)}")
+    found = [
+        place(
+            [policy for policy in policies if policy.name not in without],
+            [placed for each in chosen for placed in getattr(each, name)],
+            name,
+        )
+        for name, policies in whole.items()
+    ]
+    return found[0], found[1], found[2]
+
+
 def compose(gateway: Parts) -> Handler:
     """The path of a call: arrival → resolve → call → balance → attempt → send."""
     g, count = gateway, gateway.metrics.policy
-    lists = arrival(g), call_policies(g), attempt(g)
+    lists = lists_of(g)
     g.observers += [policy for policies in lists for policy in policies if isinstance(policy, Observer)]
     resolve = Resolve(g.routes, g.task_owner, g.instances.ready, g.schema, g.rates)
     balance = Balance(g.instances, g.metrics, frozenset(g.wires), g.clock, g.rng)

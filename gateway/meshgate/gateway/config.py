@@ -80,6 +80,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Networks (and host names) that agents may listen in."""
     otlp: str = ""
     """Where traces go: ``http://host:4317`` (OTLP over gRPC); nowhere if empty."""
+    policies: tuple[str, ...] = ()
+    """Entry points of the group ``meshgate.policies`` whose policies are added to the path."""
+    without_policies: tuple[str, ...] = ()
+    """Policies to leave out of the path; without ``authentication`` nothing beyond loopback is bound."""
     agents: tuple[ForeignAgent, ...] = ()
     """Foreign agents, one table ``[[agents]]`` each."""
     limits: Limits = Limits()
@@ -179,6 +183,8 @@ def _check(config: Config) -> None:
     for name in Limits.__struct_fields__:
         if not getattr(config.limits, name) > 0:
             raise ConfigError(f"limits.{name} must be above 0: nothing here is unlimited")
+    if not config.loopback and "authentication" in config.without_policies:
+        raise ConfigError("without the policy 'authentication' a gateway listens on loopback only")
     if not config.loopback and not config.allow_remote:
         raise ConfigError(
             "an address beyond loopback would be bound: set allow_remote (--allow-remote) if that is meant, "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import structlog
 
@@ -27,8 +26,7 @@ log = structlog.get_logger(__name__)
 class Gateway(Parts):
     """One gateway, without sockets of its own: a server brings those. ``Parts`` says what the arguments are."""
 
-    def __init__(self, *parts: Any, **more: Any) -> None:
-        super().__init__(*parts, **more)
+    def _complete(self) -> None:
         self._tasks: list[asyncio.Task[None]] = []
         self.answers = Answers(self)
         self.path = compose(self)

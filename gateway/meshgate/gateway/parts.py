@@ -26,6 +26,7 @@ from meshgate.gateway.jobs.peers import ALONE, Peers
 from meshgate.gateway.jobs.rates import Rates
 from meshgate.gateway.observe.metrics import Metrics
 from meshgate.gateway.observe.records import Records
+from meshgate.gateway.placement import Policies
 from meshgate.gateway.policies.call.schema import Schema
 from meshgate.gateway.policy import Observer
 from meshgate.gateway.routing.routes import Routes
@@ -41,6 +42,8 @@ from meshgate.telemetry.tracing import Ids, NoTracing, Sampler, Tracing
 
 __all__ = ["Parts", "default_wires"]
 
+NO_POLICIES = Policies()
+
 
 class Parts:
     """The parts of one gateway, in the order in which they need each other.
@@ -48,6 +51,7 @@ class Parts:
     Args:
         wires: ways to agents, by binding; made here if left out.
         peers: the other gateways; found through the registry if left out.
+        policies: policies to add to the path, or to leave out of it.
         clock: monotonic seconds. wall: seconds since the epoch. sleep: waits, on the same time as ``clock``.
     """
 
@@ -67,6 +71,7 @@ class Parts:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         rng: random.Random | None = None,
         alone: bool = False,
+        policies: Policies = NO_POLICIES,
     ) -> None:
         self.settings = settings or Settings()
         self.id = self.settings.gateway_id or f"gw{secrets.token_hex(4)}"
@@ -74,6 +79,7 @@ class Parts:
         self.clock, self.wall, self.sleep = clock, wall, sleep
         self.rng = rng or random.Random()
         self.tracing, self.ids, self.sampler = tracing or NoTracing(), Ids(self.rng), Sampler(limits.traces, clock)
+        self.added = policies
         self.observers: list[Observer] = []
         self.draining = False
         self.broken = ""
@@ -83,6 +89,10 @@ class Parts:
         self._reach_agents(wires)
         self._follow_contracts()
         self._identify()
+        self._complete()
+
+    def _complete(self) -> None:
+        """Put the parts together, once all are there; the gateway does."""
 
     def _watch(self) -> None:
         self.table = Table()

@@ -22,3 +22,5 @@ class Settings(msgspec.Struct, frozen=True):
     schemas: Path | None = None
     """The folder where the contracts of skills are kept for when the registry is away."""
     gateway_id: str = ""
+    plugins: tuple[str, ...] = ()
+    """Entry points of the group ``meshgate.policies`` whose policies are added."""

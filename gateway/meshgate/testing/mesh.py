@@ -23,6 +23,8 @@ from meshgate.gateway.gateway import Gateway
 from meshgate.gateway.identity.keys import KeyStore, new_key
 from meshgate.gateway.identity.mesh_key import MeshKey
 from meshgate.gateway.jobs.peers import Peers
+from meshgate.gateway.parts import NO_POLICIES
+from meshgate.gateway.placement import Policies
 from meshgate.gateway.settings import Settings
 from meshgate.registry.backends.memory import MemoryRegistry
 from meshgate.registry.model import Capability, Delta, Endpoint, Instance, Manifest
@@ -64,9 +66,11 @@ class LocalMesh:
         clock, sleep: time; give both of a virtual clock for tests that wait.
         seed: of every random choice.
         join: another mesh, to be a second gateway of: the same registry, keys and agents.
+        policies: policies to add to the gateway's path, or to leave out of it.
+        plugins: entry points whose policies are added.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all by keyword, each for a test that wants it
         self,
         *,
         limits: Limits = DEFAULTS,
@@ -77,6 +81,8 @@ class LocalMesh:
         peers: Peers | None = None,
         join: LocalMesh | None = None,
         gateway_id: str = "",
+        policies: Policies = NO_POLICIES,
+        plugins: tuple[str, ...] = (),
     ) -> None:
         self.shared: _Shared = join.shared if join is not None else _Shared(clock, limits)
         self.registry, self.mesh_key = self.shared.registry, self.shared.mesh_key
@@ -87,7 +93,7 @@ class LocalMesh:
             self.registry,
             self.mesh_key,
             self.keys,
-            settings=Settings(gateway_id=gateway_id),
+            settings=Settings(gateway_id=gateway_id, plugins=plugins),
             limits=limits,
             wires={"JSONRPC": self.wire},
             peers=peers,
@@ -96,6 +102,7 @@ class LocalMesh:
             wall=wall,
             sleep=sleep,
             rng=random.Random(seed),
+            policies=policies,
         )
         self._enter = self.gateway.entrance("JSONRPC")
         self.key = self.shared.key = self.shared.key or self.client("user")

@@ -20,6 +20,7 @@ from meshgate.gateway.control.ports import Control
 from meshgate.gateway.gateway import Gateway
 from meshgate.gateway.identity.mesh_key import MeshKey
 from meshgate.gateway.identity.secrets import Secrets
+from meshgate.gateway.placement import Policies
 from meshgate.gateway.settings import Settings
 from meshgate.gateway.version import VERSION
 from meshgate.net.server import HttpServer, PortTaken, bind
@@ -77,6 +78,7 @@ class DataPlane:
             public_cards=config.loopback if config.public_cards is None else config.public_cards,
             snapshot=home.path / f"snapshot{'' if not share else '-' + str(os.getpid())}.bin",
             schemas=home.path / "schemas",
+            plugins=config.policies,
         )
         self.gateway = Gateway(
             registry,
@@ -85,6 +87,7 @@ class DataPlane:
             settings=settings,
             limits=limits,
             tracing=_tracing(config, gateway_id),
+            policies=Policies(without=frozenset(config.without_policies)),
         )
         inspect = InspectApp(self.gateway.answers.table, self.gateway.mesh.inspect_secret(), limits)
         self._servers = [
