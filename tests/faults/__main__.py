@@ -105,7 +105,8 @@ async def _retries(setting: Setting) -> None:
 
 async def _jobs(setting: Setting) -> None:
     report = setting.report
-    async with open_stage(GatewayUnderTest(setting.folder / "jobs", setting.session), setting.session) as stage:
+    gateway = GatewayUnderTest(setting.folder / "jobs", setting.session, limits=jobs.ROOMY)
+    async with open_stage(gateway, setting.session) as stage:
         await setting.step("F73", lambda: jobs.loops(stage, report))
         await setting.step("F74", lambda: jobs.fan_out(stage, report))
 

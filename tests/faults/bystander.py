@@ -20,7 +20,11 @@ async def _run(url: str, key: str, agent: str, rate: float, seconds: float) -> N
         await load.warm(10)
         async with load:
             await asyncio.sleep(seconds)
-    told = {"seconds": [each.seconds for each in load.samples], "errors": [each.code for each in failed(load.samples)]}
+    told = {
+        "at": [each.at for each in load.samples],
+        "seconds": [each.seconds for each in load.samples],
+        "errors": [each.code for each in failed(load.samples)],
+    }
     print(json.dumps(told))
 
 
