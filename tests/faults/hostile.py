@@ -91,8 +91,7 @@ class Canary:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._task = asyncio.ensure_future(self._ask())
-        self._asked = time.monotonic()
-        self.longest = 0.0
+        self._asked, self.longest = time.monotonic(), 0.0
 
     async def _ask(self) -> None:
         while True:
