@@ -16,11 +16,15 @@ from tests.faults.load import Caller, Load, failed
 
 async def _run(url: str, key: str, agent: str, rate: float, seconds: float) -> None:
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session:
-        load = Load(Caller(session, url, lambda: key), agent, rate, get=False)
+        load = Load(Caller(session, url, lambda: key), agent, rate, kinds=("send",))
         await load.warm(10)
         async with load:
             await asyncio.sleep(seconds)
-    told = {"seconds": [each.seconds for each in load.samples], "errors": [each.code for each in failed(load.samples)]}
+    told = {
+        "at": [each.at for each in load.samples],
+        "seconds": [each.seconds for each in load.samples],
+        "errors": [each.code for each in failed(load.samples)],
+    }
     print(json.dumps(told))
 
 

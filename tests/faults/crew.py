@@ -43,12 +43,18 @@ class Watch:
                 self.lost |= self._crew.names - await gateway.instances(AGENT)
                 self.stale = max(self.stale, await gateway.metric("meshgate_registry_stale_seconds"))
                 self.not_ready += await gateway.status("/readyz") != 200
-            except aiohttp.ClientError:
+            except (aiohttp.ClientError, TimeoutError):
                 pass  # it is being restarted
             await asyncio.sleep(0.2)
 
     def stop(self) -> None:
-        """Look no more."""
+        """Look no more.
+
+        Raises:
+            RuntimeError: it did not look until now, so what it has not seen means nothing.
+        """
+        if self._task.done():
+            raise RuntimeError("the watch ended early") from self._task.exception()
         self._task.cancel()
 
 

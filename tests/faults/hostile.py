@@ -91,17 +91,18 @@ class Canary:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._task = asyncio.ensure_future(self._ask())
-        self.longest = 0.0
+        self._asked, self.longest = time.monotonic(), 0.0
 
     async def _ask(self) -> None:
         while True:
-            began = time.monotonic()
+            self._asked = time.monotonic()
             await self._stage.gateway.status("/livez")
-            self.longest = max(self.longest, time.monotonic() - began)
+            self.longest = max(self.longest, time.monotonic() - self._asked)
             await asyncio.sleep(0.005)
 
     def stop(self) -> None:
-        """Ask no more."""
+        """Ask no more; a question that is still open counts as long as it has taken."""
+        self.longest = max(self.longest, time.monotonic() - self._asked)
         self._task.cancel()
 
 

@@ -32,6 +32,11 @@ class Sample(NamedTuple):
     instance: str
     job: str
 
+    @property
+    def ended(self) -> float:
+        """When its answer had come."""
+        return self.at + self.seconds
+
 
 class Answer(NamedTuple):
     """What came back of one call."""
@@ -115,17 +120,28 @@ def _code(error: Any) -> str:
 
 
 class Load:
-    """So many calls a second, every second one a GetTask of a task that an earlier send made.
+    """So many calls a second: sends, and reads of tasks that earlier sends made.
 
     Args:
-        get: whether to read tasks at all.
+        kinds: the calls in turn.
+        at_once: most calls that are open; the next one waits, and its time runs from when it was due.
         headers: of each call, with underscores for dashes.
     """
 
-    def __init__(self, caller: Caller, agent: str, rate: float = 200.0, *, get: bool = True, **headers: str) -> None:
+    def __init__(
+        self,
+        caller: Caller,
+        agent: str,
+        rate: float = 200.0,
+        *,
+        kinds: tuple[Kind, ...] = ("send", "get"),
+        at_once: int = 100_000,
+        **headers: str,
+    ) -> None:
         self._caller, self._agent, self._rate = caller, agent, rate
         self._headers = headers
-        self._get = get
+        self._kinds = kinds
+        self._gate = asyncio.Semaphore(at_once)
         self._tasks: deque[str] = deque(maxlen=400)
         self._next = 0
         self._open: set[asyncio.Task[None]] = set()
@@ -154,20 +170,29 @@ class Load:
         for task in self._open:
             task.cancel()
 
-    async def _drive(self) -> None:
+    async def run(self, calls: int) -> None:
+        """Make so many calls, and wait until they have ended."""
+        await self._drive(calls)
+        await asyncio.gather(*self._open)
+
+    async def _drive(self, calls: float = math.inf) -> None:
         began, count = time.monotonic(), 0
-        while True:
+        while count < calls:
             due = began + count / self._rate
             wait = due - time.monotonic()
             if wait > 0:
                 await asyncio.sleep(wait)
             self.lag.append(max(0.0, time.monotonic() - due))
-            task = asyncio.ensure_future(self._one("get" if count % 2 and self._get else "send", due))
+            task = asyncio.ensure_future(self._one(self._kinds[count % len(self._kinds)], due))
             self._open.add(task)
             task.add_done_callback(self._open.discard)
             count += 1
 
     async def _one(self, kind: Kind, due: float) -> None:
+        async with self._gate:
+            await self._call(kind, due)
+
+    async def _call(self, kind: Kind, due: float) -> None:
         if kind == "get":
             self._next += 1
             answer = await self._caller.get(self._agent, self._tasks[self._next % len(self._tasks)], **self._headers)

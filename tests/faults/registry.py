@@ -78,7 +78,7 @@ async def killed(crew: Crew, seconds: float) -> None:
 
     seen = await outage(crew, seconds, down, up)
     report.measure("F50", "errors", len(seen.errors), codes(seen.errors))
-    report.measure("F50", "stale_s", seen.watch.stale / seconds)
+    report.measure("F50", "stale_share", seen.watch.stale / seconds)
     report.measure("F50", "not_ready", seen.watch.not_ready)
     report.measure("F50", "recovery_s", seen.recovery)
     report.measure("F50", "evicted", len(seen.watch.lost), seen.lost())

@@ -1,7 +1,8 @@
-"""What the rows measured, printed as they come: ``F36 PASS get_errors=0 limit=0``; progress goes to stderr."""
+"""What the rows measured, printed as they come: ``F36 PASS get_errors=0 limit=0 calls``; progress goes to stderr."""
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable, Container
@@ -15,16 +16,18 @@ Verdict = Literal["PASS", "SLOW", "FAIL"]
 
 
 def verdict(value: float, limit: Limit) -> Verdict:
-    """PASS within the limit, SLOW within three times of it, else FAIL; a limit of 0 is exact."""
+    """PASS within the limit, else FAIL; a time is SLOW within three times of its limit."""
     if limit.least:
         return "PASS" if value >= limit.value else "FAIL"
     if value <= limit.value:
         return "PASS"
-    return "SLOW" if value <= SLACK * limit.value else "FAIL"
+    return "SLOW" if limit.kind == "time" and value <= SLACK * limit.value else "FAIL"
 
 
 def _number(value: float) -> str:
-    return f"{value:.0f}" if value == int(value) or abs(value) >= 1000 else f"{value:.3g}"
+    if math.isfinite(value) and (value == int(value) or abs(value) >= 1000):
+        return f"{value:.0f}"
+    return f"{value:.4g}"
 
 
 class Report:
@@ -42,10 +45,16 @@ class Report:
         self.verdicts: dict[tuple[str, str], Verdict] = {}
 
     def measure(self, row: str, metric: str, value: float, note: str = "") -> None:
-        """A measurement in the unit of its limit. ``note`` says what a reader of a failure wants to know."""
+        """A measurement in the unit of its limit. ``note`` says what a reader of a failure wants to know.
+
+        Raises:
+            ValueError: the metric was measured before, and the first verdict would be lost.
+        """
         limit = LIMITS[row][metric]
         if row not in self._rows:
             return
+        if (row, metric) in self.verdicts:
+            raise ValueError(f"{row} {metric} is measured twice")
         found = verdict(value, limit)
         self.verdicts[row, metric] = found
         bound = ("at least " if limit.least else "") + _number(limit.value)
