@@ -199,6 +199,11 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("example.evolution", "example", "Releases replace each other under load, and no caller notices"),
     Requirement("example.hello", "example", "An agent in five lines joins a mesh and is called by name"),
     Requirement("example.policy", "example", "A policy of one's own is twenty lines and stands where it is placed"),
+    Requirement("compat.exports", "VERSIONING", "What packages listed in 0.1.0 can be imported from the same place"),
+    # -- the shape of the tree
+    Requirement("structure.sizes", "brief", "Modules and functions are short"),
+    Requirement("structure.folders", "brief", "A folder holds at most sixteen modules and says what it is for"),
+    Requirement("structure.names", "brief", "Modules are named by nouns"),
     # -- what is delivered
     Requirement(
         "wheel.clients",
