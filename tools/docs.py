@@ -21,7 +21,9 @@ import msgspec
 import typer
 from limits import documented, plain
 
-from meshgate.a2a.defaults import DEFAULTS
+from meshgate.a2a.bindings.grpc import encode_error as grpc_error
+from meshgate.a2a.bindings.jsonrpc import HTTP_STATUS
+from meshgate.a2a.bindings.jsonrpc import encode_error as jsonrpc_error
 from meshgate.a2a.errors import (
     AccessError,
     EdgeError,
@@ -31,15 +33,13 @@ from meshgate.a2a.errors import (
     SchemaError,
     UpstreamError,
 )
-from meshgate.a2a.grpc import encode_error as grpc_error
-from meshgate.a2a.headers import deadline_text
-from meshgate.a2a.jsonrpc import HTTP_STATUS
-from meshgate.a2a.jsonrpc import encode_error as jsonrpc_error
+from meshgate.a2a.limits import DEFAULTS
+from meshgate.a2a.mesh.headers import deadline_text
 from meshgate.cli.app import app
 from meshgate.cli.exits import Exit, from_mesh
-from meshgate.gateway.admin import make_admin
 from meshgate.gateway.config import Config
-from meshgate.gateway.metrics import Metrics
+from meshgate.gateway.control.admin.app import make_admin
+from meshgate.gateway.observe.metrics import Metrics
 from meshgate.registry.model import SWITCH_KINDS
 
 ROOT = Path(__file__).parents[1]
