@@ -20,7 +20,7 @@ ARGS ?=
 QUICK ?=
 AB ?=
 
-.PHONY: help demo example-evolution test pythons check lint types fast test-servers mutants faults bench interop protos protos-check protos-baseline lock clean
+.PHONY: help demo docs example-evolution test pythons check lint types fast test-servers mutants faults bench interop protos protos-check protos-baseline lock clean
 
 help: ## list the words
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,7 +37,7 @@ demo: $(STAMP) ## audit this Python environment with five agents, through a gate
 example-evolution: $(STAMP) ## replace releases of an agent under load, and see a breaking one refused
 	@$(BIN)/python examples/evolution/run.py $(ARGS)
 
-test: $(STAMP) ## everything but the slow servers, on a real Consul (10 minutes at most)
+test: $(STAMP) ## everything that needs no server built with Go, on a real Consul (10 minutes at most)
 	@$(CONSUL)
 ifeq ($(ARGS),)
 	@# What needs no other process is spread over two; the rest waits more than it works, and measures itself doing so.
@@ -51,12 +51,18 @@ endif
 pythons: $(STAMP) ## the fast tests on every further Python that this machine has
 	@tools/pythons.sh $(ARGS)
 
-check: lint types protos-check fast ## lint, types, generated code, fast tests (2 minutes at most)
+check: lint types protos-check fast ## before each commit: lint, types, generated code, fast tests (2 minutes at most)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/python tools/limits.py --check
+	$(BIN)/python tools/docs.py --check
+
+docs: $(STAMP) ## write docs/limits.md and the tables of other pages from the code
+	@$(BIN)/python tools/limits.py
+	@$(BIN)/python tools/docs.py
 
 types: $(STAMP)
 	$(BIN)/mypy
@@ -69,14 +75,14 @@ test-servers: $(STAMP) ## the Consul tests on a current Consul, and traces read 
 	@servers=$$(tools/servers.sh); eval "$$servers"; \
 	$(BIN)/python -m pytest -m "integration or slow_servers" tests/support tests/registry tests/integration $(ARGS)
 
-mutants: $(STAMP) ## drop each policy in turn: a test must turn red
+mutants: $(STAMP) ## take out each policy and each guard in turn; a test must fail
 	@$(BIN)/python -m tests.mutants.run $(ARGS)
 
-faults: $(STAMP) ## kill, stop and starve real processes and measure what callers notice (QUICK=1: the short form)
+faults: $(STAMP) ## kill, stop and starve real processes, and measure what callers notice (QUICK=1: the short form)
 	@$(CONSUL)
 	@$(BIN)/python -m tests.faults $(if $(QUICK),--quick) $(ARGS)
 
-bench: $(STAMP) ## the gateway's cost beside Envoy, nginx and a bare agent (AB=COMMIT: beside that commit's gateway)
+bench: $(STAMP) ## what a call costs, beside Envoy, nginx and an agent written with a2a-sdk (AB=COMMIT: beside that commit's gateway)
 ifeq ($(AB),)
 	@$(BIN)/uv pip install --quiet --python .venv --require-hashes -r requirements/bench.lock
 	@$(BIN)/python -m bench $(ARGS)
@@ -84,19 +90,19 @@ else
 	@$(BIN)/python -m bench --ab $(AB) $(ARGS)
 endif
 
-interop: $(STAMP) ## the built wheel against clients and agents that are not ours
+interop: $(STAMP) ## the built wheel, from outside, with clients and agents that are not ours
 	@$(BIN)/python -m pytest -m e2e tests/e2e $(ARGS)
 
-protos: $(STAMP) ## generate the code beside protos/**/*.proto
+protos: $(STAMP) ## generate the code beside the .proto files
 	@tools/protos.sh
 
 protos-check: $(STAMP) ## generated code is current, schemas pass lint and stay compatible
 	@tools/protos.sh --check
 
-protos-baseline: $(STAMP) ## make today's schemas the baseline (at a release)
+protos-baseline: $(STAMP) ## make the schemas of today the baseline (at a release)
 	@tools/protos.sh --baseline
 
-lock: ## resolve requirements/*.lock anew (ARGS=--upgrade for newer versions)
+lock: ## resolve the lock files in requirements again (ARGS=--upgrade for newer versions)
 	@tools/lock.sh $(ARGS)
 
 clean: ## remove what these words made, the cached servers excepted

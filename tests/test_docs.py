@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,33 @@ def test_the_page_of_limits_is_what_the_code_says() -> None:
     command = [sys.executable, "tools/limits.py", "--check"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.requirement("docs.tables")
+def test_tables_and_figures_of_the_pages_are_what_the_code_says() -> None:
+    command = [sys.executable, "tools/docs.py", "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.requirement("docs.tables")
+@pytest.mark.parametrize(
+    ("page", "old", "new", "told"),
+    [
+        ("docs/operating.md", "| 8090 |", "| 8091 |", "docs/operating.md has a table that is not what the code says"),
+        ("README.md", "depth of the path, 8", "depth of the path, 9", "README.md does not say 'depth of the path, 8'"),
+    ],
+)
+def test_a_table_or_a_figure_that_drifts_is_told(tmp_path: Path, page: str, old: str, new: str, told: str) -> None:
+    for one in ("README.md", "Makefile", "docs", "tools"):
+        copy = shutil.copytree if (ROOT / one).is_dir() else shutil.copy
+        copy(ROOT / one, tmp_path / one)
+    text = (tmp_path / page).read_text("utf-8")
+    assert text.count(old) == 1
+    (tmp_path / page).write_text(text.replace(old, new), "utf-8")
+    command = [sys.executable, "tools/docs.py", "--check"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr.count(told)) == (1, 1), done.stderr
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

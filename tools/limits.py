@@ -8,6 +8,7 @@ left out.      usage: tools/limits.py [--check]
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -80,13 +81,14 @@ FIXED: tuple[tuple[str, str, str, str], ...] = (
 INTRO = """\
 # Limits and settings
 
-Made by `tools/limits.py` from the code; a test fails when it is not current. A size that is set is in bytes, a time in
-seconds.
+`tools/limits.py` makes this page from the code; `make check` fails when it is not current. Write a size in bytes and a
+time in seconds.
 
 ## Where a setting comes from
 `meshgate up` takes a setting from the first of these that has it: a flag, the environment, `meshgate.toml`, the
-default. `meshgate.toml` is the file that `--config` names, else the one in the working folder, else the one in
-`$MESHGATE_HOME`; one file is read. A key that does not exist is refused with the nearest one that does.
+default. The file is the one that `--config` names, else `meshgate.toml` in the working folder, else the one in
+`$MESHGATE_HOME`; only one file is read. A key that is not known is refused, and the error names the nearest known one.
+The same holds for an environment variable that begins with `MESHGATE_`.
 
 | written as | for the port | for a limit |
 |---|---|---|
@@ -94,25 +96,35 @@ default. `meshgate.toml` is the file that `--config` names, else the one in the 
 | environment | `MESHGATE_PORT=9000` | `MESHGATE_LIMITS_DEADLINE=30` |
 | `meshgate.toml` | `port = 9000` | `deadline = 30` under `[limits]` |
 
+`consul_token` and `agents` have no flag, and `agents` has no variable; `agent_networks` is `--agent-network`, once for
+each.
+
 All gateways of a mesh should have the same limits: a rate is divided among them, and the gateway where a job began
 decides its budget. An SDK agent takes its own from `Agent(..., limits=Limits(...))`, a client from `Mesh(limits=...)`;
 both are `meshgate.a2a.limits.Limits`.
 """
 
-ENVIRONMENT = """\
-## Environment variables of agents and clients
+LIMITS_INTRO = """\
+Each is above 0: nothing is without a limit. `retry_after`, `tracestate`, and the `json_depth` and `json_nodes` of
+answers always have their defaults: the code that reads them is not given the settings."""
 
-| variable | meaning |
-|---|---|
-| `MESHGATE_HOME` | folder of the mesh on this machine, `~/.meshgate` if not set |
-| `MESHGATE_URL`, `MESHGATE_KEY` | gateways to call through (several separated by commas), and the client key |
-| `MESHGATE_JOIN_URL`, `MESHGATE_JOIN_KEY` | join ports that an agent registers at, and the join key |
-| `MESHGATE_ADMIN_URL`, `MESHGATE_ADMIN_KEY` | admin port that the command line asks, and the admin key |
-| `MESHGATE_MESH_KEY` | the mesh key, in base64, instead of `mesh.key` in the home |
-| `MESHGATE_OTLP` | where an SDK agent sends its spans; the same as the setting `otlp` |
-| `MESHGATE_DEBUG` | `1` lets the command line show tracebacks |
-| `MESHGATE_CACHE` | where the tests keep the servers that they fetch or build |
-"""
+VARIABLES = {
+    "MESHGATE_HOME": "The folder of the mesh on this machine; `~/.meshgate` if not set.",
+    "MESHGATE_URL": "The gateways that a client calls through, separated by commas.",
+    "MESHGATE_KEY": "The client key.",
+    "MESHGATE_JOIN_URL": "The join ports that an agent registers at, separated by commas.",
+    "MESHGATE_JOIN_KEY": "The join key.",
+    "MESHGATE_ADMIN_URL": "The admin port that the command line asks.",
+    "MESHGATE_ADMIN_KEY": "The admin key.",
+    "MESHGATE_MESH_KEY": "The mesh key of a gateway, in base64, instead of `mesh.key` in the home.",
+    "MESHGATE_CONTRACTS": "`frozen`: an agent refuses to start when its lock file is not current ([more](schemas.md)).",
+    "MESHGATE_OTLP": "Where an SDK agent sends its spans; a gateway reads it as its setting `otlp`.",
+    "MESHGATE_DEBUG": "`1`: the command line shows tracebacks.",
+    "MESHGATE_CACHE": "The folder where the tests keep the servers that they fetch or build.",
+}
+"""Environment variables that are not only settings of a gateway."""
+INTERNAL = frozenset({"MESHGATE_DETACHED", "MESHGATE_DOMAIN"})
+"""What a process sets for its own child, and a constant of that form."""
 
 
 class Field(NamedTuple):
@@ -124,7 +136,7 @@ class Field(NamedTuple):
     text: str
 
 
-def _documented(body: list[ast.stmt], source: Path) -> list[Field]:
+def _documented(body: list[ast.stmt]) -> list[Field]:
     found: list[Field] = []
     for here, following in zip(body, [*body[1:], ast.Pass()], strict=True):
         text = ""
@@ -139,22 +151,25 @@ def _documented(body: list[ast.stmt], source: Path) -> list[Field]:
                 found.append(Field(name, ast.unparse(value), text))
             case _:
                 pass
-    if not found:
-        raise SystemExit(f"{source}: no values found")
     return found
+
+
+def documented(source: str, cls: str = "") -> list[Field]:
+    """The values of a module, or the fields of a class in it, each with the docstring under it."""
+    body = ast.parse(source).body
+    if not cls:
+        return _documented(body)
+    return _documented(next(node.body for node in body if isinstance(node, ast.ClassDef) and node.name == cls))
 
 
 def fields(source: Path, cls: str) -> list[Field]:
     """The fields of a class with their defaults and docstrings."""
-    for node in ast.parse(source.read_text("utf-8")).body:
-        if isinstance(node, ast.ClassDef) and node.name == cls:
-            return _documented(node.body, source)
-    raise SystemExit(f"{source}: no class {cls}")
+    return documented(source.read_text("utf-8"), cls)
 
 
 def constant(source: Path, name: str) -> Field:
     """A constant of a module."""
-    for field in _documented(ast.parse(source.read_text("utf-8")).body, source):
+    for field in documented(source.read_text("utf-8")):
         if field.name == name:
             return field
     raise SystemExit(f"{source}: no constant {name}")
@@ -191,7 +206,7 @@ def limits() -> list[str]:
     placed = [name for names in GROUPS.values() for name in names.split()]
     if sorted(placed) != sorted(known):
         raise SystemExit(f"tools/limits.py: groups and Limits differ: {sorted(set(placed) ^ set(known))}")
-    lines = ["## Limits", "Each is above 0: nothing is without a limit.", ""]
+    lines = ["## Limits", LIMITS_INTRO, ""]
     for title, names in GROUPS.items():
         lines += [f"### {title}", "", "| limit | default | meaning |", "|---|---|---|"]
         for name in names.split():
@@ -238,9 +253,21 @@ def _default(field: Field) -> str:
     return ", ".join(f"`{one}`" for one in value) if isinstance(value, tuple) else f"`{value}`"
 
 
+def environment() -> list[str]:
+    """The environment variables; one that the product reads and nobody explains is an error."""
+    explained = {*VARIABLES, *INTERNAL, *(f"MESHGATE_{one.name.upper()}" for one in fields(CONFIG, "Config"))}
+    files = [path for root in ("sdk", "registry", "gateway") for path in (ROOT / root).rglob("*.py")]
+    read = {name for path in files for name in re.findall(r'"(MESHGATE_[A-Z_]+)"', path.read_text("utf-8"))}
+    if read - explained:
+        raise SystemExit(f"tools/limits.py: VARIABLES lacks {sorted(read - explained)}")
+    title = "## Environment variables of agents, clients and the command line"
+    lines = [title, "", "| variable | meaning |", "|---|---|"]
+    return [*lines, *(f"| `{name}` | {text} |" for name, text in VARIABLES.items()), ""]
+
+
 def page() -> str:
     """The whole page."""
-    return "\n".join([INTRO, *settings(), ENVIRONMENT, *limits(), *fixed()]).rstrip() + "\n"
+    return "\n".join([INTRO, *settings(), *environment(), *limits(), *fixed()]).rstrip() + "\n"
 
 
 def main() -> int:

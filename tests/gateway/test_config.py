@@ -29,6 +29,13 @@ def test_flags_win_over_the_environment_and_that_over_the_file(tmp_path: Path) -
     assert (config.limits.depth, config.limits.rate, config.agents[0].card) == (4, 7.5, "http://localhost:1/")
 
 
+@pytest.mark.parametrize("variable", ["MESHGATE_CONTRACTS", "MESHGATE_JOIN_URL", "MESHGATE_KEY", "MESHGATE_DEBUG"])
+def test_what_an_agent_or_a_client_is_told_by_the_environment_does_not_stop_a_gateway(
+    tmp_path: Path, variable: str
+) -> None:
+    assert load(tmp_path, "", {variable: "frozen"}) == load(tmp_path)
+
+
 @pytest.mark.requirement("config.unknown")
 @pytest.mark.parametrize(
     ("toml", "environ", "near"),

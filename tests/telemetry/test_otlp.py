@@ -12,10 +12,11 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcess
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
-from meshgate.a2a.limits import DEFAULTS
+from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.telemetry import semconv
 from meshgate.telemetry.otlp import OtelTracing, activate, configure, instrument_third_party_grpc
 from meshgate.telemetry.tracing import Span, TraceContext, child, format_traceparent, new_context, parse_traceparent
+from meshgate.telemetry.tracing import configure as tracing_to
 from tests.support import otlp
 from tests.support.spans import IDS, JOB, send_job
 
@@ -81,6 +82,18 @@ def test_a_span_has_exactly_the_ids_of_its_context_and_of_its_parent(collector: 
     assert seen.attributes == attributes | {semconv.TASK_ID: "t1"}
     assert (seen.service, seen.resource["service.instance.id"]) == ("gateway", "gw1")
     assert seen.resource["service.version"] == "1.2.3"
+
+
+def test_spans_keep_to_the_limits_of_the_settings(collector: otlp.Collector) -> None:
+    tracing = tracing_to(collector.endpoint, "gateway", "gw1", limits=Limits(span_text=4, span_items=1))
+    context = new_context(sampled=True, ids=IDS)
+    span = tracing.begin("GetTask", "server", None, context, {"a": "abcdef", "b": "beyond"})
+    assert span is not None
+    span.end()
+    tracing.close()
+
+    (seen,) = collector.trace(context.trace_id)
+    assert (len(seen.name), list(seen.attributes), len(str(seen.attributes["a"]))) == (4, ["a"], 4)
 
 
 def test_a_context_that_is_not_sampled_has_no_span(kept: Kept) -> None:

@@ -13,6 +13,7 @@ class Exit(enum.IntEnum):
     """The exit codes of every command."""
 
     DONE = 0
+    """The work is done."""
     FAILED = 1
     """The work failed, or what was asked for could not be done."""
     USAGE = 2

@@ -119,8 +119,11 @@ def _from_file(path: Path) -> dict[str, Any]:
     return tree
 
 
-_ELSEWHERE = {"HOME", "MESH_KEY", "URL", "KEY", "JOIN_URL", "JOIN_KEY", "ADMIN_URL", "ADMIN_KEY", "CACHE", "DEBUG"}
-"""``MESHGATE_*`` variables that are no settings of the gateway."""
+_ELSEWHERE = {
+    *("HOME", "MESH_KEY", "URL", "KEY", "JOIN_URL", "JOIN_KEY", "ADMIN_URL", "ADMIN_KEY"),
+    *("CACHE", "CONTRACTS", "DEBUG"),
+}
+"""``MESHGATE_*`` variables of agents, clients and tests, which are no settings of the gateway."""
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:

@@ -78,7 +78,8 @@ class Parts:
         self.registry, self.mesh, self.keys, self.limits = registry, mesh, keys, limits
         self.clock, self.wall, self.sleep = clock, wall, sleep
         self.rng = rng or random.Random()
-        self.tracing, self.ids, self.sampler = tracing or NoTracing(), Ids(self.rng), Sampler(limits.traces, clock)
+        self.tracing, self.ids = tracing or NoTracing(), Ids(self.rng)
+        self.sampler = Sampler(limits.traces, clock, limits.traces_beyond)
         self.added = policies
         self.observers: list[Observer] = []
         self.draining = False
@@ -107,7 +108,7 @@ class Parts:
 
     def _keep_accounts(self) -> None:
         limits, clock = self.limits, self.clock
-        self.metrics = Metrics()
+        self.metrics = Metrics(limits.metric_agents)
         self.records = Records(self.id, limits, clock, self.wall)
         self.accounts: Accounts = MemoryAccounts(self.id, self.peers, limits, clock, self.rng)
         self.in_flight = InFlight(limits, clock, self.wall)

@@ -19,7 +19,7 @@ class Limits(msgspec.Struct, frozen=True):
     job_calls: int = 256
     """Most calls of a job."""
     job_concurrency: int = 64
-    """Most calls of a job that are open at once."""
+    """Most calls of a job that are open at once, over all gateways; each gateway has an equal share of them."""
     depth: int = 8
     """Longest chain of calls."""
     body: int = 4 * 1024 * 1024
@@ -57,13 +57,13 @@ class Limits(msgspec.Struct, frozen=True):
     retry_attempts: int = 3
     """Most tries of one call."""
     retry_ratio: float = 0.2
-    """Retries allowed as a share of the calls of the last ten seconds."""
+    """Retries that one gateway allows, as a share of its calls of the last ten seconds; ``retry_floor`` is added."""
     retry_floor: float = 5.0
-    """Retries per second that are always allowed."""
+    """Retries per second that one gateway allows beyond that share, also when there are few calls."""
     rate: float = 500.0
-    """Calls per second of one key to one agent, over all gateways."""
+    """Calls per second of one principal to one agent, over all gateways."""
     burst: int = 1000
-    """Calls of one key to one agent that may come at once."""
+    """Calls of one principal to one agent that may come at once, over all gateways."""
     concurrency: int = 256
     """Most open calls to one instance from one gateway."""
     lease: float = 10.0
@@ -105,7 +105,7 @@ class Limits(msgspec.Struct, frozen=True):
     breaker_backoff: float = 1.0
     """First time a breaker stays open; it doubles with each failed probe."""
     breaker_backoff_max: float = 30.0
-    """Longest time a breaker stays open before a probe."""
+    """Longest such time, before the random share is added."""
     breaker_jitter: float = 0.5
     """Random share added to that time."""
     peer_patience: float = 0.02

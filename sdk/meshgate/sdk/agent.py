@@ -158,7 +158,9 @@ class Agent(Repertoire):
 
     def _tracing(self) -> Tracing | None:
         endpoint = self._environ.get("MESHGATE_OTLP")
-        return configure(endpoint, self.name, self.instance, version=self.version) if endpoint else None
+        if not endpoint:
+            return None
+        return configure(endpoint, self.name, self.instance, version=self.version, limits=self.limits)
 
     # -- what it says of itself
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
-from meshgate.a2a.limits import DEFAULTS
+from meshgate.a2a.limits import DEFAULTS, Limits
 
 if TYPE_CHECKING:
     from meshgate.telemetry.otlp import OtelTracing
@@ -247,7 +247,9 @@ class MissingExtra(ImportError):
     """A part of the distribution is not installed; the message holds the line that installs it."""
 
 
-def configure(endpoint: str, service_name: str, instance_id: str, *, version: str = "") -> OtelTracing:
+def configure(
+    endpoint: str, service_name: str, instance_id: str, *, version: str = "", limits: Limits = DEFAULTS
+) -> OtelTracing:
     """Tracing to an OpenTelemetry collector, or to Jaeger, over OTLP/gRPC. See ``meshgate.telemetry.otlp.configure``.
 
     Raises:
@@ -258,4 +260,4 @@ def configure(endpoint: str, service_name: str, instance_id: str, *, version: st
         from meshgate.telemetry import otlp as otel
     except ImportError as error:
         raise MissingExtra("traces to a collector need an extra: pip install 'meshgate[otel]'") from error
-    return otel.configure(endpoint, service_name, instance_id, version=version)
+    return otel.configure(endpoint, service_name, instance_id, version=version, limits=limits)

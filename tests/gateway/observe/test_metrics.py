@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
-from meshgate.a2a.limits import DEFAULTS
+from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.gateway.observe.metrics import BOUNDS, OTHER, Metrics, merge_metrics
+from meshgate.testing import LocalMesh, text
 
 Read = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -198,3 +199,16 @@ def test_the_metrics_of_several_gateways_are_one_exposition_that_tells_them_apar
     assert retries == {"gw1": 0.0, "gw2": 1.0}
     helps = [line for line in merged.splitlines() if line.startswith("# HELP")]
     assert len(helps) == len(set(helps))
+
+
+@pytest.mark.requirement("metrics.bounded")
+async def test_a_gateway_takes_its_limits_of_metrics_and_of_traces_from_its_settings() -> None:
+    async with LocalMesh(limits=Limits(metric_agents=1, traces=1, traces_beyond=2), clock=lambda: 0.0) as mesh:
+        for agent in ("first", "second"):
+            await mesh.add(agent, text("done"))
+            await mesh.call(agent, "go")
+        seen = read(mesh.gateway.metrics)
+        agents = {dict(labels)["agent"] for name, labels in seen if name == "meshgate_calls_total"}
+        assert agents == {"first", OTHER}
+        # The first call took the one job a second; of those beyond, every second one is traced.
+        assert [mesh.gateway.sampler.sample(None) for _ in range(4)] == [True, False, True, False]

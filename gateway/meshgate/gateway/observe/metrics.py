@@ -141,27 +141,35 @@ class Metrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """The metrics as prometheus_client has them; for its registries."""
         calls = CounterMetricFamily(
-            "meshgate_calls", "Calls that ended.", labels=["agent", "method", "binding", "outcome"]
+            "meshgate_calls",
+            "Calls by outcome: done, failed, refused, cancelled.",
+            labels=["agent", "method", "binding", "outcome"],
         )
         for labels, count in self._calls.items():
             calls.add_metric(labels, count)
         policies = CounterMetricFamily(
-            "meshgate_policy", "Calls that each policy saw, and what it decided.", labels=["policy", "decision"]
+            "meshgate_policy",
+            "Calls by decision of a policy: pass, refuse.",
+            labels=["policy", "decision"],
         )
         for seen, count in self._policies.items():
             policies.add_metric(seen, count)
         attempts = CounterMetricFamily(
-            "meshgate_attempts", "Tries of calls on one endpoint.", labels=["agent", "outcome"]
+            "meshgate_attempts",
+            "Tries by outcome: done, answered (with an error), failed, cancelled.",
+            labels=["agent", "outcome"],
         )
         for tried, count in self._attempts.items():
             attempts.add_metric(tried, count)
         yield from (calls, policies, attempts, self._histogram())
-        yield CounterMetricFamily("meshgate_retries", "Further tries of calls.", value=self._retries)
+        yield CounterMetricFamily("meshgate_retries", "Tries of a call beyond its first.", value=self._retries)
         yield CounterMetricFamily(
-            "meshgate_lineage_unknown", "Calls of agents whose parent is not known.", value=self._unknown
+            "meshgate_lineage_unknown", "Calls of agents for which no parent is known.", value=self._unknown
         )
         yield CounterMetricFamily(
-            "meshgate_lineage_invalid", "Lineage tokens that were forged or another agent's.", value=self._invalid
+            "meshgate_lineage_invalid",
+            "Lineage tokens that were forged or another agent's.",
+            value=self._invalid,
         )
         yield from self._gauges()
 
@@ -176,10 +184,16 @@ class Metrics(Collector):
 
     def _gauges(self) -> Iterator[GaugeMetricFamily]:
         yield GaugeMetricFamily(
-            "meshgate_registry_stale_seconds", "For how long the registry has been out of reach.", value=self._stale()
+            "meshgate_registry_stale_seconds",
+            "Seconds for which the registry has not answered.",
+            value=self._stale(),
         )
         yield GaugeMetricFamily("meshgate_open_calls", "Calls that are open.", value=self._open())
-        endpoints = GaugeMetricFamily("meshgate_endpoints", "Endpoints in each state.", labels=["state"])
+        endpoints = GaugeMetricFamily(
+            "meshgate_endpoints",
+            "Instances by state: closed, open, half-open, unhealthy.",
+            labels=["state"],
+        )
         for state, count in self._endpoints().items():
             endpoints.add_metric([state], count)
         yield endpoints

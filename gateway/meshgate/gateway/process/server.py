@@ -188,7 +188,7 @@ def _tracing(config: Config, instance: str) -> Any:
         return None
     from meshgate.telemetry.tracing import configure
 
-    return configure(config.otlp, "meshgate-gateway", instance, version=VERSION)
+    return configure(config.otlp, "meshgate-gateway", instance, version=VERSION, limits=config.limits)
 
 
 class Signals:

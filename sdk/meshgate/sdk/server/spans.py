@@ -50,7 +50,7 @@ class Spans:
     ) -> None:
         self.tracing = tracing
         self._ids = Ids(rng or random.Random())
-        self._sampler = Sampler(limits.traces, clock)
+        self._sampler = Sampler(limits.traces, clock, limits.traces_beyond)
 
     def _place(self, sent: Mapping[str, str]) -> tuple[TraceContext | None, TraceContext]:
         parent = parse_traceparent(sent.get(headers.TRACEPARENT, ""), sent.get(headers.TRACESTATE, ""))

@@ -117,7 +117,7 @@ def make_admin(
 
     @app.get("/metrics", tags=["health"], dependencies=guarded)
     async def prometheus() -> Response:
-        """Prometheus text exposition of this process's gateway."""
+        """Prometheus' text format: the metrics of every gateway, told apart by the label ``gateway``."""
         return Response(await metrics(), media_type="text/plain; version=0.0.4")
 
     return app

@@ -79,7 +79,9 @@ def schema_routes(
 
     @router.get(_PATH + "/{agent}/{skill}/usage", responses=_answers(UsageAnswer))
     async def usage(agent: str, skill: str, fields: bool = True) -> Response:
-        """Who still sends or reads which version and which field, counted since each gateway started."""
+        """Who still sends or reads which version and which field: counted since each gateway started, summed over all;
+        ``missing`` names the gateways that did not answer.
+        """
         name = _name(agent, skill)
         if catalogue.subject(name) is None:
             await _standing(gate, name)
@@ -106,7 +108,7 @@ def _answers(kind: type[msgspec.Struct]) -> dict[int | str, dict[str, Any]]:
 def _add_reading(router: APIRouter, catalogue: Catalogue, gate: SchemaGate) -> None:
     @router.get(_PATH, responses=_answers(SubjectPage))
     async def subjects(agent: str = "", after: str = "", limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Response:
-        """Every skill that has a contract, by name: as this process knows them, which follows the registry."""
+        """The skills that have a contract, by name, as this process knows them."""
         listed = [(name, known) for name, known in catalogue if not agent or known.subject.agent == agent]
         start = bisect_right(listed, after, key=lambda one: one[0])
         page = listed[start : start + limit]
@@ -115,7 +117,9 @@ def _add_reading(router: APIRouter, catalogue: Catalogue, gate: SchemaGate) -> N
 
     @router.get(_PATH + "/{agent}/{skill}", responses=_answers(SubjectView))
     async def subject(agent: str, skill: str) -> Response:
-        """One skill's contract: its settings, and its releases from the oldest to the newest."""
+        """One skill's contract: its settings, and its releases from the oldest to the newest; ``stale`` if the registry
+        does not answer.
+        """
         name = _name(agent, skill)
         found = await _standing(gate, name)
         releases = tuple(_release(one) for one in found.subject.releases)
@@ -143,7 +147,7 @@ def _add_reading(router: APIRouter, catalogue: Catalogue, gate: SchemaGate) -> N
 def _add_judging(router: APIRouter, gate: SchemaGate, wall: Callable[[], float]) -> None:
     @router.post(_PATH + "/{agent}/{skill}/check", responses=_answers(Verdict))
     async def dry_run(agent: str, skill: str, body: CheckBody) -> Response:
-        """What registering a release would say; nothing is stored. What cannot be read is an error."""
+        """What registering a release would say, and a version under which it would be taken; nothing is stored."""
         _name(agent, skill)
         return jsonable.response(await check(gate, agent, _capability(skill, body), _decoded(body.images)))
 
@@ -196,7 +200,7 @@ def _add_changing(router: APIRouter, catalogue: Catalogue, wall: Callable[[], fl
     @router.put(_PATH + "/{agent}/{skill}/settings", responses=_answers(SettingsView))
     async def settings(agent: str, skill: str, body: SettingsBody) -> Response:
         """Change settings. A changed compatibility mode counts for releases to come: what is registered stays, and is
-        not judged anew.
+        not judged again.
         """
         told: Mapping[str, Any] = body.model_dump(exclude_unset=True)
         changes = {key: tuple(sorted(set(value))) if key == "forms" else value for key, value in told.items()}

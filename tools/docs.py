@@ -1,0 +1,246 @@
+#!/usr/bin/env python3
+"""Writes the tables of the pages that repeat what the code knows, or, with --check, says which are not current.
+
+A table stands between ``<!-- made: NAME -->`` and ``<!-- end -->``; ``TABLES`` has the function that makes it. Numbers
+in running text are compared: ``figures`` has each sentence with its numbers from the code. What only people know, such
+as who needs a port, stands in a dictionary here; a key that is missing there is an error.
+
+usage: tools/docs.py [--check]
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import typer
+from limits import documented, plain
+
+from meshgate.a2a.bindings.grpc import encode_error as grpc_error
+from meshgate.a2a.bindings.jsonrpc import HTTP_STATUS
+from meshgate.a2a.bindings.jsonrpc import encode_error as jsonrpc_error
+from meshgate.a2a.errors import (
+    AccessError,
+    EdgeError,
+    MeshError,
+    ProtocolError,
+    RefusedError,
+    SchemaError,
+    UpstreamError,
+)
+from meshgate.a2a.limits import DEFAULTS
+from meshgate.a2a.mesh.headers import deadline_text
+from meshgate.cli.app import app
+from meshgate.cli.exits import Exit, from_mesh
+from meshgate.gateway.config import Config
+from meshgate.gateway.control.admin.app import make_admin
+from meshgate.gateway.observe.metrics import Metrics
+from meshgate.registry.model import SWITCH_KINDS
+
+ROOT = Path(__file__).parents[1]
+
+PORTS = {
+    "port": ("HTTP", "clients, and agents that call agents", "client keys, agents' call keys"),
+    "grpc_port": ("gRPC", "clients, and agents that call agents", "client keys, agents' call keys"),
+    "join_port": ("join", "agents", "join keys"),
+    "admin_port": ("admin", "operators, Prometheus", "admin keys; loopback unless `admin_host` says otherwise"),
+    "inspect_port": ("inspect", "the other gateways", "a secret that is derived from the mesh key"),
+}
+"""Each port's name, who needs it, and what protects it."""
+SWITCHES = {
+    "agent": "calls to an agent, by its name",
+    "skill": "calls to a skill, by its name, whichever agent has it",
+    "tenant": "calls from a tenant",
+    "key": "calls from a principal: the name in `keys.json`, or `agent:NAME` for the calls of an agent",
+    "job": "further calls of a job, by its id; what runs of it is ended",
+}
+"""What each kind of kill switch refuses."""
+
+
+def table(*rows: tuple[object, ...]) -> list[str]:
+    """Markdown; the first row is the head."""
+    lines = ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+    return [lines[0], "|---" * len(rows[0]) + "|", *lines[1:]]
+
+
+def same(told: Mapping[str, object], known: set[str], what: str) -> None:
+    """Fail unless every one that the code knows is told of here."""
+    if set(told) != known:
+        raise SystemExit(f"tools/docs.py: {what} differ from the code: {sorted(set(told) ^ known)}")
+
+
+def ports() -> list[str]:
+    """The ports of a gateway."""
+    same(PORTS, {name for name in Config.__struct_fields__ if name.endswith("port")}, "PORTS")
+    default = {setting: getattr(Config(), setting) or "a free one" for setting in PORTS}
+    rows = [(name, default[setting], f"`{setting}`", *more) for setting, (name, *more) in PORTS.items()]
+    return table(("port", "default", "setting", "who needs it", "what protects it"), *rows)
+
+
+def switches() -> list[str]:
+    """The kinds of kill switches."""
+    same(SWITCHES, set(SWITCH_KINDS), "SWITCHES")
+    return table(("kind", "what is refused"), *((f"`{kind}`", SWITCHES[kind]) for kind in SWITCH_KINDS))
+
+
+def exits() -> list[str]:
+    """The exit codes of commands."""
+    source = Path(inspect.getfile(Exit)).read_text("utf-8")
+    meaning = {one.name: one.text for one in documented(source, "Exit")}
+    return table(("exit code", "meaning"), *((int(one), plain(meaning[one.name])) for one in Exit))
+
+
+def commands() -> list[str]:
+    """The commands."""
+    top = cast("Any", typer.main.get_command(app))
+    return table(("command", "does"), *_commands(top, "meshgate"))
+
+
+def _commands(group: Any, path: str) -> Iterator[tuple[str, str]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{path} {name}")
+        else:
+            yield f"`{path} {name}`", plain(command.help.partition("\n\n")[0].replace("\n", " ").strip())
+
+
+def words() -> list[str]:
+    """The words of the Makefile."""
+    found = re.findall(r"(?m)^([a-z-]+):.*## (.*)$", (ROOT / "Makefile").read_text("utf-8"))
+    return table(("word", "does"), *((f"`make {word}`", text) for word, text in found))
+
+
+def headers() -> list[str]:
+    """The headers, and the keys of metadata."""
+    source = Path(inspect.getfile(deadline_text)).read_text("utf-8")
+    names = [one for one in documented(source) if one.name.isupper()]
+    undocumented = [one.name for one in names if not one.text]
+    if undocumented:
+        raise SystemExit(f"tools/docs.py: these headers have no docstring: {undocumented}")
+    return table(("name", "meaning"), *((f"`{one.value[1:-1]}`", plain(one.text)) for one in names))
+
+
+def errors() -> list[str]:
+    """The errors that a caller may be told."""
+    groups = (AccessError, RefusedError, SchemaError, UpstreamError, EdgeError, ProtocolError)
+    rows = [_error(cls()) for group in groups for cls in group.__subclasses__()]
+    return table(("code", "meaning", "again", "JSON-RPC", "HTTP", "gRPC", "exit code"), *rows)
+
+
+def _error(error: MeshError) -> tuple[object, ...]:
+    number = msgspec.json.decode(jsonrpc_error(1, error))["error"]["code"]
+    wire = (number, HTTP_STATUS.get(error.code, ""), f"`{grpc_error(error)[0].name}`")
+    return (f"`{error.code}`", error.summary, "yes" if error.retryable else "", *wire, int(from_mesh(error).code))
+
+
+def metrics() -> list[str]:
+    """The metrics of a gateway."""
+    seen = Metrics()
+    seen.call("", "", "", "", 0.0)
+    seen.attempt("", "")
+    seen.policy("", "")
+    seen.watch(endpoints=lambda: {"": 1})
+    rows: list[tuple[str, str, str]] = []
+    for one in seen.collect():
+        name = f"{one.name}_total" if one.type == "counter" else one.name
+        labels = [label for label in one.samples[0].labels if label != "le"]
+        rows.append((f"`{name}`", ", ".join(f"`{label}`" for label in labels), one.documentation))
+    return table(("metric", "labels", "counts"), *rows)
+
+
+def _admin(schemas: bool) -> list[str]:
+    nothing = cast("Any", None)  # the routes are listed, none is called
+    api = make_admin(nothing, nothing, nothing, nothing, catalogue=nothing, gate=nothing, metrics=nothing)
+    rows = [
+        (f"`{method.upper()} {_url(path, route)}`", plain(" ".join(route["description"].split())))
+        for path, methods in api.openapi()["paths"].items()
+        for method, route in methods.items()
+        if path.startswith("/api/v1/schemas") == schemas
+    ]
+    return table(("request", "does"), *rows)
+
+
+def _url(path: str, route: Any) -> str:
+    query = "&".join(f"{one['name']}=" for one in route.get("parameters", ()) if one["in"] == "query")
+    return re.sub(r"\{(\w+)\}", lambda name: name[1].upper(), path) + (f"?{query}" if query else "")
+
+
+TABLES: dict[str, Callable[[], list[str]]] = {
+    "ports": ports,
+    "switches": switches,
+    "exits": exits,
+    "commands": commands,
+    "words": words,
+    "headers": headers,
+    "errors": errors,
+    "metrics": metrics,
+    "admin": lambda: _admin(schemas=False),
+    "admin-schemas": lambda: _admin(schemas=True),
+}
+
+
+def figures() -> dict[str, list[str]]:
+    """Sentences by page, with their numbers from the code."""
+    one = DEFAULTS
+    minutes, hours, share = one.job_seconds / 60, one.record_seconds / 3600, one.retry_ratio * 100
+    return {
+        "README.md": [
+            f"depth of the path, {one.depth}",
+            f"{one.job_calls} calls, {one.job_concurrency} at once and {minutes:g} minutes a job",
+            f"a deadline on each call, {one.deadline:g} s unless the caller names one",
+            f"after {one.silence:g} s of silence",
+            f"{share:g} % of its calls of the last ten seconds, plus {one.retry_floor:g} a second",
+        ],
+        "docs/operating.md": [
+            f"{one.schema_disk // 2**20} MiB at most",
+            f"answers what is open for up to {one.drain:g} s",
+            f"for {hours:g} hour and {one.records:,} jobs",
+            f"Up to {one.traces:g} new jobs a second are all traced",
+            f"one in {one.traces_beyond} beyond that",
+        ],
+        "docs/schemas.md": [
+            f"An expression has up to {one.schema_cel:,} characters",
+            f"messages of up to {one.mediation_values:,} messages",
+        ],
+    }
+
+
+_TABLE = re.compile(r"(<!-- made: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def made(page: str) -> str:
+    """The page with its tables as the code has them."""
+    return _TABLE.sub(lambda found: found[1] + "\n".join(TABLES[found[2]]()) + "\n" + found[3], page)
+
+
+def missing() -> list[str]:
+    """The sentences that a page should have and has not."""
+    found: list[str] = []
+    for page, sentences in figures().items():
+        text = " ".join((ROOT / page).read_text("utf-8").split())
+        found += [f"{page} does not say {sentence!r}" for sentence in sentences if sentence not in text]
+    return found
+
+
+def main() -> int:
+    """Write the tables, or compare them; compare the figures in either case."""
+    check = "--check" in sys.argv[1:]
+    wrong = missing()
+    for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")):
+        text = page.read_text("utf-8")
+        current = made(text)
+        if current != text and check:
+            wrong.append(f"{page.relative_to(ROOT)} has a table that is not what the code says: run tools/docs.py")
+        elif current != text:
+            page.write_text(current, "utf-8")
+    print(*wrong, sep="\n" if wrong else "", end="\n" if wrong else "", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
