@@ -23,7 +23,7 @@ from meshgate.gateway.policies.call.kill import Kill
 from meshgate.gateway.policies.call.lineage_guard import LineageGuard
 from meshgate.gateway.policies.call.rate_limit import RateLimit
 from meshgate.gateway.policies.call.retry import Retry
-from meshgate.gateway.policy import Observer, Policy, chain
+from meshgate.gateway.policy import Observer, Policy, chain, entered
 from meshgate.gateway.routing.balance import Balance
 from meshgate.gateway.routing.resolve import Resolve
 
@@ -36,7 +36,7 @@ def arrival(gateway: Parts) -> list[Policy]:
     return [
         # What is refused further down must still be on record.
         Record(g.records, g.metrics),
-        Authentication(g.authenticator, g.metrics.policy, g.tell),
+        Authentication(g.authenticator, g.metrics.policies, g.tell),
         # An agent's credential says whose calls in flight may be the parent.
         Lineages(g.accounts, g.in_flight, g.mesh, g.peers, g.metrics, g.limits),
         # Behind lineage, so that a call whose agent dropped its headers still joins its job's trace.
@@ -106,11 +106,11 @@ def lists_of(gateway: Parts) -> tuple[list[Policy], list[Policy], list[Policy]]:
 
 def compose(gateway: Parts) -> Handler:
     """The path of a call: arrival → resolve → call → balance → attempt → send."""
-    g, count = gateway, gateway.metrics.policy
+    g, counts = gateway, gateway.metrics.policies
     lists = lists_of(g)
     g.observers += [policy for policies in lists for policy in policies if isinstance(policy, Observer)]
     resolve = Resolve(g.routes, g.task_owner, g.instances.ready, g.schema, g.rates)
     balance = Balance(g.instances, g.metrics, frozenset(g.wires), g.clock, g.rng)
-    send = chain(lists[2], g.send, count, g.observers)
-    call = chain([*lists[1], balance], send, count, g.observers)
-    return chain([*lists[0], resolve], call, count, g.observers)
+    send = entered(chain(lists[2], g.send, counts, g.tell), g.tell)
+    call = entered(chain([*lists[1], balance], send, counts, g.tell), g.tell)
+    return chain([*lists[0], resolve], call, counts, g.tell)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, runtime_checkable
 
@@ -9,10 +10,10 @@ from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.errors import MeshError
 from meshgate.a2a.reply import Reply
 
-__all__ = ["Admit", "Count", "Observer", "Policy", "Wrap", "chain", "teller"]
+__all__ = ["Admit", "Counts", "Observer", "Policy", "Wrap", "chain", "entered"]
 
-Count = Callable[[str, str], None]
-"""Told of each call that a policy let through or refused: the policy's name, and "pass" or "refuse"."""
+Counts = defaultdict[tuple[str, str], int]
+"""How many calls each policy let pass or refused, by its name and "pass" or "refuse"."""
 
 
 @runtime_checkable
@@ -34,6 +35,8 @@ class Admit(Protocol):
 class Wrap(Protocol):
     """Does something before a call is forwarded, after, or instead. A policy that takes something and must give it back
     wraps.
+
+    A call counts as passed when it comes in, or, if the class says ``refuses = True``, when the policy forwards it.
     """
 
     name: str
@@ -58,42 +61,38 @@ class Observer(Protocol):
         ...
 
 
-def _ignore(_policy: str, _decision: str) -> None:
+def _tell_nobody(_: Call) -> None:
     pass
 
 
-def teller(observers: Sequence[Observer]) -> Callable[[Call], None]:
-    """One function that tells all observers."""
-    told = [observer.saw for observer in observers]
-
-    def tell(call: Call) -> None:
-        for saw in told:
-            saw(call)
-
-    return tell
-
-
 def chain(
-    policies: Sequence[Policy], last: Handler, count: Count = _ignore, observers: Sequence[Observer] = ()
+    policies: Sequence[Policy],
+    last: Handler,
+    counts: Counts | None = None,
+    tell: Callable[[Call], None] = _tell_nobody,
 ) -> Handler:
     """One handler that takes a call through ``policies`` in reading order, and then to ``last``.
 
     Neighbouring ``Admit`` policies run in one loop, which costs half of what nested coroutines do.
+
+    Args:
+        tell: told of a call that is refused, by the policies themselves or further on.
     """
-    tell = teller(observers)
+    counts = counts if counts is not None else defaultdict(int)
     handler = last
     waiting: list[Admit] = []
     for policy in reversed(policies):
         if isinstance(policy, Admit):
             waiting.insert(0, policy)
             continue
-        handler = _wrapped(policy, _admitted(waiting, handler, count, tell), count)
+        handler = _wrapped(policy, _admitted(waiting, handler, counts, tell), counts)
         waiting = []
-    handler = _admitted(waiting, handler, count, tell)
-    return _entered(handler, tell) if observers else handler
+    return _admitted(waiting, handler, counts, tell)
 
 
-def _entered(forward: Handler, tell: Callable[[Call], None]) -> Handler:
+def entered(forward: Handler, tell: Callable[[Call], None]) -> Handler:
+    """The handler, with ``tell`` told of each call that enters it."""
+
     def handle(call: Call) -> Awaitable[Reply]:
         tell(call)
         return forward(call)
@@ -101,37 +100,41 @@ def _entered(forward: Handler, tell: Callable[[Call], None]) -> Handler:
     return handle
 
 
-def _admitted(policies: list[Admit], forward: Handler, count: Count, tell: Callable[[Call], None]) -> Handler:
+def _admitted(policies: list[Admit], forward: Handler, counts: Counts, tell: Callable[[Call], None]) -> Handler:
     if not policies:
         return forward
-    steps = [(policy.name, policy.admit) for policy in policies]
+    steps = [((policy.name, "pass"), policy.admit) for policy in policies]
 
     async def handle(call: Call) -> Reply:
-        name = ""
+        passed = None
         try:
-            for name, admit in steps:
+            for passed, admit in steps:
                 call = admit(call)
-                count(name, "pass")
-            name = ""
+                counts[passed] += 1
+            passed = None
             return await forward(call)
         except BaseException as error:
-            if name and isinstance(error, MeshError):
-                count(name, "refuse")
+            if passed is not None and isinstance(error, MeshError):
+                counts[passed[0], "refuse"] += 1
             tell(call)
             raise
 
     return handle
 
 
-def _wrapped(policy: Wrap, forward: Handler, count: Count) -> Handler:
-    name = policy.name
+def _wrapped(policy: Wrap, forward: Handler, counts: Counts) -> Handler:
+    key = policy.name, "pass"
 
-    # Neither is a coroutine of its own: what the next one awaits is handed on as it is.
+    # What the policy returns is awaited by the next one out: neither of these need be a coroutine of its own.
     def passed(call: Call) -> Awaitable[Reply]:
-        count(name, "pass")
+        counts[key] += 1
         return forward(call)
 
+    if getattr(policy, "refuses", False):
+        return lambda call: policy(call, passed)
+
     def handle(call: Call) -> Awaitable[Reply]:
-        return policy(call, passed)
+        counts[key] += 1
+        return policy(call, forward)
 
     return handle

@@ -63,7 +63,8 @@ class Metrics(Collector):
         self._names: dict[str, str] = {"": "", OTHER: OTHER}
         self._calls: defaultdict[tuple[str, str, str, str], int] = defaultdict(int)
         self._seconds: defaultdict[str, _Seconds] = defaultdict(_Seconds)
-        self._policies: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self.policies: defaultdict[tuple[str, str], int] = defaultdict(int)
+        """Calls that each policy let pass or refused: (its name, "pass" or "refuse")."""
         self._attempts: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._retries = self._unknown = self._invalid = 0
         self._stale: Callable[[], float] = _nothing
@@ -95,10 +96,6 @@ class Metrics(Collector):
         self._subjects = subjects or self._subjects
 
     # --- what happens ---
-
-    def policy(self, name: str, decision: str = "pass") -> None:
-        """A policy saw a call. ``decision`` is one of a few words: pass, refuse."""
-        self._policies[name, decision] += 1
 
     def call(self, agent: str, method: str, binding: str, outcome: str, seconds: float) -> None:
         """A call ended, ``seconds`` after it came. ``agent`` is "" if it was refused before it had one."""
@@ -152,7 +149,7 @@ class Metrics(Collector):
             "Calls by decision of a policy: pass, refuse.",
             labels=["policy", "decision"],
         )
-        for seen, count in self._policies.items():
+        for seen, count in self.policies.items():
             policies.add_metric(seen, count)
         attempts = CounterMetricFamily(
             "meshgate_attempts",

@@ -10,7 +10,7 @@ from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.errors import AccessError
 from meshgate.a2a.reply import Reply
 from meshgate.gateway.identity.authenticator import Authenticator, Credentials
-from meshgate.gateway.policy import Count
+from meshgate.gateway.policy import Counts
 
 __all__ = ["Authentication"]
 
@@ -19,22 +19,23 @@ class Authentication:
     """Puts the principal into the call.
 
     Args:
-        count: told of each refusal.
+        counts: how many calls were refused is counted here.
         tell: told who calls, if the call is refused before another policy knows more of it.
     """
 
     name = "authentication"
+    refuses = True
 
-    def __init__(self, authenticator: Authenticator, count: Count, tell: Callable[[Call], None]) -> None:
+    def __init__(self, authenticator: Authenticator, counts: Counts, tell: Callable[[Call], None]) -> None:
         self._authenticator = authenticator
-        self._count = count
+        self._counts = counts
         self._tell = tell
 
     async def __call__(self, call: Call, forward: Handler, /) -> Reply:
         try:
             principal = await self._authenticator.authenticate(Credentials(call.headers))
         except AccessError:
-            self._count(self.name, "refuse")
+            self._counts[self.name, "refuse"] += 1
             raise
         call = msgspec.structs.replace(call, principal=principal)
         try:

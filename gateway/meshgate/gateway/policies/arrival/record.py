@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 
-from meshgate.a2a.call import Call, Handler
+from meshgate.a2a.call import Call, Handler, Route
 from meshgate.a2a.errors import AccessError, MeshError, RefusedError
 from meshgate.a2a.mesh.lineage import visit
 from meshgate.a2a.payload import Payload
@@ -55,34 +55,24 @@ class Record:
         record = self._records.call(call.id)
         if record is None:
             return
+        route = call.route
+        if route is None or not record.job or record.version != route.version:
+            self._note_caller(record, call)
+            if route is not None:
+                _note_route(record, call, route)
+
+    def _note_caller(self, record: CallRecord, call: Call) -> None:
+        lineage, trace = call.lineage, call.fact(TraceContext)
         record.principal, record.tenant = call.principal.id, call.principal.tenant
-        if call.target is not None:
-            record.selector = call.target.text
         if math.isfinite(call.deadline):
             record.deadline = call.deadline
-        self._note_job(record, call)
-        self._note_route(record, call)
-
-    def _note_job(self, record: CallRecord, call: Call) -> None:
-        lineage, trace = call.lineage, call.fact(TraceContext)
+        if call.target is not None:
+            record.selector = call.target.text
         if lineage is not None and not record.job:
             record.parent, record.inferred, record.links = lineage.parent, lineage.inferred, lineage.links
             self._records.file(record, lineage.job)
         if trace is not None:
             record.trace_id, record.span_id, record.sampled = trace.trace_id, trace.span_id, trace.sampled
-
-    def _note_route(self, record: CallRecord, call: Call) -> None:
-        route, lineage = call.route, call.lineage
-        if route is None:
-            return
-        record.agent, record.skill, record.version, record.reason = (
-            route.agent,
-            route.skill,
-            route.version,
-            route.reason,
-        )
-        if lineage is not None and not record.path:
-            record.path = visit(lineage.path, route.agent, route.skill)
 
     def _close(self, record: CallRecord, error: BaseException | None, state: str = "failed") -> None:
         outcome, code, message = state, "", ""
@@ -99,9 +89,14 @@ class Record:
 
 
 def _note(record: CallRecord, event: Payload) -> None:
-    told = task_event(event)
-    if told.task:
-        record.task, record.task_state = told.task, told.state
-    usage = usage_in(told.metadata)
-    if usage is not None:
-        record.usage = usage
+    task, state, metadata = task_event(event)
+    if task:
+        record.task, record.task_state = task, state
+    if metadata:
+        record.usage = usage_in(metadata) or record.usage
+
+
+def _note_route(record: CallRecord, call: Call, route: Route) -> None:
+    record.agent, record.skill, record.version, record.reason = route.agent, route.skill, route.version, route.reason
+    if call.lineage is not None:
+        record.path = visit(call.lineage.path, route.agent, route.skill)

@@ -6,7 +6,7 @@ from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.mesh import headers
 from meshgate.a2a.payload import Payload
 from meshgate.a2a.reply import Outcome, Reply
-from meshgate.a2a.task_event import TaskEvent, task_event
+from meshgate.a2a.task_event import task_event
 from meshgate.gateway.facts import Arrived, Parents
 from meshgate.gateway.observe.call_record import UsageReport
 from meshgate.gateway.observe.usage_report import usage_in
@@ -95,20 +95,20 @@ class Trace:
 class _OpenSpan:
     """The span of a call that is open, with what its attributes are read from."""
 
-    __slots__ = ("call", "span", "task", "usage")
+    __slots__ = ("call", "span", "state", "task", "usage")
 
     def __init__(self, span: Span, call: Call) -> None:
         self.span = span
         self.call = call
-        self.task: TaskEvent | None = None
+        self.task = self.state = ""
         self.usage: UsageReport | None = None
 
     def note(self, event: Payload) -> Payload:
         """Read an event of the reply."""
-        told = task_event(event)
-        if told.task:
-            self.task = told
-        self.usage = usage_in(told.metadata) or self.usage
+        task, state, metadata = task_event(event)
+        if task:
+            self.task, self.state = task, state
+        self.usage = usage_in(metadata) or self.usage
         return event
 
     def end(self, error: BaseException | None) -> None:
@@ -140,9 +140,9 @@ class _OpenSpan:
             self.span.set(semconv.MESSAGE_ID, self.call.message_id)
         if self.call.context_id:
             self.span.set(semconv.CONVERSATION_ID, self.call.context_id)
-        if self.task is not None:
-            self.span.set(semconv.TASK_ID, self.task.task)
-            self.span.set(semconv.TASK_STATE, self.task.state)
+        if self.task:
+            self.span.set(semconv.TASK_ID, self.task)
+            self.span.set(semconv.TASK_STATE, self.state)
         if self.usage is not None:
             self.span.set(semconv.COST_USD, self.usage.cost_usd)
             self.span.set(semconv.INPUT_TOKENS, self.usage.input_tokens)

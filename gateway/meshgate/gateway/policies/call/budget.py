@@ -23,6 +23,7 @@ class Budget:
     """Spends one call of the job for good, and one of its open calls until the reply ends."""
 
     name = "budget"
+    refuses = True
 
     def __init__(self, accounts: Accounts, clock: Callable[[], float]) -> None:
         self._accounts = accounts

@@ -28,9 +28,9 @@ class KeepInFlight:
             raise
 
         def note(event: Payload) -> Payload:
-            told = task_event(event)
-            if told.task:
-                entry.task, entry.state = told.task, told.state
+            task, state, _ = task_event(event)
+            if task:
+                entry.task, entry.state = task, state
             return event
 
         def ended(_: Outcome) -> None:
