@@ -60,6 +60,15 @@ def test_the_picture_is_what_the_tree_says() -> None:
     assert check_picture(ROOT) == (0, "")
 
 
+NO_NAMES = (
+    "docs/architecture.md does not have the list 'attempt' as it is: "
+    "record_attempt, concurrency, breaker, hang_detection\n"
+)
+IDS = NO_NAMES.replace(": record", ": ids, record")
+NOT_THE_CALL_LIST = (
+    "docs/architecture.md does not have the list 'call' as it is: "
+    "rate_limit, lineage_guard, kill, budget, failover, schema, in_flight, retry\n"
+)
 DRIFTED = "docs/architecture.svg is not what the tree says: run tools/picture.py\n"
 
 
@@ -79,8 +88,9 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("file", "old", "new", "told"),
     [
         ("docs/architecture.svg", ">rate_limit<", ">rate_limits<", DRIFTED),
-        ("gateway/meshgate/gateway/app.py", "        Kill(g.table),\n", "", DRIFTED),
-        ("gateway/meshgate/gateway/policies/call/kill.py", 'name = "kill"', 'name = "switch"', DRIFTED),
+        ("gateway/meshgate/gateway/app.py", "        Names(),\n", "", NO_NAMES + DRIFTED),
+        ("gateway/meshgate/gateway/policies/attempt/names.py", 'name = "names"', 'name = "ids"', IDS + DRIFTED),
+        ("docs/architecture.md", "| call | `rate_limit` |", "| call | `budget` |", NOT_THE_CALL_LIST),
         ("gateway/meshgate/gateway/jobs/__init__.py", "What a job may spend", "What a job has spent", DRIFTED),
         (
             "gateway/meshgate/gateway/jobs/rates.py",
@@ -95,7 +105,7 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "tools/tree.py: the layers of pyproject.toml lack or invent areas: ['telemetry']\n",
         ),
     ],
-    ids=["picture", "list", "name", "docstring", "import", "area"],
+    ids=["picture", "list", "name", "table", "docstring", "import", "area"],
 )
 def test_a_picture_that_drifts_is_told(copied: Path, file: str, old: str, new: str, told: str) -> None:
     text = (copied / file).read_text("utf-8")

@@ -3,13 +3,14 @@
 
 Two drawings of one kind: the areas, and the folders of the gateway. Each row of boxes imports only from rows below it.
 Each box has a line down its left; a dot on the line is an import of the box that the dot's arrow leads to. Beside the
-gateway's folders runs the path of one call.
+gateway's folders runs the path of one call. The table of policies in docs/architecture.md is compared with the code.
 
 usage: tools/picture.py [--check]
 """
 
 from __future__ import annotations
 
+import re
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,7 @@ from typing import NamedTuple
 from tree import ROOT, Imports, Node, Rows, Stop, area_imports, areas, folder_imports, folders, path
 
 PICTURE = ROOT / "docs" / "architecture.svg"
+PAGE = ROOT / "docs" / "architecture.md"
 
 WIDTH, MARGIN = 920, 20
 RIGHT = WIDTH - MARGIN
@@ -290,15 +292,29 @@ def page(parts: Sequence[str], high: int) -> str:
     return "\n".join((head, about, f"<style>{STYLE}</style>", back, *parts, "</svg>", ""))
 
 
+def wrong_lists() -> Iterator[str]:
+    """What the page's table of the three lists says otherwise than the code: a row is a policy, its list in front."""
+    rows = re.findall(r"(?m)^\| ?(\w*) ?\| `(\w+)` \|", PAGE.read_text("utf-8"))
+    told: dict[str, list[str]] = {}
+    for name, policy in rows:
+        told.setdefault(name or next(reversed(told), ""), []).append(policy)
+    listed = {stop.name: list(stop.policies) for stop in path() if stop.policies}
+    for name, policies in listed.items():
+        if told.get(name) != policies:
+            yield f"docs/architecture.md does not have the list {name!r} as it is: {', '.join(policies)}"
+
+
 def main() -> int:
-    """Draw the picture, or compare it."""
+    """Draw the picture, or compare it; compare the page's table of policies in either case."""
     current = drawing()
+    wrong = list(wrong_lists())
     if "--check" not in sys.argv[1:]:
         PICTURE.write_text(current, "utf-8")
     elif not PICTURE.exists() or PICTURE.read_text("utf-8") != current:
-        print("docs/architecture.svg is not what the tree says: run tools/picture.py", file=sys.stderr)
-        return 1
-    return 0
+        wrong.append("docs/architecture.svg is not what the tree says: run tools/picture.py")
+    for line in wrong:
+        print(line, file=sys.stderr)
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":
