@@ -59,10 +59,12 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 	$(BIN)/python tools/limits.py --check
 	$(BIN)/python tools/docs.py --check
+	$(BIN)/python tools/picture.py --check
 
-docs: $(STAMP) ## write docs/limits.md and the tables of other pages from the code
+docs: $(STAMP) ## write docs/limits.md, the tables of other pages and the picture of the tree from the code
 	@$(BIN)/python tools/limits.py
 	@$(BIN)/python tools/docs.py
+	@$(BIN)/python tools/picture.py
 
 types: $(STAMP)
 	$(BIN)/mypy

@@ -48,6 +48,75 @@ def test_a_table_or_a_figure_that_drifts_is_told(tmp_path: Path, page: str, old:
     assert (done.returncode, done.stderr.count(told)) == (1, 1), done.stderr
 
 
+def check_picture(root: Path) -> tuple[int, str]:
+    """The exit code of ``tools/picture.py --check`` and what it told."""
+    command = [sys.executable, "tools/picture.py", "--check"]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60, check=False)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.requirement("docs.picture")
+def test_the_picture_is_what_the_tree_says() -> None:
+    assert check_picture(ROOT) == (0, "")
+
+
+NO_NAMES = (
+    "docs/architecture.md does not have the list 'attempt' as it is: "
+    "record_attempt, concurrency, breaker, hang_detection\n"
+)
+IDS = NO_NAMES.replace(": record", ": ids, record")
+NOT_THE_CALL_LIST = (
+    "docs/architecture.md does not have the list 'call' as it is: "
+    "rate_limit, lineage_guard, kill, budget, failover, schema, in_flight, retry\n"
+)
+DRIFTED = "docs/architecture.svg is not what the tree says: run tools/picture.py\n"
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what the picture is drawn from."""
+    root = tmp_path_factory.mktemp("tree")
+    shutil.copy(ROOT / "pyproject.toml", root)
+    for one in ("docs", "tools", "protos", "registry", "sdk", "gateway"):
+        shutil.copytree(ROOT / one, root / one, ignore=shutil.ignore_patterns("__pycache__"))
+    assert check_picture(root) == (0, "")
+    return root
+
+
+@pytest.mark.requirement("docs.picture")
+@pytest.mark.parametrize(
+    ("file", "old", "new", "told"),
+    [
+        ("docs/architecture.svg", ">rate_limit<", ">rate_limits<", DRIFTED),
+        ("gateway/meshgate/gateway/app.py", "        Names(),\n", "", NO_NAMES + DRIFTED),
+        ("gateway/meshgate/gateway/policies/attempt/names.py", 'name = "names"', 'name = "ids"', IDS + DRIFTED),
+        ("docs/architecture.md", "| call | `rate_limit` |", "| call | `budget` |", NOT_THE_CALL_LIST),
+        ("gateway/meshgate/gateway/jobs/__init__.py", "What a job may spend", "What a job has spent", DRIFTED),
+        (
+            "gateway/meshgate/gateway/jobs/rates.py",
+            "from meshgate.a2a.call import Principal\n",
+            "from meshgate.gateway.process.server import run\n",
+            "tools/tree.py: jobs imports process, which is not below it\n",
+        ),
+        (
+            "pyproject.toml",
+            '    "meshgate.net | meshgate.telemetry",\n',
+            '    "meshgate.net",\n',
+            "tools/tree.py: the layers of pyproject.toml lack or invent areas: ['telemetry']\n",
+        ),
+    ],
+    ids=["picture", "list", "name", "table", "docstring", "import", "area"],
+)
+def test_a_picture_that_drifts_is_told(copied: Path, file: str, old: str, new: str, told: str) -> None:
+    text = (copied / file).read_text("utf-8")
+    assert text.count(old) == 1
+    (copied / file).write_text(text.replace(old, new), "utf-8")
+    try:
+        assert check_picture(copied) == (1, told)
+    finally:
+        (copied / file).write_text(text, "utf-8")
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 @pytest.mark.requirement("docs.links")
 def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:

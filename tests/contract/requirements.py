@@ -189,6 +189,7 @@ _ROWS: tuple[Requirement, ...] = (
         "docs.limits", "documentation", "One page lists every limit, setting and default, as the code has them"
     ),
     Requirement("docs.tables", "documentation", "Tables and figures that repeat the code say what the code says"),
+    Requirement("docs.picture", "documentation", "The picture of the architecture shows the tree as it is"),
     Requirement("docs.links", "documentation", "What a page links to or names as a file is there"),
     Requirement("docs.commands", "documentation", "A command that a page names is one that exists"),
     # -- the examples

@@ -1,3 +1,5 @@
+"""The command line ``meshgate``."""
+
 from meshgate.cli.app import main
 
 __all__ = ["main"]

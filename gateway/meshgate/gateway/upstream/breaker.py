@@ -1,10 +1,8 @@
-"""A circuit breaker for asyncio, on pybreaker's states and listeners.
+"""A circuit breaker for asyncio, on the states of pybreaker.
 
-pybreaker (1.4) counts failures in a row and keeps closed, open and half-open; its own drivers block or let any
-number of
-probes through. This driver adds what they lack: an opening time on our own monotonic clock that doubles with jitter,
-one
-probe at a time, a success ratio over a window, and results of an earlier state that count no more.
+pybreaker (1.4) counts failures in a row and keeps closed, open and half-open. Its own drivers block, or let any number
+of probes through. This driver adds an opening time on a monotonic clock that doubles with jitter, one probe at a time,
+and a success ratio over a window; a result that belongs to an earlier state does not count.
 """
 
 from __future__ import annotations
@@ -26,12 +24,7 @@ Permit = int
 
 
 class Breaker:
-    """The breaker of one instance.
-
-    Args:
-        name: the instance, for listeners.
-        listeners: pybreaker listeners; ``state_change`` tells of each opening and closing.
-    """
+    """The breaker of one instance."""
 
     __slots__ = (
         "_backoff",
@@ -40,7 +33,6 @@ class Breaker:
         "_failing",
         "_generation",
         "_limits",
-        "_listened",
         "_opened",
         "_probing",
         "_rng",
@@ -54,15 +46,13 @@ class Breaker:
         limits: Limits = DEFAULTS,
         clock: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
-        listeners: tuple[pybreaker.CircuitBreakerListener, ...] = (),
     ) -> None:
         self._limits = limits
         self._clock = clock
         self._rng = rng or random.Random()
         self._state = pybreaker.CircuitBreaker(
-            fail_max=limits.breaker_failures, throw_new_error_on_trip=False, name=name, listeners=list(listeners)
+            fail_max=limits.breaker_failures, throw_new_error_on_trip=False, name=name
         )
-        self._listened = bool(listeners)
         self._calls: deque[list[int]] = deque()
         self._generation = 0
         self._probing = False
@@ -115,7 +105,7 @@ class Breaker:
             self._fail(probe)
             return
         self._count(True)
-        if self._failing or self._listened:
+        if self._failing:
             # With no failure to forget, pybreaker has nothing to do: by far the most calls end so.
             self._state.state._handle_success()  # pyright: ignore[reportPrivateUsage]
             self._failing = False

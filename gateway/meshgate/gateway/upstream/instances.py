@@ -6,8 +6,6 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator
 
-import pybreaker
-
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.gateway.upstream.breaker import Breaker
 from meshgate.gateway.upstream.instance import Instance
@@ -30,13 +28,11 @@ class Instances:
         limits: Limits = DEFAULTS,
         clock: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
-        listeners: tuple[pybreaker.CircuitBreakerListener, ...] = (),
     ) -> None:
         self._secret = secret
         self._limits = limits
         self._clock = clock
         self._rng = rng or random.Random()
-        self._listeners = listeners
         self._by_id: dict[str, Instance] = {}
 
     def apply(self, delta: Delta) -> None:
@@ -57,7 +53,7 @@ class Instances:
             known.entry = entry
             return
         self._drop(entry.instance.id)
-        breaker = Breaker(entry.instance.id, self._limits, self._clock, self._rng, self._listeners)
+        breaker = Breaker(entry.instance.id, self._limits, self._clock, self._rng)
         secret = "" if entry.manifest.foreign else self._secret(entry.instance.id)
         self._by_id[entry.instance.id] = Instance(entry, breaker, self._clock, secret)
 
