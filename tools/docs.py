@@ -143,7 +143,7 @@ def metrics() -> list[str]:
     seen = Metrics()
     seen.call("", "", "", "", 0.0)
     seen.attempt("", "")
-    seen.policy("", "")
+    seen.policies["", ""] += 1
     seen.watch(endpoints=lambda: {"": 1})
     rows: list[tuple[str, str, str]] = []
     for one in seen.collect():
