@@ -582,3 +582,14 @@ async def test_an_identity_encoding_is_none() -> None:
 async def test_a_body_is_limited_whatever_its_length_says() -> None:
     with pytest.raises(BodyTooLarge):
         await read_body({"content-length": "1"}, Connection(b"x" * 11).receive, Limits(body=10))
+
+
+@virtual_time
+async def test_requests_share_the_timers_of_their_endpoint() -> None:
+    endpoint = JsonRpcEndpoint(answers())
+    for _ in range(50):
+        connection = Connection(rpc())
+        await endpoint(HEADERS, connection.receive, connection.send, None)
+        assert connection.status == 200
+    loop: Any = asyncio.get_running_loop()
+    assert len(loop._scheduled) == 2  # one for bodies, one for callers that leave

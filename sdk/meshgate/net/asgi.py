@@ -30,7 +30,7 @@ from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.protocol_version import check_version
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import Selector
-from meshgate.net.timer_queue import Timeouts
+from meshgate.net.timer_queue import TimerQueue
 
 __all__ = ["JsonRpcEndpoint", "Receive", "Scope", "Send", "read_body", "read_headers", "refuse", "respond"]
 
@@ -73,7 +73,7 @@ def read_headers(scope: Scope, limits: Limits = DEFAULTS) -> dict[str, str]:
 
 
 async def read_body(
-    headers: Mapping[str, str], receive: Receive, limits: Limits = DEFAULTS, patience: Timeouts | None = None
+    headers: Mapping[str, str], receive: Receive, limits: Limits = DEFAULTS, patience: TimerQueue | None = None
 ) -> bytes:
     """The request's body.
 
@@ -93,7 +93,7 @@ async def read_body(
     if length == "0":
         return b""
     try:
-        with (patience or Timeouts(limits.body_seconds)).within():
+        with (patience or TimerQueue(limits.body_seconds)).within():
             return await _read_all(receive, limits.body)
     except TimeoutError:
         raise BodyTimeout(f"the request body did not arrive within {limits.body_seconds:g} s") from None
@@ -153,8 +153,8 @@ class JsonRpcEndpoint:
     def __init__(self, handler: Handler, limits: Limits = DEFAULTS) -> None:
         self._handler = handler
         self._limits = limits
-        self._patience = Timeouts(limits.body_seconds)
-        self._moments = Timeouts(_WATCH_AFTER)
+        self._patience = TimerQueue(limits.body_seconds)
+        self._moments = TimerQueue(_WATCH_AFTER)
 
     async def __call__(
         self, headers: Mapping[str, str], receive: Receive, send: Send, target: Selector | None, version: str = ""
@@ -288,7 +288,7 @@ class _Leaving:
     Watching costs a task, so it starts only for calls that are still running after a moment.
     """
 
-    def __init__(self, receive: Receive, moments: Timeouts) -> None:
+    def __init__(self, receive: Receive, moments: TimerQueue) -> None:
         self._receive = receive
         self._moments = moments
         self._moment: object = None

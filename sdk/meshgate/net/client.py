@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from meshgate.net.connection import Connection, Place, Response, Unreachable
-from meshgate.net.timer_queue import Timeouts
+from meshgate.net.timer_queue import TimerQueue
 
 __all__ = ["BadUrl", "HttpClient", "Origin", "parse_url"]
 
@@ -73,7 +73,7 @@ class HttpClient:
         self._connect = connect
         self._buffer = buffer
         self._idle: dict[Place, list[Connection]] = {}
-        self._idling = Timeouts(keep)
+        self._idling = TimerQueue(keep)
         self._open: set[Connection] = set()
         self._tls: ssl.SSLContext | None = None
 

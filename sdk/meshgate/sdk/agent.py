@@ -142,14 +142,14 @@ class Agent(Repertoire):
         self._place = Place(host, port, grpc_port, public_url, tuple(bindings))
         self._join, self._join_key, self._environ = join, join_key, environ
         self._labels, self._weight = dict(labels or {}), weight
-        store = store or MemoryTasks(limits, clock)
+        store = MemoryTasks(limits, clock) if store is None else store
         self.shared_tasks = shares(store, shared_tasks)
         self._transport = transport
         self._rng = rng
         self._credentials = Credentials()
         self._contracts = make_contracts(contracts, name, limits, environ) if contracts is not None else None
         self._endpoints: tuple[Endpoint, ...] = ()
-        tracing = tracing or self._tracing()
+        tracing = self._tracing() if tracing is None else tracing
         self._spans = Spans(tracing, limits, clock, rng) if tracing is not None else None
         self._mesh: Mesh | None = None
         self._host = Host(name, self._skills, self, store, limits=limits, clock=clock, now=now)

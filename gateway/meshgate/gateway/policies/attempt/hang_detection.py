@@ -12,7 +12,7 @@ from meshgate.a2a.errors import UpstreamUnavailable
 from meshgate.a2a.limits import Limits
 from meshgate.a2a.reply import Reply
 from meshgate.gateway.upstream.instances import Attempt, Chosen, Instance
-from meshgate.net.timer_queue import Timeouts
+from meshgate.net.timer_queue import TimerQueue
 
 __all__ = ["HangDetection"]
 
@@ -45,7 +45,7 @@ class HangDetection:
         self._limits = limits
         self._clock = clock
         self._sleep = sleep
-        self._silences = Timeouts(limits.silence)
+        self._silences = TimerQueue(limits.silence)
 
     async def __call__(self, call: Call, forward: Handler, /) -> Reply:
         chosen = call.fact(Chosen)
