@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from meshgate.a2a.bindings.table import Key
 from meshgate.a2a.call import Handler, Principal
 from meshgate.a2a.errors import Killed
 from meshgate.a2a.limits import DEFAULTS, Limits
@@ -51,6 +52,7 @@ from meshgate.gateway.routing.resolve import Resolve
 from meshgate.gateway.upstream.health import HealthChecks
 from meshgate.gateway.upstream.instances import Instance, Instances
 from meshgate.gateway.upstream.send import Send, Wire
+from meshgate.gateway.upstream.transports.table import make_transports
 from meshgate.gateway.version import VERSION
 from meshgate.registry.index import Table
 from meshgate.registry.interface import Registry
@@ -140,7 +142,7 @@ class Gateway:
         *,
         settings: Settings | None = None,
         limits: Limits = DEFAULTS,
-        wires: dict[str, Wire] | None = None,
+        wires: dict[Key, Wire] | None = None,
         peers: Peers | None = None,
         tracing: Tracing | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -169,8 +171,9 @@ class Gateway:
         self.mediator = Mediator(self.schemas, limits)
         self.schema = Schema(self.mediator, self.usage, limits)
         self.resolve = Resolve(self.table, self.tags, self.instances.ready, self.schema)
-        self.wires = wires if wires is not None else default_wires(limits, clock)
+        self.wires = wires if wires is not None else make_transports(limits, clock)
         self.send = Send(self.wires, self.tags, mesh, clock)
+        self.instances.on_gone.append(self.send.forget)
         self.cards = Cards(
             self.table, self.resolve, self.schemas, base=settings.base_url, grpc=settings.grpc_address, version=VERSION
         )
@@ -340,15 +343,3 @@ def _instance_view(instance: Instance) -> InstanceView:
         pending=instance.pending,
         latency=instance.latency,
     )
-
-
-def default_wires(limits: Limits, clock: Callable[[], float]) -> dict[str, Wire]:
-    """A wire for each binding that is installed here."""
-    from meshgate.gateway.upstream.transports.http import HttpWire
-
-    wires: dict[str, Wire] = {"JSONRPC": HttpWire(limits, clock)}
-    try:
-        from meshgate.gateway.upstream.transports.grpc import GrpcWire
-    except ImportError:
-        return wires
-    return {**wires, "GRPC": GrpcWire(limits, clock)}

@@ -13,7 +13,8 @@ from typing import Any, Self
 
 import msgspec
 
-from meshgate.a2a.bindings.jsonrpc import build_call
+from meshgate.a2a.bindings.operations import build_call
+from meshgate.a2a.bindings.table import DEFAULT
 from meshgate.a2a.call import METHODS, Call
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.payload import JsonPayload, Payload
@@ -21,6 +22,7 @@ from meshgate.a2a.reply import Head, Reply
 from meshgate.a2a.selector import Selector, parse_selector
 from meshgate.gateway.app import Gateway, Settings
 from meshgate.gateway.identity.keys import KeyStore, MeshKey, new_key
+from meshgate.gateway.ingress.edge import edge
 from meshgate.gateway.jobs.peers import Peers
 from meshgate.registry.backends.memory import MemoryRegistry
 from meshgate.registry.model import Capability, Delta, Endpoint, Instance, Manifest
@@ -87,7 +89,7 @@ class LocalMesh:
             self.keys,
             settings=Settings(gateway_id=gateway_id),
             limits=limits,
-            wires={"JSONRPC": self.wire},
+            wires={(DEFAULT.id, DEFAULT.version): self.wire},
             peers=peers,
             alone=peers is None,
             clock=clock,
@@ -132,7 +134,7 @@ class LocalMesh:
         url = f"local://{name}"
         self.wire.scripts[url] = script
         listed = Instance(
-            name, agent, manifest.digest(), endpoints=(Endpoint("JSONRPC", url),), tenant=tenant, lasting=True
+            name, agent, manifest.digest(), endpoints=(Endpoint(DEFAULT.id, url),), tenant=tenant, lasting=True
         )
         self._credentials[name] = self.mesh_key.call_key(agent, tenant, name)
         await self.registry.register(listed, manifest)
@@ -185,7 +187,7 @@ class LocalMesh:
 
     async def send(self, call: Call) -> Reply:
         """Take a call through the gateway; the reply is the caller's to read and close."""
-        return await self.gateway.handler(call)
+        return await edge(self.gateway.handler, DEFAULT.id)(call)
 
     async def call(self, selector: str, words: str = "hi", **more: Any) -> Result:
         """Call, and read the reply to its end."""

@@ -16,6 +16,7 @@ import httpx
 import msgspec
 import structlog
 
+from meshgate.a2a.bindings.table import DEFAULT_NAMES, GRPC_ROWS, Name
 from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.errors import MeshError
 from meshgate.a2a.limits import DEFAULTS, Limits
@@ -28,7 +29,6 @@ from meshgate.sdk.client.sender import make_client
 from meshgate.sdk.server import logs
 from meshgate.sdk.server.app import AgentApp, Guard
 from meshgate.sdk.server.listener import (
-    Binding,
     CannotServe,
     Listener,
     Place,
@@ -51,6 +51,7 @@ from meshgate.telemetry.tracing import Tracing, configure
 __all__ = ["Agent", "Served"]
 
 log = structlog.get_logger(__name__)
+_GRPC = frozenset(row.id for row in GRPC_ROWS)
 
 
 class Served(msgspec.Struct, frozen=True):
@@ -115,7 +116,7 @@ class Agent(Repertoire):
         port: int = 0,
         grpc_port: int = 0,
         public_url: str = "",
-        bindings: Sequence[Binding] = ("JSONRPC",),
+        bindings: Sequence[Name] = DEFAULT_NAMES,
         join: str | Sequence[str] | None = None,
         join_key: str | None = None,
         contracts: str | os.PathLike[str] | None = None,
@@ -260,7 +261,7 @@ class Agent(Repertoire):
         listener = Listener(self._place, app, self._handler, self._guard(secret, unguarded=unguarded), self.limits)
         self._endpoints = await listener.start()
         log.info("serving", agent=self.name, instance=self.instance, **names_of(self._endpoints))
-        grpc = next((endpoint.url for endpoint in self._endpoints if endpoint.binding == "GRPC"), "")
+        grpc = next((endpoint.url for endpoint in self._endpoints if endpoint.binding in _GRPC), "")
         try:
             yield Served(self._endpoints[0].url, grpc, self.instance)
         finally:

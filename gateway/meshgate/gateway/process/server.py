@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from meshgate.a2a.bindings.table import DEFAULT
 from meshgate.a2a.errors import MeshError
 from meshgate.gateway.app import Gateway, Settings
 from meshgate.gateway.cluster.inspection import InspectApp
@@ -20,7 +21,6 @@ from meshgate.gateway.control.join import AddressPolicy
 from meshgate.gateway.control.ports import Control
 from meshgate.gateway.identity.keys import MeshKey
 from meshgate.gateway.identity.secrets import Secrets
-from meshgate.gateway.ingress.http import mark_grpc
 from meshgate.gateway.version import VERSION
 from meshgate.net.server import HttpServer, PortTaken, bind
 from meshgate.registry.home import Home, Run
@@ -108,12 +108,9 @@ class DataPlane:
         gc.set_threshold(20_000, 20, 50)
 
     async def _start_grpc(self) -> None:
-        from meshgate.gateway.policies.arrival.authentication import credential
-        from meshgate.net.grpc_server import A2AService, make_server
+        from meshgate.gateway.ingress.grpc import grpc_ingress
 
-        limits = self.config.limits
-        service = A2AService(mark_grpc(self.gateway.handler), limits, admit=lambda headers: void(credential(headers)))
-        self._grpc = make_server(service, limits, reuse_port=self._share)
+        self._grpc = grpc_ingress(self.gateway.handler, self.config.limits, reuse_port=self._share)
         hosts = [self.config.host, "[::1]"] if self.config.host == "127.0.0.1" else [self.config.host]
         for index, host in enumerate(hosts):
             try:
@@ -127,7 +124,7 @@ class DataPlane:
 
     async def _keep_lease(self) -> None:
         url = f"http://{self.config.inspect_host}:{self._servers[1].port}"
-        inspect = (Endpoint("JSONRPC", url),)
+        inspect = (Endpoint(DEFAULT.id, url),)  # no A2A is spoken there, but each release reads a row of this binding
         me = Instance(id=self.gateway.id, agent="gateway", manifest="", kind="gateway", endpoints=inspect)
         registered = False
         while True:
@@ -174,10 +171,6 @@ class DataPlane:
         for server in self._servers:
             await server.stop()
         await self.gateway.aclose()
-
-
-def void(_: object) -> None:
-    """Throw a value away."""
 
 
 def _tracing(config: Config, instance: str) -> Any:

@@ -6,12 +6,13 @@ import asyncio
 import math
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from types import TracebackType
 
 import msgspec
 import pybreaker
 
+from meshgate.a2a.bindings.table import Key, key_of
 from meshgate.a2a.call import Call
 from meshgate.a2a.errors import MeshError, OutcomeUnknown, UpstreamDeadline
 from meshgate.a2a.limits import DEFAULTS, Limits
@@ -159,10 +160,10 @@ class Instance:
         """What a new call would add to: (open calls + 1) x latency. Smaller is better."""
         return (len(self.attempts) + 1) * (self._latency + 1e-4) / self.entry.instance.weight
 
-    def endpoint(self, allowed: frozenset[str]) -> Endpoint | None:
+    def endpoint(self, allowed: Container[Key]) -> Endpoint | None:
         """The address to use: the first whose binding this gateway can speak."""
         for endpoint in self.entry.instance.endpoints:
-            if endpoint.binding in allowed:
+            if key_of(endpoint.binding, endpoint.version) in allowed:
                 return endpoint
         return None
 
@@ -194,6 +195,8 @@ class Instances:
         self._rng = rng or random.Random()
         self._listeners = listeners
         self._by_id: dict[str, Instance] = {}
+        self.on_gone: list[Callable[[Instance], None]] = []
+        """Called with each instance that is not listed any more, or has another address."""
 
     def apply(self, delta: Delta) -> None:
         """Take over what changed. An instance that stays keeps what was learnt of it."""
@@ -221,6 +224,8 @@ class Instances:
         known = self._by_id.pop(instance_id, None)
         if known is not None:
             known.listed = False
+            for tell in self.on_gone:
+                tell(known)
 
     def get(self, instance_id: str) -> Instance | None:
         """The instance, or None."""

@@ -24,7 +24,7 @@ class Arrived(msgspec.Struct, frozen=True):
     binding: str
 
 
-_JSONRPC = Arrived("JSONRPC")
+_UNTOLD = Arrived("")
 
 
 class Record:
@@ -37,7 +37,7 @@ class Record:
         self._metrics = metrics
 
     async def __call__(self, call: Call, forward: Handler, /) -> Reply:
-        arrived = call.fact(Arrived) or _JSONRPC
+        arrived = call.fact(Arrived) or _UNTOLD
         record = self._records.open_call(call.method.name, arrived.binding, call.target.text if call.target else "")
         call = msgspec.structs.replace(call, id=record.id, facts={**call.facts, CallRecord: record})
         try:
