@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
-from google.rpc import code_pb2
+from google.rpc import code_pb2  # pyright: ignore[reportMissingTypeStubs] - they lie beside the code
 
 from meshgate.a2a import errors
 from meshgate.a2a.bindings import grpc, jsonrpc

@@ -1,26 +1,29 @@
 import asyncio
 import json
 import math
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 
 import pytest
 
 from meshgate.a2a import errors
 from meshgate.a2a.bindings import jsonrpc
-from meshgate.a2a.bindings.base import Request
+from meshgate.a2a.bindings.base import ClientExchange, Failure, Request
+from meshgate.a2a.bindings.operations import build_call
 from meshgate.a2a.bindings.sse import HEARTBEAT
-from meshgate.a2a.call import Call, Handler
+from meshgate.a2a.call import METHODS, Call, Handler, Method
 from meshgate.a2a.errors import (
     MeshError,
+    Peer,
     RateLimited,
     TaskNotFound,
     Unauthenticated,
 )
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.payload import JsonPayload, Payload
+from meshgate.a2a.payload import of as payload_of
 from meshgate.a2a.reply import Head, Outcome, Reply
-from meshgate.a2a.types import SendMessageResponse, StreamResponse
+from meshgate.a2a.types import GetTaskRequest, SendMessageResponse, StreamResponse
 from meshgate.net.endpoint import HttpEndpoint
 from tests.net.request import Connection, Message
 from tests.support.virtual_loop import settle, virtual_time
@@ -486,3 +489,84 @@ async def test_requests_share_the_timers_of_their_endpoint() -> None:
         assert connection.status == 200
     loop: Any = asyncio.get_running_loop()
     assert len(loop._scheduled) == 2  # one for bodies, one for callers that leave
+
+
+# -- a binding of another shape
+
+
+class ById:
+    """GetTask as a GET, as REST writes it: the operation is in the path, the version in the query, and no body."""
+
+    id = "BY-ID"
+    version = "1.0"
+    media_types: tuple[str, ...] = ("application/a2a+json",)
+
+    def takes(self, request: Request) -> bool:
+        return request.method == "GET" and request.path.startswith("/tasks/")
+
+    def server(self) -> "ById.Server":
+        return self.Server()
+
+    def client(self, method: Method, payload: Payload, *, peer: Peer = "agent") -> ClientExchange:
+        raise NotImplementedError
+
+    class Server:
+        media_type = "application/a2a+json"
+
+        def decode_request(self, request: Request, limits: Limits = DEFAULTS) -> Call:
+            if request.query != "A2A-Version=1.0":
+                raise errors.VersionNotSupported
+            name = request.path.removeprefix("/tasks/")
+            view = GetTaskRequest(name)
+            return build_call(METHODS["GetTask"], payload_of(view), view, request.headers, request.target)
+
+        def encode_answer(self, payload: Payload) -> bytes:
+            return json.dumps(payload.tree()).encode()
+
+        encode_event = encode_answer
+
+        def encode_error(self, error: MeshError) -> Failure:
+            return Failure(404 if isinstance(error, TaskNotFound) else 400, error.code.encode())
+
+
+async def get(handler: Handler, query: str = "A2A-Version=1.0") -> Connection:
+    """Serve a request without a body and without a media type."""
+    connection = Connection()
+    request = Request("GET", "/tasks/t-1", query)
+    endpoint = HttpEndpoint(ById(), handler)
+    assert endpoint.takes(request)
+    await endpoint(request, connection.receive, connection.send)
+    return connection
+
+
+@virtual_time
+async def test_a_binding_reads_the_method_the_path_and_the_query_and_needs_no_body() -> None:
+    async def handle(call: Call) -> Reply:
+        return Reply.one(JsonPayload(call.method.response, {"id": call.task_id, "status": {"state": "x"}}))
+
+    connection = await get(handle)
+    assert (connection.status, json.loads(connection.body)["id"]) == (200, "t-1")
+    assert connection.headers["content-type"] == "application/a2a+json"
+
+
+@virtual_time
+async def test_an_error_has_its_bindings_own_status_and_form() -> None:
+    for handler, query, expected in (
+        (raises(TaskNotFound()), "A2A-Version=1.0", (404, b"TASK_NOT_FOUND")),
+        (answers(), "", (400, b"VERSION_NOT_SUPPORTED")),
+    ):
+        connection = await get(handler, query)
+        assert (connection.status, connection.body) == expected
+        assert connection.headers["content-type"] == "application/a2a+json"
+
+
+@virtual_time
+async def test_what_is_not_admitted_is_refused_before_its_body_is_read() -> None:
+    def admit(headers: Mapping[str, str]) -> None:
+        raise Unauthenticated
+
+    connection = Connection(rpc())
+    endpoint = HttpEndpoint(jsonrpc.BINDING, answers(), admit=admit)
+    await endpoint(Request(headers=HEADERS), connection.receive, connection.send)
+    assert (connection.status, connection.read) == (401, 0)
+    assert connection.headers["www-authenticate"] == "Bearer"

@@ -30,7 +30,7 @@ from meshgate.a2a.errors import (
 )
 from meshgate.a2a.payload import JsonPayload, ProtoPayload
 from meshgate.a2a.types import SendMessageRequest, Task
-from meshgate.net.grpc_status import DETAILS, failure_of, read_metadata
+from meshgate.net.grpc_status import DETAILS, failure_of
 from tests.a2a.codec.test_protobuf_size import field
 from tests.a2a.test_errors import LEAVES
 from tests.support import foreign
@@ -353,12 +353,6 @@ def test_a_stock_answer_is_read() -> None:
 
 
 # -- the rest
-
-
-def test_metadata_is_read_as_headers() -> None:
-    metadata = (("a", "1"), ("b", "2"), ("a", "3"), ("c-bin", b"\x00"))
-    assert read_metadata(metadata) == {"a": "1,3", "b": "2"}
-    assert read_metadata(None) == {}
 
 
 def test_a_methods_path_is_the_stock_services_own() -> None:

@@ -93,7 +93,7 @@ class ClientExchange(Protocol):
     request: Request
     """Its path is relative to the URL of who is called, and its headers are those of the binding alone."""
 
-    def decode_answer(self, body: bytes) -> Payload:
+    def decode_answer(self, body: bytes, /) -> Payload:
         """The answer to a unary call, checked.
 
         Raises:
@@ -102,7 +102,7 @@ class ClientExchange(Protocol):
         """
         ...
 
-    def decode_event(self, data: bytes) -> Payload:
+    def decode_event(self, data: bytes, /) -> Payload:
         """One event of a stream, checked. Raises what ``decode_answer`` does."""
         ...
 

@@ -16,7 +16,8 @@ from a2a.utils.errors import TaskNotFoundError
 from meshgate.a2a.bindings.grpc import BINDING
 from meshgate.a2a.errors import TaskNotFound, UpstreamUnavailable
 from meshgate.a2a.limits import DEFAULTS
-from meshgate.gateway.upstream.transports.channels import Channels
+from meshgate.gateway.upstream.instances import Instance
+from meshgate.gateway.upstream.transports.channels import Channel, Channels
 from meshgate.gateway.upstream.transports.grpc import GrpcTransport
 from meshgate.registry.model import Endpoint
 from tests.gateway.upstream.transports.agents import Agents
@@ -30,9 +31,8 @@ RESTARTS = 1_001
 async def stock_server(agent: foreign.ScriptedAgent) -> AsyncGenerator[str, None]:
     """a2a-sdk's server on a port of its own; its address."""
     server = grpc.aio.server()
-    add: Any = a2a_pb2_grpc.add_A2AServiceServicer_to_server
-    handler: Any = GrpcHandler(agent)
-    add(handler, server)
+    stock: Any = a2a_pb2_grpc
+    stock.add_A2AServiceServicer_to_server(GrpcHandler(agent), server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
@@ -41,15 +41,27 @@ async def stock_server(agent: foreign.ScriptedAgent) -> AsyncGenerator[str, None
         await server.stop(None)
 
 
+class WatchedChannels(Channels):
+    """Channels that tell when one was given back."""
+
+    def __init__(self) -> None:
+        super().__init__(DEFAULTS)
+        self.given = asyncio.Event()
+
+    def give_back(self, channel: Channel) -> None:
+        super().give_back(channel)
+        self.given.set()
+
+
 @pytest.fixture
-async def channels() -> AsyncIterator[Channels]:
-    made = Channels(DEFAULTS)
+async def channels() -> AsyncIterator[WatchedChannels]:
+    made = WatchedChannels()
     yield made
     await made.aclose()
 
 
 @pytest.fixture
-async def transport(channels: Channels) -> GrpcTransport:
+async def transport(channels: WatchedChannels) -> GrpcTransport:
     return GrpcTransport(BINDING, channels, DEFAULTS, asyncio.get_running_loop().time)
 
 
@@ -57,7 +69,12 @@ async def transport(channels: Channels) -> GrpcTransport:
 async def agents(transport: GrpcTransport) -> Agents:
     """Agents whose instances the transport forgets when they go."""
     made = Agents()
-    made.instances.on_gone.append(lambda gone: [transport.forget(one) for one in gone.entry.instance.endpoints])
+
+    def forget(gone: Instance) -> None:
+        for endpoint in gone.entry.instance.endpoints:
+            transport.forget(endpoint)
+
+    made.instances.on_gone.append(forget)
     return made
 
 
@@ -77,12 +94,12 @@ async def test_a_stock_servers_error_is_the_error_it_is(transport: GrpcTransport
 
 
 async def test_an_agent_may_start_again_any_number_of_times(
-    transport: GrpcTransport, agents: Agents, channels: Channels
+    transport: GrpcTransport, agents: Agents, channels: WatchedChannels
 ) -> None:
     for number in range(RESTARTS):
-        address = Endpoint("GRPC", f"127.0.0.1:{number + 1}")
-        name = agents.start(address)
-        await transport.healthy(address, None, 5.0)
+        closed = Endpoint("GRPC", f"127.0.0.1:{number + 1}")
+        name = agents.start(closed)
+        await transport.healthy(closed, None, 5.0)
         agents.stop(name)
     assert channels.addresses == frozenset()
     async with stock_server(foreign.ScriptedAgent(foreign.task())) as address:
@@ -91,7 +108,7 @@ async def test_an_agent_may_start_again_any_number_of_times(
 
 
 async def test_a_stream_goes_on_when_its_instance_leaves_and_its_channel_closes_with_it(
-    transport: GrpcTransport, agents: Agents, channels: Channels
+    transport: GrpcTransport, agents: Agents, channels: WatchedChannels
 ) -> None:
     async with stock_server(foreign.ScriptedAgent(*[foreign.task()] * 3)) as address:
         name = agents.start(Endpoint("GRPC", address))
@@ -106,23 +123,19 @@ async def test_a_stream_goes_on_when_its_instance_leaves_and_its_channel_closes_
 
 
 async def test_a_stream_that_nobody_reads_gives_its_channel_back(
-    transport: GrpcTransport, agents: Agents, channels: Channels
+    transport: GrpcTransport, agents: Agents, channels: WatchedChannels
 ) -> None:
     async with stock_server(foreign.ScriptedAgent(*[foreign.task()] * 3)) as address:
         reply = await transport.send(agents.call(agents.start(Endpoint("GRPC", address)), "SubscribeToTask"))
         used = channels.take(address)
+        channels.given.clear()
         await reply.aclose()
-        await until_one_is_left(used)
-
-
-async def until_one_is_left(channel: Any) -> None:
-    async with asyncio.timeout(20):
-        while channel.calls > 1:
-            await asyncio.sleep(0)
+        await channels.given.wait()
+        assert used.calls == 1  # this test's own
 
 
 async def test_a_call_that_comes_too_late_leaves_no_channel_behind(
-    transport: GrpcTransport, agents: Agents, channels: Channels
+    transport: GrpcTransport, agents: Agents, channels: WatchedChannels
 ) -> None:
     async with stock_server(foreign.ScriptedAgent(foreign.task())) as address:
         name = agents.start(Endpoint("GRPC", address))
@@ -144,7 +157,7 @@ async def test_two_instances_at_one_address_are_both_reached_when_one_leaves(
         assert (await reply.answer()).view().id == "task-1"
 
 
-async def test_addresses_that_live_at_the_same_time_are_bounded(channels: Channels) -> None:
+async def test_addresses_that_live_at_the_same_time_are_bounded(channels: WatchedChannels) -> None:
     for number in range(RESTARTS - 1):
         channels.give_back(channels.take(f"127.0.0.1:{number + 1}"))
     with pytest.raises(UpstreamUnavailable) as caught:
