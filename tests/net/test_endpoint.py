@@ -24,7 +24,7 @@ from meshgate.a2a.payload import JsonPayload, Payload
 from meshgate.a2a.payload import of as payload_of
 from meshgate.a2a.reply import Head, Outcome, Reply
 from meshgate.a2a.types import GetTaskRequest, SendMessageResponse, StreamResponse
-from meshgate.net.endpoint import HttpEndpoint
+from meshgate.net.endpoint import HttpEndpoint, choose
 from tests.net.request import Connection, Message
 from tests.support.virtual_loop import settle, virtual_time
 
@@ -547,6 +547,34 @@ async def test_a_binding_reads_the_method_the_path_and_the_query_and_needs_no_bo
     connection = await get(handle)
     assert (connection.status, json.loads(connection.body)["id"]) == (200, "t-1")
     assert connection.headers["content-type"] == "application/a2a+json"
+
+
+class OlderById(ById):
+    """The same in another version."""
+
+    version = "0.3"
+
+
+@pytest.mark.parametrize(
+    ("headers", "query", "version"),
+    [
+        ({"a2a-version": "1.0"}, "", "1.0"),
+        ({"a2a-version": "1.0.2"}, "", "1.0"),
+        ({}, "A2A-Version=1.0", "1.0"),
+        ({}, "", "0.3"),
+        ({"a2a-version": "0.3"}, "A2A-Version=1.0", "0.3"),
+        ({"a2a-version": "7.0"}, "", "1.0"),
+    ],
+)
+def test_of_versions_that_share_a_url_the_requests_own_serves_it(
+    headers: dict[str, str], query: str, version: str
+) -> None:
+    endpoints = [HttpEndpoint(binding, answers()) for binding in (jsonrpc.BINDING, ById(), OlderById())]
+    chosen = choose(endpoints, Request("GET", "/tasks/t", query, headers))
+    assert chosen is not None
+    assert (chosen.binding.id, chosen.binding.version) == ("BY-ID", version)
+    assert choose(endpoints, Request("POST", "/", query, headers)) is endpoints[0]
+    assert choose(endpoints, Request("DELETE", "/tasks/t", query, headers)) is None
 
 
 @virtual_time

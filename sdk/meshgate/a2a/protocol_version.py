@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 from meshgate.a2a.errors import VersionNotSupported
 
-__all__ = ["EXTENSIONS_HEADER", "PROTOCOL_VERSION", "VERSION_HEADER", "check_version", "version_in"]
+__all__ = ["EXTENSIONS_HEADER", "PROTOCOL_VERSION", "VERSION_HEADER", "asked_version", "check_version", "version_in"]
 
 PROTOCOL_VERSION = "1.0"
 VERSION_HEADER = "a2a-version"
@@ -29,6 +29,12 @@ def check_version(headers: Mapping[str, str], query: str = "") -> None:
         raise VersionNotSupported("no version means A2A 0.3, which is not served: send 'A2A-Version: 1.0'")
     if _SERVED.fullmatch(asked) is None:
         raise VersionNotSupported(f"A2A {asked[:20]!r} is not served: send 'A2A-Version: 1.0'")
+
+
+def asked_version(headers: Mapping[str, str], query: str) -> str:
+    """The version that a request asks for, major and minor. Without one it asks for 0.3 (section 3.6.2)."""
+    asked = headers.get(VERSION_HEADER) or version_in(query) or "0.3"
+    return ".".join(asked.split(".")[:2])
 
 
 def version_in(query: str) -> str:

@@ -7,7 +7,7 @@ reply. What the bytes mean is the binding's affair. There are no sockets here: t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 
 import structlog
@@ -16,13 +16,14 @@ from meshgate.a2a.bindings.base import HttpBinding, Request, ServerExchange
 from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.errors import InternalError, InvalidAgentResponse, MeshError, UnsupportedMediaType
 from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.a2a.protocol_version import asked_version
 from meshgate.a2a.reply import Reply
 from meshgate.net.answer import Answer, refuse
 from meshgate.net.asgi import Header, Receive, Send, read_body
 from meshgate.net.disconnect import CallerLeft, Disconnect
 from meshgate.net.timer_queue import TimerQueue
 
-__all__ = ["HttpEndpoint"]
+__all__ = ["HttpEndpoint", "choose"]
 
 log = structlog.get_logger(__name__)
 
@@ -112,6 +113,19 @@ class HttpEndpoint:
                 raise UnsupportedMediaType(f"send Content-Type: {self.binding.media_types[0]}")
             request.body = await read_body(request.headers, receive, self._limits, self._patience)
         return exchange.decode_request(request, self._limits)
+
+
+def choose(endpoints: Sequence[HttpEndpoint], request: Request) -> HttpEndpoint | None:
+    """The endpoint that serves a request to a URL which several share, or None.
+
+    Most bindings are told apart by HTTP's method and the path. Of those that are not, because they are versions of one
+    binding, the request's version decides; if it is no one's, the first of them says so.
+    """
+    found = [endpoint for endpoint in endpoints if endpoint.takes(request)]
+    if len(found) > 1:
+        asked = asked_version(request.headers, request.query)
+        found.sort(key=lambda endpoint: endpoint.binding.version != asked)
+    return found[0] if found else None
 
 
 async def _stream(exchange: ServerExchange, answer: Answer, reply: Reply) -> None:

@@ -17,7 +17,7 @@ from meshgate.gateway.ingress.cards import Cards
 from meshgate.gateway.ingress.edge import edge
 from meshgate.gateway.policies.arrival.authentication import credential
 from meshgate.net.asgi import Receive, Scope, Send, read_headers, respond
-from meshgate.net.endpoint import HttpEndpoint
+from meshgate.net.endpoint import HttpEndpoint, choose
 
 __all__ = ["Ingress"]
 
@@ -77,11 +77,11 @@ class Ingress:
         target, rest = place
         query: bytes = scope.get("query_string", b"")
         request = Request(scope["method"], rest, query.decode("latin-1"), headers, target=target)
-        for endpoint in self._endpoints:
-            if endpoint.takes(request):
-                await endpoint(request, receive, send)
-                return
-        await self._other(scope, request, send)
+        endpoint = choose(self._endpoints, request)
+        if endpoint is not None:
+            await endpoint(request, receive, send)
+        else:
+            await self._other(scope, request, send)
 
     async def _other(self, scope: Scope, request: Request, send: Send) -> None:
         if request.path not in _CARD_PATHS:

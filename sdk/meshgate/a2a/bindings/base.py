@@ -122,8 +122,9 @@ class Binding(Protocol):
     def takes(self, request: Request) -> bool:
         """Whether a request to a URL that bindings share is for this one. Its body is not known yet.
 
-        The first binding of the table that takes a request serves it. A binding takes what is written in it, even in a
-        version that is not served: ``decode_request`` can then say so in a form that the caller reads.
+        HTTP's method and the path decide. A binding takes what is written in it in any version: of several versions of
+        one binding the carrier chooses, and of a version that is not served ``decode_request`` can then say so in a
+        form that the caller reads.
         """
         ...
 

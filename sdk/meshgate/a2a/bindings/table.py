@@ -46,7 +46,7 @@ def _grpc() -> GrpcBinding:
 
 
 HTTP_ROWS: tuple[Row[HttpBinding], ...] = (Row("JSONRPC", "1.0", lambda: jsonrpc.BINDING),)
-"""Bindings over HTTP. Of several that take a request, the first one serves it."""
+"""Bindings over HTTP. They share URLs: ``meshgate.net.endpoint.choose`` says which one serves a request."""
 GRPC_ROWS: tuple[Row[GrpcBinding], ...] = (Row("GRPC", "1.0", _grpc, extra="grpc"),)
 """Bindings over gRPC."""
 ROWS: tuple[Row[Binding], ...] = (*HTTP_ROWS, *GRPC_ROWS)

@@ -19,7 +19,7 @@ from meshgate.a2a.cards import CARD_PATH
 from meshgate.a2a.errors import MeshError, Unauthenticated
 from meshgate.a2a.limits import Limits
 from meshgate.net.asgi import Receive, Scope, Send, read_headers, respond
-from meshgate.net.endpoint import HttpEndpoint
+from meshgate.net.endpoint import HttpEndpoint, choose
 
 __all__ = ["AgentApp", "Guard"]
 
@@ -91,11 +91,10 @@ class AgentApp:
             return
         query: bytes = scope.get("query_string", b"")
         request = Request(scope["method"], path, query.decode("latin-1"), headers)
-        for endpoint in self._endpoints:
-            if endpoint.takes(request):
-                await endpoint(request, receive, send)
-                return
-        if path in ("/", "", CARD_PATH) and scope["method"] in ("GET", "HEAD"):
+        endpoint = choose(self._endpoints, request)
+        if endpoint is not None:
+            await endpoint(request, receive, send)
+        elif path in ("/", "", CARD_PATH) and scope["method"] in ("GET", "HEAD"):
             await self._send_card(headers, send)
         else:
             await respond(send, 404, b'{"error":"POST JSON-RPC to /, or GET ' + CARD_PATH.encode() + b'"}')
