@@ -19,11 +19,12 @@ from typing import Any, cast
 
 import msgspec
 import typer
+from google.rpc.code_pb2 import Code  # pyright: ignore[reportMissingTypeStubs] - they lie beside the code
 from limits import documented, plain
 
-from meshgate.a2a.bindings.grpc import encode_error as grpc_error
-from meshgate.a2a.bindings.jsonrpc import HTTP_STATUS
+from meshgate.a2a.bindings.grpc_errors import encode_error as grpc_error
 from meshgate.a2a.bindings.jsonrpc import encode_error as jsonrpc_error
+from meshgate.a2a.bindings.jsonrpc_errors import HTTP_STATUS
 from meshgate.a2a.errors import (
     AccessError,
     EdgeError,
@@ -134,7 +135,7 @@ def errors() -> list[str]:
 
 def _error(error: MeshError) -> tuple[object, ...]:
     number = msgspec.json.decode(jsonrpc_error(1, error))["error"]["code"]
-    wire = (number, HTTP_STATUS.get(error.code, ""), f"`{grpc_error(error)[0].name}`")
+    wire = (number, HTTP_STATUS.get(error.code, ""), f"`{Code.Name(grpc_error(error).status)}`")
     return (f"`{error.code}`", error.summary, "yes" if error.retryable else "", *wire, int(from_mesh(error).code))
 
 

@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
+from google.rpc import code_pb2  # pyright: ignore[reportMissingTypeStubs] - they lie beside the code
 
 from meshgate.a2a import errors
 from meshgate.a2a.bindings import grpc, jsonrpc
+from meshgate.a2a.bindings.jsonrpc_errors import http_status
 from meshgate.a2a.errors import MeshError
 from meshgate.gateway.config import Config
 from meshgate.registry.backends.consul.entry import Layout, check_of, lease_of, service_of
@@ -31,13 +33,13 @@ def faults() -> str:
         bad = (("message.parts", "must be there"),) if kind.code == "INVALID_PARAMS" else ()
         later = 1.5 if kind.code == "RATE_LIMITED" else None
         error = kind("so it is", retry_after=later, metadata={"limit": "3"}, violations=bad)
-        status, text, trailers = grpc.encode_error(error)
+        failure = grpc.encode_error(error)
         found[kind.code] = {
-            "http": jsonrpc.http_status(error, parsed=False),
+            "http": http_status(error, parsed=False),
             "json": jsonrpc.encode_error("1", error).decode(),
-            "status": status.name,
-            "text": text,
-            "trailers": {key: base64.b64encode(_bytes(value)).decode() for key, value in trailers},
+            "status": code_pb2.Code.Name(failure.status),
+            "text": failure.text,
+            "trailers": {"grpc-status-details-bin": base64.b64encode(failure.body).decode()},
         }
     return json.dumps(found, indent=1, sort_keys=True)
 
@@ -47,10 +49,6 @@ def _kinds() -> Iterator[type[MeshError]]:
         kind = getattr(errors, name)
         if isinstance(kind, type) and issubclass(kind, MeshError) and "code" in vars(kind) and kind is not MeshError:
             yield kind
-
-
-def _bytes(value: str | bytes) -> bytes:
-    return value if isinstance(value, bytes) else value.encode()
 
 
 def settings() -> str:

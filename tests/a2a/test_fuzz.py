@@ -3,13 +3,13 @@
 import json
 from typing import Any
 
-import grpc
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from meshgate.a2a.bindings import grpc as binding
 from meshgate.a2a.bindings import jsonrpc
+from meshgate.a2a.bindings.base import Failure, Request
 from meshgate.a2a.bindings.sse import SseParser
 from meshgate.a2a.call import METHODS, Call, Method
 from meshgate.a2a.cards import read_card, rewrite, terms_of
@@ -23,7 +23,7 @@ from meshgate.a2a.errors import (
 from meshgate.a2a.payload import JsonPayload, Payload
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.types import SendMessageResponse
-from meshgate.net.asgi import JsonRpcEndpoint
+from meshgate.net.endpoint import HttpEndpoint
 from tests.support.a2a_messages import by_kind, json_values
 from tests.support.virtual_loop import run
 
@@ -117,7 +117,7 @@ def post(body: bytes) -> tuple[int, Any]:
         sent.append(message)
 
     headers = {"content-type": "application/json", "a2a-version": "1.0"}
-    run(JsonRpcEndpoint(_answers)(headers, receive, send, None))
+    run(HttpEndpoint(jsonrpc.BINDING, _answers)(Request(headers=headers), receive, send))
     return sent[0]["status"], json.loads(sent[1]["body"].removeprefix(b"data: "))
 
 
@@ -161,8 +161,7 @@ def test_any_error_or_result_in_an_answer_is_read_or_refused(result: Any, fault:
 def tell(error: MeshError) -> None:
     """All that may be done with an error."""
     json.loads(jsonrpc.encode_error("1", error))
-    code, text, trailers = binding.encode_error(error)
-    binding.decode_error(code, text, trailers)
+    binding.decode_error(binding.encode_error(error))
 
 
 def use(payload: Payload) -> None:
@@ -223,13 +222,9 @@ def test_any_stream_is_events_or_the_agents_fault(chunks: list[bytes]) -> None:
         return
 
 
-@given(
-    st.binary(max_size=200),
-    st.lists(st.tuples(st.text(max_size=9), st.text(max_size=9) | st.binary(max_size=40)), max_size=3),
-)
-def test_any_trailers_are_an_error_of_the_tree(data: bytes, metadata: list[tuple[str, str | bytes]]) -> None:
-    for status in grpc.StatusCode:
-        tell(binding.decode_error(status, "text", [*metadata, (binding.DETAILS, data)]))
+@given(st.binary(max_size=200), st.integers(-1, 20))
+def test_any_details_are_an_error_of_the_tree(data: bytes, status: int) -> None:
+    tell(binding.decode_error(Failure(status, data, "text")))
 
 
 _cards = st.fixed_dictionaries(

@@ -176,11 +176,21 @@ async def _tasks(path: Path) -> Any:
 def _faults(path: Path) -> Any:
     found: dict[str, Any] = {}
     for code, fault in json.loads(path.read_text("utf-8")).items():
-        trailers = [(key, base64.b64decode(value)) for key, value in fault["trailers"].items()]
-        status = _grpc.StatusCode[fault["status"]]
-        over_grpc = grpc.decode_error(status, fault["text"], trailers, peer="mesh")
+        trailers = {key: base64.b64decode(value) for key, value in fault["trailers"].items()}
+        over_grpc = _over_grpc(_grpc.StatusCode[fault["status"]], fault["text"], trailers)
         found[code] = [_over_json(fault["json"]), _fault(over_grpc), fault["http"], fault["status"]]
     return _built(found)
+
+
+def _over_grpc(status: _grpc.StatusCode, text: str, trailers: Mapping[str, bytes]) -> MeshError:
+    decode: Any = grpc.decode_error
+    if find_spec("meshgate.a2a.bindings.base") is None:  # 0.1.0 reads what grpcio gives
+        old: MeshError = decode(status, text, list(trailers.items()), peer="mesh")
+        return old
+    from meshgate.a2a.bindings.base import Failure
+
+    error: MeshError = decode(Failure(status.value[0], trailers["grpc-status-details-bin"], text), peer="mesh")
+    return error
 
 
 def _over_json(body: str) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from meshgate.a2a.bindings.jsonrpc import build_call
+from meshgate.a2a.bindings.operations import build_call
 from meshgate.a2a.call import METHODS
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.payload import JsonPayload
@@ -56,7 +56,13 @@ class Desk:
         snapshot, schemas = (home / "snapshot.bin", home / "schemas") if home is not None else (None, None)
         settings = Settings(snapshot=snapshot, schemas=schemas)
         self.gateway = Gateway(
-            registry, mesh, self.keys, settings=settings, limits=limits, wires={"JSONRPC": self.wire}, alone=True
+            registry,
+            mesh,
+            self.keys,
+            settings=settings,
+            limits=limits,
+            wires={("JSONRPC", "1.0"): self.wire},
+            alone=True,
         )
         self.catalogue, self.table = self.gateway.schemas, self.gateway.table
         gate = SchemaGate(self.catalogue.store, self.catalogue.restore, limits, last=self.catalogue.last)

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from meshgate.a2a.bindings import jsonrpc
 from meshgate.a2a.codec import strict_json as checking
 from meshgate.a2a.limits import DEFAULTS
 from meshgate.a2a.mesh.task_ids import TaskTags
@@ -31,7 +32,7 @@ from meshgate.gateway.ingress import http as ingress
 from meshgate.gateway.policies.arrival.lineage import Lineages
 from meshgate.gateway.policies.call.lineage_guard import LineageGuard
 from meshgate.gateway.policies.call.retry import Retry, RetryBudget
-from meshgate.net import asgi
+from meshgate.net import asgi, endpoint
 from meshgate.registry.backends.memory import MemoryRegistry
 from meshgate.registry.backends.sqlite import Store
 from meshgate.registry.model import Manifest
@@ -119,10 +120,10 @@ def _task_owner() -> None:
 
 
 def _paths() -> None:
-    def anything(path: str) -> tuple[Any, bool]:
-        return parse_selector("echo"), False
+    def anything(path: str) -> tuple[Any, str]:
+        return parse_selector("echo"), ""
 
-    _replace(ingress, "_target", anything)
+    _replace(ingress, "_place", anything)
 
 
 def _key_first() -> None:
@@ -132,10 +133,10 @@ def _key_first() -> None:
 def _body() -> None:
     read = asgi.read_body
 
-    async def unlimited(headers: Any, receive: Any, limits: Any = DEFAULTS) -> bytes:
-        return await read(headers, receive, msgspec.structs.replace(limits, body=2**40))
+    async def unlimited(headers: Any, receive: Any, limits: Any = DEFAULTS, patience: Any = None) -> bytes:
+        return await read(headers, receive, msgspec.structs.replace(limits, body=2**40), patience)
 
-    _replace(asgi, "read_body", unlimited)
+    _replace(endpoint, "read_body", unlimited)
 
 
 def _shape() -> None:
@@ -147,7 +148,7 @@ def _spelling() -> None:
 
 
 def _version() -> None:
-    _replace(asgi, "check_version", lambda headers, query="": None)
+    _replace(jsonrpc, "check_version", lambda headers, query="": None)
 
 
 def _underscores() -> None:

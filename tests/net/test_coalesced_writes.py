@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from meshgate.a2a.limits import DEFAULTS
-from meshgate.net.coalesced_writes import JoinedWrites
+from meshgate.net.coalesced_writes import CoalescedWrites
 from meshgate.net.server import HttpServer, bind
 
 HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
@@ -31,7 +31,7 @@ class Wire(asyncio.Transport):
 
 async def test_a_head_leaves_with_the_body_that_follows() -> None:
     wire = Wire()
-    joined = JoinedWrites(wire, asyncio.get_running_loop())
+    joined = CoalescedWrites(wire, asyncio.get_running_loop())
     joined.write(HEAD)
     joined.write(b"body")
     joined.write(b"more")
@@ -41,7 +41,7 @@ async def test_a_head_leaves_with_the_body_that_follows() -> None:
 
 async def test_a_head_that_nothing_follows_leaves_on_the_next_pass() -> None:
     wire = Wire()
-    joined = JoinedWrites(wire, asyncio.get_running_loop())
+    joined = CoalescedWrites(wire, asyncio.get_running_loop())
     joined.write(HEAD)
     assert wire.written == []
     await asyncio.sleep(0)
@@ -50,7 +50,7 @@ async def test_a_head_that_nothing_follows_leaves_on_the_next_pass() -> None:
 
 async def test_closing_loses_nothing() -> None:
     wire = Wire()
-    joined = JoinedWrites(wire, asyncio.get_running_loop())
+    joined = CoalescedWrites(wire, asyncio.get_running_loop())
     joined.write(HEAD)
     joined.close()
     assert wire.written == [HEAD, b"closed"]

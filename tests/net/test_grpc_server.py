@@ -26,6 +26,7 @@ from meshgate.a2a.payload import JsonPayload, Payload, ProtoPayload
 from meshgate.a2a.reply import Head, Outcome, Reply
 from meshgate.a2a.types import SendMessageResponse, StreamResponse, Task
 from meshgate.net.grpc_server import A2AService, make_server, stop_server
+from meshgate.net.grpc_status import failure_of
 from tests.support import foreign
 
 Code = grpc.StatusCode
@@ -69,7 +70,7 @@ async def serving(
     admit: Callable[[Mapping[str, str]], None] | None = None,
 ) -> AsyncGenerator[Any, None]:
     """A stock stub that speaks to our server over loopback."""
-    server = make_server(A2AService(handler, limits, clock, admit), limits)
+    server = make_server([A2AService(handler, limits, clock, admit)], limits)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     options = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
@@ -91,7 +92,7 @@ async def failed(call: Any) -> Any:
 
 
 def mesh_error(error: Any) -> MeshError:
-    return binding.decode_error(error.code(), error.details() or "", tuple(error.trailing_metadata()), peer="mesh")
+    return binding.decode_error(failure_of(error), peer="mesh")
 
 
 # -- what a stock client asks and gets
@@ -416,11 +417,11 @@ async def test_what_admits_a_request_sees_its_metadata_before_its_message_is_rea
 
 
 async def test_a_port_that_is_taken_is_not_shared() -> None:
-    first = make_server(A2AService(Agent()))
+    first = make_server([A2AService(Agent())])
     port = first.add_insecure_port("127.0.0.1:0")
     await first.start()
     try:
         with pytest.raises(RuntimeError):
-            make_server(A2AService(Agent())).add_insecure_port(f"127.0.0.1:{port}")
+            make_server([A2AService(Agent())]).add_insecure_port(f"127.0.0.1:{port}")
     finally:
         await stop_server(first, 0)

@@ -6,14 +6,14 @@ import asyncio
 
 import pytest
 
-from meshgate.net.timer_queue import Timeouts
+from meshgate.net.timer_queue import TimerQueue
 from tests.support.virtual_loop import virtual_time
 
 
 @virtual_time
 async def test_timeouts_end_in_the_order_they_began_each_after_its_full_time() -> None:
     now = asyncio.get_running_loop().time
-    timeouts, ended = Timeouts(2.0), list[tuple[str, float]]()
+    timeouts, ended = TimerQueue(2.0), list[tuple[str, float]]()
     began = now()
     timeouts.start(lambda: ended.append(("a", now() - began)))
     await asyncio.sleep(0.5)
@@ -24,20 +24,20 @@ async def test_timeouts_end_in_the_order_they_began_each_after_its_full_time() -
 
 @virtual_time
 async def test_a_stopped_timeout_says_nothing_and_leaves_nothing() -> None:
-    timeouts, ended = Timeouts(2.0), list[str]()
+    timeouts, ended = TimerQueue(2.0), list[str]()
     first, second = timeouts.start(lambda: ended.append("a")), timeouts.start(lambda: ended.append("b"))
     timeouts.stop(first)
     timeouts.stop(first)
-    assert len(timeouts) == 1
+    assert timeouts.running == 1
     await asyncio.sleep(3.0)
     timeouts.stop(second)
-    assert (ended, len(timeouts)) == (["b"], 0)
+    assert (ended, timeouts.running) == (["b"], 0)
 
 
 @virtual_time
 async def test_one_that_begins_while_the_timer_of_a_stopped_one_runs_has_its_full_time() -> None:
     now = asyncio.get_running_loop().time
-    timeouts, ended = Timeouts(2.0), list[float]()
+    timeouts, ended = TimerQueue(2.0), list[float]()
     timeouts.stop(timeouts.start(lambda: None))
     await asyncio.sleep(1.5)
     began = now()
@@ -48,7 +48,7 @@ async def test_one_that_begins_while_the_timer_of_a_stopped_one_runs_has_its_ful
 
 @virtual_time
 async def test_a_block_that_lasts_too_long_is_ended_there_and_a_quick_one_is_not() -> None:
-    timeouts = Timeouts(2.0)
+    timeouts = TimerQueue(2.0)
     with timeouts.within():
         await asyncio.sleep(1.0)
     with pytest.raises(TimeoutError), timeouts.within():
@@ -59,7 +59,7 @@ async def test_a_block_that_lasts_too_long_is_ended_there_and_a_quick_one_is_not
 @virtual_time
 async def test_a_cancellation_from_outside_is_no_timeout() -> None:
     async def wait() -> None:
-        with Timeouts(2.0).within():
+        with TimerQueue(2.0).within():
             await asyncio.sleep(3.0)
 
     task = asyncio.ensure_future(wait())
@@ -70,7 +70,7 @@ async def test_a_cancellation_from_outside_is_no_timeout() -> None:
 
 
 def test_it_may_move_to_another_loop() -> None:
-    timeouts = Timeouts(0.0)
+    timeouts = TimerQueue(0.0)
 
     async def wait() -> None:
         over = asyncio.Event()

@@ -65,10 +65,14 @@ class ScriptedAgent(RequestHandler):
     on_get_extended_agent_card = _not_offered
 
 
+def app(agent: RequestHandler) -> Starlette:
+    """a2a-sdk's JSON-RPC server."""
+    return Starlette(routes=create_jsonrpc_routes(agent, "/"))
+
+
 async def post(agent: RequestHandler, body: bytes) -> httpx.Response:
     """What a2a-sdk's JSON-RPC server answers to a body."""
-    app = Starlette(routes=create_jsonrpc_routes(agent, "/"))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app(agent))) as client:
         return await client.post(URL, content=body, headers={"content-type": "application/json", "a2a-version": "1.0"})
 
 

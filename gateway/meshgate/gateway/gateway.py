@@ -39,9 +39,7 @@ class Gateway(Parts):
             self.routes, self.schemas, base=settings.base_url, grpc=settings.grpc_address, version=VERSION
         )
         public = Principal("anonymous", "", agents=("*",), skills=("*",)) if settings.public_cards else None
-        self.ingress = Ingress(
-            self.entrance("JSONRPC"), self.cards, self.authenticator, public, self.unready, self.limits
-        )
+        self.ingress = Ingress(self.entrance, self.cards, self.authenticator, public, self.unready, self.limits)
         self.metrics.watch(
             stale_seconds=self.watcher.stale_seconds,
             endpoints=self.instances.states,

@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 
+from meshgate.a2a.bindings.table import Key
 from meshgate.a2a.call import Call
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.mesh.task_ids import TaskTags
@@ -35,12 +36,13 @@ from meshgate.gateway.settings import Settings
 from meshgate.gateway.upstream.instance import Instance
 from meshgate.gateway.upstream.instances import Instances
 from meshgate.gateway.upstream.send import Send, Wire
+from meshgate.gateway.upstream.transports.table import make_transports
 from meshgate.registry.index import Table
 from meshgate.registry.interface import Registry
 from meshgate.registry.watcher import Watcher
 from meshgate.telemetry.tracing import Ids, NoTracing, Sampler, Tracing
 
-__all__ = ["Parts", "default_wires"]
+__all__ = ["Parts"]
 
 NO_POLICIES = Policies()
 
@@ -63,7 +65,7 @@ class Parts:
         *,
         settings: Settings | None = None,
         limits: Limits = DEFAULTS,
-        wires: dict[str, Wire] | None = None,
+        wires: dict[Key, Wire] | None = None,
         peers: Peers | None = None,
         tracing: Tracing | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -114,11 +116,12 @@ class Parts:
         self.in_flight = InFlight(limits, clock, self.wall)
         self.rates = Rates(limits.rate, limits.burst, lambda: self.peers.live, clock)
 
-    def _reach_agents(self, wires: dict[str, Wire] | None) -> None:
+    def _reach_agents(self, wires: dict[Key, Wire] | None) -> None:
         self.instances = Instances(self.mesh.inbound_secret, self.limits, self.clock, self.rng)
-        self.wires = wires if wires is not None else default_wires(self.limits, self.clock)
+        self.wires = wires if wires is not None else make_transports(self.limits, self.clock)
         self.tags = TaskTags(self.mesh.secret)
         self.send = Send(self.wires, self.tags, self.mesh, self.clock)
+        self.instances.on_gone.append(self.send.forget)
         self.routes = Routes(self.table)
         self.task_owner = TaskOwner(self.table, self.tags, self.routes)
 
@@ -147,15 +150,3 @@ class Parts:
     async def ask_health(self, instance: Instance) -> bool:
         """Whether an instance answers its health route in time."""
         return await self.send.ask_health(instance, self.limits.health_timeout)
-
-
-def default_wires(limits: Limits, clock: Callable[[], float]) -> dict[str, Wire]:
-    """A wire for each binding that is installed here."""
-    from meshgate.gateway.upstream.transports.http import HttpWire
-
-    wires: dict[str, Wire] = {"JSONRPC": HttpWire(limits, clock)}
-    try:
-        from meshgate.gateway.upstream.transports.grpc import GrpcWire
-    except ImportError:
-        return wires
-    return {**wires, "GRPC": GrpcWire(limits, clock)}

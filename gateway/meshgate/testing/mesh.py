@@ -13,7 +13,8 @@ from typing import Any, Self
 
 import msgspec
 
-from meshgate.a2a.bindings.jsonrpc import build_call
+from meshgate.a2a.bindings.operations import build_call
+from meshgate.a2a.bindings.table import DEFAULT
 from meshgate.a2a.call import METHODS, Call
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.payload import JsonPayload, Payload
@@ -95,7 +96,7 @@ class LocalMesh:
             self.keys,
             settings=Settings(gateway_id=gateway_id, plugins=plugins),
             limits=limits,
-            wires={"JSONRPC": self.wire},
+            wires={(DEFAULT.id, DEFAULT.version): self.wire},
             peers=peers,
             alone=peers is None,
             clock=clock,
@@ -104,7 +105,7 @@ class LocalMesh:
             rng=random.Random(seed),
             policies=policies,
         )
-        self._enter = self.gateway.entrance("JSONRPC")
+        self._enter = self.gateway.entrance(DEFAULT.id)
         self.key = self.shared.key = self.shared.key or self.client("user")
 
     async def __aenter__(self) -> Self:
@@ -142,7 +143,7 @@ class LocalMesh:
         url = f"local://{name}"
         self.wire.scripts[url] = script
         listed = Instance(
-            name, agent, manifest.digest(), endpoints=(Endpoint("JSONRPC", url),), tenant=tenant, lasting=True
+            name, agent, manifest.digest(), endpoints=(Endpoint(DEFAULT.id, url),), tenant=tenant, lasting=True
         )
         self._credentials[name] = self.mesh_key.call_key(agent, tenant, name)
         await self.registry.register(listed, manifest)

@@ -51,6 +51,9 @@ class LocalWire:
         """See ``Wire.healthy``."""
         return endpoint.url in self.scripts and endpoint.url not in self.hung
 
+    def forget(self, endpoint: Endpoint) -> None:
+        """Nothing is kept open."""
+
     async def aclose(self) -> None:
         """Nothing is open."""
 

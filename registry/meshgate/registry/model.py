@@ -154,7 +154,7 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
 class Endpoint(msgspec.Struct, frozen=True, omit_defaults=True):
     """An address of an instance in one binding."""
 
-    binding: BindingName
+    binding: str
     url: str
     """``http://host:port/path`` for JSON-RPC, ``host:port`` for gRPC."""
     version: str = "1.0"

@@ -196,6 +196,6 @@ def _skill(skill: dict[str, Any]) -> dict[str, Any]:
     return {key: skill[key] for key in _SKILL_KEPT if skill.get(key) is not None}
 
 
-def interface(url: str, binding: str) -> dict[str, str]:
+def interface(url: str, binding: str, version: str = PROTOCOL_VERSION) -> dict[str, str]:
     """One entry of ``supportedInterfaces``."""
-    return {"url": url, "protocolBinding": binding, "protocolVersion": PROTOCOL_VERSION}
+    return {"url": url, "protocolBinding": binding, "protocolVersion": version}

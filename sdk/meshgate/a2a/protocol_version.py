@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from urllib.parse import parse_qs
 
 from meshgate.a2a.errors import VersionNotSupported
 
-__all__ = ["EXTENSIONS_HEADER", "PROTOCOL_VERSION", "VERSION_HEADER", "check_version"]
+__all__ = ["EXTENSIONS_HEADER", "PROTOCOL_VERSION", "VERSION_HEADER", "asked_version", "check_version", "version_in"]
 
 PROTOCOL_VERSION = "1.0"
 VERSION_HEADER = "a2a-version"
@@ -28,3 +29,14 @@ def check_version(headers: Mapping[str, str], query: str = "") -> None:
         raise VersionNotSupported("no version means A2A 0.3, which is not served: send 'A2A-Version: 1.0'")
     if _SERVED.fullmatch(asked) is None:
         raise VersionNotSupported(f"A2A {asked[:20]!r} is not served: send 'A2A-Version: 1.0'")
+
+
+def asked_version(headers: Mapping[str, str], query: str) -> str:
+    """The version that a request asks for, major and minor. Without one it asks for 0.3 (section 3.6.2)."""
+    asked = headers.get(VERSION_HEADER) or version_in(query) or "0.3"
+    return ".".join(asked.split(".")[:2])
+
+
+def version_in(query: str) -> str:
+    """The version that a URL's query names, for clients that cannot set headers (section 3.6.1); "" if none."""
+    return parse_qs(query).get("A2A-Version", [""])[0] if query else ""

@@ -8,15 +8,19 @@ from __future__ import annotations
 import asyncio
 import functools
 import ssl
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
 from meshgate.net.connection import Connection, Place, Response, Unreachable
-from meshgate.net.timer_queue import Timeouts
+from meshgate.net.timer_queue import TimerQueue
 
 __all__ = ["BadUrl", "HttpClient", "Origin", "parse_url"]
+
+_BODILESS = frozenset({"GET", "HEAD", "DELETE"})
+"""Methods of which a request without Content-Length has no body."""
 
 
 class BadUrl(ValueError):
@@ -73,12 +77,15 @@ class HttpClient:
         self._connect = connect
         self._buffer = buffer
         self._idle: dict[Place, list[Connection]] = {}
-        self._idling = Timeouts(keep)
+        self._idling = TimerQueue(keep)
         self._open: set[Connection] = set()
         self._tls: ssl.SSLContext | None = None
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Response:
-        """Send ``body``; the response once its head is there. Its reader closes it.
+    async def request(self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> Response:
+        """Send a request; the response once its head is there. Its reader closes it.
+
+        Args:
+            method: a GET and a DELETE without a body say nothing of its length.
 
         Raises:
             BadUrl, ValueError: the URL, or a header with a line break: nothing was sent.
@@ -86,14 +93,17 @@ class HttpClient:
             Broken: the request may have been read.
         """
         origin = parse_url(url)
-        data = _request("POST", origin, headers, len(body)) + body
+        length = len(body) if body or method not in _BODILESS else None
+        data = _request(method, origin, headers, length) + body
         return await (await self._connection(origin)).ask(data)
 
-    async def get(self, url: str, headers: Mapping[str, str]) -> Response:
-        """The same without a body."""
-        origin = parse_url(url)
-        data = _request("GET", origin, headers, None)
-        return await (await self._connection(origin)).ask(data)
+    def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Coroutine[Any, Any, Response]:
+        """A request with a body."""
+        return self.request("POST", url, headers, body)
+
+    def get(self, url: str, headers: Mapping[str, str]) -> Coroutine[Any, Any, Response]:
+        """A request without a body."""
+        return self.request("GET", url, headers)
 
     async def aclose(self) -> None:
         """Drop all connections."""

@@ -7,12 +7,12 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-__all__ = ["JoinedWrites", "JoinedWritesProtocol"]
+__all__ = ["CoalescedWrites", "CoalescedWritesProtocol"]
 
 _HEAD = b"HTTP/1.1 "
 
 
-class JoinedWrites:
+class CoalescedWrites:
     """A transport that holds a head back until the body follows, or until the loop's next pass.
 
     Args:
@@ -51,12 +51,12 @@ class JoinedWrites:
         return getattr(self._transport, name)
 
 
-class JoinedWritesProtocol(HttpToolsProtocol):
+class CoalescedWritesProtocol(HttpToolsProtocol):
     """uvicorn's protocol on such a transport."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A connection was opened."""
-        super().connection_made(JoinedWrites(transport, self.loop))  # type: ignore[arg-type]
+        super().connection_made(CoalescedWrites(transport, self.loop))  # type: ignore[arg-type]
 
     def leave(self) -> None:
         """Answer what is asked now, or else what is asked next, and close with that answer, which says so."""

@@ -1,10 +1,10 @@
-"""The gRPC binding as a ``grpc.aio`` service, for gateway and agents alike. Needs the extra ``grpc``."""
+"""A2A's bindings over gRPC as a ``grpc.aio`` service, for gateways and agents alike. Needs the extra ``grpc``."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, NoReturn
 
@@ -12,22 +12,15 @@ import grpc
 import msgspec
 import structlog
 
-from meshgate.a2a.bindings import grpc as binding
-from meshgate.a2a.call import METHODS, UNBUILT, Call, Handler, Method
-from meshgate.a2a.errors import (
-    HeadersTooLarge,
-    InternalError,
-    InvalidAgentResponse,
-    InvalidParams,
-    MeshError,
-    error_class,
-)
+from meshgate.a2a.bindings.base import GrpcBinding, Request, ServerExchange
+from meshgate.a2a.bindings.table import GRPC_ROWS
+from meshgate.a2a.call import Call, Handler
+from meshgate.a2a.errors import HeadersTooLarge, InternalError, MeshError
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.mesh import headers
-from meshgate.a2a.payload import Payload
-from meshgate.a2a.protocol_version import VERSION_HEADER, check_version
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import Selector, parse_selector
+from meshgate.net.grpc_status import CODES, DETAILS, read_metadata
 
 __all__ = ["TARGET_METADATA", "A2AService", "make_server", "stop_server"]
 
@@ -43,13 +36,16 @@ def _target(metadata: Mapping[str, str]) -> Selector | None:
 
 
 class A2AService(grpc.GenericRpcHandler):
-    """Serves every method of A2A's service on one handler.
+    """Serves every operation of one binding on one handler.
+
+    Several services, one for each binding, can share a server: a request's path names its service.
 
     Args:
         handler: takes each call.
         limits: sizes and times.
         clock: monotonic seconds; deadlines are told on it.
         admit: looks at the metadata before a message is parsed, and raises what refuses the request.
+        binding: reads requests and writes answers; A2A 1.0's if left out.
     """
 
     def __init__(
@@ -57,89 +53,78 @@ class A2AService(grpc.GenericRpcHandler):
         handler: Handler,
         limits: Limits = DEFAULTS,
         clock: Callable[[], float] = time.monotonic,
-        admit: Callable[[Mapping[str, str]], None] | None = None,
+        admit: Callable[[Mapping[str, str]], object] | None = None,
+        binding: GrpcBinding | None = None,
     ) -> None:
         self._handler = handler
         self._limits = limits
         self._clock = clock
         self._admit = admit
+        self._binding = GRPC_ROWS[0].load() if binding is None else binding
         self._methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
-        for method in METHODS.values():
-            behaviour: Any = self._streaming(method) if method.streaming else self._unary(method)
-            make = grpc.unary_stream_rpc_method_handler if method.streaming else grpc.unary_unary_rpc_method_handler
-            self._methods[binding.method_path(method)] = make(behaviour)
-        for name in UNBUILT:
-            self._methods[f"/{binding.SERVICE}/{name}"] = grpc.unary_unary_rpc_method_handler(_unbuilt(name))
+        for path, method in self._binding.methods.items():
+            if method is not None and method.streaming:
+                self._methods[path] = grpc.unary_stream_rpc_method_handler(self._streaming(path))
+            else:
+                self._methods[path] = grpc.unary_unary_rpc_method_handler(self._unary(path))
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
         """The handler of a method, or None for gRPC's own UNIMPLEMENTED."""
         return self._methods.get(handler_call_details.method)
 
-    def _unary(self, method: Method) -> Callable[[bytes, _Context], Awaitable[bytes]]:
+    def _unary(self, path: str) -> Callable[[bytes, _Context], Awaitable[bytes]]:
         async def unary(body: bytes, context: _Context) -> bytes:
+            exchange = self._binding.server()
             try:
-                reply = await self._handler(self._decode(method, body, context))
+                reply = await self._handler(self._decode(exchange, path, body, context))
                 async with aclosing(reply):
-                    answer = _encode(await reply.answer())
+                    answer = exchange.encode_answer(await reply.answer())
                 await _send_head(context, reply)
             except MeshError as error:
-                await _abort(context, error)
+                await _abort(context, exchange, error)
             except Exception:
                 log.exception("call_failed")
-                await _abort(context, InternalError())
+                await _abort(context, exchange, InternalError())
             return answer
 
         return unary
 
-    def _streaming(self, method: Method) -> Callable[[bytes, _Context], Awaitable[None]]:
+    def _streaming(self, path: str) -> Callable[[bytes, _Context], Awaitable[None]]:
         async def stream(body: bytes, context: _Context) -> None:
+            exchange = self._binding.server()
             try:
-                reply = await self._handler(self._decode(method, body, context))
+                reply = await self._handler(self._decode(exchange, path, body, context))
                 async with aclosing(reply):
                     await _send_head(context, reply)
                     async for event in reply:
-                        await context.write(_encode(event))
+                        await context.write(exchange.encode_event(event))
             except MeshError as error:
-                await _abort(context, error)
+                await _abort(context, exchange, error)
             except Exception:
                 log.exception("stream_failed")
-                await _abort(context, InternalError())
+                await _abort(context, exchange, InternalError())
 
         return stream
 
-    def _decode(self, method: Method, body: bytes, context: _Context) -> Call:
+    def _decode(self, exchange: ServerExchange, path: str, body: bytes, context: _Context) -> Call:
         metadata = context.invocation_metadata() or ()
-        if len(metadata) > self._limits.header_count:
-            raise HeadersTooLarge(f"a request may have {self._limits.header_count} entries of metadata")
-        if sum(len(key) + len(value) for key, value in metadata) > self._limits.header_bytes:
-            raise HeadersTooLarge(f"a request's metadata may have {self._limits.header_bytes} bytes together")
-        sent = binding.read_metadata(metadata)
+        self._check_size(metadata)
+        sent = read_metadata(metadata)
+        # Who has no credential is refused before a byte of the message is parsed.
         if self._admit is not None:
             self._admit(sent)
-        if sent.get(VERSION_HEADER):
-            # The package lf.a2a.v1 says 1.0 already, so a missing entry does not mean 0.3 here.
-            check_version(sent)
-        call = binding.decode_call(method.name, body, sent, _target(sent), self._limits)
+        request = Request(path=path, headers=sent, body=body, target=_target(sent))
+        call = exchange.decode_request(request, self._limits)
         remaining: float | None = context.time_remaining()
         if remaining is None:
             return call
         return msgspec.structs.replace(call, deadline=self._clock() + min(remaining, self._limits.max_deadline))
 
-
-def _unbuilt(name: str) -> Callable[[bytes, _Context], Awaitable[bytes]]:
-    cls = error_class(UNBUILT[name]) or InternalError
-
-    async def refuse(_: bytes, context: _Context) -> bytes:
-        await _abort(context, cls(f"{name} is not served"))
-
-    return refuse
-
-
-def _encode(event: Payload) -> bytes:
-    try:
-        return binding.encode(event)
-    except InvalidParams as error:  # what is wrong here is the agent's doing, not the caller's
-        raise InvalidAgentResponse(f"the agent's answer cannot go over gRPC: {error.message}") from None
+    def _check_size(self, metadata: Sequence[tuple[str, str | bytes]]) -> None:
+        if len(metadata) > self._limits.header_count:
+            raise HeadersTooLarge(f"a request may have {self._limits.header_count} entries of metadata")
+        if sum(len(key) + len(value) for key, value in metadata) > self._limits.header_bytes:
+            raise HeadersTooLarge(f"a request's metadata may have {self._limits.header_bytes} bytes together")
 
 
 async def _send_head(context: _Context, reply: Reply) -> None:
@@ -147,16 +132,17 @@ async def _send_head(context: _Context, reply: Reply) -> None:
         await context.send_initial_metadata(tuple(reply.head.headers.items()))
 
 
-async def _abort(context: _Context, error: MeshError) -> NoReturn:
-    code, text, trailers = binding.encode_error(error)
-    await context.abort(code, text, tuple(trailers))
+async def _abort(context: _Context, exchange: ServerExchange, error: MeshError) -> NoReturn:
+    failure = exchange.encode_error(error)
+    await context.abort(CODES[failure.status], failure.text, ((DETAILS, failure.body),))
     raise error  # never reached: abort raises what makes gRPC end the call
 
 
-def make_server(service: A2AService, limits: Limits = DEFAULTS, *, reuse_port: bool = False) -> Any:
+def make_server(services: Sequence[A2AService], limits: Limits = DEFAULTS, *, reuse_port: bool = False) -> Any:
     """A ``grpc.aio`` server with the project's limits; the caller adds ports and starts it.
 
     Args:
+        services: one for each binding that is served.
         reuse_port: only for workers that share a port on purpose; gRPC's own default would hide a taken port.
     """
     options = [
@@ -166,7 +152,7 @@ def make_server(service: A2AService, limits: Limits = DEFAULTS, *, reuse_port: b
         ("grpc.max_concurrent_streams", limits.streams),
         ("grpc.so_reuseport", int(reuse_port)),
     ]
-    return grpc.aio.server(handlers=[service], options=options)
+    return grpc.aio.server(handlers=list(services), options=options)
 
 
 async def stop_server(server: Any, grace: float) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import uvicorn
 
 from meshgate.a2a.limits import Limits
-from meshgate.net.coalesced_writes import JoinedWritesProtocol
+from meshgate.net.coalesced_writes import CoalescedWritesProtocol
 
 __all__ = ["HttpServer", "PortTaken", "bind", "bind_one"]
 
@@ -90,7 +90,7 @@ class HttpServer:
     def __init__(self, app: Any, sockets: list[socket.socket], limits: Limits, *, date: bool = True) -> None:
         self._config = uvicorn.Config(
             app,
-            http=JoinedWritesProtocol,
+            http=CoalescedWritesProtocol,
             ws="none",
             lifespan="off",
             loop="none",
@@ -144,7 +144,7 @@ class HttpServer:
         for listening in self._server.servers:
             listening.close()
         for connection in self._server.server_state.connections:
-            if isinstance(connection, JoinedWritesProtocol):
+            if isinstance(connection, CoalescedWritesProtocol):
                 connection.leave()
 
     async def stop(self) -> None:

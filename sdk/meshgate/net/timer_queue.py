@@ -1,5 +1,7 @@
-"""Many timeouts of one length: a queue and one timer of the loop's, because a timer for each call costs more than a
-policy.
+"""A queue of timeouts that all have one length.
+
+The queue needs one timer of the event loop, however many timeouts it holds: a timer for each call would cost more than
+a policy does.
 """
 
 from __future__ import annotations
@@ -9,15 +11,16 @@ from collections import OrderedDict
 from collections.abc import Callable
 from types import TracebackType
 
-__all__ = ["Timeouts", "Within"]
+__all__ = ["TimerQueue", "Within"]
 
 _Entry = tuple[float, Callable[[], object]]
 
 
-class Timeouts:
+class TimerQueue:
     """Timeouts that all last ``seconds``, so that they end in the order in which they began.
 
-    It belongs to the event loop that runs when the first of them begins, and may move to another when none is left.
+    The queue belongs to the event loop that runs when its first timeout begins. It may move to another loop when it is
+    empty. It has no length, so that an empty queue is as true as a full one.
     """
 
     __slots__ = ("_loop", "_running", "_timer", "seconds")
@@ -28,7 +31,9 @@ class Timeouts:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
 
-    def __len__(self) -> int:
+    @property
+    def running(self) -> int:
+        """How many timeouts have neither ended nor been stopped."""
         return len(self._running)
 
     def start(self, tell: Callable[[], object]) -> object:
@@ -48,8 +53,8 @@ class Timeouts:
         self._running.pop(token, None)
 
     def within(self) -> Within:
-        """A block that may last ``seconds``: beyond them its task is cancelled there, and the block raises TimeoutError
-        (as ``asyncio.timeout`` does, at a fifth of its cost).
+        """A block that may last ``seconds``. Then its task is cancelled there, and the block raises TimeoutError, as
+        ``asyncio.timeout`` does at five times the cost.
         """
         return Within(self)
 
@@ -61,7 +66,8 @@ class Timeouts:
             self._timer = loop.call_later(self.seconds, self._ring)
 
     def _ring(self) -> None:
-        # The timer runs on while entries come and go: one wake-up in ``seconds``, however many calls there were.
+        # Entries come and go while the timer runs: it is neither cancelled nor set again for them, so that the loop
+        # wakes once in ``seconds``, however many calls there were.
         self._timer = None
         loop, running = self._loop, self._running
         if loop is None:
@@ -78,11 +84,11 @@ class Timeouts:
 
 
 class Within:
-    """One block with a limit; see ``Timeouts.within``."""
+    """One block with a limit; see ``TimerQueue.within``."""
 
     __slots__ = ("_over", "_task", "_timeouts", "_token")
 
-    def __init__(self, timeouts: Timeouts) -> None:
+    def __init__(self, timeouts: TimerQueue) -> None:
         self._timeouts = timeouts
         self._task: asyncio.Task[object] | None = None
         self._token: object = None
@@ -103,6 +109,7 @@ class Within:
         self._timeouts.stop(self._token)
         if not self._over or self._task is None:
             return
-        # Settled here in any case; only if nobody else cancelled the task as well is it a timeout.
+        # The cancellation that this block asked for is taken back in any case. It is a timeout only if nobody else
+        # asked for one as well: then the task must end as cancelled.
         if self._task.uncancel() == 0 and kind is not None and issubclass(kind, asyncio.CancelledError):
             raise TimeoutError from error

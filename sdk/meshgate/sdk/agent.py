@@ -16,6 +16,7 @@ import httpx
 import msgspec
 import structlog
 
+from meshgate.a2a.bindings.table import DEFAULT_NAMES, GRPC_ROWS, Name
 from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.errors import MeshError
 from meshgate.a2a.limits import DEFAULTS, Limits
@@ -28,7 +29,6 @@ from meshgate.sdk.client.sender import make_client
 from meshgate.sdk.server import logs
 from meshgate.sdk.server.app import AgentApp, Guard
 from meshgate.sdk.server.listener import (
-    Binding,
     CannotServe,
     Listener,
     Place,
@@ -51,6 +51,7 @@ from meshgate.telemetry.tracing import Tracing, configure
 __all__ = ["Agent", "Served"]
 
 log = structlog.get_logger(__name__)
+_GRPC = frozenset(row.id for row in GRPC_ROWS)
 
 
 class Served(msgspec.Struct, frozen=True):
@@ -115,7 +116,7 @@ class Agent(Repertoire):
         port: int = 0,
         grpc_port: int = 0,
         public_url: str = "",
-        bindings: Sequence[Binding] = ("JSONRPC",),
+        bindings: Sequence[Name] = DEFAULT_NAMES,
         join: str | Sequence[str] | None = None,
         join_key: str | None = None,
         contracts: str | os.PathLike[str] | None = None,
@@ -142,14 +143,14 @@ class Agent(Repertoire):
         self._place = Place(host, port, grpc_port, public_url, tuple(bindings))
         self._join, self._join_key, self._environ = join, join_key, environ
         self._labels, self._weight = dict(labels or {}), weight
-        store = store or MemoryTasks(limits, clock)
+        store = MemoryTasks(limits, clock) if store is None else store
         self.shared_tasks = shares(store, shared_tasks)
         self._transport = transport
         self._rng = rng
         self._credentials = Credentials()
         self._contracts = make_contracts(contracts, name, limits, environ) if contracts is not None else None
         self._endpoints: tuple[Endpoint, ...] = ()
-        tracing = tracing or self._tracing()
+        tracing = self._tracing() if tracing is None else tracing
         self._spans = Spans(tracing, limits, clock, rng) if tracing is not None else None
         self._mesh: Mesh | None = None
         self._host = Host(name, self._skills, self, store, limits=limits, clock=clock, now=now)
@@ -262,7 +263,7 @@ class Agent(Repertoire):
         listener = Listener(self._place, app, self._handler, self._guard(secret, unguarded=unguarded), self.limits)
         self._endpoints = await listener.start()
         log.info("serving", agent=self.name, instance=self.instance, **names_of(self._endpoints))
-        grpc = next((endpoint.url for endpoint in self._endpoints if endpoint.binding == "GRPC"), "")
+        grpc = next((endpoint.url for endpoint in self._endpoints if endpoint.binding in _GRPC), "")
         try:
             yield Served(self._endpoints[0].url, grpc, self.instance)
         finally:

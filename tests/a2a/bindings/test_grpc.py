@@ -14,6 +14,7 @@ from google.rpc import (  # pyright: ignore[reportMissingTypeStubs] - they lie b
 
 from meshgate.a2a import errors
 from meshgate.a2a.bindings import grpc as binding
+from meshgate.a2a.bindings.base import Failure
 from meshgate.a2a.call import METHODS
 from meshgate.a2a.codec.strict_json import MAX_NODES
 from meshgate.a2a.errors import (
@@ -29,11 +30,14 @@ from meshgate.a2a.errors import (
 )
 from meshgate.a2a.payload import JsonPayload, ProtoPayload
 from meshgate.a2a.types import SendMessageRequest, Task
+from meshgate.net.grpc_status import DETAILS, failure_of
 from tests.a2a.codec.test_protobuf_size import field
 from tests.a2a.test_errors import LEAVES
 from tests.support import foreign
 
 Code = grpc.StatusCode
+CODE = {code.value[0]: code for code in Code}
+"""gRPC's own codes by google.rpc's numbers."""
 # Section 10.6 of the specification, then what the mesh adds to it.
 CODES = {
     "TASK_NOT_FOUND": Code.NOT_FOUND,
@@ -117,7 +121,7 @@ async def aborted(error: foreign_errors.A2AError) -> Call:
 @pytest.mark.requirement("a2a.stock_grpc")
 async def test_we_know_each_error_of_a_stock_server(kind: type[foreign_errors.A2AError]) -> None:
     call = await aborted(kind("what happened"))
-    error = binding.decode_error(call.code(), call.details(), call.trailing_metadata())
+    error = binding.decode_error(failure_of(call))
     assert error.code == foreign_errors.A2A_ERROR_REASONS[kind]
     assert error.message == "what happened"
     assert CODES[error.code] is call.code()
@@ -126,14 +130,14 @@ async def test_we_know_each_error_of_a_stock_server(kind: type[foreign_errors.A2
 async def test_the_fields_that_a_stock_server_finds_wrong_are_read() -> None:
     wrong = {"errors": [{"field": "a.b", "message": "is bad"}]}
     call = await aborted(foreign_errors.InvalidParamsError("m", data=wrong))
-    read = binding.decode_error(call.code(), call.details(), call.trailing_metadata())
+    read = binding.decode_error(failure_of(call))
     assert read.violations == (("a.b", "is bad"),)
 
 
 @pytest.mark.parametrize("cls", LEAVES)
 def test_a_stock_client_reads_the_status_of_each_error_as_we_write_it(cls: type[MeshError]) -> None:
-    code, text, trailers = binding.encode_error(cls("h\u00e9llo\n%", metadata={"a": "1"}))
-    status = status_from_call(Call(code, text, trailers))
+    failure = binding.encode_error(cls("h\u00e9llo\n%", metadata={"a": "1"}))
+    status = status_from_call(Call(CODE[failure.status], failure.text, [(DETAILS, failure.body)]))
     assert status is not None
     info = error_details_pb2.ErrorInfo()
     assert status.details[0].Unpack(info)
@@ -146,9 +150,9 @@ def test_a_stock_client_reads_the_status_of_each_error_as_we_write_it(cls: type[
 @pytest.mark.parametrize("cls", LEAVES)
 def test_every_error_arrives_as_itself_with_all_it_says(cls: type[MeshError]) -> None:
     error = cls("what", retry_after=1.5, metadata={"limit": "8"}, violations=(("message.parts", "is empty"),))
-    code, text, trailers = binding.encode_error(error)
-    assert code is CODES[cls.code]
-    got = binding.decode_error(code, text, trailers, peer="mesh")
+    failure = binding.encode_error(error)
+    assert CODE[failure.status] is CODES[cls.code]
+    got = binding.decode_error(failure, peer="mesh")
     assert type(got) is cls
     assert (got.message, got.retry_after, got.metadata, got.violations) == (
         "what",
@@ -160,9 +164,9 @@ def test_every_error_arrives_as_itself_with_all_it_says(cls: type[MeshError]) ->
 
 @pytest.mark.parametrize("cls", LEAVES)
 def test_an_agent_cannot_speak_of_the_callers_key_or_bytes(cls: type[MeshError]) -> None:
-    code, text, trailers = binding.encode_error(cls())
-    for details in (trailers, None):
-        assert not isinstance(binding.decode_error(code, text, details), AccessError | EdgeError)
+    failure = binding.encode_error(cls())
+    for told in (failure, Failure(failure.status, b"", failure.text)):
+        assert not isinstance(binding.decode_error(told), AccessError | EdgeError)
 
 
 @pytest.mark.parametrize(
@@ -185,21 +189,21 @@ def test_an_agent_cannot_speak_of_the_callers_key_or_bytes(cls: type[MeshError])
     ],
 )
 def test_a_bare_status_means_what_it_most_likely_means(code: Code, reason: str) -> None:
-    assert binding.decode_error(code, "m", None).code == reason
+    assert binding.decode_error(failure_of(Call(code, "m"))).code == reason
 
 
 @pytest.mark.parametrize(
     ("code", "cls"), [(Code.UNAUTHENTICATED, errors.Unauthenticated), (Code.PERMISSION_DENIED, errors.PermissionDenied)]
 )
 def test_a_gateways_bare_status_is_taken_as_it_is(code: Code, cls: type[MeshError]) -> None:
-    assert type(binding.decode_error(code, "m", None, peer="mesh")) is cls
+    assert type(binding.decode_error(failure_of(Call(code, "m")), peer="mesh")) is cls
 
 
 def trailer(*details: Any) -> list[tuple[str, str | bytes]]:
     status = status_pb2.Status(code=5, message="m")
     for detail in details:
         status.details.add().Pack(detail)
-    return [("other", "x"), (binding.DETAILS, status.SerializeToString())]
+    return [("other", "x"), (DETAILS, status.SerializeToString())]
 
 
 @pytest.mark.parametrize(
@@ -212,34 +216,34 @@ def trailer(*details: Any) -> list[tuple[str, str | bytes]]:
     ],
 )
 def test_a_reason_that_says_nothing_leaves_the_status(info: error_details_pb2.ErrorInfo) -> None:
-    assert binding.decode_error(Code.NOT_FOUND, "m", trailer(info)).code == "TASK_NOT_FOUND"
+    assert binding.decode_error(failure_of(Call(Code.NOT_FOUND, "m", trailer(info)))).code == "TASK_NOT_FOUND"
 
 
 @pytest.mark.parametrize(
     "trailers",
     [
-        [(binding.DETAILS, b"\xff\xff")],
-        [(binding.DETAILS, "text")],
+        [(DETAILS, b"\xff\xff")],
+        [(DETAILS, "text")],
         [
             (
-                binding.DETAILS,
+                DETAILS,
                 status_pb2.Status(
                     details=[any_pb2.Any(type_url="x/google.rpc.ErrorInfo", value=b"\xff")]
                 ).SerializeToString(),
             )
         ],
-        [(binding.DETAILS, status_pb2.Status(details=[any_pb2.Any(type_url="nonsense")]).SerializeToString())],
+        [(DETAILS, status_pb2.Status(details=[any_pb2.Any(type_url="nonsense")]).SerializeToString())],
         [],
     ],
 )
 def test_details_that_make_no_sense_leave_the_status(trailers: Any) -> None:
-    assert binding.decode_error(Code.NOT_FOUND, "m", trailers).code == "TASK_NOT_FOUND"
+    assert binding.decode_error(failure_of(Call(Code.NOT_FOUND, "m", trailers))).code == "TASK_NOT_FOUND"
 
 
 @pytest.mark.parametrize(("seconds", "read"), [(2, 2.0), (-5, 0.0), (10**11, 300.0)])
 def test_a_pause_that_an_agent_asks_for_is_a_sane_number(seconds: int, read: float) -> None:
     retry = error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=seconds))
-    assert binding.decode_error(Code.UNAVAILABLE, "m", trailer(retry)).retry_after == read
+    assert binding.decode_error(failure_of(Call(Code.UNAVAILABLE, "m", trailer(retry)))).retry_after == read
 
 
 @pytest.mark.parametrize("count", [5, 15, 25, 50, 100])
@@ -247,12 +251,11 @@ def test_a_pause_that_an_agent_asks_for_is_a_sane_number(seconds: int, read: flo
 def test_what_an_error_says_fits_into_the_trailers_a_client_takes(character: str, count: int) -> None:
     many = {f"fact{number}": character * 100 for number in range(count)}
     violations = tuple((f"field{number}", character * 100) for number in range(count))
-    code, text, trailers = binding.encode_error(
+    failure = binding.encode_error(
         InvalidParams(character * 5_000, metadata=many, violations=violations, retry_after=1)
     )
-    read = binding.decode_error(code, text, trailers)
-    details = trailers[0][1]
-    assert 3 * len(text.encode()) + 4 * len(details) // 3 < 8_000
+    read = binding.decode_error(failure)
+    assert 3 * len(failure.text.encode()) + 4 * len(failure.body) // 3 < 8_000
     assert (type(read), read.retry_after) == (InvalidParams, 1.0)
     assert read.message == character * len(read.message)
 
@@ -352,12 +355,6 @@ def test_a_stock_answer_is_read() -> None:
 # -- the rest
 
 
-def test_metadata_is_read_as_headers() -> None:
-    metadata = (("a", "1"), ("b", "2"), ("a", "3"), ("c-bin", b"\x00"))
-    assert binding.read_metadata(metadata) == {"a": "1,3", "b": "2"}
-    assert binding.read_metadata(None) == {}
-
-
 def test_a_methods_path_is_the_stock_services_own() -> None:
     service = a2a_pb2.DESCRIPTOR.services_by_name["A2AService"]
     assert {binding.method_path(method) for method in METHODS.values()} <= {
@@ -366,5 +363,5 @@ def test_a_methods_path_is_the_stock_services_own() -> None:
 
 
 def test_an_error_without_text_says_its_summary() -> None:
-    assert binding.decode_error(Code.UNKNOWN, "", None).message == InternalError.summary
-    assert binding.decode_error(Code.UNAVAILABLE, "", None).message == UpstreamUnavailable.summary
+    assert binding.decode_error(failure_of(Call(Code.UNKNOWN, ""))).message == InternalError.summary
+    assert binding.decode_error(failure_of(Call(Code.UNAVAILABLE, ""))).message == UpstreamUnavailable.summary

@@ -15,15 +15,14 @@ from google.protobuf.message import Message as ProtoMessage
 
 from meshgate.a2a import errors
 from meshgate.a2a.bindings.jsonrpc import (
-    HTTP_STATUS,
     decode_answer,
     decode_call,
     decode_envelope,
     encode_call,
     encode_error,
     encode_result,
-    http_status,
 )
+from meshgate.a2a.bindings.jsonrpc_errors import HTTP_STATUS, http_status
 from meshgate.a2a.bindings.sse import SseParser
 from meshgate.a2a.call import METHODS, UNBUILT
 from meshgate.a2a.errors import (

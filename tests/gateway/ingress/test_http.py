@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from meshgate.a2a.bindings.table import HTTP_ROWS
 from meshgate.registry.model import Capability
 from meshgate.testing import LocalMesh, text
 from tests.gateway.asgi import Answer, request
@@ -202,3 +203,22 @@ async def test_a_header_name_with_an_underscore_is_refused() -> None:
         sent = {**headers(mesh), "x_tenant": "acme"}
         answer = await request(mesh.gateway.ingress, "POST", "/agents/echo", headers=sent, body=BODY)
         assert answer.status == 400
+
+
+@virtual_time
+async def test_a_call_is_on_record_in_the_binding_that_it_came_in() -> None:
+    async with virtual_mesh() as mesh:
+        await mesh.add("echo", text("hello"))
+        answer = await post(mesh, "/agents/echo")
+        record = mesh.gateway.records.call(answer.headers["meshgate-call"])
+        assert record is not None
+        assert record.binding == "JSONRPC"
+
+
+@virtual_time
+async def test_a_card_lists_every_binding_that_is_served() -> None:
+    async with virtual_mesh() as mesh:
+        await mesh.add("echo", text("hello"))
+        card = (await request(mesh.gateway.ingress, "GET", "/agents/echo", headers=headers(mesh))).json
+        served = [(one["protocolBinding"], one["protocolVersion"]) for one in card["supportedInterfaces"]]
+        assert served == [row.key for row in HTTP_ROWS]

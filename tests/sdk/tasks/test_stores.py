@@ -109,6 +109,25 @@ async def pair(tmp_path: Path, clock: Clock) -> AsyncIterator[tuple[FileTasks, F
     await two.aclose()
 
 
+class CountedTasks(MemoryTasks):
+    """A store that says how much it holds, so that an empty one is false."""
+
+    def __len__(self) -> int:
+        return 0
+
+
+async def test_a_store_that_is_still_empty_is_used() -> None:
+    store = CountedTasks()
+    agent = Agent("a", store=store)
+
+    @agent.skill
+    async def say(text: str) -> str:
+        return text
+
+    task = await send(agent, "hi")
+    assert await store.load(task.id) == task
+
+
 async def test_a_file_outlives_its_instances(tmp_path: Path) -> None:
     first = FileTasks(tmp_path / "deep" / "tasks.db")
     await first.save(task_of("t1"))

@@ -120,7 +120,7 @@ class JoinApp:
     ) -> None:
         self._registry, self._table, self._keys, self._mesh = registry, table, keys, mesh
         self._addresses, self._gateways, self._limits, self._sleep = addresses, gateways, limits, sleep
-        self._gate = gate or SchemaGate(SchemaStore(registry, limits=limits), limits=limits)
+        self._gate = SchemaGate(SchemaStore(registry, limits=limits), limits=limits) if gate is None else gate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI 3)."""

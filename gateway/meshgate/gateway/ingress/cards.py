@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from meshgate.a2a.bindings.table import GRPC_ROWS, HTTP_ROWS
 from meshgate.a2a.call import Principal
 from meshgate.a2a.cards import interface, rewrite
 from meshgate.a2a.selector import Selector
@@ -45,10 +46,11 @@ class Cards:
         return '"' + hashlib.blake2b(card, digest_size=12).hexdigest() + '"'
 
     def _interfaces(self, path: str, label: str, base: str) -> list[dict[str, str]]:
-        found = [interface(f"{base}{path}", "JSONRPC")]
+        found = [interface(f"{base}{path}", row.id, row.version) for row in HTTP_ROWS]
         if self._grpc:
             # The label routes on the shared gRPC address; clients echo it (section 8.3.2).
-            found.append({**interface(self._grpc, "GRPC"), **({"tenant": label} if label else {})})
+            routed = {"tenant": label} if label else {}
+            found += [{**interface(self._grpc, row.id, row.version), **routed} for row in GRPC_ROWS]
         return found
 
     def _agents(self, target: Selector, principal: Principal, base: str) -> dict[str, Any] | None:

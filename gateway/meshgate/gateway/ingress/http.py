@@ -1,12 +1,13 @@
-"""The data plane over HTTP: paths to selectors, cards, health. One raw ASGI app; JSON-RPC itself is the binding's."""
+"""The data plane over HTTP, one raw ASGI app: paths to selectors, calls to their binding, cards, health."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from urllib.parse import parse_qs
 
 import msgspec
 
+from meshgate.a2a.bindings.base import Request
+from meshgate.a2a.bindings.table import HTTP_ROWS
 from meshgate.a2a.call import Handler, Principal
 from meshgate.a2a.cards import CARD_PATH
 from meshgate.a2a.errors import MeshError, NoRoute
@@ -14,18 +15,21 @@ from meshgate.a2a.limits import Limits
 from meshgate.a2a.selector import Selector, parse_selector
 from meshgate.gateway.identity.authenticator import Authenticator, Credentials, bearer_key
 from meshgate.gateway.ingress.cards import Cards
-from meshgate.net.asgi import JsonRpcEndpoint, Receive, Scope, Send, read_headers, refuse, respond
+from meshgate.net.asgi import Receive, Scope, Send, read_headers, respond
+from meshgate.net.endpoint import HttpEndpoint, choose
 
 __all__ = ["Ingress"]
 
 _NOT_FOUND = b'{"error":"not found: POST JSON-RPC to /agents/NAME or /skills/NAME@RANGE"}'
+_KINDS = ("agents", "skills")
+_CARD_PATHS = ("", "/", CARD_PATH)
 
 
 class Ingress:
     """The ASGI app of the data plane.
 
     Args:
-        handler: the start of the path of a call.
+        entrance: the start of the path for calls of one binding, by its name.
         cards: what GET requests for cards are answered from.
         authenticator: says who asks for a card.
         public: the caller to assume for cards without a key, or None if cards need one.
@@ -34,14 +38,14 @@ class Ingress:
 
     def __init__(
         self,
-        handler: Handler,
+        entrance: Callable[[str], Handler],
         cards: Cards,
         authenticator: Authenticator,
         public: Principal | None,
         ready: Callable[[], str | None],
         limits: Limits,
     ) -> None:
-        self._rpc = JsonRpcEndpoint(handler, limits)
+        self._endpoints = [HttpEndpoint(row.load(), entrance(row.id), limits, admit=bearer_key) for row in HTTP_ROWS]
         self._cards = cards
         self._authenticator = authenticator
         self._public = public
@@ -55,7 +59,7 @@ class Ingress:
         try:
             await self._route(scope, receive, send)
         except MeshError as error:
-            await refuse(send, error)
+            await self._endpoints[0].refuse(send, error)  # no binding has taken it: the preferred one tells it
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
@@ -63,18 +67,24 @@ class Ingress:
             await self._health(path, send)
             return
         headers = read_headers(scope, self._limits)
-        # What was authorised is what is used: the path is decoded once, by the server, and must not hold an
-        # encoding still.
-        plain = "%" not in path and "//" not in path and ".." not in path.split("/")
-        target, card = _target(path) if plain else (None, None)
-        if card is None:
+        place = _place(path)
+        if place is None:
             await respond(send, 404, _NOT_FOUND)
-        elif scope["method"] == "POST" and not card:
-            bearer_key(headers)  # nobody without a key makes us read a body
-            query = parse_qs(scope.get("query_string", b"").decode("latin-1")) if scope.get("query_string") else {}
-            await self._rpc(headers, receive, send, target, query.get("A2A-Version", [""])[0])
-        elif scope["method"] in ("GET", "HEAD"):
-            await self._card(scope, headers, target, send)
+            return
+        target, rest = place
+        query: bytes = scope.get("query_string", b"")
+        request = Request(scope["method"], rest, query.decode("latin-1"), headers, target=target)
+        endpoint = choose(self._endpoints, request)
+        if endpoint is not None:
+            await endpoint(request, receive, send)
+        else:
+            await self._other(scope, request, send)
+
+    async def _other(self, scope: Scope, request: Request, send: Send) -> None:
+        if request.path not in _CARD_PATHS:
+            await respond(send, 404, _NOT_FOUND)
+        elif request.method in ("GET", "HEAD"):
+            await self._card(scope, request, send)
         else:
             await respond(send, 405, b'{"error":"POST calls, GET cards"}', [(b"allow", b"POST, GET")])
 
@@ -83,14 +93,15 @@ class Ingress:
         body = msgspec.json.encode({"status": "ok"} if why is None else {"status": "unavailable", "reason": why})
         await respond(send, 200 if why is None else 503, body)
 
-    async def _card(self, scope: Scope, headers: dict[str, str], target: Selector | None, send: Send) -> None:
+    async def _card(self, scope: Scope, request: Request, send: Send) -> None:
+        headers = request.headers
         known = "authorization" in headers or "x-api-key" in headers
         if self._public is not None and not known:
             caller = self._public
         else:
             caller = await self._authenticator.authenticate(Credentials(headers))
         host = headers.get("host", "")
-        card = self._cards.card(target, caller, f"{scope.get('scheme', 'http')}://{host}")
+        card = self._cards.card(request.target, caller, f"{scope.get('scheme', 'http')}://{host}")
         if card is None:
             raise NoRoute
         etag = Cards.etag(card)
@@ -102,19 +113,22 @@ class Ingress:
         if etag in headers.get("if-none-match", ""):
             await respond(send, 304, b"", sent)
         else:
-            await respond(send, 200, b"" if scope["method"] == "HEAD" else card, sent)
+            await respond(send, 200, b"" if request.method == "HEAD" else card, sent)
 
 
-def _target(path: str) -> tuple[Selector | None, bool | None]:
-    """The selector in a path, and whether the path names a card; (None, None) if it is no path of ours."""
-    base = path.removesuffix(CARD_PATH)
-    card = base != path
-    base = base.rstrip("/") if not card else base
-    kind, _, name = base.removeprefix("/").partition("/")
-    if not kind and not name:
-        return None, card
-    if "/" in name or not name or kind not in ("agents", "skills"):
-        return None, None
-    if kind == "agents":
-        return (None, None) if "@" in name else (parse_selector(name), card)
-    return parse_selector(name if "@" in name else f"{name}@*"), card
+def _place(path: str) -> tuple[Selector | None, str] | None:
+    """What a path names, and what follows that in the path. None if the path leads nowhere.
+
+    What was authorised is what is used: the server has decoded the path once, so it must not hold an encoding still,
+    nor anything that another reader of the path might leave out.
+    """
+    if "%" in path or "//" in path or ".." in path.split("/"):
+        return None
+    kind, _, named = path.removeprefix("/").partition("/")
+    if kind not in _KINDS:
+        return None, path
+    name, slash, rest = named.partition("/")
+    if not name or (kind == "agents" and "@" in name):
+        return None
+    selector = parse_selector(name if kind == "agents" or "@" in name else f"{name}@*")
+    return selector, slash + rest

@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from meshgate.a2a.bindings.table import DEFAULT
 from meshgate.a2a.errors import MeshError
 from meshgate.gateway.cluster.server import InspectApp
 from meshgate.gateway.config import Config, ConfigError
@@ -111,12 +112,9 @@ class DataPlane:
         gc.set_threshold(20_000, 20, 50)
 
     async def _start_grpc(self) -> None:
-        from meshgate.gateway.identity.authenticator import bearer_key
-        from meshgate.net.grpc_server import A2AService, make_server
+        from meshgate.gateway.ingress.grpc import grpc_ingress
 
-        limits = self.config.limits
-        service = A2AService(self.gateway.entrance("GRPC"), limits, admit=lambda headers: void(bearer_key(headers)))
-        self._grpc = make_server(service, limits, reuse_port=self._share)
+        self._grpc = grpc_ingress(self.gateway.entrance, self.config.limits, reuse_port=self._share)
         hosts = [self.config.host, "[::1]"] if self.config.host == "127.0.0.1" else [self.config.host]
         for index, host in enumerate(hosts):
             try:
@@ -130,7 +128,7 @@ class DataPlane:
 
     async def _keep_lease(self) -> None:
         url = f"http://{self.config.inspect_host}:{self._servers[1].port}"
-        inspect = (Endpoint("JSONRPC", url),)
+        inspect = (Endpoint(DEFAULT.id, url),)  # no A2A is spoken there, but each release reads a row of this binding
         me = Instance(id=self.gateway.id, agent="gateway", manifest="", kind="gateway", endpoints=inspect)
         registered = False
         while True:
@@ -177,10 +175,6 @@ class DataPlane:
         for server in self._servers:
             await server.stop()
         await self.gateway.aclose()
-
-
-def void(_: object) -> None:
-    """Throw a value away."""
 
 
 def _tracing(config: Config, instance: str) -> Any:

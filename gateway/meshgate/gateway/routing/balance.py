@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable
 
+from meshgate.a2a.bindings.table import Key
 from meshgate.a2a.call import Call, Handler, Route
 from meshgate.a2a.errors import UpstreamDeadline, UpstreamUnavailable
 from meshgate.a2a.reply import Outcome, Reply
@@ -32,7 +33,7 @@ class Balance:
         self,
         instances: Instances,
         metrics: Metrics,
-        bindings: frozenset[str],
+        bindings: frozenset[Key],
         clock: Callable[[], float],
         rng: random.Random,
     ) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Protocol
 
+from meshgate.a2a.bindings.table import Key, key_of
 from meshgate.a2a.call import Call
 from meshgate.a2a.errors import MeshError
 from meshgate.gateway.upstream.breaker import Breaker
@@ -95,10 +96,10 @@ class Instance:
         """What a new call would add to: (open calls + 1) x latency. Smaller is better."""
         return (len(self.attempts) + 1) * (self._latency + 1e-4) / self.entry.instance.weight
 
-    def endpoint(self, allowed: frozenset[str]) -> Endpoint | None:
+    def endpoint(self, allowed: Container[Key]) -> Endpoint | None:
         """The address to use: the first whose binding this gateway can speak."""
         for endpoint in self.entry.instance.endpoints:
-            if endpoint.binding in allowed:
+            if key_of(endpoint.binding, endpoint.version) in allowed:
                 return endpoint
         return None
 

@@ -34,6 +34,8 @@ class Instances:
         self._clock = clock
         self._rng = rng or random.Random()
         self._by_id: dict[str, Instance] = {}
+        self.on_gone: list[Callable[[Instance], None]] = []
+        """Called with each instance that is not listed any more, or has another address."""
 
     def apply(self, delta: Delta) -> None:
         """Take over what changed. An instance that stays keeps what was learnt of it."""
@@ -61,6 +63,8 @@ class Instances:
         known = self._by_id.pop(instance_id, None)
         if known is not None:
             known.listed = False
+            for tell in self.on_gone:
+                tell(known)
 
     def get(self, instance_id: str) -> Instance | None:
         """The instance, or None."""

@@ -10,12 +10,13 @@ in both directions.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
 import msgspec
 import structlog
 
+from meshgate.a2a.bindings.table import Key, key_of
 from meshgate.a2a.call import METHODS, Call
 from meshgate.a2a.errors import InvalidAgentResponse, MeshError, UpstreamUnavailable
 from meshgate.a2a.mesh import headers as names
@@ -62,8 +63,12 @@ class Wire(Protocol):
         """Whether the agent answers its health route (or ``url``) within ``timeout`` seconds."""
         ...
 
+    def forget(self, endpoint: Endpoint) -> None:
+        """The instance at an address is gone: close what is kept open for it, once the calls under way have ended."""
+        ...
+
     async def aclose(self) -> None:
-        """Close connections."""
+        """Close connections. Several wires may share them, and then each is told."""
         ...
 
 
@@ -74,12 +79,12 @@ class Send:
     """The handler at the end of the path.
 
     Args:
-        wires: by binding name.
+        wires: by binding.
         tags: translate task ids between client and agent.
         now: monotonic seconds.
     """
 
-    def __init__(self, wires: dict[str, Wire], tags: TaskTags, mesh: MeshKey, now: Callable[[], float]) -> None:
+    def __init__(self, wires: Mapping[Key, Wire], tags: TaskTags, mesh: MeshKey, now: Callable[[], float]) -> None:
         self._wires = wires
         self._tags = tags
         self._mesh = mesh
@@ -92,7 +97,7 @@ class Send:
         if chosen is None:
             raise UpstreamUnavailable("no instance was chosen")
         attempt = chosen.attempt
-        wire = self._wires[attempt.endpoint.binding]
+        wire = self._wires[key_of(attempt.endpoint.binding, attempt.endpoint.version)]
         out = Outbound(call, self._translate(call, attempt), self._headers(call, attempt), attempt)
         with attempt.guard():
             reply = await wire.send(out)
@@ -162,7 +167,7 @@ class Send:
         again.start_deadline(5.0)
         try:
             with again.guard():
-                reply = await self._wires[attempt.endpoint.binding].send(
+                reply = await self._wires[key_of(attempt.endpoint.binding, attempt.endpoint.version)].send(
                     Outbound(call, _with_tenant(payload, attempt.endpoint.tenant), self._headers(call, again), again)
                 )
             await reply.aclose()
@@ -175,10 +180,20 @@ class Send:
         """Whether the instance answers its health route."""
         check = instance.entry.instance.check
         for endpoint in instance.entry.instance.endpoints:
-            wire = self._wires.get(endpoint.binding)
+            wire = self._wires.get(key_of(endpoint.binding, endpoint.version))
             if wire is not None:
-                return await wire.healthy(endpoint, check.url if check is not None else None, timeout)
+                answers = await wire.healthy(endpoint, check.url if check is not None else None, timeout)
+                if not instance.listed:  # it left before the question, which may have opened a connection to it
+                    wire.forget(endpoint)
+                return answers
         return False
+
+    def forget(self, instance: Instance) -> None:
+        """An instance is gone: nothing is kept open for it."""
+        for endpoint in instance.entry.instance.endpoints:
+            wire = self._wires.get(key_of(endpoint.binding, endpoint.version))
+            if wire is not None:
+                wire.forget(endpoint)
 
     async def aclose(self) -> None:
         """Close all connections."""

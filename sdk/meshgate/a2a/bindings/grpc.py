@@ -1,111 +1,45 @@
 """The gRPC binding of A2A 1.0 (specification, section 10), without I/O. Needs the extra ``grpc``.
 
-Messages are ``lf.a2a.v1``'s, as a2a-sdk generates them; errors travel as a status code and, for what a code alone
-cannot say, a ``google.rpc.Status`` in the trailer ``grpc-status-details-bin``.
+Messages are ``lf.a2a.v1``'s, as a2a-sdk generates them. An error is a status code and, for what a code alone cannot
+say, a ``google.rpc.Status`` in a trailer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
-import grpc
-from google.protobuf import duration_pb2, message
-from google.rpc import (  # pyright: ignore[reportMissingTypeStubs] - they lie beside the code
-    error_details_pb2,
-    status_pb2,
-)
+from google.protobuf import message
 
-from meshgate.a2a import errors
-from meshgate.a2a.bindings.jsonrpc import build_call
-from meshgate.a2a.call import METHODS, Call, Method
+from meshgate.a2a.bindings.base import Failure, Request
+from meshgate.a2a.bindings.grpc_errors import decode_error, encode_error
+from meshgate.a2a.bindings.operations import build_call, method_named
+from meshgate.a2a.call import METHODS, UNBUILT, Call, Method
 from meshgate.a2a.codec.protobuf_size import guard_proto
 from meshgate.a2a.codec.transcode import proto_class, to_proto
-from meshgate.a2a.errors import InvalidAgentResponse, InvalidParams, InvalidRequest, MeshError, Peer, answered
+from meshgate.a2a.errors import InvalidAgentResponse, InvalidParams, InvalidRequest, MeshError, Peer
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.payload import Payload, ProtoPayload
+from meshgate.a2a.protocol_version import VERSION_HEADER, check_version
 from meshgate.a2a.selector import Selector
 
 __all__ = [
-    "DETAILS",
+    "BINDING",
     "SERVICE",
-    "Metadata",
+    "Grpc",
     "decode_answer",
     "decode_call",
     "decode_error",
     "encode",
     "encode_error",
     "method_path",
-    "read_metadata",
 ]
 
 SERVICE = "lf.a2a.v1.A2AService"
-DETAILS = "grpc-status-details-bin"
-Metadata = Sequence[tuple[str, str | bytes]]
-
-_Code = grpc.StatusCode
-_CODES: dict[str, grpc.StatusCode] = {
-    "TASK_NOT_FOUND": _Code.NOT_FOUND,
-    "TASK_NOT_CANCELABLE": _Code.FAILED_PRECONDITION,
-    "PUSH_NOTIFICATION_NOT_SUPPORTED": _Code.FAILED_PRECONDITION,
-    "UNSUPPORTED_OPERATION": _Code.FAILED_PRECONDITION,
-    "CONTENT_TYPE_NOT_SUPPORTED": _Code.INVALID_ARGUMENT,
-    "INVALID_AGENT_RESPONSE": _Code.INTERNAL,
-    "EXTENDED_AGENT_CARD_NOT_CONFIGURED": _Code.FAILED_PRECONDITION,
-    "EXTENSION_SUPPORT_REQUIRED": _Code.FAILED_PRECONDITION,
-    "VERSION_NOT_SUPPORTED": _Code.FAILED_PRECONDITION,
-    "PARSE_ERROR": _Code.INVALID_ARGUMENT,
-    "INVALID_REQUEST": _Code.INVALID_ARGUMENT,
-    "INVALID_PARAMS": _Code.INVALID_ARGUMENT,
-    "METHOD_NOT_FOUND": _Code.NOT_FOUND,
-    "INTERNAL_ERROR": _Code.INTERNAL,
-    "UNAUTHENTICATED": _Code.UNAUTHENTICATED,
-    "PERMISSION_DENIED": _Code.PERMISSION_DENIED,
-    "BODY_TOO_LARGE": _Code.RESOURCE_EXHAUSTED,
-    "BODY_TIMEOUT": _Code.DEADLINE_EXCEEDED,
-    "UNSUPPORTED_MEDIA_TYPE": _Code.INVALID_ARGUMENT,
-    "HEADERS_TOO_LARGE": _Code.RESOURCE_EXHAUSTED,
-    "RATE_LIMITED": _Code.RESOURCE_EXHAUSTED,
-    "BUDGET_EXHAUSTED": _Code.RESOURCE_EXHAUSTED,
-    "FAN_OUT": _Code.RESOURCE_EXHAUSTED,
-    "LOOP": _Code.FAILED_PRECONDITION,
-    "DEPTH": _Code.FAILED_PRECONDITION,
-    "KILLED": _Code.UNAVAILABLE,
-    "UPSTREAM_UNAVAILABLE": _Code.UNAVAILABLE,
-    "UPSTREAM_DEADLINE": _Code.DEADLINE_EXCEEDED,
-    "OUTCOME_UNKNOWN": _Code.UNKNOWN,
-    "NO_ROUTE": _Code.NOT_FOUND,
-    "SCHEMA_VIOLATION": _Code.INVALID_ARGUMENT,
-    "CONVERSION_FAILED": _Code.FAILED_PRECONDITION,
-    "SCHEMA_RETIRED": _Code.FAILED_PRECONDITION,
-}
-"""Section 10.6; the mesh's own errors take the status that says most about trying again."""
-# What a bare status code means when an agent sends no details.
-_BY_STATUS: dict[grpc.StatusCode, type[MeshError]] = {
-    _Code.NOT_FOUND: errors.TaskNotFound,
-    _Code.INVALID_ARGUMENT: errors.InvalidParams,
-    _Code.FAILED_PRECONDITION: errors.UnsupportedOperation,
-    _Code.UNIMPLEMENTED: errors.UnsupportedOperation,
-    _Code.UNAUTHENTICATED: errors.Unauthenticated,
-    _Code.PERMISSION_DENIED: errors.PermissionDenied,
-    _Code.RESOURCE_EXHAUSTED: errors.RateLimited,
-    _Code.UNAVAILABLE: errors.UpstreamUnavailable,
-    _Code.DEADLINE_EXCEEDED: errors.UpstreamDeadline,
-}
 
 
 def method_path(method: Method) -> str:
     """``/service/method``, as it stands in a request."""
     return f"/{SERVICE}/{method.name}"
-
-
-def read_metadata(metadata: Metadata | None) -> dict[str, str]:
-    """Metadata as headers: text entries only, values of a repeated key joined by a comma."""
-    headers: dict[str, str] = {}
-    for key, value in metadata or ():
-        if isinstance(value, str):
-            headers[key] = f"{headers[key]},{value}" if key in headers else value
-    return headers
 
 
 def _parse(body: bytes, cls: type[message.Message], max_nodes: int) -> message.Message:
@@ -124,9 +58,9 @@ def decode_call(
     """The call that a request message asks for.
 
     Raises:
-        InvalidParams, InvalidRequest, PushNotificationNotSupported: the message is not served.
+        InvalidParams, InvalidRequest, UnsupportedOperation, PushNotificationNotSupported: the message is not served.
     """
-    method = METHODS[name]
+    method = method_named(name)
     payload = ProtoPayload(method.request, _parse(body, proto_class(method.request), limits.json_nodes))
     return build_call(method, payload, payload.view(), headers, target)
 
@@ -156,79 +90,75 @@ def decode_answer(body: bytes, method: Method) -> Payload:
     return payload
 
 
-_TEXT = 1000
-"""Most bytes of an error's message. Trailers together must stay below the 8 KiB that a gRPC client takes: a byte of the
-message may become three there, one of the details four thirds."""
-_DETAILS = 3000
-"""Most bytes of the details; what does not fit is left out, the reason never."""
+class _Server:
+    """One request that is served. Nothing of the request is repeated in its answer."""
+
+    __slots__ = ()
+    media_type = "application/grpc"
+
+    def decode_request(self, request: Request, limits: Limits = DEFAULTS) -> Call:
+        if request.headers.get(VERSION_HEADER):
+            # The package lf.a2a.v1 says 1.0 already, so a missing entry does not mean 0.3 here.
+            check_version(request.headers)
+        name = request.path.rpartition("/")[2]
+        return decode_call(name, request.body, request.headers, request.target, limits)
+
+    def encode_answer(self, payload: Payload) -> bytes:
+        try:
+            return encode(payload)
+        except InvalidParams as error:  # what is wrong here is the agent's doing, not the caller's
+            raise InvalidAgentResponse(f"the agent's answer cannot go over gRPC: {error.message}") from None
+
+    encode_event = encode_answer
+
+    def encode_error(self, error: MeshError) -> Failure:
+        return encode_error(error)
 
 
-def encode_error(error: MeshError) -> tuple[grpc.StatusCode, str, list[tuple[str, str | bytes]]]:
-    """Status code, message and trailing metadata of an error."""
-    code = _CODES.get(error.code, _Code.INTERNAL)
-    text = error.message.encode("utf-8", "replace")[:_TEXT].decode("utf-8", "ignore")
-    status = status_pb2.Status(code=code.value[0], message=text)
-    info = error_details_pb2.ErrorInfo(reason=error.code, domain=error.domain, metadata=error.metadata)
-    if not _pack(status, info):
-        info.ClearField("metadata")
-        _pack(status, info)
-    if error.retry_after is not None:
-        delay = duration_pb2.Duration()
-        delay.FromMilliseconds(round(error.retry_after * 1000))
-        _pack(status, error_details_pb2.RetryInfo(retry_delay=delay))
-    if error.violations:
-        bad = error_details_pb2.BadRequest()
-        for field, what in error.violations:
-            bad.field_violations.add(field=field, description=what)
-        _pack(status, bad)
-    return code, text, [(DETAILS, status.SerializeToString())]
+class _Client:
+    """One request that is sent."""
+
+    __slots__ = ("_method", "_peer", "request")
+
+    def __init__(self, method: Method, payload: Payload, peer: Peer) -> None:
+        self._method = method
+        self._peer: Peer = peer
+        self.request = Request(path=_PATHS[method.name], body=encode(payload))
+
+    def decode_answer(self, body: bytes) -> Payload:
+        return decode_answer(body, self._method)
+
+    decode_event = decode_answer
+
+    def decode_error(self, failure: Failure) -> MeshError:
+        return decode_error(failure, peer=self._peer)
 
 
-def _pack(status: status_pb2.Status, detail: message.Message) -> bool:
-    status.details.add().Pack(detail)
-    if status.ByteSize() <= _DETAILS:
-        return True
-    del status.details[-1]
-    return False
+_PATHS = {name: method_path(method) for name, method in METHODS.items()}
+_SERVER = _Server()
 
 
-def decode_error(code: grpc.StatusCode, text: str, trailers: Metadata | None, *, peer: Peer = "agent") -> MeshError:
-    """The error that a status and its trailing metadata mean.
+class Grpc:
+    """gRPC: every operation is a method of the service, and its path says which."""
 
-    Args:
-        peer: who answered. An agent cannot speak about the caller's key or bytes, see ``errors.answered``.
-    """
-    details: dict[str, Any] = {}
-    for key, value in trailers or ():
-        if key == DETAILS and isinstance(value, bytes):
-            details = _read_details(value)
-    info, bad, retry = details.get("ErrorInfo"), details.get("BadRequest"), details.get("RetryInfo")
-    cls = errors.error_class(info.reason, info.domain) if info is not None else None
-    cls = cls or _BY_STATUS.get(code, errors.InternalError)
-    seconds = retry.retry_delay.ToMilliseconds() / 1000 if retry is not None else None
-    error = cls(
-        text[:2000],
-        retry_after=None if seconds is None else min(seconds, DEFAULTS.retry_after),
-        metadata=dict(info.metadata) if info is not None else None,
-        violations=tuple((item.field, item.description) for item in bad.field_violations) if bad is not None else (),
-    )
-    return answered(error, peer)
+    id = "GRPC"
+    version = "1.0"
+    methods: Mapping[str, Method | None] = {
+        **{_PATHS[name]: method for name, method in METHODS.items()},
+        **{f"/{SERVICE}/{name}": None for name in UNBUILT},
+    }
 
+    def takes(self, request: Request) -> bool:
+        """Whether the path is one of the service's."""
+        return request.path in self.methods
 
-_DETAIL_TYPES: tuple[type[message.Message], ...] = (
-    error_details_pb2.ErrorInfo,
-    error_details_pb2.BadRequest,
-    error_details_pb2.RetryInfo,
-)
+    def server(self) -> _Server:
+        """See ``Binding.server``."""
+        return _SERVER
+
+    def client(self, method: Method, payload: Payload, *, peer: Peer = "agent") -> _Client:
+        """See ``Binding.client``."""
+        return _Client(method, payload, peer)
 
 
-def _read_details(data: bytes) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    try:
-        for detail in status_pb2.Status.FromString(data).details:
-            for cls in _DETAIL_TYPES:
-                if detail.TypeName() == cls.DESCRIPTOR.full_name:
-                    found[cls.DESCRIPTOR.name] = cls.FromString(detail.value)
-    except message.DecodeError:
-        return {}
-    return found
+BINDING = Grpc()

@@ -1,113 +1,45 @@
-"""The JSON-RPC 2.0 binding of A2A 1.0 (specification, section 9), without I/O.
-
-Four directions, used on both sides of the gateway and on both sides of the SDK: ``decode_envelope`` and ``decode_call``
-read a request, ``encode_call`` writes one, ``encode_result`` and ``encode_error`` write an answer or one event of a
-stream, ``decode_answer`` reads one.
-"""
+"""The JSON-RPC 2.0 binding of A2A 1.0 (specification, section 9), without I/O."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Mapping
 from typing import Any, cast
 
 import msgspec
 
-from meshgate.a2a import errors
-from meshgate.a2a.call import METHODS, UNBUILT, Call, Method
-from meshgate.a2a.codec.strict_json import check, decode_json, is_array, is_object
+from meshgate.a2a.bindings.base import Failure, Request
+from meshgate.a2a.bindings.jsonrpc_errors import decode_fault, encode_fault, http_status
+from meshgate.a2a.bindings.operations import build_call, method_named
+from meshgate.a2a.call import Call, Method
+from meshgate.a2a.codec.strict_json import check, decode_json
 from meshgate.a2a.errors import (
-    A2A_DOMAIN,
-    AccessError,
     InvalidAgentResponse,
     InvalidParams,
     InvalidRequest,
     MeshError,
-    MethodNotFound,
     ParseError,
     Peer,
-    VersionNotSupported,
     answered,
 )
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.payload import JsonPayload, Payload
+from meshgate.a2a.protocol_version import check_version, version_in
 from meshgate.a2a.selector import Selector
-from meshgate.a2a.types import A2AMessage, SendMessageRequest
 
 __all__ = [
-    "HTTP_STATUS",
+    "BINDING",
     "Envelope",
-    "build_call",
+    "JsonRpc",
     "decode_answer",
     "decode_call",
     "decode_envelope",
     "encode_call",
     "encode_error",
     "encode_result",
-    "http_status",
 ]
 
 RpcId = str | int | float | None
-
-_CODES: dict[str, int] = {
-    "PARSE_ERROR": -32700,
-    "INVALID_REQUEST": -32600,
-    "METHOD_NOT_FOUND": -32601,
-    "INVALID_PARAMS": -32602,
-    "INTERNAL_ERROR": -32603,
-    "TASK_NOT_FOUND": -32001,
-    "TASK_NOT_CANCELABLE": -32002,
-    "PUSH_NOTIFICATION_NOT_SUPPORTED": -32003,
-    "UNSUPPORTED_OPERATION": -32004,
-    "CONTENT_TYPE_NOT_SUPPORTED": -32005,
-    "INVALID_AGENT_RESPONSE": -32006,
-    "EXTENDED_AGENT_CARD_NOT_CONFIGURED": -32007,
-    "EXTENSION_SUPPORT_REQUIRED": -32008,
-    "VERSION_NOT_SUPPORTED": -32009,
-}
-"""Section 9.5. Errors of the mesh's own are -32603 with an ErrorInfo that names them."""
-_BY_NUMBER = {number: code for code, number in _CODES.items()}
-_OWN = {"SCHEMA_VIOLATION": _CODES["INVALID_PARAMS"], "SCHEMA_RETIRED": _CODES["INVALID_PARAMS"]}
-"""Those that the caller's parameters cause share the number of such errors."""
-_INTERNAL = -32603
-
-_ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
-_RETRY_INFO = "type.googleapis.com/google.rpc.RetryInfo"
-_BAD_REQUEST = "type.googleapis.com/google.rpc.BadRequest"
-
-HTTP_STATUS: dict[str, int] = {
-    "PARSE_ERROR": 400,
-    "INVALID_REQUEST": 400,
-    "UNAUTHENTICATED": 401,
-    "PERMISSION_DENIED": 403,
-    "BODY_TIMEOUT": 408,
-    "BODY_TOO_LARGE": 413,
-    "UNSUPPORTED_MEDIA_TYPE": 415,
-    "HEADERS_TOO_LARGE": 431,
-    "RATE_LIMITED": 429,
-    "BUDGET_EXHAUSTED": 429,
-    "FAN_OUT": 429,
-    "LOOP": 400,
-    "DEPTH": 400,
-    "INVALID_PARAMS": 400,
-    "SCHEMA_VIOLATION": 400,
-    "SCHEMA_RETIRED": 400,
-    "VERSION_NOT_SUPPORTED": 400,
-    "NO_ROUTE": 404,
-    "KILLED": 503,
-    "UPSTREAM_UNAVAILABLE": 503,
-    "UPSTREAM_DEADLINE": 504,
-    "OUTCOME_UNKNOWN": 502,
-}
-"""The HTTP status of what is refused before there is a JSON-RPC call to answer; any other error is a 500 there."""
-
-
-def http_status(error: MeshError, *, parsed: bool) -> int:
-    """The HTTP status of an error answer. A call that was parsed is answered with 200, except to whom it is denied."""
-    if parsed and not isinstance(error, AccessError):
-        return 200
-    return HTTP_STATUS.get(error.code, 500)
-
 
 _encode = msgspec.json.Encoder().encode
 
@@ -149,44 +81,9 @@ def decode_call(envelope: Envelope, headers: Mapping[str, str], target: Selector
         UnsupportedOperation, PushNotificationNotSupported: the method is not served.
         InvalidParams: a parameter is missing or wrong.
     """
-    method = METHODS.get(envelope.method)
-    if method is None:
-        raise _unserved(envelope.method)
+    method = method_named(envelope.method)
     tree, view = check(envelope.params, method.request)
     return build_call(method, JsonPayload(method.request, tree, view), view, headers, target)
-
-
-def build_call(
-    method: Method, payload: Payload, view: A2AMessage, headers: Mapping[str, str], target: Selector | None
-) -> Call:
-    """A call from its checked request; the ids that routing and records need are taken out of it.
-
-    Raises:
-        PushNotificationNotSupported: the request asks for push notifications.
-    """
-    if isinstance(view, SendMessageRequest):
-        if view.configuration is not None and view.configuration.task_push_notification_config is not None:
-            raise errors.PushNotificationNotSupported("push is not supported: read the stream, or ask for the task")
-        message = view.message
-        return Call(
-            method=method,
-            payload=payload,
-            target=target,
-            headers=headers,
-            message_id=message.message_id,
-            task_id=message.task_id,
-            context_id=message.context_id,
-        )
-    return Call(method=method, payload=payload, target=target, headers=headers, task_id=cast("Any", view).id)
-
-
-def _unserved(name: str) -> MeshError:
-    unbuilt = errors.error_class(UNBUILT.get(name, ""))
-    if unbuilt is not None:
-        return unbuilt(f"{name} is not served")
-    if "/" in name:
-        return VersionNotSupported(f"{name[:64]!r} is a method of A2A 0.3, which is not served: use A2A 1.0")
-    return MethodNotFound(f"there is no method {name[:64]!r}; served are " + ", ".join(METHODS))
 
 
 def encode_call(method: Method, payload: Payload, rpc_id: str) -> bytes:
@@ -201,15 +98,7 @@ def encode_result(rpc_id: RpcId, payload: Payload) -> bytes:
 
 def encode_error(rpc_id: RpcId, error: MeshError) -> bytes:
     """An answer that says what went wrong (section 9.5: every entry of ``data`` has an ``@type``)."""
-    info = {"@type": _ERROR_INFO, "reason": error.code, "domain": error.domain, "metadata": error.metadata}
-    data: list[dict[str, Any]] = [info]
-    if error.violations:
-        fields = [{"field": field, "description": what} for field, what in error.violations]
-        data.append({"@type": _BAD_REQUEST, "fieldViolations": fields})
-    if error.retry_after is not None:
-        data.append({"@type": _RETRY_INFO, "retryDelay": f"{error.retry_after:.3f}s"})
-    fault = {"code": _CODES.get(error.code) or _OWN.get(error.code, _INTERNAL), "message": error.message, "data": data}
-    return _encode({"jsonrpc": "2.0", "id": rpc_id, "error": fault})
+    return _encode({"jsonrpc": "2.0", "id": rpc_id, "error": encode_fault(error)})
 
 
 def decode_answer(body: bytes, method: Method, rpc_id: str, *, peer: Peer = "agent") -> Payload:
@@ -230,11 +119,11 @@ def decode_answer(body: bytes, method: Method, rpc_id: str, *, peer: Peer = "age
         raise InvalidAgentResponse("the agent's answer is no JSON object")
     tree = cast("dict[str, Any]", tree)
     fault, answer_id = tree.get("error"), tree.get("id")
-    # Whoever cannot read a request cannot know its id either, so an error may come without one.
+    # A server that cannot read a request cannot know its id either, so an error may come without one.
     if tree.get("jsonrpc") != "2.0" or (answer_id != rpc_id and (fault is None or answer_id is not None)):
         raise InvalidAgentResponse("the agent's answer is not the JSON-RPC answer to this request")
     if fault is not None:
-        raise answered(_decode_error(fault), peer)
+        raise answered(decode_fault(fault), peer)
     try:
         result, view = check(tree.get("result"), method.response)
     except InvalidParams as error:
@@ -242,37 +131,81 @@ def decode_answer(body: bytes, method: Method, rpc_id: str, *, peer: Peer = "age
     return JsonPayload(method.response, result, view)
 
 
-def _object(value: Any) -> dict[str, Any]:
-    return value if is_object(value) else {}
+class _Server:
+    """One request that is served. It remembers the request's id, which every answer repeats."""
+
+    __slots__ = ("_parsed", "_rpc_id")
+    media_type = "application/json"
+
+    def __init__(self) -> None:
+        self._rpc_id: RpcId = None
+        self._parsed = False
+
+    def decode_request(self, request: Request, limits: Limits = DEFAULTS) -> Call:
+        envelope = decode_envelope(request.body, limits)
+        # From here on the caller can be answered as a caller of JSON-RPC: with its id, and with HTTP status 200.
+        self._rpc_id, self._parsed = envelope.id, True
+        check_version(request.headers, version_in(request.query))
+        return decode_call(envelope, request.headers, request.target)
+
+    def encode_answer(self, payload: Payload) -> bytes:
+        return encode_result(self._rpc_id, payload)
+
+    encode_event = encode_answer
+
+    def encode_error(self, error: MeshError) -> Failure:
+        return Failure(http_status(error, parsed=self._parsed), encode_error(self._rpc_id, error))
 
 
-def _objects(value: Any) -> Iterator[dict[str, Any]]:
-    for item in value if is_array(value) else ():
-        yield _object(item)
+_UNARY = {"content-type": "application/json", "accept": "application/json"}
+_STREAM = {"content-type": "application/json", "accept": "text/event-stream"}
+_ids = itertools.count(1)
+"""Ids of requests. A connection carries one request at a time, so an id only has to differ from the one before."""
 
 
-def _decode_error(fault: Any) -> MeshError:
-    fault = _object(fault)
-    number = fault.get("code")
-    if not isinstance(number, int):
-        return InvalidAgentResponse("the agent's error is no JSON-RPC error")
-    details = {str(item.get("@type")): item for item in _objects(fault.get("data"))}
-    info = details.get(_ERROR_INFO, {})
-    # The reason is exact where several errors share a number; an agent that sends none has the number alone.
-    cls = errors.error_class(str(info.get("reason", "")), str(info.get("domain", A2A_DOMAIN)))
-    cls = cls or errors.error_class(_BY_NUMBER.get(number, "")) or errors.InternalError
-    violations = _objects(details.get(_BAD_REQUEST, {}).get("fieldViolations"))
-    return cls(
-        str(fault.get("message", ""))[:2000],
-        retry_after=_seconds(details.get(_RETRY_INFO, {}).get("retryDelay")),
-        metadata={key: str(value) for key, value in _object(info.get("metadata")).items()},
-        violations=tuple((str(each.get("field", "")), str(each.get("description", ""))) for each in violations),
-    )
+class _Client:
+    """One request that is sent. It remembers the request's id, which every answer must repeat."""
+
+    __slots__ = ("_method", "_peer", "_rpc_id", "request")
+
+    def __init__(self, method: Method, payload: Payload, peer: Peer) -> None:
+        self._method = method
+        self._peer: Peer = peer
+        self._rpc_id = str(next(_ids))
+        headers = _STREAM if method.streaming else _UNARY
+        self.request = Request(headers=headers, body=encode_call(method, payload, self._rpc_id))
+
+    def decode_answer(self, body: bytes) -> Payload:
+        return decode_answer(body, self._method, self._rpc_id, peer=self._peer)
+
+    decode_event = decode_answer
+
+    def decode_error(self, failure: Failure) -> MeshError:
+        try:
+            self.decode_answer(failure.body)
+        except MeshError as error:
+            return error
+        return InvalidAgentResponse(f"the agent answered with HTTP status {failure.status} and a result")
 
 
-def _seconds(text: Any) -> float | None:
-    try:
-        seconds = float(str(text).removesuffix("s"))
-    except ValueError:
-        return None
-    return min(seconds, DEFAULTS.retry_after) if math.isfinite(seconds) else None
+class JsonRpc:
+    """JSON-RPC: every operation is a POST to the URL itself."""
+
+    id = "JSONRPC"
+    version = "1.0"
+    media_types: tuple[str, ...] = ("application/json", "application/a2a+json")
+
+    def takes(self, request: Request) -> bool:
+        """Whether it is a POST to the URL, with or without a slash at its end."""
+        return request.method == "POST" and request.path in ("", "/")
+
+    def server(self) -> _Server:
+        """See ``Binding.server``."""
+        return _Server()
+
+    def client(self, method: Method, payload: Payload, *, peer: Peer = "agent") -> _Client:
+        """See ``Binding.client``."""
+        return _Client(method, payload, peer)
+
+
+BINDING = JsonRpc()

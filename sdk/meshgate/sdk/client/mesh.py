@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager, nullcontext
 from types import TracebackType
@@ -14,8 +13,9 @@ import httpx
 from msgspec import UNSET
 
 from meshgate.a2a import errors, payload
-from meshgate.a2a.bindings import jsonrpc
+from meshgate.a2a.bindings.base import ClientExchange, Failure
 from meshgate.a2a.bindings.sse import SseParser
+from meshgate.a2a.bindings.table import DEFAULT
 from meshgate.a2a.call import METHODS, Method
 from meshgate.a2a.errors import InvalidAgentResponse, MeshError, OutcomeUnknown, UpstreamDeadline
 from meshgate.a2a.limits import DEFAULTS, Limits
@@ -195,11 +195,13 @@ class Mesh:
             self._found = find_gateway(self._urls, self._key, self._environ)
         return self._found
 
-    def _headers(self, access: Access, seconds: float, more: Mapping[str, str]) -> dict[str, str]:
+    def _headers(
+        self, exchange: ClientExchange, access: Access, seconds: float, more: Mapping[str, str]
+    ) -> dict[str, str]:
         serving = CURRENT.get()
         sent = {} if serving is None else serving.outgoing()
         sent["authorization"] = f"Bearer {access.key}"
-        sent["content-type"] = "application/json"
+        sent.update(exchange.request.headers)
         sent["a2a-version"] = PROTOCOL_VERSION
         if seconds != float("inf"):
             sent[headers.DEADLINE] = headers.deadline_text(max(seconds, 0.001))
@@ -217,11 +219,11 @@ class Mesh:
 
     @asynccontextmanager
     async def _post(
-        self, method: Method, request: A2AMessage, path: str, rpc_id: str, seconds: float, more: Mapping[str, str]
+        self, method: Method, exchange: ClientExchange, path: str, seconds: float, more: Mapping[str, str]
     ) -> AsyncGenerator[httpx.Response, None]:
         access = self._access()
-        body = jsonrpc.encode_call(method, payload.of(request), rpc_id)
-        sent = self._headers(access, seconds, more)
+        body = exchange.request.body
+        sent = self._headers(exchange, access, seconds, more)
         with self._span(method, sent):
             async with self._sending().post(access.urls, path, body, sent, safe=method.safe) as response:
                 warn_once(path, response.headers.get(headers.DEPRECATED, ""))
@@ -230,15 +232,15 @@ class Mesh:
     async def _unary(
         self, method: Method, request: A2AMessage, path: str, seconds: float, more: Mapping[str, str]
     ) -> tuple[Payload, httpx.Headers]:
-        rpc_id = secrets.token_hex(4)
+        exchange = DEFAULT.client(method, payload.of(request), peer="mesh")
         waits = seconds + self._limits.grace
         try:
             async with (
                 asyncio.timeout(waits),
-                self._post(method, request, path, rpc_id, seconds, more) as response,
+                self._post(method, exchange, path, seconds, more) as response,
             ):
                 body = await read_all(response, self._limits.answer, waits)
-                return _answer(response, body, method, rpc_id), response.headers
+                return _answer(response, body, exchange), response.headers
         except TimeoutError:
             raise UpstreamDeadline(f"there was no answer within {seconds:g} s") from None
 
@@ -252,17 +254,17 @@ class Mesh:
     async def _events(
         self, method: Method, request: A2AMessage, path: str, seconds: float, more: Mapping[str, str]
     ) -> AsyncGenerator[Event, None]:
-        rpc_id = secrets.token_hex(4)
+        exchange = DEFAULT.client(method, payload.of(request), peer="mesh")
         ends = asyncio.get_running_loop().time() + seconds + self._limits.grace
         task_id = ""
-        async with self._post(method, request, path, rpc_id, seconds, more) as response:
+        async with self._post(method, exchange, path, seconds, more) as response:
             if response.headers.get("content-type", "").partition(";")[0].strip() != "text/event-stream":
                 body = await read_all(response, self._limits.answer, self._limits.stream_silence)
-                _answer(response, body, method, rpc_id)
+                _answer(response, body, exchange)
                 raise InvalidAgentResponse("a stream was asked for, and one answer came")
             origin = _origin(response.headers)
             async for data in self._lines(response, ends):
-                event = Event(raw=jsonrpc.decode_answer(data, method, rpc_id, peer="mesh").view(), **origin)
+                event = Event(raw=exchange.decode_event(data).view(), **origin)
                 task_id = event.task_id or task_id
                 yield event
                 if event.final and method is _STREAM:
@@ -312,13 +314,13 @@ _BY_STATUS: dict[int, type[MeshError]] = {
 }
 
 
-def _answer(response: httpx.Response, body: bytes, method: Method, rpc_id: str) -> Payload:
+def _answer(response: httpx.Response, body: bytes, exchange: ClientExchange) -> Payload:
     """The event in an answer; an answer that no gateway wrote is told by its HTTP status alone."""
-    try:
-        return jsonrpc.decode_answer(body, method, rpc_id, peer="mesh")
-    except InvalidAgentResponse:
-        if response.status_code == 200:
-            raise
     status = response.status_code
+    if status == 200:
+        return exchange.decode_answer(body)
+    error = exchange.decode_error(Failure(status, body))
+    if not isinstance(error, InvalidAgentResponse):
+        raise error
     cls = _BY_STATUS.get(status, errors.UpstreamUnavailable if status >= 500 else InvalidAgentResponse)
     raise cls(f"{response.url.host} answered with HTTP status {status}, which is no answer of a gateway")

@@ -25,7 +25,7 @@ def make_client(transport: httpx.AsyncBaseTransport | None = None, limits: Limit
     timeout = httpx.Timeout(None, connect=limits.connect)
     headers = {"accept-encoding": "identity", "user-agent": "meshgate"}
     return httpx.AsyncClient(
-        transport=transport or _aiohttp_transport(),
+        transport=_aiohttp_transport() if transport is None else transport,
         timeout=timeout,
         headers=headers,
         trust_env=False,

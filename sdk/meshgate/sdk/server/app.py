@@ -1,4 +1,7 @@
-"""An agent as an ASGI app: JSON-RPC at ``/``, its card, and ``/livez``. Who shows no secret is told nothing."""
+"""An agent as an ASGI app: A2A's bindings over HTTP at ``/``, its card, and ``/livez``.
+
+A caller that shows no secret is told nothing.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,17 @@ import hashlib
 import hmac
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qs
 
 import msgspec
 
+from meshgate.a2a.bindings.base import Request
+from meshgate.a2a.bindings.table import HTTP_ROWS
 from meshgate.a2a.call import Handler
 from meshgate.a2a.cards import CARD_PATH
 from meshgate.a2a.errors import MeshError, Unauthenticated
 from meshgate.a2a.limits import Limits
-from meshgate.net.asgi import JsonRpcEndpoint, Receive, Scope, Send, read_headers, refuse, respond
+from meshgate.net.asgi import Receive, Scope, Send, read_headers, respond
+from meshgate.net.endpoint import HttpEndpoint, choose
 
 __all__ = ["AgentApp", "Guard"]
 
@@ -62,7 +67,7 @@ class AgentApp:
 
     def __init__(self, handler: Handler, guard: Guard, card: Callable[[], dict[str, Any]], limits: Limits) -> None:
         own = msgspec.structs.replace(limits, heartbeat=limits.agent_heartbeat)
-        self._endpoint = JsonRpcEndpoint(handler, own)
+        self._endpoints = [HttpEndpoint(row.load(), handler, own) for row in HTTP_ROWS]
         self._guard = guard
         self._card = card
         self._limits = limits
@@ -82,10 +87,13 @@ class AgentApp:
             headers = read_headers(scope, self._limits)
             self._guard.admit(headers)
         except MeshError as error:
-            await refuse(send, error)
+            await self._endpoints[0].refuse(send, error)
             return
-        if path in ("/", "") and scope["method"] == "POST":
-            await self._endpoint(headers, receive, send, None, _version(scope))
+        query: bytes = scope.get("query_string", b"")
+        request = Request(scope["method"], path, query.decode("latin-1"), headers)
+        endpoint = choose(self._endpoints, request)
+        if endpoint is not None:
+            await endpoint(request, receive, send)
         elif path in ("/", "", CARD_PATH) and scope["method"] in ("GET", "HEAD"):
             await self._send_card(headers, send)
         else:
@@ -99,14 +107,6 @@ class AgentApp:
             await respond(send, 304, b"", sent)
         else:
             await respond(send, 200, body, sent)
-
-
-def _version(scope: Scope) -> str:
-    query: bytes = scope.get("query_string", b"")
-    if not query:
-        return ""
-    found = parse_qs(query.decode("latin-1")).get("A2A-Version", [""])
-    return found[0]
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

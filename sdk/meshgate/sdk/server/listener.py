@@ -8,12 +8,13 @@ import ipaddress
 import signal
 import sys
 from collections.abc import Generator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import msgspec
 import structlog
 
+from meshgate.a2a.bindings.table import DEFAULT, DEFAULT_NAMES, GRPC_ROWS, HTTP_ROWS, ROWS, Name
 from meshgate.a2a.errors import AccessError, MeshError
 from meshgate.a2a.limits import Limits
 from meshgate.net.server import HttpServer, PortTaken, bind_one
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from meshgate.a2a.call import Handler
 
 __all__ = [
-    "Binding",
     "CannotServe",
     "Listener",
     "Place",
@@ -38,8 +38,6 @@ __all__ = [
 ]
 
 log = structlog.get_logger(__name__)
-
-Binding = Literal["JSONRPC", "GRPC"]
 
 
 class CannotServe(MeshError):
@@ -60,11 +58,12 @@ class Place(msgspec.Struct, frozen=True):
     port: int = 0
     grpc_port: int = 0
     public_url: str = ""
-    bindings: tuple[Binding, ...] = ("JSONRPC",)
+    bindings: tuple[Name, ...] = DEFAULT_NAMES
 
     def __post_init__(self) -> None:
-        if "JSONRPC" not in self.bindings or set(self.bindings) - {"JSONRPC", "GRPC"}:
-            raise CannotServe(f"bindings are ('JSONRPC',) or ('JSONRPC', 'GRPC'), not {self.bindings!r}")
+        known = {row.id for row in ROWS}
+        if DEFAULT.id not in self.bindings or set(self.bindings) - known:
+            raise CannotServe(f"bindings are {DEFAULT.id!r} and any of {sorted(known)}, not {self.bindings!r}")
         if _everywhere(self.host) and not self.public_url:
             raise CannotServe(f"host={self.host!r} is no address to call: add public_url='http://NAME:PORT'")
         if self.public_url and urlsplit(self.public_url).scheme not in ("http", "https"):
@@ -86,8 +85,9 @@ def endpoints_of(place: Place, port: int, grpc_port: int) -> tuple[Endpoint, ...
     """The addresses that others are told, once the ports are known."""
     url = place.public_url.rstrip("/") or f"http://{_bracketed(place.host)}:{port}"
     host = urlsplit(url).hostname or place.host
-    grpc = Endpoint("GRPC", f"{_bracketed(host)}:{grpc_port}")
-    return (Endpoint("JSONRPC", url + "/"), grpc) if grpc_port else (Endpoint("JSONRPC", url + "/"),)
+    http = [Endpoint(row.id, url + "/", row.version) for row in HTTP_ROWS if row.id in place.bindings]
+    grpc = [Endpoint(row.id, f"{_bracketed(host)}:{grpc_port}", row.version) for row in GRPC_ROWS if grpc_port]
+    return (*http, *grpc)
 
 
 class Listener:
@@ -121,7 +121,7 @@ class Listener:
             raise CannotServe(str(error)) from None
         grpc_port = 0
         try:
-            if "GRPC" in self._place.bindings:
+            if any(row.id in self._place.bindings for row in GRPC_ROWS):
                 grpc_port = await self._start_grpc()
         except BaseException:
             sock.close()
@@ -135,8 +135,10 @@ class Listener:
             from meshgate.net.grpc_server import A2AService, make_server
         except ImportError as error:
             raise CannotServe("gRPC needs an extra: pip install 'meshgate[grpc]'") from error
-        service = A2AService(self._handler, self._limits, admit=self._guard.admit)
-        self._grpc = make_server(service, self._limits)
+        services = [
+            A2AService(self._handler, self._limits, admit=self._guard.admit, binding=row.load()) for row in GRPC_ROWS
+        ]
+        self._grpc = make_server(services, self._limits)
         address = f"{_bracketed(self._place.host)}:{self._place.grpc_port}"
         try:
             port = int(self._grpc.add_insecure_port(address))

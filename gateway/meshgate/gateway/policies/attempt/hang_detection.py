@@ -13,7 +13,7 @@ from meshgate.a2a.limits import Limits
 from meshgate.a2a.reply import Reply
 from meshgate.gateway.upstream.attempt import Chosen
 from meshgate.gateway.upstream.instance import Instance, OpenAttempt
-from meshgate.net.timer_queue import Timeouts
+from meshgate.net.timer_queue import TimerQueue
 
 __all__ = ["HangDetection"]
 
@@ -46,7 +46,7 @@ class HangDetection:
         self._limits = limits
         self._clock = clock
         self._sleep = sleep
-        self._silences = Timeouts(limits.silence)
+        self._silences = TimerQueue(limits.silence)
 
     async def __call__(self, call: Call, forward: Handler, /) -> Reply:
         chosen = call.fact(Chosen)

@@ -1,1 +1,1 @@
-"""One module for each binding in which agents are called."""
+"""The ways to agents: one module for each carrier of bindings, and the table of all. May import ``upstream.send``."""

@@ -1,4 +1,4 @@
-"""gRPC to an agent, on pooled ``grpc.aio`` channels: one for each address, opened on first use."""
+"""gRPC to an agent, in any binding that gRPC carries."""
 
 from __future__ import annotations
 
@@ -8,74 +8,90 @@ from typing import Any
 
 import grpc
 
-from meshgate.a2a.bindings import grpc as binding
+from meshgate.a2a.bindings.base import ClientExchange, GrpcBinding
 from meshgate.a2a.errors import MeshError, OutcomeUnknown, UpstreamDeadline, UpstreamUnavailable
 from meshgate.a2a.limits import Limits
 from meshgate.a2a.payload import Payload
 from meshgate.a2a.reply import Reply
 from meshgate.gateway.upstream.attempt import Attempt
 from meshgate.gateway.upstream.send import Outbound, streamed
+from meshgate.gateway.upstream.transports.channels import Channel, Channels
+from meshgate.net.grpc_status import failure_of
 from meshgate.registry.model import Endpoint
 
-__all__ = ["GrpcWire"]
+__all__ = ["GrpcTransport"]
 
 _SLACK = 0.25
 """Seconds that gRPC's own deadline lies behind ours, so that ours decides what the error is."""
-_CHANNELS = 1000
 
 
-class GrpcWire:
-    """Channels to all agents that speak gRPC."""
+class GrpcTransport:
+    """The way to all agents that speak one binding.
 
-    def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
+    Args:
+        binding: writes requests and reads answers.
+        channels: shared by all bindings, because an agent may serve several on one address.
+    """
+
+    def __init__(self, binding: GrpcBinding, channels: Channels, limits: Limits, clock: Callable[[], float]) -> None:
+        self._binding = binding
+        self._channels = channels
         self._limits = limits
         self._clock = clock
-        self._channels: dict[str, Any] = {}
-
-    def _channel(self, address: str) -> Any:
-        found = self._channels.get(address)
-        if found is None:
-            if len(self._channels) >= _CHANNELS:
-                raise UpstreamUnavailable(f"more than {_CHANNELS} gRPC addresses are in use", unsent=True)
-            options = [
-                ("grpc.max_receive_message_length", self._limits.answer),
-                ("grpc.max_metadata_size", self._limits.header_bytes),
-                ("grpc.initial_reconnect_backoff_ms", 100),
-                ("grpc.max_reconnect_backoff_ms", 1000),
-                ("grpc.enable_http_proxy", 0),
-                ("grpc.enable_retries", 0),
-            ]
-            found = self._channels[address] = grpc.aio.insecure_channel(address, options=options)
-        return found
 
     async def send(self, out: Outbound) -> Reply:
-        method, attempt = out.call.method, out.attempt
-        channel = self._channel(attempt.endpoint.url)
-        make = channel.unary_stream if method.streaming else channel.unary_unary
-        remaining = max(0.001, out.call.deadline - self._clock()) + _SLACK
-        body = binding.encode(out.payload)
-        attempt.sent = True
-        rpc = make(binding.method_path(method))(body, timeout=remaining, metadata=tuple(out.headers.items()))
+        exchange = self._binding.client(out.call.method, out.payload)
+        address = out.attempt.endpoint.url
+        channel = self._channels.take(address)
         try:
-            if not method.streaming:
-                return Reply.one(binding.decode_answer(await rpc, method))
-            return await self._stream(out, rpc)
-        except grpc.aio.AioRpcError as error:
-            raise self._failed(attempt, error) from None
+            if out.call.method.streaming:
+                return await self._stream(out, exchange, channel)
+            return await self._unary(out, exchange, channel)
         except MeshError as error:
-            error.endpoint = attempt.instance.id
+            error.endpoint = out.attempt.instance.id
+            raise
+        finally:
+            self._channels.give_back(channel)
+            if not out.attempt.instance.listed:
+                # It left while the call was on its way here, so nobody else will say that this channel is not needed.
+                self._channels.forget(address)
+
+    def _ask(self, out: Outbound, exchange: ClientExchange, make: Any) -> Any:
+        remaining = max(0.001, out.call.deadline - self._clock()) + _SLACK
+        request = exchange.request
+        out.attempt.sent = True
+        return make(request.path)(request.body, timeout=remaining, metadata=tuple(out.headers.items()))
+
+    async def _unary(self, out: Outbound, exchange: ClientExchange, channel: Channel) -> Reply:
+        rpc = self._ask(out, exchange, channel.aio.unary_unary)
+        try:
+            return Reply.one(exchange.decode_answer(await rpc))
+        except grpc.aio.AioRpcError as error:
+            raise _failed(out.attempt, exchange, error) from None
+        except MeshError:
             raise
         except BaseException:
             rpc.cancel()
             raise
 
-    async def _stream(self, out: Outbound, rpc: Any) -> Reply:
+    async def _stream(self, out: Outbound, exchange: ClientExchange, channel: Channel) -> Reply:
+        rpc = self._ask(out, exchange, channel.aio.unary_stream)
+        channel.calls += 1  # the stream's own share, which ends with the stream, whether or not anybody reads it
+
+        def ended(_: object) -> None:
+            self._channels.give_back(channel)
+
         async def close() -> None:
             rpc.cancel()
 
-        return await streamed(out.attempt, self._events(out, rpc), self._clock, close)
+        rpc.add_done_callback(ended)
+        try:
+            return await streamed(out.attempt, self._events(out, exchange, rpc), self._clock, close)
+        except BaseException:
+            rpc.cancel()
+            raise
 
-    async def _events(self, out: Outbound, rpc: Any) -> AsyncIterator[Payload]:
+    async def _events(self, out: Outbound, exchange: ClientExchange, rpc: Any) -> AsyncIterator[Payload]:
         instance = out.attempt.instance.id
         try:
             while True:
@@ -83,53 +99,60 @@ class GrpcWire:
                     data = await rpc.read()
                 if data is grpc.aio.EOF:
                     return
-                yield binding.decode_answer(data, out.call.method)
+                yield exchange.decode_event(data)
         except TimeoutError:
             silence = self._limits.stream_silence
             raise UpstreamUnavailable(
                 f"{instance} sent nothing on its stream for {silence:g} s", endpoint=instance
             ) from None
         except grpc.aio.AioRpcError as error:
-            raise self._failed(out.attempt, error) from None
+            raise _failed(out.attempt, exchange, error) from None
         finally:
             rpc.cancel()
 
-    def _failed(self, attempt: Attempt, error: grpc.aio.AioRpcError) -> MeshError:
-        instance = attempt.instance.id
-        trailers = [(str(key), value) for key, value in error.trailing_metadata() or ()]
-        detailed = any(key == binding.DETAILS for key, _ in trailers)
-        if error.code() == grpc.StatusCode.UNAVAILABLE and not detailed:
-            # Whether the request left cannot be told from the status; only "failed to connect" says that it did not.
-            text = error.details() or ""
-            if "onnect" in text and "failed" in text.lower():
-                attempt.sent = False
-                return UpstreamUnavailable(f"{instance} cannot be reached", endpoint=instance, unsent=True)
-            if attempt.call.method.safe:
-                return UpstreamUnavailable(f"the connection to {instance} broke", endpoint=instance)
-            return OutcomeUnknown(f"the connection to {instance} broke after the call was sent", endpoint=instance)
-        if error.code() == grpc.StatusCode.DEADLINE_EXCEEDED and not detailed:
-            return UpstreamDeadline(endpoint=instance)
-        if error.code() in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
-            unsent = error.code() is grpc.StatusCode.UNAUTHENTICATED  # as with HTTP's 401: nothing was done
-            return UpstreamUnavailable(
-                f"{instance} did not accept the gateway's credential", endpoint=instance, unsent=unsent
-            )
-        found = binding.decode_error(error.code(), error.details() or "", trailers)
-        found.endpoint = instance
-        return found
-
     async def healthy(self, endpoint: Endpoint, url: str | None, timeout: float) -> bool:
-        """Whether the connection is, or becomes, usable: HTTP/2 answers a ping even where an agent thinks.
-
-        A stopped process keeps its connection, so a call that any agent answers at once is sent: one on no task.
-        """
+        # HTTP/2 answers a ping even where an agent thinks, and a stopped process keeps its connection. So a call is
+        # sent that any server answers at once: a server that lacks the method says so.
+        channel = self._channels.take(endpoint.url)
         try:
-            call = self._channel(endpoint.url).unary_unary("/grpc.health.v1.Health/Check")
-            await call(b"", timeout=timeout)
+            await channel.aio.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=timeout)
         except grpc.aio.AioRpcError as error:
             return error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+        finally:
+            self._channels.give_back(channel)
         return True
 
+    def forget(self, endpoint: Endpoint) -> None:
+        self._channels.forget(endpoint.url)
+
     async def aclose(self) -> None:
-        for channel in self._channels.values():
-            await channel.close()
+        await self._channels.aclose()
+
+
+def _failed(attempt: Attempt, exchange: ClientExchange, error: grpc.aio.AioRpcError) -> MeshError:
+    """What a status means: first of all, whether the agent can have done the work."""
+    instance, code, failure = attempt.instance.id, error.code(), failure_of(error)
+    detailed = bool(failure.body)
+    if code is grpc.StatusCode.UNAVAILABLE and not detailed:
+        return _unreachable(attempt, failure.text)
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED and not detailed:
+        return UpstreamDeadline(endpoint=instance)
+    if code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
+        unsent = code is grpc.StatusCode.UNAUTHENTICATED  # as with HTTP's 401: nothing was done
+        return UpstreamUnavailable(
+            f"{instance} did not accept the gateway's credential", endpoint=instance, unsent=unsent
+        )
+    found = exchange.decode_error(failure)
+    found.endpoint = instance
+    return found
+
+
+def _unreachable(attempt: Attempt, text: str) -> MeshError:
+    # Whether the request left cannot be told from the status; only "failed to connect" says that it did not.
+    instance = attempt.instance.id
+    if "onnect" in text and "failed" in text.lower():
+        attempt.sent = False
+        return UpstreamUnavailable(f"{instance} cannot be reached", endpoint=instance, unsent=True)
+    if attempt.call.method.safe:
+        return UpstreamUnavailable(f"the connection to {instance} broke", endpoint=instance)
+    return OutcomeUnknown(f"the connection to {instance} broke after the call was sent", endpoint=instance)

@@ -1,12 +1,15 @@
-"""JSON-RPC over HTTP/1.1 to an agent. Nothing is decompressed, redirected, proxied or kept between calls."""
+"""HTTP/1.1 to an agent, in any binding that HTTP carries.
+
+Nothing is decompressed, redirected, proxied or kept between calls.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import AsyncIterator, Callable
 
-from meshgate.a2a.bindings import jsonrpc, sse
+from meshgate.a2a.bindings import sse
+from meshgate.a2a.bindings.base import ClientExchange, Failure, HttpBinding, Request
 from meshgate.a2a.errors import InvalidAgentResponse, MeshError, OutcomeUnknown, RateLimited, UpstreamUnavailable
 from meshgate.a2a.limits import Limits
 from meshgate.a2a.payload import Payload
@@ -17,11 +20,10 @@ from meshgate.net.client import HttpClient
 from meshgate.net.connection import Response, Unreachable
 from meshgate.registry.model import Endpoint
 
-__all__ = ["HttpWire"]
+__all__ = ["HttpTransport", "make_client"]
 
 _KEEPALIVE = 4.0
-"""Seconds an idle connection is kept: below the 5 s after which many servers close theirs, so that none is found
-dead.
+"""Seconds an idle connection is kept: below the 5 s after which many servers close theirs, so that none is found dead.
 """
 _CONNECT = 1.0
 """Seconds to connect. Agents are on the operator's own networks."""
@@ -30,28 +32,34 @@ _SMALL = 64 * 1024
 _BUSY = frozenset({502, 503, 504})
 
 
-class HttpWire:
-    """A pool of connections to all agents that speak JSON-RPC."""
+def make_client(limits: Limits) -> HttpClient:
+    """Connections to all agents, which every binding over HTTP shares."""
+    return HttpClient(connect=_CONNECT, keep=_KEEPALIVE, buffer=limits.event)
 
-    def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
+
+class HttpTransport:
+    """The way to all agents that speak one binding.
+
+    Args:
+        binding: writes requests and reads answers.
+        client: holds the connections.
+    """
+
+    def __init__(self, binding: HttpBinding, client: HttpClient, limits: Limits, clock: Callable[[], float]) -> None:
+        self._binding = binding
+        self._client = client
         self._limits = limits
         self._clock = clock
-        self._client = HttpClient(connect=_CONNECT, keep=_KEEPALIVE, buffer=limits.event)
-        self._ids = itertools.count(1)
 
     async def send(self, out: Outbound) -> Reply:
-        rpc_id = str(next(self._ids))
-        method, attempt = out.call.method, out.attempt
-        headers = {
-            "content-type": "application/json",
-            "accept": "text/event-stream" if method.streaming else "application/json",
-            "accept-encoding": "identity",
-            **out.headers,
-        }
-        body = jsonrpc.encode_call(method, out.payload, rpc_id)
+        attempt = out.attempt
+        exchange = self._binding.client(out.call.method, out.payload)
+        request = exchange.request
+        headers = {**request.headers, "accept-encoding": "identity", **out.headers}
+        url = _url(attempt.endpoint.url, request)
         attempt.sent = True
         try:
-            response = await self._client.post(attempt.endpoint.url, headers, body)
+            response = await self._client.request(request.method, url, headers, request.body)
         except (OSError, ValueError) as error:
             raise self._failed(attempt, error) from None
         attempt.heard = self._clock()
@@ -59,11 +67,13 @@ class HttpWire:
         try:
             _check_status(response, attempt)
             if response.content_type == "text/event-stream":
-                reply = await self._stream(out, response, rpc_id)
+                reply = await self._stream(out, exchange, response)
                 handed_over = True
                 return reply
-            answer = await self._whole(response, attempt)
-            return Reply.one(jsonrpc.decode_answer(answer, method, rpc_id))
+            body = await self._whole(response, attempt)
+            if response.status != 200:
+                raise exchange.decode_error(Failure(response.status, body))
+            return Reply.one(exchange.decode_answer(body))
         except OSError as error:
             raise self._failed(attempt, error) from None
         except MeshError as error:
@@ -99,13 +109,13 @@ class HttpWire:
                 raise InvalidAgentResponse(f"the agent's answer is larger than {limit} bytes")
         return b"".join(chunks)
 
-    async def _stream(self, out: Outbound, response: Response, rpc_id: str) -> Reply:
+    async def _stream(self, out: Outbound, exchange: ClientExchange, response: Response) -> Reply:
         async def close() -> None:
             response.close()  # drops the connection: the agent sees its caller leave
 
-        return await streamed(out.attempt, self._events(out, response, rpc_id), self._clock, close)
+        return await streamed(out.attempt, self._events(out, exchange, response), self._clock, close)
 
-    async def _events(self, out: Outbound, response: Response, rpc_id: str) -> AsyncIterator[Payload]:
+    async def _events(self, out: Outbound, exchange: ClientExchange, response: Response) -> AsyncIterator[Payload]:
         parser = sse.SseParser(self._limits.event)
         instance = out.attempt.instance.id
         try:
@@ -116,7 +126,7 @@ class HttpWire:
                     return
                 out.attempt.heard = self._clock()
                 for data in parser.feed(chunk):
-                    yield jsonrpc.decode_answer(data, out.call.method, rpc_id)
+                    yield exchange.decode_event(data)
         except TimeoutError:
             silence = self._limits.stream_silence
             raise UpstreamUnavailable(
@@ -143,8 +153,17 @@ class HttpWire:
         response.close()
         return response.status < 500
 
+    def forget(self, endpoint: Endpoint) -> None:
+        """Nothing is kept for one address alone: an idle connection closes by itself, soon."""
+
     async def aclose(self) -> None:
         await self._client.aclose()
+
+
+def _url(base: str, request: Request) -> str:
+    if not request.path and not request.query:
+        return base
+    return base.rstrip("/") + request.path + (f"?{request.query}" if request.query else "")
 
 
 def _check_status(response: Response, attempt: Attempt) -> None:

@@ -1,0 +1,26 @@
+"""The data plane over gRPC: one server for every binding that is carried by it. Needs the extra ``grpc``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from meshgate.a2a.bindings.table import GRPC_ROWS
+from meshgate.a2a.call import Handler
+from meshgate.a2a.limits import Limits
+from meshgate.gateway.identity.authenticator import bearer_key
+from meshgate.net.grpc_server import A2AService, make_server
+
+__all__ = ["grpc_ingress"]
+
+
+def grpc_ingress(entrance: Callable[[str], Handler], limits: Limits, *, reuse_port: bool = False) -> Any:
+    """A ``grpc.aio`` server of the data plane; the caller adds ports and starts it.
+
+    Args:
+        entrance: the start of the path for calls of one binding, by its name.
+        reuse_port: whether workers share its port.
+    """
+    # Nobody without a key makes the gateway parse a message; whether the key is good is the path's question.
+    services = [A2AService(entrance(row.id), limits, admit=bearer_key, binding=row.load()) for row in GRPC_ROWS]
+    return make_server(services, limits, reuse_port=reuse_port)

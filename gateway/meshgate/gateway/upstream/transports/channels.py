@@ -1,0 +1,93 @@
+"""gRPC channels to agents: one for each address, opened on first use, closed when its instance is gone."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import grpc
+
+from meshgate.a2a.errors import UpstreamUnavailable
+from meshgate.a2a.limits import Limits
+
+__all__ = ["Channel", "Channels"]
+
+_MOST = 1000
+"""Channels that are open at once: each holds a connection, and threads of gRPC's own look after them."""
+
+
+class Channel:
+    """One ``grpc.aio`` channel, and how many calls are under way on it."""
+
+    __slots__ = ("aio", "calls", "gone")
+
+    def __init__(self, aio: Any) -> None:
+        self.aio = aio
+        self.calls = 0
+        self.gone = False
+
+
+class Channels:
+    """All channels of a gateway, by address.
+
+    An address leaves with its instance, but a call may still be under way there, or may have been sent there just
+    before: closing a channel would cancel it. So a channel whose address is gone is closed when its last call has
+    ended.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._options = [
+            ("grpc.max_receive_message_length", limits.answer),
+            ("grpc.max_metadata_size", limits.header_bytes),
+            ("grpc.initial_reconnect_backoff_ms", 100),
+            ("grpc.max_reconnect_backoff_ms", 1000),
+            ("grpc.enable_http_proxy", 0),
+            ("grpc.enable_retries", 0),
+        ]
+        self._by_address: dict[str, Channel] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    @property
+    def addresses(self) -> frozenset[str]:
+        """Addresses with a channel that further calls would use."""
+        return frozenset(self._by_address)
+
+    def take(self, address: str) -> Channel:
+        """The channel to an address, for one call. The call's end gives it back.
+
+        Raises:
+            UpstreamUnavailable: too many are open.
+        """
+        found = self._by_address.get(address)
+        if found is None:
+            if len(self._by_address) >= _MOST:
+                raise UpstreamUnavailable(f"more than {_MOST} gRPC addresses are in use", unsent=True)
+            found = Channel(grpc.aio.insecure_channel(address, options=self._options))
+            self._by_address[address] = found
+        found.calls += 1
+        return found
+
+    def give_back(self, channel: Channel) -> None:
+        """A call has ended."""
+        channel.calls -= 1
+        if channel.gone and not channel.calls:
+            self._close(channel)
+
+    def forget(self, address: str) -> None:
+        """The instance at an address is gone. If another has the same address, its next call opens a channel."""
+        found = self._by_address.pop(address, None)
+        if found is not None:
+            found.gone = True
+            if not found.calls:
+                self._close(found)
+
+    def _close(self, channel: Channel) -> None:
+        task = asyncio.ensure_future(channel.aio.close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def aclose(self) -> None:
+        """Close every channel."""
+        for address in list(self._by_address):
+            await self._by_address.pop(address).aio.close()
+        await asyncio.gather(*self._closing)

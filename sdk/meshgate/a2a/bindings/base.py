@@ -1,0 +1,158 @@
+"""What a binding is: one wire form of A2A, as bytes on one side and calls, payloads and errors on the other.
+
+A binding does no I/O. Two carriers do: HTTP (``meshgate.net.endpoint`` serves, the gateway's transport and the SDK's
+client send) and gRPC (``meshgate.net.grpc_server`` and the gateway's gRPC transport). They know this module alone, so
+that a further binding is one module, and one row in ``bindings/table.py``.
+
+An exchange is one request and its answer. Each end has its own object for it, because a binding may have to remember
+something from the one for the other: JSON-RPC repeats the request's id in every answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import msgspec
+
+from meshgate.a2a.call import Call, Method
+from meshgate.a2a.errors import MeshError, Peer
+from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.a2a.payload import Payload
+from meshgate.a2a.selector import Selector
+
+__all__ = ["Binding", "ClientExchange", "Failure", "GrpcBinding", "HttpBinding", "Request", "ServerExchange"]
+
+
+class Request(msgspec.Struct):
+    """A request as a binding writes and reads it."""
+
+    method: str = "POST"
+    """HTTP's method. A request over gRPC is a POST."""
+    path: str = ""
+    """What follows the URL of what is called, "" for that URL itself; in gRPC ``/SERVICE/METHOD``."""
+    query: str = ""
+    """What follows the question mark."""
+    headers: Mapping[str, str] = {}
+    """Names in lower case; in gRPC the metadata."""
+    body: bytes = b""
+    """In gRPC the message. A server reads it only when a binding has taken the request."""
+    target: Selector | None = None
+    """What the URL, or the metadata, names."""
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """An answer that is an error."""
+
+    status: int
+    """HTTP's status; in gRPC a number of ``google.rpc.Code``."""
+    body: bytes = b""
+    """In gRPC a ``google.rpc.Status``, or nothing."""
+    text: str = ""
+    """What gRPC's own status says. HTTP has no place for it."""
+
+
+class ServerExchange(Protocol):
+    """One request and its answer, where they are served. ``encode_error`` works before and after ``decode_request``."""
+
+    media_type: str
+    """Of the answer, and of an error. Streams over HTTP are server-sent events in every binding."""
+
+    def decode_request(self, request: Request, limits: Limits = DEFAULTS) -> Call:
+        """The call that a request asks for.
+
+        Raises:
+            MeshError: the request cannot be read, or what it asks for is not served.
+        """
+        ...
+
+    def encode_answer(self, payload: Payload) -> bytes:
+        """The answer to a unary call.
+
+        Raises:
+            InvalidAgentResponse: the payload has no form in this binding.
+        """
+        ...
+
+    def encode_event(self, payload: Payload) -> bytes:
+        """One event of a stream, as the carrier frames it: the data of a server-sent event, or a gRPC message.
+
+        Raises:
+            InvalidAgentResponse: the payload has no form in this binding.
+        """
+        ...
+
+    def encode_error(self, error: MeshError) -> Failure:
+        """The answer that tells an error. Its body is also the last event of a stream that fails over HTTP."""
+        ...
+
+
+class ClientExchange(Protocol):
+    """One request and its answer, where they are asked for."""
+
+    request: Request
+    """Its path is relative to the URL of who is called, and its headers are those of the binding alone."""
+
+    def decode_answer(self, body: bytes, /) -> Payload:
+        """The answer to a unary call, checked.
+
+        Raises:
+            InvalidAgentResponse: it is no valid answer to this request.
+            MeshError: what the answer says, if it is an error.
+        """
+        ...
+
+    def decode_event(self, data: bytes, /) -> Payload:
+        """One event of a stream, checked. Raises what ``decode_answer`` does."""
+        ...
+
+    def decode_error(self, failure: Failure) -> MeshError:
+        """What an answer says whose status is an error's. It is InvalidAgentResponse if the answer is none."""
+        ...
+
+
+class Binding(Protocol):
+    """One wire form of A2A."""
+
+    id: str
+    """As agent cards spell it (specification, section 5.2)."""
+    version: str
+    """Of A2A, major and minor."""
+
+    def takes(self, request: Request) -> bool:
+        """Whether a request to a URL that bindings share is for this one. Its body is not known yet.
+
+        HTTP's method and the path decide. A binding takes what is written in it in any version: of several versions of
+        one binding the carrier chooses, and of a version that is not served ``decode_request`` can then say so in a
+        form that the caller reads.
+        """
+        ...
+
+    def server(self) -> ServerExchange:
+        """The exchange of one request that is served."""
+        ...
+
+    def client(self, method: Method, payload: Payload, *, peer: Peer = "agent") -> ClientExchange:
+        """The exchange of one request that is sent.
+
+        Args:
+            peer: who answers. An agent cannot speak about the caller's key or bytes, see ``errors.answered``.
+
+        Raises:
+            InvalidParams: the payload has no form in this binding.
+        """
+        ...
+
+
+class HttpBinding(Binding, Protocol):
+    """A binding whose requests are HTTP requests."""
+
+    media_types: tuple[str, ...]
+    """Of bodies that it reads, the usual one first."""
+
+
+class GrpcBinding(Binding, Protocol):
+    """A binding whose requests are gRPC's."""
+
+    methods: Mapping[str, Method | None]
+    """What is served on each path; None where the answer is always an error."""

@@ -1,0 +1,147 @@
+"""Errors in the gRPC binding of A2A 1.0: their status codes, and a ``google.rpc.Status`` with what a code cannot say.
+
+Codes are numbers of ``google.rpc.Code``, which gRPC's own status codes repeat.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from google.protobuf import duration_pb2, message
+from google.rpc import (  # pyright: ignore[reportMissingTypeStubs] - they lie beside the code
+    code_pb2,
+    error_details_pb2,
+    status_pb2,
+)
+
+from meshgate.a2a import errors
+from meshgate.a2a.bindings.base import Failure
+from meshgate.a2a.errors import MeshError, Peer, answered
+from meshgate.a2a.limits import DEFAULTS
+
+__all__ = ["decode_error", "encode_error"]
+
+_CODES: dict[str, int] = {
+    "TASK_NOT_FOUND": code_pb2.NOT_FOUND,
+    "TASK_NOT_CANCELABLE": code_pb2.FAILED_PRECONDITION,
+    "PUSH_NOTIFICATION_NOT_SUPPORTED": code_pb2.FAILED_PRECONDITION,
+    "UNSUPPORTED_OPERATION": code_pb2.FAILED_PRECONDITION,
+    "CONTENT_TYPE_NOT_SUPPORTED": code_pb2.INVALID_ARGUMENT,
+    "INVALID_AGENT_RESPONSE": code_pb2.INTERNAL,
+    "EXTENDED_AGENT_CARD_NOT_CONFIGURED": code_pb2.FAILED_PRECONDITION,
+    "EXTENSION_SUPPORT_REQUIRED": code_pb2.FAILED_PRECONDITION,
+    "VERSION_NOT_SUPPORTED": code_pb2.FAILED_PRECONDITION,
+    "PARSE_ERROR": code_pb2.INVALID_ARGUMENT,
+    "INVALID_REQUEST": code_pb2.INVALID_ARGUMENT,
+    "INVALID_PARAMS": code_pb2.INVALID_ARGUMENT,
+    "METHOD_NOT_FOUND": code_pb2.NOT_FOUND,
+    "INTERNAL_ERROR": code_pb2.INTERNAL,
+    "UNAUTHENTICATED": code_pb2.UNAUTHENTICATED,
+    "PERMISSION_DENIED": code_pb2.PERMISSION_DENIED,
+    "BODY_TOO_LARGE": code_pb2.RESOURCE_EXHAUSTED,
+    "BODY_TIMEOUT": code_pb2.DEADLINE_EXCEEDED,
+    "UNSUPPORTED_MEDIA_TYPE": code_pb2.INVALID_ARGUMENT,
+    "HEADERS_TOO_LARGE": code_pb2.RESOURCE_EXHAUSTED,
+    "RATE_LIMITED": code_pb2.RESOURCE_EXHAUSTED,
+    "BUDGET_EXHAUSTED": code_pb2.RESOURCE_EXHAUSTED,
+    "FAN_OUT": code_pb2.RESOURCE_EXHAUSTED,
+    "LOOP": code_pb2.FAILED_PRECONDITION,
+    "DEPTH": code_pb2.FAILED_PRECONDITION,
+    "KILLED": code_pb2.UNAVAILABLE,
+    "UPSTREAM_UNAVAILABLE": code_pb2.UNAVAILABLE,
+    "UPSTREAM_DEADLINE": code_pb2.DEADLINE_EXCEEDED,
+    "OUTCOME_UNKNOWN": code_pb2.UNKNOWN,
+    "NO_ROUTE": code_pb2.NOT_FOUND,
+    "SCHEMA_VIOLATION": code_pb2.INVALID_ARGUMENT,
+    "CONVERSION_FAILED": code_pb2.FAILED_PRECONDITION,
+    "SCHEMA_RETIRED": code_pb2.FAILED_PRECONDITION,
+}
+"""Section 10.6; the mesh's own errors take the status that says most about trying again."""
+# What a bare status code means when an agent sends no details.
+_BY_CODE: dict[int, type[MeshError]] = {
+    code_pb2.NOT_FOUND: errors.TaskNotFound,
+    code_pb2.INVALID_ARGUMENT: errors.InvalidParams,
+    code_pb2.FAILED_PRECONDITION: errors.UnsupportedOperation,
+    code_pb2.UNIMPLEMENTED: errors.UnsupportedOperation,
+    code_pb2.UNAUTHENTICATED: errors.Unauthenticated,
+    code_pb2.PERMISSION_DENIED: errors.PermissionDenied,
+    code_pb2.RESOURCE_EXHAUSTED: errors.RateLimited,
+    code_pb2.UNAVAILABLE: errors.UpstreamUnavailable,
+    code_pb2.DEADLINE_EXCEEDED: errors.UpstreamDeadline,
+}
+
+_TEXT = 1000
+"""Most bytes of an error's message. Trailers together must stay below the 8 KiB that a gRPC client takes: a byte of the
+message may become three there, one of the details four thirds."""
+_DETAILS = 3000
+"""Most bytes of the details; what does not fit is left out, the reason never."""
+_HEARD = 2000
+"""Most characters of what an agent says that are repeated to a caller."""
+
+
+def encode_error(error: MeshError) -> Failure:
+    """An error's code, its message, and the ``google.rpc.Status`` with its details."""
+    code = _CODES.get(error.code, code_pb2.INTERNAL)
+    text = error.message.encode("utf-8", "replace")[:_TEXT].decode("utf-8", "ignore")
+    status = status_pb2.Status(code=code, message=text)
+    info = error_details_pb2.ErrorInfo(reason=error.code, domain=error.domain, metadata=error.metadata)
+    if not _pack(status, info):
+        info.ClearField("metadata")
+        _pack(status, info)
+    if error.retry_after is not None:
+        delay = duration_pb2.Duration()
+        delay.FromMilliseconds(round(error.retry_after * 1000))
+        _pack(status, error_details_pb2.RetryInfo(retry_delay=delay))
+    if error.violations:
+        bad = error_details_pb2.BadRequest()
+        for field, what in error.violations:
+            bad.field_violations.add(field=field, description=what)
+        _pack(status, bad)
+    return Failure(code, status.SerializeToString(), text)
+
+
+def _pack(status: status_pb2.Status, detail: message.Message) -> bool:
+    status.details.add().Pack(detail)
+    if status.ByteSize() <= _DETAILS:
+        return True
+    del status.details[-1]
+    return False
+
+
+def decode_error(failure: Failure, *, peer: Peer = "agent") -> MeshError:
+    """The error that a status and its details mean. Details that make no sense are passed over.
+
+    Args:
+        peer: who answered. An agent cannot speak about the caller's key or bytes, see ``errors.answered``.
+    """
+    details = _read_details(failure.body)
+    info, bad, retry = details.get("ErrorInfo"), details.get("BadRequest"), details.get("RetryInfo")
+    cls = errors.error_class(info.reason, info.domain) if info is not None else None
+    cls = cls or _BY_CODE.get(failure.status, errors.InternalError)
+    seconds = retry.retry_delay.ToMilliseconds() / 1000 if retry is not None else None
+    error = cls(
+        failure.text[:_HEARD],
+        retry_after=None if seconds is None else min(seconds, DEFAULTS.retry_after),
+        metadata=dict(info.metadata) if info is not None else None,
+        violations=tuple((item.field, item.description) for item in bad.field_violations) if bad is not None else (),
+    )
+    return answered(error, peer)
+
+
+_DETAIL_TYPES: tuple[type[message.Message], ...] = (
+    error_details_pb2.ErrorInfo,
+    error_details_pb2.BadRequest,
+    error_details_pb2.RetryInfo,
+)
+
+
+def _read_details(data: bytes) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    try:
+        for detail in status_pb2.Status.FromString(data).details:
+            for cls in _DETAIL_TYPES:
+                if detail.TypeName() == cls.DESCRIPTOR.full_name:
+                    found[cls.DESCRIPTOR.name] = cls.FromString(detail.value)
+    except message.DecodeError:
+        return {}
+    return found

@@ -1,0 +1,80 @@
+"""Errors in the JSON-RPC binding of A2A 1.0: their numbers, their HTTP statuses, and the object that tells one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from meshgate.a2a.bindings.json_details import decode_details, encode_details
+from meshgate.a2a.codec.strict_json import is_object
+from meshgate.a2a.errors import AccessError, InvalidAgentResponse, MeshError
+
+__all__ = ["HTTP_STATUS", "decode_fault", "encode_fault", "http_status"]
+
+_CODES: dict[str, int] = {
+    "PARSE_ERROR": -32700,
+    "INVALID_REQUEST": -32600,
+    "METHOD_NOT_FOUND": -32601,
+    "INVALID_PARAMS": -32602,
+    "INTERNAL_ERROR": -32603,
+    "TASK_NOT_FOUND": -32001,
+    "TASK_NOT_CANCELABLE": -32002,
+    "PUSH_NOTIFICATION_NOT_SUPPORTED": -32003,
+    "UNSUPPORTED_OPERATION": -32004,
+    "CONTENT_TYPE_NOT_SUPPORTED": -32005,
+    "INVALID_AGENT_RESPONSE": -32006,
+    "EXTENDED_AGENT_CARD_NOT_CONFIGURED": -32007,
+    "EXTENSION_SUPPORT_REQUIRED": -32008,
+    "VERSION_NOT_SUPPORTED": -32009,
+}
+"""Section 9.5. Errors of the mesh's own are -32603 with an ErrorInfo that names them."""
+_BY_NUMBER = {number: code for code, number in _CODES.items()}
+_OWN = {"SCHEMA_VIOLATION": _CODES["INVALID_PARAMS"], "SCHEMA_RETIRED": _CODES["INVALID_PARAMS"]}
+"""Those that the caller's parameters cause share the number of such errors."""
+_INTERNAL = -32603
+
+HTTP_STATUS: dict[str, int] = {
+    "PARSE_ERROR": 400,
+    "INVALID_REQUEST": 400,
+    "UNAUTHENTICATED": 401,
+    "PERMISSION_DENIED": 403,
+    "BODY_TIMEOUT": 408,
+    "BODY_TOO_LARGE": 413,
+    "UNSUPPORTED_MEDIA_TYPE": 415,
+    "HEADERS_TOO_LARGE": 431,
+    "RATE_LIMITED": 429,
+    "BUDGET_EXHAUSTED": 429,
+    "FAN_OUT": 429,
+    "LOOP": 400,
+    "DEPTH": 400,
+    "INVALID_PARAMS": 400,
+    "SCHEMA_VIOLATION": 400,
+    "SCHEMA_RETIRED": 400,
+    "VERSION_NOT_SUPPORTED": 400,
+    "NO_ROUTE": 404,
+    "KILLED": 503,
+    "UPSTREAM_UNAVAILABLE": 503,
+    "UPSTREAM_DEADLINE": 504,
+    "OUTCOME_UNKNOWN": 502,
+}
+"""The HTTP status of what is refused before there is a JSON-RPC call to answer; any other error is a 500 there."""
+
+
+def http_status(error: MeshError, *, parsed: bool) -> int:
+    """The HTTP status of an error answer. A call that was parsed is answered with 200, unless access is denied."""
+    if parsed and not isinstance(error, AccessError):
+        return 200
+    return HTTP_STATUS.get(error.code, 500)
+
+
+def encode_fault(error: MeshError) -> dict[str, Any]:
+    """The ``error`` of an answer."""
+    number = _CODES.get(error.code) or _OWN.get(error.code, _INTERNAL)
+    return {"code": number, "message": error.message, "data": encode_details(error)}
+
+
+def decode_fault(fault: Any) -> MeshError:
+    """What the ``error`` of an answer means. It is InvalidAgentResponse if that has no number."""
+    number = fault.get("code") if is_object(fault) else None
+    if not isinstance(number, int):
+        return InvalidAgentResponse("the agent's error is no JSON-RPC error")
+    return decode_details(fault.get("message", ""), fault.get("data"), _BY_NUMBER.get(number, ""))

@@ -1,0 +1,61 @@
+"""What bindings share when they read a request: which operation it asks for, and the call that this makes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from meshgate.a2a import errors
+from meshgate.a2a.call import METHODS, UNBUILT, Call, Method
+from meshgate.a2a.errors import MeshError, MethodNotFound, VersionNotSupported
+from meshgate.a2a.payload import Payload
+from meshgate.a2a.selector import Selector
+from meshgate.a2a.types import A2AMessage, SendMessageRequest
+
+__all__ = ["build_call", "method_named"]
+
+
+def method_named(name: str) -> Method:
+    """The operation of that name.
+
+    Raises:
+        MethodNotFound, VersionNotSupported: there is no such operation in A2A 1.0.
+        UnsupportedOperation, PushNotificationNotSupported: the operation is not served.
+    """
+    method = METHODS.get(name)
+    if method is None:
+        raise _unserved(name)
+    return method
+
+
+def _unserved(name: str) -> MeshError:
+    unbuilt = errors.error_class(UNBUILT.get(name, ""))
+    if unbuilt is not None:
+        return unbuilt(f"{name} is not served")
+    if "/" in name:
+        return VersionNotSupported(f"{name[:64]!r} is a method of A2A 0.3, which is not served: use A2A 1.0")
+    return MethodNotFound(f"there is no method {name[:64]!r}; served are " + ", ".join(METHODS))
+
+
+def build_call(
+    method: Method, payload: Payload, view: A2AMessage, headers: Mapping[str, str], target: Selector | None
+) -> Call:
+    """A call from its checked request. The ids that routing and records need are taken out of the request.
+
+    Raises:
+        PushNotificationNotSupported: the request asks for push notifications.
+    """
+    if isinstance(view, SendMessageRequest):
+        if view.configuration is not None and view.configuration.task_push_notification_config is not None:
+            raise errors.PushNotificationNotSupported("push is not supported: read the stream, or ask for the task")
+        message = view.message
+        return Call(
+            method=method,
+            payload=payload,
+            target=target,
+            headers=headers,
+            message_id=message.message_id,
+            task_id=message.task_id,
+            context_id=message.context_id,
+        )
+    return Call(method=method, payload=payload, target=target, headers=headers, task_id=cast("Any", view).id)

@@ -1,0 +1,139 @@
+"""One answer over HTTP on its way out: a whole one, or a stream of server-sent events with its heartbeat."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import MutableMapping
+from typing import Any
+
+from meshgate.a2a.bindings import sse
+from meshgate.a2a.bindings.base import ServerExchange
+from meshgate.a2a.errors import MeshError
+from meshgate.net.asgi import Header, Send, respond
+from meshgate.net.disconnect import CallerLeft
+
+__all__ = ["Answer", "refuse"]
+
+_EVENTS: list[Header] = [
+    (b"content-type", b"text/event-stream"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+]
+_LINGER = 0.5
+"""Seconds for a caller that is still sending to read that its body is refused."""
+
+
+async def refuse(send: Send, exchange: ServerExchange, error: MeshError) -> None:
+    """Answer with an error, in the form and with the status of the exchange's binding."""
+    failure = exchange.encode_error(error)
+    status = failure.status
+    headers: list[Header] = [(b"content-type", exchange.media_type.encode())]
+    if error.retry_after is not None:
+        headers.append((b"retry-after", str(max(1, math.ceil(error.retry_after))).encode()))
+    if status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    if status in (408, 413):  # bytes of the request may still come: what follows them is no request
+        headers.append((b"connection", b"close"))
+    # Closing a connection with unread bytes resets it, and the caller loses the answer (RFC 9112 9.6).
+    await respond(send, status, failure.body, headers, linger=_LINGER if status == 413 else 0.0)
+
+
+class Answer:
+    """What one request is answered with. An error takes the form that is still possible.
+
+    Args:
+        send: ASGI's.
+        heartbeat: seconds after which a quiet stream gets a comment.
+    """
+
+    __slots__ = ("_asgi_send", "_exchange", "_heart", "_heartbeat")
+
+    def __init__(self, send: Send, exchange: ServerExchange, heartbeat: float) -> None:
+        self._asgi_send = send
+        self._exchange = exchange
+        self._heartbeat = heartbeat
+        self._heart: _Heart | None = None
+
+    async def _send(self, message: MutableMapping[str, Any]) -> None:
+        try:
+            await self._asgi_send(message)
+        except OSError:  # how ASGI says that the client has disconnected
+            raise CallerLeft from None
+
+    async def whole(self, body: bytes, headers: list[Header]) -> None:
+        """Send the answer to a unary call."""
+        media = (b"content-type", self._exchange.media_type.encode())
+        await respond(self._send, 200, body, [media, *headers])
+
+    async def start(self, headers: list[Header]) -> None:
+        """Begin a stream."""
+        await self._send({"type": "http.response.start", "status": 200, "headers": [*_EVENTS, *headers]})
+        self._heart = _Heart(self._send, self._heartbeat)
+
+    async def event(self, data: bytes) -> None:
+        """Send one event of a stream that has begun."""
+        if self._heart is not None:
+            await self._heart.send(sse.event(data))
+
+    async def end(self) -> None:
+        """End a stream."""
+        self.stop()
+        await self._send({"type": "http.response.body", "body": b""})
+
+    async def fail(self, error: MeshError) -> None:
+        """Send an error: an answer of its own, or the last event of a stream that has begun."""
+        if self._heart is None:
+            await refuse(self._send, self._exchange, error)
+            return
+        await self.event(self._exchange.encode_error(error).body)
+        await self.end()
+
+    def stop(self) -> None:
+        """Send no comment any more."""
+        if self._heart is not None:
+            self._heart.stop()
+
+
+class _Heart:
+    """Sends events, and a comment whenever nothing was sent for ``pause`` seconds.
+
+    One timer runs for the whole stream. It is not set again for each event: when it rings, it looks how long ago the
+    last event was, and waits for the rest.
+    """
+
+    def __init__(self, send: Send, pause: float) -> None:
+        self._send = send
+        self._pause = pause
+        self._loop = asyncio.get_running_loop()
+        self._sent = self._loop.time()
+        self._sending = 0
+        self._beat: asyncio.Task[None] | None = None
+        self._timer = self._loop.call_later(pause, self._tick)
+
+    async def send(self, data: bytes) -> None:
+        self._sent = self._loop.time()
+        self._sending += 1
+        try:
+            await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        finally:
+            self._sending -= 1
+
+    def _tick(self) -> None:
+        quiet = self._loop.time() - self._sent
+        if quiet >= self._pause:
+            if not self._sending:  # a reader that is behind needs no comment, and they must not pile up
+                self._beat = asyncio.ensure_future(self._comment())
+            quiet = 0.0
+        self._timer = self._loop.call_later(self._pause - quiet, self._tick)
+
+    async def _comment(self) -> None:
+        try:
+            await self.send(sse.HEARTBEAT)
+        except CallerLeft:
+            self._timer.cancel()
+
+    def stop(self) -> None:
+        self._timer.cancel()
+        if self._beat is not None:
+            self._beat.cancel()

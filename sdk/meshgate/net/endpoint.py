@@ -1,0 +1,149 @@
+"""One binding over HTTP as an ASGI endpoint, for gateways and agents alike.
+
+It is what stands between bytes and a handler: limits before any parse, disconnects, heartbeats, and closing every
+reply. What the bytes mean is the binding's affair. There are no sockets here: the server is uvicorn's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
+
+import structlog
+
+from meshgate.a2a.bindings.base import HttpBinding, Request, ServerExchange
+from meshgate.a2a.call import Call, Handler
+from meshgate.a2a.errors import InternalError, InvalidAgentResponse, MeshError, UnsupportedMediaType
+from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.a2a.protocol_version import asked_version
+from meshgate.a2a.reply import Reply
+from meshgate.net.answer import Answer, refuse
+from meshgate.net.asgi import Header, Receive, Send, read_body
+from meshgate.net.disconnect import CallerLeft, Disconnect
+from meshgate.net.timer_queue import TimerQueue
+
+__all__ = ["HttpEndpoint", "choose"]
+
+log = structlog.get_logger(__name__)
+
+_WATCH_AFTER = 0.02
+"""Seconds after which a call is worth a task that notices its caller leaving."""
+_BODILESS = frozenset({"GET", "HEAD", "DELETE"})
+"""Methods whose requests have no body, or one that means nothing (RFC 9110, section 9.3)."""
+
+
+class HttpEndpoint:
+    """Serves one binding's requests on one handler.
+
+    Args:
+        binding: reads requests and writes answers.
+        handler: takes each call.
+        limits: sizes and times; ``heartbeat`` is the pause between comments on a quiet stream.
+        admit: looks at the headers before the body is read, and raises what refuses the request.
+    """
+
+    def __init__(
+        self,
+        binding: HttpBinding,
+        handler: Handler,
+        limits: Limits = DEFAULTS,
+        admit: Callable[[Mapping[str, str]], object] | None = None,
+    ) -> None:
+        self.binding = binding
+        self._handler = handler
+        self._limits = limits
+        self._admit = admit
+        self._media_types = frozenset(binding.media_types)
+        # Two timers of the event loop for all requests, and none for each.
+        self._patience = TimerQueue(limits.body_seconds)
+        self._moments = TimerQueue(_WATCH_AFTER)
+
+    def takes(self, request: Request) -> bool:
+        """Whether a request is for this binding; its body is not known yet."""
+        return self.binding.takes(request)
+
+    async def refuse(self, send: Send, error: MeshError) -> None:
+        """Answer a request that was not read with an error."""
+        await refuse(send, self.binding.server(), error)
+
+    async def __call__(self, request: Request, receive: Receive, send: Send) -> None:
+        """Answer one request, whose body is read here."""
+        exchange = self.binding.server()
+        answer = Answer(send, exchange, self._limits.heartbeat)
+        disconnect = Disconnect(receive, self._moments)
+        try:
+            await self._serve(request, exchange, answer, disconnect, receive)
+        except CallerLeft:
+            return
+        except asyncio.CancelledError:
+            if not disconnect.cancelled():
+                raise
+        finally:
+            disconnect.stop()
+            answer.stop()
+
+    async def _serve(
+        self, request: Request, exchange: ServerExchange, answer: Answer, disconnect: Disconnect, receive: Receive
+    ) -> None:
+        try:
+            call = await self._read(request, exchange, receive)
+            disconnect.start()
+            reply = await self._handler(call)
+            async with aclosing(reply):
+                if call.method.streaming:
+                    await _stream(exchange, answer, reply)
+                    return
+                body = exchange.encode_answer(await reply.answer())
+            await answer.whole(body, _head(reply))
+        except MeshError as error:
+            await answer.fail(error)
+        except CallerLeft:
+            raise
+        except Exception:
+            log.exception("call_failed")
+            await answer.fail(InternalError())
+
+    async def _read(self, request: Request, exchange: ServerExchange, receive: Receive) -> Call:
+        if self._admit is not None:
+            self._admit(request.headers)
+        if request.method not in _BODILESS:
+            media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+            if media not in self._media_types:
+                raise UnsupportedMediaType(f"send Content-Type: {self.binding.media_types[0]}")
+            request.body = await read_body(request.headers, receive, self._limits, self._patience)
+        return exchange.decode_request(request, self._limits)
+
+
+def choose(endpoints: Sequence[HttpEndpoint], request: Request) -> HttpEndpoint | None:
+    """The endpoint that serves a request to a URL which several share, or None.
+
+    Most bindings are told apart by HTTP's method and the path. Of those that are not, because they are versions of one
+    binding, the request's version decides; if it is no one's, the first of them says so.
+    """
+    found = [endpoint for endpoint in endpoints if endpoint.takes(request)]
+    if len(found) > 1:
+        asked = asked_version(request.headers, request.query)
+        found.sort(key=lambda endpoint: endpoint.binding.version != asked)
+    return found[0] if found else None
+
+
+async def _stream(exchange: ServerExchange, answer: Answer, reply: Reply) -> None:
+    # The head is sent with the first event: until then an error still has an answer, and a status, of its own.
+    first = await anext(reply, None)
+    if first is None:
+        raise InvalidAgentResponse("the agent's stream has no event")
+    data = exchange.encode_event(first)
+    await answer.start(_head(reply))
+    await answer.event(data)
+    async for event in reply:
+        await answer.event(exchange.encode_event(event))
+    await answer.end()
+
+
+def _head(reply: Reply) -> list[Header]:
+    # Some servers write a line break in a value as it is; what no header can carry is left out.
+    sent = reply.head.headers.items()
+    return [
+        (name.encode("ascii"), value.encode("ascii")) for name, value in sent if value.isascii() and value.isprintable()
+    ]

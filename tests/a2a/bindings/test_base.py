@@ -1,0 +1,252 @@
+"""What every binding of the table keeps. A further row is tested by what stands here, and by its stock peer below."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+from a2a.types import a2a_pb2
+from google.protobuf import json_format
+from google.protobuf.message import Message as ProtoMessage
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meshgate.a2a.bindings.base import Binding, Failure, Request
+from meshgate.a2a.bindings.table import DEFAULT, DEFAULT_NAMES, GRPC_ROWS, HTTP_ROWS, ROWS, Key, Row, key_of
+from meshgate.a2a.call import METHODS, Method
+from meshgate.a2a.errors import AccessError, EdgeError, InvalidAgentResponse, MeshError
+from meshgate.a2a.payload import JsonPayload, Payload, ProtoPayload
+from meshgate.a2a.selector import parse_selector
+from meshgate.a2a.types import Task
+from tests.a2a.test_errors import LEAVES
+from tests.support import foreign
+
+HEADERS = {"a2a-version": "1.0", "x": "y"}
+REQUESTS: dict[str, ProtoMessage] = {
+    "SendMessage": foreign.request(),
+    "SendStreamingMessage": foreign.request(),
+    "GetTask": a2a_pb2.GetTaskRequest(id="task-1", history_length=3),
+    "CancelTask": a2a_pb2.CancelTaskRequest(id="task-1", tenant="t"),
+    "SubscribeToTask": a2a_pb2.SubscribeToTaskRequest(id="task-1"),
+}
+EVENT = a2a_pb2.StreamResponse(task=foreign.task())
+
+
+def answer_of(method: Method) -> ProtoMessage:
+    """What an operation is answered with, or one event of it."""
+    whole = a2a_pb2.SendMessageResponse(task=foreign.task())
+    return EVENT if method.streaming else foreign.task() if method.response is Task else whole
+
+
+def payloads(kind: Any, message: ProtoMessage) -> tuple[Payload, Payload]:
+    """One message in both forms that a payload can have."""
+    return ProtoPayload(kind, message), JsonPayload(kind, json_format.MessageToDict(message))
+
+
+@pytest.fixture(params=ROWS, ids=lambda row: "-".join(row.key))
+def row(request: pytest.FixtureRequest) -> Row[Binding]:
+    found: Row[Binding] = request.param
+    return found
+
+
+@pytest.fixture(params=METHODS.values(), ids=lambda method: method.name)
+def method(request: pytest.FixtureRequest) -> Method:
+    found: Method = request.param
+    return found
+
+
+def received(request: Request) -> Request:
+    """A request as a server gets it, with headers of the sender beside the binding's."""
+    return Request(
+        request.method,
+        request.path,
+        request.query,
+        {**request.headers, **HEADERS},
+        request.body,
+        parse_selector("summarise@2"),
+    )
+
+
+def any_client(row: Row[Binding], name: str = "GetTask", **more: Any) -> Any:
+    method = METHODS[name]
+    return row.load().client(method, ProtoPayload(method.request, REQUESTS[name]), **more)
+
+
+# -- the table
+
+
+def test_a_row_is_its_bindings_own(row: Row[Binding]) -> None:
+    binding = row.load()
+    assert (binding.id, binding.version) == row.key
+    assert key_of(binding.id, f"{binding.version}.3") == row.key
+
+
+def test_no_two_rows_are_the_same_binding() -> None:
+    assert len({row.key for row in ROWS}) == len(ROWS) == len(HTTP_ROWS) + len(GRPC_ROWS)
+    assert DEFAULT is HTTP_ROWS[0].load()
+    assert (DEFAULT.id,) == DEFAULT_NAMES
+
+
+@pytest.mark.parametrize("version", ["", "1", "1.", ".0", "one", "0.3", "2.0", "1.00"])
+def test_another_version_is_in_no_row(row: Row[Binding], version: str) -> None:
+    assert key_of(row.id, version) not in {each.key for each in ROWS}
+
+
+# -- requests
+
+
+def test_what_a_client_asks_is_what_a_server_reads(row: Row[Binding], method: Method) -> None:
+    for payload in payloads(method.request, REQUESTS[method.name]):
+        request = received(row.load().client(method, payload).request)
+        assert row.load().takes(request)
+        call = row.load().server().decode_request(request)
+        assert (call.method, call.target) == (method, request.target)
+        assert call.headers.items() >= HEADERS.items()
+        assert call.payload.digest() == payload.digest()
+        assert call.task_id == "task-1"
+
+
+def test_a_binding_takes_its_own_requests_alone(row: Row[Binding], method: Method) -> None:
+    request = received(row.load().client(method, ProtoPayload(method.request, REQUESTS[method.name])).request)
+    assert [other.key for other in ROWS if other.load().takes(request)] == [row.key]
+    for path in ("/.well-known/agent-card.json", "/livez", "/nowhere"):
+        assert not row.load().takes(Request("GET", path))
+
+
+@given(st.binary(max_size=200))
+def test_any_body_is_a_call_or_an_error_of_the_tree(body: bytes) -> None:
+    for row in ROWS:
+        request = received(any_client(row).request)
+        request.body = body
+        exchange = row.load().server()
+        try:
+            exchange.decode_request(request)
+        except MeshError as error:
+            told = exchange.encode_error(error)
+            assert isinstance(any_client(row).decode_error(told), MeshError)
+
+
+# -- answers and events
+
+
+def test_what_a_server_answers_is_what_its_client_reads(row: Row[Binding], method: Method) -> None:
+    for payload in payloads(method.response, answer_of(method)):
+        client = any_client(row, method.name)
+        server = row.load().server()
+        server.decode_request(received(client.request))
+        if method.streaming:
+            read = client.decode_event(server.encode_event(payload))
+        else:
+            read = client.decode_answer(server.encode_answer(payload))
+        assert read.kind is method.response
+        assert read.digest() == payload.digest()
+
+
+def test_an_event_can_be_framed_in_a_stream(row: Row[Binding]) -> None:
+    client = any_client(row, "SubscribeToTask")
+    server = row.load().server()
+    server.decode_request(received(client.request))
+    data = server.encode_event(ProtoPayload(METHODS["SubscribeToTask"].response, EVENT))
+    if row in HTTP_ROWS:
+        assert b"\n" not in data
+        assert b"\r" not in data
+
+
+@given(st.binary(max_size=200))
+def test_any_answer_is_an_answer_or_the_agents_fault(body: bytes) -> None:
+    for row in ROWS:
+        client = any_client(row)
+        for read in (client.decode_answer, client.decode_event):
+            with pytest.raises(InvalidAgentResponse):
+                read(body)
+
+
+# -- errors
+
+
+@pytest.mark.parametrize("cls", LEAVES)
+def test_every_error_arrives_as_itself_with_all_it_says(row: Row[Binding], cls: type[MeshError]) -> None:
+    error = cls("what", retry_after=1.5, metadata={"limit": "8"}, violations=(("message.parts", "is empty"),))
+    client = any_client(row, peer="mesh")
+    server = row.load().server()
+    server.decode_request(received(client.request))
+    got = client.decode_error(server.encode_error(error))
+    assert type(got) is cls
+    assert (got.message, got.retry_after, got.metadata) == ("what", 1.5, {"limit": "8"})
+    assert got.violations == error.violations
+
+
+@pytest.mark.parametrize("cls", LEAVES)
+def test_a_request_that_could_not_be_read_is_told_why(row: Row[Binding], cls: type[MeshError]) -> None:
+    failure = row.load().server().encode_error(cls("what"))
+    assert type(any_client(row, peer="mesh").decode_error(failure)) is cls
+
+
+@pytest.mark.parametrize("cls", LEAVES)
+def test_an_agent_cannot_speak_of_the_callers_key_or_bytes(row: Row[Binding], cls: type[MeshError]) -> None:
+    failure = row.load().server().encode_error(cls())
+    assert not isinstance(any_client(row).decode_error(failure), AccessError | EdgeError)
+
+
+@given(st.binary(max_size=200), st.integers(0, 600), st.text(max_size=20))
+def test_any_failure_is_an_error_of_the_tree(body: bytes, status: int, text: str) -> None:
+    for row in ROWS:
+        assert isinstance(any_client(row).decode_error(Failure(status, body, text)), MeshError)
+
+
+# -- a peer that is not ours, for each row
+
+
+async def over_jsonrpc(agent: foreign.ScriptedAgent, request: Request) -> bytes:
+    return (await foreign.post(agent, request.body)).content
+
+
+async def asked_over_jsonrpc(message: ProtoMessage) -> Request:
+    sent: list[Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(Request(request.method, "", "", dict(request.headers), request.content))
+        return httpx.Response(200, json={})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+        with pytest.raises(Exception, match=r"."):
+            await foreign.client(http).get_task(message)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    return sent[0]
+
+
+async def over_grpc(agent: foreign.ScriptedAgent, request: Request) -> bytes:
+    answer: ProtoMessage = await agent.on_get_task(a2a_pb2.GetTaskRequest.FromString(request.body), None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    return answer.SerializeToString()
+
+
+async def asked_over_grpc(message: ProtoMessage) -> Request:
+    service = a2a_pb2.DESCRIPTOR.services_by_name["A2AService"].full_name
+    return Request(path=f"/{service}/GetTask", body=message.SerializeToString())
+
+
+STOCK: dict[
+    Key,
+    tuple[Callable[[ProtoMessage], Awaitable[Request]], Callable[[foreign.ScriptedAgent, Request], Awaitable[bytes]]],
+] = {
+    ("JSONRPC", "1.0"): (asked_over_jsonrpc, over_jsonrpc),
+    ("GRPC", "1.0"): (asked_over_grpc, over_grpc),
+}
+
+
+async def test_a_stock_clients_request_is_taken_and_read(row: Row[Binding]) -> None:
+    asked = await STOCK[row.key][0](REQUESTS["GetTask"])
+    request = received(asked)
+    assert row.load().takes(request)
+    call = row.load().server().decode_request(request)
+    assert call.method is METHODS["GetTask"]
+    assert call.payload.digest() == ProtoPayload(call.method.request, REQUESTS["GetTask"]).digest()
+
+
+async def test_a_stock_server_reads_our_request_and_we_its_answer(row: Row[Binding]) -> None:
+    client = any_client(row)
+    agent = foreign.ScriptedAgent(foreign.task())
+    read = client.decode_answer(await STOCK[row.key][1](agent, client.request))
+    assert agent.asked == [REQUESTS["GetTask"]]
+    assert read.digest() == ProtoPayload(METHODS["GetTask"].response, foreign.task()).digest()

@@ -1,0 +1,124 @@
+"""HTTP to agents: a stock server answers; what else an address may answer is the agent's fault."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from a2a.utils.errors import TaskNotFoundError
+
+from meshgate.a2a.bindings.jsonrpc import BINDING
+from meshgate.a2a.errors import InvalidAgentResponse, MeshError, RateLimited, TaskNotFound, UpstreamUnavailable
+from meshgate.a2a.limits import DEFAULTS
+from meshgate.gateway.upstream.transports.http import HttpTransport, make_client
+from meshgate.net.server import HttpServer, bind_one
+from meshgate.registry.model import Endpoint
+from tests.gateway.upstream.transports.agents import Agents
+from tests.support import foreign
+
+
+@pytest.fixture
+async def transport() -> AsyncIterator[HttpTransport]:
+    made = HttpTransport(BINDING, make_client(DEFAULTS), DEFAULTS, asyncio.get_running_loop().time)
+    yield made
+    await made.aclose()
+
+
+@asynccontextmanager
+async def serving(app: Any) -> AsyncGenerator[str, None]:
+    """An app on a port of its own; its URL."""
+    server = HttpServer(app, [bind_one("127.0.0.1", 0, "port")], DEFAULTS)
+    await server.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}/"
+    finally:
+        await server.stop()
+
+
+def answering(status: int, body: bytes, media: str = "application/json", **headers: str) -> Any:
+    """A server that answers every request alike."""
+    sent = {"content-type": media, **headers}
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raw = [(name.encode(), value.encode()) for name, value in sent.items()]
+        await send({"type": "http.response.start", "status": status, "headers": raw})
+        await send({"type": "http.response.body", "body": body})
+
+    return app
+
+
+async def test_a_stock_server_answers(transport: HttpTransport) -> None:
+    agents = Agents()
+    async with serving(foreign.app(foreign.ScriptedAgent(foreign.task()))) as url:
+        reply = await transport.send(agents.call(agents.start(Endpoint("JSONRPC", url))))
+        assert (await reply.answer()).view().id == "task-1"
+
+
+async def test_a_stock_servers_stream_is_read_event_by_event(transport: HttpTransport) -> None:
+    agents = Agents()
+    async with serving(foreign.app(foreign.ScriptedAgent(*[foreign.task()] * 3))) as url:
+        reply = await transport.send(agents.call(agents.start(Endpoint("JSONRPC", url)), "SubscribeToTask"))
+        assert len([event async for event in reply]) == 3
+
+
+async def test_a_stock_servers_error_is_the_error_it_is(transport: HttpTransport) -> None:
+    agents = Agents()
+    async with serving(foreign.app(foreign.ScriptedAgent(error=TaskNotFoundError("gone")))) as url:
+        name = agents.start(Endpoint("JSONRPC", url))
+        with pytest.raises(TaskNotFound, match="gone") as caught:
+            await transport.send(agents.call(name))
+        assert caught.value.endpoint == name
+
+
+FAULT = json.dumps({"jsonrpc": "2.0", "id": None, "error": {"code": -32001, "message": "gone"}}).encode()
+RESULT = b'{"jsonrpc":"2.0","id":"1","result":{"id":"t","status":{"state":"TASK_STATE_WORKING"}}}'
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "media", "kind"),
+    [
+        (400, FAULT, "application/json", TaskNotFound),
+        (404, FAULT, "application/json", TaskNotFound),
+        (404, b"<html>", "text/html", InvalidAgentResponse),
+        (400, RESULT, "application/json", InvalidAgentResponse),
+        (500, FAULT, "application/json", InvalidAgentResponse),
+        (302, b"", "application/json", InvalidAgentResponse),
+        (401, FAULT, "application/json", UpstreamUnavailable),
+        (403, FAULT, "application/json", UpstreamUnavailable),
+        (503, FAULT, "application/json", UpstreamUnavailable),
+        (429, FAULT, "application/json", RateLimited),
+        (200, b"{}", "application/json", InvalidAgentResponse),
+    ],
+)
+async def test_a_status_tells_what_the_answer_is_worth(
+    transport: HttpTransport, status: int, body: bytes, media: str, kind: type[MeshError]
+) -> None:
+    agents = Agents()
+    async with serving(answering(status, body, media)) as url:
+        name = agents.start(Endpoint("JSONRPC", url))
+        with pytest.raises(MeshError) as caught:
+            await transport.send(agents.call(name))
+    assert type(caught.value) is kind
+    assert caught.value.endpoint == name
+    assert caught.value.unsent == (status == 401)
+
+
+async def test_a_port_on_which_nobody_listens_was_sent_nothing(transport: HttpTransport) -> None:
+    agents = Agents()
+    async with serving(answering(200, b"")) as url:
+        pass
+    out = agents.call(agents.start(Endpoint("JSONRPC", url)))
+    with pytest.raises(UpstreamUnavailable) as caught:
+        await transport.send(out)
+    assert caught.value.unsent
+    assert not out.attempt.sent
+
+
+async def test_any_answer_below_500_is_a_healthy_one(transport: HttpTransport) -> None:
+    for status, well in ((200, True), (404, True), (500, False), (503, False)):
+        async with serving(answering(status, b"")) as url:
+            assert await transport.healthy(Endpoint("JSONRPC", url), None, 5.0) is well
