@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from meshgate.a2a import limits as limit_checks
 from meshgate.a2a.codec import strict_json as checking
 from meshgate.a2a.limits import DEFAULTS
 from meshgate.a2a.mesh.task_ids import TaskTags
@@ -333,7 +334,7 @@ def _loopback() -> None:
 
 
 def _bounded() -> None:
-    _replace(config, "_check", lambda found: None)
+    _replace(limit_checks, "check_limits", lambda found: None)
 
 
 def _lock_numbers() -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
-__all__ = ["DEFAULTS", "Limits"]
+__all__ = ["DEFAULTS", "Limits", "check_limits"]
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """What a gateway or an agent will not exceed. A setting's name in ``meshgate.toml`` is its name here."""
+    """What a gateway or an agent will not exceed. A setting's name in ``meshgate.toml`` is its name here.
+
+    Raises:
+        ValueError: a limit is not a finite number above 0; the message names the limit and its default.
+    """
 
     deadline: float = 60.0
     """Longest a call takes when its caller names no deadline."""
@@ -184,6 +190,24 @@ class Limits(msgspec.Struct, frozen=True):
     """Rows of usage (caller, version, skill, direction) that a gateway counts; the one seen longest ago goes first."""
     usage_fields: int = 500
     """Fields counted in one row of usage."""
+
+    def __post_init__(self) -> None:
+        check_limits(self)
+
+
+def check_limits(limits: Limits) -> None:
+    """Refuse limits that would switch a limit off: each is a finite number above 0.
+
+    Raises:
+        ValueError: one is not; the message names it and its default.
+    """
+    for name, default in zip(Limits.__struct_fields__, Limits.__struct_defaults__, strict=True):
+        value = getattr(limits, name)
+        if not (value > 0 and math.isfinite(value)):
+            raise ValueError(
+                f"limits.{name} must be a finite number above 0, not {value}: "
+                f"nothing here is unlimited; leave it out for the default, {default}"
+            )
 
 
 DEFAULTS = Limits()
