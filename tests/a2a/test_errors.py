@@ -4,6 +4,7 @@ import math
 import pytest
 
 from meshgate.a2a import errors
+from meshgate.a2a.error_lookup import error_class, error_for_caller
 from meshgate.a2a.errors import (
     A2A_DOMAIN,
     MESHGATE_DOMAIN,
@@ -13,8 +14,6 @@ from meshgate.a2a.errors import (
     MeshError,
     ProtocolError,
     UpstreamUnavailable,
-    answered,
-    error_class,
 )
 
 CLASSES = [cls for _, cls in inspect.getmembers(errors, inspect.isclass) if issubclass(cls, MeshError)]
@@ -52,7 +51,7 @@ def test_a_code_counts_in_its_own_domain_alone(cls: type[MeshError]) -> None:
 @pytest.mark.requirement("a2a.agents_word")
 def test_an_agents_word_about_keys_and_bytes_is_never_the_callers_affair(cls: type[MeshError]) -> None:
     error = cls("secret of the gateway")
-    told = answered(error, "agent")
+    told = error_for_caller(error, "agent")
     assert not isinstance(told, AccessError | EdgeError)
     if issubclass(cls, AccessError):
         assert type(told) is UpstreamUnavailable
@@ -68,7 +67,7 @@ def test_an_agents_word_about_keys_and_bytes_is_never_the_callers_affair(cls: ty
 @pytest.mark.parametrize("cls", LEAVES)
 def test_a_gateways_word_is_taken_as_it_is(cls: type[MeshError]) -> None:
     error = cls()
-    assert answered(error, "mesh") is error
+    assert error_for_caller(error, "mesh") is error
 
 
 @pytest.mark.parametrize(

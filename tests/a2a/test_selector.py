@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshgate.a2a.errors import InvalidParams
-from meshgate.a2a.selector import VersionRange, parse_selector, parse_version
+from meshgate.a2a.selector import parse_selector
+from meshgate.a2a.version_syntax import parse_version
+from meshgate.a2a.versions import VersionRange
 
 # -- a second reading of semver.org 2.0.0, from its text alone: versions stay strings, order is section 11 word by word
 

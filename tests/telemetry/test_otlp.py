@@ -14,8 +14,11 @@ from opentelemetry.trace import StatusCode
 
 from meshgate.a2a.limits import DEFAULTS
 from meshgate.telemetry import semconv
+from meshgate.telemetry.context import TraceContext
+from meshgate.telemetry.ids import child, new_context
 from meshgate.telemetry.otlp import OtelTracing, activate, configure, instrument_third_party_grpc
-from meshgate.telemetry.tracing import Span, TraceContext, child, format_traceparent, new_context, parse_traceparent
+from meshgate.telemetry.traceparent import format_traceparent, parse_traceparent
+from meshgate.telemetry.tracing import Span
 from tests.support import otlp
 from tests.support.spans import IDS, JOB, send_job
 

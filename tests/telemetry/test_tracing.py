@@ -8,17 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshgate.a2a.limits import DEFAULTS
-from meshgate.telemetry.tracing import (
-    Ids,
-    NoTracing,
-    Sampler,
-    TraceContext,
-    child,
-    format_traceparent,
-    new_context,
-    parse_traceparent,
-    parse_tracestate,
-)
+from meshgate.telemetry.context import TraceContext
+from meshgate.telemetry.ids import Ids, child, new_context
+from meshgate.telemetry.sampler import Sampler
+from meshgate.telemetry.traceparent import format_traceparent, parse_traceparent, parse_tracestate
+from meshgate.telemetry.tracing import NoTracing
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 GOOD = f"00-{TRACE}-{SPAN}-01"

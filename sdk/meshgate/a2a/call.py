@@ -11,51 +11,15 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from meshgate.a2a import types
 from meshgate.a2a.mesh.lineage import Lineage
+from meshgate.a2a.methods import Method
 from meshgate.a2a.payload import Payload
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import Selector
 
-__all__ = ["ANONYMOUS", "METHODS", "UNBUILT", "Call", "Handler", "Method", "Principal", "Route"]
+__all__ = ["ANONYMOUS", "Call", "Handler", "Principal", "Route"]
 
 _F = TypeVar("_F")
-
-
-class Method(msgspec.Struct, frozen=True):
-    """An A2A operation (specification 1.0.1, section 5.3)."""
-
-    name: str
-    request: type[types.A2AMessage]
-    response: type[types.A2AMessage]
-    """The class of the events of its reply; a unary reply has one."""
-    streaming: bool = False
-    safe: bool = False
-    """Whether sending it twice does no more than sending it once."""
-    on_task: bool = True
-    """Whether it is about a task that exists; such calls open no job and spend no budget."""
-
-
-METHODS: dict[str, Method] = {
-    method.name: method
-    for method in (
-        Method("SendMessage", types.SendMessageRequest, types.SendMessageResponse, on_task=False),
-        Method("SendStreamingMessage", types.SendMessageRequest, types.StreamResponse, streaming=True, on_task=False),
-        Method("GetTask", types.GetTaskRequest, types.Task, safe=True),
-        Method("CancelTask", types.CancelTaskRequest, types.Task),
-        Method("SubscribeToTask", types.SubscribeToTaskRequest, types.StreamResponse, streaming=True, safe=True),
-    )
-}
-
-UNBUILT = {
-    "ListTasks": "UNSUPPORTED_OPERATION",
-    "GetExtendedAgentCard": "UNSUPPORTED_OPERATION",
-    "CreateTaskPushNotificationConfig": "PUSH_NOTIFICATION_NOT_SUPPORTED",
-    "GetTaskPushNotificationConfig": "PUSH_NOTIFICATION_NOT_SUPPORTED",
-    "ListTaskPushNotificationConfigs": "PUSH_NOTIFICATION_NOT_SUPPORTED",
-    "DeleteTaskPushNotificationConfig": "PUSH_NOTIFICATION_NOT_SUPPORTED",
-}
-"""Operations of A2A that are not served, and the error that says so."""
 
 
 class Principal(msgspec.Struct, frozen=True):

@@ -17,25 +17,14 @@ import hashlib
 import hmac
 import re
 
-import msgspec
+from meshgate.a2a.mesh.task_tag import TaskTag
 
-__all__ = ["SEPARATOR", "TaskTag", "TaskTags"]
+__all__ = ["SEPARATOR", "TaskTags"]
 
 SEPARATOR = "~"
 _AGENT, _INSTANCE, _OWNER, _MAC = 5, 5, 5, 12
 _TAG = re.compile("[A-Za-z0-9_-]{36}")
 """27 bytes fill base64 exactly and one alphabet is taken, so that an id has one spelling only."""
-
-
-class TaskTag(msgspec.Struct, frozen=True):
-    """What a client's task id says."""
-
-    agent: bytes
-    instance: bytes
-    owner: bytes
-    mac: bytes
-    upstream: str
-    release: str = ""
 
 
 class TaskTags:

@@ -16,10 +16,10 @@ from msgspec import UNSET
 from meshgate.a2a import errors, payload
 from meshgate.a2a.bindings import jsonrpc
 from meshgate.a2a.bindings.sse import SseParser
-from meshgate.a2a.call import METHODS, Method
 from meshgate.a2a.errors import InvalidAgentResponse, MeshError, OutcomeUnknown, UpstreamDeadline
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.mesh import headers
+from meshgate.a2a.methods import METHODS, Method
 from meshgate.a2a.payload import Payload
 from meshgate.a2a.protocol_version import PROTOCOL_VERSION
 from meshgate.a2a.types import (

@@ -11,8 +11,9 @@ import msgspec
 
 from meshgate.a2a import errors
 from meshgate.a2a.mesh import headers
-from meshgate.a2a.selector import parse_selector, parse_version
+from meshgate.a2a.selector import parse_selector
 from meshgate.a2a.types import Message, Part, Role, SendMessageConfiguration, SendMessageRequest
+from meshgate.a2a.version_syntax import parse_version
 from meshgate.sdk.client.results import Budget
 from meshgate.sdk.skills.content import data_part, is_proto, raw_part, text_part
 from meshgate.sdk.skills.contract import JSON, PROTOBUF, Contract, contract_of

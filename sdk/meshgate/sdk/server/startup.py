@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.limits import Limits
-from meshgate.a2a.selector import parse_version
+from meshgate.a2a.version_syntax import parse_version
 from meshgate.sdk.tasks.stores import MemoryTasks, SharedTasks, TaskStore
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from meshgate.a2a.cards import CAPABILITIES_URI, SkillTerms, Terms
+from meshgate.a2a.card_types import SkillTerms, Terms
+from meshgate.a2a.cards import CAPABILITIES_URI
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.registry.model import Capability, Endpoint, Manifest, SchemaRef
 from meshgate.sdk.skills.forms import Form

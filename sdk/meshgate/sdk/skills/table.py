@@ -10,8 +10,9 @@ from typing import Any, TypedDict, get_args, get_origin, get_type_hints
 import msgspec
 
 from meshgate.a2a.errors import InvalidParams
-from meshgate.a2a.selector import NAME, parse_version
+from meshgate.a2a.selector import NAME
 from meshgate.a2a.types import Message
+from meshgate.a2a.version_syntax import parse_version
 from meshgate.registry.model import Migration
 from meshgate.sdk.context import Context
 from meshgate.sdk.skills.forms import Form, form_of

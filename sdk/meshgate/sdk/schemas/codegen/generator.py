@@ -8,7 +8,8 @@ import re
 from google.protobuf.descriptor import Descriptor
 
 from meshgate.a2a.errors import InvalidParams
-from meshgate.a2a.selector import NAME, parse_version
+from meshgate.a2a.selector import NAME
+from meshgate.a2a.version_syntax import parse_version
 from meshgate.registry.schemas import load_image
 from meshgate.sdk.schemas.codegen.models import Models
 from meshgate.sdk.schemas.codegen.names import Names, literal, snake
