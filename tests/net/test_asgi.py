@@ -19,8 +19,9 @@ from meshgate.a2a.errors import (
     Unauthenticated,
 )
 from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.a2a.outcome import Head, Outcome
 from meshgate.a2a.payload import JsonPayload, Payload
-from meshgate.a2a.reply import Head, Outcome, Reply
+from meshgate.a2a.reply import Reply
 from meshgate.a2a.types import SendMessageResponse, StreamResponse
 from meshgate.net.asgi import JsonRpcEndpoint, read_body, read_headers, refuse, respond
 from tests.support.virtual_loop import settle, virtual_time

@@ -56,7 +56,9 @@ from meshgate.registry.index import Table
 from meshgate.registry.interface import Registry
 from meshgate.registry.model import Delta, Switch
 from meshgate.registry.watcher import Watcher
-from meshgate.telemetry.tracing import Ids, NoTracing, Sampler, Tracing
+from meshgate.telemetry.ids import Ids
+from meshgate.telemetry.sampler import Sampler
+from meshgate.telemetry.tracing import NoTracing, Tracing
 
 __all__ = ["Gateway", "Settings", "arrival", "attempt", "call_policies"]
 

@@ -13,17 +13,12 @@ import msgspec
 import structlog
 
 from meshgate.a2a.bindings import grpc as binding
-from meshgate.a2a.call import METHODS, UNBUILT, Call, Handler, Method
-from meshgate.a2a.errors import (
-    HeadersTooLarge,
-    InternalError,
-    InvalidAgentResponse,
-    InvalidParams,
-    MeshError,
-    error_class,
-)
+from meshgate.a2a.call import Call, Handler
+from meshgate.a2a.error_lookup import error_class
+from meshgate.a2a.errors import HeadersTooLarge, InternalError, InvalidAgentResponse, InvalidParams, MeshError
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.mesh import headers
+from meshgate.a2a.methods import METHODS, UNSUPPORTED, Method
 from meshgate.a2a.payload import Payload
 from meshgate.a2a.protocol_version import VERSION_HEADER, check_version
 from meshgate.a2a.reply import Reply
@@ -68,7 +63,7 @@ class A2AService(grpc.GenericRpcHandler):
             behaviour: Any = self._streaming(method) if method.streaming else self._unary(method)
             make = grpc.unary_stream_rpc_method_handler if method.streaming else grpc.unary_unary_rpc_method_handler
             self._methods[binding.method_path(method)] = make(behaviour)
-        for name in UNBUILT:
+        for name in UNSUPPORTED:
             self._methods[f"/{binding.SERVICE}/{name}"] = grpc.unary_unary_rpc_method_handler(_unbuilt(name))
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
@@ -127,7 +122,7 @@ class A2AService(grpc.GenericRpcHandler):
 
 
 def _unbuilt(name: str) -> Callable[[bytes, _Context], Awaitable[bytes]]:
-    cls = error_class(UNBUILT[name]) or InternalError
+    cls = error_class(UNSUPPORTED[name]) or InternalError
 
     async def refuse(_: bytes, context: _Context) -> bytes:
         await _abort(context, cls(f"{name} is not served"))

@@ -14,7 +14,6 @@ from google.rpc import (  # pyright: ignore[reportMissingTypeStubs] - they lie b
 
 from meshgate.a2a import errors
 from meshgate.a2a.bindings import grpc as binding
-from meshgate.a2a.call import METHODS
 from meshgate.a2a.codec.strict_json import MAX_NODES
 from meshgate.a2a.errors import (
     AccessError,
@@ -27,6 +26,7 @@ from meshgate.a2a.errors import (
     PushNotificationNotSupported,
     UpstreamUnavailable,
 )
+from meshgate.a2a.methods import METHODS
 from meshgate.a2a.payload import JsonPayload, ProtoPayload
 from meshgate.a2a.types import SendMessageRequest, Task
 from tests.a2a.codec.test_protobuf_size import field

@@ -13,9 +13,11 @@ import msgspec
 
 from meshgate.a2a.call import Call, Handler, Principal, Route
 from meshgate.a2a.errors import InvalidParams, NoRoute, TaskNotFound
-from meshgate.a2a.mesh.task_ids import TaskTag, TaskTags
+from meshgate.a2a.mesh.task_ids import TaskTags
+from meshgate.a2a.mesh.task_tag import TaskTag
 from meshgate.a2a.reply import Reply
-from meshgate.a2a.selector import Selector, VersionRange, parse_selector
+from meshgate.a2a.selector import Selector, parse_selector
+from meshgate.a2a.versions import VersionRange
 from meshgate.gateway.observe.records import CallRecord
 from meshgate.registry.index import Table
 from meshgate.registry.model import Delta, Entry

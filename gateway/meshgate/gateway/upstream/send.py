@@ -16,11 +16,13 @@ from typing import Any, Protocol
 import msgspec
 import structlog
 
-from meshgate.a2a.call import METHODS, Call
+from meshgate.a2a.call import Call
 from meshgate.a2a.errors import InvalidAgentResponse, MeshError, UpstreamUnavailable
 from meshgate.a2a.mesh import headers as names
-from meshgate.a2a.mesh.lineage import Lineage, mint
+from meshgate.a2a.mesh.lineage import Lineage
+from meshgate.a2a.mesh.lineage_tokens import mint
 from meshgate.a2a.mesh.task_ids import TaskTags
+from meshgate.a2a.methods import METHODS
 from meshgate.a2a.payload import JsonPayload, Payload, ProtoPayload
 from meshgate.a2a.protocol_version import EXTENSIONS_HEADER, PROTOCOL_VERSION, VERSION_HEADER
 from meshgate.a2a.reply import Reply

@@ -18,11 +18,13 @@ from google.rpc import (  # pyright: ignore[reportMissingTypeStubs] - they lie b
 
 from meshgate.a2a import errors
 from meshgate.a2a.bindings.jsonrpc import build_call
-from meshgate.a2a.call import METHODS, Call, Method
+from meshgate.a2a.call import Call
 from meshgate.a2a.codec.protobuf_size import guard_proto
 from meshgate.a2a.codec.transcode import proto_class, to_proto
-from meshgate.a2a.errors import InvalidAgentResponse, InvalidParams, InvalidRequest, MeshError, Peer, answered
+from meshgate.a2a.error_lookup import Peer, error_class, error_for_caller
+from meshgate.a2a.errors import InvalidAgentResponse, InvalidParams, InvalidRequest, MeshError
 from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.a2a.methods import METHODS, Method
 from meshgate.a2a.payload import Payload, ProtoPayload
 from meshgate.a2a.selector import Selector
 
@@ -196,14 +198,14 @@ def decode_error(code: grpc.StatusCode, text: str, trailers: Metadata | None, *,
     """The error that a status and its trailing metadata mean.
 
     Args:
-        peer: who answered. An agent cannot speak about the caller's key or bytes, see ``errors.answered``.
+        peer: who answered. An agent cannot speak about the caller's key or bytes, see ``error_for_caller``.
     """
     details: dict[str, Any] = {}
     for key, value in trailers or ():
         if key == DETAILS and isinstance(value, bytes):
             details = _read_details(value)
     info, bad, retry = details.get("ErrorInfo"), details.get("BadRequest"), details.get("RetryInfo")
-    cls = errors.error_class(info.reason, info.domain) if info is not None else None
+    cls = error_class(info.reason, info.domain) if info is not None else None
     cls = cls or _BY_STATUS.get(code, errors.InternalError)
     seconds = retry.retry_delay.ToMilliseconds() / 1000 if retry is not None else None
     error = cls(
@@ -212,7 +214,7 @@ def decode_error(code: grpc.StatusCode, text: str, trailers: Metadata | None, *,
         metadata=dict(info.metadata) if info is not None else None,
         violations=tuple((item.field, item.description) for item in bad.field_violations) if bad is not None else (),
     )
-    return answered(error, peer)
+    return error_for_caller(error, peer)
 
 
 _DETAIL_TYPES: tuple[type[message.Message], ...] = (

@@ -14,8 +14,9 @@ from typing import Any, cast
 import msgspec
 
 from meshgate.a2a import errors
-from meshgate.a2a.call import METHODS, UNBUILT, Call, Method
+from meshgate.a2a.call import Call
 from meshgate.a2a.codec.strict_json import check, decode_json, is_array, is_object
+from meshgate.a2a.error_lookup import Peer, error_class, error_for_caller
 from meshgate.a2a.errors import (
     A2A_DOMAIN,
     AccessError,
@@ -25,11 +26,10 @@ from meshgate.a2a.errors import (
     MeshError,
     MethodNotFound,
     ParseError,
-    Peer,
     VersionNotSupported,
-    answered,
 )
 from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.a2a.methods import METHODS, UNSUPPORTED, Method
 from meshgate.a2a.payload import JsonPayload, Payload
 from meshgate.a2a.selector import Selector
 from meshgate.a2a.types import A2AMessage, SendMessageRequest
@@ -181,9 +181,9 @@ def build_call(
 
 
 def _unserved(name: str) -> MeshError:
-    unbuilt = errors.error_class(UNBUILT.get(name, ""))
-    if unbuilt is not None:
-        return unbuilt(f"{name} is not served")
+    unsupported = error_class(UNSUPPORTED.get(name, ""))
+    if unsupported is not None:
+        return unsupported(f"{name} is not served")
     if "/" in name:
         return VersionNotSupported(f"{name[:64]!r} is a method of A2A 0.3, which is not served: use A2A 1.0")
     return MethodNotFound(f"there is no method {name[:64]!r}; served are " + ", ".join(METHODS))
@@ -216,7 +216,7 @@ def decode_answer(body: bytes, method: Method, rpc_id: str, *, peer: Peer = "age
     """The event in an answer, checked.
 
     Args:
-        peer: who answered. An agent cannot speak about the caller's key or bytes, see ``errors.answered``.
+        peer: who answered. An agent cannot speak about the caller's key or bytes, see ``error_for_caller``.
 
     Raises:
         InvalidAgentResponse: it is no JSON-RPC answer to ``rpc_id``, or its result is no valid A2A.
@@ -234,7 +234,7 @@ def decode_answer(body: bytes, method: Method, rpc_id: str, *, peer: Peer = "age
     if tree.get("jsonrpc") != "2.0" or (answer_id != rpc_id and (fault is None or answer_id is not None)):
         raise InvalidAgentResponse("the agent's answer is not the JSON-RPC answer to this request")
     if fault is not None:
-        raise answered(_decode_error(fault), peer)
+        raise error_for_caller(_decode_error(fault), peer)
     try:
         result, view = check(tree.get("result"), method.response)
     except InvalidParams as error:
@@ -259,8 +259,8 @@ def _decode_error(fault: Any) -> MeshError:
     details = {str(item.get("@type")): item for item in _objects(fault.get("data"))}
     info = details.get(_ERROR_INFO, {})
     # The reason is exact where several errors share a number; an agent that sends none has the number alone.
-    cls = errors.error_class(str(info.get("reason", "")), str(info.get("domain", A2A_DOMAIN)))
-    cls = cls or errors.error_class(_BY_NUMBER.get(number, "")) or errors.InternalError
+    cls = error_class(str(info.get("reason", "")), str(info.get("domain", A2A_DOMAIN)))
+    cls = cls or error_class(_BY_NUMBER.get(number, "")) or errors.InternalError
     violations = _objects(details.get(_BAD_REQUEST, {}).get("fieldViolations"))
     return cls(
         str(fault.get("message", ""))[:2000],

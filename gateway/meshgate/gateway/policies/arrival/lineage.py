@@ -8,13 +8,14 @@ from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.errors import DepthExceeded, InvalidParams, LoopDetected, UpstreamDeadline
 from meshgate.a2a.limits import Limits
 from meshgate.a2a.mesh import headers
-from meshgate.a2a.mesh.lineage import Lineage, Step, verify
+from meshgate.a2a.mesh.lineage import Lineage, Step
+from meshgate.a2a.mesh.lineage_tokens import verify
 from meshgate.a2a.reply import Reply
 from meshgate.gateway.identity.keys import MeshKey
 from meshgate.gateway.jobs.peers import Flight, Peers
 from meshgate.gateway.observe.metrics import Metrics
 from meshgate.gateway.observe.records import CallRecord, Records
-from meshgate.telemetry.tracing import parse_traceparent
+from meshgate.telemetry.traceparent import parse_traceparent
 
 __all__ = ["Lineages", "Parents", "priced"]
 

@@ -10,8 +10,9 @@ import msgspec
 from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.errors import AccessError, MeshError, RefusedError
 from meshgate.a2a.mesh import headers
+from meshgate.a2a.outcome import Head, Outcome
 from meshgate.a2a.payload import Payload
-from meshgate.a2a.reply import Head, Outcome, Reply
+from meshgate.a2a.reply import Reply
 from meshgate.gateway.observe.metrics import Metrics
 from meshgate.gateway.observe.records import CallRecord, Records, Usage
 

@@ -9,7 +9,8 @@ import msgspec
 from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.errors import BudgetExhausted, FanOut, UpstreamDeadline
 from meshgate.a2a.mesh.lineage import Step
-from meshgate.a2a.reply import Outcome, Reply
+from meshgate.a2a.outcome import Outcome
+from meshgate.a2a.reply import Reply
 from meshgate.gateway.jobs.peers import Peers
 from meshgate.gateway.observe.records import JobRecord, Records
 
