@@ -7,10 +7,10 @@ from typing import Protocol
 
 from meshgate.sdk.client.discovery import Access
 
-__all__ = ["CURRENT", "Serving"]
+__all__ = ["CURRENT", "CurrentCall"]
 
 
-class Serving(Protocol):
+class CurrentCall(Protocol):
     """A call that is being served."""
 
     @property
@@ -36,5 +36,5 @@ class Serving(Protocol):
         ...
 
 
-CURRENT: ContextVar[Serving | None] = ContextVar("meshgate_serving", default=None)
+CURRENT: ContextVar[CurrentCall | None] = ContextVar("meshgate_serving", default=None)
 """The call that this code is serving, or None."""

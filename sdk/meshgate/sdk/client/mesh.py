@@ -30,12 +30,13 @@ from meshgate.a2a.types import (
     Task,
 )
 from meshgate.sdk.client.discovery import Access, find_gateway
-from meshgate.sdk.client.request import Said, headers_of, path_of, request_of
-from meshgate.sdk.client.results import Event, Result, check_ended
-from meshgate.sdk.client.sender import Sender, make_client, read_all
+from meshgate.sdk.client.request import CallArguments, headers_of, path_of, request_of
+from meshgate.sdk.client.results import Event, Result
+from meshgate.sdk.client.sender import Sender, make_client, read_body
+from meshgate.sdk.client.task_errors import check_ended
 from meshgate.sdk.current import CURRENT
-from meshgate.sdk.server.spans import Spans
-from meshgate.sdk.skills.contract import warn_once
+from meshgate.sdk.skills.deprecation import warn_once
+from meshgate.sdk.spans import Spans
 
 __all__ = ["Mesh"]
 
@@ -92,22 +93,28 @@ class Mesh:
 
     # -- calls
 
-    async def call(self, selector: str = "", *, return_immediately: bool = False, **said: Unpack[Said]) -> Result:
+    async def call(
+        self, selector: str = "", *, return_immediately: bool = False, **arguments: Unpack[CallArguments]
+    ) -> Result:
         """Call an agent (``"summariser"``) or a skill (``"summarise@^2,region=eu"``) and wait for the answer.
 
         Args:
             selector: what to call; it may be left out with a ``task_id``, which knows its own way.
             return_immediately: come back with the task while it is still worked on.
-            said: see ``Said``: text, data, contract, schema_version, raw, accept, message, skill, task_id, context_id,
-                metadata, deadline, budget.
+            arguments: see ``CallArguments``: text, data, contract, schema_version, raw, accept, message, skill, task_id,
+                context_id, metadata, deadline, budget.
 
         Raises:
             TaskFailed, TaskRejected, TaskCancelled: the task ended without a result.
             MeshError: see ``meshgate.a2a.errors``.
         """
-        request = request_of(said, return_immediately=return_immediately)
+        request = request_of(arguments, return_immediately=return_immediately)
         answer, sent = await self._unary(
-            _SEND, request, path_of(selector, said), self._seconds(said.get("deadline")), headers_of(said)
+            _SEND,
+            request,
+            path_of(selector, arguments),
+            self._seconds(arguments.get("deadline")),
+            headers_of(arguments),
         )
         view = answer.view()
         result = Result(
@@ -119,7 +126,7 @@ class Mesh:
             check_ended(result.task.status, result.task)
         return result
 
-    def stream(self, selector: str = "", **said: Unpack[Said]) -> AsyncGenerator[Event, None]:
+    def stream(self, selector: str = "", **arguments: Unpack[CallArguments]) -> AsyncGenerator[Event, None]:
         """Like ``call``, event by event as they come. Leaving the loop early leaves the task running; close the
         generator then (``contextlib.aclosing``), so that the connection is given back at once.
 
@@ -127,9 +134,9 @@ class Mesh:
             TaskFailed, TaskRejected, TaskCancelled: after the event that says so.
             MeshError: see ``meshgate.a2a.errors``.
         """
-        request = request_of(said)
-        path, seconds = path_of(selector, said), self._seconds(said.get("deadline"))
-        return self._checked(self._events(_STREAM, request, path, seconds, headers_of(said)))
+        request = request_of(arguments)
+        path, seconds = path_of(selector, arguments), self._seconds(arguments.get("deadline"))
+        return self._checked(self._events(_STREAM, request, path, seconds, headers_of(arguments)))
 
     # -- tasks
 
@@ -237,7 +244,7 @@ class Mesh:
                 asyncio.timeout(waits),
                 self._post(method, request, path, rpc_id, seconds, more) as response,
             ):
-                body = await read_all(response, self._limits.answer, waits)
+                body = await read_body(response, self._limits.answer, waits)
                 return _answer(response, body, method, rpc_id), response.headers
         except TimeoutError:
             raise UpstreamDeadline(f"there was no answer within {seconds:g} s") from None
@@ -257,7 +264,7 @@ class Mesh:
         task_id = ""
         async with self._post(method, request, path, rpc_id, seconds, more) as response:
             if response.headers.get("content-type", "").partition(";")[0].strip() != "text/event-stream":
-                body = await read_all(response, self._limits.answer, self._limits.stream_silence)
+                body = await read_body(response, self._limits.answer, self._limits.stream_silence)
                 _answer(response, body, method, rpc_id)
                 raise InvalidAgentResponse("a stream was asked for, and one answer came")
             origin = _origin(response.headers)

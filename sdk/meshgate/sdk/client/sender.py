@@ -11,7 +11,7 @@ import httpx
 from meshgate.a2a.errors import InvalidAgentResponse, MeshError, OutcomeUnknown, UpstreamUnavailable
 from meshgate.a2a.limits import DEFAULTS, Limits
 
-__all__ = ["Sender", "make_client", "read_all"]
+__all__ = ["Sender", "make_client", "read_body"]
 
 _BUSY = frozenset({502, 503, 504})
 
@@ -118,7 +118,7 @@ def _failure(url: str, error: httpx.TransportError) -> MeshError:
     return OutcomeUnknown(f"the connection to {url} broke before it answered")
 
 
-async def read_all(response: httpx.Response, limit: int, seconds: float) -> bytes:
+async def read_body(response: httpx.Response, limit: int, seconds: float) -> bytes:
     """The whole body.
 
     Raises:

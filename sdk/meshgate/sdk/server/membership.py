@@ -18,9 +18,9 @@ from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.registry.join import wire
 from meshgate.registry.model import Instance, Lease, Manifest, RegistryUnavailable, UnknownLease
 from meshgate.sdk.client.discovery import Access, NotConfigured
-from meshgate.sdk.client.sender import Sender, read_all
+from meshgate.sdk.client.sender import Sender, read_body
 
-__all__ = ["Credentials", "JoinClient", "Membership", "note_end"]
+__all__ = ["Credentials", "JoinClient", "Membership", "log_refusal"]
 
 log = structlog.get_logger(__name__)
 
@@ -114,7 +114,7 @@ class JoinClient:
                 asyncio.timeout(self._seconds),
                 self._sender.post(self._access.urls, path, body, self._headers, safe=True) as response,
             ):
-                answer = await read_all(response, _MAX_ANSWER, self._seconds)
+                answer = await read_body(response, _MAX_ANSWER, self._seconds)
         except TimeoutError:
             raise RegistryUnavailable(f"{self.url} did not answer within {self._seconds:g} s") from None
         if response.status_code != 200:
@@ -246,7 +246,7 @@ class Membership:
             log.warning("leave_failed", error=error.message, code=error.code)
 
 
-def note_end(keeping: asyncio.Future[None]) -> None:
+def log_refusal(keeping: asyncio.Future[None]) -> None:
     """Log the refusal that ended a ``Membership.keep`` which nobody waits for."""
     if not keeping.cancelled() and isinstance(error := keeping.exception(), MeshError):
         log.error("left_out_of_the_mesh", error=error.message, code=error.code)

@@ -7,16 +7,18 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, TypeVar, Unpack, overload
 
-from meshgate.sdk.server.startup import check_version
-from meshgate.sdk.skills.table import TOOL, Settings, SkillTable, make_skill
-from meshgate.sdk.skills.tools import Tool, make_tool, tool_of
+from meshgate.sdk.arguments import check_version
+from meshgate.sdk.skills.signature import make_skill
+from meshgate.sdk.skills.skill import TOOL, SkillOptions, Tool
+from meshgate.sdk.skills.table import SkillTable
+from meshgate.sdk.skills.tools import make_tool, tool_of
 
-__all__ = ["Repertoire"]
+__all__ = ["SkillDecorators"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-class Repertoire:
+class SkillDecorators:
     """The skills and tools of an agent.
 
     Args:
@@ -32,7 +34,9 @@ class Repertoire:
     def skill(self, function: _F, /) -> _F: ...
 
     @overload
-    def skill(self, /, *, name: str = ..., version: str = ..., **settings: Unpack[Settings]) -> Callable[[_F], _F]: ...
+    def skill(
+        self, /, *, name: str = ..., version: str = ..., **settings: Unpack[SkillOptions]
+    ) -> Callable[[_F], _F]: ...
 
     def skill(
         self,
@@ -41,7 +45,7 @@ class Repertoire:
         *,
         name: str = "",
         version: str = "",
-        **settings: Unpack[Settings],
+        **settings: Unpack[SkillOptions],
     ) -> Any:
         """Make an async function a skill. It stays what it is: call it directly in tests.
 
@@ -52,7 +56,7 @@ class Repertoire:
         Args:
             name: else the function's name.
             version: semantic version of the skill; else the agent's.
-            settings: see ``Settings``: tags, labels, examples, default, reentrant, task, cost_usd, latency, owner,
+            settings: see ``SkillOptions``: tags, labels, examples, default, reentrant, task, cost_usd, latency, owner,
                 steward, migrations.
 
         Raises:
@@ -64,7 +68,9 @@ class Repertoire:
     def tool(self, function: _F, /) -> _F: ...
 
     @overload
-    def tool(self, /, *, name: str = ..., version: str = ..., **settings: Unpack[Settings]) -> Callable[[_F], _F]: ...
+    def tool(
+        self, /, *, name: str = ..., version: str = ..., **settings: Unpack[SkillOptions]
+    ) -> Callable[[_F], _F]: ...
 
     def tool(
         self,
@@ -73,7 +79,7 @@ class Repertoire:
         *,
         name: str = "",
         version: str = "",
-        **settings: Unpack[Settings],
+        **settings: Unpack[SkillOptions],
     ) -> Any:
         """Declare a tool: a typed async function that the agent's model calls. It stays what it is.
 
@@ -96,7 +102,7 @@ class Repertoire:
         frame: FrameType | None,
         name: str,
         version: str,
-        settings: Settings,
+        settings: SkillOptions,
     ) -> Any:
         local_names = dict(frame.f_back.f_locals) if frame is not None and frame.f_back is not None else {}
         if version:

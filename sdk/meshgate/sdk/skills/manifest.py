@@ -11,8 +11,8 @@ from meshgate.a2a.card_types import SkillTerms, Terms
 from meshgate.a2a.cards import CAPABILITIES_URI
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.registry.model import Capability, Endpoint, Manifest, SchemaRef
-from meshgate.sdk.skills.forms import Form
-from meshgate.sdk.skills.table import Skill
+from meshgate.sdk.skills.part_codec import PartCodec
+from meshgate.sdk.skills.skill import Skill
 
 __all__ = ["card_of", "manifest_of"]
 
@@ -35,14 +35,14 @@ def _skill_entry(skill: Skill) -> dict[str, Any]:
     }
 
 
-class _Room:
+class _SchemaAllowance:
     """What is left for JSON Schemas in a card."""
 
     def __init__(self, size: int) -> None:
         self._left = size
 
     def take(self, schema: dict[str, Any] | None) -> dict[str, Any] | None:
-        """The schema, if there is room for it."""
+        """The schema, if there is allowance for it."""
         size = len(msgspec.json.encode(schema)) if schema is not None else 0
         if size > self._left:
             return None
@@ -50,7 +50,7 @@ class _Room:
         return schema
 
 
-def _terms(skill: Skill, room: _Room) -> SkillTerms:
+def _terms(skill: Skill, allowance: _SchemaAllowance) -> SkillTerms:
     return SkillTerms(
         version=skill.version,
         labels=skill.labels,
@@ -58,8 +58,8 @@ def _terms(skill: Skill, room: _Room) -> SkillTerms:
         latency=skill.latency,
         reentrant=skill.reentrant,
         default=skill.default,
-        input_schema=room.take(skill.takes.schema),
-        output_schema=room.take(skill.gives.schema),
+        input_schema=allowance.take(skill.takes.schema),
+        output_schema=allowance.take(skill.gives.schema),
         input_type=skill.takes.type_name if skill.takes.digest else "",
         output_type=skill.gives.type_name if skill.gives.digest else "",
     )
@@ -80,8 +80,8 @@ def card_of(
     Args:
         limits: ``schema_json`` bounds the JSON Schemas; skills that come late may be left without.
     """
-    room = _Room(limits.schema_json)
-    terms = Terms({skill.id: _terms(skill, room) for skill in skills}, shared_tasks=shared_tasks)
+    allowance = _SchemaAllowance(limits.schema_json)
+    terms = Terms({skill.id: _terms(skill, allowance) for skill in skills}, shared_tasks=shared_tasks)
     extension = {
         "uri": CAPABILITIES_URI,
         "description": "versions, labels and schemas of the skills",
@@ -102,7 +102,7 @@ def card_of(
     }
 
 
-def _schema(form: Form) -> SchemaRef | None:
+def _schema(form: PartCodec) -> SchemaRef | None:
     return SchemaRef(form.type_name, form.digest) if form.type_name else None
 
 

@@ -12,28 +12,15 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, get_type_hints
 
-import msgspec
-
 from meshgate.sdk.context import Context
-from meshgate.sdk.skills.table import TOOL, Settings, Skill, make_skill
+from meshgate.sdk.skills.signature import make_skill
+from meshgate.sdk.skills.skill import TOOL, Skill, SkillOptions, Tool
 
-__all__ = ["Tool", "make_tool", "tool_of"]
+__all__ = ["make_tool", "tool_of"]
 
 
 _GIVEN = "__given"
 """The one parameter that stands for all."""
-
-
-class Tool(msgspec.Struct, frozen=True):
-    """A tool as a model is told of it."""
-
-    name: str
-    version: str
-    description: str
-    parameters: dict[str, Any]
-    """JSON Schema of its input, an object."""
-    returns: dict[str, Any] | None = None
-    """JSON Schema of its output; None where that is text."""
 
 
 def tool_of(skill: Skill) -> Tool:
@@ -43,7 +30,7 @@ def tool_of(skill: Skill) -> Tool:
 
 
 def make_tool(
-    function: Callable[..., Any], local_names: Mapping[str, Any], *, name: str, version: str, settings: Settings
+    function: Callable[..., Any], local_names: Mapping[str, Any], *, name: str, version: str, settings: SkillOptions
 ) -> Skill:
     """A skill from a function that may have several parameters, tagged ``tool``; it answers with a plain message.
 
@@ -54,7 +41,7 @@ def make_tool(
     if inspect.isasyncgenfunction(function):
         raise TypeError(f"tool {tool_id}: it gives one value: return it, or make it a skill")
     tags = settings.get("tags", ())
-    given: Settings = {"task": False, **settings}
+    given: SkillOptions = {"task": False, **settings}
     given["tags"] = [TOOL, *tags] if not isinstance(tags, str) else tags
     return make_skill(_of_one(function, tool_id, local_names), local_names, name=name, version=version, settings=given)
 

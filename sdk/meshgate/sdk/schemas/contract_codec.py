@@ -14,23 +14,24 @@ from msgspec import UNSET
 from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.types import Message, Part
 from meshgate.sdk.schemas.codegen.json_schema import json_schema
-from meshgate.sdk.schemas.derive.derive import Side
-from meshgate.sdk.schemas.derive.type_walker import Walker
+from meshgate.sdk.schemas.derive.derived_contract import DerivedMessage
+from meshgate.sdk.schemas.derive.json_adapter import JsonAdapter
 from meshgate.sdk.skills.content import raw_part
-from meshgate.sdk.skills.contract import PROTOBUF, Contract, is_protobuf, type_in
-from meshgate.sdk.skills.forms import Form
+from meshgate.sdk.skills.contract import PROTOBUF, Contract
+from meshgate.sdk.skills.media_types import is_protobuf, type_in
+from meshgate.sdk.skills.part_codec import PartCodec
 
-__all__ = ["typed"]
+__all__ = ["contract_codec"]
 
 
-def typed(form: Form, side: Side, version: str) -> Form:
+def contract_codec(form: PartCodec, side: DerivedMessage, version: str) -> PartCodec:
     """``form`` with a contract.
 
     It reads the part that names the contract where there are several, protobuf's bytes too, and lists that protobuf
     left out. What it writes names type and version.
     """
     contract = Contract(side.type, version)
-    walker = Walker(side.shapes, side.shape) if side.shapes is not None else None
+    walker = JsonAdapter(side.shapes, side.shape) if side.shapes is not None else None
     tree_of = _tree_reader(side) if walker is not None else None
 
     def read(message: Message) -> Any:
@@ -67,7 +68,7 @@ def typed(form: Form, side: Side, version: str) -> Form:
     )
 
 
-def _tree_reader(side: Side) -> Callable[[bytes], Any]:
+def _tree_reader(side: DerivedMessage) -> Callable[[bytes], Any]:
     cls = side.image.message_class(side.type)
 
     def tree(data: bytes) -> Any:
@@ -88,7 +89,7 @@ def _as_data(part: Part, tree: Callable[[bytes], Any]) -> Part:
 _Write = Callable[[Any], list[Part]]
 
 
-def _raw_writer(given: _Write | None, finished: _Write, side: Side, contract: Contract) -> _Write:
+def _raw_writer(given: _Write | None, finished: _Write, side: DerivedMessage, contract: Contract) -> _Write:
     media = contract.media(PROTOBUF)
     if given is not None:
         return lambda value: [msgspec.structs.replace(part, media_type=media) for part in given(value)]

@@ -10,13 +10,13 @@ from meshgate.a2a.codec.strict_json import is_array, is_object
 from meshgate.sdk.schemas.codegen.client import float_text
 from meshgate.sdk.schemas.derive.shapes import Field, Shapes
 
-__all__ = ["Walker"]
+__all__ = ["JsonAdapter"]
 
 _DIFFER = ("message", "timestamp", "double")
 _ZONE = re.compile(r"(?:Z|[+-][0-9]{2}:[0-9]{2})\Z")
 
 
-class Walker:
+class JsonAdapter:
     """Walks JSON of a message along its shape.
 
     Args:

@@ -13,9 +13,9 @@ from meshgate.a2a.version_syntax import parse_version
 from meshgate.sdk.tasks.stores import MemoryTasks, SharedTasks, TaskStore
 
 if TYPE_CHECKING:
-    from meshgate.sdk.schemas.lock.keeper import Contracts
+    from meshgate.sdk.schemas.agent_contracts import AgentContracts
 
-__all__ = ["check_version", "make_contracts", "shares"]
+__all__ = ["check_version", "contracts_of", "tasks_are_shared"]
 
 
 def check_version(text: str) -> None:
@@ -30,14 +30,16 @@ def check_version(text: str) -> None:
         raise ValueError(error.message) from None
 
 
-def make_contracts(path: str | os.PathLike[str], agent: str, limits: Limits, environ: Mapping[str, str]) -> Contracts:
+def contracts_of(
+    path: str | os.PathLike[str], agent: str, limits: Limits, environ: Mapping[str, str]
+) -> AgentContracts:
     """The contracts of an agent; what they need is imported only for agents that have some."""
-    from meshgate.sdk.schemas.lock.keeper import Contracts
+    from meshgate.sdk.schemas.agent_contracts import AgentContracts
 
-    return Contracts(Path(path), agent, limits, environ)
+    return AgentContracts(Path(path), agent, limits, environ)
 
 
-def shares(store: TaskStore, wanted: bool | None) -> bool:
+def tasks_are_shared(store: TaskStore, wanted: bool | None) -> bool:
     """Whether all instances share a task store.
 
     Raises:

@@ -1,0 +1,40 @@
+"""What a job may use, and what work used, as values."""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ["Budget", "Usage"]
+
+
+class Usage(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
+    """What work took, as the agent says (metadata key ``meshgate/usage``)."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float = 0.0
+    tool_calls: int = 0
+
+    def tree(self) -> dict[str, int | float]:
+        """What is not zero, as it travels."""
+        return {key: value for key, value in msgspec.to_builtins(self).items() if value}
+
+
+class Budget(msgspec.Struct, frozen=True):
+    """The most that a job may use, everything that descends from this call included. None: the mesh's default."""
+
+    calls: int | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.calls is not None and self.calls < 1:
+            raise ValueError("a budget has one call at least")
+        if self.seconds is not None and not 0.0 < self.seconds < 1e9:
+            raise ValueError("a budget's seconds are more than 0")
+
+    def header(self) -> str:
+        """The value of the header ``meshgate-budget``."""
+        terms = [f"calls={self.calls}"] if self.calls is not None else []
+        if self.seconds is not None:
+            terms.append(f"seconds={self.seconds:g}")
+        return ",".join(terms)

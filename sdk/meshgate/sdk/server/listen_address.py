@@ -1,0 +1,55 @@
+"""Where an agent listens and how others reach it, as a value."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from meshgate.a2a.errors import MeshError
+
+if TYPE_CHECKING:
+    pass
+
+__all__ = ["Binding", "CannotServe", "ListenAddress"]
+
+
+Binding = Literal["JSONRPC", "GRPC"]
+
+
+class CannotServe(MeshError):
+    """The agent cannot listen as it was told; the message says what to change."""
+
+    code, summary = "CANNOT_SERVE", "the agent cannot listen"
+
+
+class ListenAddress(msgspec.Struct, frozen=True):
+    """Where an agent listens and how others reach it.
+
+    Args:
+        public_url: the base URL that others reach ``host`` and ``port`` by, if it is another.
+        port: 0 takes a free one; the same of ``grpc_port``.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    grpc_port: int = 0
+    public_url: str = ""
+    bindings: tuple[Binding, ...] = ("JSONRPC",)
+
+    def __post_init__(self) -> None:
+        if "JSONRPC" not in self.bindings or set(self.bindings) - {"JSONRPC", "GRPC"}:
+            raise CannotServe(f"bindings are ('JSONRPC',) or ('JSONRPC', 'GRPC'), not {self.bindings!r}")
+        if _everywhere(self.host) and not self.public_url:
+            raise CannotServe(f"host={self.host!r} is no address to call: add public_url='http://NAME:PORT'")
+        if self.public_url and urlsplit(self.public_url).scheme not in ("http", "https"):
+            raise CannotServe(f"public_url={self.public_url!r}: write it like http://agent.internal:9000")
+
+
+def _everywhere(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return host == ""

@@ -1,0 +1,45 @@
+"""Converts one side of a skill between parts and Python values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from meshgate.a2a.types import Message, Part
+from meshgate.sdk.skills.contract import PROTOBUF
+from meshgate.sdk.skills.media_types import preferred
+
+__all__ = ["PartCodec"]
+
+
+class PartCodec(msgspec.Struct, frozen=True):
+    """One side of a skill."""
+
+    read: Callable[[Message], Any]
+    """The argument in a message; raises InvalidParams where there is none of this form."""
+    write: Callable[[Any], list[Part]]
+    """The parts of a result."""
+    modes: tuple[str, ...]
+    """Media types, for the card."""
+    schema: dict[str, Any] | None = None
+    """JSON Schema of the data, for the card."""
+    type_name: str = ""
+    """Name of the message, for the registry."""
+    digest: str = ""
+    """Where its descriptor set is stored, if it has a contract."""
+    raw: Callable[[Any], list[Part]] | None = None
+    """The parts of a result in protobuf's binary form, where there is one."""
+    annotation: Any = None
+    """What it was made of."""
+
+    def made(self, value: object) -> bool:
+        """Whether the value is of the type that this has a contract for."""
+        return bool(self.digest) and isinstance(self.annotation, type) and isinstance(value, self.annotation)
+
+    def answering(self, modes: Sequence[str]) -> PartCodec:
+        """The form of an answer for a caller who accepts these media types, best first."""
+        if self.raw is None or preferred(modes) != PROTOBUF:
+            return self
+        return msgspec.structs.replace(self, write=self.raw)

@@ -1,0 +1,134 @@
+"""Reads the signature of a function that becomes a skill, and refuses what cannot be one."""
+
+from __future__ import annotations
+
+import collections.abc
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, get_args, get_origin, get_type_hints
+
+from meshgate.a2a.selector import NAME
+from meshgate.a2a.types import Message
+from meshgate.a2a.version_syntax import parse_version
+from meshgate.sdk.context import Context
+from meshgate.sdk.skills.codecs import codec_of
+from meshgate.sdk.skills.skill import Skill, SkillOptions
+
+__all__ = ["make_skill"]
+
+
+_STREAMS = (
+    collections.abc.AsyncIterator,
+    collections.abc.AsyncGenerator,
+    collections.abc.AsyncIterable,
+)
+
+
+def make_skill(
+    function: Callable[..., Any],
+    local_names: Mapping[str, Any],
+    *,
+    name: str,
+    version: str,
+    settings: SkillOptions,
+) -> Skill:
+    """A skill from a function and what its decorator said.
+
+    Args:
+        local_names: what the annotations may name beside the function's globals.
+        settings: what else the decorator said.
+
+    Raises:
+        TypeError, ValueError: the function or a setting cannot be used; the message says how to write it.
+    """
+    skill_id = name or getattr(function, "__name__", "")
+    if NAME.match(skill_id) is None:
+        raise ValueError(f"{skill_id!r} is no skill name: letters, digits, '.', '_', '-'; use @agent.skill(name=...)")
+    parse_version(version)
+    streams = inspect.isasyncgenfunction(function)
+    if not streams and not inspect.iscoroutinefunction(function):
+        raise TypeError(f"skill {skill_id}: write 'async def'; run what blocks with 'await asyncio.to_thread(...)'")
+    hints = _hints(function, skill_id, local_names)
+    argument, context = _parameters(function, skill_id, hints)
+    if "return" not in hints:
+        shape = "-> AsyncIterator[str]" if streams else "-> str"
+        raise TypeError(f"skill {skill_id}: say what it gives, such as '{shape}'")
+    gives = _yielded(hints["return"], skill_id) if streams else hints["return"]
+    if gives is Message and settings.get("task", True):
+        raise TypeError(f"skill {skill_id}: a Message is given without a task: @agent.skill(task=False)")
+    if streams and not settings.get("task", True):
+        raise TypeError(f"skill {skill_id}: task=False answers with one message, so it cannot stream: leave it out")
+    try:
+        return Skill(
+            id=skill_id,
+            function=function,
+            takes=codec_of(hints[argument] if argument else None),
+            gives=codec_of(gives),
+            argument=argument,
+            context=context,
+            streams=streams,
+            version=version,
+            description=inspect.getdoc(function) or "",
+            tags=_words(settings.get("tags", ()), "tags"),
+            labels=dict(settings.get("labels", {})),
+            examples=_words(settings.get("examples", ()), "examples"),
+            default=settings.get("default", False),
+            reentrant=_positive(settings.get("reentrant", 1)),
+            task=settings.get("task", True),
+            cost_usd=settings.get("cost_usd"),
+            latency=settings.get("latency"),
+            owner=settings.get("owner", ""),
+            steward=settings.get("steward", ""),
+            migrations=tuple(settings.get("migrations", ())),
+        )
+    except TypeError as error:
+        raise TypeError(f"skill {skill_id}: {error}") from None
+
+
+def _words(given: Sequence[str], what: str) -> tuple[str, ...]:
+    if isinstance(given, str):
+        raise TypeError(f"{what} is a list: {what}=[{given!r}]")
+    return tuple(given)
+
+
+def _positive(reentrant: int) -> int:
+    if reentrant < 1:
+        raise ValueError(f"reentrant is 1 or more, not {reentrant}")
+    return reentrant
+
+
+def _hints(function: Callable[..., Any], skill_id: str, local_names: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return get_type_hints(function, localns=dict(local_names))
+    except NameError as error:
+        raise TypeError(
+            f"skill {skill_id}: {error}; import it where the skill is, not only for type checkers"
+        ) from None
+
+
+def _parameters(function: Callable[..., Any], skill_id: str, hints: Mapping[str, Any]) -> tuple[str, str]:
+    """The names of the parameter for the input and of the one for the context, "" where there is none."""
+    argument = context = ""
+    for parameter in inspect.signature(function).parameters.values():
+        hint = hints.get(parameter.name)
+        if hint is Context:
+            context = parameter.name
+            continue
+        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            raise TypeError(f"skill {skill_id}: {parameter} cannot be filled: take one input and a 'ctx: Context'")
+        if hint is None:
+            what = "'ctx: Context'" if parameter.name == "ctx" else f"'{parameter.name}: str' or a model"
+            raise TypeError(f"skill {skill_id}: say what {parameter.name!r} is: {what}")
+        if argument:
+            raise TypeError(
+                f"skill {skill_id}: it takes {argument!r} and {parameter.name!r}; a message has one input, "
+                "so put both in a pydantic model"
+            )
+        argument = parameter.name
+    return argument, context
+
+
+def _yielded(hint: Any, skill_id: str) -> Any:
+    if get_origin(hint) not in _STREAMS:
+        raise TypeError(f"skill {skill_id}: an async generator gives 'AsyncIterator[str]', or of another type")
+    return get_args(hint)[0]

@@ -1,0 +1,97 @@
+"""A skill as a value: what its function takes and gives, and what its decorator said."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypedDict
+
+import msgspec
+
+from meshgate.registry.model import Migration
+from meshgate.sdk.context import Context
+from meshgate.sdk.skills.part_codec import PartCodec
+
+__all__ = ["TOOL", "Skill", "SkillOptions"]
+
+
+TOOL = "tool"
+"""The tag of skills that are tools."""
+
+
+class SkillOptions(TypedDict, total=False):
+    """What ``@agent.skill(...)`` takes beside a name and a version."""
+
+    tags: Sequence[str]
+    """Words to select it by."""
+    labels: Mapping[str, str]
+    """Pairs to select it by."""
+    examples: Sequence[str]
+    """Things to say to it, for the card."""
+    default: bool
+    """Whether it serves calls that name the agent and no skill."""
+    reentrant: int
+    """How often it may stand on one path of calls; 1 if it is not said."""
+    task: bool
+    """False answers with a plain message: cheaper, but without progress, streams and cancelling."""
+    cost_usd: float | None
+    """What a call costs, roughly, in US dollars."""
+    latency: float | None
+    """What a call takes, roughly, in seconds."""
+    owner: str
+    """Who answers for its contract: a team, an address."""
+    steward: str
+    """Who may change the stages of the contract's releases, if that is not the owner."""
+    migrations: Sequence[Migration]
+    """How data passes between this version of the contract and earlier ones."""
+
+
+class Skill(msgspec.Struct, frozen=True):
+    """One thing an agent can do."""
+
+    id: str
+    function: Callable[..., Awaitable[Any] | AsyncIterator[Any]]
+    takes: PartCodec
+    gives: PartCodec
+    argument: str
+    """The name of its parameter for the input, or ""."""
+    context: str
+    """The name of its parameter for the context, or ""."""
+    streams: bool
+    """Whether it is an async generator."""
+    version: str
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    labels: dict[str, str] = {}
+    examples: tuple[str, ...] = ()
+    default: bool = False
+    reentrant: int = 1
+    task: bool = True
+    cost_usd: float | None = None
+    latency: float | None = None
+    owner: str = ""
+    steward: str = ""
+    migrations: tuple[Migration, ...] = ()
+
+    def answering(self, modes: Sequence[str]) -> Skill:
+        """The skill for a caller who accepts these media types, best first."""
+        gives = self.gives.answering(modes) if modes else self.gives
+        return self if gives is self.gives else msgspec.structs.replace(self, gives=gives)
+
+    def start(self, given: Any, context: Context) -> Any:
+        """Call the function; what it returns is awaited, or iterated if ``streams``."""
+        named: dict[str, Any] = {self.argument: given} if self.argument else {}
+        if self.context:
+            named[self.context] = context
+        return self.function(**named)
+
+
+class Tool(msgspec.Struct, frozen=True):
+    """A tool as a model is told of it."""
+
+    name: str
+    version: str
+    description: str
+    parameters: dict[str, Any]
+    """JSON Schema of its input, an object."""
+    returns: dict[str, Any] | None = None
+    """JSON Schema of its output; None where that is text."""
