@@ -21,7 +21,7 @@ from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import NAME
 from meshgate.registry.model import Endpoint, HealthCheck, Instance, Manifest
-from meshgate.sdk.arguments import contracts_of, tasks_are_shared
+from meshgate.sdk.arguments import check_number, contracts_of, tasks_are_shared
 from meshgate.sdk.client.discovery import Access, find_join
 from meshgate.sdk.client.mesh import Mesh
 from meshgate.sdk.client.sender import make_client
@@ -39,7 +39,8 @@ from meshgate.sdk.skills.skill import Skill
 from meshgate.sdk.spans import Spans
 from meshgate.sdk.tasks.handler import AgentHandler
 from meshgate.sdk.tasks.stores import MemoryTasks, TaskStore
-from meshgate.telemetry.tracing import Tracing, configure
+from meshgate.telemetry.collector import configure
+from meshgate.telemetry.tracing import Tracing
 
 __all__ = ["Agent"]
 
@@ -73,7 +74,7 @@ class Agent(SkillDecorators):
             beside the program, kept up to date, and belongs into version control; ``MESHGATE_CONTRACTS=frozen`` refuses
             to run when it is not current.
         labels: pairs to select this instance by.
-        weight: its share of the calls beside the other instances.
+        weight: its share of the calls beside the other instances, from 0 to 1000.
         store: where tasks are kept; else in memory.
         shared_tasks: whether all instances share the store, so that each answers for the tasks of all. It is assumed of
             a store that is made for it, such as ``FileTasks``.
@@ -121,17 +122,18 @@ class Agent(SkillDecorators):
         self.description = description
         self.instance = instance or f"{name[:100]}-{secrets.token_hex(6)}"
         self.limits = limits
-        self._place = ListenAddress(host, port, grpc_port, public_url, tuple(bindings))
+        self._address = ListenAddress(host, port, grpc_port, public_url, tuple(bindings))
         self._join, self._join_key, self._environ = join, join_key, environ
-        self._labels, self._weight = dict(labels or {}), weight
-        store = store or MemoryTasks(limits, clock)
+        self._labels, self._weight = dict(labels or {}), check_number("weight", weight, most=1000.0)
+        # A store of the author's own may have a length, and be false while it is empty.
+        store = store if store is not None else MemoryTasks(limits, clock)
         self.shared_tasks = tasks_are_shared(store, shared_tasks)
         self._transport = transport
         self._rng = rng
         self._credentials = Credentials()
         self._contracts = contracts_of(contracts, name, limits, environ) if contracts is not None else None
         self._endpoints: tuple[Endpoint, ...] = ()
-        tracing = tracing or self._tracing()
+        tracing = tracing if tracing is not None else self._tracing()
         self._spans = Spans(tracing, limits, clock, rng) if tracing is not None else None
         self._mesh: Mesh | None = None
         serving = AgentHandler(name, self._skills, self, store, limits=limits, clock=clock, now=now)
@@ -222,7 +224,7 @@ class Agent(SkillDecorators):
         Args:
             drain: seconds to wait for work that is open before it is cancelled.
         """
-        await self._workload.drain(drain)
+        await self._workload.drain(check_number("drain", drain))
         await self._workload.stop()
         if self._mesh is not None:
             await self._mesh.aclose()
@@ -240,7 +242,7 @@ class Agent(SkillDecorators):
         if not self._skills.skills:
             raise CannotServe(f"agent {self.name!r} has no skill: decorate an async function with @agent.skill")
         app = self.app(secret, unguarded=unguarded)
-        listener = Listener(self._place, app, self._handler, self._guard(secret, unguarded=unguarded), self.limits)
+        listener = Listener(self._address, app, self._handler, self._guard(secret, unguarded=unguarded), self.limits)
         self._endpoints = await listener.start()
         log.info("serving", agent=self.name, instance=self.instance, **urls_by_binding(self._endpoints))
         grpc = next((endpoint.url for endpoint in self._endpoints if endpoint.binding == "GRPC"), "")

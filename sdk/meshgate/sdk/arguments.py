@@ -1,7 +1,8 @@
-"""What an agent's arguments say, checked when it is made."""
+"""Checks the arguments that authors pass, when an agent or a skill is made."""
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +16,19 @@ from meshgate.sdk.tasks.stores import MemoryTasks, SharedTasks, TaskStore
 if TYPE_CHECKING:
     from meshgate.sdk.schemas.agent_contracts import AgentContracts
 
-__all__ = ["check_version", "contracts_of", "tasks_are_shared"]
+__all__ = ["check_number", "check_version", "contracts_of", "tasks_are_shared"]
+
+
+def check_number(name: str, value: float, least: float = 0.0, most: float = math.inf) -> float:
+    """The number, if it is finite and from ``least`` to ``most``.
+
+    Raises:
+        ValueError: it is not; the message names the argument.
+    """
+    if not (math.isfinite(value) and least <= value <= most):
+        bounds = f"from {least:g} to {most:g}" if most != math.inf else f"of {least:g} or more"
+        raise ValueError(f"{name} is a finite number {bounds}, not {value}")
+    return value
 
 
 def check_version(text: str) -> None:

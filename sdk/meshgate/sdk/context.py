@@ -19,6 +19,7 @@ from meshgate.a2a.types import (
     TaskStatus,
     TaskStatusUpdateEvent,
 )
+from meshgate.sdk.arguments import check_number
 from meshgate.sdk.client.discovery import Access
 from meshgate.sdk.client.mesh import Mesh
 from meshgate.sdk.client.request import CallArguments
@@ -167,7 +168,14 @@ class Context:
         self, *, input_tokens: int = 0, output_tokens: int = 0, cost_usd: float = 0.0, tool_calls: int = 0
     ) -> None:
         """Add to what this work took; it is reported with the last event, and budgets are settled by it."""
-        before = self._usage or Usage()
+        for name, value in (
+            ("input_tokens", input_tokens),
+            ("output_tokens", output_tokens),
+            ("tool_calls", tool_calls),
+        ):
+            check_number(name, value)
+        check_number("cost_usd", cost_usd)
+        before = self._usage if self._usage is not None else Usage()
         self._usage = Usage(
             before.input_tokens + input_tokens,
             before.output_tokens + output_tokens,

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
 
 from meshgate.telemetry.context import TraceContext
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Ids", "child", "new_context"]
 

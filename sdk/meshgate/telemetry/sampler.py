@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from meshgate.a2a.limits import DEFAULTS
 from meshgate.telemetry.context import TraceContext
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Sampler"]
 

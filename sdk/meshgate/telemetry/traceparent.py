@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from meshgate.a2a.limits import DEFAULTS
 from meshgate.telemetry.context import TraceContext
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["format_traceparent", "parse_traceparent", "parse_tracestate"]
 

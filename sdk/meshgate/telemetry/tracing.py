@@ -7,14 +7,11 @@ are sampled. ``meshgate.telemetry.otlp`` hands them to OpenTelemetry, and alone 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal, Protocol
 
 from meshgate.telemetry.context import TraceContext
 
-if TYPE_CHECKING:
-    from meshgate.telemetry.otlp import OtelTracing
-
-__all__ = ["AttributeValue", "Kind", "MissingExtra", "NoTracing", "Span", "Tracing", "configure"]
+__all__ = ["AttributeValue", "Kind", "NoTracing", "Span", "Tracing"]
 
 AttributeValue = str | bool | int | float | Sequence[str]
 Kind = Literal["server", "client", "internal"]
@@ -75,21 +72,3 @@ class NoTracing:
 
     def close(self) -> None:
         """Nothing to stop."""
-
-
-class MissingExtra(ImportError):
-    """A part of the distribution is not installed; the message holds the line that installs it."""
-
-
-def configure(endpoint: str, service_name: str, instance_id: str, *, version: str = "") -> OtelTracing:
-    """Tracing to an OpenTelemetry collector, or to Jaeger, over OTLP/gRPC. See ``meshgate.telemetry.otlp.configure``.
-
-    Raises:
-        MissingExtra: OpenTelemetry is not installed.
-        ValueError: ``endpoint`` is no such address.
-    """
-    try:
-        from meshgate.telemetry import otlp as otel
-    except ImportError as error:
-        raise MissingExtra("traces to a collector need an extra: pip install 'meshgate[otel]'") from error
-    return otel.configure(endpoint, service_name, instance_id, version=version)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 __all__ = ["Budget", "Usage"]
@@ -27,10 +29,10 @@ class Budget(msgspec.Struct, frozen=True):
     seconds: float | None = None
 
     def __post_init__(self) -> None:
-        if self.calls is not None and self.calls < 1:
-            raise ValueError("a budget has one call at least")
+        if self.calls is not None and not 1 <= self.calls < math.inf:
+            raise ValueError(f"a budget's calls are a number of 1 or more, not {self.calls}")
         if self.seconds is not None and not 0.0 < self.seconds < 1e9:
-            raise ValueError("a budget's seconds are more than 0")
+            raise ValueError(f"a budget's seconds are a finite number above 0, not {self.seconds}")
 
     def header(self) -> str:
         """The value of the header ``meshgate-budget``."""

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 
 import msgspec
 
 from meshgate.a2a.errors import MeshError
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Binding", "CannotServe", "ListenAddress"]
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import collections.abc
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from meshgate.a2a.selector import NAME
 from meshgate.a2a.types import Message
 from meshgate.a2a.version_syntax import parse_version
+from meshgate.sdk.arguments import check_number
 from meshgate.sdk.context import Context
 from meshgate.sdk.skills.codecs import codec_of
 from meshgate.sdk.skills.skill import Skill, SkillOptions
@@ -73,10 +74,10 @@ def make_skill(
             labels=dict(settings.get("labels", {})),
             examples=_words(settings.get("examples", ()), "examples"),
             default=settings.get("default", False),
-            reentrant=_positive(settings.get("reentrant", 1)),
+            reentrant=_reentrant(settings.get("reentrant", 1)),
             task=settings.get("task", True),
-            cost_usd=settings.get("cost_usd"),
-            latency=settings.get("latency"),
+            cost_usd=_estimate(settings, "cost_usd"),
+            latency=_estimate(settings, "latency"),
             owner=settings.get("owner", ""),
             steward=settings.get("steward", ""),
             migrations=tuple(settings.get("migrations", ())),
@@ -91,10 +92,14 @@ def _words(given: Sequence[str], what: str) -> tuple[str, ...]:
     return tuple(given)
 
 
-def _positive(reentrant: int) -> int:
-    if reentrant < 1:
-        raise ValueError(f"reentrant is 1 or more, not {reentrant}")
-    return reentrant
+def _reentrant(count: int) -> int:
+    check_number("reentrant", count, least=1)
+    return count
+
+
+def _estimate(settings: SkillOptions, name: Literal["cost_usd", "latency"]) -> float | None:
+    value = settings.get(name)
+    return None if value is None else check_number(name, value)
 
 
 def _hints(function: Callable[..., Any], skill_id: str, local_names: Mapping[str, Any]) -> dict[str, Any]:

@@ -223,6 +223,3 @@ def _gone(task: Task) -> StreamResponse:
     )
     status = TaskStatus(TaskState.FAILED, message)
     return StreamResponse(status_update=TaskStatusUpdateEvent(task.id, status, task.context_id))
-
-
-# -- who lives
