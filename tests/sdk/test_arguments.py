@@ -10,6 +10,7 @@ import pytest
 from meshgate.a2a.errors import InvalidParams
 from meshgate.sdk import Agent, Budget, Context, Mesh
 from meshgate.sdk.arguments import check_number
+from tests.sdk.calls import send
 
 NOT_FINITE = pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
 
@@ -70,5 +71,37 @@ async def test_a_deadline_is_finite(value: float) -> None:
 
 @NOT_FINITE
 async def test_a_drain_is_finite(value: float) -> None:
-    with pytest.raises(ValueError, match="^drain is a finite number of 0 or more"):
+    with pytest.raises(ValueError, match=r"^drain is a finite number of 0 or more"):
         await Agent("a").aclose(drain=value)
+
+
+@NOT_FINITE
+@pytest.mark.parametrize("name", ["input_tokens", "output_tokens", "cost_usd", "tool_calls"])
+async def test_reported_usage_is_finite(name: str, value: float) -> None:
+    agent = Agent("a")
+    given: dict[str, Any] = {name: value}
+
+    @agent.skill
+    async def work(text: str, ctx: Context) -> str:
+        with pytest.raises(ValueError, match=rf"^{name} is a finite number"):
+            ctx.usage(**given)
+        return text
+
+    task = await send(agent, "refused")
+    assert (task.status.state, task.artifacts[0].parts[0].text, task.metadata) == (
+        "TASK_STATE_COMPLETED",
+        "refused",
+        {},
+    )
+
+
+@pytest.mark.parametrize("text", ["inf", "-inf", "nan", "-1", "soon"])
+async def test_a_deadline_in_a_header_is_finite(text: str) -> None:
+    agent = Agent("a")
+
+    @agent.skill
+    async def work(text: str) -> str:
+        return text
+
+    with pytest.raises(InvalidParams, match=rf"^the header meshgate-deadline is a number of seconds, not '{text}'$"):
+        await send(agent, "x", deadline=text)

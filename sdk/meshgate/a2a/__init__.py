@@ -1,6 +1,6 @@
 """A2A itself, without I/O: calls and replies, errors, messages, cards, selectors and the bindings.
 
-Start with ``call.py``. The gRPC binding stands in ``meshgate.a2a.bindings.grpc`` and needs the extra ``grpc``.
+Start with ``call.py``. The gRPC binding is ``meshgate.a2a.bindings.grpc`` and needs the extra ``grpc``.
 """
 
 from meshgate.a2a.call import ANONYMOUS, Call, Handler, Principal, Route

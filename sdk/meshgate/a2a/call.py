@@ -23,7 +23,7 @@ _F = TypeVar("_F")
 
 
 class Principal(msgspec.Struct, frozen=True):
-    """Who calls. The tenant comes from the credential, never from a message."""
+    """The caller. The tenant comes from the credential, never from a message."""
 
     kind: str
     """user, agent, service, or anonymous."""
@@ -42,7 +42,7 @@ ANONYMOUS = Principal("anonymous", "")
 
 
 class Route(msgspec.Struct, frozen=True):
-    """What a selector resolved to."""
+    """The target that a selector resolved to."""
 
     agent: str
     skill: str
@@ -54,7 +54,7 @@ class Route(msgspec.Struct, frozen=True):
     contract: bool = False
     """Whether the skill was registered with a contract."""
     others: tuple[Route, ...] = ()
-    """Where else the call may go: to other releases of the same agent, best first."""
+    """Routes to other releases of the same agent, best first, for when this one cannot be reached."""
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +83,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, facts={**self.facts, type(fact): fact})
 
     def fact(self, kind: type[_F]) -> _F | None:
-        """What an earlier policy left under ``kind``, or None."""
+        """The fact of class ``kind`` that an earlier policy left, or None."""
         return self.facts.get(kind)
 
 

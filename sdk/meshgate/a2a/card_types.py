@@ -36,7 +36,7 @@ class _Capabilities(A2AMessage, frozen=True):
 
 
 class CardView(A2AMessage, frozen=True):
-    """What the mesh reads of a card."""
+    """The fields of a card that the mesh reads."""
 
     name: str
     version: str
@@ -47,7 +47,7 @@ class CardView(A2AMessage, frozen=True):
 
 
 class SkillTerms(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the extension says of one skill."""
+    """The terms of one skill in the extension."""
 
     version: str = ""
     labels: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Agent cards (specification 1.0.1, sections 4.4 and 8), as JSON trees: read, written and rewritten, never guessed.
+"""Agent cards (specification 1.0.1, sections 4.4 and 8), as JSON trees: reads them, and rewrites them for callers.
 
 What A2A's ``AgentSkill`` has no room for (a skill's version, labels, how often it may stand on a path) travels in the
 ``params`` of one card extension, ``CAPABILITIES_URI``.
@@ -30,7 +30,7 @@ CARD_PATH = "/.well-known/agent-card.json"
 """Section 8.2, below the base URL of an agent."""
 CAPABILITIES_URI = "https://meshgate.dev/extensions/capabilities/v1"
 CONTRACTS_URI = "https://meshgate.dev/extensions/contracts/v1"
-"""What a gateway says of the releases of skills' contracts. Only gateways do: an agent's own word of it is left out."""
+"""The extension in which gateways list the releases of skills' contracts; an agent's own is left out."""
 MAX_CARD = 1024 * 1024
 """Largest card, in bytes."""
 _MEDIA = ["text/plain", "application/json"]

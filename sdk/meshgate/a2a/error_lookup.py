@@ -11,7 +11,7 @@ __all__ = ["Peer", "error_class", "error_for_caller"]
 
 
 Peer = Literal["agent", "mesh"]
-"""Who sent an answer: an agent, whose word about keys and bytes is not the caller's affair, or a gateway."""
+"""The sender of an answer. An agent's errors about keys and bytes concern the gateway, not the caller."""
 
 
 def _leaves(cls: type[MeshError]) -> list[type[MeshError]]:

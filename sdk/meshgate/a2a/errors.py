@@ -17,7 +17,7 @@
     │   ├── RateLimited, BudgetExhausted, FanOut
     │   ├── LoopDetected, DepthExceeded
     │   └── Killed, NoRoute
-    ├── SchemaError                     what was said does not keep the skill's contract
+    ├── SchemaError                     the data does not keep the skill's contract
     │   └── SchemaViolation, ConversionFailed, SchemaRetired
     └── UpstreamError                   the agent, or the way to it, failed
         ├── UpstreamUnavailable, UpstreamDeadline
@@ -190,7 +190,7 @@ class ContentTypeNotSupported(ProtocolError):
 
 
 class InvalidAgentResponse(ProtocolError):
-    """What the agent answered is no valid A2A."""
+    """The agent's answer is no valid A2A."""
 
     code, summary = "INVALID_AGENT_RESPONSE", "the agent's answer is not valid"
 
@@ -214,7 +214,7 @@ class VersionNotSupported(ProtocolError):
 
 
 class AccessError(MeshError):
-    """Who calls is unknown, or may not do this."""
+    """The caller is unknown, or may not do this."""
 
 
 class Unauthenticated(AccessError):
@@ -304,7 +304,7 @@ class NoRoute(RefusedError):
 
 
 class SchemaError(MeshError):
-    """What a part holds cannot be taken for what the skill's contract says."""
+    """The data of a part does not keep the skill's contract, or cannot be converted."""
 
 
 class SchemaViolation(SchemaError):

@@ -10,7 +10,7 @@ __all__ = ["DEFAULTS", "Limits", "check_limits"]
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """What a gateway or an agent will not exceed. A setting's name in ``meshgate.toml`` is its name here.
+    """The limits of a gateway or an agent. A setting's name in ``meshgate.toml`` is its name here.
 
     Raises:
         ValueError: a limit is not a finite number above 0; the message names the limit and its default.
@@ -53,7 +53,7 @@ class Limits(msgspec.Struct, frozen=True):
     drain: float = 30.0
     """Longest wait for open calls after SIGTERM; a second signal ends the wait."""
     drain_notice: float = 1.0
-    """How long an agent that leaves still takes new calls, so that every gateway has heard of it."""
+    """Time in which an agent that leaves still takes new calls, until every gateway has been told."""
     retry_after: float = 300.0
     """Longest pause before another try that is taken from an agent."""
     streams: int = 100
@@ -81,7 +81,7 @@ class Limits(msgspec.Struct, frozen=True):
     connect: float = 5.0
     """Longest a client waits for a connection."""
     grace: float = 2.0
-    """How much longer than a call's deadline a client waits for the gateway to say that it has passed."""
+    """Time beyond a call's deadline that a client waits for the gateway to report that it has passed."""
     tasks: int = 10_000
     """Ended tasks that an agent keeps."""
     task_seconds: float = 3600.0
@@ -185,7 +185,7 @@ class Limits(msgspec.Struct, frozen=True):
     mediation_ways: int = 4096
     """Ways between releases that a gateway keeps compiled, and contracts."""
     mediation_wait: float = 2.0
-    """How long a call waits for the contract of a release that has just joined."""
+    """Longest a call waits for the contract of a release that has just joined."""
     usage_rows: int = 10_000
     """Rows of usage (caller, version, skill, direction) that a gateway counts; the one seen longest ago goes first."""
     usage_fields: int = 500

@@ -1,4 +1,4 @@
-"""How a reply begins and how it ends: the values that a ``Reply`` carries beside its events."""
+"""The head and the outcome of a reply, as values: how it begins, and how it ends."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ __all__ = ["DONE", "Head", "Outcome"]
 
 
 class Head(msgspec.Struct, frozen=True):
-    """What is known before the first event."""
+    """The part of a reply that is known before its first event."""
 
     headers: Mapping[str, str] = {}
     """Names in lower case; a binding passes them on as headers or metadata."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """How a reply ended."""
+    """The end of a reply."""
 
     state: Literal["done", "failed", "cancelled"]
     error: BaseException | None = None

@@ -1,4 +1,4 @@
-"""What a call or an event carries: one A2A message, in the form of the binding that it came in.
+"""The payload of a call or an event: one A2A message, in the form of the binding that it came in.
 
 The same binding out needs no conversion, another binding exactly one. Policies read ``view()`` and never care.
 """

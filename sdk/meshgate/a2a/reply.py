@@ -1,4 +1,4 @@
-"""The answer to a call: what is known at once, and the events as they come. A unary answer is a stream of one."""
+"""The answer to a call: its head, and its events as they come. A unary answer is a stream of one."""
 
 from __future__ import annotations
 

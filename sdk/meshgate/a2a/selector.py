@@ -1,4 +1,4 @@
-"""What a caller asks for: an agent by name, or a skill at a version, with tags and labels.
+"""Selectors: an agent by name, or a skill at a version, with tags and labels.
 
 The one spelling, everywhere (``mesh.call``, the command line, URLs, A2A's tenant label, gRPC metadata)::
 
@@ -32,7 +32,7 @@ MAX_SELECTOR = 512
 
 
 class Selector(msgspec.Struct, frozen=True):
-    """What was asked for. Exactly one of ``agent`` and ``skill`` is set."""
+    """The target of a call. Exactly one of ``agent`` and ``skill`` is set."""
 
     agent: str = ""
     skill: str = ""

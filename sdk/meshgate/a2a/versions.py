@@ -26,7 +26,7 @@ class VersionRange(msgspec.Struct, frozen=True):
     """Versions from ``low`` (inclusive) up to ``high`` (exclusive); ``None`` means no bound on that side.
 
     A pre-release is in the range only if a bound names one of the same MAJOR.MINOR.PATCH, as in npm and Cargo: "any
-    version" never means "an unfinished one", and whoever asks for <3 does not want 3.0.0-rc.1.
+    version" never means "an unfinished one", and a caller that asks for <3 does not want 3.0.0-rc.1.
     """
 
     low: Version | None = None

@@ -1,4 +1,7 @@
-"""What the authors and the callers of agents use."""
+"""The SDK: ``Agent`` and ``Context`` for authors of agents, ``Mesh`` for their callers.
+
+May import the registry's types, ``net``, ``telemetry`` and ``a2a``; never the gateway.
+"""
 
 from meshgate.a2a.errors import MeshError
 from meshgate.a2a.types import Message, Part

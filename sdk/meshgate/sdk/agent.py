@@ -145,7 +145,7 @@ class Agent(SkillDecorators):
         endpoint = self._environ.get("MESHGATE_OTLP")
         return configure(endpoint, self.name, self.instance, version=self.version) if endpoint else None
 
-    # -- what it says of itself
+    # -- its descriptions
 
     def card(self) -> dict[str, Any]:
         """Its agent card, with the addresses it listens on now."""
@@ -154,7 +154,7 @@ class Agent(SkillDecorators):
         return card_of(*about, shared_tasks=self.shared_tasks, limits=self.limits)
 
     def manifest(self) -> Manifest:
-        """What all its instances share, for the registry."""
+        """The description that all its instances share, for the registry."""
         skills = self._ready()
         about = (self.name, self.version, self.description, skills)
         return manifest_of(*about, shared_tasks=self.shared_tasks, limits=self.limits)

@@ -1,4 +1,4 @@
-"""What a skill is given of the call that it serves, and what it may do meanwhile."""
+"""The context of a skill: the call that it serves, and what it may do while it serves it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _PASSED_ON = (headers.LINEAGE, headers.TRACEPARENT, headers.TRACESTATE)
 
 
 class ContextAgent(Protocol):
-    """What a context needs of its agent."""
+    """The part of an agent that contexts use."""
 
     def access(self) -> Access | None:
         """The agent's way into the mesh, or None before it has joined."""
@@ -95,7 +95,7 @@ class Context:
         self._gives = gives
         self._usage: Usage | None = None
 
-    # -- what is known
+    # -- the call
 
     @property
     def job(self) -> str:
@@ -109,7 +109,7 @@ class Context:
 
     @property
     def message(self) -> Message:
-        """What the caller said last."""
+        """The caller's latest message."""
         return self._inbound.message
 
     @property
@@ -123,10 +123,10 @@ class Context:
 
     @property
     def used(self) -> Usage | None:
-        """What ``usage`` was told so far."""
+        """The usage reported so far, or None."""
         return self._usage
 
-    # -- what it may say
+    # -- progress, results and questions
 
     async def progress(self, text: str, fraction: float | None = None) -> None:
         """Tell those who watch the task how it goes.
@@ -204,7 +204,7 @@ class Context:
         update = TaskStatusUpdateEvent(self.task_id, status, self.context_id, metadata=metadata)
         return StreamResponse(status_update=update)
 
-    # -- whom it may call
+    # -- calls of its own
 
     async def call(
         self, selector: str = "", *, return_immediately: bool = False, **arguments: Unpack[CallArguments]

@@ -1,4 +1,4 @@
-"""Which call is being served here and now: what makes a call from inside a skill a child of it, by itself."""
+"""The call that the current code serves, by which calls that a skill makes become its children."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A call that a task is served under, with what came along with it."""
+"""An inbound call as a skill's task sees it: its message, headers and deadline."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ __all__ = ["InboundCall"]
 
 
 class InboundCall:
-    """One call that a task is served under; a task that asks something is served under several.
+    """One call that a task is served under. A task that asks its caller something is served under several, in turn.
 
     Args:
-        message: what was said.
-        received: the call's headers.
+        message: the caller's message.
+        received: the headers of the call.
         deadline: when its caller stops waiting, on ``clock``.
     """
 

@@ -1,4 +1,4 @@
-"""Spans of an agent: one for each call that it serves, one for each call that it makes. None where nobody traces."""
+"""Spans of an agent: one for each call that it serves, one for each call that it makes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["Spans"]
 
 
 class Spans:
-    """What an agent, or a client, records of its calls.
+    """Records the spans of an agent's or a client's calls.
 
     Args:
         tracing: where spans go.

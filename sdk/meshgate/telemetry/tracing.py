@@ -18,7 +18,7 @@ Kind = Literal["server", "client", "internal"]
 
 
 class Span(Protocol):
-    """What happened at one place of a trace. Its reader is one task; it is not thread-safe."""
+    """A span: one operation of a trace. It belongs to one asyncio task, and is not thread-safe."""
 
     def set(self, key: str, value: AttributeValue) -> None:
         """Add or replace an attribute. Long text is cut, and further keys are dropped, at the limits."""
@@ -29,7 +29,7 @@ class Span(Protocol):
         ...
 
     def end(self, error_type: str | None = None, message: str = "") -> None:
-        """It is over, as a failure if ``error_type`` is given. Only the first call counts."""
+        """End the span, as a failure if ``error_type`` is given. Only the first call counts."""
         ...
 
 
@@ -54,7 +54,7 @@ class Tracing(Protocol):
 
 
 class NoTracing:
-    """Keeps nothing."""
+    """Tracing that records nothing."""
 
     __slots__ = ()
 
@@ -67,7 +67,7 @@ class NoTracing:
         _attributes: Mapping[str, AttributeValue],
         /,
     ) -> Span | None:
-        """None: no span is recorded."""
+        """Record no span: return None."""
         return None
 
     def close(self) -> None:

@@ -26,7 +26,7 @@ class Lineage(msgspec.Struct, frozen=True, array_like=True):
     remaining: float = 0.0
     """Seconds the parent had left when the token was minted."""
     audience: str = ""
-    """The agent that the token was given to: nobody else may show it."""
+    """The agent that the token was given to: no other agent may present it."""
     inferred: bool = False
     """Whether the place was worked out from calls in flight because no token came."""
     links: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
 """Makes and verifies lineage tokens, by which a gateway recognises whose child a call is.
 
 A token is text, ``1.KEY.BODY.MAC``: a version, the id of the key, the fields as base64url JSON, and a keyed BLAKE2b MAC
-(RFC 7693) of what stands before it. It travels in the header ``meshgate-lineage``, never in a body.
+(RFC 7693) of the text before it. It travels in the header ``meshgate-lineage``, never in a body.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def mint(lineage: Lineage, key: bytes, key_id: str) -> str:
 
 
 def verify(token: str, keys: dict[str, bytes], audience: str) -> Lineage | None:
-    """What the token says, or None if it is not ours, was altered, or was given to another agent."""
+    """The lineage in a token, or None if the token is not ours, was altered, or was given to another agent."""
     if len(token) > MAX_TOKEN:
         return None
     parts = token.split(".")

@@ -8,7 +8,7 @@ __all__ = ["TaskTag"]
 
 
 class TaskTag(msgspec.Struct, frozen=True):
-    """What a client's task id says."""
+    """The parts of a client's task id."""
 
     agent: bytes
     instance: bytes

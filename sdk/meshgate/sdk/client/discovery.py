@@ -1,4 +1,4 @@
-"""Where the mesh is: an argument, then the environment, then what ``meshgate up`` left on this machine."""
+"""Finds the mesh: from an argument, then the environment, then the file that ``meshgate up`` writes on this machine."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class NotConfigured(MeshError):
 
 
 class Access(msgspec.Struct, frozen=True):
-    """Where to send calls, and as whom."""
+    """The gateways or join ports to use, and the key for them."""
 
     urls: tuple[str, ...]
     """Base URLs, best first, without a slash at the end."""

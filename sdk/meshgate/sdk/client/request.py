@@ -44,12 +44,12 @@ class CallArguments(CallOptions, total=False):
     """The keyword arguments of ``Mesh.call``, ``Mesh.stream``, ``Context.call`` and ``Context.stream``."""
 
     text: str | None
-    """What to say. One of ``text``, ``data`` and ``message`` is needed; several together are parts of one message."""
+    """The text to send. At least one of ``text``, ``data`` and ``message`` is needed; several are parts of one message."""
     data: object
     """A pydantic model, a protobuf message, a dataclass or plain data, sent as a JSON value."""
     contract: Contract | None
-    """What ``data`` keeps, told to the gateway, which then converts between releases of the skill. Data whose class has
-    an attribute ``CONTRACT``, as generated clients have, needs no word of it."""
+    """The contract of ``data``, by which the gateway converts between releases of the skill. Data whose class has an
+    attribute ``CONTRACT``, as generated clients have, does not need it."""
     schema_version: str
     """The release of the skill's contract to answer in, where no ``contract`` says it: ``1.2.0``."""
     raw: bool

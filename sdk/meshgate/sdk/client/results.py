@@ -1,4 +1,4 @@
-"""What a caller gets back: results, events, and the errors that a task ended with."""
+"""Results of calls and events of streams, as callers read them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _usage(metadata: dict[str, Any]) -> Usage | None:
     try:
         return msgspec.convert(metadata[USAGE], Usage) if USAGE in metadata else None
     except msgspec.ValidationError:
-        return None  # an agent's own idea of that key is no reason to lose its answer
+        return None  # an agent that uses the key for something else still answered
 
 
 class _Origin(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +52,7 @@ class Result(_Origin, frozen=True, kw_only=True):
 
     @property
     def artifacts(self) -> list[Artifact]:
-        """What the task made."""
+        """The artifacts of the task."""
         return self.task.artifacts if self.task is not None else []
 
     def _parts(self) -> Iterable[Part]:
@@ -83,7 +83,7 @@ class Result(_Origin, frozen=True, kw_only=True):
 
     @property
     def state(self) -> TaskState:
-        """Where the task stands; a message is complete."""
+        """The state of the task; a plain message is complete."""
         return self.task.status.state if self.task is not None else TaskState.COMPLETED
 
     @property
@@ -98,7 +98,7 @@ class Result(_Origin, frozen=True, kw_only=True):
 
     @property
     def usage(self) -> Usage | None:
-        """What the work took, if the agent says."""
+        """The usage that the agent reported, or None."""
         if self.task is not None:
             return _usage(self.task.metadata)
         return _usage(self.message.metadata) if self.message is not None else None
@@ -142,7 +142,7 @@ class Event(_Origin, frozen=True, kw_only=True):
 
     @property
     def state(self) -> TaskState | None:
-        """Where the task stands, if this event says."""
+        """The state of the task, if this event tells it."""
         return self.status.state if self.status is not None else None
 
     @property
@@ -170,7 +170,7 @@ class Event(_Origin, frozen=True, kw_only=True):
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """What the agent added."""
+        """The metadata that the agent added."""
         for event in (self.raw.status_update, self.raw.artifact_update, self.raw.task, self.raw.message):
             if event is not UNSET:
                 return event.metadata
@@ -178,13 +178,13 @@ class Event(_Origin, frozen=True, kw_only=True):
 
     @property
     def fraction(self) -> float | None:
-        """How far the task is, from 0 to 1, if this event says."""
+        """The progress of the task, from 0 to 1, if this event tells it."""
         value = self.metadata.get(PROGRESS)
         return float(value) if isinstance(value, int | float) else None
 
     @property
     def usage(self) -> Usage | None:
-        """What the work took, in the last event, if the agent says."""
+        """The usage that the agent reported, in the last event, or None."""
         return _usage(self.metadata)
 
     @property

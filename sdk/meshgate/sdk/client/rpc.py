@@ -69,7 +69,7 @@ class RpcClient:
         self._sender = None
 
     def seconds(self, deadline: float | None) -> float:
-        """How long a call may take: ``deadline``, and inside a skill no longer than its own caller waits.
+        """Seconds that a call may take: ``deadline``, and inside a skill no longer than its own caller waits.
 
         Raises:
             InvalidParams: ``deadline`` is not finite.

@@ -1,4 +1,4 @@
-"""What a job may use, and what work used, as values."""
+"""Budgets and usage: what a job may use, and what work used."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Budget", "Usage"]
 
 
 class Usage(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
-    """What work took, as the agent says (metadata key ``meshgate/usage``)."""
+    """Tokens, cost and tool calls of work, as the agent reports them (metadata key ``meshgate/usage``)."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -18,7 +18,7 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     tool_calls: int = 0
 
     def tree(self) -> dict[str, int | float]:
-        """What is not zero, as it travels."""
+        """The fields that are not zero, as JSON."""
         return {key: value for key, value in msgspec.to_builtins(self).items() if value}
 
 

@@ -91,7 +91,7 @@ class AgentContracts:
                 if not same_content(had.get(name), tree) and (name in had or name in made)
             ]
             if other:
-                raise StaleLock(self._told(other[0], "a type or a constraint is not what stands there"))
+                raise StaleLock(self._told(other[0], "a type or a constraint differs from the file"))
             return
         stale = sorted({*stale, *(name for name, tree in releases.items() if had.get(name) != tree)})
         if stale:
@@ -136,7 +136,7 @@ class AgentContracts:
 
 
 def _difference(old: Numbering, new: Numbering) -> str:
-    """What changed first, in words."""
+    """The first change between two numberings, as text."""
     for before, after in ((old.messages, new.messages), (old.enums, new.enums)):
         for name, numbers in after.items():
             had = before.get(name, Numbers())

@@ -1,4 +1,4 @@
-"""One side of a skill with a contract: its parts name the contract, and come in each of its forms."""
+"""Codecs of skills with contracts: their parts name the contract, and may be JSON or protobuf."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["contract_codec"]
 
 
 def contract_codec(form: PartCodec, side: DerivedMessage, version: str) -> PartCodec:
-    """``form`` with a contract.
+    """The codec of a skill's side that has a contract.
 
     It reads the part that names the contract where there are several, protobuf's bytes too, and lists that protobuf
     left out. What it writes names type and version.

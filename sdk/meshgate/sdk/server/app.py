@@ -1,4 +1,4 @@
-"""An agent as an ASGI app: JSON-RPC at ``/``, its card, and ``/livez``. Who shows no secret is told nothing."""
+"""An agent as an ASGI app: JSON-RPC at ``/``, its card, and ``/livez``. A request without the secret gets 401."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _BEARER = "bearer "
 
 
 class Guard:
-    """Lets in who presents one of the secrets.
+    """Admits requests that present one of the agent's secrets.
 
     Args:
-        secrets: the secrets as they are now; none of them lets nobody in. None: everybody may come in.
+        secrets: the secrets as they are now; an empty tuple admits nobody. None admits everybody.
     """
 
     def __init__(self, secrets: Callable[[], tuple[str, ...]] | None) -> None:
@@ -55,7 +55,7 @@ class AgentApp:
 
     Args:
         handler: takes the calls.
-        guard: decides who may come in.
+        guard: decides which requests are admitted.
         card: the agent card as it is now.
         limits: sizes and times.
     """

@@ -1,4 +1,4 @@
-"""Where an agent listens and how others reach it, as a value."""
+"""The address of an agent, as a value: where it listens, and how others reach it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class CannotServe(MeshError):
 
 
 class ListenAddress(msgspec.Struct, frozen=True):
-    """Where an agent listens and how others reach it.
+    """The address that an agent listens on, and the one that others reach it by.
 
     Args:
         public_url: the base URL that others reach ``host`` and ``port`` by, if it is another.

@@ -1,4 +1,4 @@
-"""An agent on the network: its sockets, its place in the mesh, and how it goes when it is told to."""
+"""The sockets of an agent, its event loop, and the exit code of its process."""
 
 from __future__ import annotations
 

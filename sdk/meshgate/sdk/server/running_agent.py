@@ -1,4 +1,4 @@
-"""An agent that listens, as a value."""
+"""The addresses of an agent that listens, as a value."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class _StopSignals:
-    """Events for the first and the second signal."""
+    """Two events: the first signal came, the second came."""
 
     def __init__(self) -> None:
         self.first = asyncio.Event()
@@ -45,12 +45,12 @@ def _stop_signals() -> Generator[_StopSignals, None, None]:
 
 
 async def serve_until_signal(membership: Membership, drain: Any, facts: Mapping[str, Any], notice: float) -> None:
-    """Stay in the mesh until a signal comes, then drain; a second signal ends that at once.
+    """Keep the agent in the mesh until a signal comes, then drain it; a second signal ends the drain at once.
 
     Args:
         drain: an async function that waits for open work.
-        facts: what the log lines say.
-        notice: seconds in which new calls are still taken, because gateways have still to hear of it.
+        facts: fields of the log lines.
+        notice: seconds in which new calls are still taken, until every gateway has been told.
 
     Raises:
         MeshError: the mesh refused the agent when it first asked to join.
@@ -68,7 +68,7 @@ async def serve_until_signal(membership: Membership, drain: Any, facts: Mapping[
 
 
 async def announce_and_drain(membership: Membership, drain: Any, notice: float) -> None:
-    """Announce that this agent leaves, take new calls until every gateway has heard of it, and end what is open."""
+    """Announce that this agent leaves, take new calls until every gateway has been told, and finish what is open."""
     if await membership.drain():
         await asyncio.sleep(notice)
     await drain()

@@ -1,4 +1,4 @@
-"""How parts become a skill's argument, and what a skill gives becomes parts. Chosen once, from the annotations.
+"""Codecs for the annotations of skills: parts become a skill's argument, its result becomes parts.
 
 ===========================  ==========================================  ===============================
 annotation                   taken from                                  given as
@@ -35,7 +35,7 @@ _T = TypeVar("_T")
 
 
 def codec_of(annotation: Any) -> PartCodec:
-    """The form that an annotation asks for.
+    """The codec of an annotation.
 
     Raises:
         TypeError: nothing can be made of it; the message says what can.

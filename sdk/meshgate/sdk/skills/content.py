@@ -1,4 +1,4 @@
-"""What stands in parts, as Python values, and the other way."""
+"""Converts between A2A parts and Python values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""How a part says which contract its data keep: ``application/json; type=shop.Order; version=1.2.0``."""
+"""The contract of a part's data, as a value; it travels in the media type.
+
+``application/json; type=shop.Order; version=1.2.0``
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,9 @@ _VERSION = re.compile(r"[0-9A-Za-z.+-]{0,128}\Z")
 
 
 class Contract(msgspec.Struct, frozen=True):
-    """A message type, and the release of the skill whose idea of it is meant.
+    """A message type, in one release of a skill's contract.
 
-    A class with one in its attribute ``CONTRACT`` names it in every call that its values are sent with.
+    Values of a class with a contract in its attribute ``CONTRACT`` are sent with that contract.
     """
 
     type: str

@@ -1,4 +1,4 @@
-"""What an agent says of itself: its card for callers, its manifest for the registry."""
+"""Makes an agent's descriptions of itself: its card for callers, its manifest for the registry."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def _skill_entry(skill: Skill) -> dict[str, Any]:
 
 
 class _SchemaAllowance:
-    """What is left for JSON Schemas in a card."""
+    """The bytes that are left for JSON Schemas in a card."""
 
     def __init__(self, size: int) -> None:
         self._left = size
 
     def take(self, schema: dict[str, Any] | None) -> dict[str, Any] | None:
-        """The schema, if there is allowance for it."""
+        """The schema, if enough bytes are left for it."""
         size = len(msgspec.json.encode(schema)) if schema is not None else 0
         if size > self._left:
             return None

@@ -15,7 +15,7 @@ __all__ = ["PartCodec"]
 
 
 class PartCodec(msgspec.Struct, frozen=True):
-    """One side of a skill."""
+    """Reads the input of a skill from a message, or writes its output as parts."""
 
     read: Callable[[Message], Any]
     """The argument in a message; raises InvalidParams where there is none of this form."""
@@ -28,18 +28,18 @@ class PartCodec(msgspec.Struct, frozen=True):
     type_name: str = ""
     """Name of the message, for the registry."""
     digest: str = ""
-    """Where its descriptor set is stored, if it has a contract."""
+    """Digest of its descriptor set, if it has a contract."""
     raw: Callable[[Any], list[Part]] | None = None
     """The parts of a result in protobuf's binary form, where there is one."""
     annotation: Any = None
-    """What it was made of."""
+    """The annotation that it was made of."""
 
     def made(self, value: object) -> bool:
-        """Whether the value is of the type that this has a contract for."""
+        """Whether the value is of the type of its contract."""
         return bool(self.digest) and isinstance(self.annotation, type) and isinstance(value, self.annotation)
 
     def answering(self, modes: Sequence[str]) -> PartCodec:
-        """The form of an answer for a caller who accepts these media types, best first."""
+        """The codec of an answer for a caller who accepts these media types, best first."""
         if self.raw is None or preferred(modes) != PROTOBUF:
             return self
         return msgspec.structs.replace(self, write=self.raw)

@@ -19,7 +19,7 @@ TOOL = "tool"
 
 
 class SkillOptions(TypedDict, total=False):
-    """What ``@agent.skill(...)`` takes beside a name and a version."""
+    """Options of ``@agent.skill(...)``, besides name and version."""
 
     tags: Sequence[str]
     """Words to select it by."""
@@ -30,19 +30,19 @@ class SkillOptions(TypedDict, total=False):
     default: bool
     """Whether it serves calls that name the agent and no skill."""
     reentrant: int
-    """How often it may stand on one path of calls; 1 if it is not said."""
+    """Times that it may be on one path of calls; 1 unless given."""
     task: bool
     """False answers with a plain message: cheaper, but without progress, streams and cancelling."""
     cost_usd: float | None
-    """What a call costs, roughly, in US dollars."""
+    """Estimated cost of a call, in US dollars."""
     latency: float | None
-    """What a call takes, roughly, in seconds."""
+    """Estimated time of a call, in seconds."""
     owner: str
-    """Who answers for its contract: a team, an address."""
+    """Owner of its contract: a team, an address."""
     steward: str
-    """Who may change the stages of the contract's releases, if that is not the owner."""
+    """Who may change the stages of the contract's releases, if not the owner."""
     migrations: Sequence[Migration]
-    """How data passes between this version of the contract and earlier ones."""
+    """Conversions between this version of the contract and earlier ones."""
 
 
 class Skill(msgspec.Struct, frozen=True):
@@ -86,7 +86,7 @@ class Skill(msgspec.Struct, frozen=True):
 
 
 class Tool(msgspec.Struct, frozen=True):
-    """A tool as a model is told of it."""
+    """The description of a tool for a model."""
 
     name: str
     version: str

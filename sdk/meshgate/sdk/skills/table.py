@@ -1,4 +1,4 @@
-"""Skills: what ``@agent.skill`` makes of a function, and everything about its signature that can be wrong."""
+"""The skills of an agent, and which of them a call means."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _GIVEN = "__given"
 
 
 def tool_of(skill: Skill) -> Tool:
-    """What a model is told of a skill that is a tool."""
+    """The description of a skill that is a tool."""
     parameters = skill.takes.schema or {"type": "object", "properties": {}}
     return Tool(skill.id, skill.version, skill.description, parameters, skill.gives.schema)
 
@@ -47,7 +47,7 @@ def make_tool(
 
 
 def _of_one(function: Callable[..., Any], tool_id: str, local_names: Mapping[str, Any]) -> Callable[..., Any]:
-    """The function, of one parameter beside the context."""
+    """The function with one parameter for its input, and perhaps one for the context."""
     try:
         hints = get_type_hints(function, localns=dict(local_names), include_extras=True)
     except NameError:

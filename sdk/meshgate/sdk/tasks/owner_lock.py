@@ -1,4 +1,7 @@
-"""Locks by which the instances that share a task file know which of them live."""
+"""Locks by which instances that share a task file know which of them live.
+
+The kernel releases the lock of a process however it ends, so no clock decides and nothing has to be renewed.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ def _flock(descriptor: int) -> bool:
 
 
 class OwnerLock:
-    """Holds the lock that says this instance lives."""
+    """Holds the lock of this instance for as long as it lives."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

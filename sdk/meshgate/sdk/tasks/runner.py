@@ -1,4 +1,4 @@
-"""One skill at work: from its argument to the event that ends its task, whatever happens in between."""
+"""Runs a skill: from its argument to the event that ends its task, however it ends."""
 
 from __future__ import annotations
 

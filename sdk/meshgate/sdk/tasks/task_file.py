@@ -52,7 +52,7 @@ _event = msgspec.json.Decoder(StreamResponse).decode
 
 
 class TaskFile:
-    """One instance's hold on the file.
+    """The task file, as one instance reads and writes it.
 
     Args:
         owner: names this instance in it.
@@ -83,6 +83,7 @@ class TaskFile:
     @contextmanager
     def _write(self) -> Generator[sqlite3.Connection, None, None]:
         database = self._open()
+        # IMMEDIATE takes the write lock now: a transaction that reads first could fail when it comes to write.
         database.execute("BEGIN IMMEDIATE")
         try:
             yield database
@@ -113,6 +114,7 @@ class TaskFile:
                 sequence = self._last(database, task.id)
             self._replace(database, task, owner, sequence, ended)
             database.execute("DELETE FROM cancels WHERE task = ?", (task.id,))
+            # Old tasks are looked for once in a while: the search costs more than a save.
             self._saved += 1
             if self._saved % _SWEEP == 1:
                 self._sweep(database)
@@ -141,7 +143,7 @@ class TaskFile:
         database.execute("DELETE FROM events WHERE task NOT IN (SELECT id FROM tasks)")
 
     def load(self, task_id: str) -> StoredTask | None:
-        """What is kept of a task. One whose instance is gone is ended first."""
+        """The task as it is stored. A task whose instance is gone is ended first."""
         found = self._read(task_id)
         if found is not None and self._orphan(found[0]):
             self._end_orphan(task_id)
@@ -158,7 +160,7 @@ class TaskFile:
         return row[0], StoredTask(_task(row[2]), [event for _, event in events], sequence)
 
     def events(self, task_id: str, after: int) -> list[tuple[int, StreamResponse]]:
-        """What happened after event number ``after``. A task whose instance is gone is ended first."""
+        """The events after number ``after``. A task whose instance is gone is ended first."""
         database = self._open()
         row = database.execute("SELECT owner FROM tasks WHERE id = ?", (task_id,)).fetchone()
         if row is not None and self._orphan(row[0]):
@@ -178,22 +180,22 @@ class TaskFile:
         with self._write() as database:
             row = database.execute("SELECT owner FROM tasks WHERE id = ?", (task_id,)).fetchone()
             if row is None or not self._orphan(row[0]):
-                return  # another instance was faster
+                return  # another instance ended it between our look and our lock
             found = self._read(task_id)
             if found is None:
                 return
             sequence = found[1].sequence + 1
             event = _gone(found[1].task)
             database.execute("INSERT INTO events VALUES (?, ?, ?)", (task_id, sequence, _encode(event)))
-            # The snapshot stays where it is; owner and end are what changes.
+            # The snapshot stays, and the event ends the task for those who follow it by number.
             database.execute("UPDATE tasks SET owner = '', ended = ? WHERE id = ?", (self._now(), task_id))
 
     def ask_cancel(self, task_id: str) -> None:
-        """Leave word for the instance that works on the task."""
+        """Leave a request for the instance that works on the task."""
         self._open().execute("INSERT OR IGNORE INTO cancels VALUES (?)", (task_id,))
 
     def cancels(self) -> list[str]:
-        """Take the words left for this instance."""
+        """Take the requests that were left for this instance."""
         database = self._open()
         rows = database.execute(
             "SELECT task FROM cancels JOIN tasks ON tasks.id = cancels.task WHERE owner = ?", (self._owner,)

@@ -29,7 +29,7 @@ _SCALARS: dict[int, dict[str, Any]] = {
     FieldDescriptor.TYPE_FLOAT: _FLOAT,
     FieldDescriptor.TYPE_STRING: {"type": "string"},
 }
-"""What is not here, and no message or enum, is an integer."""
+"""Scalars that are not listed here are integers."""
 _KNOWN: dict[str, dict[str, Any]] = {
     "Timestamp": {"type": "string", "format": "date-time"},
     "Duration": {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]{1,9})?s$"},

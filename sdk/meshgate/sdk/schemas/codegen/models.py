@@ -1,4 +1,4 @@
-"""Python source of the models of messages; ``codegen.py`` makes a client of it.
+"""Python source of the models of messages; ``generator.py`` makes a client of it.
 
 =================================  ==================================================
 in the contract                    in Python
@@ -60,7 +60,7 @@ _KNOWN = {
 """Well-known types whose JSON is not that of a message."""
 _IMPORTED = frozenset({"Any", "AwareDatetime", "Bytes", "Duration", "Float"})
 _NAMES = _IMPORTED | {"ClassVar", "Contract", "Field", "bool", "dict", "enum", "int", "list", "str"}
-"""What the body of a class is made of, beside other classes."""
+"""Names that the body of a generated class uses, besides other generated classes."""
 
 
 class Models:
@@ -72,7 +72,7 @@ class Models:
 
     Attributes:
         classes: the name of each class, by full name.
-        used: what the source needs beside them.
+        used: further names that the source uses.
     """
 
     def __init__(self, found: Mapping[str, TypeDescriptor], top: Names) -> None:

@@ -1,4 +1,4 @@
-"""One annotation: what stands behind aliases and ``Annotated``, and what has no counterpart in protobuf."""
+"""Reads annotations: resolves aliases and ``Annotated``, and refuses types without a counterpart in protobuf."""
 
 from __future__ import annotations
 

@@ -12,13 +12,13 @@ __all__ = ["DerivedContract", "DerivedMessage"]
 
 
 class DerivedMessage(msgspec.Struct, frozen=True):
-    """What a skill takes, or what it gives."""
+    """The message of a skill's input, or of its output."""
 
     type: str
     """Full name of the message."""
     image: Image
     shapes: Shapes | None = None
-    """What the message was made of, if it was made of a model."""
+    """The shapes that the message was made of, if it was made of a model."""
     shape: str = ""
     """The name of the message among them."""
 

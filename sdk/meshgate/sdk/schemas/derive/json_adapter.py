@@ -1,4 +1,4 @@
-"""The small differences between pydantic's JSON and protobuf's, made up for at the agent."""
+"""Converts between pydantic's JSON and protobuf's, where the two differ."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ZONE = re.compile(r"(?:Z|[+-][0-9]{2}:[0-9]{2})\Z")
 
 
 class JsonAdapter:
-    """Walks JSON of a message along its shape.
+    """Adapts the JSON of a message to its shape.
 
     Args:
         shapes: the messages.

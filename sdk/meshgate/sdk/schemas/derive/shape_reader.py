@@ -54,7 +54,7 @@ _MAPS = (dict, abc.Mapping, abc.MutableMapping)
 
 
 class _Read(NamedTuple):
-    """What an annotation says: of the field as a whole (``rules``), of one value, and of a map's keys."""
+    """The meaning of an annotation: for the field as a whole (``rules``), for one value, and for a map's keys."""
 
     element: Element
     shape: Literal["singular", "list", "map"] = "singular"

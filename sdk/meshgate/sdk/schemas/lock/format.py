@@ -82,7 +82,7 @@ def _numbers_tree(numbers: Numbers) -> dict[str, Any]:
 
 
 def decode_lock(data: bytes, path: str) -> dict[str, Numbering]:
-    """What :func:`encode_lock` wrote, or somebody wrote by hand.
+    """The numberings in the bytes of a lock file, which people may have edited.
 
     Args:
         path: the file's name, for messages.

@@ -18,7 +18,7 @@
 
 A key of ``contracts`` is AGENT/SKILL, so several agents may share a file. Every number below ``next`` is in ``names``
 or in ``reserved``; that is how a reservation that somebody took out is noticed. ``releases`` (``released.py``) holds
-what was made of the numbers and the types; it is written anew from them and never read to give a number.
+what was made of the numbers and the types; it is written again from them and never read to give a number.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def write_lock(path: Path, contracts: Mapping[str, Numbering], releases: Mapping
 
 @contextlib.contextmanager
 def locked(path: Path) -> Generator[None, None, None]:
-    """Nobody else changes the lock file while the block runs, also no other process of this machine.
+    """Hold an exclusive lock on the lock file while the block runs, against all processes of this machine.
 
     Raises:
         BadLock: its folder is not there.

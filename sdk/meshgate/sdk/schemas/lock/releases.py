@@ -42,7 +42,7 @@ _READABLE = 65_536
 """Bytes of JSON up to which a schema is written for people."""
 _SET = "google.protobuf.FileDescriptorSet"
 _KEYS = ("version", "input", "output", "migrations", "schema")
-_REMEDY = "run the agent once without MESHGATE_CONTRACTS=frozen, which writes it anew"
+_REMEDY = "run the agent once without MESHGATE_CONTRACTS=frozen, which writes it again"
 
 
 def release_tree(
