@@ -44,7 +44,7 @@ class CallArguments(CallOptions, total=False):
     """The keyword arguments of ``Mesh.call``, ``Mesh.stream``, ``Context.call`` and ``Context.stream``."""
 
     text: str | None
-    """The text to send. At least one of ``text``, ``data`` and ``message`` is needed; several are parts of one message."""
+    """The text to send. ``text``, ``data`` or ``message`` is needed; several of them are parts of one message."""
     data: object
     """A pydantic model, a protobuf message, a dataclass or plain data, sent as a JSON value."""
     contract: Contract | None
