@@ -155,11 +155,11 @@ class Context:
             content: text, bytes, a ``Part``, or data: a pydantic model, a protobuf message, plain data. Where the skill
                 has a contract, data of the type that it gives keeps it, and other data say that they do not.
         """
-        form = self._gives if self._gives is not None and self._gives.digest and not media_type else None
-        if form is not None and form.made(content):
-            parts = form.write(content)
+        codec = self._gives if self._gives is not None and self._gives.digest and not media_type else None
+        if codec is not None and codec.made(content):
+            parts = codec.write(content)
         else:
-            parts = [_part(content, media_type or (other_media(content) if form is not None else ""))]
+            parts = [_part(content, media_type or (other_media(content) if codec is not None else ""))]
         artifact = Artifact(artifact_id=name, parts=parts, name=name, description=description)
         update = TaskArtifactUpdateEvent(self.task_id, artifact, self.context_id, append=append)
         await self._emit(StreamResponse(artifact_update=update))
@@ -168,13 +168,10 @@ class Context:
         self, *, input_tokens: int = 0, output_tokens: int = 0, cost_usd: float = 0.0, tool_calls: int = 0
     ) -> None:
         """Add to what this work took; it is reported with the last event, and budgets are settled by it."""
-        for name, value in (
-            ("input_tokens", input_tokens),
-            ("output_tokens", output_tokens),
-            ("tool_calls", tool_calls),
-        ):
-            check_number(name, value)
+        check_number("input_tokens", input_tokens)
+        check_number("output_tokens", output_tokens)
         check_number("cost_usd", cost_usd)
+        check_number("tool_calls", tool_calls)
         before = self._usage if self._usage is not None else Usage()
         self._usage = Usage(
             before.input_tokens + input_tokens,

@@ -100,21 +100,11 @@ def message_of(arguments: CallArguments) -> Message:
         InvalidParams: there is nothing to send, or it cannot be sent.
     """
     given = arguments.get("message")
-    context_id, task_id, metadata = (
-        arguments.get("context_id", ""),
-        arguments.get("task_id", ""),
-        dict(arguments.get("metadata", {})),
-    )
-    parts = list(given.parts if isinstance(given, Message) else given or ())
+    context_id, task_id = arguments.get("context_id", ""), arguments.get("task_id", "")
+    metadata = dict(arguments.get("metadata", {}))
     if skill := arguments.get("skill"):
         metadata[SKILL_METADATA] = skill
-    text, data = arguments.get("text"), arguments.get("data")
-    if text is not None:
-        parts.append(text_part(text))
-    if data is not None:
-        parts.append(_data_part(data, arguments))
-    if not parts:
-        raise errors.InvalidParams("say something: text=, data= or message=")
+    parts = _parts_of(arguments)
     if isinstance(given, Message):
         return msgspec.structs.replace(
             given,
@@ -131,6 +121,19 @@ def message_of(arguments: CallArguments) -> Message:
         task_id=task_id,
         metadata=metadata,
     )
+
+
+def _parts_of(arguments: CallArguments) -> list[Part]:
+    given = arguments.get("message")
+    parts = list(given.parts if isinstance(given, Message) else given or ())
+    text, data = arguments.get("text"), arguments.get("data")
+    if text is not None:
+        parts.append(text_part(text))
+    if data is not None:
+        parts.append(_data_part(data, arguments))
+    if not parts:
+        raise errors.InvalidParams("say something: text=, data= or message=")
+    return parts
 
 
 def request_of(arguments: CallArguments, *, return_immediately: bool = False) -> SendMessageRequest:

@@ -24,48 +24,53 @@ from meshgate.sdk.skills.part_codec import PartCodec
 __all__ = ["contract_codec"]
 
 
-def contract_codec(form: PartCodec, side: DerivedMessage, version: str) -> PartCodec:
+def contract_codec(codec: PartCodec, side: DerivedMessage, version: str) -> PartCodec:
     """The codec of a skill's side that has a contract.
 
-    It reads the part that names the contract where there are several, protobuf's bytes too, and lists that protobuf
-    left out. What it writes names type and version.
+    It reads the part that names the contract where there are several, protobuf's bytes too, and adds the empty lists
+    that protobuf left out. What it writes names type and version.
     """
     contract = Contract(side.type, version)
-    walker = JsonAdapter(side.shapes, side.shape) if side.shapes is not None else None
-    tree_of = _tree_reader(side) if walker is not None else None
-
-    def read(message: Message) -> Any:
-        parts = [_as_data(part, tree_of) if tree_of is not None else part for part in message.parts]
-        meant = [part for part in parts if type_in(part.media_type) == side.type]
-        if len(meant) == 1 and len(parts) > 1:
-            parts = meant
-        if walker is not None and walker.fills:
-            parts = [
-                part if part.data is UNSET else msgspec.structs.replace(part, data=walker.filled(part.data))
-                for part in parts
-            ]
-        return form.read(msgspec.structs.replace(message, parts=parts))
+    adapter = JsonAdapter(side.shapes, side.shape) if side.shapes is not None else None
 
     def finished(value: Any) -> list[Part]:
-        parts = form.write(value)
-        if walker is not None:
+        parts = codec.write(value)
+        if adapter is not None:
             for part in parts:
-                walker.finish(part.data)
+                adapter.finish(part.data)
         return parts
 
     def write(value: Any) -> list[Part]:
         return [msgspec.structs.replace(part, media_type=contract.media()) for part in finished(value)]
 
     return msgspec.structs.replace(
-        form,
-        read=read,
+        codec,
+        read=_reader(codec, side, adapter),
         write=write,
-        raw=_raw_writer(form.raw, finished, side, contract),
+        raw=_raw_writer(codec.raw, finished, side, contract),
         modes=("application/json", PROTOBUF),
         type_name=side.type,
-        schema=form.schema if form.schema is not None else json_schema(side.image.message(side.type)),
+        schema=codec.schema if codec.schema is not None else json_schema(side.image.message(side.type)),
         digest=side.image.digest,
     )
+
+
+def _reader(codec: PartCodec, side: DerivedMessage, adapter: JsonAdapter | None) -> Callable[[Message], Any]:
+    tree_of = _tree_reader(side) if adapter is not None else None
+
+    def read(message: Message) -> Any:
+        parts = [_as_data(part, tree_of) if tree_of is not None else part for part in message.parts]
+        named = [part for part in parts if type_in(part.media_type) == side.type]
+        if len(named) == 1 and len(parts) > 1:
+            parts = named
+        if adapter is not None and adapter.fills:
+            parts = [
+                part if part.data is UNSET else msgspec.structs.replace(part, data=adapter.filled(part.data))
+                for part in parts
+            ]
+        return codec.read(msgspec.structs.replace(message, parts=parts))
+
+    return read
 
 
 def _tree_reader(side: DerivedMessage) -> Callable[[bytes], Any]:

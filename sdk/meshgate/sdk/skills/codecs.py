@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import base64
 import functools
-from typing import Any, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 import msgspec
 from msgspec import UNSET
@@ -28,6 +28,9 @@ from meshgate.sdk.skills.content import data_part, is_proto, raw_part, sendable,
 from meshgate.sdk.skills.contract import PROTOBUF, Contract
 from meshgate.sdk.skills.media_types import is_protobuf, type_in
 from meshgate.sdk.skills.part_codec import PartCodec
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 __all__ = ["codec_of", "read_as"]
 
@@ -54,7 +57,7 @@ def codec_of(annotation: Any) -> PartCodec:
 
 
 _cached_codec = functools.lru_cache(maxsize=256)(codec_of)
-"""The form of a class; a client reads the same few again and again."""
+"""The codec of a class; a client reads the same few again and again."""
 
 
 def read_as(kind: type[_T], parts: list[Part]) -> _T:
@@ -68,8 +71,8 @@ def read_as(kind: type[_T], parts: list[Part]) -> _T:
     if isinstance(contract, Contract):
         parts = [part for part in parts if type_in(part.media_type) == contract.type] or parts
     try:
-        form = _cached_codec(annotation) if isinstance(annotation, type) else codec_of(annotation)
-        found: _T = form.read(Message("answer", Role.AGENT, parts))
+        codec = _cached_codec(annotation) if isinstance(annotation, type) else codec_of(annotation)
+        found: _T = codec.read(Message("answer", Role.AGENT, parts))
     except InvalidParams as error:
         raise InvalidAgentResponse(error.message, violations=error.violations) from None
     return found
@@ -140,19 +143,10 @@ def _one_value(message: Message, name: str) -> Any:
 
 
 def _model_codec(annotation: Any) -> PartCodec:
-    from pydantic import PydanticUserError, TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     name = getattr(annotation, "__name__", str(annotation))
-    try:
-        adapter: TypeAdapter[Any] = TypeAdapter(annotation)
-        schema = adapter.json_schema()
-    except PydanticUserError as error:
-        raise TypeError(
-            f"{name} cannot be sent: use str, a pydantic model, a dataclass, plain data, a protobuf message, "
-            f"list[Part] or Message ({error.message})"
-        ) from None
-    except RecursionError:
-        raise TypeError(f"{name} cannot be sent: its models hold one another too deep: use fewer levels") from None
+    adapter, schema = _type_adapter(annotation, name)
 
     def read(message: Message) -> Any:
         try:
@@ -167,6 +161,22 @@ def _model_codec(annotation: Any) -> PartCodec:
         return [Part(data=tree, media_type="application/json")]
 
     return PartCodec(read, write, ("application/json",), schema, name, annotation=annotation)
+
+
+def _type_adapter(annotation: Any, name: str) -> tuple[TypeAdapter[Any], dict[str, Any]]:
+    """What pydantic validates an annotation with, and its JSON Schema."""
+    from pydantic import PydanticUserError, TypeAdapter
+
+    try:
+        adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+        return adapter, adapter.json_schema()
+    except PydanticUserError as error:
+        raise TypeError(
+            f"{name} cannot be sent: use str, a pydantic model, a dataclass, plain data, a protobuf message, "
+            f"list[Part] or Message ({error.message})"
+        ) from None
+    except RecursionError:
+        raise TypeError(f"{name} cannot be sent: its models hold one another too deep: use fewer levels") from None
 
 
 def _proto_codec(cls: Any) -> PartCodec:

@@ -35,7 +35,7 @@ class SkillDecorators:
 
     @overload
     def skill(
-        self, /, *, name: str = ..., version: str = ..., **settings: Unpack[SkillOptions]
+        self, /, *, name: str = ..., version: str = ..., **options: Unpack[SkillOptions]
     ) -> Callable[[_F], _F]: ...
 
     def skill(
@@ -45,7 +45,7 @@ class SkillDecorators:
         *,
         name: str = "",
         version: str = "",
-        **settings: Unpack[SkillOptions],
+        **options: Unpack[SkillOptions],
     ) -> Any:
         """Make an async function a skill. It stays what it is: call it directly in tests.
 
@@ -56,20 +56,20 @@ class SkillDecorators:
         Args:
             name: else the function's name.
             version: semantic version of the skill; else the agent's.
-            settings: see ``SkillOptions``: tags, labels, examples, default, reentrant, task, cost_usd, latency, owner,
+            options: see ``SkillOptions``: tags, labels, examples, default, reentrant, task, cost_usd, latency, owner,
                 steward, migrations.
 
         Raises:
-            TypeError, ValueError: the function or a setting cannot be used; the message says how to write it.
+            TypeError, ValueError: the function or an option cannot be used; the message says how to write it.
         """
-        return self._declared(make_skill, function, inspect.currentframe(), name, version, settings)
+        return self._declared(make_skill, function, inspect.currentframe(), name, version, options)
 
     @overload
     def tool(self, function: _F, /) -> _F: ...
 
     @overload
     def tool(
-        self, /, *, name: str = ..., version: str = ..., **settings: Unpack[SkillOptions]
+        self, /, *, name: str = ..., version: str = ..., **options: Unpack[SkillOptions]
     ) -> Callable[[_F], _F]: ...
 
     def tool(
@@ -79,7 +79,7 @@ class SkillDecorators:
         *,
         name: str = "",
         version: str = "",
-        **settings: Unpack[SkillOptions],
+        **options: Unpack[SkillOptions],
     ) -> Any:
         """Declare a tool: a typed async function that the agent's model calls. It stays what it is.
 
@@ -88,12 +88,12 @@ class SkillDecorators:
         field of its input, and answers with a plain message. It is never what a call by the agent's name means.
 
         Args:
-            name, version, settings: as for ``skill``.
+            name, version, options: as for ``skill``.
 
         Raises:
-            TypeError, ValueError: the function or a setting cannot be used; the message says how to write it.
+            TypeError, ValueError: the function or an option cannot be used; the message says how to write it.
         """
-        return self._declared(make_tool, function, inspect.currentframe(), name, version, settings)
+        return self._declared(make_tool, function, inspect.currentframe(), name, version, options)
 
     def _declared(
         self,
@@ -102,14 +102,14 @@ class SkillDecorators:
         frame: FrameType | None,
         name: str,
         version: str,
-        settings: SkillOptions,
+        options: SkillOptions,
     ) -> Any:
         local_names = dict(frame.f_back.f_locals) if frame is not None and frame.f_back is not None else {}
         if version:
             check_version(version)
 
         def decorate(given: _F) -> _F:
-            self._skills.add(make(given, local_names, name=name, version=version or self.version, settings=settings))
+            self._skills.add(make(given, local_names, name=name, version=version or self.version, options=options))
             return given
 
         return decorate if function is None else decorate(function)

@@ -102,8 +102,27 @@ def card_of(
     }
 
 
-def _schema(form: PartCodec) -> SchemaRef | None:
-    return SchemaRef(form.type_name, form.digest) if form.type_name else None
+def _schema(codec: PartCodec) -> SchemaRef | None:
+    return SchemaRef(codec.type_name, codec.digest) if codec.type_name else None
+
+
+def _capability(skill: Skill) -> Capability:
+    return Capability(
+        skill=skill.id,
+        version=skill.version,
+        description=skill.description,
+        tags=skill.tags,
+        labels=skill.labels,
+        input=_schema(skill.takes),
+        output=_schema(skill.gives),
+        cost_usd=skill.cost_usd,
+        latency=skill.latency,
+        reentrant=skill.reentrant,
+        default=skill.default,
+        owner=skill.owner,
+        steward=skill.steward,
+        migrations=skill.migrations,
+    )
 
 
 def manifest_of(
@@ -120,25 +139,7 @@ def manifest_of(
         agent=name,
         version=version,
         description=description,
-        skills=tuple(
-            Capability(
-                skill=skill.id,
-                version=skill.version,
-                description=skill.description,
-                tags=skill.tags,
-                labels=skill.labels,
-                input=_schema(skill.takes),
-                output=_schema(skill.gives),
-                cost_usd=skill.cost_usd,
-                latency=skill.latency,
-                reentrant=skill.reentrant,
-                default=skill.default,
-                owner=skill.owner,
-                steward=skill.steward,
-                migrations=skill.migrations,
-            )
-            for skill in skills
-        ),
+        skills=tuple(_capability(skill) for skill in skills),
         shared_tasks=shared_tasks,
         card=card_of(name, version, description, skills, (), shared_tasks=shared_tasks, limits=limits),
     )

@@ -18,7 +18,7 @@ class PartCodec(msgspec.Struct, frozen=True):
     """Reads the input of a skill from a message, or writes its output as parts."""
 
     read: Callable[[Message], Any]
-    """The argument in a message; raises InvalidParams where there is none of this form."""
+    """The argument in a message; raises InvalidParams where it has none."""
     write: Callable[[Any], list[Part]]
     """The parts of a result."""
     modes: tuple[str, ...]

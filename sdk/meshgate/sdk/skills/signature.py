@@ -31,16 +31,16 @@ def make_skill(
     *,
     name: str,
     version: str,
-    settings: SkillOptions,
+    options: SkillOptions,
 ) -> Skill:
-    """A skill from a function and what its decorator said.
+    """The skill of a function and its decorator's arguments.
 
     Args:
-        local_names: what the annotations may name beside the function's globals.
-        settings: what else the decorator said.
+        local_names: names that the annotations may use, besides the function's globals.
+        options: the other arguments of the decorator.
 
     Raises:
-        TypeError, ValueError: the function or a setting cannot be used; the message says how to write it.
+        TypeError, ValueError: the function or an option cannot be used; the message says how to write it.
     """
     skill_id = name or getattr(function, "__name__", "")
     if NAME.match(skill_id) is None:
@@ -51,14 +51,7 @@ def make_skill(
         raise TypeError(f"skill {skill_id}: write 'async def'; run what blocks with 'await asyncio.to_thread(...)'")
     hints = _hints(function, skill_id, local_names)
     argument, context = _parameters(function, skill_id, hints)
-    if "return" not in hints:
-        shape = "-> AsyncIterator[str]" if streams else "-> str"
-        raise TypeError(f"skill {skill_id}: say what it gives, such as '{shape}'")
-    gives = _yielded(hints["return"], skill_id) if streams else hints["return"]
-    if gives is Message and settings.get("task", True):
-        raise TypeError(f"skill {skill_id}: a Message is given without a task: @agent.skill(task=False)")
-    if streams and not settings.get("task", True):
-        raise TypeError(f"skill {skill_id}: task=False answers with one message, so it cannot stream: leave it out")
+    gives = _result(hints, skill_id, streams=streams, task=options.get("task", True))
     try:
         return Skill(
             id=skill_id,
@@ -70,20 +63,33 @@ def make_skill(
             streams=streams,
             version=version,
             description=inspect.getdoc(function) or "",
-            tags=_words(settings.get("tags", ()), "tags"),
-            labels=dict(settings.get("labels", {})),
-            examples=_words(settings.get("examples", ()), "examples"),
-            default=settings.get("default", False),
-            reentrant=_reentrant(settings.get("reentrant", 1)),
-            task=settings.get("task", True),
-            cost_usd=_estimate(settings, "cost_usd"),
-            latency=_estimate(settings, "latency"),
-            owner=settings.get("owner", ""),
-            steward=settings.get("steward", ""),
-            migrations=tuple(settings.get("migrations", ())),
+            tags=_words(options.get("tags", ()), "tags"),
+            labels=dict(options.get("labels", {})),
+            examples=_words(options.get("examples", ()), "examples"),
+            default=options.get("default", False),
+            reentrant=_reentrant(options.get("reentrant", 1)),
+            task=options.get("task", True),
+            cost_usd=_estimate(options, "cost_usd"),
+            latency=_estimate(options, "latency"),
+            owner=options.get("owner", ""),
+            steward=options.get("steward", ""),
+            migrations=tuple(options.get("migrations", ())),
         )
     except TypeError as error:
         raise TypeError(f"skill {skill_id}: {error}") from None
+
+
+def _result(hints: Mapping[str, Any], skill_id: str, *, streams: bool, task: bool) -> Any:
+    """The annotation of the result, or of each chunk where the skill streams."""
+    if "return" not in hints:
+        shape = "-> AsyncIterator[str]" if streams else "-> str"
+        raise TypeError(f"skill {skill_id}: say what it gives, such as '{shape}'")
+    gives = _yielded(hints["return"], skill_id) if streams else hints["return"]
+    if gives is Message and task:
+        raise TypeError(f"skill {skill_id}: a Message is given without a task: @agent.skill(task=False)")
+    if streams and not task:
+        raise TypeError(f"skill {skill_id}: task=False answers with one message, so it cannot stream: leave it out")
+    return gives
 
 
 def _words(given: Sequence[str], what: str) -> tuple[str, ...]:
@@ -97,8 +103,8 @@ def _reentrant(count: int) -> int:
     return count
 
 
-def _estimate(settings: SkillOptions, name: Literal["cost_usd", "latency"]) -> float | None:
-    value = settings.get(name)
+def _estimate(options: SkillOptions, name: Literal["cost_usd", "latency"]) -> float | None:
+    value = options.get(name)
     return None if value is None else check_number(name, value)
 
 

@@ -30,20 +30,20 @@ def tool_of(skill: Skill) -> Tool:
 
 
 def make_tool(
-    function: Callable[..., Any], local_names: Mapping[str, Any], *, name: str, version: str, settings: SkillOptions
+    function: Callable[..., Any], local_names: Mapping[str, Any], *, name: str, version: str, options: SkillOptions
 ) -> Skill:
     """A skill from a function that may have several parameters, tagged ``tool``; it answers with a plain message.
 
     Raises:
-        TypeError, ValueError: the function or a setting cannot be used; the message says how to write it.
+        TypeError, ValueError: the function or an option cannot be used; the message says how to write it.
     """
     tool_id = name or getattr(function, "__name__", "")
     if inspect.isasyncgenfunction(function):
         raise TypeError(f"tool {tool_id}: it gives one value: return it, or make it a skill")
-    tags = settings.get("tags", ())
-    given: SkillOptions = {"task": False, **settings}
+    tags = options.get("tags", ())
+    given: SkillOptions = {"task": False, **options}
     given["tags"] = [TOOL, *tags] if not isinstance(tags, str) else tags
-    return make_skill(_of_one(function, tool_id, local_names), local_names, name=name, version=version, settings=given)
+    return make_skill(_of_one(function, tool_id, local_names), local_names, name=name, version=version, options=given)
 
 
 def _of_one(function: Callable[..., Any], tool_id: str, local_names: Mapping[str, Any]) -> Callable[..., Any]:

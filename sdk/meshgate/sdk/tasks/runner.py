@@ -37,7 +37,7 @@ __all__ = ["RESULT", "TimestampSource", "answer_with_message", "run_skill", "sta
 log = structlog.get_logger(__name__)
 
 TimestampSource = Callable[[], str]
-"""The time as a status says it."""
+"""Gives the time for a status, as text."""
 RESULT = "result"
 """Id of the artifact that holds what a skill returned."""
 
@@ -75,14 +75,14 @@ async def run_skill(run: TaskRun, skill: Skill, value: Any, context: Context, ti
         if run.stopping is not None:
             raise asyncio.CancelledError
         if skill.streams:
-            await _chunks(run, skill, value, context)
+            await _publish_chunks(run, skill, value, context)
         else:
             parts = skill.gives.write(await skill.start(value, context))
             if parts:
                 await run.publish(_artifact(run.task, skill, parts, append=False))
         state, text = TaskState.COMPLETED, ""
     except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - however it ends, the task's end says so
-        state, text = _explain(error, run.stopping, skill, context)
+        state, text = _end_of(error, run.stopping, skill, context)
     try:
         await run.publish(status_event(run.task, state, text, timestamp, context.used))
     except Exception:
@@ -90,9 +90,7 @@ async def run_skill(run: TaskRun, skill: Skill, value: Any, context: Context, ti
         run.abandon()
 
 
-def _explain(
-    error: BaseException, stopping: StopReason | None, skill: Skill, context: Context
-) -> tuple[TaskState, str]:
+def _end_of(error: BaseException, stopping: StopReason | None, skill: Skill, context: Context) -> tuple[TaskState, str]:
     """The state that an error ends a task in, and what its caller may read of it."""
     if stopping is not None:
         return _STOPPED[stopping]
@@ -120,7 +118,7 @@ def _artifact(task: TaskProjection, skill: Skill, parts: list[Part], *, append: 
     return StreamResponse(artifact_update=TaskArtifactUpdateEvent(task.id, artifact, task.context_id, append))
 
 
-async def _chunks(run: TaskRun, skill: Skill, value: Any, context: Context) -> None:
+async def _publish_chunks(run: TaskRun, skill: Skill, value: Any, context: Context) -> None:
     append = False
     chunks = skill.start(value, context)
     try:
@@ -128,7 +126,7 @@ async def _chunks(run: TaskRun, skill: Skill, value: Any, context: Context) -> N
             parts = skill.gives.write(chunk)
             await run.publish(_artifact(run.task, skill, parts, append=append))
             append = True
-            await asyncio.sleep(0)  # those who watch read along, also where the skill never waits
+            await asyncio.sleep(0)  # lets readers run, also where the skill itself never waits
     finally:
         await chunks.aclose()
 
@@ -146,23 +144,25 @@ async def answer_with_message(skill: Skill, value: Any, context: Context) -> Mes
             result = await skill.start(value, context)
         if not isinstance(result, Message):
             result = Message(secrets.token_hex(16), Role.AGENT, skill.gives.write(result))
-    except MeshError:
-        raise
-    except Reject as error:
-        raise UnsupportedOperation(str(error) or "the agent does not do this") from None
-    except Fail as error:
-        raise InternalError(str(error) or f"{skill.id} failed") from None
-    except TimeoutError:
-        if context.remaining() > 0.0:
-            log.exception("skill_failed", skill=skill.id)
-            raise InternalError(_unexplained(skill, context)) from None
-        raise UpstreamDeadline("the call's deadline passed before the work was done") from None
-    except Exception:
-        log.exception("skill_failed", skill=skill.id)
-        raise InternalError(_unexplained(skill, context)) from None
+    except Exception as error:  # noqa: BLE001 - its class decides what the caller is told
+        raise _as_mesh_error(error, skill, context) from None
     finally:
         CURRENT.reset(token)
     metadata = dict(result.metadata)
     if context.used is not None:
         metadata[headers.USAGE] = context.used.tree()
     return msgspec.structs.replace(result, role=Role.AGENT, context_id=context.context_id, metadata=metadata)
+
+
+def _as_mesh_error(error: Exception, skill: Skill, context: Context) -> MeshError:
+    """The error that a caller is given for what a skill without a task raised."""
+    if isinstance(error, MeshError):
+        return error
+    if isinstance(error, Reject):
+        return UnsupportedOperation(str(error) or "the agent does not do this")
+    if isinstance(error, Fail):
+        return InternalError(str(error) or f"{skill.id} failed")
+    if isinstance(error, TimeoutError) and context.remaining() <= 0.0:
+        return UpstreamDeadline("the call's deadline passed before the work was done")
+    log.error("skill_failed", skill=skill.id, exc_info=error)
+    return InternalError(_unexplained(skill, context))

@@ -108,17 +108,7 @@ class Workload:
         task = self._new_task(inbound.message)
         # A caller that waits does not know the task's id yet, so nobody can ask another instance for the task.
         run = TaskRun(task, self._store, self._shared if shown else None, self._limits)
-        context = Context(
-            self._agent,
-            inbound,
-            skill=skill.id,
-            task_id=task.id,
-            context_id=task.context_id,
-            timestamp=self.timestamp,
-            emit=run.publish,
-            wait=run.ask,
-            gives=skill.gives,
-        )
+        context = self._context(skill, inbound, run)
         self._runs[task.id] = run
         try:
             await run.begin()
@@ -128,6 +118,19 @@ class Workload:
         run.worker = asyncio.get_running_loop().create_task(self._work(run, skill, value, context))
         self._listen_for_cancels()
         return run
+
+    def _context(self, skill: Skill, inbound: InboundCall, run: TaskRun) -> Context:
+        return Context(
+            self._agent,
+            inbound,
+            skill=skill.id,
+            task_id=run.task.id,
+            context_id=run.task.context_id,
+            timestamp=self.timestamp,
+            emit=run.publish,
+            wait=run.ask,
+            gives=skill.gives,
+        )
 
     def _new_task(self, message: Message) -> TaskProjection:
         task_id = secrets.token_hex(16)
