@@ -1,3 +1,4 @@
+import importlib.util
 import inspect
 import math
 
@@ -81,3 +82,16 @@ def test_a_pause_is_a_finite_time_that_is_not_negative(given: float | None, kept
 def test_an_error_without_a_message_says_its_summary(cls: type[MeshError]) -> None:
     assert cls().message == cls.summary == str(cls())
     assert cls("what").message == "what"
+
+
+def test_errors_that_other_modules_derive_take_no_code_of_the_tree() -> None:
+    class Busy(errors.RateLimited):
+        """An error of another module."""
+
+    # The table is made when the module is imported, after others may have derived errors of their own.
+    spec = importlib.util.find_spec("meshgate.a2a.error_lookup")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.error_class(Busy.code) is errors.RateLimited

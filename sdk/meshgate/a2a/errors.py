@@ -8,12 +8,12 @@
     │   ├── TaskNotFound, TaskNotCancelable, UnsupportedOperation, ContentTypeNotSupported
     │   ├── PushNotificationNotSupported, InvalidAgentResponse, VersionNotSupported
     │   └── ExtensionSupportRequired, ExtendedAgentCardNotConfigured
-    ├── AccessError                     before anything else is said
+    ├── AccessError                     the caller is unknown, or may not do this
     │   ├── Unauthenticated
     │   └── PermissionDenied
     ├── EdgeError                       the bytes were refused before they were read
     │   ├── BodyTooLarge, BodyTimeout, UnsupportedMediaType, HeadersTooLarge
-    ├── RefusedError                    a policy of the mesh said no
+    ├── RefusedError                    a policy of the mesh refused the call
     │   ├── RateLimited, BudgetExhausted, FanOut
     │   ├── LoopDetected, DepthExceeded
     │   └── Killed, NoRoute

@@ -53,7 +53,7 @@ class Limits(msgspec.Struct, frozen=True):
     drain: float = 30.0
     """Longest wait for open calls after SIGTERM; a second signal ends the wait."""
     drain_notice: float = 1.0
-    """Time in which an agent that leaves still takes new calls, until every gateway has been told."""
+    """Time in which an agent that leaves still takes new calls, until every gateway knows."""
     retry_after: float = 300.0
     """Longest pause before another try that is taken from an agent."""
     streams: int = 100
@@ -171,7 +171,7 @@ class Limits(msgspec.Struct, frozen=True):
     mediation_violations: int = 16
     """Breaches of a contract that one error tells; they are all counted."""
     mediation_cost: int = 1024 * 1024 * 1024
-    """Most bytes that one CEL expression touches at worst: a bound told from its text and the message's size."""
+    """Most bytes that one CEL expression touches at worst: a bound computed from its text and the message's size."""
     mediation_values: int = 20_000
     """Most messages in a message whose constraints are checked; an element of a list of texts or numbers is less."""
     mediation_inline: int = 8 * 1024

@@ -22,7 +22,8 @@ from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import NAME
 from meshgate.registry.model import Endpoint, HealthCheck, Instance, Manifest
 from meshgate.sdk.arguments import check_number, contracts_of, tasks_are_shared
-from meshgate.sdk.client.discovery import Access, find_join
+from meshgate.sdk.client.access import Access
+from meshgate.sdk.client.discovery import find_join
 from meshgate.sdk.client.mesh import Mesh
 from meshgate.sdk.client.sender import make_client
 from meshgate.sdk.server import logs
@@ -168,7 +169,7 @@ class Agent(SkillDecorators):
         """The skills, with their contracts."""
         if self._contracts is not None:
             self._contracts.apply(self._skills.skills, write=write)
-        return self._skills.listed
+        return self._skills.advertised
 
     def _describe(self, draining: bool) -> tuple[Instance, Manifest]:
         manifest = self.manifest()
@@ -310,7 +311,7 @@ class Agent(SkillDecorators):
         """
         logs.configure()
         try:
-            run_loop(self._stay())
+            run_loop(self._serve_until_signal())
         except MeshError as error:
             log.error("cannot_run", agent=self.name, error=error.message, code=error.code)  # noqa: TRY400 - no trace
             sys.stderr.write(explain(error))
@@ -319,7 +320,7 @@ class Agent(SkillDecorators):
             if self._spans is not None:
                 self._spans.tracing.close()
 
-    async def _stay(self) -> None:
+    async def _serve_until_signal(self) -> None:
         self._ready(write=True)  # the lock file is brought up to date where there is no mesh to join, too
         access = find_join(self._join, self._join_key, self._environ)
         async with self._listening("") as served, self._membership(access) as membership:

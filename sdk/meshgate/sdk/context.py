@@ -20,14 +20,14 @@ from meshgate.a2a.types import (
     TaskStatusUpdateEvent,
 )
 from meshgate.sdk.arguments import check_number
-from meshgate.sdk.client.discovery import Access
+from meshgate.sdk.client.access import Access
 from meshgate.sdk.client.mesh import Mesh
 from meshgate.sdk.client.request import CallArguments
 from meshgate.sdk.client.results import Event, Result
 from meshgate.sdk.client.usage import Usage
 from meshgate.sdk.inbound_call import InboundCall
 from meshgate.sdk.skills.content import data_part, raw_part, sendable, text_part
-from meshgate.sdk.skills.media_types import other_media
+from meshgate.sdk.skills.media_types import media_type_of_other_data
 from meshgate.sdk.skills.part_codec import PartCodec
 
 __all__ = ["Context", "ContextAgent"]
@@ -156,10 +156,10 @@ class Context:
                 has a contract, data of the type that it gives keeps it, and other data say that they do not.
         """
         codec = self._gives if self._gives is not None and self._gives.digest and not media_type else None
-        if codec is not None and codec.made(content):
+        if codec is not None and codec.accepts(content):
             parts = codec.write(content)
         else:
-            parts = [_part(content, media_type or (other_media(content) if codec is not None else ""))]
+            parts = [_part(content, media_type or (media_type_of_other_data(content) if codec is not None else ""))]
         artifact = Artifact(artifact_id=name, parts=parts, name=name, description=description)
         update = TaskArtifactUpdateEvent(self.task_id, artifact, self.context_id, append=append)
         await self._emit(StreamResponse(artifact_update=update))

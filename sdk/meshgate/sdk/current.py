@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import Protocol
 
-from meshgate.sdk.client.discovery import Access
+from meshgate.sdk.client.access import Access
 
 __all__ = ["CURRENT", "CurrentCall"]
 

@@ -134,7 +134,7 @@ def through(side: DerivedMessage, tree: Any) -> Any:
     message = json_format.ParseDict(tree, cls())
     back = json_format.MessageToDict(cls.FromString(message.SerializeToString()))
     assert side.shapes is not None
-    return JsonAdapter(side.shapes, side.shape).filled(back)
+    return JsonAdapter(side.shapes, side.shape).with_empty_lists(back)
 
 
 _TEXTS = st.text(st.characters(codec="utf-8"), max_size=8)
@@ -444,6 +444,6 @@ def test_a_time_without_a_zone_is_found_before_it_is_sent() -> None:
     side = side_of(Event)
     assert side.shapes is not None
     walker = JsonAdapter(side.shapes, side.shape)
-    walker.finish({"at": "2026-01-01T00:00:00Z", "more": ["2026-01-01T00:00:00+01:00"]})
+    walker.to_protobuf({"at": "2026-01-01T00:00:00Z", "more": ["2026-01-01T00:00:00+01:00"]})
     with pytest.raises(ValueError, match="time zone"):
-        walker.finish({"at": "2026-01-01T00:00:00Z", "more": ["2026-01-01T00:00:00"]})
+        walker.to_protobuf({"at": "2026-01-01T00:00:00Z", "more": ["2026-01-01T00:00:00"]})

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from meshgate.a2a.errors import MeshError, OutcomeUnknown, PermissionDenied, UpstreamUnavailable
 from meshgate.registry.model import Endpoint, Instance, Lease, Manifest, RegistryUnavailable
 from meshgate.registry.schemas import BadSchema, Incompatible, StageRefused, VersionRetired, VersionTaken
-from meshgate.sdk.client.discovery import Access
+from meshgate.sdk.client.access import Access
 from meshgate.sdk.client.sender import make_client
 from meshgate.sdk.server.membership import Credentials, JoinClient, Membership, log_refusal
 from meshgate.sdk.server.signals import announce_and_drain

@@ -5,8 +5,8 @@ the tenant, those hashes and the upstream id. All four are keyed, so nothing in 
 mesh. Any gateway reads from it where a call about the task must go and whether this caller may make it, without a
 look-up; ids of two agents never meet, and no agent can claim another's task.
 
-``RELEASE`` is the release of the skill's contract in which the caller began the task, if it said so: who asks for the
-task later is answered in the same words. The MAC covers it too.
+``RELEASE`` is the release of the skill's contract in which the caller began the task, if it named one: later calls about
+the task are answered in the same release. The MAC covers it too.
 """
 
 from __future__ import annotations

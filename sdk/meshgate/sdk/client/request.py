@@ -15,7 +15,7 @@ from meshgate.a2a.selector import parse_selector
 from meshgate.a2a.types import Message, Part, Role, SendMessageConfiguration, SendMessageRequest
 from meshgate.a2a.version_syntax import parse_version
 from meshgate.sdk.client.usage import Budget
-from meshgate.sdk.skills.content import data_part, is_proto, raw_part, text_part
+from meshgate.sdk.skills.content import data_part, is_protobuf_class, raw_part, text_part
 from meshgate.sdk.skills.contract import JSON, PROTOBUF, Contract
 from meshgate.sdk.skills.media_types import contract_of
 
@@ -153,7 +153,7 @@ def _data_part(data: Any, arguments: CallArguments) -> Part:
     contract = arguments.get("contract") or contract_of(data)
     if not arguments.get("raw", False):
         return data_part(data, contract.media(JSON) if contract is not None else "")
-    if not is_proto(cast("type[object]", type(data))):
+    if not is_protobuf_class(cast("type[object]", type(data))):
         raise errors.InvalidParams(f"raw=True sends a protobuf message, and data is a {type(data).__name__}")
     contract = contract or Contract(data.DESCRIPTOR.full_name)
     return raw_part(data.SerializeToString(), contract.media(PROTOBUF))

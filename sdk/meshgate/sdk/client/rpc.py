@@ -22,7 +22,7 @@ from meshgate.a2a.protocol_version import PROTOCOL_VERSION
 from meshgate.a2a.types import (
     A2AMessage,
 )
-from meshgate.sdk.client.discovery import Access
+from meshgate.sdk.client.access import Access
 from meshgate.sdk.client.results import Event
 from meshgate.sdk.client.sender import Sender, make_client, read_body
 from meshgate.sdk.current import CURRENT
@@ -124,7 +124,7 @@ class RpcClient:
         self, method: Method, request: A2AMessage, path: str, rpc_id: str, seconds: float, more: Mapping[str, str]
     ) -> AsyncGenerator[httpx.Response, None]:
         access = self._access()
-        body = jsonrpc.encode_call(method, payload.of(request), rpc_id)
+        body = jsonrpc.encode_call(method, payload.payload_of(request), rpc_id)
         sent = self._headers(access, seconds, more)
         with self._span(method, sent):
             async with self._open_sender().post(access.urls, path, body, sent, safe=method.safe) as response:
@@ -233,7 +233,7 @@ _BY_STATUS: dict[int, type[MeshError]] = {
 
 
 def _answer(response: httpx.Response, body: bytes, method: Method, rpc_id: str) -> Payload:
-    """The event in an answer; an answer that no gateway wrote is told by its HTTP status alone."""
+    """The event in an answer, or the error in it. Of an answer that no gateway wrote, the HTTP status alone counts."""
     try:
         return jsonrpc.decode_answer(body, method, rpc_id, peer="mesh")
     except InvalidAgentResponse:

@@ -73,7 +73,7 @@ class AgentContracts:
             derived = {name: self._derive(skill, known) for name, skill in self._plain.items()}
             if write or frozen:
                 self._keep(derived, known, frozen=frozen)
-        self._take(skills, derived)
+        self._apply_contracts(skills, derived)
 
     def _keep(self, derived: Mapping[str, DerivedContract], known: Mapping[str, Numbering], *, frozen: bool) -> None:
         """Bring the lock file up to date, or refuse one that is not if it is frozen."""
@@ -82,7 +82,7 @@ class AgentContracts:
         releases = {self._subject(name): self._release(name, each) for name, each in derived.items() if each.sides}
         stale = [name for name, numbering in made.items() if known.get(name) != numbering]
         if stale and frozen:
-            raise StaleLock(self._told(stale[0], _difference(known.get(stale[0], Numbering()), made[stale[0]])))
+            raise StaleLock(self._refusal(stale[0], _difference(known.get(stale[0], Numbering()), made[stale[0]])))
         if frozen:
             # A skill of protobuf messages alone needs no entry: its numbers are not given here.
             other = [
@@ -91,7 +91,7 @@ class AgentContracts:
                 if not same_content(had.get(name), tree) and (name in had or name in made)
             ]
             if other:
-                raise StaleLock(self._told(other[0], "a type or a constraint differs from the file"))
+                raise StaleLock(self._refusal(other[0], "a type or a constraint differs from the file"))
             return
         stale = sorted({*stale, *(name for name, tree in releases.items() if had.get(name) != tree)})
         if stale:
@@ -116,7 +116,7 @@ class AgentContracts:
         numbering = known.get(self._subject(skill.id), Numbering())
         return derive(self._agent, skill.id, skill.takes.annotation, skill.gives.annotation, numbering, self._limits)
 
-    def _take(self, skills: dict[str, Skill], derived: Mapping[str, DerivedContract]) -> None:
+    def _apply_contracts(self, skills: dict[str, Skill], derived: Mapping[str, DerivedContract]) -> None:
         images: dict[str, bytes] = {}
         for name, each in derived.items():
             skill = self._plain[name]
@@ -130,7 +130,7 @@ class AgentContracts:
             self._typed[name] = skills[name] = msgspec.structs.replace(skill, takes=takes, gives=gives)
         self.images = tuple(images.values())
 
-    def _told(self, subject: str, what: str) -> str:
+    def _refusal(self, subject: str, what: str) -> str:
         remedy = f"run the agent once without {SETTING}=frozen, and commit the file"
         return f"{self._path}: {subject}: {what}: {remedy}"
 

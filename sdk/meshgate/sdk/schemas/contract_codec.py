@@ -18,7 +18,7 @@ from meshgate.sdk.schemas.derive.derived_contract import DerivedMessage
 from meshgate.sdk.schemas.derive.json_adapter import JsonAdapter
 from meshgate.sdk.skills.content import raw_part
 from meshgate.sdk.skills.contract import PROTOBUF, Contract
-from meshgate.sdk.skills.media_types import is_protobuf, type_in
+from meshgate.sdk.skills.media_types import is_protobuf, message_type_of
 from meshgate.sdk.skills.part_codec import PartCodec
 
 __all__ = ["contract_codec"]
@@ -37,7 +37,7 @@ def contract_codec(codec: PartCodec, side: DerivedMessage, version: str) -> Part
         parts = codec.write(value)
         if adapter is not None:
             for part in parts:
-                adapter.finish(part.data)
+                adapter.to_protobuf(part.data)
         return parts
 
     def write(value: Any) -> list[Part]:
@@ -60,12 +60,12 @@ def _reader(codec: PartCodec, side: DerivedMessage, adapter: JsonAdapter | None)
 
     def read(message: Message) -> Any:
         parts = [_as_data(part, tree_of) if tree_of is not None else part for part in message.parts]
-        named = [part for part in parts if type_in(part.media_type) == side.type]
+        named = [part for part in parts if message_type_of(part.media_type) == side.type]
         if len(named) == 1 and len(parts) > 1:
             parts = named
         if adapter is not None and adapter.fills:
             parts = [
-                part if part.data is UNSET else msgspec.structs.replace(part, data=adapter.filled(part.data))
+                part if part.data is UNSET else msgspec.structs.replace(part, data=adapter.with_empty_lists(part.data))
                 for part in parts
             ]
         return codec.read(msgspec.structs.replace(message, parts=parts))

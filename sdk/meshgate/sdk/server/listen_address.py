@@ -17,7 +17,7 @@ Binding = Literal["JSONRPC", "GRPC"]
 
 
 class CannotServe(MeshError):
-    """The agent cannot listen as it was told; the message says what to change."""
+    """The agent cannot listen with these arguments; the message says what to change."""
 
     code, summary = "CANNOT_SERVE", "the agent cannot listen"
 

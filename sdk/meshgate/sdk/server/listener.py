@@ -31,7 +31,7 @@ def _bracketed(host: str) -> str:
 
 
 def endpoints_of(place: ListenAddress, port: int, grpc_port: int) -> tuple[Endpoint, ...]:
-    """The addresses that others are told, once the ports are known."""
+    """The addresses for others, once the ports are known."""
     url = place.public_url.rstrip("/") or f"http://{_bracketed(place.host)}:{port}"
     host = urlsplit(url).hostname or place.host
     grpc = Endpoint("GRPC", f"{_bracketed(host)}:{grpc_port}")

@@ -1,4 +1,4 @@
-"""An agent's membership in the mesh: registers it, renews its lease every third of the lease, takes it off at the end.
+"""An agent's membership in the mesh: registers it, renews its lease, takes it off the list.
 
 A join port that does not answer stops no work: the agent goes on serving, and asks again until it is registered.
 """
@@ -17,7 +17,8 @@ from meshgate.a2a.errors import MeshError, OutcomeUnknown, UpstreamUnavailable
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.registry.join import wire
 from meshgate.registry.model import Instance, Lease, Manifest, RegistryUnavailable, UnknownLease
-from meshgate.sdk.client.discovery import Access, NotConfigured
+from meshgate.sdk.client.access import Access
+from meshgate.sdk.client.discovery import NotConfigured
 from meshgate.sdk.client.sender import Sender, read_body
 
 __all__ = ["Credentials", "JoinClient", "Membership", "log_refusal"]
@@ -43,12 +44,12 @@ class Credentials:
         self.access: Access | None = None
         self.secrets: tuple[str, ...] = ()
 
-    def joined(self, joined: wire.Joined) -> None:
+    def store_registration(self, joined: wire.Joined) -> None:
         """Store the credentials that a registration gave."""
         self.secrets = tuple(dict.fromkeys((joined.inbound_secret, *self.secrets)))[:2]
         self.access = Access(joined.gateways, joined.call_key)
 
-    def renewed(self, renewed: wire.Renewed) -> None:
+    def store_renewal(self, renewed: wire.Renewed) -> None:
         """Store the credentials that a renewal changed."""
         if self.access is not None:
             self.access = Access(renewed.gateways or self.access.urls, renewed.call_key or self.access.key)
@@ -164,7 +165,7 @@ class Membership:
         """
         instance, manifest = self._describe(self._draining)
         joined = await self._client.register(instance, manifest, self._images)
-        self._credentials.joined(joined)
+        self._credentials.store_registration(joined)
         self._lease = joined.lease
         for notice in joined.notices:
             log.warning("notice", agent=instance.agent, notice=notice)
@@ -188,11 +189,11 @@ class Membership:
         try:
             lease = await self._renew()
         except _AWAY as error:
-            self._note(error)
+            self._log_failure(error)
         except MeshError as error:
             if self._lease is None or error.code in _FINAL:
                 raise
-            self._note(error)
+            self._log_failure(error)
         else:
             if self._failures:
                 log.info("join_port_is_back")
@@ -201,11 +202,11 @@ class Membership:
             return lease.ttl / 3 * self._rng.uniform(0.8, 1.0)
         self._failures += 1
         # A mesh that was started again may have another address or key, so it is looked for before each try.
-        self._look_again()
+        self._find_again()
         pause = min(self._limits.join_retry * 2.0 ** min(self._failures - 1, 16), self._limits.join_retry_max)
         return pause * self._rng.uniform(0.5, 1.0)
 
-    def _look_again(self) -> None:
+    def _find_again(self) -> None:
         if self._find is not None:
             with suppress(NotConfigured):  # it is not running now, and may come back at the address that is known
                 self._client.use(self._find())
@@ -217,10 +218,10 @@ class Membership:
             renewed = await self._client.renew(self._lease.instance)
         except UnknownLease:
             return await self.join()
-        self._credentials.renewed(renewed)
+        self._credentials.store_renewal(renewed)
         return renewed.lease
 
-    def _note(self, error: MeshError) -> None:
+    def _log_failure(self, error: MeshError) -> None:
         if not self._failures:  # one line for an outage, not one for each try
             log.warning("join_failed", url=self._client.url, error=error.message, code=error.code)
 

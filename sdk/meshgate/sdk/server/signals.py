@@ -1,4 +1,4 @@
-"""Signals: how an agent stays until it is told to stop, and how it stops."""
+"""Signals: keeps an agent serving until SIGTERM or SIGINT, and drains it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def serve_until_signal(membership: Membership, drain: Any, facts: Mapping[
     Args:
         drain: an async function that waits for open work.
         facts: fields of the log lines.
-        notice: seconds in which new calls are still taken, until every gateway has been told.
+        notice: seconds in which new calls are still taken, until every gateway knows that it leaves.
 
     Raises:
         MeshError: the mesh refused the agent when it first asked to join.
@@ -68,7 +68,7 @@ async def serve_until_signal(membership: Membership, drain: Any, facts: Mapping[
 
 
 async def announce_and_drain(membership: Membership, drain: Any, notice: float) -> None:
-    """Announce that this agent leaves, take new calls until every gateway has been told, and finish what is open."""
+    """Announce that this agent leaves, take new calls until every gateway knows, and finish what is open."""
     if await membership.drain():
         await asyncio.sleep(notice)
     await drain()

@@ -24,9 +24,9 @@ from msgspec import UNSET
 from meshgate.a2a.codec.strict_json import decode_json
 from meshgate.a2a.errors import InvalidAgentResponse, InvalidParams, MeshError
 from meshgate.a2a.types import Message, Part, Role
-from meshgate.sdk.skills.content import data_part, is_proto, raw_part, sendable, text_in, text_part
+from meshgate.sdk.skills.content import data_part, is_protobuf_class, raw_part, sendable, text_in, text_part
 from meshgate.sdk.skills.contract import PROTOBUF, Contract
-from meshgate.sdk.skills.media_types import is_protobuf, type_in
+from meshgate.sdk.skills.media_types import is_protobuf, message_type_of
 from meshgate.sdk.skills.part_codec import PartCodec
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def codec_of(annotation: Any) -> PartCodec:
         return PartCodec(_read_message, _write_message, ("text/plain", "application/json"))
     if annotation in (Part, list[Part]):
         return PartCodec(_read_parts, _write_parts, ("text/plain", "application/json", "application/octet-stream"))
-    if is_proto(annotation):
+    if is_protobuf_class(annotation):
         return _proto_codec(annotation)
     return _model_codec(annotation)
 
@@ -69,7 +69,7 @@ def read_as(kind: type[_T], parts: list[Part]) -> _T:
     annotation: Any = kind
     contract = getattr(kind, "CONTRACT", None)
     if isinstance(contract, Contract):
-        parts = [part for part in parts if type_in(part.media_type) == contract.type] or parts
+        parts = [part for part in parts if message_type_of(part.media_type) == contract.type] or parts
     try:
         codec = _cached_codec(annotation) if isinstance(annotation, type) else codec_of(annotation)
         found: _T = codec.read(Message("answer", Role.AGENT, parts))

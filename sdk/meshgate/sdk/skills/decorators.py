@@ -62,7 +62,7 @@ class SkillDecorators:
         Raises:
             TypeError, ValueError: the function or an option cannot be used; the message says how to write it.
         """
-        return self._declared(make_skill, function, inspect.currentframe(), name, version, options)
+        return self._declare(make_skill, function, inspect.currentframe(), name, version, options)
 
     @overload
     def tool(self, function: _F, /) -> _F: ...
@@ -93,9 +93,9 @@ class SkillDecorators:
         Raises:
             TypeError, ValueError: the function or an option cannot be used; the message says how to write it.
         """
-        return self._declared(make_tool, function, inspect.currentframe(), name, version, options)
+        return self._declare(make_tool, function, inspect.currentframe(), name, version, options)
 
-    def _declared(
+    def _declare(
         self,
         make: Callable[..., Any],
         function: Callable[..., Any] | None,
@@ -121,5 +121,5 @@ class SkillDecorators:
 
     @property
     def tools(self) -> tuple[Tool, ...]:
-        """Its tools, as a model is told of them."""
+        """The descriptions of its tools for a model."""
         return tuple(tool_of(skill) for skill in self._skills.skills.values() if TOOL in skill.tags)

@@ -30,12 +30,12 @@ def warn_once(path: str, notice: str) -> None:
         return
     _warned.add(key)
     shown = "; ".join(part.strip() for part in notice[:512].split(";") if part.strip())
-    told = f"{path}: the contract {shown} is deprecated: move to a newer version"
-    warnings.warn(told, DeprecatedContract, stacklevel=_callers())
+    message = f"{path}: the contract {shown} is deprecated: move to a newer version"
+    warnings.warn(message, DeprecatedContract, stacklevel=_callers())
 
 
 def _callers() -> int:
-    """How far up the stack the first frame is that is not the SDK's."""
+    """The depth of the stack at which the first frame is outside the SDK."""
     frame, level = inspect.currentframe(), 0
     while frame is not None and frame.f_globals.get("__name__", "").startswith(("meshgate.sdk.", "contextlib")):
         frame, level = frame.f_back, level + 1

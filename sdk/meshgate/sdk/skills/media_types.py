@@ -6,26 +6,26 @@ from collections.abc import Sequence
 from typing import Any
 
 from meshgate.a2a.types import Part
-from meshgate.sdk.skills.content import is_proto
+from meshgate.sdk.skills.content import is_protobuf_class
 from meshgate.sdk.skills.contract import JSON, PROTOBUF, Contract
 
-__all__ = ["contract_of", "is_protobuf", "other_media", "preferred"]
+__all__ = ["contract_of", "is_protobuf", "media_type_of_other_data", "preferred_encoding"]
 
 
 _PROTOBUF = (PROTOBUF, "application/x-protobuf", "application/proto")
 
 
-def base_of(media_type: str) -> str:
+def without_parameters(media_type: str) -> str:
     """A media type without its parameters, in lower case."""
     return media_type.partition(";")[0].strip().lower()
 
 
 def is_protobuf(media_type: str) -> bool:
     """Whether a media type means protobuf's binary form."""
-    return base_of(media_type) in _PROTOBUF
+    return without_parameters(media_type) in _PROTOBUF
 
 
-def type_in(media_type: str) -> str:
+def message_type_of(media_type: str) -> str:
     """The message type that a media type names, or ""."""
     for parameter in media_type.split(";")[1:]:
         key, _, value = parameter.partition("=")
@@ -34,10 +34,10 @@ def type_in(media_type: str) -> str:
     return ""
 
 
-def preferred(modes: Sequence[str]) -> str:
+def preferred_encoding(modes: Sequence[str]) -> str:
     """Which of JSON and protobuf a caller named first among the forms that it accepts; JSON if it named neither."""
     for mode in modes:
-        base = base_of(mode)
+        base = without_parameters(mode)
         if base in _PROTOBUF:
             return PROTOBUF
         if base in (JSON, "application/*", "*/*"):
@@ -51,7 +51,7 @@ def contract_of(value: object) -> Contract | None:
     return found if isinstance(found, Contract) else None
 
 
-def other_media(value: object) -> str:
+def media_type_of_other_data(value: object) -> str:
     """The media type of data beside what a skill's contract is about; "" for what is no data.
 
     A gateway takes data that name no type for what the contract is about, so these name theirs, if only that they are
@@ -60,5 +60,5 @@ def other_media(value: object) -> str:
     if isinstance(value, str | bytes | bytearray | Part):
         return ""
     kind: Any = type(value)
-    own = kind.DESCRIPTOR.full_name if is_proto(kind) else "google.protobuf.Value"
+    own = kind.DESCRIPTOR.full_name if is_protobuf_class(kind) else "google.protobuf.Value"
     return (contract_of(value) or Contract(own)).media()

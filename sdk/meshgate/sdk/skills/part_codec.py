@@ -9,7 +9,7 @@ import msgspec
 
 from meshgate.a2a.types import Message, Part
 from meshgate.sdk.skills.contract import PROTOBUF
-from meshgate.sdk.skills.media_types import preferred
+from meshgate.sdk.skills.media_types import preferred_encoding
 
 __all__ = ["PartCodec"]
 
@@ -34,12 +34,12 @@ class PartCodec(msgspec.Struct, frozen=True):
     annotation: Any = None
     """The annotation that it was made of."""
 
-    def made(self, value: object) -> bool:
+    def accepts(self, value: object) -> bool:
         """Whether the value is of the type of its contract."""
         return bool(self.digest) and isinstance(self.annotation, type) and isinstance(value, self.annotation)
 
-    def answering(self, modes: Sequence[str]) -> PartCodec:
+    def for_modes(self, modes: Sequence[str]) -> PartCodec:
         """The codec of an answer for a caller who accepts these media types, best first."""
-        if self.raw is None or preferred(modes) != PROTOBUF:
+        if self.raw is None or preferred_encoding(modes) != PROTOBUF:
             return self
         return msgspec.structs.replace(self, write=self.raw)

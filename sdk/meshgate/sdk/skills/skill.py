@@ -1,4 +1,4 @@
-"""A skill as a value: what its function takes and gives, and what its decorator said."""
+"""A skill and its options, as values."""
 
 from __future__ import annotations
 
@@ -72,9 +72,9 @@ class Skill(msgspec.Struct, frozen=True):
     steward: str = ""
     migrations: tuple[Migration, ...] = ()
 
-    def answering(self, modes: Sequence[str]) -> Skill:
+    def for_modes(self, modes: Sequence[str]) -> Skill:
         """The skill for a caller who accepts these media types, best first."""
-        gives = self.gives.answering(modes) if modes else self.gives
+        gives = self.gives.for_modes(modes) if modes else self.gives
         return self if gives is self.gives else msgspec.structs.replace(self, gives=gives)
 
     def start(self, given: Any, context: Context) -> Any:

@@ -37,8 +37,8 @@ class SkillTable:
         return found[0] if len(found) == 1 else None
 
     @property
-    def listed(self) -> tuple[Skill, ...]:
-        """The skills as others are told of them: beside tools, the only skill is the default one."""
+    def advertised(self) -> tuple[Skill, ...]:
+        """The skills for the card and the registry: a single skill among tools is the default one."""
         only = self._only() if len(self.skills) > 1 and self._default() is None else None
         every = self.skills.values()
         return tuple(msgspec.structs.replace(one, default=True) if one is only else one for one in every)

@@ -65,9 +65,9 @@ def _of_one(function: Callable[..., Any], tool_id: str, local_names: Mapping[str
 def _is_message(hint: Any) -> bool:
     """Whether a parameter is all of the input by itself."""
     from meshgate.sdk.schemas.derive.annotations import is_model
-    from meshgate.sdk.skills.content import is_proto
+    from meshgate.sdk.skills.content import is_protobuf_class
 
-    return is_model(hint) or is_proto(hint)
+    return is_model(hint) or is_protobuf_class(hint)
 
 
 def _model(tool_id: str, wanted: list[inspect.Parameter], hints: Mapping[str, Any]) -> type[Any]:

@@ -12,7 +12,7 @@ from meshgate.a2a.call import Call
 from meshgate.a2a.errors import InvalidParams, TaskNotFound, UnsupportedOperation
 from meshgate.a2a.limits import Limits
 from meshgate.a2a.mesh import headers
-from meshgate.a2a.payload import Payload, of
+from meshgate.a2a.payload import Payload, payload_of
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.types import (
     TERMINAL,
@@ -50,7 +50,7 @@ class AgentHandler:
         agent: what contexts need of the agent.
         store: where tasks are kept.
         limits: sizes and times.
-        clock: monotonic seconds; deadlines are told on it.
+        clock: monotonic seconds; deadlines are points on it.
         now: seconds since 1970, for the timestamps of statuses.
     """
 
@@ -92,14 +92,14 @@ class AgentHandler:
         inbound = self._inbound(call, request.message)
         run = await self._run(call, request, inbound, shown=at_once)
         if isinstance(run, Message):
-            return Reply.one(of(SendMessageResponse(message=run)))
+            return Reply.one(payload_of(SendMessageResponse(message=run)))
         if at_once:
             # The caller does not wait, so its deadline says nothing of the work.
             run.stop_after(self._limits.task_wait)
             task = run.task.snapshot()
         else:
             task = await self._wait(run, inbound)
-        return Reply.one(of(SendMessageResponse(task=_with_history(task, configuration.history_length))))
+        return Reply.one(payload_of(SendMessageResponse(task=_with_history(task, configuration.history_length))))
 
     async def _wait(self, run: TaskRun, inbound: InboundCall) -> Task:
         run.stop_after(inbound.deadline - self._clock())
@@ -114,7 +114,7 @@ class AgentHandler:
         inbound = self._inbound(call, request.message)
         run = await self._run(call, request, inbound, shown=True)
         if isinstance(run, Message):
-            return Reply.one(of(StreamResponse(message=run)))
+            return Reply.one(payload_of(StreamResponse(message=run)))
         run.stop_after(inbound.deadline - self._clock())
         return Reply(run.subscribe(until_rest=True))
 
@@ -142,7 +142,7 @@ class AgentHandler:
         name = call.headers.get(headers.SKILL) or str(message.metadata.get(SKILL_METADATA, ""))
         skill = self._skills.find(name)
         value = skill.takes.read(message)
-        return skill.answering(configuration.accepted_output_modes) if configuration is not None else skill, value
+        return skill.for_modes(configuration.accepted_output_modes) if configuration is not None else skill, value
 
     async def _continue(self, inbound: InboundCall) -> TaskRun:
         """Give a message to the task that asked for it."""
@@ -173,17 +173,17 @@ class AgentHandler:
         request: GetTaskRequest = call.payload.view()
         run = self.workload.find(request.id)
         task = run.task.snapshot() if run is not None else await self._load(request.id)
-        return Reply.one(of(_with_history(task, request.history_length)))
+        return Reply.one(payload_of(_with_history(task, request.history_length)))
 
     async def _cancel(self, call: Call) -> Reply:
         run = self.workload.find(call.task_id)
         if run is not None:
-            return Reply.one(of(await run.cancel(self._canceled_event)))
+            return Reply.one(payload_of(await run.cancel(self._canceled_event)))
         task = await self._load(call.task_id)
         if task.status.state not in TERMINAL and self._shared is not None:
             await self._shared.ask_cancel(task.id)
             task = await self._follow_to_end(self._shared, task)
-        return Reply.one(of(require_canceled(task)))
+        return Reply.one(payload_of(require_canceled(task)))
 
     def _canceled_event(self, run: TaskRun) -> StreamResponse:
         return status_event(run.task, TaskState.CANCELED, "", self.workload.timestamp)
@@ -226,7 +226,7 @@ def _seconds(text: str) -> float:
 
 async def _payloads(events: AsyncIterator[StreamResponse]) -> AsyncIterator[Payload]:
     async for event in events:
-        yield of(event)
+        yield payload_of(event)
 
 
 def _with_history(task: Task, length: int | None) -> Task:

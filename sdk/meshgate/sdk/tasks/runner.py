@@ -53,9 +53,9 @@ def status_event(
     task: TaskProjection, state: TaskState, text: str, timestamp: TimestampSource, usage: Usage | None = None
 ) -> StreamResponse:
     """The event by which a task enters ``state``."""
-    said = None
+    message = None
     if text:
-        said = Message(
+        message = Message(
             message_id=secrets.token_hex(16),
             role=Role.AGENT,
             parts=[text_part(text)],
@@ -63,7 +63,7 @@ def status_event(
             task_id=task.id,
         )
     metadata = {} if usage is None else {headers.USAGE: usage.tree()}
-    status = TaskStatus(state, said, timestamp())
+    status = TaskStatus(state, message, timestamp())
     return StreamResponse(status_update=TaskStatusUpdateEvent(task.id, status, task.context_id, metadata))
 
 

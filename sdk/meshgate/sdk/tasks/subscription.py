@@ -9,7 +9,7 @@ from collections.abc import Callable
 from msgspec import UNSET
 
 from meshgate.a2a.errors import InternalError, MeshError
-from meshgate.a2a.payload import Payload, of
+from meshgate.a2a.payload import Payload, payload_of
 from meshgate.a2a.types import INTERRUPTED, TERMINAL, StreamResponse
 
 __all__ = ["TaskSubscription"]
@@ -80,7 +80,7 @@ class TaskSubscription:
                 raise StopAsyncIteration
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
-        return of(self._events.popleft())
+        return payload_of(self._events.popleft())
 
     async def aclose(self) -> None:
         """Stop following the task."""

@@ -145,7 +145,7 @@ class TaskFile:
     def load(self, task_id: str) -> StoredTask | None:
         """The task as it is stored. A task whose instance is gone is ended first."""
         found = self._read(task_id)
-        if found is not None and self._orphan(found[0]):
+        if found is not None and self._is_orphan(found[0]):
             self._end_orphan(task_id)
             found = self._read(task_id)
         return None if found is None else found[1]
@@ -163,7 +163,7 @@ class TaskFile:
         """The events after number ``after``. A task whose instance is gone is ended first."""
         database = self._open()
         row = database.execute("SELECT owner FROM tasks WHERE id = ?", (task_id,)).fetchone()
-        if row is not None and self._orphan(row[0]):
+        if row is not None and self._is_orphan(row[0]):
             self._end_orphan(task_id)
         return self._events(database, task_id, after)
 
@@ -173,19 +173,19 @@ class TaskFile:
         )
         return [(sequence, _event(body)) for sequence, body in rows]
 
-    def _orphan(self, owner: str) -> bool:
+    def _is_orphan(self, owner: str) -> bool:
         return bool(owner) and owner != self._owner and not is_held(lock_file(self._path, owner))
 
     def _end_orphan(self, task_id: str) -> None:
         with self._write() as database:
             row = database.execute("SELECT owner FROM tasks WHERE id = ?", (task_id,)).fetchone()
-            if row is None or not self._orphan(row[0]):
+            if row is None or not self._is_orphan(row[0]):
                 return  # another instance ended it between our look and our lock
             found = self._read(task_id)
             if found is None:
                 return
             sequence = found[1].sequence + 1
-            event = _gone(found[1].task)
+            event = _instance_gone_event(found[1].task)
             database.execute("INSERT INTO events VALUES (?, ?, ?)", (task_id, sequence, _encode(event)))
             # The snapshot stays, and the event ends the task for those who follow it by number.
             database.execute("UPDATE tasks SET owner = '', ended = ? WHERE id = ?", (self._now(), task_id))
@@ -214,7 +214,7 @@ class TaskFile:
             self._lock = None
 
 
-def _gone(task: Task) -> StreamResponse:
+def _instance_gone_event(task: Task) -> StreamResponse:
     text = "the instance that worked on this task is gone"
     message = Message(
         message_id=f"{task.id}-gone",

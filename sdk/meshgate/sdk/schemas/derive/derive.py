@@ -12,7 +12,7 @@ from meshgate.sdk.schemas.derive.shape_reader import read_shapes
 from meshgate.sdk.schemas.errors import BadContract
 from meshgate.sdk.schemas.lock.assignment import assign
 from meshgate.sdk.schemas.lock.numbers import Numbering
-from meshgate.sdk.skills.content import is_proto
+from meshgate.sdk.skills.content import is_protobuf_class
 
 __all__ = ["derive"]
 
@@ -50,7 +50,7 @@ def derive(
         names = dict(zip(models, found, strict=True))
 
     def side(kind: Any) -> DerivedMessage | None:
-        if is_proto(kind):
+        if is_protobuf_class(kind):
             return DerivedMessage(kind.DESCRIPTOR.full_name, image_of_class(kind, limits))
         if image is None or not is_model(kind):
             return None

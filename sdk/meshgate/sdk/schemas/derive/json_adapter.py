@@ -35,7 +35,7 @@ class JsonAdapter:
         self.fills = any(field.fills for field in found)
         self.differs = any(field.element.kind in ("timestamp", "double") for field in found)
 
-    def filled(self, tree: Any) -> Any:
+    def with_empty_lists(self, tree: Any) -> Any:
         """A copy in which lists and maps that a model wants are there, empty, where protobuf left them out."""
         return self._filled(tree, self._root) if self.fills else tree
 
@@ -59,7 +59,7 @@ class JsonAdapter:
             return {key: self._filled(item, target) for key, item in value.items()}
         return self._filled(value, target)
 
-    def finish(self, tree: Any) -> None:
+    def to_protobuf(self, tree: Any) -> None:
         """Make ``tree``, which pydantic wrote, protobuf's JSON: a float that is not finite becomes a text.
 
         Raises:

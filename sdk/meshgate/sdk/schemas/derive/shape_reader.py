@@ -42,7 +42,7 @@ from meshgate.sdk.schemas.derive.members import (
     check_optional,
     fields_of,
     json_name,
-    renamed,
+    old_name_of,
 )
 from meshgate.sdk.schemas.derive.shapes import Element, EnumShape, Field, MessageShape, Rules, Shapes
 from meshgate.sdk.schemas.errors import BadContract
@@ -126,7 +126,7 @@ class _Reader:
             required=info.is_required() and read.shape == "singular",
             rules=read.rules,
             keys=read.keys,
-            renamed_from=renamed(info, path),
+            renamed_from=old_name_of(info, path),
             fills=info.is_required() and read.shape != "singular",
         )
 
