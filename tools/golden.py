@@ -33,7 +33,8 @@ from typing import Any
 import msgspec
 
 from meshgate.a2a import types
-from meshgate.a2a.mesh.lineage import Lineage, Step, mint
+from meshgate.a2a.mesh.lineage import Lineage, Step
+from meshgate.a2a.mesh.lineage_tokens import mint
 from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.a2a.types import Artifact, Message, Part, Role, StreamResponse, Task, TaskState, TaskStatus
 from meshgate.gateway.identity import keys

@@ -65,7 +65,7 @@ usage_fields
 FIXED: tuple[tuple[str, str, str, str], ...] = (
     ("sdk/meshgate/a2a/selector.py", "MAX_SELECTOR", "", ""),
     ("sdk/meshgate/a2a/cards.py", "MAX_CARD", "bytes", "Largest agent card that is read."),
-    ("sdk/meshgate/a2a/mesh/lineage.py", "MAX_TOKEN", "", ""),
+    ("sdk/meshgate/a2a/mesh/lineage_tokens.py", "MAX_TOKEN", "", ""),
     ("registry/meshgate/registry/limits.py", "MAX_INSTANCE", "bytes", ""),
     ("registry/meshgate/registry/limits.py", "MAX_BLOB", "bytes", ""),
     ("registry/meshgate/registry/backends/consul/entry.py", "MAX_ENTRY", "bytes", ""),

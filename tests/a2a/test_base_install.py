@@ -10,12 +10,12 @@ PROGRAM = """
 import sys
 for name in ("grpc", "a2a", "google", "aiohttp", "httpx", "opentelemetry"):
     sys.modules[name] = None
-from meshgate.a2a import call, cards, payload, selector
+from meshgate.a2a import methods, cards, payload, selector
 from meshgate.a2a.bindings import jsonrpc, sse
 from meshgate.a2a.mesh import lineage, task_ids
 from meshgate.net import asgi
-request = payload.JsonPayload(call.METHODS["GetTask"].request, {"id": "t"})
-body = jsonrpc.encode_call(call.METHODS["GetTask"], request, "1")
+request = payload.JsonPayload(methods.METHODS["GetTask"].request, {"id": "t"})
+body = jsonrpc.encode_call(methods.METHODS["GetTask"], request, "1")
 print(jsonrpc.decode_call(jsonrpc.decode_envelope(body), {}, None).task_id, len(request.digest()))
 """
 

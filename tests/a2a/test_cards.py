@@ -7,7 +7,8 @@ from a2a.client.card_resolver import parse_agent_card
 from a2a.types import a2a_pb2
 from google.protobuf import json_format
 
-from meshgate.a2a.cards import CAPABILITIES_URI, MAX_CARD, Terms, interface, read_card, rewrite, terms_of
+from meshgate.a2a.card_types import Terms
+from meshgate.a2a.cards import CAPABILITIES_URI, MAX_CARD, interface, read_card, rewrite, terms_of
 from meshgate.a2a.errors import InvalidParams
 
 INSIDE = "http://10.0.0.7:9000"

@@ -1,9 +1,11 @@
+import importlib.util
 import inspect
 import math
 
 import pytest
 
 from meshgate.a2a import errors
+from meshgate.a2a.error_lookup import error_class, error_for_caller
 from meshgate.a2a.errors import (
     A2A_DOMAIN,
     MESHGATE_DOMAIN,
@@ -13,8 +15,6 @@ from meshgate.a2a.errors import (
     MeshError,
     ProtocolError,
     UpstreamUnavailable,
-    answered,
-    error_class,
 )
 
 CLASSES = [cls for _, cls in inspect.getmembers(errors, inspect.isclass) if issubclass(cls, MeshError)]
@@ -52,7 +52,7 @@ def test_a_code_counts_in_its_own_domain_alone(cls: type[MeshError]) -> None:
 @pytest.mark.requirement("a2a.agents_word")
 def test_an_agents_word_about_keys_and_bytes_is_never_the_callers_affair(cls: type[MeshError]) -> None:
     error = cls("secret of the gateway")
-    told = answered(error, "agent")
+    told = error_for_caller(error, "agent")
     assert not isinstance(told, AccessError | EdgeError)
     if issubclass(cls, AccessError):
         assert type(told) is UpstreamUnavailable
@@ -68,7 +68,7 @@ def test_an_agents_word_about_keys_and_bytes_is_never_the_callers_affair(cls: ty
 @pytest.mark.parametrize("cls", LEAVES)
 def test_a_gateways_word_is_taken_as_it_is(cls: type[MeshError]) -> None:
     error = cls()
-    assert answered(error, "mesh") is error
+    assert error_for_caller(error, "mesh") is error
 
 
 @pytest.mark.parametrize(
@@ -82,3 +82,16 @@ def test_a_pause_is_a_finite_time_that_is_not_negative(given: float | None, kept
 def test_an_error_without_a_message_says_its_summary(cls: type[MeshError]) -> None:
     assert cls().message == cls.summary == str(cls())
     assert cls("what").message == "what"
+
+
+def test_errors_that_other_modules_derive_take_no_code_of_the_tree() -> None:
+    class Busy(errors.RateLimited):
+        """An error of another module."""
+
+    # The table is made when the module is imported, after others may have derived errors of their own.
+    spec = importlib.util.find_spec("meshgate.a2a.error_lookup")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.error_class(Busy.code) is errors.RateLimited

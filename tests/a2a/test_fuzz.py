@@ -11,7 +11,7 @@ from meshgate.a2a.bindings import grpc as binding
 from meshgate.a2a.bindings import jsonrpc
 from meshgate.a2a.bindings.base import Failure, Request
 from meshgate.a2a.bindings.sse import SseParser
-from meshgate.a2a.call import METHODS, Call, Method
+from meshgate.a2a.call import Call
 from meshgate.a2a.cards import read_card, rewrite, terms_of
 from meshgate.a2a.errors import (
     InvalidAgentResponse,
@@ -20,6 +20,7 @@ from meshgate.a2a.errors import (
     MeshError,
     PushNotificationNotSupported,
 )
+from meshgate.a2a.methods import METHODS, Method
 from meshgate.a2a.payload import JsonPayload, Payload
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.types import SendMessageResponse

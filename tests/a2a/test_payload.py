@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from meshgate.a2a.bindings import grpc as grpc_binding
 from meshgate.a2a.codec.strict_json import check, is_array
 from meshgate.a2a.codec.transcode import proto_class
-from meshgate.a2a.payload import JsonPayload, Payload, ProtoPayload, of
+from meshgate.a2a.payload import JsonPayload, Payload, ProtoPayload, payload_of
 from meshgate.a2a.types import (
     A2AMessage,
     Message,
@@ -226,7 +226,7 @@ def test_an_id_that_is_not_there_stays_away() -> None:
 
 def test_a_view_made_here_becomes_its_own_payload() -> None:
     view = Task(id="t", status=TaskStatus(state=TaskState.WORKING, message=Message("m", Role.AGENT, [Part(text="")])))
-    payload = of(view)
+    payload = payload_of(view)
     assert payload.view() is view
     assert check(payload.tree(), Task)[1] == view
     assert payload.tree()["status"]["message"]["parts"] == [{"text": ""}]

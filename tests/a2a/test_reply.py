@@ -7,8 +7,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from meshgate.a2a.errors import InvalidAgentResponse, TaskNotFound
+from meshgate.a2a.outcome import DONE, Head, Outcome
 from meshgate.a2a.payload import JsonPayload, Payload
-from meshgate.a2a.reply import DONE, Head, Outcome, Reply
+from meshgate.a2a.reply import Reply
 from meshgate.a2a.types import SubscribeToTaskRequest
 from tests.support.virtual_loop import settle, virtual_time
 

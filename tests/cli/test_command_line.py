@@ -17,7 +17,8 @@ from meshgate.cli.commands.register import card_url, labels_of
 from meshgate.cli.commands.up import limits_of
 from meshgate.cli.exits import CliError, Exit, from_mesh
 from meshgate.gateway.config import Config
-from meshgate.sdk.client.results import Budget, TaskFailed
+from meshgate.sdk.client.task_errors import TaskFailed
+from meshgate.sdk.client.usage import Budget
 
 COMMANDS = [
     *("up", "down", "doctor", "call", "agents", "job", "jobs"),

@@ -23,12 +23,12 @@ import grpc as _grpc
 import msgspec
 
 from meshgate.a2a.bindings import grpc, jsonrpc
-from meshgate.a2a.call import METHODS
 from meshgate.a2a.cards import read_card, terms_of
 from meshgate.a2a.errors import MeshError
 from meshgate.a2a.mesh import headers
-from meshgate.a2a.mesh.lineage import verify
+from meshgate.a2a.mesh.lineage_tokens import verify
 from meshgate.a2a.mesh.task_ids import TaskTags
+from meshgate.a2a.methods import METHODS
 from meshgate.gateway.config import ConfigError, load_config
 from meshgate.gateway.facts import Flight
 from meshgate.gateway.identity.keys import KeyStore

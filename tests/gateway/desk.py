@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 
 from meshgate.a2a.bindings.operations import build_call
-from meshgate.a2a.call import METHODS
 from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.a2a.methods import METHODS
 from meshgate.a2a.payload import JsonPayload
 from meshgate.a2a.selector import parse_selector
 from meshgate.gateway.cluster.peers import RemotePeers

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.gateway.config import Config, ConfigError, load_config
 
 
@@ -62,10 +63,15 @@ def test_nothing_beyond_loopback_is_bound_unless_told(tmp_path: Path, name: str)
 
 
 @pytest.mark.requirement("config.bounded")
-@pytest.mark.parametrize("value", ["0", "-1", "nan"])
-def test_no_limit_can_be_switched_off(tmp_path: Path, value: str) -> None:
-    with pytest.raises(ConfigError):
-        load(tmp_path, "", {"MESHGATE_LIMITS_RATE": value})
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf"])
+@pytest.mark.parametrize("name", Limits.__struct_fields__)
+def test_no_limit_can_be_switched_off(tmp_path: Path, name: str, value: str) -> None:
+    whole = isinstance(getattr(DEFAULTS, name), int) and value in ("nan", "inf")
+    problem = "Expected `int`" if whole else rf"limits\.{name} must be a finite number above 0, not {value}"
+    with pytest.raises(ConfigError, match=problem):
+        load(tmp_path, "", {f"MESHGATE_LIMITS_{name.upper()}": value})
+    with pytest.raises(ConfigError, match=problem):
+        load(tmp_path, f"[limits]\n{name} = {value}\n")
 
 
 @pytest.mark.parametrize("toml", ["port = ", "port = 'x'", "port = 70000", "workers = 0", "grpc_port = -2"])

@@ -1,7 +1,7 @@
 import pytest
 
 from meshgate.telemetry import semconv
-from meshgate.telemetry.tracing import new_context
+from meshgate.telemetry.ids import new_context
 from tests.support import servers
 from tests.support.jaeger import fetch, wait_for_tree
 from tests.support.spans import IDS, JOB, send_job

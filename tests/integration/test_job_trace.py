@@ -14,7 +14,8 @@ import pytest
 from meshgate.registry.home import Run
 from meshgate.sdk import Agent, Context, Mesh
 from meshgate.telemetry import semconv
-from meshgate.telemetry.tracing import Tracing, configure
+from meshgate.telemetry.collector import configure
+from meshgate.telemetry.tracing import Tracing
 from tests.support import servers
 from tests.support.jaeger import wait_for_tree
 from tests.support.otlp import Node, collector

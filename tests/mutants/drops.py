@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from meshgate.a2a import limits as limit_checks
 from meshgate.a2a.bindings import jsonrpc
 from meshgate.a2a.codec import strict_json as checking
 from meshgate.a2a.limits import DEFAULTS
@@ -49,9 +50,9 @@ from meshgate.registry.schemas import (
 )
 from meshgate.registry.schemas import subject as subjects
 from meshgate.registry.selection import Scope
+from meshgate.sdk.schemas import agent_contracts as keeping
 from meshgate.sdk.schemas.derive import derive as deriving
-from meshgate.sdk.schemas.lock import keeper as keeping
-from meshgate.sdk.schemas.lock import numbers
+from meshgate.sdk.schemas.lock import assignment, numbers
 from meshgate.sdk.server import membership as joining
 from tests.mutants.mediation_drops import MEDIATION_DROPS
 
@@ -336,15 +337,15 @@ def _loopback() -> None:
 
 
 def _bounded() -> None:
-    _replace(config, "_check", lambda found: None)
+    _replace(limit_checks, "check_limits", lambda found: None)
 
 
 def _lock_numbers() -> None:
-    _replace(deriving, "assign", lambda known, shapes: numbers.assign(numbers.Numbering(), shapes))
+    _replace(deriving, "assign", lambda known, shapes: assignment.assign(numbers.Numbering(), shapes))
 
 
 def _lock_frozen() -> None:
-    _replace(keeping.Contracts, "_frozen", lambda self: False)
+    _replace(keeping.AgentContracts, "_frozen", lambda self: False)
 
 
 def _refusal_final() -> None:

@@ -11,18 +11,14 @@ from meshgate.a2a.bindings import jsonrpc
 from meshgate.a2a.bindings.base import ClientExchange, Failure, Request
 from meshgate.a2a.bindings.operations import build_call
 from meshgate.a2a.bindings.sse import HEARTBEAT
-from meshgate.a2a.call import METHODS, Call, Handler, Method
-from meshgate.a2a.errors import (
-    MeshError,
-    Peer,
-    RateLimited,
-    TaskNotFound,
-    Unauthenticated,
-)
+from meshgate.a2a.call import Call, Handler
+from meshgate.a2a.error_lookup import Peer
+from meshgate.a2a.errors import MeshError, RateLimited, TaskNotFound, Unauthenticated
 from meshgate.a2a.limits import DEFAULTS, Limits
-from meshgate.a2a.payload import JsonPayload, Payload
-from meshgate.a2a.payload import of as payload_of
-from meshgate.a2a.reply import Head, Outcome, Reply
+from meshgate.a2a.methods import METHODS, Method
+from meshgate.a2a.outcome import Head, Outcome
+from meshgate.a2a.payload import JsonPayload, Payload, payload_of
+from meshgate.a2a.reply import Reply
 from meshgate.a2a.types import GetTaskRequest, SendMessageResponse, StreamResponse
 from meshgate.net.endpoint import HttpEndpoint, choose
 from tests.net.request import Connection, Message

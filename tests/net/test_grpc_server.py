@@ -12,7 +12,7 @@ from a2a.utils.grpc_status import status_from_call
 from google.rpc import error_details_pb2  # pyright: ignore[reportMissingTypeStubs] - they lie beside the code
 
 from meshgate.a2a.bindings import grpc as binding
-from meshgate.a2a.call import METHODS, UNBUILT, Call, Handler
+from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.errors import (
     InvalidParams,
     MeshError,
@@ -22,8 +22,10 @@ from meshgate.a2a.errors import (
     Unauthenticated,
 )
 from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.a2a.methods import METHODS, UNSUPPORTED
+from meshgate.a2a.outcome import Head, Outcome
 from meshgate.a2a.payload import JsonPayload, Payload, ProtoPayload
-from meshgate.a2a.reply import Head, Outcome, Reply
+from meshgate.a2a.reply import Reply
 from meshgate.a2a.types import SendMessageResponse, StreamResponse, Task
 from meshgate.net.grpc_server import A2AService, make_server, stop_server
 from meshgate.net.grpc_status import failure_of
@@ -324,13 +326,13 @@ async def test_another_version_is_refused(version: str) -> None:
     assert agent.calls == []
 
 
-@pytest.mark.parametrize("name", list(UNBUILT))
+@pytest.mark.parametrize("name", list(UNSUPPORTED))
 async def test_a_method_that_is_not_built_says_so(name: str) -> None:
     agent = Agent(answer())
     async with serving(agent) as stub:
         unary = stub.channel.unary_unary(f"/{binding.SERVICE}/{name}")
         error = await failed(unary(b""))
-    assert (error.code(), mesh_error(error).code) == (Code.FAILED_PRECONDITION, UNBUILT[name])
+    assert (error.code(), mesh_error(error).code) == (Code.FAILED_PRECONDITION, UNSUPPORTED[name])
 
 
 async def test_a_method_that_nobody_knows_is_unimplemented() -> None:

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshgate.a2a.errors import InvalidParams
-from meshgate.a2a.selector import Selector, Version, VersionRange, parse_version
+from meshgate.a2a.selector import Selector
+from meshgate.a2a.version_syntax import parse_version
+from meshgate.a2a.versions import Version, VersionRange
 from meshgate.registry.backends.snapshot_diff import State, difference
 from meshgate.registry.index import Table
 from meshgate.registry.model import Capability, Delta, Entry, Instance, Manifest, Switch

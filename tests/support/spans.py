@@ -4,8 +4,10 @@ import random
 
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.telemetry import semconv
+from meshgate.telemetry.context import TraceContext
+from meshgate.telemetry.ids import Ids, child
 from meshgate.telemetry.otlp import configure
-from meshgate.telemetry.tracing import Ids, Kind, Span, TraceContext, child
+from meshgate.telemetry.tracing import Kind, Span
 from tests.support.otlp import Shape
 
 IDS = Ids(random.Random(11))

@@ -14,9 +14,12 @@ from opentelemetry.trace import StatusCode
 
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.telemetry import semconv
+from meshgate.telemetry.collector import configure as collector_tracing
+from meshgate.telemetry.context import TraceContext
+from meshgate.telemetry.ids import child, new_context
 from meshgate.telemetry.otlp import OtelTracing, activate, configure, instrument_third_party_grpc
-from meshgate.telemetry.tracing import Span, TraceContext, child, format_traceparent, new_context, parse_traceparent
-from meshgate.telemetry.tracing import configure as tracing_to
+from meshgate.telemetry.traceparent import format_traceparent, parse_traceparent
+from meshgate.telemetry.tracing import Span
 from tests.support import otlp
 from tests.support.spans import IDS, JOB, send_job
 
@@ -85,7 +88,7 @@ def test_a_span_has_exactly_the_ids_of_its_context_and_of_its_parent(collector: 
 
 
 def test_spans_keep_to_the_limits_of_the_settings(collector: otlp.Collector) -> None:
-    tracing = tracing_to(collector.endpoint, "gateway", "gw1", limits=Limits(span_text=4, span_items=1))
+    tracing = collector_tracing(collector.endpoint, "gateway", "gw1", limits=Limits(span_text=4, span_items=1))
     context = new_context(sampled=True, ids=IDS)
     span = tracing.begin("GetTask", "server", None, context, {"a": "abcdef", "b": "beyond"})
     assert span is not None

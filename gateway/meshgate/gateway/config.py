@@ -170,7 +170,7 @@ def load_config(
     try:
         config = msgspec.convert(tree, Config, strict=False)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"a setting has the wrong form: {error}") from None
+        raise ConfigError(f"a setting cannot be used: {error}") from None
     _check(config)
     return config
 
@@ -183,9 +183,6 @@ def _check(config: Config) -> None:
         raise ConfigError("grpc_port must be 0 to 65535, or -1 for none")
     if not 1 <= config.workers <= 64:
         raise ConfigError("workers must be 1 to 64")
-    for name in Limits.__struct_fields__:
-        if not getattr(config.limits, name) > 0:
-            raise ConfigError(f"limits.{name} must be above 0: nothing here is unlimited")
     if not config.loopback and "authentication" in config.without_policies:
         raise ConfigError("without the policy 'authentication' a gateway listens on loopback only")
     if not config.loopback and not config.allow_remote:

@@ -40,7 +40,9 @@ from meshgate.gateway.upstream.transports.table import make_transports
 from meshgate.registry.index import Table
 from meshgate.registry.interface import Registry
 from meshgate.registry.watcher import Watcher
-from meshgate.telemetry.tracing import Ids, NoTracing, Sampler, Tracing
+from meshgate.telemetry.ids import Ids
+from meshgate.telemetry.sampler import Sampler
+from meshgate.telemetry.tracing import NoTracing, Tracing
 
 __all__ = ["Parts"]
 

@@ -15,10 +15,12 @@ import msgspec
 
 from meshgate.a2a.bindings.operations import build_call
 from meshgate.a2a.bindings.table import DEFAULT
-from meshgate.a2a.call import METHODS, Call
+from meshgate.a2a.call import Call
 from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.a2a.methods import METHODS
+from meshgate.a2a.outcome import Head
 from meshgate.a2a.payload import JsonPayload, Payload
-from meshgate.a2a.reply import Head, Reply
+from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import Selector, parse_selector
 from meshgate.gateway.gateway import Gateway
 from meshgate.gateway.identity.keys import KeyStore, new_key

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 
-from meshgate.a2a.cards import AgentSkill, SkillTerms, read_card, terms_of
+from meshgate.a2a.card_types import AgentSkill, SkillTerms
+from meshgate.a2a.cards import read_card, terms_of
 from meshgate.a2a.errors import InvalidParams
-from meshgate.a2a.selector import parse_version
+from meshgate.a2a.version_syntax import parse_version
 from meshgate.registry.model import BindingName, Capability, Endpoint, HealthCheck, Instance, Manifest
 
 __all__ = ["agent_name", "foreign_instance", "read_foreign"]

@@ -9,7 +9,8 @@ from types import MappingProxyType
 import msgspec
 
 from meshgate.a2a.errors import InvalidParams
-from meshgate.a2a.selector import Version, parse_version
+from meshgate.a2a.version_syntax import parse_version
+from meshgate.a2a.versions import Version
 from meshgate.registry.backends.snapshot_diff import same_entry
 from meshgate.registry.model import Capability, Delta, Entry, Switch
 

@@ -8,7 +8,8 @@ import re
 import msgspec
 
 from meshgate.a2a.errors import InvalidParams
-from meshgate.a2a.selector import NAME, parse_version
+from meshgate.a2a.selector import NAME
+from meshgate.a2a.version_syntax import parse_version
 from meshgate.registry.model import Instance, Manifest, Switch
 
 __all__ = [

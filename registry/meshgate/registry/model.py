@@ -14,7 +14,9 @@ from typing import Any, Literal
 import msgspec
 
 from meshgate.a2a.errors import MeshError
-from meshgate.a2a.selector import Version, VersionRange, parse_selector, parse_version
+from meshgate.a2a.selector import parse_selector
+from meshgate.a2a.version_syntax import parse_version
+from meshgate.a2a.versions import Version, VersionRange
 
 __all__ = [
     "SWITCH_KINDS",

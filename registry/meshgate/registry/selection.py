@@ -14,7 +14,8 @@ from typing import Literal
 import msgspec
 
 from meshgate.a2a.errors import InvalidParams
-from meshgate.a2a.selector import Selector, Version
+from meshgate.a2a.selector import Selector
+from meshgate.a2a.versions import Version
 from meshgate.registry.index import Offer, Table, version_of
 from meshgate.registry.model import Capability, Entry
 

@@ -11,55 +11,19 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from meshgate.a2a import types
 from meshgate.a2a.mesh.lineage import Lineage
+from meshgate.a2a.methods import Method
 from meshgate.a2a.payload import Payload
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import Selector
 
-__all__ = ["ANONYMOUS", "METHODS", "UNBUILT", "Call", "Handler", "Method", "Principal", "Route"]
+__all__ = ["ANONYMOUS", "Call", "Handler", "Principal", "Route"]
 
 _F = TypeVar("_F")
 
 
-class Method(msgspec.Struct, frozen=True):
-    """An A2A operation (specification 1.0.1, section 5.3)."""
-
-    name: str
-    request: type[types.A2AMessage]
-    response: type[types.A2AMessage]
-    """The class of the events of its reply; a unary reply has one."""
-    streaming: bool = False
-    safe: bool = False
-    """Whether sending it twice does no more than sending it once."""
-    on_task: bool = True
-    """Whether it is about a task that exists; such calls open no job and spend no budget."""
-
-
-METHODS: dict[str, Method] = {
-    method.name: method
-    for method in (
-        Method("SendMessage", types.SendMessageRequest, types.SendMessageResponse, on_task=False),
-        Method("SendStreamingMessage", types.SendMessageRequest, types.StreamResponse, streaming=True, on_task=False),
-        Method("GetTask", types.GetTaskRequest, types.Task, safe=True),
-        Method("CancelTask", types.CancelTaskRequest, types.Task),
-        Method("SubscribeToTask", types.SubscribeToTaskRequest, types.StreamResponse, streaming=True, safe=True),
-    )
-}
-
-UNBUILT = {
-    "ListTasks": "UNSUPPORTED_OPERATION",
-    "GetExtendedAgentCard": "UNSUPPORTED_OPERATION",
-    "CreateTaskPushNotificationConfig": "PUSH_NOTIFICATION_NOT_SUPPORTED",
-    "GetTaskPushNotificationConfig": "PUSH_NOTIFICATION_NOT_SUPPORTED",
-    "ListTaskPushNotificationConfigs": "PUSH_NOTIFICATION_NOT_SUPPORTED",
-    "DeleteTaskPushNotificationConfig": "PUSH_NOTIFICATION_NOT_SUPPORTED",
-}
-"""Operations of A2A that are not served, and the error that says so."""
-
-
 class Principal(msgspec.Struct, frozen=True):
-    """Who calls. The tenant comes from the credential, never from a message."""
+    """The caller. The tenant comes from the credential, never from a message."""
 
     kind: str
     """user, agent, service, or anonymous."""
@@ -78,7 +42,7 @@ ANONYMOUS = Principal("anonymous", "")
 
 
 class Route(msgspec.Struct, frozen=True):
-    """What a selector resolved to."""
+    """The target that a selector resolved to."""
 
     agent: str
     skill: str
@@ -90,7 +54,7 @@ class Route(msgspec.Struct, frozen=True):
     contract: bool = False
     """Whether the skill was registered with a contract."""
     others: tuple[Route, ...] = ()
-    """Where else the call may go: to other releases of the same agent, best first."""
+    """Routes to other releases of the same agent, best first, for when this one cannot be reached."""
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,7 +83,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, facts={**self.facts, type(fact): fact})
 
     def fact(self, kind: type[_F]) -> _F | None:
-        """What an earlier policy left under ``kind``, or None."""
+        """The fact of class ``kind`` that an earlier policy left, or None."""
         return self.facts.get(kind)
 
 

@@ -1,4 +1,4 @@
-"""Agent cards (specification 1.0.1, sections 4.4 and 8), as JSON trees: read, written and rewritten, never guessed.
+"""Agent cards (specification 1.0.1, sections 4.4 and 8), as JSON trees: reads them, and rewrites them for callers.
 
 What A2A's ``AgentSkill`` has no room for (a skill's version, labels, how often it may stand on a path) travels in the
 ``params`` of one card extension, ``CAPABILITIES_URI``.
@@ -10,20 +10,16 @@ from typing import Any, cast
 
 import msgspec
 
+from meshgate.a2a.card_types import CardView, Terms
 from meshgate.a2a.codec.strict_json import decode_json
 from meshgate.a2a.errors import InvalidParams, MeshError
 from meshgate.a2a.protocol_version import PROTOCOL_VERSION
-from meshgate.a2a.types import A2AMessage
 
 __all__ = [
     "CAPABILITIES_URI",
     "CARD_PATH",
     "CONTRACTS_URI",
     "MAX_CARD",
-    "AgentSkill",
-    "CardView",
-    "SkillTerms",
-    "Terms",
     "interface",
     "read_card",
     "rewrite",
@@ -34,7 +30,7 @@ CARD_PATH = "/.well-known/agent-card.json"
 """Section 8.2, below the base URL of an agent."""
 CAPABILITIES_URI = "https://meshgate.dev/extensions/capabilities/v1"
 CONTRACTS_URI = "https://meshgate.dev/extensions/contracts/v1"
-"""What a gateway says of the releases of skills' contracts. Only gateways do: an agent's own word of it is left out."""
+"""The extension in which gateways list the releases of skills' contracts; an agent's own is left out."""
 MAX_CARD = 1024 * 1024
 """Largest card, in bytes."""
 _MEDIA = ["text/plain", "application/json"]
@@ -49,65 +45,6 @@ _KEPT = (
     "defaultOutputModes",
 )
 _SKILL_KEPT = ("id", "name", "description", "tags", "examples", "inputModes", "outputModes")
-
-
-class AgentSkill(A2AMessage, frozen=True):
-    """One skill as a card lists it."""
-
-    id: str
-    name: str
-    description: str = ""
-    tags: list[str] = []
-    examples: list[str] = []
-    input_modes: list[str] = []
-    output_modes: list[str] = []
-
-
-class _Interface(A2AMessage, frozen=True):
-    url: str
-    protocol_binding: str
-    protocol_version: str = "1.0"
-    tenant: str = ""
-
-
-class _Capabilities(A2AMessage, frozen=True):
-    streaming: bool | None = None
-    extensions: list[dict[str, Any]] = []
-
-
-class CardView(A2AMessage, frozen=True):
-    """What the mesh reads of a card."""
-
-    name: str
-    version: str
-    supported_interfaces: list[_Interface]
-    skills: list[AgentSkill]
-    description: str = ""
-    capabilities: _Capabilities = _Capabilities()
-
-
-class SkillTerms(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the extension says of one skill."""
-
-    version: str = ""
-    labels: dict[str, str] = {}
-    cost_usd: float | None = None
-    latency: float | None = None
-    reentrant: int = 1
-    default: bool = False
-    input_schema: dict[str, Any] | None = None
-    output_schema: dict[str, Any] | None = None
-    input_type: str = ""
-    """Full name of the message that the skill takes, if it has a contract; ``version`` is the contract's too."""
-    output_type: str = ""
-    """The same of what it gives."""
-
-
-class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The extension's ``params``: terms by skill id, and whether all instances share one task store."""
-
-    skills: dict[str, SkillTerms] = {}
-    shared_tasks: bool = False
 
 
 def read_card(data: bytes) -> tuple[dict[str, Any], CardView]:

@@ -8,16 +8,16 @@
     │   ├── TaskNotFound, TaskNotCancelable, UnsupportedOperation, ContentTypeNotSupported
     │   ├── PushNotificationNotSupported, InvalidAgentResponse, VersionNotSupported
     │   └── ExtensionSupportRequired, ExtendedAgentCardNotConfigured
-    ├── AccessError                     before anything else is said
+    ├── AccessError                     the caller is unknown, or may not do this
     │   ├── Unauthenticated
     │   └── PermissionDenied
     ├── EdgeError                       the bytes were refused before they were read
     │   ├── BodyTooLarge, BodyTimeout, UnsupportedMediaType, HeadersTooLarge
-    ├── RefusedError                    a policy of the mesh said no
+    ├── RefusedError                    a policy of the mesh refused the call
     │   ├── RateLimited, BudgetExhausted, FanOut
     │   ├── LoopDetected, DepthExceeded
     │   └── Killed, NoRoute
-    ├── SchemaError                     what was said does not keep the skill's contract
+    ├── SchemaError                     the data does not keep the skill's contract
     │   └── SchemaViolation, ConversionFailed, SchemaRetired
     └── UpstreamError                   the agent, or the way to it, failed
         ├── UpstreamUnavailable, UpstreamDeadline
@@ -31,7 +31,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 __all__ = [
     "A2A_DOMAIN",
@@ -59,7 +59,6 @@ __all__ = [
     "NoRoute",
     "OutcomeUnknown",
     "ParseError",
-    "Peer",
     "PermissionDenied",
     "ProtocolError",
     "PushNotificationNotSupported",
@@ -77,8 +76,6 @@ __all__ = [
     "UpstreamError",
     "UpstreamUnavailable",
     "VersionNotSupported",
-    "answered",
-    "error_class",
 ]
 
 A2A_DOMAIN = "a2a-protocol.org"
@@ -86,9 +83,6 @@ A2A_DOMAIN = "a2a-protocol.org"
 
 MESHGATE_DOMAIN = "meshgate.dev"
 """``google.rpc.ErrorInfo.domain`` of the errors that the mesh adds."""
-
-Peer = Literal["agent", "mesh"]
-"""Who sent an answer: an agent, whose word about keys and bytes is not the caller's affair, or a gateway."""
 
 
 class MeshError(Exception):
@@ -196,7 +190,7 @@ class ContentTypeNotSupported(ProtocolError):
 
 
 class InvalidAgentResponse(ProtocolError):
-    """What the agent answered is no valid A2A."""
+    """The agent's answer is no valid A2A."""
 
     code, summary = "INVALID_AGENT_RESPONSE", "the agent's answer is not valid"
 
@@ -220,7 +214,7 @@ class VersionNotSupported(ProtocolError):
 
 
 class AccessError(MeshError):
-    """Who calls is unknown, or may not do this."""
+    """The caller is unknown, or may not do this."""
 
 
 class Unauthenticated(AccessError):
@@ -310,7 +304,7 @@ class NoRoute(RefusedError):
 
 
 class SchemaError(MeshError):
-    """What a part holds cannot be taken for what the skill's contract says."""
+    """The data of a part does not keep the skill's contract, or cannot be converted."""
 
 
 class SchemaViolation(SchemaError):
@@ -351,38 +345,3 @@ class OutcomeUnknown(UpstreamError):
     """The call was sent, and how it ended cannot be known. It is never sent again by itself."""
 
     code, summary = "OUTCOME_UNKNOWN", "the call was sent, but how it ended is not known"
-
-
-def _leaves(cls: type[MeshError]) -> list[type[MeshError]]:
-    children = cls.__subclasses__()
-    return [leaf for child in children for leaf in _leaves(child)] if children else [cls]
-
-
-_BY_CODE: dict[str, type[MeshError]] = {cls.code: cls for cls in _leaves(MeshError)}
-
-
-def error_class(code: str, domain: str | None = None) -> type[MeshError] | None:
-    """The class that carries ``code``, or None: the way back from a wire's reason to the tree.
-
-    Reasons are unique within a domain only, so a reason of a ``domain`` that is not the class's own names no class.
-    """
-    found = _BY_CODE.get(code)
-    return found if found is None or domain is None or domain == found.domain else None
-
-
-def answered(error: MeshError, peer: Peer) -> MeshError:
-    """What an error that ``peer`` answered means to whoever the call is made for.
-
-    A gateway speaks for the mesh, so its word is taken as it is. An agent speaks of its own work. Where it refuses a
-    credential, that is the credential under which the *gateway* came, never the caller's key; where it refuses bytes,
-    they are the bytes that the gateway wrote. Passed on as they are, such errors would make a caller throw a good key
-    away. So an agent's ``AccessError`` is an ``UpstreamUnavailable`` (another instance may know the credential), and
-    its ``EdgeError`` an ``InvalidAgentResponse``; every other error is the agent's to make.
-    """
-    if peer == "mesh" or not isinstance(error, (AccessError, EdgeError)):
-        return error
-    facts = {"agentReason": error.code}
-    if isinstance(error, AccessError):
-        message = "the agent did not accept the gateway's credential: register it again"
-        return UpstreamUnavailable(message, retry_after=error.retry_after, metadata=facts)
-    return InvalidAgentResponse(f"the agent did not take the request ({error.code})", metadata=facts)

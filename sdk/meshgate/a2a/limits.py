@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
-__all__ = ["DEFAULTS", "Limits"]
+__all__ = ["DEFAULTS", "Limits", "check_limits"]
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """What a gateway or an agent will not exceed. A setting's name in ``meshgate.toml`` is its name here."""
+    """The limits of a gateway or an agent. A setting's name in ``meshgate.toml`` is its name here.
+
+    Raises:
+        ValueError: a limit is not a finite number above 0; the message names the limit and its default.
+    """
 
     deadline: float = 60.0
     """Longest a call takes when its caller names no deadline."""
@@ -47,7 +53,7 @@ class Limits(msgspec.Struct, frozen=True):
     drain: float = 30.0
     """Longest wait for open calls after SIGTERM; a second signal ends the wait."""
     drain_notice: float = 1.0
-    """How long an agent that leaves still takes new calls, so that every gateway has heard of it."""
+    """Time in which an agent that leaves still takes new calls, until every gateway knows."""
     retry_after: float = 300.0
     """Longest pause before another try that is taken from an agent."""
     streams: int = 100
@@ -75,7 +81,7 @@ class Limits(msgspec.Struct, frozen=True):
     connect: float = 5.0
     """Longest a client waits for a connection."""
     grace: float = 2.0
-    """How much longer than a call's deadline a client waits for the gateway to say that it has passed."""
+    """Time beyond a call's deadline that a client waits for the gateway to report that it has passed."""
     tasks: int = 10_000
     """Ended tasks that an agent keeps."""
     task_seconds: float = 3600.0
@@ -169,7 +175,7 @@ class Limits(msgspec.Struct, frozen=True):
     mediation_violations: int = 16
     """Breaches of a contract that one error tells; they are all counted."""
     mediation_cost: int = 1024 * 1024 * 1024
-    """Most bytes that one CEL expression touches at worst: a bound told from its text and the message's size."""
+    """Most bytes that one CEL expression touches at worst: a bound computed from its text and the message's size."""
     mediation_values: int = 20_000
     """Most messages in a message whose constraints are checked; an element of a list of texts or numbers is less."""
     mediation_inline: int = 8 * 1024
@@ -183,11 +189,29 @@ class Limits(msgspec.Struct, frozen=True):
     mediation_ways: int = 4096
     """Ways between releases that a gateway keeps compiled, and contracts."""
     mediation_wait: float = 2.0
-    """How long a call waits for the contract of a release that has just joined."""
+    """Longest a call waits for the contract of a release that has just joined."""
     usage_rows: int = 10_000
     """Rows of usage (caller, version, skill, direction) that a gateway counts; the one seen longest ago goes first."""
     usage_fields: int = 500
     """Fields counted in one row of usage."""
+
+    def __post_init__(self) -> None:
+        check_limits(self)
+
+
+def check_limits(limits: Limits) -> None:
+    """Refuse limits that would switch a limit off: each is a finite number above 0.
+
+    Raises:
+        ValueError: one is not; the message names it and its default.
+    """
+    for name, default in zip(Limits.__struct_fields__, Limits.__struct_defaults__, strict=True):
+        value = getattr(limits, name)
+        if not (value > 0 and math.isfinite(value)):
+            raise ValueError(
+                f"limits.{name} must be a finite number above 0, not {value}: "
+                f"nothing here is unlimited; leave it out for the default, {default}"
+            )
 
 
 DEFAULTS = Limits()

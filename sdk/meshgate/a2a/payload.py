@@ -1,4 +1,4 @@
-"""What a call or an event carries: one A2A message, in the form of the binding that it came in.
+"""The payload of a call or an event: one A2A message, in the form of the binding that it came in.
 
 The same binding out needs no conversion, another binding exactly one. Policies read ``view()`` and never care.
 """
@@ -32,7 +32,7 @@ from meshgate.a2a.types import (
 if TYPE_CHECKING:
     from google.protobuf.message import Message as ProtoMessage
 
-__all__ = ["JsonPayload", "Payload", "ProtoPayload", "of"]
+__all__ = ["JsonPayload", "Payload", "ProtoPayload", "payload_of"]
 
 MapId = Callable[[str], str]
 
@@ -119,7 +119,7 @@ class ProtoPayload(Payload):
         return ProtoPayload(self.kind, copy)
 
 
-def of(view: A2AMessage) -> JsonPayload:
+def payload_of(view: A2AMessage) -> JsonPayload:
     """The payload of a message that was made here."""
     return JsonPayload(type(view), msgspec.to_builtins(view), view)
 

@@ -1,37 +1,21 @@
-"""The answer to a call: what is known at once, and the events as they come. A unary answer is a stream of one."""
+"""The answer to a call: its head, and its events as they come. A unary answer is a stream of one."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Literal
+from collections.abc import AsyncIterator, Awaitable, Callable
 
-import msgspec
 import structlog
 
 from meshgate.a2a.errors import InvalidAgentResponse
+from meshgate.a2a.outcome import DONE, Head, Outcome
 from meshgate.a2a.payload import Payload
 
-__all__ = ["DONE", "Head", "Outcome", "Reply"]
+__all__ = ["Reply"]
 
 log = structlog.get_logger(__name__)
 
 
-class Head(msgspec.Struct, frozen=True):
-    """What is known before the first event."""
-
-    headers: Mapping[str, str] = {}
-    """Names in lower case; a binding passes them on as headers or metadata."""
-
-
-class Outcome(msgspec.Struct, frozen=True):
-    """How a reply ended."""
-
-    state: Literal["done", "failed", "cancelled"]
-    error: BaseException | None = None
-
-
-DONE = Outcome("done")
 _CANCELLED = Outcome("cancelled")
 _NO_HEAD = Head()
 

@@ -40,7 +40,7 @@ __all__ = [
 
 
 class TaskState(enum.StrEnum):
-    """Where a task stands (section 4.1.3)."""
+    """The state of a task (section 4.1.3)."""
 
     UNSPECIFIED = "TASK_STATE_UNSPECIFIED"
     SUBMITTED = "TASK_STATE_SUBMITTED"
@@ -61,7 +61,7 @@ INTERRUPTED = frozenset({TaskState.INPUT_REQUIRED, TaskState.AUTH_REQUIRED})
 
 
 class Role(enum.StrEnum):
-    """Who speaks (section 4.1.5)."""
+    """The sender of a message (section 4.1.5)."""
 
     UNSPECIFIED = "ROLE_UNSPECIFIED"
     USER = "ROLE_USER"
@@ -208,7 +208,7 @@ class TaskArtifactUpdateEvent(A2AMessage, frozen=True):
 
 
 class SendMessageConfiguration(A2AMessage, frozen=True):
-    """How the caller wants the answer."""
+    """The caller's wishes about the answer."""
 
     accepted_output_modes: list[str] = []
     task_push_notification_config: dict[str, Any] | None = None

@@ -13,7 +13,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
-import msgspec
 import structlog
 
 from meshgate.a2a.bindings.table import DEFAULT_NAMES, GRPC_ROWS, Name
@@ -23,49 +22,35 @@ from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import NAME
 from meshgate.registry.model import Endpoint, HealthCheck, Instance, Manifest
-from meshgate.sdk.client.discovery import Access, find_join
+from meshgate.sdk.arguments import check_number, contracts_of, tasks_are_shared
+from meshgate.sdk.client.access import Access
+from meshgate.sdk.client.discovery import find_join
 from meshgate.sdk.client.mesh import Mesh
 from meshgate.sdk.client.sender import make_client
 from meshgate.sdk.server import logs
 from meshgate.sdk.server.app import AgentApp, Guard
-from meshgate.sdk.server.listener import (
-    CannotServe,
-    Listener,
-    Place,
-    exit_code,
-    names_of,
-    run_loop,
-    until_told,
-)
-from meshgate.sdk.server.membership import Credentials, JoinClient, Membership, note_end
-from meshgate.sdk.server.spans import Spans
-from meshgate.sdk.server.startup import make_contracts, shares
+from meshgate.sdk.server.listen_address import CannotServe, ListenAddress
+from meshgate.sdk.server.listener import Listener, exit_code, run_loop, urls_by_binding
+from meshgate.sdk.server.membership import Credentials, JoinClient, Membership, log_refusal
+from meshgate.sdk.server.running_agent import RunningAgent
+from meshgate.sdk.server.signals import serve_until_signal
 from meshgate.sdk.server.startup_error import explain
-from meshgate.sdk.skills.decorators import Repertoire
+from meshgate.sdk.skills.decorators import SkillDecorators
 from meshgate.sdk.skills.manifest import card_of, manifest_of
-from meshgate.sdk.skills.table import Skill
-from meshgate.sdk.tasks.handler import Host
+from meshgate.sdk.skills.skill import Skill
+from meshgate.sdk.spans import Spans
+from meshgate.sdk.tasks.handler import AgentHandler
 from meshgate.sdk.tasks.stores import MemoryTasks, TaskStore
-from meshgate.telemetry.tracing import Tracing, configure
+from meshgate.telemetry.collector import configure
+from meshgate.telemetry.tracing import Tracing
 
-__all__ = ["Agent", "Served"]
+__all__ = ["Agent"]
 
 log = structlog.get_logger(__name__)
 _GRPC = frozenset(row.id for row in GRPC_ROWS)
 
 
-class Served(msgspec.Struct, frozen=True):
-    """An agent that listens."""
-
-    url: str
-    """Base URL of its JSON-RPC binding."""
-    grpc: str
-    """``host:port`` of its gRPC binding, or ""."""
-    instance: str
-    """Its instance id."""
-
-
-class Agent(Repertoire):
+class Agent(SkillDecorators):
     """An agent::
 
         agent = Agent("summariser", version="1.4.0")
@@ -92,7 +77,7 @@ class Agent(Repertoire):
             beside the program, kept up to date, and belongs into version control; ``MESHGATE_CONTRACTS=frozen`` refuses
             to run when it is not current.
         labels: pairs to select this instance by.
-        weight: its share of the calls beside the other instances.
+        weight: its share of the calls beside the other instances, from 0 to 1000.
         store: where tasks are kept; else in memory.
         shared_tasks: whether all instances share the store, so that each answers for the tasks of all. It is assumed of
             a store that is made for it, such as ``FileTasks``.
@@ -140,21 +125,23 @@ class Agent(Repertoire):
         self.description = description
         self.instance = instance or f"{name[:100]}-{secrets.token_hex(6)}"
         self.limits = limits
-        self._place = Place(host, port, grpc_port, public_url, tuple(bindings))
+        self._address = ListenAddress(host, port, grpc_port, public_url, tuple(bindings))
         self._join, self._join_key, self._environ = join, join_key, environ
-        self._labels, self._weight = dict(labels or {}), weight
-        store = MemoryTasks(limits, clock) if store is None else store
-        self.shared_tasks = shares(store, shared_tasks)
+        self._labels, self._weight = dict(labels or {}), check_number("weight", weight, most=1000.0)
+        # A store of the author's own may have a length, and be false while it is empty.
+        store = store if store is not None else MemoryTasks(limits, clock)
+        self.shared_tasks = tasks_are_shared(store, shared_tasks)
         self._transport = transport
         self._rng = rng
         self._credentials = Credentials()
-        self._contracts = make_contracts(contracts, name, limits, environ) if contracts is not None else None
+        self._contracts = contracts_of(contracts, name, limits, environ) if contracts is not None else None
         self._endpoints: tuple[Endpoint, ...] = ()
-        tracing = self._tracing() if tracing is None else tracing
+        tracing = tracing if tracing is not None else self._tracing()
         self._spans = Spans(tracing, limits, clock, rng) if tracing is not None else None
         self._mesh: Mesh | None = None
-        self._host = Host(name, self._skills, self, store, limits=limits, clock=clock, now=now)
-        handler = self._host.handle
+        serving = AgentHandler(name, self._skills, self, store, limits=limits, clock=clock, now=now)
+        self._workload = serving.workload
+        handler = serving.handle
         self._handler: Handler = self._spans.serving(name, handler) if self._spans is not None else handler
 
     def _tracing(self) -> Tracing | None:
@@ -163,7 +150,7 @@ class Agent(Repertoire):
             return None
         return configure(endpoint, self.name, self.instance, version=self.version, limits=self.limits)
 
-    # -- what it says of itself
+    # -- its descriptions
 
     def card(self) -> dict[str, Any]:
         """Its agent card, with the addresses it listens on now."""
@@ -172,7 +159,7 @@ class Agent(Repertoire):
         return card_of(*about, shared_tasks=self.shared_tasks, limits=self.limits)
 
     def manifest(self) -> Manifest:
-        """What all its instances share, for the registry."""
+        """The description that all its instances share, for the registry."""
         skills = self._ready()
         about = (self.name, self.version, self.description, skills)
         return manifest_of(*about, shared_tasks=self.shared_tasks, limits=self.limits)
@@ -186,7 +173,7 @@ class Agent(Repertoire):
         """The skills, with their contracts."""
         if self._contracts is not None:
             self._contracts.apply(self._skills.skills, write=write)
-        return self._skills.listed
+        return self._skills.advertised
 
     def _describe(self, draining: bool) -> tuple[Instance, Manifest]:
         manifest = self.manifest()
@@ -234,7 +221,7 @@ class Agent(Repertoire):
     @property
     def open_tasks(self) -> tuple[str, ...]:
         """Ids of the tasks that it works on, or that wait for their callers."""
-        return self._host.open_tasks
+        return self._workload.open_tasks
 
     async def aclose(self, drain: float = 0.0) -> None:
         """End all work and give back what it holds: for who serves ``app`` by themselves.
@@ -242,8 +229,8 @@ class Agent(Repertoire):
         Args:
             drain: seconds to wait for work that is open before it is cancelled.
         """
-        await self._host.drain(drain)
-        await self._host.stop()
+        await self._workload.drain(check_number("drain", drain))
+        await self._workload.stop()
         if self._mesh is not None:
             await self._mesh.aclose()
             self._mesh = None
@@ -256,16 +243,16 @@ class Agent(Repertoire):
         return Guard(lambda: self._credentials.secrets)
 
     @asynccontextmanager
-    async def _listening(self, secret: str, *, unguarded: bool = False) -> AsyncGenerator[Served, None]:
+    async def _listening(self, secret: str, *, unguarded: bool = False) -> AsyncGenerator[RunningAgent, None]:
         if not self._skills.skills:
             raise CannotServe(f"agent {self.name!r} has no skill: decorate an async function with @agent.skill")
         app = self.app(secret, unguarded=unguarded)
-        listener = Listener(self._place, app, self._handler, self._guard(secret, unguarded=unguarded), self.limits)
+        listener = Listener(self._address, app, self._handler, self._guard(secret, unguarded=unguarded), self.limits)
         self._endpoints = await listener.start()
-        log.info("serving", agent=self.name, instance=self.instance, **names_of(self._endpoints))
+        log.info("serving", agent=self.name, instance=self.instance, **urls_by_binding(self._endpoints))
         grpc = next((endpoint.url for endpoint in self._endpoints if endpoint.binding in _GRPC), "")
         try:
-            yield Served(self._endpoints[0].url, grpc, self.instance)
+            yield RunningAgent(self._endpoints[0].url, grpc, self.instance)
         finally:
             await self.aclose()
             await listener.stop()
@@ -291,7 +278,7 @@ class Agent(Repertoire):
     @asynccontextmanager
     async def serve(
         self, *, join: bool = True, secret: str = "", unguarded: bool = False
-    ) -> AsyncGenerator[Served, None]:
+    ) -> AsyncGenerator[RunningAgent, None]:
         """Listen, and join, for as long as the block runs: for tests, and for agents inside a larger program.
 
         Args:
@@ -314,7 +301,7 @@ class Agent(Repertoire):
         async with self._listening(secret, unguarded=unguarded) as served, self._membership(access) as membership:
             await membership.join()
             keeping = asyncio.ensure_future(membership.keep())
-            keeping.add_done_callback(note_end)
+            keeping.add_done_callback(log_refusal)
             try:
                 yield served
             finally:
@@ -328,7 +315,7 @@ class Agent(Repertoire):
         """
         logs.configure()
         try:
-            run_loop(self._stay())
+            run_loop(self._serve_until_signal())
         except MeshError as error:
             log.error("cannot_run", agent=self.name, error=error.message, code=error.code)  # noqa: TRY400 - no trace
             sys.stderr.write(explain(error))
@@ -337,10 +324,12 @@ class Agent(Repertoire):
             if self._spans is not None:
                 self._spans.tracing.close()
 
-    async def _stay(self) -> None:
+    async def _serve_until_signal(self) -> None:
         self._ready(write=True)  # the lock file is brought up to date where there is no mesh to join, too
         access = find_join(self._join, self._join_key, self._environ)
         async with self._listening("") as served, self._membership(access) as membership:
             facts = {"agent": self.name, "instance": served.instance}
-            await until_told(membership, lambda: self._host.drain(self.limits.drain), facts, self.limits.drain_notice)
+            await serve_until_signal(
+                membership, lambda: self._workload.drain(self.limits.drain), facts, self.limits.drain_notice
+            )
         log.info("stopped", agent=self.name, instance=self.instance)

@@ -1,4 +1,4 @@
-"""What a skill is given of the call that it serves, and what it may do meanwhile."""
+"""The context of a skill: the call that it serves, and what it may do while it serves it."""
 
 from __future__ import annotations
 
@@ -19,21 +19,24 @@ from meshgate.a2a.types import (
     TaskStatus,
     TaskStatusUpdateEvent,
 )
-from meshgate.sdk.client.discovery import Access
+from meshgate.sdk.arguments import check_number
+from meshgate.sdk.client.access import Access
 from meshgate.sdk.client.mesh import Mesh
-from meshgate.sdk.client.request import Said
-from meshgate.sdk.client.results import Event, Result, Usage
+from meshgate.sdk.client.request import CallArguments
+from meshgate.sdk.client.results import Event, Result
+from meshgate.sdk.client.usage import Usage
+from meshgate.sdk.inbound_call import InboundCall
 from meshgate.sdk.skills.content import data_part, raw_part, sendable, text_part
-from meshgate.sdk.skills.contract import other_media
-from meshgate.sdk.skills.forms import Form
+from meshgate.sdk.skills.media_types import media_type_of_other_data
+from meshgate.sdk.skills.part_codec import PartCodec
 
-__all__ = ["Context", "Home", "Turn"]
+__all__ = ["Context", "ContextAgent"]
 
 _PASSED_ON = (headers.LINEAGE, headers.TRACEPARENT, headers.TRACESTATE)
 
 
-class Home(Protocol):
-    """What a context needs of its agent."""
+class ContextAgent(Protocol):
+    """The part of an agent that contexts use."""
 
     def access(self) -> Access | None:
         """The agent's way into the mesh, or None before it has joined."""
@@ -42,26 +45,6 @@ class Home(Protocol):
     def mesh(self) -> Mesh:
         """The client that its skills share."""
         ...
-
-
-class Turn:
-    """One call that a task is served under; a task that asks something is served under several.
-
-    Args:
-        message: what was said.
-        received: the call's headers.
-        deadline: when its caller stops waiting, on ``clock``.
-    """
-
-    __slots__ = ("clock", "deadline", "message", "received")
-
-    def __init__(
-        self, message: Message, received: Mapping[str, str], deadline: float, clock: Callable[[], float]
-    ) -> None:
-        self.message = message
-        self.received = received
-        self.deadline = deadline
-        self.clock = clock
 
 
 class Context:
@@ -75,64 +58,75 @@ class Context:
         context_id: the conversation.
     """
 
-    __slots__ = ("_emit", "_gives", "_home", "_stamp", "_turn", "_usage", "_wait", "context_id", "skill", "task_id")
+    __slots__ = (
+        "_agent",
+        "_emit",
+        "_gives",
+        "_inbound",
+        "_timestamp",
+        "_usage",
+        "_wait",
+        "context_id",
+        "skill",
+        "task_id",
+    )
 
     def __init__(  # noqa: PLR0913 - what a call is, all but the first two by keyword
         self,
-        home: Home,
-        turn: Turn,
+        agent: ContextAgent,
+        inbound: InboundCall,
         *,
         skill: str,
         task_id: str,
         context_id: str,
-        stamp: Callable[[], str],
+        timestamp: Callable[[], str],
         emit: Callable[[StreamResponse], Awaitable[None]],
-        wait: Callable[[StreamResponse], Awaitable[Turn]],
-        gives: Form | None = None,
+        wait: Callable[[StreamResponse], Awaitable[InboundCall]],
+        gives: PartCodec | None = None,
     ) -> None:
         self.skill = skill
         self.task_id = task_id
         self.context_id = context_id
-        self._home = home
-        self._turn = turn
-        self._stamp = stamp
+        self._agent = agent
+        self._inbound = inbound
+        self._timestamp = timestamp
         self._emit = emit
         self._wait = wait
         self._gives = gives
         self._usage: Usage | None = None
 
-    # -- what is known
+    # -- the call
 
     @property
     def job(self) -> str:
         """The job's id; "" for a call that came past the gateway."""
-        return self._turn.received.get(headers.JOB, "")
+        return self._inbound.received.get(headers.JOB, "")
 
     @property
     def call_id(self) -> str:
         """The call's id; "" for a call that came past the gateway."""
-        return self._turn.received.get(headers.CALL, "")
+        return self._inbound.received.get(headers.CALL, "")
 
     @property
     def message(self) -> Message:
-        """What the caller said last."""
-        return self._turn.message
+        """The caller's latest message."""
+        return self._inbound.message
 
     @property
     def headers(self) -> Mapping[str, str]:
         """The headers of the call, names in lower case."""
-        return self._turn.received
+        return self._inbound.received
 
     def remaining(self) -> float:
         """Seconds that the caller still waits; infinity if it named no deadline."""
-        return max(self._turn.deadline - self._turn.clock(), 0.0)
+        return max(self._inbound.deadline - self._inbound.clock(), 0.0)
 
     @property
     def used(self) -> Usage | None:
-        """What ``usage`` was told so far."""
+        """The usage reported so far, or None."""
         return self._usage
 
-    # -- what it may say
+    # -- progress, results and questions
 
     async def progress(self, text: str, fraction: float | None = None) -> None:
         """Tell those who watch the task how it goes.
@@ -161,11 +155,11 @@ class Context:
             content: text, bytes, a ``Part``, or data: a pydantic model, a protobuf message, plain data. Where the skill
                 has a contract, data of the type that it gives keeps it, and other data say that they do not.
         """
-        form = self._gives if self._gives is not None and self._gives.digest and not media_type else None
-        if form is not None and form.made(content):
-            parts = form.write(content)
+        codec = self._gives if self._gives is not None and self._gives.digest and not media_type else None
+        if codec is not None and codec.accepts(content):
+            parts = codec.write(content)
         else:
-            parts = [_part(content, media_type or (other_media(content) if form is not None else ""))]
+            parts = [_part(content, media_type or (media_type_of_other_data(content) if codec is not None else ""))]
         artifact = Artifact(artifact_id=name, parts=parts, name=name, description=description)
         update = TaskArtifactUpdateEvent(self.task_id, artifact, self.context_id, append=append)
         await self._emit(StreamResponse(artifact_update=update))
@@ -174,7 +168,11 @@ class Context:
         self, *, input_tokens: int = 0, output_tokens: int = 0, cost_usd: float = 0.0, tool_calls: int = 0
     ) -> None:
         """Add to what this work took; it is reported with the last event, and budgets are settled by it."""
-        before = self._usage or Usage()
+        check_number("input_tokens", input_tokens)
+        check_number("output_tokens", output_tokens)
+        check_number("cost_usd", cost_usd)
+        check_number("tool_calls", tool_calls)
+        before = self._usage if self._usage is not None else Usage()
         self._usage = Usage(
             before.input_tokens + input_tokens,
             before.output_tokens + output_tokens,
@@ -188,51 +186,53 @@ class Context:
         Returns:
             The answer. From here on the context is that of the call that brought it (deadline, job, lineage).
         """
-        self._turn = await self._wait(self._status(TaskState.INPUT_REQUIRED, question, {}))
-        return self._turn.message
+        self._inbound = await self._wait(self._status(TaskState.INPUT_REQUIRED, question, {}))
+        return self._inbound.message
 
     def _status(self, state: TaskState, text: str, metadata: dict[str, Any]) -> StreamResponse:
-        said = Message(
+        message = Message(
             message_id=secrets.token_hex(16),
             role=Role.AGENT,
             parts=[text_part(text)],
             context_id=self.context_id,
             task_id=self.task_id,
         )
-        status = TaskStatus(state, said, self._stamp())
+        status = TaskStatus(state, message, self._timestamp())
         update = TaskStatusUpdateEvent(self.task_id, status, self.context_id, metadata=metadata)
         return StreamResponse(status_update=update)
 
-    # -- whom it may call
+    # -- calls of its own
 
-    async def call(self, selector: str = "", *, return_immediately: bool = False, **said: Unpack[Said]) -> Result:
+    async def call(
+        self, selector: str = "", *, return_immediately: bool = False, **arguments: Unpack[CallArguments]
+    ) -> Result:
         """``Mesh.call`` as a child of this call: its lineage, its trace, at most its time left, the agent's own key.
 
         Raises:
             MeshError: as ``Mesh.call``; uncaught, it ends this task as FAILED with its text.
         """
-        return await self._client().call(selector, return_immediately=return_immediately, **said)
+        return await self._client().call(selector, return_immediately=return_immediately, **arguments)
 
-    def stream(self, selector: str = "", **said: Unpack[Said]) -> AsyncGenerator[Event, None]:
+    def stream(self, selector: str = "", **arguments: Unpack[CallArguments]) -> AsyncGenerator[Event, None]:
         """``Mesh.stream`` as a child of this call.
 
         Raises:
             MeshError: as ``Mesh.stream``.
         """
-        return self._client().stream(selector, **said)
+        return self._client().stream(selector, **arguments)
 
     def _client(self) -> Mesh:
-        if self._home.access() is None:
+        if self._agent.access() is None:
             raise Unauthenticated("this agent has not joined a mesh, so its skills cannot call into it")
-        return self._home.mesh()
+        return self._agent.mesh()
 
     def access(self) -> Access | None:
         """The agent's own way into the mesh, or None before it has joined."""
-        return self._home.access()
+        return self._agent.access()
 
     def outgoing(self) -> dict[str, str]:
         """The headers that make a call a child of this one."""
-        received = self._turn.received
+        received = self._inbound.received
         return {name: received[name] for name in _PASSED_ON if name in received}
 
 

@@ -1,16 +1,16 @@
-"""Which call is being served here and now: what makes a call from inside a skill a child of it, by itself."""
+"""The call that the current code serves, by which calls that a skill makes become its children."""
 
 from __future__ import annotations
 
 from contextvars import ContextVar
 from typing import Protocol
 
-from meshgate.sdk.client.discovery import Access
+from meshgate.sdk.client.access import Access
 
-__all__ = ["CURRENT", "Serving"]
+__all__ = ["CURRENT", "CurrentCall"]
 
 
-class Serving(Protocol):
+class CurrentCall(Protocol):
     """A call that is being served."""
 
     @property
@@ -36,5 +36,5 @@ class Serving(Protocol):
         ...
 
 
-CURRENT: ContextVar[Serving | None] = ContextVar("meshgate_serving", default=None)
+CURRENT: ContextVar[CurrentCall | None] = ContextVar("meshgate_serving", default=None)
 """The call that this code is serving, or None."""

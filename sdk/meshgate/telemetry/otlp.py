@@ -28,7 +28,8 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.telemetry import semconv
-from meshgate.telemetry.tracing import AttributeValue, Kind, Span, TraceContext
+from meshgate.telemetry.context import TraceContext
+from meshgate.telemetry.tracing import AttributeValue, Kind, Span
 
 __all__ = ["OtelTracing", "activate", "configure", "instrument_third_party_grpc"]
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from meshgate.a2a.bindings.base import Binding, Failure, Request
 from meshgate.a2a.bindings.table import DEFAULT, DEFAULT_NAMES, GRPC_ROWS, HTTP_ROWS, ROWS, Key, Row, key_of
-from meshgate.a2a.call import METHODS, Method
 from meshgate.a2a.errors import AccessError, EdgeError, InvalidAgentResponse, MeshError
+from meshgate.a2a.methods import METHODS, Method
 from meshgate.a2a.payload import JsonPayload, Payload, ProtoPayload
 from meshgate.a2a.selector import parse_selector
 from meshgate.a2a.types import Task

@@ -15,7 +15,6 @@ from google.rpc import (  # pyright: ignore[reportMissingTypeStubs] - they lie b
 from meshgate.a2a import errors
 from meshgate.a2a.bindings import grpc as binding
 from meshgate.a2a.bindings.base import Failure
-from meshgate.a2a.call import METHODS
 from meshgate.a2a.codec.strict_json import MAX_NODES
 from meshgate.a2a.errors import (
     AccessError,
@@ -28,6 +27,7 @@ from meshgate.a2a.errors import (
     PushNotificationNotSupported,
     UpstreamUnavailable,
 )
+from meshgate.a2a.methods import METHODS
 from meshgate.a2a.payload import JsonPayload, ProtoPayload
 from meshgate.a2a.types import SendMessageRequest, Task
 from meshgate.net.grpc_status import DETAILS, failure_of

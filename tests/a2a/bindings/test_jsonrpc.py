@@ -24,7 +24,7 @@ from meshgate.a2a.bindings.jsonrpc import (
 )
 from meshgate.a2a.bindings.jsonrpc_errors import HTTP_STATUS, http_status
 from meshgate.a2a.bindings.sse import SseParser
-from meshgate.a2a.call import METHODS, UNBUILT
+from meshgate.a2a.error_lookup import error_class
 from meshgate.a2a.errors import (
     InternalError,
     InvalidAgentResponse,
@@ -38,6 +38,7 @@ from meshgate.a2a.errors import (
     UpstreamUnavailable,
     VersionNotSupported,
 )
+from meshgate.a2a.methods import METHODS, UNSUPPORTED
 from meshgate.a2a.payload import JsonPayload, Payload, ProtoPayload
 from tests.a2a.test_errors import LEAVES
 from tests.support import foreign
@@ -154,7 +155,7 @@ async def test_a_stock_client_reads_our_stream(name: str) -> None:
 @pytest.mark.parametrize("kind", list(JSON_RPC_ERROR_CODE_MAP))
 async def test_a_stock_client_knows_each_of_a2as_errors_as_we_write_it(kind: type[foreign_errors.A2AError]) -> None:
     code = next(code for code, number in NUMBERS.items() if number == JSON_RPC_ERROR_CODE_MAP[kind])
-    cls = errors.error_class(code)
+    cls = error_class(code)
     assert cls is not None
     make, request, _ = CALLS["GetTask"]
     with pytest.raises(kind) as caught:
@@ -260,7 +261,7 @@ def test_every_error_arrives_as_itself_with_all_it_says(cls: type[MeshError]) ->
 
 @pytest.mark.parametrize("reason", ["UNAUTHENTICATED", "PERMISSION_DENIED"])
 def test_an_agent_cannot_say_that_the_callers_key_is_bad(reason: str) -> None:
-    cls = errors.error_class(reason)
+    cls = error_class(reason)
     assert cls is not None
     for data in (encode_error("1", cls()), encode_error(None, cls())):
         with pytest.raises(UpstreamUnavailable):
@@ -468,7 +469,7 @@ def test_a_method_that_is_not_served_is_refused_as_what_it_is(name: str, cls: ty
 
 def test_every_operation_of_a2a_is_served_or_says_why_not() -> None:
     names = {method.name for method in a2a_pb2.DESCRIPTOR.services_by_name["A2AService"].methods}
-    assert names == set(METHODS) | set(UNBUILT)
+    assert names == set(METHODS) | set(UNSUPPORTED)
 
 
 def test_a_call_knows_the_ids_that_routing_needs() -> None:
@@ -524,6 +525,6 @@ def test_a_parsed_call_is_answered_with_200_unless_access_is_denied(cls: type[Me
     ],
 )
 def test_what_is_refused_before_the_parse_has_a_status_of_its_own(code: str, status: int) -> None:
-    cls = errors.error_class(code)
+    cls = error_class(code)
     assert cls is not None
     assert http_status(cls(), parsed=False) == HTTP_STATUS[code] == status

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshgate.a2a.mesh.task_ids import SEPARATOR, TaskTag, TaskTags
+from meshgate.a2a.mesh.task_ids import SEPARATOR, TaskTags
+from meshgate.a2a.mesh.task_tag import TaskTag
 
 TAGS = TaskTags(b"k" * 32)
 ID = TAGS.tag("task-1", tenant="acme", owner="user:ann", agent="writer", instance="writer-1")

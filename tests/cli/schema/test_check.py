@@ -15,7 +15,7 @@ from meshgate.cli.exits import Exit
 from meshgate.cli.schema.files import read_git
 from meshgate.cli.schema.options import MEDIATIONS, MODES, STAGES
 from meshgate.registry.schemas import Mode, Settings, Stage
-from meshgate.sdk.schemas.lock.lockfile import encode_lock
+from meshgate.sdk.schemas.lock.format import encode_lock
 from meshgate.sdk.schemas.lock.releases import release_tree
 from tests.registry.schemas.build import compiled, image
 

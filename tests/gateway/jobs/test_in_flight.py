@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from meshgate.a2a.call import METHODS, Call, Principal, Route
+from meshgate.a2a.call import Call, Principal, Route
 from meshgate.a2a.limits import DEFAULTS
 from meshgate.a2a.mesh.lineage import Lineage, Step
+from meshgate.a2a.methods import METHODS
 from meshgate.a2a.payload import JsonPayload
 from meshgate.gateway.jobs.in_flight import InFlight, OpenCall
 

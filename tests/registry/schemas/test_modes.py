@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from meshgate.a2a.selector import parse_version
+from meshgate.a2a.version_syntax import parse_version
 from meshgate.registry.schemas import Contract, Mode, judge
 from meshgate.registry.schemas.modes import FORMS
 from tests.registry.schemas.build import image

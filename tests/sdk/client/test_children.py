@@ -16,7 +16,9 @@ from meshgate.a2a.types import TaskState
 from meshgate.sdk import Agent, Context, Mesh
 from meshgate.sdk.server import logs
 from meshgate.telemetry import semconv
-from meshgate.telemetry.tracing import AttributeValue, Kind, Span, TraceContext, parse_traceparent
+from meshgate.telemetry.context import TraceContext
+from meshgate.telemetry.traceparent import parse_traceparent
+from meshgate.telemetry.tracing import AttributeValue, Kind, Span
 from tests.sdk.calls import answer, make_call, said_by, saying, send
 from tests.sdk.ports import DONE, Answer, Gateways, JoinPort, fails, streams, task
 

@@ -6,7 +6,8 @@ import pytest
 
 from meshgate.registry.home import Home, Run
 from meshgate.sdk import Mesh, NotConfigured
-from meshgate.sdk.client.discovery import Access, find_gateway, find_join
+from meshgate.sdk.client.access import Access
+from meshgate.sdk.client.discovery import find_gateway, find_join
 
 RUN = Run(
     1,

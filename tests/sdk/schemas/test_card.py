@@ -10,7 +10,8 @@ import msgspec
 import pytest
 from pydantic import BaseModel, Field
 
-from meshgate.a2a.cards import SkillTerms, read_card, terms_of
+from meshgate.a2a.card_types import SkillTerms
+from meshgate.a2a.cards import read_card, terms_of
 from meshgate.a2a.limits import DEFAULTS
 from meshgate.sdk import Agent
 from meshgate.sdk.schemas.codegen.json_schema import json_schema

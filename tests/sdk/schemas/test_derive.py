@@ -29,8 +29,9 @@ from pydantic import (
 from meshgate.registry.schemas import BadSchema, Image
 from meshgate.sdk import Agent
 from meshgate.sdk.contracts import BadContract, Bytes, Duration, OneOf
-from meshgate.sdk.schemas.derive.derive import Derived, Side, derive
-from meshgate.sdk.schemas.derive.type_walker import Walker
+from meshgate.sdk.schemas.derive.derive import derive
+from meshgate.sdk.schemas.derive.derived_contract import DerivedContract, DerivedMessage
+from meshgate.sdk.schemas.derive.json_adapter import JsonAdapter
 from meshgate.sdk.schemas.lock.numbers import Numbering
 from meshgate.v1.mesh_pb2 import Budget
 
@@ -105,11 +106,11 @@ class Order(BaseModel):
     more: dict[str, Any] = {}
 
 
-def derived(takes: Any, gives: Any = None, known: Numbering | None = None) -> Derived:
+def derived(takes: Any, gives: Any = None, known: Numbering | None = None) -> DerivedContract:
     return derive("shop", "price", takes, gives, known or Numbering())
 
 
-def side_of(model: Any) -> Side:
+def side_of(model: Any) -> DerivedMessage:
     side = derived(model).takes
     assert side is not None
     return side
@@ -127,13 +128,13 @@ def broken(model: Any, tree: Any) -> set[str]:
     return {found.proto.rule_id for found in protovalidate.Validator().collect_violations(message)}
 
 
-def through(side: Side, tree: Any) -> Any:
+def through(side: DerivedMessage, tree: Any) -> Any:
     """JSON that went through protobuf's binary form, as a gateway converts it, and back to the agent."""
     cls = side.image.message_class(side.type)
     message = json_format.ParseDict(tree, cls())
     back = json_format.MessageToDict(cls.FromString(message.SerializeToString()))
     assert side.shapes is not None
-    return Walker(side.shapes, side.shape).filled(back)
+    return JsonAdapter(side.shapes, side.shape).with_empty_lists(back)
 
 
 _TEXTS = st.text(st.characters(codec="utf-8"), max_size=8)
@@ -206,7 +207,7 @@ def test_both_sides_of_a_skill_share_one_image() -> None:
 
 
 def test_text_parts_and_plain_data_make_no_contract() -> None:
-    assert derived(str, int) == Derived(None, None, Numbering())
+    assert derived(str, int) == DerivedContract(None, None, Numbering())
 
 
 def test_a_protobuf_message_brings_the_files_that_it_needs() -> None:
@@ -442,7 +443,7 @@ def test_a_time_without_a_zone_is_found_before_it_is_sent() -> None:
 
     side = side_of(Event)
     assert side.shapes is not None
-    walker = Walker(side.shapes, side.shape)
-    walker.finish({"at": "2026-01-01T00:00:00Z", "more": ["2026-01-01T00:00:00+01:00"]})
+    walker = JsonAdapter(side.shapes, side.shape)
+    walker.to_protobuf({"at": "2026-01-01T00:00:00Z", "more": ["2026-01-01T00:00:00+01:00"]})
     with pytest.raises(ValueError, match="time zone"):
-        walker.finish({"at": "2026-01-01T00:00:00Z", "more": ["2026-01-01T00:00:00"]})
+        walker.to_protobuf({"at": "2026-01-01T00:00:00Z", "more": ["2026-01-01T00:00:00"]})

@@ -17,8 +17,10 @@ from meshgate.sdk import Agent, Migration
 from meshgate.sdk.contracts import BadContract, BadLock
 from meshgate.sdk.schemas.derive.image_builder import VALUES, build_image
 from meshgate.sdk.schemas.derive.shapes import Element, EnumShape, Field, MessageShape, Shapes
-from meshgate.sdk.schemas.lock.lockfile import decode_lock, encode_lock, locked, read_lock, write_lock
-from meshgate.sdk.schemas.lock.numbers import LAST, Numbering, Numbers, assign, following
+from meshgate.sdk.schemas.lock.assignment import assign, following
+from meshgate.sdk.schemas.lock.format import decode_lock, encode_lock
+from meshgate.sdk.schemas.lock.lockfile import locked, read_lock, write_lock
+from meshgate.sdk.schemas.lock.numbers import LAST, Numbering, Numbers
 
 
 class Order(BaseModel):

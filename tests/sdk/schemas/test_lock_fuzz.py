@@ -21,7 +21,7 @@ from meshgate.a2a.errors import MeshError
 from meshgate.registry.schemas import load_image
 from meshgate.sdk import Agent
 from meshgate.sdk.contracts import BadLock
-from meshgate.sdk.schemas.lock.lockfile import decode_lock, encode_lock
+from meshgate.sdk.schemas.lock.format import decode_lock, encode_lock
 from tests.sdk.schemas.test_lock import GOOD
 
 _T = TypeVar("_T")

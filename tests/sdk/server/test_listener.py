@@ -21,7 +21,7 @@ from httpx_aiohttp import AiohttpTransport
 from meshgate.a2a.limits import DEFAULTS
 from meshgate.sdk import Agent, Context, FileTasks, Mesh, Served
 from meshgate.sdk.client.discovery import NotConfigured
-from meshgate.sdk.server.listener import CannotServe
+from meshgate.sdk.server.listen_address import CannotServe
 from tests.support.gateway import ROOT, GatewayProcess
 
 SECRET = {"authorization": "Bearer s3cret"}

@@ -12,10 +12,10 @@ from structlog.testing import capture_logs
 from meshgate.a2a.errors import MeshError, OutcomeUnknown, PermissionDenied, UpstreamUnavailable
 from meshgate.registry.model import Endpoint, Instance, Lease, Manifest, RegistryUnavailable
 from meshgate.registry.schemas import BadSchema, Incompatible, StageRefused, VersionRetired, VersionTaken
-from meshgate.sdk.client.discovery import Access
+from meshgate.sdk.client.access import Access
 from meshgate.sdk.client.sender import make_client
-from meshgate.sdk.server.listener import drained
-from meshgate.sdk.server.membership import Credentials, JoinClient, Membership, note_end
+from meshgate.sdk.server.membership import Credentials, JoinClient, Membership, log_refusal
+from meshgate.sdk.server.signals import announce_and_drain
 from tests.sdk.ports import JoinPort
 from tests.support.virtual_loop import virtual_time
 
@@ -188,7 +188,7 @@ async def test_an_agent_that_leaves_takes_calls_until_gateways_have_heard_of_it(
         async def drain() -> None:
             told.append(loop.time() - began)
 
-        leaving = asyncio.ensure_future(drained(member.membership, drain, 1.0))
+        leaving = asyncio.ensure_future(announce_and_drain(member.membership, drain, 1.0))
         await asyncio.sleep(0.9)
         assert member.port.leases["a-1"].draining
         assert not told
@@ -300,7 +300,7 @@ async def test_a_later_refusal_that_nobody_waits_for_is_logged() -> None:
     member.port.refusal = VersionRetired("no")
     with capture_logs() as lines:
         keeping = asyncio.ensure_future(member.membership.keep())
-        keeping.add_done_callback(note_end)
+        keeping.add_done_callback(log_refusal)
         await asyncio.wait([keeping])
         await asyncio.sleep(0)
     assert [line["code"] for line in lines if line["event"] == "left_out_of_the_mesh"] == ["VERSION_RETIRED"]

@@ -29,7 +29,7 @@ from meshgate.a2a.types import (
     TaskStatusUpdateEvent,
 )
 from meshgate.sdk import Agent, Context, FileTasks, MemoryTasks, SharedTasks, TaskStore
-from meshgate.sdk.tasks.task_state import TaskFold
+from meshgate.sdk.tasks.task_state import TaskProjection
 from tests.sdk.calls import cancel, get, read, send, stream, subscribe
 
 LIMITS = msgspec.structs.replace(DEFAULTS, tasks=3, task_seconds=100.0)
@@ -312,17 +312,17 @@ def test_a_task_is_the_same_wherever_one_begins_to_watch(chunks: list[tuple[str,
         StreamResponse(artifact_update=TaskArtifactUpdateEvent("t", Artifact(name, [Part(text=text)]), "c", append))
         for name, text, append in chunks
     ]
-    whole = TaskFold(start)
+    whole = TaskProjection(start)
     for event in events[:cut]:
         whole.apply(event)
-    late = TaskFold(msgspec.convert(msgspec.to_builtins(whole.task()), Task))
+    late = TaskProjection(msgspec.convert(msgspec.to_builtins(whole.snapshot()), Task))
     for event in events[cut:]:
         whole.apply(event)
         late.apply(event)
-    assert whole.task() == late.task()
+    assert whole.snapshot() == late.snapshot()
     expected: dict[str, str] = {}
     for name, text, append in chunks:
         expected[name] = expected.get(name, "") + text if append else text
     assert {
-        made.artifact_id: "".join(str(part.text) for part in made.parts) for made in whole.task().artifacts
+        made.artifact_id: "".join(str(part.text) for part in made.parts) for made in whole.snapshot().artifacts
     } == expected

@@ -21,7 +21,7 @@ from meshgate.a2a.errors import (
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.types import StreamResponse, TaskState
 from meshgate.sdk import Agent, Context, MemoryTasks
-from meshgate.sdk.tasks.task_state import TaskFold
+from meshgate.sdk.tasks.task_state import TaskProjection
 from tests.sdk.calls import answer, cancel, get, make_call, read, said_by, saying, send, stream, subscribe, text_of
 from tests.support.virtual_loop import elapsed, settle, virtual_time
 
@@ -196,10 +196,10 @@ async def test_all_who_watch_see_the_same_events_in_the_same_order() -> None:
     for late in seen[1:]:
         assert late[0].task is not UNSET
         assert late[1:] == whole[len(whole) - len(late) + 1 :]
-        fold = TaskFold(late[0].task)
+        followed = TaskProjection(late[0].task)
         for event in late[1:]:
-            fold.apply(event)
-        assert fold.task() == await get(agent, task_id)
+            followed.apply(event)
+        assert followed.snapshot() == await get(agent, task_id)
 
 
 @virtual_time

@@ -15,8 +15,8 @@ from meshgate.cli.exits import CliError, Exit
 if TYPE_CHECKING:
     from meshgate.cli.views.answer import Shown
     from meshgate.sdk.client.mesh import Mesh
-    from meshgate.sdk.client.request import Said
-    from meshgate.sdk.client.results import Budget
+    from meshgate.sdk.client.request import CallArguments
+    from meshgate.sdk.client.usage import Budget
 
 __all__ = ["budget_of", "call", "data_of", "text_of"]
 
@@ -61,7 +61,7 @@ def call(  # noqa: PLR0917 - options, which nobody passes by position
     words, value = text_of(text), data_of(data)
     if words is None and value is None:
         raise CliError("there is nothing to say", Exit.USAGE, f"meshgate call {selector} TEXT, or '-', or --data JSON")
-    said: Said = {
+    said: CallArguments = {
         "text": words,
         "data": value,
         "deadline": deadline,
@@ -118,7 +118,7 @@ def budget_of(given: str | None) -> Budget | None:
     Raises:
         CliError: it cannot be read.
     """
-    from meshgate.sdk.client.results import Budget
+    from meshgate.sdk.client.usage import Budget
 
     if given is None:
         return None
@@ -139,7 +139,7 @@ def budget_of(given: str | None) -> Budget | None:
         raise CliError(f"--budget {given!r}: {error}", Exit.USAGE, "write --budget calls=20,seconds=30") from None
 
 
-async def _call(selector: str, said: Said, shown: Shown, *, stream: bool) -> None:
+async def _call(selector: str, said: CallArguments, shown: Shown, *, stream: bool) -> None:
     from meshgate.a2a.errors import MeshError
     from meshgate.sdk.client.mesh import Mesh
 

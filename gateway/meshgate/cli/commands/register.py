@@ -137,7 +137,7 @@ async def _fetch(client: httpx.AsyncClient, url: str) -> bytes:
     import httpx
 
     from meshgate.a2a.cards import MAX_CARD
-    from meshgate.sdk.client.sender import read_all
+    from meshgate.sdk.client.sender import read_body
 
     remedy = "is the agent running, and is this its card?"
     try:
@@ -147,6 +147,6 @@ async def _fetch(client: httpx.AsyncClient, url: str) -> bytes:
                 raise CliError(f"{url} is shown with a key only", Exit.DENIED, needs)
             if response.status_code != 200:
                 raise CliError(f"{url} answered with HTTP {response.status_code}", Exit.UNREACHABLE, remedy)
-            return await read_all(response, MAX_CARD, _SECONDS)
+            return await read_body(response, MAX_CARD, _SECONDS)
     except (httpx.TransportError, TimeoutError):
         raise CliError(f"{url} cannot be fetched", Exit.UNREACHABLE, remedy) from None

@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from meshgate.a2a.errors import MeshError
-from meshgate.a2a.selector import Version, parse_version
+from meshgate.a2a.version_syntax import parse_version
+from meshgate.a2a.versions import Version
 from meshgate.cli.admin_client import Admin
 from meshgate.cli.exits import CliError, Exit
 from meshgate.cli.schema import model as schema_views

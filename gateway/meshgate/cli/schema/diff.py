@@ -7,7 +7,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from meshgate.a2a.selector import Version, parse_selector, parse_version
+from meshgate.a2a.selector import parse_selector
+from meshgate.a2a.version_syntax import parse_version
+from meshgate.a2a.versions import Version
 from meshgate.cli.schema.model import Release, Subject
 from meshgate.registry.schemas import Image, Violation, compare
 from meshgate.registry.schemas.views import MESSAGE, EnumView, FieldView, MessageView, message_view

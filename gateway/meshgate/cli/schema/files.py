@@ -18,7 +18,7 @@ from meshgate.cli.exits import CliError, Exit
 from meshgate.registry.model import Migration
 from meshgate.registry.schemas import BadSchema, Image, load_image
 from meshgate.registry.schemas.standard_files import options_class
-from meshgate.sdk.schemas.lock.lockfile import decode_lock
+from meshgate.sdk.schemas.lock.format import decode_lock
 from meshgate.sdk.schemas.lock.releases import decode_releases
 
 __all__ = ["Entry", "Side", "Source", "read_bytes", "read_git", "read_source", "source_of"]

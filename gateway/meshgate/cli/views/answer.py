@@ -16,7 +16,8 @@ from meshgate.a2a.errors import MeshError
 from meshgate.a2a.types import Artifact, Part, TaskState
 from meshgate.cli.console import err, plain
 from meshgate.cli.views.tables import seconds
-from meshgate.sdk.client.results import Event, Result, Usage
+from meshgate.sdk.client.results import Event, Result
+from meshgate.sdk.client.usage import Usage
 
 __all__ = ["Lines", "People", "Shown"]
 

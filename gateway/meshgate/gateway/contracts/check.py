@@ -7,7 +7,7 @@ from functools import partial
 import msgspec
 
 from meshgate.a2a.errors import InvalidParams, MeshError
-from meshgate.a2a.selector import Version
+from meshgate.a2a.versions import Version
 from meshgate.gateway.contracts.gate import SchemaGate, release_of
 from meshgate.registry.limits import check_blob
 from meshgate.registry.model import Capability

@@ -13,7 +13,7 @@ from google.protobuf.descriptor import Descriptor
 
 from meshgate.a2a.errors import ConversionFailed
 from meshgate.a2a.limits import Limits
-from meshgate.a2a.selector import parse_version
+from meshgate.a2a.version_syntax import parse_version
 from meshgate.gateway.contracts.catalogue import Catalogue, Known
 from meshgate.gateway.contracts.transform import Contract, Converter, Function, Side, connect, installed
 from meshgate.registry.model import Migration

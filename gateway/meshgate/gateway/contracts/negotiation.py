@@ -11,7 +11,7 @@ from meshgate.a2a.call import Call
 from meshgate.a2a.errors import MeshError, SchemaRetired
 from meshgate.a2a.mesh import headers as names
 from meshgate.a2a.payload import Payload
-from meshgate.a2a.selector import VersionRange
+from meshgate.a2a.versions import VersionRange
 from meshgate.gateway.contracts.catalogue import Known
 from meshgate.gateway.contracts.transform import (
     Converter,

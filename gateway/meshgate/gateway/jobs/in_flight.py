@@ -16,7 +16,7 @@ from meshgate.a2a.call import Call
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.mesh.lineage import Step, visit
 from meshgate.gateway.facts import Flight
-from meshgate.telemetry.tracing import TraceContext
+from meshgate.telemetry.context import TraceContext
 
 __all__ = ["InFlight", "OpenCall"]
 

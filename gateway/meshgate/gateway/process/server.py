@@ -180,7 +180,7 @@ class DataPlane:
 def _tracing(config: Config, instance: str) -> Any:
     if not config.otlp:
         return None
-    from meshgate.telemetry.tracing import configure
+    from meshgate.telemetry.collector import configure
 
     return configure(config.otlp, "meshgate-gateway", instance, version=VERSION, limits=config.limits)
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from meshgate.a2a.bindings.table import Key
 from meshgate.a2a.call import Call, Handler, Route
 from meshgate.a2a.errors import UpstreamDeadline, UpstreamUnavailable
-from meshgate.a2a.reply import Outcome, Reply
+from meshgate.a2a.outcome import Outcome
+from meshgate.a2a.reply import Reply
 from meshgate.gateway.facts import TaskRoute
 from meshgate.gateway.observe.metrics import Metrics
 from meshgate.gateway.upstream.attempt import Attempt, Chosen

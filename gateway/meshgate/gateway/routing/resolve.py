@@ -10,7 +10,8 @@ import msgspec
 from meshgate.a2a.call import Call, Handler, Route
 from meshgate.a2a.errors import InvalidParams, NoRoute, TaskNotFound
 from meshgate.a2a.reply import Reply
-from meshgate.a2a.selector import Selector, VersionRange, parse_selector
+from meshgate.a2a.selector import Selector, parse_selector
+from meshgate.a2a.versions import VersionRange
 from meshgate.gateway.jobs.rates import Rates
 from meshgate.gateway.routing.routes import Routes
 from meshgate.gateway.routing.task_owner import TaskOwner

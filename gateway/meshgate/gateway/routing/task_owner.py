@@ -6,7 +6,8 @@ import msgspec
 
 from meshgate.a2a.call import Call, Route
 from meshgate.a2a.errors import TaskNotFound
-from meshgate.a2a.mesh.task_ids import TaskTag, TaskTags
+from meshgate.a2a.mesh.task_ids import TaskTags
+from meshgate.a2a.mesh.task_tag import TaskTag
 from meshgate.a2a.selector import Selector
 from meshgate.gateway.facts import TaskRoute
 from meshgate.gateway.routing.routes import Routes

@@ -17,11 +17,13 @@ import msgspec
 import structlog
 
 from meshgate.a2a.bindings.table import Key, key_of
-from meshgate.a2a.call import METHODS, Call
+from meshgate.a2a.call import Call
 from meshgate.a2a.errors import InvalidAgentResponse, MeshError, UpstreamUnavailable
 from meshgate.a2a.mesh import headers as names
-from meshgate.a2a.mesh.lineage import Lineage, mint, visit
+from meshgate.a2a.mesh.lineage import Lineage, visit
+from meshgate.a2a.mesh.lineage_tokens import mint
 from meshgate.a2a.mesh.task_ids import TaskTags
+from meshgate.a2a.methods import METHODS
 from meshgate.a2a.payload import JsonPayload, Payload, ProtoPayload
 from meshgate.a2a.protocol_version import EXTENSIONS_HEADER, PROTOCOL_VERSION, VERSION_HEADER
 from meshgate.a2a.reply import Reply
@@ -31,7 +33,8 @@ from meshgate.gateway.identity.mesh_key import MeshKey
 from meshgate.gateway.upstream.attempt import Attempt, Chosen
 from meshgate.gateway.upstream.instance import Instance
 from meshgate.registry.model import Endpoint
-from meshgate.telemetry.tracing import TraceContext, format_traceparent
+from meshgate.telemetry.context import TraceContext
+from meshgate.telemetry.traceparent import format_traceparent
 
 __all__ = ["Egress", "Outbound", "Send", "Wire"]
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from meshgate.a2a.selector import Version
+from meshgate.a2a.versions import Version
 from meshgate.registry.schemas.image import Image
 from meshgate.registry.schemas.rules import Views, compare
 from meshgate.registry.schemas.violation import Violation

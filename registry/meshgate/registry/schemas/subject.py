@@ -14,7 +14,9 @@ import msgspec
 
 from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.limits import DEFAULTS, Limits
-from meshgate.a2a.selector import NAME, Version, parse_version
+from meshgate.a2a.selector import NAME
+from meshgate.a2a.version_syntax import parse_version
+from meshgate.a2a.versions import Version
 from meshgate.registry.model import Migration, SchemaRef
 from meshgate.registry.schemas.errors import BadSchema, Incompatible, StageRefused, VersionRetired, VersionTaken
 from meshgate.registry.schemas.image import Image

@@ -15,9 +15,11 @@ from typing import Protocol
 
 import msgspec
 
-from meshgate.a2a.call import Call, Method
-from meshgate.a2a.errors import MeshError, Peer
+from meshgate.a2a.call import Call
+from meshgate.a2a.error_lookup import Peer
+from meshgate.a2a.errors import MeshError
 from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.a2a.methods import Method
 from meshgate.a2a.payload import Payload
 from meshgate.a2a.selector import Selector
 

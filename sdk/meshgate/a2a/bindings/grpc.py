@@ -13,11 +13,13 @@ from google.protobuf import message
 from meshgate.a2a.bindings.base import Failure, Request
 from meshgate.a2a.bindings.grpc_errors import decode_error, encode_error
 from meshgate.a2a.bindings.operations import build_call, method_named
-from meshgate.a2a.call import METHODS, UNBUILT, Call, Method
+from meshgate.a2a.call import Call
 from meshgate.a2a.codec.protobuf_size import guard_proto
 from meshgate.a2a.codec.transcode import proto_class, to_proto
-from meshgate.a2a.errors import InvalidAgentResponse, InvalidParams, InvalidRequest, MeshError, Peer
+from meshgate.a2a.error_lookup import Peer
+from meshgate.a2a.errors import InvalidAgentResponse, InvalidParams, InvalidRequest, MeshError
 from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.a2a.methods import METHODS, UNSUPPORTED, Method
 from meshgate.a2a.payload import Payload, ProtoPayload
 from meshgate.a2a.protocol_version import VERSION_HEADER, check_version
 from meshgate.a2a.selector import Selector
@@ -145,7 +147,7 @@ class Grpc:
     version = "1.0"
     methods: Mapping[str, Method | None] = {
         **{_PATHS[name]: method for name, method in METHODS.items()},
-        **{f"/{SERVICE}/{name}": None for name in UNBUILT},
+        **{f"/{SERVICE}/{name}": None for name in UNSUPPORTED},
     }
 
     def takes(self, request: Request) -> bool:

@@ -16,7 +16,8 @@ from google.rpc import (  # pyright: ignore[reportMissingTypeStubs] - they lie b
 
 from meshgate.a2a import errors
 from meshgate.a2a.bindings.base import Failure
-from meshgate.a2a.errors import MeshError, Peer, answered
+from meshgate.a2a.error_lookup import Peer, error_class, error_for_caller
+from meshgate.a2a.errors import MeshError
 from meshgate.a2a.limits import DEFAULTS
 
 __all__ = ["decode_error", "encode_error"]
@@ -116,7 +117,7 @@ def decode_error(failure: Failure, *, peer: Peer = "agent") -> MeshError:
     """
     details = _read_details(failure.body)
     info, bad, retry = details.get("ErrorInfo"), details.get("BadRequest"), details.get("RetryInfo")
-    cls = errors.error_class(info.reason, info.domain) if info is not None else None
+    cls = error_class(info.reason, info.domain) if info is not None else None
     cls = cls or _BY_CODE.get(failure.status, errors.InternalError)
     seconds = retry.retry_delay.ToMilliseconds() / 1000 if retry is not None else None
     error = cls(
@@ -125,7 +126,7 @@ def decode_error(failure: Failure, *, peer: Peer = "agent") -> MeshError:
         metadata=dict(info.metadata) if info is not None else None,
         violations=tuple((item.field, item.description) for item in bad.field_violations) if bad is not None else (),
     )
-    return answered(error, peer)
+    return error_for_caller(error, peer)
 
 
 _DETAIL_TYPES: tuple[type[message.Message], ...] = (

@@ -11,6 +11,7 @@ from typing import Any
 
 from meshgate.a2a import errors
 from meshgate.a2a.codec.strict_json import is_array, is_object
+from meshgate.a2a.error_lookup import error_class
 from meshgate.a2a.errors import A2A_DOMAIN, MeshError
 from meshgate.a2a.limits import DEFAULTS
 
@@ -44,8 +45,8 @@ def decode_details(message: Any, details: Any, code: str) -> MeshError:
     """
     known = {str(item.get("@type")): item for item in _objects(details)}
     info = known.get(_ERROR_INFO, {})
-    cls = errors.error_class(str(info.get("reason", "")), str(info.get("domain", A2A_DOMAIN)))
-    cls = cls or errors.error_class(code) or errors.InternalError
+    cls = error_class(str(info.get("reason", "")), str(info.get("domain", A2A_DOMAIN)))
+    cls = cls or error_class(code) or errors.InternalError
     violations = _objects(known.get(_BAD_REQUEST, {}).get("fieldViolations"))
     return cls(
         str(message)[:_TEXT],

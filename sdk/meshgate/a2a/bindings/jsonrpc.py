@@ -11,18 +11,12 @@ import msgspec
 from meshgate.a2a.bindings.base import Failure, Request
 from meshgate.a2a.bindings.jsonrpc_errors import decode_fault, encode_fault, http_status
 from meshgate.a2a.bindings.operations import build_call, method_named
-from meshgate.a2a.call import Call, Method
+from meshgate.a2a.call import Call
 from meshgate.a2a.codec.strict_json import check, decode_json
-from meshgate.a2a.errors import (
-    InvalidAgentResponse,
-    InvalidParams,
-    InvalidRequest,
-    MeshError,
-    ParseError,
-    Peer,
-    answered,
-)
+from meshgate.a2a.error_lookup import Peer, error_for_caller
+from meshgate.a2a.errors import InvalidAgentResponse, InvalidParams, InvalidRequest, MeshError, ParseError
 from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.a2a.methods import Method
 from meshgate.a2a.payload import JsonPayload, Payload
 from meshgate.a2a.protocol_version import check_version, version_in
 from meshgate.a2a.selector import Selector
@@ -123,7 +117,7 @@ def decode_answer(body: bytes, method: Method, rpc_id: str, *, peer: Peer = "age
     if tree.get("jsonrpc") != "2.0" or (answer_id != rpc_id and (fault is None or answer_id is not None)):
         raise InvalidAgentResponse("the agent's answer is not the JSON-RPC answer to this request")
     if fault is not None:
-        raise answered(decode_fault(fault), peer)
+        raise error_for_caller(decode_fault(fault), peer)
     try:
         result, view = check(tree.get("result"), method.response)
     except InvalidParams as error:

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from meshgate.a2a import errors
-from meshgate.a2a.call import METHODS, UNBUILT, Call, Method
+from meshgate.a2a.call import Call
+from meshgate.a2a.error_lookup import error_class
 from meshgate.a2a.errors import MeshError, MethodNotFound, VersionNotSupported
+from meshgate.a2a.methods import METHODS, UNSUPPORTED, Method
 from meshgate.a2a.payload import Payload
 from meshgate.a2a.selector import Selector
 from meshgate.a2a.types import A2AMessage, SendMessageRequest
@@ -29,7 +31,7 @@ def method_named(name: str) -> Method:
 
 
 def _unserved(name: str) -> MeshError:
-    unbuilt = errors.error_class(UNBUILT.get(name, ""))
+    unbuilt = error_class(UNSUPPORTED.get(name, ""))
     if unbuilt is not None:
         return unbuilt(f"{name} is not served")
     if "/" in name:

@@ -57,7 +57,7 @@ PROGRESS: Final = "meshgate/progress"
 
 
 def deadline_text(seconds: float) -> str:
-    """What ``DEADLINE`` says of so many seconds, rounded down: no hop may have more time than the one before.
+    """The value of ``DEADLINE`` for so many seconds, rounded down: no hop may have more time than the one before.
 
     In microseconds, because the way there takes longer than that: the gateway's time is over before its agent's is, so
     that it is the gateway who says so.

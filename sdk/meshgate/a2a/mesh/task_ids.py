@@ -5,8 +5,8 @@ the tenant, those hashes and the upstream id. All four are keyed, so nothing in 
 mesh. Any gateway reads from it where a call about the task must go and whether this caller may make it, without a
 look-up; ids of two agents never meet, and no agent can claim another's task.
 
-``RELEASE`` is the release of the skill's contract in which the caller began the task, if it said so: who asks for the
-task later is answered in the same words. The MAC covers it too.
+``RELEASE`` is the release of the skill's contract in which the caller began the task, if it named one: later calls
+about the task are answered in the same release. The MAC covers it too.
 """
 
 from __future__ import annotations
@@ -17,25 +17,14 @@ import hashlib
 import hmac
 import re
 
-import msgspec
+from meshgate.a2a.mesh.task_tag import TaskTag
 
-__all__ = ["SEPARATOR", "TaskTag", "TaskTags"]
+__all__ = ["SEPARATOR", "TaskTags"]
 
 SEPARATOR = "~"
 _AGENT, _INSTANCE, _OWNER, _MAC = 5, 5, 5, 12
 _TAG = re.compile("[A-Za-z0-9_-]{36}")
 """27 bytes fill base64 exactly and one alphabet is taken, so that an id has one spelling only."""
-
-
-class TaskTag(msgspec.Struct, frozen=True):
-    """What a client's task id says."""
-
-    agent: bytes
-    instance: bytes
-    owner: bytes
-    mac: bytes
-    upstream: str
-    release: str = ""
 
 
 class TaskTags:

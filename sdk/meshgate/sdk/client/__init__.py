@@ -1,1 +1,1 @@
-"""The client's end: ``Mesh``, its requests and results, and how it finds a gateway."""
+"""The client: ``Mesh``, its requests and results, and how it finds a gateway."""

@@ -1,4 +1,4 @@
-"""Where the mesh is: an argument, then the environment, then what ``meshgate up`` left on this machine."""
+"""Finds the mesh: from an argument, then the environment, then the file that ``meshgate up`` writes on this machine."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import urlsplit
 
-import msgspec
-
 from meshgate.a2a.errors import MeshError
 from meshgate.registry.home import Home, HomeError, Run
+from meshgate.sdk.client.access import Access
 
-__all__ = ["Access", "NotConfigured", "find_gateway", "find_join"]
+__all__ = ["NotConfigured", "find_gateway", "find_join"]
 
 _Read = Callable[[Run], tuple[str, str]]
 
@@ -20,14 +19,6 @@ class NotConfigured(MeshError):
     """No gateway, or no key for it, was given or found."""
 
     code, summary = "NOT_CONFIGURED", "no gateway was found: start one with 'meshgate up'"
-
-
-class Access(msgspec.Struct, frozen=True):
-    """Where to send calls, and as whom."""
-
-    urls: tuple[str, ...]
-    """Base URLs, best first, without a slash at the end."""
-    key: str
 
 
 def find_gateway(

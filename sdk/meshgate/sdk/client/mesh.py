@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import AbstractContextManager, aclosing, asynccontextmanager, nullcontext
+from contextlib import aclosing
 from types import TracebackType
 from typing import Self, Unpack
 
 import httpx
 from msgspec import UNSET
 
-from meshgate.a2a import errors, payload
-from meshgate.a2a.bindings.base import ClientExchange, Failure
-from meshgate.a2a.bindings.sse import SseParser
-from meshgate.a2a.bindings.table import DEFAULT
-from meshgate.a2a.call import METHODS, Method
-from meshgate.a2a.errors import InvalidAgentResponse, MeshError, OutcomeUnknown, UpstreamDeadline
 from meshgate.a2a.limits import DEFAULTS, Limits
-from meshgate.a2a.mesh import headers
-from meshgate.a2a.payload import Payload
-from meshgate.a2a.protocol_version import PROTOCOL_VERSION
+from meshgate.a2a.methods import METHODS, Method
 from meshgate.a2a.types import (
     A2AMessage,
     CancelTaskRequest,
@@ -29,13 +20,12 @@ from meshgate.a2a.types import (
     SubscribeToTaskRequest,
     Task,
 )
-from meshgate.sdk.client.discovery import Access, find_gateway
-from meshgate.sdk.client.request import Said, headers_of, path_of, request_of
-from meshgate.sdk.client.results import Event, Result, check_ended
-from meshgate.sdk.client.sender import Sender, make_client, read_all
-from meshgate.sdk.current import CURRENT
-from meshgate.sdk.server.spans import Spans
-from meshgate.sdk.skills.contract import warn_once
+from meshgate.sdk.client.discovery import find_gateway
+from meshgate.sdk.client.request import CallArguments, headers_of, path_of, request_of
+from meshgate.sdk.client.results import Event, Result
+from meshgate.sdk.client.rpc import RpcClient, origin_of
+from meshgate.sdk.client.task_errors import check_ended
+from meshgate.sdk.spans import Spans
 
 __all__ = ["Mesh"]
 
@@ -69,12 +59,13 @@ class Mesh:
         environ: Mapping[str, str] = os.environ,
         spans: Spans | None = None,
     ) -> None:
-        self._urls, self._key, self._environ = urls, key, environ
-        self._limits = limits
-        self._spans = spans
-        self._transport = transport
-        self._sender: Sender | None = None
-        self._found: Access | None = None
+        self._rpc = RpcClient(
+            lambda: find_gateway(urls, key, environ),
+            inside=urls is None and key is None,
+            transport=transport,
+            limits=limits,
+            spans=spans,
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -86,40 +77,44 @@ class Mesh:
 
     async def aclose(self) -> None:
         """Close connections, unless they are those of a client that was given."""
-        if self._sender is not None and not isinstance(self._transport, httpx.AsyncClient):
-            await self._sender.client.aclose()
-        self._sender = None
+        await self._rpc.aclose()
 
     # -- calls
 
-    async def call(self, selector: str = "", *, return_immediately: bool = False, **said: Unpack[Said]) -> Result:
+    async def call(
+        self, selector: str = "", *, return_immediately: bool = False, **arguments: Unpack[CallArguments]
+    ) -> Result:
         """Call an agent (``"summariser"``) or a skill (``"summarise@^2,region=eu"``) and wait for the answer.
 
         Args:
             selector: what to call; it may be left out with a ``task_id``, which knows its own way.
             return_immediately: come back with the task while it is still worked on.
-            said: see ``Said``: text, data, contract, schema_version, raw, accept, message, skill, task_id, context_id,
-                metadata, deadline, budget.
+            arguments: see ``CallArguments``: text, data, contract, schema_version, raw, accept, message, skill,
+                task_id, context_id, metadata, deadline, budget.
 
         Raises:
             TaskFailed, TaskRejected, TaskCancelled: the task ended without a result.
             MeshError: see ``meshgate.a2a.errors``.
         """
-        request = request_of(said, return_immediately=return_immediately)
-        answer, sent = await self._unary(
-            _SEND, request, path_of(selector, said), self._seconds(said.get("deadline")), headers_of(said)
+        request = request_of(arguments, return_immediately=return_immediately)
+        answer, sent = await self._rpc.unary(
+            _SEND,
+            request,
+            path_of(selector, arguments),
+            self._rpc.seconds(arguments.get("deadline")),
+            headers_of(arguments),
         )
         view = answer.view()
         result = Result(
             task=view.task if view.task is not UNSET else None,
             message=view.message if view.message is not UNSET else None,
-            **_origin(sent),
+            **origin_of(sent),
         )
         if result.task is not None:
             check_ended(result.task.status, result.task)
         return result
 
-    def stream(self, selector: str = "", **said: Unpack[Said]) -> AsyncGenerator[Event, None]:
+    def stream(self, selector: str = "", **arguments: Unpack[CallArguments]) -> AsyncGenerator[Event, None]:
         """Like ``call``, event by event as they come. Leaving the loop early leaves the task running; close the
         generator then (``contextlib.aclosing``), so that the connection is given back at once.
 
@@ -127,9 +122,9 @@ class Mesh:
             TaskFailed, TaskRejected, TaskCancelled: after the event that says so.
             MeshError: see ``meshgate.a2a.errors``.
         """
-        request = request_of(said)
-        path, seconds = path_of(selector, said), self._seconds(said.get("deadline"))
-        return self._checked(self._events(_STREAM, request, path, seconds, headers_of(said)))
+        request = request_of(arguments)
+        path, seconds = path_of(selector, arguments), self._rpc.seconds(arguments.get("deadline"))
+        return _checked(self._rpc.events(_STREAM, request, path, seconds, headers_of(arguments)))
 
     # -- tasks
 
@@ -162,165 +157,19 @@ class Mesh:
             TaskFailed, TaskRejected, TaskCancelled: after the event that says so.
         """
         method, request = METHODS["SubscribeToTask"], SubscribeToTaskRequest(id=task_id)
-        seconds = float("inf") if deadline is None else self._seconds(deadline)
-        return self._checked(self._events(method, request, "/", seconds, {}))
+        seconds = float("inf") if deadline is None else self._rpc.seconds(deadline)
+        return _checked(self._rpc.events(method, request, "/", seconds, {}))
 
     async def _task(self, method: Method, request: A2AMessage, deadline: float | None) -> Task:
-        answer, _ = await self._unary(method, request, "/", self._seconds(deadline), {})
+        answer, _ = await self._rpc.unary(method, request, "/", self._rpc.seconds(deadline), {})
         task: Task = answer.view()
         return task
 
-    # -- the way there
 
-    def _seconds(self, deadline: float | None) -> float:
-        serving = CURRENT.get()
-        seconds = self._limits.deadline if deadline is None else deadline
-        if serving is not None:
-            # Without a deadline of its own a child may take what its parent has left.
-            left = serving.remaining()
-            seconds = left if deadline is None and left != float("inf") else min(seconds, left)
-        if seconds <= 0.0:
-            raise UpstreamDeadline("the time for this call was over before it was sent", unsent=True)
-        return seconds
-
-    def _access(self) -> Access:
-        if self._urls is None and self._key is None:
-            serving = CURRENT.get()
-            if serving is not None:
-                own = serving.access()
-                if own is None:
-                    raise errors.Unauthenticated("this agent has not joined a mesh, so its skills cannot call into it")
-                return own
-        if self._found is None:
-            self._found = find_gateway(self._urls, self._key, self._environ)
-        return self._found
-
-    def _headers(
-        self, exchange: ClientExchange, access: Access, seconds: float, more: Mapping[str, str]
-    ) -> dict[str, str]:
-        serving = CURRENT.get()
-        sent = {} if serving is None else serving.outgoing()
-        sent["authorization"] = f"Bearer {access.key}"
-        sent.update(exchange.request.headers)
-        sent["a2a-version"] = PROTOCOL_VERSION
-        if seconds != float("inf"):
-            sent[headers.DEADLINE] = headers.deadline_text(max(seconds, 0.001))
-        sent.update(more)
-        return sent
-
-    def _sending(self) -> Sender:
-        if self._sender is None:
-            given = self._transport
-            self._sender = Sender(given if isinstance(given, httpx.AsyncClient) else make_client(given, self._limits))
-        return self._sender
-
-    def _span(self, method: Method, sent: dict[str, str]) -> AbstractContextManager[None]:
-        return self._spans.calling(method.name, sent) if self._spans is not None else nullcontext()
-
-    @asynccontextmanager
-    async def _post(
-        self, method: Method, exchange: ClientExchange, path: str, seconds: float, more: Mapping[str, str]
-    ) -> AsyncGenerator[httpx.Response, None]:
-        access = self._access()
-        body = exchange.request.body
-        sent = self._headers(exchange, access, seconds, more)
-        with self._span(method, sent):
-            async with self._sending().post(access.urls, path, body, sent, safe=method.safe) as response:
-                warn_once(path, response.headers.get(headers.DEPRECATED, ""))
-                yield response
-
-    async def _unary(
-        self, method: Method, request: A2AMessage, path: str, seconds: float, more: Mapping[str, str]
-    ) -> tuple[Payload, httpx.Headers]:
-        exchange = DEFAULT.client(method, payload.of(request), peer="mesh")
-        waits = seconds + self._limits.grace
-        try:
-            async with (
-                asyncio.timeout(waits),
-                self._post(method, exchange, path, seconds, more) as response,
-            ):
-                body = await read_all(response, self._limits.answer, waits)
-                return _answer(response, body, exchange), response.headers
-        except TimeoutError:
-            raise UpstreamDeadline(f"there was no answer within {seconds:g} s") from None
-
-    async def _checked(self, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
-        async with aclosing(events):
-            async for event in events:
-                yield event
-                if event.final and event.status is not None:
-                    check_ended(event.status, event.task)
-
-    async def _events(
-        self, method: Method, request: A2AMessage, path: str, seconds: float, more: Mapping[str, str]
-    ) -> AsyncGenerator[Event, None]:
-        exchange = DEFAULT.client(method, payload.of(request), peer="mesh")
-        ends = asyncio.get_running_loop().time() + seconds + self._limits.grace
-        task_id = ""
-        async with self._post(method, exchange, path, seconds, more) as response:
-            if response.headers.get("content-type", "").partition(";")[0].strip() != "text/event-stream":
-                body = await read_all(response, self._limits.answer, self._limits.stream_silence)
-                _answer(response, body, exchange)
-                raise InvalidAgentResponse("a stream was asked for, and one answer came")
-            origin = _origin(response.headers)
-            async for data in self._lines(response, ends):
-                event = Event(raw=exchange.decode_event(data).view(), **origin)
-                task_id = event.task_id or task_id
-                yield event
-                if event.final and method is _STREAM:
-                    return
-            if method is _STREAM:
-                raise OutcomeUnknown(_broken(task_id), metadata={"task": task_id} if task_id else None)
-
-    async def _lines(self, response: httpx.Response, ends: float) -> AsyncGenerator[bytes, None]:
-        parser = SseParser(self._limits.event)
-        chunks = response.aiter_bytes()
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                async with asyncio.timeout(min(self._limits.stream_silence, ends - loop.time())):
-                    chunk = await anext(chunks)
-            except StopAsyncIteration:
-                return
-            except TimeoutError:
-                if loop.time() >= ends:
-                    raise UpstreamDeadline("the call's deadline has passed") from None
-                raise OutcomeUnknown(f"the stream was silent for {self._limits.stream_silence:g} s") from None
-            except httpx.TransportError:
-                raise OutcomeUnknown("the connection broke in the middle of the stream") from None
-            for data in parser.feed(chunk):
-                yield data
-
-
-def _broken(task_id: str) -> str:
-    goes_on = ": it goes on, and 'subscribe' with its id follows it again" if task_id else ""
-    return "the stream ended before its task did" + goes_on
-
-
-def _origin(sent: httpx.Headers) -> dict[str, str]:
-    return {
-        "job": sent.get(headers.JOB, ""),
-        "call_id": sent.get(headers.CALL, ""),
-        "instance": sent.get(headers.INSTANCE, ""),
-    }
-
-
-_BY_STATUS: dict[int, type[MeshError]] = {
-    401: errors.Unauthenticated,
-    403: errors.PermissionDenied,
-    404: errors.NoRoute,
-    413: errors.BodyTooLarge,
-    429: errors.RateLimited,
-}
-
-
-def _answer(response: httpx.Response, body: bytes, exchange: ClientExchange) -> Payload:
-    """The event in an answer; an answer that no gateway wrote is told by its HTTP status alone."""
-    status = response.status_code
-    if status == 200:
-        return exchange.decode_answer(body)
-    error = exchange.decode_error(Failure(status, body))
-    if not isinstance(error, InvalidAgentResponse):
-        raise error
-    cls = _BY_STATUS.get(status, errors.UpstreamUnavailable if status >= 500 else InvalidAgentResponse)
-    raise cls(f"{response.url.host} answered with HTTP status {status}, which is no answer of a gateway")
+async def _checked(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+    # An error that a task ended with is raised behind the event that says so: the reader gets both.
+    async with aclosing(events):
+        async for event in events:
+            yield event
+            if event.final and event.status is not None:
+                check_ended(event.status, event.task)

@@ -1,4 +1,4 @@
-"""What a caller may say with a call, and the message and the path that come of it."""
+"""The arguments of a call, and the request that is made of them: message, path and headers."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ import msgspec
 
 from meshgate.a2a import errors
 from meshgate.a2a.mesh import headers
-from meshgate.a2a.selector import parse_selector, parse_version
+from meshgate.a2a.selector import parse_selector
 from meshgate.a2a.types import Message, Part, Role, SendMessageConfiguration, SendMessageRequest
-from meshgate.sdk.client.results import Budget
-from meshgate.sdk.skills.content import data_part, is_proto, raw_part, text_part
-from meshgate.sdk.skills.contract import JSON, PROTOBUF, Contract, contract_of
+from meshgate.a2a.version_syntax import parse_version
+from meshgate.sdk.client.usage import Budget
+from meshgate.sdk.skills.content import data_part, is_protobuf_class, raw_part, text_part
+from meshgate.sdk.skills.contract import JSON, PROTOBUF, Contract
+from meshgate.sdk.skills.media_types import contract_of
 
-__all__ = ["SKILL_METADATA", "CallOptions", "Said", "headers_of", "message_of", "path_of", "request_of"]
+__all__ = ["SKILL_METADATA", "CallArguments", "CallOptions", "headers_of", "message_of", "path_of", "request_of"]
 
 SKILL_METADATA = "meshgate/skill"
 """Key of a message's metadata that names the skill, where neither path nor header does."""
@@ -26,7 +28,7 @@ _SAFE_IN_PATH = "@,=*~:."
 
 
 class CallOptions(TypedDict, total=False):
-    """What may be said with any call: the keyword arguments of generated clients."""
+    """Options of any call: the keyword arguments of generated clients."""
 
     deadline: float | None
     """Seconds to wait at most (60 without it). Inside a skill never longer than its own caller waits."""
@@ -38,16 +40,16 @@ class CallOptions(TypedDict, total=False):
     """The message's metadata."""
 
 
-class Said(CallOptions, total=False):
+class CallArguments(CallOptions, total=False):
     """The keyword arguments of ``Mesh.call``, ``Mesh.stream``, ``Context.call`` and ``Context.stream``."""
 
     text: str | None
-    """What to say. One of ``text``, ``data`` and ``message`` is needed; several together are parts of one message."""
+    """The text to send. ``text``, ``data`` or ``message`` is needed; several of them are parts of one message."""
     data: object
     """A pydantic model, a protobuf message, a dataclass or plain data, sent as a JSON value."""
     contract: Contract | None
-    """What ``data`` keeps, told to the gateway, which then converts between releases of the skill. Data whose class has
-    an attribute ``CONTRACT``, as generated clients have, needs no word of it."""
+    """The contract of ``data``, by which the gateway converts between releases of the skill. Data whose class has an
+    attribute ``CONTRACT``, as generated clients have, does not need it."""
     schema_version: str
     """The release of the skill's contract to answer in, where no ``contract`` says it: ``1.2.0``."""
     raw: bool
@@ -62,53 +64,47 @@ class Said(CallOptions, total=False):
     """The task that asked something, to answer it."""
 
 
-def path_of(selector: str, said: Said) -> str:
+def path_of(selector: str, arguments: CallArguments) -> str:
     """The path of a gateway's URL under which a call goes to ``selector``.
 
     Raises:
         InvalidParams: it cannot be read, or there is neither it nor a task.
     """
     if not selector:
-        if not said.get("task_id"):
+        if not arguments.get("task_id"):
             raise errors.InvalidParams("say what to call: an agent's name, or a skill with '@', such as summarise@2")
         return "/"
     kind = "skills" if parse_selector(selector).skill else "agents"
-    if kind == "skills" and said.get("skill"):
+    if kind == "skills" and arguments.get("skill"):
         raise errors.InvalidParams(f"{selector[:64]!r} names a skill already: leave skill= out, or name the agent")
     return f"/{kind}/{quote(selector, safe=_SAFE_IN_PATH)}"
 
 
-def headers_of(said: Said) -> dict[str, str]:
+def headers_of(arguments: CallArguments) -> dict[str, str]:
     """The headers of a call beside those that every call has.
 
     Raises:
         InvalidParams: ``schema_version`` is no version.
     """
-    budget, version = said.get("budget"), said.get("schema_version", "")
+    budget, version = arguments.get("budget"), arguments.get("schema_version", "")
     if version:
         parse_version(version)
     found = {headers.BUDGET: budget.header()} if budget is not None and budget.header() else {}
     return found | ({headers.SCHEMA_VERSION: version} if version else {})
 
 
-def message_of(said: Said) -> Message:
+def message_of(arguments: CallArguments) -> Message:
     """The message that is sent.
 
     Raises:
-        InvalidParams: nothing is said, or what is said cannot be sent.
+        InvalidParams: there is nothing to send, or it cannot be sent.
     """
-    given = said.get("message")
-    context_id, task_id, metadata = said.get("context_id", ""), said.get("task_id", ""), dict(said.get("metadata", {}))
-    parts = list(given.parts if isinstance(given, Message) else given or ())
-    if skill := said.get("skill"):
+    given = arguments.get("message")
+    context_id, task_id = arguments.get("context_id", ""), arguments.get("task_id", "")
+    metadata = dict(arguments.get("metadata", {}))
+    if skill := arguments.get("skill"):
         metadata[SKILL_METADATA] = skill
-    text, data = said.get("text"), said.get("data")
-    if text is not None:
-        parts.append(text_part(text))
-    if data is not None:
-        parts.append(_data_part(data, said))
-    if not parts:
-        raise errors.InvalidParams("say something: text=, data= or message=")
+    parts = _parts_of(arguments)
     if isinstance(given, Message):
         return msgspec.structs.replace(
             given,
@@ -127,24 +123,37 @@ def message_of(said: Said) -> Message:
     )
 
 
-def request_of(said: Said, *, return_immediately: bool = False) -> SendMessageRequest:
+def _parts_of(arguments: CallArguments) -> list[Part]:
+    given = arguments.get("message")
+    parts = list(given.parts if isinstance(given, Message) else given or ())
+    text, data = arguments.get("text"), arguments.get("data")
+    if text is not None:
+        parts.append(text_part(text))
+    if data is not None:
+        parts.append(_data_part(data, arguments))
+    if not parts:
+        raise errors.InvalidParams("say something: text=, data= or message=")
+    return parts
+
+
+def request_of(arguments: CallArguments, *, return_immediately: bool = False) -> SendMessageRequest:
     """The request that is sent.
 
     Raises:
         InvalidParams: see :func:`message_of`.
     """
-    accept = list(said.get("accept", ()))
+    accept = list(arguments.get("accept", ()))
     configuration = None
     if accept or return_immediately:
         configuration = SendMessageConfiguration(accepted_output_modes=accept, return_immediately=return_immediately)
-    return SendMessageRequest(message=message_of(said), configuration=configuration)
+    return SendMessageRequest(message=message_of(arguments), configuration=configuration)
 
 
-def _data_part(data: Any, said: Said) -> Part:
-    contract = said.get("contract") or contract_of(data)
-    if not said.get("raw", False):
+def _data_part(data: Any, arguments: CallArguments) -> Part:
+    contract = arguments.get("contract") or contract_of(data)
+    if not arguments.get("raw", False):
         return data_part(data, contract.media(JSON) if contract is not None else "")
-    if not is_proto(cast("type[object]", type(data))):
+    if not is_protobuf_class(cast("type[object]", type(data))):
         raise errors.InvalidParams(f"raw=True sends a protobuf message, and data is a {type(data).__name__}")
     contract = contract or Contract(data.DESCRIPTOR.full_name)
     return raw_part(data.SerializeToString(), contract.media(PROTOBUF))

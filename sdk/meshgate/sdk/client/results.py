@@ -1,4 +1,4 @@
-"""What a caller gets back: results, events, and the errors that a task ended with."""
+"""Results of calls and events of streams, as callers read them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any, Literal, TypeVar
 import msgspec
 from msgspec import UNSET
 
-from meshgate.a2a.errors import MeshError
 from meshgate.a2a.mesh.headers import PROGRESS, USAGE
 from meshgate.a2a.types import (
     INTERRUPTED,
@@ -21,92 +20,20 @@ from meshgate.a2a.types import (
     TaskState,
     TaskStatus,
 )
+from meshgate.sdk.client.usage import Usage
+from meshgate.sdk.skills.codecs import read_as
 from meshgate.sdk.skills.content import data_in, text_in
-from meshgate.sdk.skills.forms import read_as
 
-__all__ = ["Budget", "Event", "Result", "TaskCancelled", "TaskFailed", "TaskRejected", "Usage", "check_ended"]
+__all__ = ["Event", "Result"]
 
 _T = TypeVar("_T")
-
-
-class Usage(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
-    """What work took, as the agent says (metadata key ``meshgate/usage``)."""
-
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cost_usd: float = 0.0
-    tool_calls: int = 0
-
-    def tree(self) -> dict[str, int | float]:
-        """What is not zero, as it travels."""
-        return {key: value for key, value in msgspec.to_builtins(self).items() if value}
-
-
-class Budget(msgspec.Struct, frozen=True):
-    """The most that a job may use, everything that descends from this call included. None: the mesh's default."""
-
-    calls: int | None = None
-    seconds: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.calls is not None and self.calls < 1:
-            raise ValueError("a budget has one call at least")
-        if self.seconds is not None and not 0.0 < self.seconds < 1e9:
-            raise ValueError("a budget's seconds are more than 0")
-
-    def header(self) -> str:
-        """The value of the header ``meshgate-budget``."""
-        terms = [f"calls={self.calls}"] if self.calls is not None else []
-        if self.seconds is not None:
-            terms.append(f"seconds={self.seconds:g}")
-        return ",".join(terms)
-
-
-class TaskFailed(MeshError):
-    """The task ended without a result. ``task`` is all that is known of it."""
-
-    code, summary = "TASK_FAILED", "the task failed"
-
-    def __init__(self, message: str = "", task: Task | None = None) -> None:
-        super().__init__(message)
-        self.task = task
-
-
-class TaskRejected(TaskFailed):
-    """The agent does not take on this task."""
-
-    code, summary = "TASK_REJECTED", "the agent rejected the task"
-
-
-class TaskCancelled(TaskFailed):
-    """The task was cancelled."""
-
-    code, summary = "TASK_CANCELLED", "the task was cancelled"
-
-
-_ENDED: dict[TaskState, type[TaskFailed]] = {
-    TaskState.FAILED: TaskFailed,
-    TaskState.REJECTED: TaskRejected,
-    TaskState.CANCELED: TaskCancelled,
-}
-
-
-def check_ended(status: TaskStatus, task: Task | None) -> None:
-    """Raise if a status says that the task ended without a result.
-
-    Raises:
-        TaskFailed, TaskRejected, TaskCancelled: with the text that the agent gave.
-    """
-    cls = _ENDED.get(status.state)
-    if cls is not None:
-        raise cls(text_in(status.message.parts) if status.message is not None else "", task)
 
 
 def _usage(metadata: dict[str, Any]) -> Usage | None:
     try:
         return msgspec.convert(metadata[USAGE], Usage) if USAGE in metadata else None
     except msgspec.ValidationError:
-        return None  # an agent's own idea of that key is no reason to lose its answer
+        return None  # an agent that uses the key for something else still answered
 
 
 class _Origin(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,7 +52,7 @@ class Result(_Origin, frozen=True, kw_only=True):
 
     @property
     def artifacts(self) -> list[Artifact]:
-        """What the task made."""
+        """The artifacts of the task."""
         return self.task.artifacts if self.task is not None else []
 
     def _parts(self) -> Iterable[Part]:
@@ -156,7 +83,7 @@ class Result(_Origin, frozen=True, kw_only=True):
 
     @property
     def state(self) -> TaskState:
-        """Where the task stands; a message is complete."""
+        """The state of the task; a plain message is complete."""
         return self.task.status.state if self.task is not None else TaskState.COMPLETED
 
     @property
@@ -171,7 +98,7 @@ class Result(_Origin, frozen=True, kw_only=True):
 
     @property
     def usage(self) -> Usage | None:
-        """What the work took, if the agent says."""
+        """The usage that the agent reported, or None."""
         if self.task is not None:
             return _usage(self.task.metadata)
         return _usage(self.message.metadata) if self.message is not None else None
@@ -215,7 +142,7 @@ class Event(_Origin, frozen=True, kw_only=True):
 
     @property
     def state(self) -> TaskState | None:
-        """Where the task stands, if this event says."""
+        """The state of the task, if this event tells it."""
         return self.status.state if self.status is not None else None
 
     @property
@@ -243,7 +170,7 @@ class Event(_Origin, frozen=True, kw_only=True):
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """What the agent added."""
+        """The metadata that the agent added."""
         for event in (self.raw.status_update, self.raw.artifact_update, self.raw.task, self.raw.message):
             if event is not UNSET:
                 return event.metadata
@@ -251,13 +178,13 @@ class Event(_Origin, frozen=True, kw_only=True):
 
     @property
     def fraction(self) -> float | None:
-        """How far the task is, from 0 to 1, if this event says."""
+        """The progress of the task, from 0 to 1, if this event tells it."""
         value = self.metadata.get(PROGRESS)
         return float(value) if isinstance(value, int | float) else None
 
     @property
     def usage(self) -> Usage | None:
-        """What the work took, in the last event, if the agent says."""
+        """The usage that the agent reported, in the last event, or None."""
         return _usage(self.metadata)
 
     @property

@@ -1,4 +1,4 @@
-"""HTTP for the SDK: one client, several base URLs, and which failures let a request go to the next one."""
+"""Sends HTTP requests to the first of several base URLs that answers."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import httpx
 from meshgate.a2a.errors import InvalidAgentResponse, MeshError, OutcomeUnknown, UpstreamUnavailable
 from meshgate.a2a.limits import DEFAULTS, Limits
 
-__all__ = ["Sender", "make_client", "read_all"]
+__all__ = ["Sender", "make_client", "read_body"]
 
 _BUSY = frozenset({502, 503, 504})
 
 
 def make_client(transport: httpx.AsyncBaseTransport | None = None, limits: Limits = DEFAULTS) -> httpx.AsyncClient:
-    """An HTTP client with the mesh's manners: no proxy from the environment, no redirects, no cookies of its own.
+    """An HTTP client for the mesh: no proxy from the environment, no redirects, no cookies.
 
     Args:
         transport: what carries the requests; else httpx-aiohttp's (a seventh of httpx's own cost).
@@ -38,7 +38,7 @@ def _aiohttp_transport() -> httpx.AsyncBaseTransport:
     from httpx_aiohttp import AiohttpTransport
 
     def session() -> aiohttp.ClientSession:
-        # No limit: how much may be open at once is the gateway's to say, and waiting here would be silent.
+        # No limit: the gateway says how much may be open at once, and waiting here would be silent.
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=10.0)
         return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
 
@@ -60,7 +60,7 @@ class Sender:
     """POSTs to the first of several base URLs that answers; the one that did is asked first the next time.
 
     Args:
-        client: carries the requests; whoever made it closes it.
+        client: carries the requests; its owner closes it.
     """
 
     def __init__(self, client: httpx.AsyncClient) -> None:
@@ -118,7 +118,7 @@ def _failure(url: str, error: httpx.TransportError) -> MeshError:
     return OutcomeUnknown(f"the connection to {url} broke before it answered")
 
 
-async def read_all(response: httpx.Response, limit: int, seconds: float) -> bytes:
+async def read_body(response: httpx.Response, limit: int, seconds: float) -> bytes:
     """The whole body.
 
     Raises:

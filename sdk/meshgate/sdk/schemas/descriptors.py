@@ -9,9 +9,18 @@ from google.protobuf.descriptor_pb2 import DescriptorProto, EnumDescriptorProto,
 
 from meshgate.registry.schemas.options import read_rules
 
-__all__ = ["WELL_KNOWN", "Declared", "agree", "demanded", "entry_of", "labels_of", "reachable", "value_of"]
+__all__ = [
+    "WELL_KNOWN",
+    "TypeDescriptor",
+    "field_labels",
+    "is_required",
+    "map_entry",
+    "reachable",
+    "same_definitions",
+    "value_field",
+]
 
-Declared = Descriptor | EnumDescriptor
+TypeDescriptor = Descriptor | EnumDescriptor
 
 WELL_KNOWN = frozenset(
     f"google.protobuf.{name}"
@@ -26,13 +35,13 @@ _IGNORE_ALWAYS = 3
 """``buf.validate.Ignore``: the constraints of the field do not count."""
 
 
-def reachable(root: Descriptor) -> dict[str, Declared]:
+def reachable(root: Descriptor) -> dict[str, TypeDescriptor]:
     """The messages and enums that a message is made of, itself first, by full name; entries of maps are left out."""
-    found: dict[str, Declared] = {root.full_name: root}
+    found: dict[str, TypeDescriptor] = {root.full_name: root}
     waiting = [root]
     for message in waiting:
         for field in message.fields:
-            value = value_of(field)
+            value = value_field(field)
             target = value.message_type or value.enum_type
             if target is None or target.full_name in found or target.full_name in WELL_KNOWN:
                 continue
@@ -42,37 +51,37 @@ def reachable(root: Descriptor) -> dict[str, Declared]:
     return found
 
 
-def agree(one: Mapping[str, Declared], other: Mapping[str, Declared]) -> bool:
+def same_definitions(one: Mapping[str, TypeDescriptor], other: Mapping[str, TypeDescriptor]) -> bool:
     """Whether what both declare is the same in both."""
     return all(_bytes(one[name]) == _bytes(other[name]) for name in one.keys() & other.keys())
 
 
-def _bytes(declared: Declared) -> bytes:
+def _bytes(declared: TypeDescriptor) -> bytes:
     copy = DescriptorProto() if isinstance(declared, Descriptor) else EnumDescriptorProto()
     declared.CopyToProto(copy)  # type: ignore[arg-type]
     return copy.SerializeToString(deterministic=True)
 
 
-def value_of(field: FieldDescriptor) -> FieldDescriptor:
+def value_field(field: FieldDescriptor) -> FieldDescriptor:
     """The field itself; of a map, its values."""
-    entry = entry_of(field)
+    entry = map_entry(field)
     return entry.fields_by_name["value"] if entry is not None else field
 
 
-def entry_of(field: FieldDescriptor) -> Descriptor | None:
+def map_entry(field: FieldDescriptor) -> Descriptor | None:
     """The entries of a map."""
     message = field.message_type
     return message if message is not None and message.GetOptions().map_entry else None
 
 
-def labels_of(message: Descriptor) -> list[int]:
+def field_labels(message: Descriptor) -> list[int]:
     """The label of each field."""
     copy = DescriptorProto()
     message.CopyToProto(copy)
     return [field.label for field in copy.field]
 
 
-def demanded(field: FieldDescriptor, label: int) -> bool:
+def is_required(field: FieldDescriptor, label: int) -> bool:
     """Whether the field must be set."""
     if label == FieldDescriptorProto.LABEL_REQUIRED:
         return True

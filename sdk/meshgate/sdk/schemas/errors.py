@@ -1,4 +1,4 @@
-"""What keeps an agent's types from becoming contracts."""
+"""The errors of contracts and of their lock file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class BadContract(MeshError):
 
     Args:
         path: where: ``Model.field``.
-        problem: what stands in the way.
+        problem: what is wrong with it.
         remedy: how to write it.
     """
 

@@ -1,1 +1,1 @@
-"""An agent on a port: its ASGI app, the listener, its membership in the mesh, and its logs and spans."""
+"""The server of an agent: its ASGI app, its listener, its membership in the mesh, and its logs."""

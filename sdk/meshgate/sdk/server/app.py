@@ -27,10 +27,10 @@ _BEARER = "bearer "
 
 
 class Guard:
-    """Lets in who presents one of the secrets.
+    """Admits requests that present one of the agent's secrets.
 
     Args:
-        secrets: the secrets as they are now; none of them lets nobody in. None: everybody may come in.
+        secrets: the secrets as they are now; an empty tuple admits nobody. None admits everybody.
     """
 
     def __init__(self, secrets: Callable[[], tuple[str, ...]] | None) -> None:
@@ -60,7 +60,7 @@ class AgentApp:
 
     Args:
         handler: takes the calls.
-        guard: decides who may come in.
+        guard: decides which requests are admitted.
         card: the agent card as it is now.
         limits: sizes and times.
     """

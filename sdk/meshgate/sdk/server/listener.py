@@ -1,88 +1,38 @@
-"""An agent on the network: its sockets, its place in the mesh, and how it goes when it is told to."""
+"""The sockets of an agent, its event loop, and the exit code of its process."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import ipaddress
-import signal
 import sys
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import msgspec
 import structlog
 
-from meshgate.a2a.bindings.table import DEFAULT, DEFAULT_NAMES, GRPC_ROWS, HTTP_ROWS, ROWS, Name
+from meshgate.a2a.bindings.table import GRPC_ROWS, HTTP_ROWS
 from meshgate.a2a.errors import AccessError, MeshError
 from meshgate.a2a.limits import Limits
 from meshgate.net.server import HttpServer, PortTaken, bind_one
 from meshgate.registry.model import Endpoint
 from meshgate.sdk.client.discovery import NotConfigured
 from meshgate.sdk.server.app import Guard
-from meshgate.sdk.server.membership import Membership
+from meshgate.sdk.server.listen_address import CannotServe, ListenAddress
 
 if TYPE_CHECKING:
     from meshgate.a2a.call import Handler
 
-__all__ = [
-    "CannotServe",
-    "Listener",
-    "Place",
-    "endpoints_of",
-    "exit_code",
-    "names_of",
-    "run_loop",
-    "until_told",
-]
+__all__ = ["Listener", "endpoints_of", "exit_code", "run_loop", "urls_by_binding"]
 
 log = structlog.get_logger(__name__)
-
-
-class CannotServe(MeshError):
-    """The agent cannot listen as it was told; the message says what to change."""
-
-    code, summary = "CANNOT_SERVE", "the agent cannot listen"
-
-
-class Place(msgspec.Struct, frozen=True):
-    """Where an agent listens and how others reach it.
-
-    Args:
-        public_url: the base URL that others reach ``host`` and ``port`` by, if it is another.
-        port: 0 takes a free one; the same of ``grpc_port``.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = 0
-    grpc_port: int = 0
-    public_url: str = ""
-    bindings: tuple[Name, ...] = DEFAULT_NAMES
-
-    def __post_init__(self) -> None:
-        known = {row.id for row in ROWS}
-        if DEFAULT.id not in self.bindings or set(self.bindings) - known:
-            raise CannotServe(f"bindings are {DEFAULT.id!r} and any of {sorted(known)}, not {self.bindings!r}")
-        if _everywhere(self.host) and not self.public_url:
-            raise CannotServe(f"host={self.host!r} is no address to call: add public_url='http://NAME:PORT'")
-        if self.public_url and urlsplit(self.public_url).scheme not in ("http", "https"):
-            raise CannotServe(f"public_url={self.public_url!r}: write it like http://agent.internal:9000")
-
-
-def _everywhere(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_unspecified
-    except ValueError:
-        return host == ""
 
 
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def endpoints_of(place: Place, port: int, grpc_port: int) -> tuple[Endpoint, ...]:
-    """The addresses that others are told, once the ports are known."""
+def endpoints_of(place: ListenAddress, port: int, grpc_port: int) -> tuple[Endpoint, ...]:
+    """The addresses for others, once the ports are known."""
     url = place.public_url.rstrip("/") or f"http://{_bracketed(place.host)}:{port}"
     host = urlsplit(url).hostname or place.host
     http = [Endpoint(row.id, url + "/", row.version) for row in HTTP_ROWS if row.id in place.bindings]
@@ -100,7 +50,7 @@ class Listener:
         guard: decides who may come in over gRPC.
     """
 
-    def __init__(self, place: Place, app: Any, handler: Handler, guard: Guard, limits: Limits) -> None:
+    def __init__(self, place: ListenAddress, app: Any, handler: Handler, guard: Guard, limits: Limits) -> None:
         self._place = place
         self._app = app
         self._handler = handler
@@ -157,74 +107,6 @@ class Listener:
             self._server = None
 
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-
-
-class _Told:
-    """Events for the first and the second signal."""
-
-    def __init__(self) -> None:
-        self.once = asyncio.Event()
-        self.twice = asyncio.Event()
-
-    def hear(self) -> None:
-        (self.twice if self.once.is_set() else self.once).set()
-
-
-@contextlib.contextmanager
-def _signals() -> Generator[_Told, None, None]:
-    told = _Told()
-    loop = asyncio.get_running_loop()
-    for each in _SIGNALS:
-        loop.add_signal_handler(each, told.hear)
-    try:
-        yield told
-    finally:
-        for each in _SIGNALS:
-            loop.remove_signal_handler(each)
-
-
-async def until_told(membership: Membership, drain: Any, facts: Mapping[str, Any], notice: float) -> None:
-    """Stay in the mesh until a signal comes, then drain; a second signal ends that at once.
-
-    Args:
-        drain: an async function that waits for open work.
-        facts: what the log lines say.
-        notice: seconds in which new calls are still taken, because gateways have still to hear of it.
-
-    Raises:
-        MeshError: the mesh refused the agent when it first asked to join.
-    """
-    with _signals() as told:
-        keeping = asyncio.ensure_future(membership.keep())
-        try:
-            await _first(keeping, told.once.wait())
-            if keeping.done():
-                await keeping
-            log.info("draining", **facts)
-            await _first(drained(membership, drain, notice), told.twice.wait())
-        finally:
-            keeping.cancel()
-
-
-async def drained(membership: Membership, drain: Any, notice: float) -> None:
-    """Announce that this agent leaves, take new calls until every gateway has heard of it, and end what is open."""
-    if await membership.drain():
-        await asyncio.sleep(notice)
-    await drain()
-
-
-async def _first(*waits: Any) -> None:
-    """Wait for one of several, and cancel those that are not asyncio tasks already."""
-    tasks = [asyncio.ensure_future(wait) for wait in waits]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task, wait in zip(tasks, waits, strict=True):
-            if task is not wait:
-                task.cancel()
-
-
 def run_loop(main: Any) -> None:
     """Run a coroutine to its end on uvloop.
 
@@ -246,6 +128,6 @@ def exit_code(error: MeshError) -> int:
     return 4 if isinstance(error, AccessError) else 2 if isinstance(error, CannotServe) else 1
 
 
-def names_of(endpoints: Sequence[Endpoint]) -> dict[str, str]:
+def urls_by_binding(endpoints: Sequence[Endpoint]) -> dict[str, str]:
     """Addresses for a log line."""
     return {endpoint.binding.lower(): endpoint.url for endpoint in endpoints}

@@ -51,16 +51,20 @@ def configure(stream: TextIO | None = None, level: int = logging.INFO) -> None:
             wrapper_class=structlog.make_filtering_bound_logger(level),
             logger_factory=structlog.PrintLoggerFactory(out),
         )
-    root = logging.getLogger()
-    if not root.handlers:
-        handler = logging.StreamHandler(out)
-        strip = structlog.stdlib.ProcessorFormatter.remove_processors_meta
-        handler.setFormatter(
-            structlog.stdlib.ProcessorFormatter(
-                foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared], processors=[strip, *final]
-            )
+    if not logging.getLogger().handlers:
+        _configure_standard_logging(out, level, shared, final)
+
+
+def _configure_standard_logging(out: TextIO, level: int, shared: list[Processor], final: list[Processor]) -> None:
+    strip = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared], processors=[strip, *final]
         )
-        root.addHandler(handler)
-        root.setLevel(level)
-        for chatty in ("uvicorn", "httpx"):  # a line for each request, and a renewal is one every few seconds
-            logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
+    )
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(level)
+    for chatty in ("uvicorn", "httpx"):  # a line for each request, and a renewal is one every few seconds
+        logging.getLogger(chatty).setLevel(max(level, logging.WARNING))

@@ -1,6 +1,6 @@
-"""Joining the mesh and staying in it: register, renew a third of the lease before it ends, leave.
+"""An agent's membership in the mesh: registers it, renews its lease, takes it off the list.
 
-A gateway that is away evicts nobody from its work: the agent goes on serving and asks again until it is let in.
+A join port that does not answer stops no work: the agent goes on serving, and asks again until it is registered.
 """
 
 from __future__ import annotations
@@ -17,21 +17,22 @@ from meshgate.a2a.errors import MeshError, OutcomeUnknown, UpstreamUnavailable
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.registry.join import wire
 from meshgate.registry.model import Instance, Lease, Manifest, RegistryUnavailable, UnknownLease
-from meshgate.sdk.client.discovery import Access, NotConfigured
-from meshgate.sdk.client.sender import Sender, read_all
+from meshgate.sdk.client.access import Access
+from meshgate.sdk.client.discovery import NotConfigured
+from meshgate.sdk.client.sender import Sender, read_body
 
-__all__ = ["Credentials", "JoinClient", "Membership", "note_end"]
+__all__ = ["Credentials", "JoinClient", "Membership", "log_refusal"]
 
 log = structlog.get_logger(__name__)
 
 _AWAY = (RegistryUnavailable, UpstreamUnavailable, OutcomeUnknown)
 _FINAL = ("BAD_SCHEMA", "INCOMPATIBLE", "VERSION_TAKEN", "VERSION_RETIRED")
-"""What no further try changes: the agent's author has to."""
+"""Refusals that no further try changes: the author must change the agent."""
 _MAX_ANSWER = 1024 * 1024
 
 
 class Credentials:
-    """What an agent was given when it joined. Empty until then.
+    """The credentials that an agent received when it joined. Empty until then.
 
     Attributes:
         access: the gateways to call through and the agent's own call key, or None.
@@ -43,13 +44,13 @@ class Credentials:
         self.access: Access | None = None
         self.secrets: tuple[str, ...] = ()
 
-    def joined(self, joined: wire.Joined) -> None:
-        """Take what a registration gave."""
+    def store_registration(self, joined: wire.Joined) -> None:
+        """Store the credentials that a registration gave."""
         self.secrets = tuple(dict.fromkeys((joined.inbound_secret, *self.secrets)))[:2]
         self.access = Access(joined.gateways, joined.call_key)
 
-    def renewed(self, renewed: wire.Renewed) -> None:
-        """Take what a renewal changed."""
+    def store_renewal(self, renewed: wire.Renewed) -> None:
+        """Store the credentials that a renewal changed."""
         if self.access is not None:
             self.access = Access(renewed.gateways or self.access.urls, renewed.call_key or self.access.key)
 
@@ -59,7 +60,7 @@ class JoinClient:
 
     Args:
         access: the join ports and the join key.
-        client: carries the requests; whoever made it closes it.
+        client: carries the requests; its owner closes it.
         limits: ``connect`` and ``lease`` bound how long an answer may take.
     """
 
@@ -79,7 +80,7 @@ class JoinClient:
         return self._access.urls[0]
 
     async def register(self, instance: Instance, manifest: Manifest, images: Sequence[bytes] = ()) -> wire.Joined:
-        """List an instance, or replace what stands under its id.
+        """List an instance, or replace the one of the same id.
 
         Args:
             images: the descriptor sets that the manifest's schemas name by hash.
@@ -100,7 +101,7 @@ class JoinClient:
         return wire.decode_renewed(await self._ask("Renew", wire.encode_renew(instance_id)))
 
     async def deregister(self, instance_id: str) -> None:
-        """Take an instance off the list; none that is not there is missed.
+        """Take an instance off the list; one that is not listed is no error.
 
         Raises:
             RegistryUnavailable, UpstreamUnavailable, OutcomeUnknown: nobody answered.
@@ -114,7 +115,7 @@ class JoinClient:
                 asyncio.timeout(self._seconds),
                 self._sender.post(self._access.urls, path, body, self._headers, safe=True) as response,
             ):
-                answer = await read_all(response, _MAX_ANSWER, self._seconds)
+                answer = await read_body(response, _MAX_ANSWER, self._seconds)
         except TimeoutError:
             raise RegistryUnavailable(f"{self.url} did not answer within {self._seconds:g} s") from None
         if response.status_code != 200:
@@ -123,11 +124,11 @@ class JoinClient:
 
 
 class Membership:
-    """One instance's place in the mesh.
+    """Keeps one instance registered.
 
     Args:
         client: asks the join port.
-        credentials: takes what is given.
+        credentials: where the credentials that it receives are stored.
         describe: the instance and its manifest as they are now; the argument says whether it drains.
         limits: the pauses between tries.
         find: where the mesh is now; asked when nobody answers, because a mesh that was started again may have moved.
@@ -164,7 +165,7 @@ class Membership:
         """
         instance, manifest = self._describe(self._draining)
         joined = await self._client.register(instance, manifest, self._images)
-        self._credentials.joined(joined)
+        self._credentials.store_registration(joined)
         self._lease = joined.lease
         for notice in joined.notices:
             log.warning("notice", agent=instance.agent, notice=notice)
@@ -188,24 +189,26 @@ class Membership:
         try:
             lease = await self._renew()
         except _AWAY as error:
-            self._note(error)
+            self._log_failure(error)
         except MeshError as error:
             if self._lease is None or error.code in _FINAL:
                 raise
-            self._note(error)
+            self._log_failure(error)
         else:
             if self._failures:
                 log.info("join_port_is_back")
             self._failures = 0
+            # Two renewals may be lost before the lease ends; the spread keeps instances that started together apart.
             return lease.ttl / 3 * self._rng.uniform(0.8, 1.0)
         self._failures += 1
-        self._look_again()
+        # A mesh that was started again may have another address or key, so it is looked for before each try.
+        self._find_again()
         pause = min(self._limits.join_retry * 2.0 ** min(self._failures - 1, 16), self._limits.join_retry_max)
         return pause * self._rng.uniform(0.5, 1.0)
 
-    def _look_again(self) -> None:
+    def _find_again(self) -> None:
         if self._find is not None:
-            with suppress(NotConfigured):  # then it is not running now, and may come back where it was
+            with suppress(NotConfigured):  # it is not running now, and may come back at the address that is known
                 self._client.use(self._find())
 
     async def _renew(self) -> Lease:
@@ -215,16 +218,16 @@ class Membership:
             renewed = await self._client.renew(self._lease.instance)
         except UnknownLease:
             return await self.join()
-        self._credentials.renewed(renewed)
+        self._credentials.store_renewal(renewed)
         return renewed.lease
 
-    def _note(self, error: MeshError) -> None:
-        if not self._failures:
+    def _log_failure(self, error: MeshError) -> None:
+        if not self._failures:  # one line for an outage, not one for each try
             log.warning("join_failed", url=self._client.url, error=error.message, code=error.code)
 
     async def drain(self) -> bool:
-        """Ask for no new calls, while tasks that run here can still be asked about; whether that was heard. A failure
-        is logged.
+        """Ask gateways for no new calls, and say whether they were told. Calls about tasks that run here still come. A
+        failure is logged.
         """
         self._draining = True
         if self._lease is None:
@@ -246,7 +249,7 @@ class Membership:
             log.warning("leave_failed", error=error.message, code=error.code)
 
 
-def note_end(keeping: asyncio.Future[None]) -> None:
+def log_refusal(keeping: asyncio.Future[None]) -> None:
     """Log the refusal that ended a ``Membership.keep`` which nobody waits for."""
     if not keeping.cancelled() and isinstance(error := keeping.exception(), MeshError):
         log.error("left_out_of_the_mesh", error=error.message, code=error.code)

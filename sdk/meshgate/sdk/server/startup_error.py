@@ -1,4 +1,4 @@
-"""Why an agent ends, for the person who started it."""
+"""The text that tells a person why an agent could not start."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from meshgate.a2a.errors import MeshError
 __all__ = ["explain"]
 
 _HEAD = re.compile(r"(?:^|; )([^\s;:]+/[^\s;:]+ [^\s;:]+ (?:breaks the contract|was (?:retired|released)[^;:]*))")
-_REMEDY = re.compile(r"mend them or raise the major version to [^\s;]+|(?<=: )raise the version")
+_REMEDY = re.compile(r"[a-z]+ them,? or raise the major version to [^\s;]+|(?<=: )raise the version")
 
 
 def explain(error: MeshError) -> str:

@@ -1,4 +1,4 @@
-"""What stands in parts, as Python values, and the other way."""
+"""Converts between A2A parts and Python values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from meshgate.a2a.types import Part
 if TYPE_CHECKING:
     from google.protobuf.message import Message as ProtoMessage
 
-__all__ = ["data_in", "data_part", "is_proto", "plain", "raw_part", "sendable", "text_in", "text_part"]
+__all__ = ["data_in", "data_part", "is_protobuf_class", "raw_part", "sendable", "text_in", "text_part", "to_json_tree"]
 
 
 def text_part(text: str, media_type: str = "") -> Part:
@@ -41,8 +41,8 @@ def sendable(part: Part) -> Part:
 
 
 def data_part(value: object, media_type: str = "") -> Part:
-    """A part that holds a JSON value; see ``plain`` for what it may be made of."""
-    return Part(data=plain(value), media_type=media_type or "application/json")
+    """A part that holds a JSON value; see ``to_json_tree`` for what it may be made of."""
+    return Part(data=to_json_tree(value), media_type=media_type or "application/json")
 
 
 def raw_part(content: bytes, media_type: str = "", filename: str = "") -> Part:
@@ -64,19 +64,19 @@ def data_in(parts: Iterable[Part]) -> Any:
     return None
 
 
-def is_proto(kind: object) -> bool:
+def is_protobuf_class(kind: object) -> bool:
     """Whether ``kind`` is a class of protobuf messages."""
     return isinstance(kind, type) and hasattr(kind, "DESCRIPTOR") and hasattr(kind, "SerializeToString")
 
 
-def plain(value: object) -> Any:
+def to_json_tree(value: object) -> Any:
     """``value`` as a JSON tree: a pydantic model, a protobuf message, a dataclass, a msgspec struct, or plain data.
 
     Raises:
         InvalidParams: it holds what JSON cannot.
     """
-    if is_proto(type(value)):
-        return _proto_tree(value)  # type: ignore[arg-type]
+    if is_protobuf_class(type(value)):
+        return _protobuf_tree(value)  # type: ignore[arg-type]
     dump = getattr(value, "model_dump", None)
     if dump is not None:
         return dump(mode="json", by_alias=True)
@@ -87,12 +87,12 @@ def plain(value: object) -> Any:
 
 
 def _nested(value: object) -> Any:
-    if is_proto(type(value)) or hasattr(value, "model_dump"):
-        return plain(value)
+    if is_protobuf_class(type(value)) or hasattr(value, "model_dump"):
+        return to_json_tree(value)
     raise TypeError(f"{type(value).__name__} is no JSON value")
 
 
-def _proto_tree(message: ProtoMessage) -> Any:
+def _protobuf_tree(message: ProtoMessage) -> Any:
     from google.protobuf import json_format
 
     return json_format.MessageToDict(message)

@@ -1,4 +1,4 @@
-"""What an agent can do: the decorators that say it."""
+"""The decorators that declare skills and tools."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, TypeVar, Unpack, overload
 
-from meshgate.sdk.server.startup import check_version
-from meshgate.sdk.skills.table import TOOL, Settings, SkillTable, make_skill
-from meshgate.sdk.skills.tools import Tool, make_tool, tool_of
+from meshgate.sdk.arguments import check_version
+from meshgate.sdk.skills.signature import make_skill
+from meshgate.sdk.skills.skill import TOOL, SkillOptions, Tool
+from meshgate.sdk.skills.table import SkillTable
+from meshgate.sdk.skills.tools import make_tool, tool_of
 
-__all__ = ["Repertoire"]
+__all__ = ["SkillDecorators"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-class Repertoire:
+class SkillDecorators:
     """The skills and tools of an agent.
 
     Args:
@@ -32,7 +34,9 @@ class Repertoire:
     def skill(self, function: _F, /) -> _F: ...
 
     @overload
-    def skill(self, /, *, name: str = ..., version: str = ..., **settings: Unpack[Settings]) -> Callable[[_F], _F]: ...
+    def skill(
+        self, /, *, name: str = ..., version: str = ..., **options: Unpack[SkillOptions]
+    ) -> Callable[[_F], _F]: ...
 
     def skill(
         self,
@@ -41,7 +45,7 @@ class Repertoire:
         *,
         name: str = "",
         version: str = "",
-        **settings: Unpack[Settings],
+        **options: Unpack[SkillOptions],
     ) -> Any:
         """Make an async function a skill. It stays what it is: call it directly in tests.
 
@@ -52,19 +56,21 @@ class Repertoire:
         Args:
             name: else the function's name.
             version: semantic version of the skill; else the agent's.
-            settings: see ``Settings``: tags, labels, examples, default, reentrant, task, cost_usd, latency, owner,
+            options: see ``SkillOptions``: tags, labels, examples, default, reentrant, task, cost_usd, latency, owner,
                 steward, migrations.
 
         Raises:
-            TypeError, ValueError: the function or a setting cannot be used; the message says how to write it.
+            TypeError, ValueError: the function or an option cannot be used; the message says how to write it.
         """
-        return self._declared(make_skill, function, inspect.currentframe(), name, version, settings)
+        return self._declare(make_skill, function, inspect.currentframe(), name, version, options)
 
     @overload
     def tool(self, function: _F, /) -> _F: ...
 
     @overload
-    def tool(self, /, *, name: str = ..., version: str = ..., **settings: Unpack[Settings]) -> Callable[[_F], _F]: ...
+    def tool(
+        self, /, *, name: str = ..., version: str = ..., **options: Unpack[SkillOptions]
+    ) -> Callable[[_F], _F]: ...
 
     def tool(
         self,
@@ -73,37 +79,37 @@ class Repertoire:
         *,
         name: str = "",
         version: str = "",
-        **settings: Unpack[Settings],
+        **options: Unpack[SkillOptions],
     ) -> Any:
         """Declare a tool: a typed async function that the agent's model calls. It stays what it is.
 
         A tool is a skill with the tag ``tool``, so its schemas have versions and are compared when the agent registers,
-        and whoever may call the agent may call it as well. It may have several parameters, each of which becomes a
+        and callers of the agent may call it as well. It may have several parameters, each of which becomes a
         field of its input, and answers with a plain message. It is never what a call by the agent's name means.
 
         Args:
-            name, version, settings: as for ``skill``.
+            name, version, options: as for ``skill``.
 
         Raises:
-            TypeError, ValueError: the function or a setting cannot be used; the message says how to write it.
+            TypeError, ValueError: the function or an option cannot be used; the message says how to write it.
         """
-        return self._declared(make_tool, function, inspect.currentframe(), name, version, settings)
+        return self._declare(make_tool, function, inspect.currentframe(), name, version, options)
 
-    def _declared(
+    def _declare(
         self,
         make: Callable[..., Any],
         function: Callable[..., Any] | None,
         frame: FrameType | None,
         name: str,
         version: str,
-        settings: Settings,
+        options: SkillOptions,
     ) -> Any:
         local_names = dict(frame.f_back.f_locals) if frame is not None and frame.f_back is not None else {}
         if version:
             check_version(version)
 
         def decorate(given: _F) -> _F:
-            self._skills.add(make(given, local_names, name=name, version=version or self.version, settings=settings))
+            self._skills.add(make(given, local_names, name=name, version=version or self.version, options=options))
             return given
 
         return decorate if function is None else decorate(function)
@@ -115,5 +121,5 @@ class Repertoire:
 
     @property
     def tools(self) -> tuple[Tool, ...]:
-        """Its tools, as a model is told of them."""
+        """The descriptions of its tools for a model."""
         return tuple(tool_of(skill) for skill in self._skills.skills.values() if TOOL in skill.tags)

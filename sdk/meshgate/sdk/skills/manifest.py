@@ -1,4 +1,4 @@
-"""What an agent says of itself: its card for callers, its manifest for the registry."""
+"""Makes an agent's descriptions of itself: its card for callers, its manifest for the registry."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any
 
 import msgspec
 
-from meshgate.a2a.cards import CAPABILITIES_URI, SkillTerms, Terms
+from meshgate.a2a.card_types import SkillTerms, Terms
+from meshgate.a2a.cards import CAPABILITIES_URI
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.registry.model import Capability, Endpoint, Manifest, SchemaRef
-from meshgate.sdk.skills.forms import Form
-from meshgate.sdk.skills.table import Skill
+from meshgate.sdk.skills.part_codec import PartCodec
+from meshgate.sdk.skills.skill import Skill
 
 __all__ = ["card_of", "manifest_of"]
 
@@ -34,14 +35,14 @@ def _skill_entry(skill: Skill) -> dict[str, Any]:
     }
 
 
-class _Room:
-    """What is left for JSON Schemas in a card."""
+class _SchemaAllowance:
+    """The bytes that are left for JSON Schemas in a card."""
 
     def __init__(self, size: int) -> None:
         self._left = size
 
     def take(self, schema: dict[str, Any] | None) -> dict[str, Any] | None:
-        """The schema, if there is room for it."""
+        """The schema, if enough bytes are left for it."""
         size = len(msgspec.json.encode(schema)) if schema is not None else 0
         if size > self._left:
             return None
@@ -49,7 +50,7 @@ class _Room:
         return schema
 
 
-def _terms(skill: Skill, room: _Room) -> SkillTerms:
+def _terms(skill: Skill, allowance: _SchemaAllowance) -> SkillTerms:
     return SkillTerms(
         version=skill.version,
         labels=skill.labels,
@@ -57,8 +58,8 @@ def _terms(skill: Skill, room: _Room) -> SkillTerms:
         latency=skill.latency,
         reentrant=skill.reentrant,
         default=skill.default,
-        input_schema=room.take(skill.takes.schema),
-        output_schema=room.take(skill.gives.schema),
+        input_schema=allowance.take(skill.takes.schema),
+        output_schema=allowance.take(skill.gives.schema),
         input_type=skill.takes.type_name if skill.takes.digest else "",
         output_type=skill.gives.type_name if skill.gives.digest else "",
     )
@@ -79,8 +80,8 @@ def card_of(
     Args:
         limits: ``schema_json`` bounds the JSON Schemas; skills that come late may be left without.
     """
-    room = _Room(limits.schema_json)
-    terms = Terms({skill.id: _terms(skill, room) for skill in skills}, shared_tasks=shared_tasks)
+    allowance = _SchemaAllowance(limits.schema_json)
+    terms = Terms({skill.id: _terms(skill, allowance) for skill in skills}, shared_tasks=shared_tasks)
     extension = {
         "uri": CAPABILITIES_URI,
         "description": "versions, labels and schemas of the skills",
@@ -101,8 +102,27 @@ def card_of(
     }
 
 
-def _schema(form: Form) -> SchemaRef | None:
-    return SchemaRef(form.type_name, form.digest) if form.type_name else None
+def _schema(codec: PartCodec) -> SchemaRef | None:
+    return SchemaRef(codec.type_name, codec.digest) if codec.type_name else None
+
+
+def _capability(skill: Skill) -> Capability:
+    return Capability(
+        skill=skill.id,
+        version=skill.version,
+        description=skill.description,
+        tags=skill.tags,
+        labels=skill.labels,
+        input=_schema(skill.takes),
+        output=_schema(skill.gives),
+        cost_usd=skill.cost_usd,
+        latency=skill.latency,
+        reentrant=skill.reentrant,
+        default=skill.default,
+        owner=skill.owner,
+        steward=skill.steward,
+        migrations=skill.migrations,
+    )
 
 
 def manifest_of(
@@ -119,25 +139,7 @@ def manifest_of(
         agent=name,
         version=version,
         description=description,
-        skills=tuple(
-            Capability(
-                skill=skill.id,
-                version=skill.version,
-                description=skill.description,
-                tags=skill.tags,
-                labels=skill.labels,
-                input=_schema(skill.takes),
-                output=_schema(skill.gives),
-                cost_usd=skill.cost_usd,
-                latency=skill.latency,
-                reentrant=skill.reentrant,
-                default=skill.default,
-                owner=skill.owner,
-                steward=skill.steward,
-                migrations=skill.migrations,
-            )
-            for skill in skills
-        ),
+        skills=tuple(_capability(skill) for skill in skills),
         shared_tasks=shared_tasks,
         card=card_of(name, version, description, skills, (), shared_tasks=shared_tasks, limits=limits),
     )

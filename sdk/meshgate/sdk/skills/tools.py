@@ -12,55 +12,42 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, get_type_hints
 
-import msgspec
-
 from meshgate.sdk.context import Context
-from meshgate.sdk.skills.table import TOOL, Settings, Skill, make_skill
+from meshgate.sdk.skills.signature import make_skill
+from meshgate.sdk.skills.skill import TOOL, Skill, SkillOptions, Tool
 
-__all__ = ["Tool", "make_tool", "tool_of"]
+__all__ = ["make_tool", "tool_of"]
 
 
 _GIVEN = "__given"
 """The one parameter that stands for all."""
 
 
-class Tool(msgspec.Struct, frozen=True):
-    """A tool as a model is told of it."""
-
-    name: str
-    version: str
-    description: str
-    parameters: dict[str, Any]
-    """JSON Schema of its input, an object."""
-    returns: dict[str, Any] | None = None
-    """JSON Schema of its output; None where that is text."""
-
-
 def tool_of(skill: Skill) -> Tool:
-    """What a model is told of a skill that is a tool."""
+    """The description of a skill that is a tool."""
     parameters = skill.takes.schema or {"type": "object", "properties": {}}
     return Tool(skill.id, skill.version, skill.description, parameters, skill.gives.schema)
 
 
 def make_tool(
-    function: Callable[..., Any], local_names: Mapping[str, Any], *, name: str, version: str, settings: Settings
+    function: Callable[..., Any], local_names: Mapping[str, Any], *, name: str, version: str, options: SkillOptions
 ) -> Skill:
     """A skill from a function that may have several parameters, tagged ``tool``; it answers with a plain message.
 
     Raises:
-        TypeError, ValueError: the function or a setting cannot be used; the message says how to write it.
+        TypeError, ValueError: the function or an option cannot be used; the message says how to write it.
     """
     tool_id = name or getattr(function, "__name__", "")
     if inspect.isasyncgenfunction(function):
         raise TypeError(f"tool {tool_id}: it gives one value: return it, or make it a skill")
-    tags = settings.get("tags", ())
-    given: Settings = {"task": False, **settings}
+    tags = options.get("tags", ())
+    given: SkillOptions = {"task": False, **options}
     given["tags"] = [TOOL, *tags] if not isinstance(tags, str) else tags
-    return make_skill(_of_one(function, tool_id, local_names), local_names, name=name, version=version, settings=given)
+    return make_skill(_of_one(function, tool_id, local_names), local_names, name=name, version=version, options=given)
 
 
 def _of_one(function: Callable[..., Any], tool_id: str, local_names: Mapping[str, Any]) -> Callable[..., Any]:
-    """The function, of one parameter beside the context."""
+    """The function with one parameter for its input, and perhaps one for the context."""
     try:
         hints = get_type_hints(function, localns=dict(local_names), include_extras=True)
     except NameError:
@@ -78,9 +65,9 @@ def _of_one(function: Callable[..., Any], tool_id: str, local_names: Mapping[str
 def _is_message(hint: Any) -> bool:
     """Whether a parameter is all of the input by itself."""
     from meshgate.sdk.schemas.derive.annotations import is_model
-    from meshgate.sdk.skills.content import is_proto
+    from meshgate.sdk.skills.content import is_protobuf_class
 
-    return is_model(hint) or is_proto(hint)
+    return is_model(hint) or is_protobuf_class(hint)
 
 
 def _model(tool_id: str, wanted: list[inspect.Parameter], hints: Mapping[str, Any]) -> type[Any]:

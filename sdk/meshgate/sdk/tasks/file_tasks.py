@@ -16,8 +16,9 @@ from typing import Any, TypeVar
 
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.types import TERMINAL, StreamResponse, Task
-from meshgate.sdk.tasks.task_file import Kept, TaskFile
-from meshgate.sdk.tasks.task_state import TaskFold
+from meshgate.sdk.tasks.stored_task import StoredTask
+from meshgate.sdk.tasks.task_file import TaskFile
+from meshgate.sdk.tasks.task_state import TaskProjection
 
 __all__ = ["FileTasks"]
 
@@ -32,7 +33,7 @@ class FileTasks:
 
     Args:
         path: the database; it and its folder are made if they are not there.
-        limits: ``tasks`` and ``task_seconds`` bound what is kept.
+        limits: ``tasks`` and ``task_seconds`` bound what is stored.
         now: seconds since 1970, the same for all instances.
     """
 
@@ -48,8 +49,8 @@ class FileTasks:
 
     async def load(self, task_id: str) -> Task | None:
         """The task as it stands, wherever it is worked on, or None."""
-        kept = await self._run(self._file.load, task_id)
-        return None if kept is None else _fold(kept, self._turns).task()
+        stored = await self._run(self._file.load, task_id)
+        return None if stored is None else _project(stored, self._turns).snapshot()
 
     async def begin(self, task: Task) -> None:
         """Keep a task that this instance starts to work on."""
@@ -65,17 +66,17 @@ class FileTasks:
 
     async def follow(self, task_id: str) -> AsyncIterator[StreamResponse]:
         """The task as it stands, then each further event."""
-        kept = await self._run(self._file.load, task_id)
-        if kept is None:
+        stored = await self._run(self._file.load, task_id)
+        if stored is None:
             return
-        fold = _fold(kept, self._turns)
-        yield StreamResponse(task=fold.task())
-        sequence = kept.sequence
-        while fold.status.state not in TERMINAL:
+        task = _project(stored, self._turns)
+        yield StreamResponse(task=task.snapshot())
+        sequence = stored.sequence
+        while task.status.state not in TERMINAL:
             await asyncio.sleep(_POLL)
             for number, event in await self._run(self._file.events, task_id, sequence):
                 sequence = number
-                fold.apply(event)
+                task.apply(event)
                 yield event
 
     async def ask_cancel(self, task_id: str) -> None:
@@ -94,8 +95,8 @@ class FileTasks:
             self._thread = None
 
 
-def _fold(kept: Kept, turns: int) -> TaskFold:
-    fold = TaskFold(kept.task, turns)
-    for event in kept.events:
-        fold.apply(event)
-    return fold
+def _project(stored: StoredTask, turns: int) -> TaskProjection:
+    task = TaskProjection(stored.task, turns)
+    for event in stored.events:
+        task.apply(event)
+    return task

@@ -1,4 +1,4 @@
-"""How a skill says that it will not, or could not, do what was asked."""
+"""Exceptions by which a skill rejects or fails a task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One skill at work: from its argument to the event that ends its task, whatever happens in between."""
+"""Runs a skill: from its argument to the event that ends its task, however it ends."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ from meshgate.a2a.types import (
     TaskStatus,
     TaskStatusUpdateEvent,
 )
-from meshgate.sdk.client.results import Usage
+from meshgate.sdk.client.usage import Usage
 from meshgate.sdk.context import Context
 from meshgate.sdk.current import CURRENT
 from meshgate.sdk.skills.content import text_part
-from meshgate.sdk.skills.table import Skill
-from meshgate.sdk.tasks.engine import Run, Stop
+from meshgate.sdk.skills.skill import Skill
 from meshgate.sdk.tasks.outcome import Fail, Reject
-from meshgate.sdk.tasks.task_state import TaskFold
+from meshgate.sdk.tasks.run import StopReason, TaskRun
+from meshgate.sdk.tasks.task_state import TaskProjection
 
-__all__ = ["RESULT", "Clock", "answer_plainly", "ended", "perform"]
+__all__ = ["RESULT", "TimestampSource", "answer_with_message", "run_skill", "status_event"]
 
 log = structlog.get_logger(__name__)
 
-Clock = Callable[[], str]
-"""The time as a status says it."""
+TimestampSource = Callable[[], str]
+"""Gives the time for a status, as text."""
 RESULT = "result"
 """Id of the artifact that holds what a skill returned."""
 
-_STOPPED: dict[Stop, tuple[TaskState, str]] = {
+_STOPPED: dict[StopReason, tuple[TaskState, str]] = {
     "cancel": (TaskState.CANCELED, ""),
     "gone": (TaskState.CANCELED, "the caller left before the work was done"),
     "deadline": (TaskState.FAILED, "the call's deadline passed before the work was done"),
@@ -49,23 +49,25 @@ _STOPPED: dict[Stop, tuple[TaskState, str]] = {
 }
 
 
-def ended(fold: TaskFold, state: TaskState, text: str, stamp: Clock, usage: Usage | None = None) -> StreamResponse:
+def status_event(
+    task: TaskProjection, state: TaskState, text: str, timestamp: TimestampSource, usage: Usage | None = None
+) -> StreamResponse:
     """The event by which a task enters ``state``."""
-    said = None
+    message = None
     if text:
-        said = Message(
+        message = Message(
             message_id=secrets.token_hex(16),
             role=Role.AGENT,
             parts=[text_part(text)],
-            context_id=fold.context_id,
-            task_id=fold.id,
+            context_id=task.context_id,
+            task_id=task.id,
         )
     metadata = {} if usage is None else {headers.USAGE: usage.tree()}
-    status = TaskStatus(state, said, stamp())
-    return StreamResponse(status_update=TaskStatusUpdateEvent(fold.id, status, fold.context_id, metadata))
+    status = TaskStatus(state, message, timestamp())
+    return StreamResponse(status_update=TaskStatusUpdateEvent(task.id, status, task.context_id, metadata))
 
 
-async def perform(run: Run, skill: Skill, given: Any, context: Context, stamp: Clock) -> None:
+async def run_skill(run: TaskRun, skill: Skill, value: Any, context: Context, timestamp: TimestampSource) -> None:
     """Let the skill work, publish what it gives, and end its task."""
     CURRENT.set(context)
     run.working = True
@@ -73,22 +75,22 @@ async def perform(run: Run, skill: Skill, given: Any, context: Context, stamp: C
         if run.stopping is not None:
             raise asyncio.CancelledError
         if skill.streams:
-            await _chunks(run, skill, given, context)
+            await _publish_chunks(run, skill, value, context)
         else:
-            parts = skill.gives.write(await skill.start(given, context))
+            parts = skill.gives.write(await skill.start(value, context))
             if parts:
-                await run.publish(_artifact(run.fold, skill, parts, append=False))
+                await run.publish(_artifact(run.task, skill, parts, append=False))
         state, text = TaskState.COMPLETED, ""
     except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - however it ends, the task's end says so
-        state, text = _explain(error, run.stopping, skill, context)
+        state, text = _end_of(error, run.stopping, skill, context)
     try:
-        await run.publish(ended(run.fold, state, text, stamp, context.used))
+        await run.publish(status_event(run.task, state, text, timestamp, context.used))
     except Exception:
-        log.exception("task_not_kept", skill=skill.id, task=run.fold.id)
+        log.exception("task_not_kept", skill=skill.id, task=run.task.id)
         run.abandon()
 
 
-def _explain(error: BaseException, stopping: Stop | None, skill: Skill, context: Context) -> tuple[TaskState, str]:
+def _end_of(error: BaseException, stopping: StopReason | None, skill: Skill, context: Context) -> tuple[TaskState, str]:
     """The state that an error ends a task in, and what its caller may read of it."""
     if stopping is not None:
         return _STOPPED[stopping]
@@ -111,25 +113,25 @@ def _unexplained(skill: Skill, context: Context) -> str:
     return f"{skill.id} failed; the agent's log has the reason{call}"
 
 
-def _artifact(fold: TaskFold, skill: Skill, parts: list[Part], *, append: bool) -> StreamResponse:
+def _artifact(task: TaskProjection, skill: Skill, parts: list[Part], *, append: bool) -> StreamResponse:
     artifact = Artifact(RESULT, parts, skill.id)
-    return StreamResponse(artifact_update=TaskArtifactUpdateEvent(fold.id, artifact, fold.context_id, append))
+    return StreamResponse(artifact_update=TaskArtifactUpdateEvent(task.id, artifact, task.context_id, append))
 
 
-async def _chunks(run: Run, skill: Skill, given: Any, context: Context) -> None:
+async def _publish_chunks(run: TaskRun, skill: Skill, value: Any, context: Context) -> None:
     append = False
-    chunks = skill.start(given, context)
+    chunks = skill.start(value, context)
     try:
         async for chunk in chunks:
             parts = skill.gives.write(chunk)
-            await run.publish(_artifact(run.fold, skill, parts, append=append))
+            await run.publish(_artifact(run.task, skill, parts, append=append))
             append = True
-            await asyncio.sleep(0)  # those who watch read along, also where the skill never waits
+            await asyncio.sleep(0)  # lets readers run, also where the skill itself never waits
     finally:
         await chunks.aclose()
 
 
-async def answer_plainly(skill: Skill, given: Any, context: Context) -> Message:
+async def answer_with_message(skill: Skill, value: Any, context: Context) -> Message:
     """Let a skill that makes no task work, in the caller's own asyncio task.
 
     Raises:
@@ -139,26 +141,28 @@ async def answer_plainly(skill: Skill, given: Any, context: Context) -> Message:
     try:
         left = context.remaining()
         async with asyncio.timeout(None if left == float("inf") else left):
-            result = await skill.start(given, context)
+            result = await skill.start(value, context)
         if not isinstance(result, Message):
             result = Message(secrets.token_hex(16), Role.AGENT, skill.gives.write(result))
-    except MeshError:
-        raise
-    except Reject as error:
-        raise UnsupportedOperation(str(error) or "the agent does not do this") from None
-    except Fail as error:
-        raise InternalError(str(error) or f"{skill.id} failed") from None
-    except TimeoutError:
-        if context.remaining() > 0.0:
-            log.exception("skill_failed", skill=skill.id)
-            raise InternalError(_unexplained(skill, context)) from None
-        raise UpstreamDeadline("the call's deadline passed before the work was done") from None
-    except Exception:
-        log.exception("skill_failed", skill=skill.id)
-        raise InternalError(_unexplained(skill, context)) from None
+    except Exception as error:  # noqa: BLE001 - its class decides what the caller is told
+        raise _as_mesh_error(error, skill, context) from None
     finally:
         CURRENT.reset(token)
     metadata = dict(result.metadata)
     if context.used is not None:
         metadata[headers.USAGE] = context.used.tree()
     return msgspec.structs.replace(result, role=Role.AGENT, context_id=context.context_id, metadata=metadata)
+
+
+def _as_mesh_error(error: Exception, skill: Skill, context: Context) -> MeshError:
+    """The error that a caller is given for what a skill without a task raised."""
+    if isinstance(error, MeshError):
+        return error
+    if isinstance(error, Reject):
+        return UnsupportedOperation(str(error) or "the agent does not do this")
+    if isinstance(error, Fail):
+        return InternalError(str(error) or f"{skill.id} failed")
+    if isinstance(error, TimeoutError) and context.remaining() <= 0.0:
+        return UpstreamDeadline("the call's deadline passed before the work was done")
+    log.error("skill_failed", skill=skill.id, exc_info=error)
+    return InternalError(_unexplained(skill, context))

@@ -1,4 +1,4 @@
-"""Where an agent keeps its tasks."""
+"""Task stores: where an agent keeps its tasks."""
 
 from __future__ import annotations
 

@@ -7,7 +7,6 @@ process, not a loss of power.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -28,8 +27,10 @@ from meshgate.a2a.types import (
     TaskStatus,
     TaskStatusUpdateEvent,
 )
+from meshgate.sdk.tasks.owner_lock import OwnerLock, is_held, lock_file
+from meshgate.sdk.tasks.stored_task import StoredTask
 
-__all__ = ["Kept", "TaskFile"]
+__all__ = ["TaskFile"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS tasks (
@@ -50,16 +51,8 @@ _task = msgspec.json.Decoder(Task).decode
 _event = msgspec.json.Decoder(StreamResponse).decode
 
 
-class Kept(msgspec.Struct, frozen=True):
-    """A snapshot, what happened since, and the number of the last event."""
-
-    task: Task
-    events: list[StreamResponse]
-    sequence: int
-
-
 class TaskFile:
-    """One instance's hold on the file.
+    """The task file, as one instance reads and writes it.
 
     Args:
         owner: names this instance in it.
@@ -72,7 +65,7 @@ class TaskFile:
         self._limits = limits
         self._now = now
         self._database: sqlite3.Connection | None = None
-        self._lock: _Alive | None = None
+        self._lock: OwnerLock | None = None
         self._sequences: dict[str, int] = {}
         self._saved = 0
 
@@ -83,13 +76,14 @@ class TaskFile:
             database.execute("PRAGMA journal_mode=WAL")
             database.execute("PRAGMA synchronous=NORMAL")
             database.executescript(_SCHEMA)
-            self._lock = _Alive(_lock_file(self._path, self._owner))
+            self._lock = OwnerLock(lock_file(self._path, self._owner))
             self._database = database
         return self._database
 
     @contextmanager
     def _write(self) -> Generator[sqlite3.Connection, None, None]:
         database = self._open()
+        # IMMEDIATE takes the write lock now: a transaction that reads first could fail when it comes to write.
         database.execute("BEGIN IMMEDIATE")
         try:
             yield database
@@ -120,6 +114,7 @@ class TaskFile:
                 sequence = self._last(database, task.id)
             self._replace(database, task, owner, sequence, ended)
             database.execute("DELETE FROM cancels WHERE task = ?", (task.id,))
+            # Old tasks are looked for once in a while: the search costs more than a save.
             self._saved += 1
             if self._saved % _SWEEP == 1:
                 self._sweep(database)
@@ -147,28 +142,28 @@ class TaskFile:
         )
         database.execute("DELETE FROM events WHERE task NOT IN (SELECT id FROM tasks)")
 
-    def load(self, task_id: str) -> Kept | None:
-        """What is kept of a task. One whose instance is gone is ended first."""
+    def load(self, task_id: str) -> StoredTask | None:
+        """The task as it is stored. A task whose instance is gone is ended first."""
         found = self._read(task_id)
-        if found is not None and self._orphan(found[0]):
+        if found is not None and self._is_orphan(found[0]):
             self._end_orphan(task_id)
             found = self._read(task_id)
         return None if found is None else found[1]
 
-    def _read(self, task_id: str) -> tuple[str, Kept] | None:
+    def _read(self, task_id: str) -> tuple[str, StoredTask] | None:
         database = self._open()
         row = database.execute("SELECT owner, sequence, body FROM tasks WHERE id = ?", (task_id,)).fetchone()
         if row is None:
             return None
         events = self._events(database, task_id, row[1])
         sequence = events[-1][0] if events else row[1]
-        return row[0], Kept(_task(row[2]), [event for _, event in events], sequence)
+        return row[0], StoredTask(_task(row[2]), [event for _, event in events], sequence)
 
     def events(self, task_id: str, after: int) -> list[tuple[int, StreamResponse]]:
-        """What happened after event number ``after``. A task whose instance is gone is ended first."""
+        """The events after number ``after``. A task whose instance is gone is ended first."""
         database = self._open()
         row = database.execute("SELECT owner FROM tasks WHERE id = ?", (task_id,)).fetchone()
-        if row is not None and self._orphan(row[0]):
+        if row is not None and self._is_orphan(row[0]):
             self._end_orphan(task_id)
         return self._events(database, task_id, after)
 
@@ -178,29 +173,29 @@ class TaskFile:
         )
         return [(sequence, _event(body)) for sequence, body in rows]
 
-    def _orphan(self, owner: str) -> bool:
-        return bool(owner) and owner != self._owner and not _is_alive(_lock_file(self._path, owner))
+    def _is_orphan(self, owner: str) -> bool:
+        return bool(owner) and owner != self._owner and not is_held(lock_file(self._path, owner))
 
     def _end_orphan(self, task_id: str) -> None:
         with self._write() as database:
             row = database.execute("SELECT owner FROM tasks WHERE id = ?", (task_id,)).fetchone()
-            if row is None or not self._orphan(row[0]):
-                return  # another instance was faster
+            if row is None or not self._is_orphan(row[0]):
+                return  # another instance ended it between our look and our lock
             found = self._read(task_id)
             if found is None:
                 return
             sequence = found[1].sequence + 1
-            event = _gone(found[1].task)
+            event = _instance_gone_event(found[1].task)
             database.execute("INSERT INTO events VALUES (?, ?, ?)", (task_id, sequence, _encode(event)))
-            # The snapshot stays where it is; owner and end are what changes.
+            # The snapshot stays, and the event ends the task for those who follow it by number.
             database.execute("UPDATE tasks SET owner = '', ended = ? WHERE id = ?", (self._now(), task_id))
 
     def ask_cancel(self, task_id: str) -> None:
-        """Leave word for the instance that works on the task."""
+        """Leave a request for the instance that works on the task."""
         self._open().execute("INSERT OR IGNORE INTO cancels VALUES (?)", (task_id,))
 
     def cancels(self) -> list[str]:
-        """Take the words left for this instance."""
+        """Take the requests that were left for this instance."""
         database = self._open()
         rows = database.execute(
             "SELECT task FROM cancels JOIN tasks ON tasks.id = cancels.task WHERE owner = ?", (self._owner,)
@@ -219,7 +214,7 @@ class TaskFile:
             self._lock = None
 
 
-def _gone(task: Task) -> StreamResponse:
+def _instance_gone_event(task: Task) -> StreamResponse:
     text = "the instance that worked on this task is gone"
     message = Message(
         message_id=f"{task.id}-gone",
@@ -230,47 +225,3 @@ def _gone(task: Task) -> StreamResponse:
     )
     status = TaskStatus(TaskState.FAILED, message)
     return StreamResponse(status_update=TaskStatusUpdateEvent(task.id, status, task.context_id))
-
-
-# -- who lives
-
-
-def _lock_file(path: Path, owner: str) -> Path:
-    return path.with_name(f"{path.name}.{owner}.lock")
-
-
-def _flock(descriptor: int) -> bool:
-    import fcntl
-
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-class _Alive:
-    """Holds the lock that says this instance lives."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        _flock(self._descriptor)
-
-    def release(self) -> None:
-        self._path.unlink(missing_ok=True)
-        os.close(self._descriptor)
-
-
-def _is_alive(path: Path) -> bool:
-    try:
-        descriptor = os.open(path, os.O_RDWR)
-    except FileNotFoundError:
-        return False
-    try:
-        if not _flock(descriptor):
-            return True
-        path.unlink(missing_ok=True)
-        return False
-    finally:
-        os.close(descriptor)

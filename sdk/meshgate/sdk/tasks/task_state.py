@@ -1,6 +1,6 @@
-"""A task as its events tell it: the one place where an event changes a task, for agents and for clients.
+"""The state of a task as its events make it: the one place where an event changes a task, for agents and for clients.
 
-Pure: no clock, no loop, no store.
+Pure functions of events: no clock, no event loop, no store.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from meshgate.a2a.types import (
     TaskStatus,
 )
 
-__all__ = ["TaskFold"]
+__all__ = ["TaskProjection"]
 
 
-class _Growing:
-    """An artifact to which chunks are added; text that follows text is one part of it."""
+class _ArtifactBuilder:
+    """Joins the chunks of an artifact; text that follows text becomes one part."""
 
     __slots__ = ("_artifact", "_parts", "_texts")
 
@@ -38,32 +38,35 @@ class _Growing:
 
     def add(self, parts: list[Part]) -> None:
         for part in parts:
-            if isinstance(part.text, str) and _bare(part):
-                self._texts.append(part.text)
+            text = _plain_text(part)
+            if text is not None:
+                self._texts.append(text)
             else:
-                self._join()
+                self._flush()
                 self._parts.append(part)
 
-    def _join(self) -> None:
+    def _flush(self) -> None:
         if not self._texts:
             return
-        before = self._parts[-1] if self._parts else None
-        if before is not None and isinstance(before.text, str) and _bare(before):
-            self._texts.insert(0, before.text)
+        before = _plain_text(self._parts[-1]) if self._parts else None
+        if before is not None:
+            self._texts.insert(0, before)
             self._parts.pop()
         self._parts.append(Part(text="".join(self._texts)))
         self._texts = []
 
-    def artifact(self) -> Artifact:
-        self._join()
+    def build(self) -> Artifact:
+        self._flush()
         return msgspec.structs.replace(self._artifact, parts=list(self._parts))
 
 
-def _bare(part: Part) -> bool:
-    return not part.metadata and not part.filename and not part.media_type
+def _plain_text(part: Part) -> str | None:
+    """The text of a part that holds nothing else, or None."""
+    alone = not part.metadata and not part.filename and not part.media_type
+    return part.text if alone and isinstance(part.text, str) else None
 
 
-class TaskFold:
+class TaskProjection:
     """A task that events are applied to.
 
     Args:
@@ -73,54 +76,56 @@ class TaskFold:
 
     def __init__(self, task: Task, turns: int = 100) -> None:
         self._turns = turns
-        self._start(task)
+        self._reset(task)
 
-    def _start(self, task: Task) -> None:
+    def _reset(self, task: Task) -> None:
         self.id = task.id
         self.context_id = task.context_id
         self.status: TaskStatus = task.status
         self.metadata: dict[str, Any] = dict(task.metadata)
         self._history = list(task.history)
-        self._artifacts = {artifact.artifact_id: _Growing(artifact) for artifact in task.artifacts}
-        self._task: Task | None = task
+        self._artifacts = {artifact.artifact_id: _ArtifactBuilder(artifact) for artifact in task.artifacts}
+        self._snapshot: Task | None = task
 
     def apply(self, event: StreamResponse) -> None:
-        """Take an event in. A message is none of a task's, so it changes nothing."""
-        self._task = None
+        """Change the task by an event. A plain message belongs to no task, so it changes nothing."""
+        self._snapshot = None
         if event.status_update is not UNSET:
             update = event.status_update
             if self.status.message is not None and self.status.state in INTERRUPTED:
-                self.heard(self.status.message)  # a question is part of the conversation; a line of progress is not
+                self.add_message(
+                    self.status.message
+                )  # a question is part of the conversation; a line of progress is not
             self.status = update.status
             self.metadata.update({key: value for key, value in update.metadata.items() if key != PROGRESS})
         elif event.artifact_update is not UNSET:
-            self._artifact(event.artifact_update)
+            self._apply_artifact(event.artifact_update)
         elif event.task is not UNSET:
-            self._start(event.task)
+            self._reset(event.task)
 
-    def _artifact(self, update: TaskArtifactUpdateEvent) -> None:
-        growing = self._artifacts.get(update.artifact.artifact_id)
-        if update.append and growing is not None:
-            growing.add(update.artifact.parts)
+    def _apply_artifact(self, update: TaskArtifactUpdateEvent) -> None:
+        builder = self._artifacts.get(update.artifact.artifact_id)
+        if update.append and builder is not None:
+            builder.add(update.artifact.parts)
         else:
-            self._artifacts[update.artifact.artifact_id] = _Growing(update.artifact)
+            self._artifacts[update.artifact.artifact_id] = _ArtifactBuilder(update.artifact)
 
-    def heard(self, message: Message) -> None:
+    def add_message(self, message: Message) -> None:
         """Add a message to the history."""
-        self._task = None
+        self._snapshot = None
         self._history.append(message)
         if len(self._history) > self._turns:
             del self._history[: len(self._history) - self._turns]
 
-    def task(self) -> Task:
+    def snapshot(self) -> Task:
         """The task as it stands."""
-        if self._task is None:
-            self._task = Task(
+        if self._snapshot is None:
+            self._snapshot = Task(
                 id=self.id,
                 context_id=self.context_id,
                 status=self.status,
-                artifacts=[growing.artifact() for growing in self._artifacts.values()],
+                artifacts=[builder.build() for builder in self._artifacts.values()],
                 history=list(self._history),
                 metadata=dict(self.metadata),
             )
-        return self._task
+        return self._snapshot

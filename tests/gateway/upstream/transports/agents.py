@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 
-from meshgate.a2a.call import METHODS, Call
+from meshgate.a2a.call import Call
+from meshgate.a2a.methods import METHODS
 from meshgate.a2a.payload import JsonPayload
 from meshgate.a2a.types import GetTaskRequest, SubscribeToTaskRequest
 from meshgate.gateway.upstream.attempt import Attempt

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from meshgate.a2a.limits import DEFAULTS, Limits
-from meshgate.a2a.selector import Version, parse_version
+from meshgate.a2a.version_syntax import parse_version
+from meshgate.a2a.versions import Version
 from meshgate.gateway.contracts.transform.contract import Contract
 from meshgate.gateway.contracts.transform.converter import Converter, Step
 from meshgate.gateway.contracts.transform.migrations import Expressions, Function, Installed, Move

@@ -8,7 +8,8 @@ from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.errors import DepthExceeded, InvalidParams, LoopDetected, UpstreamDeadline
 from meshgate.a2a.limits import Limits
 from meshgate.a2a.mesh import headers
-from meshgate.a2a.mesh.lineage import Lineage, verify
+from meshgate.a2a.mesh.lineage import Lineage
+from meshgate.a2a.mesh.lineage_tokens import verify
 from meshgate.a2a.reply import Reply
 from meshgate.gateway.facts import Parents
 from meshgate.gateway.identity.mesh_key import MeshKey
@@ -16,7 +17,7 @@ from meshgate.gateway.jobs.accounts import Accounts
 from meshgate.gateway.jobs.in_flight import InFlight
 from meshgate.gateway.jobs.peers import Peers
 from meshgate.gateway.observe.metrics import Metrics
-from meshgate.telemetry.tracing import parse_traceparent
+from meshgate.telemetry.traceparent import parse_traceparent
 
 __all__ = ["Lineages", "read_budget"]
 

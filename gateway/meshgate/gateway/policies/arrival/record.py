@@ -8,15 +8,16 @@ import math
 from meshgate.a2a.call import Call, Handler, Route
 from meshgate.a2a.errors import AccessError, MeshError, RefusedError
 from meshgate.a2a.mesh.lineage import visit
+from meshgate.a2a.outcome import Outcome
 from meshgate.a2a.payload import Payload
-from meshgate.a2a.reply import Outcome, Reply
+from meshgate.a2a.reply import Reply
 from meshgate.a2a.task_event import task_event
 from meshgate.gateway.facts import Arrived
 from meshgate.gateway.observe.call_record import CallRecord
 from meshgate.gateway.observe.metrics import Metrics
 from meshgate.gateway.observe.records import Records
 from meshgate.gateway.observe.usage_report import usage_in
-from meshgate.telemetry.tracing import TraceContext
+from meshgate.telemetry.context import TraceContext
 
 __all__ = ["Record"]
 

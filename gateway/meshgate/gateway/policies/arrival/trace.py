@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.mesh import headers
+from meshgate.a2a.outcome import Outcome
 from meshgate.a2a.payload import Payload
-from meshgate.a2a.reply import Outcome, Reply
+from meshgate.a2a.reply import Reply
 from meshgate.a2a.task_event import task_event
 from meshgate.gateway.facts import Arrived, Parents
 from meshgate.gateway.observe.call_record import UsageReport
 from meshgate.gateway.observe.usage_report import usage_in
 from meshgate.gateway.upstream.attempt import Chosen
 from meshgate.telemetry import semconv
-from meshgate.telemetry.tracing import (
-    Ids,
-    Sampler,
-    Span,
-    TraceContext,
-    Tracing,
-    child,
-    new_context,
-    parse_traceparent,
-)
+from meshgate.telemetry.context import TraceContext
+from meshgate.telemetry.ids import Ids, child, new_context
+from meshgate.telemetry.sampler import Sampler
+from meshgate.telemetry.traceparent import parse_traceparent
+from meshgate.telemetry.tracing import Span, Tracing
 
 __all__ = ["Trace"]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.errors import UpstreamUnavailable
-from meshgate.a2a.reply import Outcome, Reply
+from meshgate.a2a.outcome import Outcome
+from meshgate.a2a.reply import Reply
 from meshgate.gateway.upstream.attempt import Chosen
 from meshgate.gateway.upstream.outcome import classify
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.mesh import headers
-from meshgate.a2a.reply import Head, Reply
+from meshgate.a2a.outcome import Head
+from meshgate.a2a.reply import Reply
 from meshgate.gateway.upstream.attempt import Chosen
 
 __all__ = ["Names"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from meshgate.a2a.call import Call, Handler
-from meshgate.a2a.reply import Outcome, Reply
+from meshgate.a2a.outcome import Outcome
+from meshgate.a2a.reply import Reply
 from meshgate.gateway.observe.records import Records
 from meshgate.gateway.upstream.attempt import Chosen
 from meshgate.gateway.upstream.outcome import outcome_of

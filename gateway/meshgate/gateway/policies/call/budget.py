@@ -9,7 +9,8 @@ import msgspec
 from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.errors import BudgetExhausted, UpstreamDeadline
 from meshgate.a2a.mesh.lineage import spell, visit
-from meshgate.a2a.reply import Outcome, Reply
+from meshgate.a2a.outcome import Outcome
+from meshgate.a2a.reply import Reply
 from meshgate.gateway.jobs.account import Account
 from meshgate.gateway.jobs.accounts import Accounts
 

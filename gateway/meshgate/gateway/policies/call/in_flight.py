@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from meshgate.a2a.call import Call, Handler
+from meshgate.a2a.outcome import Outcome
 from meshgate.a2a.payload import Payload
-from meshgate.a2a.reply import Outcome, Reply
+from meshgate.a2a.reply import Reply
 from meshgate.a2a.task_event import task_event
 from meshgate.gateway.jobs.in_flight import InFlight
 

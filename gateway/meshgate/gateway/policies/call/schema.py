@@ -12,9 +12,10 @@ import msgspec
 from meshgate.a2a.call import Call, Handler, Route
 from meshgate.a2a.errors import ConversionFailed, UpstreamUnavailable
 from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.a2a.outcome import Head
 from meshgate.a2a.payload import JsonPayload, Payload
-from meshgate.a2a.reply import Head, Reply
-from meshgate.a2a.selector import VersionRange
+from meshgate.a2a.reply import Reply
+from meshgate.a2a.versions import VersionRange
 from meshgate.gateway.contracts.converters import Mediator
 from meshgate.gateway.contracts.negotiation import Job, Meeting, Pact, do_jobs, newest, own_parts, stated
 from meshgate.gateway.contracts.transform import Converter, Side, TypedPart, map_parts, outweighs, typed_parts

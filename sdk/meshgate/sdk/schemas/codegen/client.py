@@ -1,4 +1,4 @@
-"""What generated clients are made of."""
+"""The base class and the types of generated clients."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["ClientModel", "Float", "float_text"]
 
 
 def float_text(value: float) -> str:
-    """How protobuf's JSON writes a float that is not finite."""
+    """The text by which protobuf's JSON writes a float that is not finite."""
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 

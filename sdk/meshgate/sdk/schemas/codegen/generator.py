@@ -8,11 +8,12 @@ import re
 from google.protobuf.descriptor import Descriptor
 
 from meshgate.a2a.errors import InvalidParams
-from meshgate.a2a.selector import NAME, parse_version
+from meshgate.a2a.selector import NAME
+from meshgate.a2a.version_syntax import parse_version
 from meshgate.registry.schemas import load_image
 from meshgate.sdk.schemas.codegen.models import Models
 from meshgate.sdk.schemas.codegen.names import Names, literal, snake
-from meshgate.sdk.schemas.descriptors import agree, reachable
+from meshgate.sdk.schemas.descriptors import reachable, same_definitions
 
 __all__ = ["generate"]
 
@@ -76,7 +77,7 @@ class _Client:
         top = Names([*(name for names in _IMPORTS.values() for name in names), *dir(builtins), "annotations", "enum"])
         self._function = top.take(re.sub(r"\W", "_", skill, flags=re.ASCII))
         sides = [(root, reachable(root)) for root in (takes, gives) if root is not None]
-        if len(sides) == 2 and agree(sides[0][1], sides[1][1]):
+        if len(sides) == 2 and same_definitions(sides[0][1], sides[1][1]):
             both = Models({**sides[0][1], **sides[1][1]}, top)
             self._models = [both]
             named = [(root, both) for root, _ in sides]

@@ -7,7 +7,15 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto
 
-from meshgate.sdk.schemas.descriptors import WELL_KNOWN, Declared, demanded, entry_of, labels_of, reachable, value_of
+from meshgate.sdk.schemas.descriptors import (
+    WELL_KNOWN,
+    TypeDescriptor,
+    field_labels,
+    is_required,
+    map_entry,
+    reachable,
+    value_field,
+)
 
 __all__ = ["json_schema"]
 
@@ -21,7 +29,7 @@ _SCALARS: dict[int, dict[str, Any]] = {
     FieldDescriptor.TYPE_FLOAT: _FLOAT,
     FieldDescriptor.TYPE_STRING: {"type": "string"},
 }
-"""What is not here, and no message or enum, is an integer."""
+"""Scalars that are not listed here are integers."""
 _KNOWN: dict[str, dict[str, Any]] = {
     "Timestamp": {"type": "string", "format": "date-time"},
     "Duration": {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]{1,9})?s$"},
@@ -51,21 +59,21 @@ def json_schema(root: Descriptor) -> dict[str, Any]:
     return {"title": root.full_name, "$ref": f"#/$defs/{root.full_name}", "$defs": own}
 
 
-def _declared(declared: Declared) -> dict[str, Any]:
+def _declared(declared: TypeDescriptor) -> dict[str, Any]:
     if isinstance(declared, EnumDescriptor):
         return {"enum": [value.name for value in declared.values]}
     properties: dict[str, Any] = {}
     required: list[str] = []
-    for field, label in zip(declared.fields, labels_of(declared), strict=True):
+    for field, label in zip(declared.fields, field_labels(declared), strict=True):
         properties[field.json_name] = _field(field, label)
-        if demanded(field, label):
+        if is_required(field, label):
             required.append(field.json_name)
     return {"type": "object", "properties": properties, **({"required": required} if required else {})}
 
 
 def _field(field: FieldDescriptor, label: int) -> dict[str, Any]:
-    value = _value(value_of(field))
-    if entry_of(field) is not None:
+    value = _value(value_field(field))
+    if map_entry(field) is not None:
         return {"type": "object", "additionalProperties": value}
     return {"type": "array", "items": value} if label == FieldDescriptorProto.LABEL_REPEATED else value
 

@@ -1,4 +1,4 @@
-"""Python source of the models of messages; ``codegen.py`` makes a client of it.
+"""Python source of the models of messages; ``generator.py`` makes a client of it.
 
 =================================  ==================================================
 in the contract                    in Python
@@ -25,7 +25,7 @@ from google.protobuf.descriptor_pb2 import FieldDescriptorProto
 from meshgate.sdk.schemas.codegen.client import ClientModel
 from meshgate.sdk.schemas.codegen.names import Names, class_name, literal
 from meshgate.sdk.schemas.derive.image_builder import VALUES
-from meshgate.sdk.schemas.descriptors import Declared, demanded, entry_of, labels_of, value_of
+from meshgate.sdk.schemas.descriptors import TypeDescriptor, field_labels, is_required, map_entry, value_field
 
 __all__ = ["Models"]
 
@@ -60,7 +60,7 @@ _KNOWN = {
 """Well-known types whose JSON is not that of a message."""
 _IMPORTED = frozenset({"Any", "AwareDatetime", "Bytes", "Duration", "Float"})
 _NAMES = _IMPORTED | {"ClassVar", "Contract", "Field", "bool", "dict", "enum", "int", "list", "str"}
-"""What the body of a class is made of, beside other classes."""
+"""Names that the body of a generated class uses, besides other generated classes."""
 
 
 class Models:
@@ -72,10 +72,10 @@ class Models:
 
     Attributes:
         classes: the name of each class, by full name.
-        used: what the source needs beside them.
+        used: further names that the source uses.
     """
 
-    def __init__(self, found: Mapping[str, Declared], top: Names) -> None:
+    def __init__(self, found: Mapping[str, TypeDescriptor], top: Names) -> None:
         self._found = found
         self._zeros: dict[str, str] = {}
         self.classes = {name: top.take(class_name(_short(declared))) for name, declared in found.items()}
@@ -112,7 +112,7 @@ class Models:
         names = Names([*self._names, *dir(ClientModel), "CONTRACT"])
         lines = [f"    CONTRACT: ClassVar[Contract] = {contract}\n"] if contract else []
         self.used.update(["ClassVar", "Contract"] if contract else [])
-        for field, label in zip(declared.fields, labels_of(declared), strict=True):
+        for field, label in zip(declared.fields, field_labels(declared), strict=True):
             lines.append("    " + self._field(names.take(field.name), field, label))
         head = f'\n\nclass {self.classes[name]}(ClientModel):\n    """The message ``{name}``."""'
         return "\n".join([head, "", *lines] if lines else [head])
@@ -134,9 +134,9 @@ class Models:
 
     def _typed(self, field: FieldDescriptor, label: int) -> tuple[str, str]:
         """A field's annotation, and its default, "" if it has none."""
-        kind, zero = self._kind(value_of(field))
-        needed = demanded(field, label)
-        if (entry := entry_of(field)) is not None:
+        kind, zero = self._kind(value_field(field))
+        needed = is_required(field, label)
+        if (entry := map_entry(field)) is not None:
             key, _ = self._kind(entry.fields_by_name["key"])
             return f"dict[{key}, {kind}]", "" if needed else "{}"
         if label == FieldDescriptorProto.LABEL_REPEATED:
@@ -160,7 +160,7 @@ class Models:
         return kind, zero
 
 
-def _short(declared: Declared) -> str:
+def _short(declared: TypeDescriptor) -> str:
     """A name without its package. An enum of texts is called as its message, which holds nothing else."""
     outer = declared.containing_type
     if isinstance(declared, EnumDescriptor) and declared.name == VALUES and outer is not None and not outer.fields:

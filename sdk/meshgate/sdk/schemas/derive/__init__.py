@@ -1,1 +1,1 @@
-"""Derives messages from Python types. Pure."""
+"""Derives protobuf messages from Python types, without I/O."""

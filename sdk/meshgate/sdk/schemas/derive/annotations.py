@@ -1,4 +1,4 @@
-"""One annotation: what stands behind aliases and ``Annotated``, and what has no counterpart in protobuf."""
+"""Reads annotations: resolves aliases and ``Annotated``, and refuses types without a counterpart in protobuf."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Annotated, Any, Literal, NewType, NoReturn, TypeVar, Union, g
 
 import pydantic
 
-from meshgate.sdk.schemas.derive.bounds import flat
-from meshgate.sdk.schemas.derive.kinds import As
+from meshgate.sdk.schemas.derive.bounds import flatten
+from meshgate.sdk.schemas.derive.kinds import ProtobufType
 from meshgate.sdk.schemas.derive.shapes import Element
 from meshgate.sdk.schemas.errors import BadContract
 
-__all__ = ["bare", "is_model", "marked", "plain", "refuse"]
+__all__ = ["is_model", "marked_type", "plain_element", "refuse", "unwrap"]
 
 _DEEPEST = 16
 
@@ -59,12 +59,12 @@ def is_model(kind: object) -> bool:
     return issubclass(cls, pydantic.BaseModel) or dataclasses.is_dataclass(cls)
 
 
-def plain(annotation: Any) -> Element | None:
+def plain_element(annotation: Any) -> Element | None:
     """The element of a plain type, or None."""
     return _PLAIN.get(annotation) if isinstance(annotation, Hashable) else None
 
 
-def bare(annotation: Any, metadata: Sequence[Any], path: str) -> tuple[Any, list[Any], bool]:
+def unwrap(annotation: Any, metadata: Sequence[Any], path: str) -> tuple[Any, list[Any], bool]:
     """The annotation without aliases, ``Annotated`` and None; what it was annotated with; whether None was there.
 
     Raises:
@@ -77,7 +77,7 @@ def bare(annotation: Any, metadata: Sequence[Any], path: str) -> tuple[Any, list
             break
         if origin is Annotated:
             annotation, *more = get_args(annotation)
-            found += flat(more)
+            found += flatten(more)
         elif origin in (Union, types.UnionType):
             args = [arg for arg in get_args(annotation) if arg is not type(None)]
             optional = optional or len(args) < len(get_args(annotation))
@@ -90,7 +90,7 @@ def bare(annotation: Any, metadata: Sequence[Any], path: str) -> tuple[Any, list
             annotation = annotation.__value__
         elif _is_root(annotation):
             field = annotation.model_fields["root"]
-            found += flat(field.metadata)
+            found += flatten(field.metadata)
             annotation = field.annotation
         else:
             break
@@ -101,10 +101,10 @@ def _is_root(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, pydantic.RootModel)
 
 
-def marked(metadata: Sequence[Any]) -> Literal["bytes", "duration"] | None:
+def marked_type(metadata: Sequence[Any]) -> Literal["bytes", "duration"] | None:
     """The type that a marker among the metadata names."""
     for one in metadata:
-        if isinstance(one, As):
+        if isinstance(one, ProtobufType):
             return one.kind
         if isinstance(one, pydantic.EncodedBytes) and one.encoder is pydantic.Base64Encoder:
             return "bytes"
@@ -112,7 +112,7 @@ def marked(metadata: Sequence[Any]) -> Literal["bytes", "duration"] | None:
 
 
 def _refuse_union(args: Sequence[Any], path: str) -> NoReturn:
-    if all(is_model(bare(arg, [], path)[0]) for arg in args):
+    if all(is_model(unwrap(arg, [], path)[0]) for arg in args):
         names = ", ".join(f"{arg.__name__.lower()}: {arg.__name__} | None = None" for arg in args[:3])
         raise BadContract(
             path,

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from meshgate.sdk.schemas.derive.shapes import Kind, Rules
 
-__all__ = ["element_rules", "flat", "size_rules"]
+__all__ = ["element_rules", "flatten", "size_rules"]
 
 _BOUNDS: tuple[tuple[type[Any], str, str], ...] = (
     (at.Ge, "ge", "gte"),
@@ -22,16 +22,16 @@ _BOUNDS: tuple[tuple[type[Any], str, str], ...] = (
 _LEAST, _MOST = -(2**63), 2**63 - 1
 
 
-def flat(metadata: Iterable[Any]) -> list[Any]:
+def flatten(metadata: Iterable[Any]) -> list[Any]:
     """Constraints one by one: ``Interval``, ``Len`` and ``StringConstraints`` are several each."""
     found: list[Any] = []
     for one in metadata:
         if getattr(one, "strip_whitespace", None) or getattr(one, "to_lower", None) or getattr(one, "to_upper", None):
             continue  # it changes the text before it is measured, so the text as it came may be longer
         if isinstance(one, FieldInfo):
-            found.extend(flat(one.metadata))
+            found.extend(flatten(one.metadata))
         else:
-            found.extend(flat(one) if isinstance(one, at.GroupedMetadata) else [one])
+            found.extend(flatten(one) if isinstance(one, at.GroupedMetadata) else [one])
     return found
 
 

@@ -4,48 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from meshgate.a2a.limits import DEFAULTS, Limits
-from meshgate.registry.schemas import Image
 from meshgate.sdk.schemas.derive.annotations import is_model
+from meshgate.sdk.schemas.derive.derived_contract import DerivedContract, DerivedMessage
 from meshgate.sdk.schemas.derive.image_builder import build_image, image_of_class, package_of
 from meshgate.sdk.schemas.derive.shape_reader import read_shapes
-from meshgate.sdk.schemas.derive.shapes import Shapes
 from meshgate.sdk.schemas.errors import BadContract
-from meshgate.sdk.schemas.lock.numbers import Numbering, assign
-from meshgate.sdk.skills.content import is_proto
+from meshgate.sdk.schemas.lock.assignment import assign
+from meshgate.sdk.schemas.lock.numbers import Numbering
+from meshgate.sdk.skills.content import is_protobuf_class
 
-__all__ = ["Derived", "Side", "derive"]
-
-
-class Side(msgspec.Struct, frozen=True):
-    """What a skill takes, or what it gives."""
-
-    type: str
-    """Full name of the message."""
-    image: Image
-    shapes: Shapes | None = None
-    """What the message was made of, if it was made of a model."""
-    shape: str = ""
-    """The name of the message among them."""
+__all__ = ["derive"]
 
 
-class Derived(msgspec.Struct, frozen=True):
-    """The contract of one skill. A side that is text, parts or plain data has none."""
-
-    takes: Side | None
-    gives: Side | None
-    numbering: Numbering
-    """The numbers, those that were known before included."""
-
-    @property
-    def sides(self) -> tuple[Side, ...]:
-        """The sides that have a contract."""
-        return tuple(side for side in (self.takes, self.gives) if side is not None)
-
-
-def derive(agent: str, skill: str, takes: Any, gives: Any, known: Numbering, limits: Limits = DEFAULTS) -> Derived:
+def derive(
+    agent: str, skill: str, takes: Any, gives: Any, known: Numbering, limits: Limits = DEFAULTS
+) -> DerivedContract:
     """The contract of a skill, from the annotations of its input and output.
 
     Models become messages ``agents.AGENT.SKILL.MODEL``, all in one image; classes of protobuf messages keep theirs.
@@ -75,11 +49,11 @@ def derive(agent: str, skill: str, takes: Any, gives: Any, known: Numbering, lim
         image = build_image(package, shapes, numbering, limits)
         names = dict(zip(models, found, strict=True))
 
-    def side(kind: Any) -> Side | None:
-        if is_proto(kind):
-            return Side(kind.DESCRIPTOR.full_name, image_of_class(kind, limits))
+    def side(kind: Any) -> DerivedMessage | None:
+        if is_protobuf_class(kind):
+            return DerivedMessage(kind.DESCRIPTOR.full_name, image_of_class(kind, limits))
         if image is None or not is_model(kind):
             return None
-        return Side(f"{package}.{names[kind]}", image, shapes, names[kind])
+        return DerivedMessage(f"{package}.{names[kind]}", image, shapes, names[kind])
 
-    return Derived(side(takes), side(gives), numbering)
+    return DerivedContract(side(takes), side(gives), numbering)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, PlainSerializer, SerializerFunc
 from pydantic import model_serializer as _model_serializer
 from pydantic import model_validator as _model_validator
 
-__all__ = ["As", "Bytes", "Duration", "OneOf", "Renamed"]
+__all__ = ["Bytes", "Duration", "OneOf", "ProtobufType", "Renamed"]
 
 _SECONDS = re.compile(r"(-?)([0-9]{1,12})(?:\.([0-9]{1,9}))?s\Z")
 _MOST = 315_576_000_000
@@ -21,7 +21,7 @@ _MOST = 315_576_000_000
 
 
 @dataclasses.dataclass(frozen=True)
-class As:
+class ProtobufType:
     """Marks an annotated type as one of protobuf's, because its JSON form is that type's."""
 
     kind: Literal["bytes", "duration"]
@@ -71,7 +71,7 @@ Bytes = Annotated[
     BeforeValidator(_bytes),
     PlainSerializer(_base64, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "contentEncoding": "base64"}),
-    As("bytes"),
+    ProtobufType("bytes"),
 ]
 """Bytes, in JSON as base64. (pydantic's own form of ``bytes`` is text, which most bytes are not.)"""
 
@@ -80,7 +80,7 @@ Duration = Annotated[
     BeforeValidator(_timedelta),
     PlainSerializer(_seconds, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]{1,9})?s$"}),
-    As("duration"),
+    ProtobufType("duration"),
 ]
 """A ``timedelta``, in JSON as seconds: ``1.5s``. (pydantic's own form is ``PT1.5S``, which protobuf does not read.)"""
 

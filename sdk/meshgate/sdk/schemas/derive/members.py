@@ -23,7 +23,7 @@ __all__ = [
     "check_optional",
     "fields_of",
     "json_name",
-    "renamed",
+    "old_name_of",
 ]
 
 IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
@@ -140,7 +140,7 @@ def check_names(message: str, fields: Sequence[Field]) -> None:
             owners[name] = field.name
 
 
-def renamed(info: FieldInfo, path: str) -> str:
+def old_name_of(info: FieldInfo, path: str) -> str:
     """The name that a field had before, or "".
 
     Raises:

@@ -31,8 +31,8 @@ from typing import Any, Literal, NamedTuple, cast, get_args, get_origin
 import pydantic
 from pydantic.fields import FieldInfo
 
-from meshgate.sdk.schemas.derive.annotations import bare, is_model, marked, plain, refuse
-from meshgate.sdk.schemas.derive.bounds import element_rules, flat, size_rules
+from meshgate.sdk.schemas.derive.annotations import is_model, marked_type, plain_element, refuse, unwrap
+from meshgate.sdk.schemas.derive.bounds import element_rules, flatten, size_rules
 from meshgate.sdk.schemas.derive.kinds import OneOf
 from meshgate.sdk.schemas.derive.members import (
     IDENTIFIER,
@@ -42,7 +42,7 @@ from meshgate.sdk.schemas.derive.members import (
     check_optional,
     fields_of,
     json_name,
-    renamed,
+    old_name_of,
 )
 from meshgate.sdk.schemas.derive.shapes import Element, EnumShape, Field, MessageShape, Rules, Shapes
 from meshgate.sdk.schemas.errors import BadContract
@@ -54,7 +54,7 @@ _MAPS = (dict, abc.Mapping, abc.MutableMapping)
 
 
 class _Read(NamedTuple):
-    """What an annotation says: of the field as a whole (``rules``), of one value, and of a map's keys."""
+    """The meaning of an annotation: for the field as a whole (``rules``), for one value, and for a map's keys."""
 
     element: Element
     shape: Literal["singular", "list", "map"] = "singular"
@@ -109,7 +109,7 @@ class _Reader:
         path = f"{message}.{name}"
         if IDENTIFIER.match(name) is None:
             raise BadContract(path, "protobuf's names are ASCII", f"name it so, and add Field(alias={name!r})")
-        read = self._type(info.annotation, flat(info.metadata), path)
+        read = self._type(info.annotation, flatten(info.metadata), path)
         if read.optional:
             check_optional(info, path, read.shape)
         elif read.shape != "singular" and not info.is_required():
@@ -126,12 +126,12 @@ class _Reader:
             required=info.is_required() and read.shape == "singular",
             rules=read.rules,
             keys=read.keys,
-            renamed_from=renamed(info, path),
+            renamed_from=old_name_of(info, path),
             fills=info.is_required() and read.shape != "singular",
         )
 
     def _type(self, annotation: Any, metadata: list[Any], path: str) -> _Read:
-        annotation, metadata, optional = bare(annotation, metadata, path)
+        annotation, metadata, optional = unwrap(annotation, metadata, path)
         origin, args = get_origin(annotation), get_args(annotation)
         if origin in _LISTS:
             if origin is tuple and not (len(args) == 2 and args[1] is Ellipsis):
@@ -142,10 +142,10 @@ class _Reader:
         return _Read(self._element(annotation, metadata, path), optional=optional)
 
     def _map(self, args: tuple[Any, ...], metadata: list[Any], path: str, *, optional: bool) -> _Read:
-        key, constraints, _ = bare(args[0], [], path)
+        key, constraints, _ = unwrap(args[0], [], path)
         if key is not str:
             raise BadContract(path, "a key in JSON is a text", "write dict[str, X]")
-        if bare(args[1], [], path)[0] in (Any, object, pydantic.JsonValue):
+        if unwrap(args[1], [], path)[0] in (Any, object, pydantic.JsonValue):
             return _Read(Element("struct"), optional=optional)
         keys = element_rules("string", constraints)
         return _Read(self._inner(args[1], path), "map", optional, size_rules("map", metadata), keys)
@@ -159,10 +159,10 @@ class _Reader:
         return read.element
 
     def _element(self, annotation: Any, metadata: list[Any], path: str) -> Element:
-        kind = marked(metadata)
+        kind = marked_type(metadata)
         if kind is not None:
             return Element(kind, rules=element_rules(kind, metadata))
-        found = plain(annotation)
+        found = plain_element(annotation)
         if found is not None:
             return Element(found.kind, rules={**found.rules, **element_rules(found.kind, metadata)})
         if get_origin(annotation) is Literal:

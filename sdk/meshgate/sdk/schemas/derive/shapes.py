@@ -1,4 +1,4 @@
-"""What types look like to a contract: messages, fields and enums, before they have numbers."""
+"""The shapes of types, as values: messages, fields and enums, before they have numbers."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The lock file that keeps field numbers, and the releases written down in it."""
+"""The lock file that keeps field numbers, and the releases recorded in it."""

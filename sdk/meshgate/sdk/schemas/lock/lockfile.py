@@ -18,7 +18,7 @@
 
 A key of ``contracts`` is AGENT/SKILL, so several agents may share a file. Every number below ``next`` is in ``names``
 or in ``reserved``; that is how a reservation that somebody took out is noticed. ``releases`` (``released.py``) holds
-what was made of the numbers and the types; it is written anew from them and never read to give a number.
+what was made of the numbers and the types; it is written again from them and never read to give a number.
 """
 
 from __future__ import annotations
@@ -26,28 +26,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import tempfile
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from meshgate.a2a.codec.strict_json import is_array, is_object
+from meshgate.a2a.codec.strict_json import is_object
 from meshgate.sdk.schemas.errors import BadLock
-from meshgate.sdk.schemas.lock.numbers import LAST, RESERVED_BY_PROTOBUF, Numbering, Numbers, following
+from meshgate.sdk.schemas.lock.format import RESTORE, decode_lock, encode_lock
+from meshgate.sdk.schemas.lock.numbers import Numbering
 
-__all__ = ["FORMAT", "decode_lock", "encode_lock", "locked", "read_lock", "read_releases", "write_lock"]
+__all__ = ["locked", "read_lock", "read_releases", "write_lock"]
 
-FORMAT = 1
 _LARGEST = 16 * 1024 * 1024
-_WIDTH = 320
-_FLAT_BELOW = 5
-"""Depth from which an object may stand on one line: ``names`` of a message are at 5."""
-_NUMBER = re.compile(r"(?:0|[1-9][0-9]{0,9})\Z")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,511}\Z")
-_SUBJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}/[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
-_RESTORE = "bring the file back from version control, or write it as it was"
-_MERGED = "of the two, give the one that was released last the next free number, and raise 'next' by one"
 
 
 def read_lock(path: Path) -> dict[str, Numbering]:
@@ -77,7 +68,7 @@ def _data(path: Path) -> bytes | None:
     except OSError as error:
         raise BadLock(f"{path}: {error.strerror}: make it a file that the agent can read") from None
     if len(data) > _LARGEST:
-        raise BadLock(f"{path}: more than {_LARGEST} bytes: {_RESTORE}")
+        raise BadLock(f"{path}: more than {_LARGEST} bytes: {RESTORE}")
     return data
 
 
@@ -90,7 +81,7 @@ def write_lock(path: Path, contracts: Mapping[str, Numbering], releases: Mapping
     try:
         data = encode_lock(contracts, releases)
     except (RecursionError, UnicodeEncodeError):  # of entries that somebody wrote by hand
-        raise BadLock(f"{path}: 'releases' holds what cannot be written again: {_RESTORE}") from None
+        raise BadLock(f"{path}: 'releases' holds what cannot be written again: {RESTORE}") from None
     if len(data) > _LARGEST:
         raise BadLock(f"{path}: would have more than {_LARGEST} bytes: give each agent a lock file of its own")
     path = Path(os.path.realpath(path))  # a link stays one
@@ -114,7 +105,7 @@ def write_lock(path: Path, contracts: Mapping[str, Numbering], releases: Mapping
 
 @contextlib.contextmanager
 def locked(path: Path) -> Generator[None, None, None]:
-    """Nobody else changes the lock file while the block runs, also no other process of this machine.
+    """Hold an exclusive lock on the lock file while the block runs, against all processes of this machine.
 
     Raises:
         BadLock: its folder is not there.
@@ -130,186 +121,3 @@ def locked(path: Path) -> Generator[None, None, None]:
         yield
     finally:
         os.close(folder)
-
-
-def encode_lock(contracts: Mapping[str, Numbering], releases: Mapping[str, Any] | None = None) -> bytes:
-    """The bytes of a lock file. Subjects and types are in the order of their names, fields in that of their numbers."""
-    tree: dict[str, Any] = {"format": FORMAT, "contracts": {name: _tree(contracts[name]) for name in sorted(contracts)}}
-    if releases:
-        tree["releases"] = {name: releases[name] for name in sorted(releases)}
-    return f"{_text(tree, 0)}\n".encode()
-
-
-def _text(tree: Any, depth: int) -> str:
-    """JSON with one line a number, and one a field of a release's schema: merges and reviews go by lines."""
-    flat = json.dumps(tree, ensure_ascii=False)
-    parts: list[str]
-    if is_object(tree):
-        parts = [f"{json.dumps(key, ensure_ascii=False)}: {_text(value, depth + 1)}" for key, value in tree.items()]
-    elif is_array(tree):
-        parts = [_text(value, depth + 1) for value in tree]
-    else:
-        return flat
-    if not parts or (depth > _FLAT_BELOW and len(flat) <= _WIDTH):
-        return flat
-    inner, outer = "  " * (depth + 1), "  " * depth
-    opens, ends = ("{", "}") if is_object(tree) else ("[", "]")
-    return opens + "\n" + ",\n".join(inner + part for part in parts) + f"\n{outer}{ends}"
-
-
-def _tree(numbering: Numbering) -> dict[str, Any]:
-    return {
-        "enums": {name: _numbers_tree(numbering.enums[name]) for name in sorted(numbering.enums)},
-        "messages": {name: _numbers_tree(numbering.messages[name]) for name in sorted(numbering.messages)},
-        "texts": sorted(numbering.texts),
-    }
-
-
-def _numbers_tree(numbers: Numbers) -> dict[str, Any]:
-    return {
-        "names": dict(sorted(numbers.names.items(), key=lambda item: item[1])),
-        "next": numbers.next,
-        "reserved": {str(number): name for number, name in sorted(numbers.reserved.items())},
-    }
-
-
-def decode_lock(data: bytes, path: str) -> dict[str, Numbering]:
-    """What :func:`encode_lock` wrote, or somebody wrote by hand.
-
-    Args:
-        path: the file's name, for messages.
-
-    Raises:
-        BadLock: names the line or the entry, and the remedy.
-    """
-    try:
-        tree: Any = json.loads(data, object_pairs_hook=_once, parse_constant=_no_constant)
-    except json.JSONDecodeError as error:
-        raise BadLock(f"{path}, line {error.lineno}: this is no JSON ({error.msg}): {_RESTORE}") from None
-    except (ValueError, RecursionError) as error:
-        raise BadLock(f"{path}: {error}: {_MERGED if isinstance(error, _Twice) else _RESTORE}") from None
-    reader = _Reader(path)
-    root = reader.mapping(tree, "the file")
-    if type(root.get("format")) is not int or root["format"] != FORMAT:
-        remedy = "use the version of meshgate that wrote it, or a newer one"
-        raise BadLock(f"{path}: format {root.get('format')!r} is not known, this version reads {FORMAT}: {remedy}")
-    root.pop("releases", None)
-    reader.only(root, ("format", "contracts"), "the file")
-    contracts = reader.mapping(root.get("contracts"), "contracts")
-    for name in contracts:
-        if _SUBJECT.match(name) is None:
-            reader.fail("contracts", f"{name[:64]!r} is not of the form AGENT/SKILL")
-    return {name: reader.numbering(entry, name) for name, entry in contracts.items()}
-
-
-class _Twice(ValueError):
-    pass
-
-
-def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise _Twice(f"{key!r} stands in one object twice")
-        found[key] = value
-    return found
-
-
-def _no_constant(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number")
-
-
-class _Reader:
-    def __init__(self, path: str) -> None:
-        self._path = path
-
-    def fail(self, where: str, problem: str, remedy: str = _RESTORE) -> NoReturn:
-        raise BadLock(f"{self._path}: {where}: {problem}: {remedy}", violations=((where, f"{problem}: {remedy}"),))
-
-    def mapping(self, tree: Any, where: str) -> dict[str, Any]:
-        if not is_object(tree):
-            self.fail(where, "must be an object")
-        return tree
-
-    def only(self, tree: Mapping[str, Any], keys: tuple[str, ...], where: str) -> None:
-        for key in tree:
-            if key not in keys:
-                self.fail(where, f"{key!r} means nothing here")
-        for key in keys:
-            if key not in tree:
-                self.fail(where, f"{key!r} is missing")
-
-    def numbering(self, tree: Any, where: str) -> Numbering:
-        entry = self.mapping(tree, where)
-        self.only(entry, ("enums", "messages", "texts"), where)
-        messages = self.mapping(entry["messages"], f"{where}.messages")
-        enums = self.mapping(entry["enums"], f"{where}.enums")
-        texts: Any = entry["texts"]
-        if not is_array(texts) or not all(isinstance(text, str) for text in texts):
-            self.fail(f"{where}.texts", "must be a list of names")
-        for name in enums:
-            if name in texts:
-                self.fail(f"{where}.texts", f"{name!r} is among the enums, too")
-        return Numbering(
-            {name: self.numbers(each, f"{where}.messages.{name}", 1) for name, each in messages.items()},
-            {name: self.numbers(each, f"{where}.enums.{name}", 0) for name, each in enums.items()},
-            tuple(texts),
-        )
-
-    def numbers(self, tree: Any, where: str, first: int) -> Numbers:
-        entry = self.mapping(tree, where)
-        self.only(entry, ("names", "next", "reserved"), where)
-        names = self.mapping(entry["names"], f"{where}.names")
-        given = self.mapping(entry["reserved"], f"{where}.reserved")
-        reserved: dict[int, str] = {}
-        for key, name in given.items():
-            if _NUMBER.match(key) is None or not isinstance(name, str):
-                self.fail(f"{where}.reserved.{key}", "a reservation is a number and the name that had it")
-            reserved[int(key)] = name
-        after: Any = entry["next"]
-        for name in [*names, *reserved.values()]:
-            if _NAME.match(name) is None:
-                self.fail(where, f"{name[:64]!r} is no name of a field or value")
-        if type(after) is not int or not first <= after <= LAST + 1:
-            self.fail(f"{where}.next", f"must be a number from {first} to {LAST + 1}")
-        self._check(where, names, reserved, after, first)
-        if first == 0 and 0 not in names.values():
-            self.fail(where, "no value has the number 0, which is the value of an enum that was declared first")
-        return Numbers(names, after, reserved)
-
-    def _check(self, where: str, names: Mapping[str, Any], reserved: Mapping[int, str], after: int, first: int) -> None:
-        owners: dict[int, str] = dict(reserved)
-        for number in reserved:
-            self._check_number(f"{where}.reserved.{number}", number, after, first)
-        for name, number in names.items():
-            self._check_number(f"{where}.names.{name}", number, after, first)
-            if number in reserved:
-                remedy = "give it the number that it had, or the next free one and raise 'next' by one"
-                self.fail(f"{where}.names.{name}", f"{number} is reserved: {reserved[number]!r} had it", remedy)
-            if number in owners:
-                self.fail(f"{where}.names.{name}", f"{owners[number]!r} has the number {number} too", _MERGED)
-            owners[number] = name
-        if len(owners) < sum(1 for _ in _numbers(first, after, len(owners) + 1)):
-            missing = next(number for number in _numbers(first, after, len(owners) + 1) if number not in owners)
-            remedy = f'add "{missing}": "NAME" to \'reserved\', with the name of the field that had it'
-            self.fail(
-                where, f"nothing has the number {missing}, which was given: its reservation was taken out", remedy
-            )
-
-    def _check_number(self, where: str, number: Any, after: int, first: int) -> None:
-        if type(number) is not int or not first <= number <= LAST:
-            self.fail(where, f"{number!r} is no number of a field: from {first} to {LAST}")
-        if first == 1 and number in RESERVED_BY_PROTOBUF:
-            self.fail(where, f"{number} is protobuf's own (19000 to 19999)")
-        if number >= after:
-            self.fail(where, f"{number} was not given yet, 'next' is {after}", f"set 'next' to {number + 1}")
-
-
-def _numbers(first: int, after: int, most: int) -> Generator[int, None, None]:
-    """The numbers that were given, ``most`` of them at most."""
-    number = first
-    for _ in range(most):
-        if number >= after:
-            return
-        yield number
-        number = following(number) if first == 1 else number + 1

@@ -34,26 +34,15 @@ from meshgate.registry.model import Migration
 from meshgate.registry.schemas import BadSchema, Image, load_image
 from meshgate.registry.schemas.standard_files import options_class
 from meshgate.sdk.schemas.errors import BadLock
+from meshgate.sdk.schemas.lock.locked_release import LockedRelease
 
-__all__ = ["Released", "decode_releases", "release_tree", "same_content", "schema_tree"]
+__all__ = ["decode_releases", "release_tree", "same_content", "schema_tree"]
 
 _READABLE = 65_536
 """Bytes of JSON up to which a schema is written for people."""
 _SET = "google.protobuf.FileDescriptorSet"
 _KEYS = ("version", "input", "output", "migrations", "schema")
-_REMEDY = "run the agent once without MESHGATE_CONTRACTS=frozen, which writes it anew"
-
-
-class Released(msgspec.Struct, frozen=True):
-    """One skill's contract, as its lock file holds it."""
-
-    version: str
-    input: str
-    """Full name of the message; empty if the skill takes none."""
-    output: str
-    takes: Image | None = None
-    gives: Image | None = None
-    migrations: tuple[Migration, ...] = ()
+_REMEDY = "run the agent once without MESHGATE_CONTRACTS=frozen, which writes it again"
 
 
 def release_tree(
@@ -96,7 +85,7 @@ def same_content(one: object, other: Mapping[str, Any]) -> bool:
     return is_object(one) and all(one.get(key) == other.get(key) for key in ("input", "output", "schema"))
 
 
-def decode_releases(data: bytes, path: str, limits: Limits = DEFAULTS) -> dict[str, Released]:
+def decode_releases(data: bytes, path: str, limits: Limits = DEFAULTS) -> dict[str, LockedRelease]:
     """The releases in a lock file, by AGENT/SKILL; none if it was written before it held any.
 
     Args:
@@ -118,7 +107,7 @@ def _fail(path: str, where: str, problem: str) -> NoReturn:
     raise BadLock(f"{path}: {where}: {problem}: {_REMEDY}", violations=((where, f"{problem}: {_REMEDY}"),))
 
 
-def _release(tree: Any, path: str, where: str, limits: Limits) -> Released:
+def _release(tree: Any, path: str, where: str, limits: Limits) -> LockedRelease:
     if not is_object(tree) or set(tree) != set(_KEYS):
         _fail(path, where, f"must be an object of {', '.join(_KEYS)}")
     version, takes, gives = (tree[key] for key in _KEYS[:3])
@@ -132,7 +121,7 @@ def _release(tree: Any, path: str, where: str, limits: Limits) -> Released:
         _fail(path, where, f"cannot be read ({' '.join(str(error).split())[:200]})")
     except BadSchema as error:
         raise BadSchema(error.path, f"{path}, {where}: {error.problem}", error.remedy) from None
-    return Released(version, takes, gives, images[0], images[1], migrations)
+    return LockedRelease(version, takes, gives, images[0], images[1], migrations)
 
 
 def _files(tree: Any) -> dict[str, FileDescriptorProto]:

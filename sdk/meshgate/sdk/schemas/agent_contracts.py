@@ -11,15 +11,16 @@ import msgspec
 import structlog
 
 from meshgate.a2a.limits import Limits
-from meshgate.sdk.schemas.derive.derive import Derived, derive
+from meshgate.sdk.schemas.contract_codec import contract_codec
+from meshgate.sdk.schemas.derive.derive import derive
+from meshgate.sdk.schemas.derive.derived_contract import DerivedContract
 from meshgate.sdk.schemas.errors import BadLock, StaleLock
 from meshgate.sdk.schemas.lock.lockfile import locked, read_lock, read_releases, write_lock
 from meshgate.sdk.schemas.lock.numbers import Numbering, Numbers
 from meshgate.sdk.schemas.lock.releases import release_tree, same_content
-from meshgate.sdk.schemas.typed_parts import typed
-from meshgate.sdk.skills.table import Skill
+from meshgate.sdk.skills.skill import Skill
 
-__all__ = ["Contracts"]
+__all__ = ["AgentContracts"]
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +28,7 @@ SETTING = "MESHGATE_CONTRACTS"
 """``frozen``: a lock file that is not current is an error. Without it, it is brought up to date."""
 
 
-class Contracts:
+class AgentContracts:
     """The contracts of one agent.
 
     Args:
@@ -72,16 +73,16 @@ class Contracts:
             derived = {name: self._derive(skill, known) for name, skill in self._plain.items()}
             if write or frozen:
                 self._keep(derived, known, frozen=frozen)
-        self._take(skills, derived)
+        self._apply_contracts(skills, derived)
 
-    def _keep(self, derived: Mapping[str, Derived], known: Mapping[str, Numbering], *, frozen: bool) -> None:
+    def _keep(self, derived: Mapping[str, DerivedContract], known: Mapping[str, Numbering], *, frozen: bool) -> None:
         """Bring the lock file up to date, or refuse one that is not if it is frozen."""
         made = {self._subject(name): each.numbering for name, each in derived.items() if each.numbering.messages}
         had = read_releases(self._path)
         releases = {self._subject(name): self._release(name, each) for name, each in derived.items() if each.sides}
         stale = [name for name, numbering in made.items() if known.get(name) != numbering]
         if stale and frozen:
-            raise StaleLock(self._told(stale[0], _difference(known.get(stale[0], Numbering()), made[stale[0]])))
+            raise StaleLock(self._refusal(stale[0], _difference(known.get(stale[0], Numbering()), made[stale[0]])))
         if frozen:
             # A skill of protobuf messages alone needs no entry: its numbers are not given here.
             other = [
@@ -90,14 +91,14 @@ class Contracts:
                 if not same_content(had.get(name), tree) and (name in had or name in made)
             ]
             if other:
-                raise StaleLock(self._told(other[0], "a type or a constraint is not what stands there"))
+                raise StaleLock(self._refusal(other[0], "a type or a constraint differs from the file"))
             return
         stale = sorted({*stale, *(name for name, tree in releases.items() if had.get(name) != tree)})
         if stale:
             write_lock(self._path, {**known, **made}, {**had, **releases})
             log.info("contracts_lock_written", path=str(self._path), contracts=stale, next="commit it")
 
-    def _release(self, name: str, each: Derived) -> dict[str, Any]:
+    def _release(self, name: str, each: DerivedContract) -> dict[str, Any]:
         skill = self._plain[name]
         takes, gives = ((side.type, side.image) if side is not None else None for side in (each.takes, each.gives))
         return release_tree(skill.version, takes, gives, skill.migrations)
@@ -111,31 +112,31 @@ class Contracts:
             raise BadLock(f"{SETTING}={setting!r} is not known: set it to 'frozen', or leave it out")
         return setting == "frozen"
 
-    def _derive(self, skill: Skill, known: Mapping[str, Numbering]) -> Derived:
+    def _derive(self, skill: Skill, known: Mapping[str, Numbering]) -> DerivedContract:
         numbering = known.get(self._subject(skill.id), Numbering())
         return derive(self._agent, skill.id, skill.takes.annotation, skill.gives.annotation, numbering, self._limits)
 
-    def _take(self, skills: dict[str, Skill], derived: Mapping[str, Derived]) -> None:
+    def _apply_contracts(self, skills: dict[str, Skill], derived: Mapping[str, DerivedContract]) -> None:
         images: dict[str, bytes] = {}
         for name, each in derived.items():
             skill = self._plain[name]
             takes, gives = skill.takes, skill.gives
             if each.takes is not None:
-                takes = typed(takes, each.takes, skill.version)
+                takes = contract_codec(takes, each.takes, skill.version)
             if each.gives is not None:
-                gives = typed(gives, each.gives, skill.version)
+                gives = contract_codec(gives, each.gives, skill.version)
             for side in each.sides:
                 images[side.image.digest] = side.image.data
             self._typed[name] = skills[name] = msgspec.structs.replace(skill, takes=takes, gives=gives)
         self.images = tuple(images.values())
 
-    def _told(self, subject: str, what: str) -> str:
+    def _refusal(self, subject: str, what: str) -> str:
         remedy = f"run the agent once without {SETTING}=frozen, and commit the file"
         return f"{self._path}: {subject}: {what}: {remedy}"
 
 
 def _difference(old: Numbering, new: Numbering) -> str:
-    """What changed first, in words."""
+    """The first change between two numberings, as text."""
     for before, after in ((old.messages, new.messages), (old.enums, new.enums)):
         for name, numbers in after.items():
             had = before.get(name, Numbers())

@@ -1,4 +1,4 @@
-"""How parts become a skill's argument, and what a skill gives becomes parts. Chosen once, from the annotations.
+"""Codecs for the annotations of skills: parts become a skill's argument, its result becomes parts.
 
 ===========================  ==========================================  ===============================
 annotation                   taken from                                  given as
@@ -16,8 +16,7 @@ from __future__ import annotations
 
 import base64
 import functools
-from collections.abc import Callable, Sequence
-from typing import Any, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 import msgspec
 from msgspec import UNSET
@@ -25,66 +24,40 @@ from msgspec import UNSET
 from meshgate.a2a.codec.strict_json import decode_json
 from meshgate.a2a.errors import InvalidAgentResponse, InvalidParams, MeshError
 from meshgate.a2a.types import Message, Part, Role
-from meshgate.sdk.skills.content import data_part, is_proto, raw_part, sendable, text_in, text_part
-from meshgate.sdk.skills.contract import PROTOBUF, Contract, is_protobuf, preferred, type_in
+from meshgate.sdk.skills.content import data_part, is_protobuf_class, raw_part, sendable, text_in, text_part
+from meshgate.sdk.skills.contract import PROTOBUF, Contract
+from meshgate.sdk.skills.media_types import is_protobuf, message_type_of
+from meshgate.sdk.skills.part_codec import PartCodec
 
-__all__ = ["Form", "form_of", "read_as"]
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+__all__ = ["codec_of", "read_as"]
 
 _T = TypeVar("_T")
 
 
-class Form(msgspec.Struct, frozen=True):
-    """One side of a skill."""
-
-    read: Callable[[Message], Any]
-    """The argument in a message; raises InvalidParams where there is none of this form."""
-    write: Callable[[Any], list[Part]]
-    """The parts of a result."""
-    modes: tuple[str, ...]
-    """Media types, for the card."""
-    schema: dict[str, Any] | None = None
-    """JSON Schema of the data, for the card."""
-    type_name: str = ""
-    """Name of the message, for the registry."""
-    digest: str = ""
-    """Where its descriptor set is stored, if it has a contract."""
-    raw: Callable[[Any], list[Part]] | None = None
-    """The parts of a result in protobuf's binary form, where there is one."""
-    annotation: Any = None
-    """What it was made of."""
-
-    def made(self, value: object) -> bool:
-        """Whether the value is of the type that this has a contract for."""
-        return bool(self.digest) and isinstance(self.annotation, type) and isinstance(value, self.annotation)
-
-    def answering(self, modes: Sequence[str]) -> Form:
-        """The form of an answer for a caller who accepts these media types, best first."""
-        if self.raw is None or preferred(modes) != PROTOBUF:
-            return self
-        return msgspec.structs.replace(self, write=self.raw)
-
-
-def form_of(annotation: Any) -> Form:
-    """The form that an annotation asks for.
+def codec_of(annotation: Any) -> PartCodec:
+    """The codec of an annotation.
 
     Raises:
         TypeError: nothing can be made of it; the message says what can.
     """
     if annotation is str:
-        return Form(_read_text, _write_text, ("text/plain",))
+        return PartCodec(_read_text, _write_text, ("text/plain",))
     if annotation is None or annotation is type(None):
-        return Form(_read_nothing, _write_nothing, ("text/plain",))
+        return PartCodec(_read_nothing, _write_nothing, ("text/plain",))
     if annotation is Message:
-        return Form(_read_message, _write_message, ("text/plain", "application/json"))
+        return PartCodec(_read_message, _write_message, ("text/plain", "application/json"))
     if annotation in (Part, list[Part]):
-        return Form(_read_parts, _write_parts, ("text/plain", "application/json", "application/octet-stream"))
-    if is_proto(annotation):
-        return _proto_form(annotation)
-    return _model_form(annotation)
+        return PartCodec(_read_parts, _write_parts, ("text/plain", "application/json", "application/octet-stream"))
+    if is_protobuf_class(annotation):
+        return _proto_codec(annotation)
+    return _model_codec(annotation)
 
 
-_kept_form = functools.lru_cache(maxsize=256)(form_of)
-"""The form of a class; a client reads the same few again and again."""
+_cached_codec = functools.lru_cache(maxsize=256)(codec_of)
+"""The codec of a class; a client reads the same few again and again."""
 
 
 def read_as(kind: type[_T], parts: list[Part]) -> _T:
@@ -96,10 +69,10 @@ def read_as(kind: type[_T], parts: list[Part]) -> _T:
     annotation: Any = kind
     contract = getattr(kind, "CONTRACT", None)
     if isinstance(contract, Contract):
-        parts = [part for part in parts if type_in(part.media_type) == contract.type] or parts
+        parts = [part for part in parts if message_type_of(part.media_type) == contract.type] or parts
     try:
-        form = _kept_form(annotation) if isinstance(annotation, type) else form_of(annotation)
-        found: _T = form.read(Message("answer", Role.AGENT, parts))
+        codec = _cached_codec(annotation) if isinstance(annotation, type) else codec_of(annotation)
+        found: _T = codec.read(Message("answer", Role.AGENT, parts))
     except InvalidParams as error:
         raise InvalidAgentResponse(error.message, violations=error.violations) from None
     return found
@@ -169,20 +142,11 @@ def _one_value(message: Message, name: str) -> Any:
         _wrong(f"one data part, a {name}, or its JSON as text")
 
 
-def _model_form(annotation: Any) -> Form:
-    from pydantic import PydanticUserError, TypeAdapter, ValidationError
+def _model_codec(annotation: Any) -> PartCodec:
+    from pydantic import ValidationError
 
     name = getattr(annotation, "__name__", str(annotation))
-    try:
-        adapter: TypeAdapter[Any] = TypeAdapter(annotation)
-        schema = adapter.json_schema()
-    except PydanticUserError as error:
-        raise TypeError(
-            f"{name} cannot be sent: use str, a pydantic model, a dataclass, plain data, a protobuf message, "
-            f"list[Part] or Message ({error.message})"
-        ) from None
-    except RecursionError:
-        raise TypeError(f"{name} cannot be sent: its models hold one another too deep: use fewer levels") from None
+    adapter, schema = _type_adapter(annotation, name)
 
     def read(message: Message) -> Any:
         try:
@@ -196,10 +160,26 @@ def _model_form(annotation: Any) -> Form:
         tree = adapter.dump_python(value, mode="json", by_alias=True, warnings="error")
         return [Part(data=tree, media_type="application/json")]
 
-    return Form(read, write, ("application/json",), schema, name, annotation=annotation)
+    return PartCodec(read, write, ("application/json",), schema, name, annotation=annotation)
 
 
-def _proto_form(cls: Any) -> Form:
+def _type_adapter(annotation: Any, name: str) -> tuple[TypeAdapter[Any], dict[str, Any]]:
+    """What pydantic validates an annotation with, and its JSON Schema."""
+    from pydantic import PydanticUserError, TypeAdapter
+
+    try:
+        adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+        return adapter, adapter.json_schema()
+    except PydanticUserError as error:
+        raise TypeError(
+            f"{name} cannot be sent: use str, a pydantic model, a dataclass, plain data, a protobuf message, "
+            f"list[Part] or Message ({error.message})"
+        ) from None
+    except RecursionError:
+        raise TypeError(f"{name} cannot be sent: its models hold one another too deep: use fewer levels") from None
+
+
+def _proto_codec(cls: Any) -> PartCodec:
     from google.protobuf import json_format
     from google.protobuf.message import DecodeError
 
@@ -225,4 +205,4 @@ def _proto_form(cls: Any) -> Form:
     def raw(value: Any) -> list[Part]:
         return [raw_part(checked(value).SerializeToString(), PROTOBUF)]
 
-    return Form(read, write, ("application/json", PROTOBUF), None, name, raw=raw, annotation=cls)
+    return PartCodec(read, write, ("application/json", PROTOBUF), None, name, raw=raw, annotation=cls)

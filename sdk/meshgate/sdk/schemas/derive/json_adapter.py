@@ -1,4 +1,4 @@
-"""The small differences between pydantic's JSON and protobuf's, made up for at the agent."""
+"""Converts between pydantic's JSON and protobuf's, where the two differ."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from meshgate.a2a.codec.strict_json import is_array, is_object
 from meshgate.sdk.schemas.codegen.client import float_text
 from meshgate.sdk.schemas.derive.shapes import Field, Shapes
 
-__all__ = ["Walker"]
+__all__ = ["JsonAdapter"]
 
 _DIFFER = ("message", "timestamp", "double")
 _ZONE = re.compile(r"(?:Z|[+-][0-9]{2}:[0-9]{2})\Z")
 
 
-class Walker:
-    """Walks JSON of a message along its shape.
+class JsonAdapter:
+    """Adapts the JSON of a message to its shape.
 
     Args:
         shapes: the messages.
@@ -35,7 +35,7 @@ class Walker:
         self.fills = any(field.fills for field in found)
         self.differs = any(field.element.kind in ("timestamp", "double") for field in found)
 
-    def filled(self, tree: Any) -> Any:
+    def with_empty_lists(self, tree: Any) -> Any:
         """A copy in which lists and maps that a model wants are there, empty, where protobuf left them out."""
         return self._filled(tree, self._root) if self.fills else tree
 
@@ -59,7 +59,7 @@ class Walker:
             return {key: self._filled(item, target) for key, item in value.items()}
         return self._filled(value, target)
 
-    def finish(self, tree: Any) -> None:
+    def to_protobuf(self, tree: Any) -> None:
         """Make ``tree``, which pydantic wrote, protobuf's JSON: a float that is not finite becomes a text.
 
         Raises:

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshgate.a2a.mesh.lineage import MAX_TOKEN, Lineage, Step, mint, verify
+from meshgate.a2a.mesh.lineage import Lineage, Step
+from meshgate.a2a.mesh.lineage_tokens import MAX_TOKEN, mint, verify
 
 KEY, OTHER = b"k" * 32, b"o" * 32
 LINEAGE = Lineage(

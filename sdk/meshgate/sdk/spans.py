@@ -1,4 +1,4 @@
-"""Spans of an agent: one for each call that it serves, one for each call that it makes. None where nobody traces."""
+"""Spans of an agent: one for each call that it serves, one for each call that it makes."""
 
 from __future__ import annotations
 
@@ -13,26 +13,20 @@ from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.errors import MeshError
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.mesh import headers
-from meshgate.a2a.reply import Outcome, Reply
+from meshgate.a2a.outcome import Outcome
+from meshgate.a2a.reply import Reply
 from meshgate.telemetry import semconv
-from meshgate.telemetry.tracing import (
-    AttributeValue,
-    Ids,
-    Sampler,
-    Span,
-    TraceContext,
-    Tracing,
-    child,
-    format_traceparent,
-    new_context,
-    parse_traceparent,
-)
+from meshgate.telemetry.context import TraceContext
+from meshgate.telemetry.ids import Ids, child, new_context
+from meshgate.telemetry.sampler import Sampler
+from meshgate.telemetry.traceparent import format_traceparent, parse_traceparent
+from meshgate.telemetry.tracing import AttributeValue, Span, Tracing
 
 __all__ = ["Spans"]
 
 
 class Spans:
-    """What an agent, or a client, records of its calls.
+    """Records the spans of an agent's or a client's calls.
 
     Args:
         tracing: where spans go.

@@ -1,0 +1,32 @@
+"""Connects the traces of a program to an OpenTelemetry collector, where the extra ``otel`` is installed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshgate.a2a.limits import DEFAULTS, Limits
+
+if TYPE_CHECKING:
+    from meshgate.telemetry.otlp import OtelTracing
+
+__all__ = ["MissingExtra", "configure"]
+
+
+class MissingExtra(ImportError):
+    """A part of the distribution is not installed; the message holds the line that installs it."""
+
+
+def configure(
+    endpoint: str, service_name: str, instance_id: str, *, version: str = "", limits: Limits = DEFAULTS
+) -> OtelTracing:
+    """Tracing to an OpenTelemetry collector, or to Jaeger, over OTLP/gRPC. See ``meshgate.telemetry.otlp.configure``.
+
+    Raises:
+        MissingExtra: OpenTelemetry is not installed.
+        ValueError: ``endpoint`` is no such address.
+    """
+    try:
+        from meshgate.telemetry import otlp as otel
+    except ImportError as error:
+        raise MissingExtra("traces to a collector need an extra: pip install 'meshgate[otel]'") from error
+    return otel.configure(endpoint, service_name, instance_id, version=version, limits=limits)
