@@ -32,6 +32,7 @@ from tests.contract.foreign import ForeignAgent
 from tests.contract.scripts import Stage
 from tests.contract.sdkagent import scripted_agent
 from tests.support.gateway import GatewayProcess, RunsGateway, environment
+from tests.support.patience import patience
 
 __all__ = ["LIMITS", "Binding", "Layout", "MakeGateway", "Mesh", "sdk_agent", "start_mesh"]
 
@@ -82,7 +83,7 @@ class Mesh:
         self._fresh = iter([name for name in keys if name.startswith("caller-")])
         self._web = _Agents()
         self._stack = AsyncExitStack()
-        self.client = httpx.AsyncClient(trust_env=False, verify=TLS, timeout=30.0)
+        self.client = httpx.AsyncClient(trust_env=False, verify=TLS, timeout=patience())
         self.doors: dict[Binding, tuple[Door, Door]] = {}
         self.agents_url = ""
 

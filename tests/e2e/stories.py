@@ -25,6 +25,7 @@ from pathlib import Path
 
 from tests.e2e import environments
 from tests.e2e.environments import Environment
+from tests.support.patience import patience
 from tests.support.servers import free_ports
 
 __all__ = ["Block", "Broken", "Story", "Teller", "pip", "read_stories", "telling"]
@@ -185,7 +186,7 @@ class Teller:
 def _end(process: "subprocess.Popen[bytes]") -> None:
     try:
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=10)
+        process.wait(timeout=patience())
     except ProcessLookupError:
         return
     except subprocess.TimeoutExpired:

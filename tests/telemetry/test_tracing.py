@@ -19,6 +19,7 @@ from meshgate.telemetry.tracing import (
     parse_traceparent,
     parse_tracestate,
 )
+from tests.support.patience import patience
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 GOOD = f"00-{TRACE}-{SPAN}-01"
@@ -320,6 +321,11 @@ except tracing.MissingExtra as error:
 """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=50, check=True
+        [sys.executable, "-c", program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=patience(60.0),
+        check=True,
     )
     assert "pip install 'meshgate[otel]'" in done.stdout
