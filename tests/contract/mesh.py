@@ -46,11 +46,12 @@ LIMITS: dict[str, Any] = {
     "burst": 24,
     "rate": 6.0,
     "job_concurrency": 16,
-    "peer_patience": 2.0,
-    "lease_patience": 2.0,
+    "peer_patience": patience(2.0),
+    "lease_patience": patience(2.0),
+    "health_timeout": patience(2.0),
 }
-"""Small, so that a case meets them in a moment; patient with the other gateway, because the machine that runs the suite
-may be slow."""
+"""Small, so that a case meets them in a moment; patient with the other gateway and with agents, because the machine may
+be slow."""
 _CALLERS = 600
 _SCOPES: dict[str, dict[str, Any]] = {
     "narrow": {"agents": ["clerk", "link-*"]},

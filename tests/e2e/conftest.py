@@ -108,7 +108,7 @@ def mesh(running: Mesh, base: Environment, folder: Path) -> Iterator[Mesh]:
 
 def await_instances(mesh: Mesh, count: int, agent: "subprocess.Popen[Any]") -> None:
     """Returns once that many instances have joined; the process must not end before."""
-    for _ in range(400):
+    for _ in range(int(patience(60.0) / 0.05)):
         if len(mesh.instances()) >= count:
             return
         try:

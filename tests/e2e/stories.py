@@ -167,7 +167,7 @@ class Teller:
                 start_new_session=True,
             )
         self._stack.callback(_end, process)
-        for _ in range(200):
+        for _ in range(int(patience(60.0) / 0.1)):
             if self._signs() > before:
                 return
             try:
