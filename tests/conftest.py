@@ -1,4 +1,4 @@
-"""Fixtures that every test may use: real servers."""
+"""Fixtures that every test may use: real servers. And the limits in time that every test has."""
 
 import os
 import signal
@@ -8,14 +8,30 @@ from functools import partial
 from typing import NoReturn, Protocol, TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support import servers
+from tests.support.patience import patience
 
 # In the background of a script pytest is told to ignore SIGINT, and so is every program that a test interrupts.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# How long an example takes says how busy the machine is; what hangs meets the limit of its test.
+settings.register_profile("no deadline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no deadline")
+
 S = TypeVar("S", bound=servers.Server)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give each test its limit, or that of pyproject.toml, as long as the machine needs it."""
+    if config.getoption("timeout") is not None:  # the command line's word is the last
+        return
+    usual = float(config.getini("timeout"))
+    for item in items:
+        own = item.get_closest_marker("timeout")
+        item.add_marker(pytest.mark.timeout(patience(own.args[0] if own else usual)), append=False)
 
 
 class StartConsul(Protocol):

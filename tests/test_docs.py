@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import patience
+
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
@@ -17,14 +19,14 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 @pytest.mark.requirement("docs.limits")
 def test_the_page_of_limits_is_what_the_code_says() -> None:
     command = [sys.executable, "tools/limits.py", "--check"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=patience(), check=False)
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.requirement("docs.tables")
 def test_tables_and_figures_of_the_pages_are_what_the_code_says() -> None:
     command = [sys.executable, "tools/docs.py", "--check"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=patience(30.0), check=False)
     assert done.returncode == 0, done.stderr
 
 
@@ -44,14 +46,14 @@ def test_a_table_or_a_figure_that_drifts_is_told(tmp_path: Path, page: str, old:
     assert text.count(old) == 1
     (tmp_path / page).write_text(text.replace(old, new), "utf-8")
     command = [sys.executable, "tools/docs.py", "--check"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=patience(30.0), check=False)
     assert (done.returncode, done.stderr.count(told)) == (1, 1), done.stderr
 
 
 def check_picture(root: Path) -> tuple[int, str]:
     """The exit code of ``tools/picture.py --check`` and what it told."""
     command = [sys.executable, "tools/picture.py", "--check"]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=patience(60.0), check=False)
     return done.returncode, done.stderr
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import patience
+
 __all__ = ["PORTS", "Shell"]
 
 PORTS = ["--port", "0", "--grpc-port", "0", "--join-port", "0", "--admin-port", "0"]
@@ -36,7 +38,7 @@ class Shell:
             check=False,
             env=self.environ,
             input=stdin,
-            timeout=90,
+            timeout=patience(90.0),
         )
         assert "Traceback" not in done.stderr
         return done

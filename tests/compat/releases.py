@@ -17,13 +17,14 @@ from tests.contract.scripts import Stage
 from tests.e2e import environments
 from tests.e2e.environments import ROOT, Environment
 from tests.support.gateway import NotUp
+from tests.support.patience import patience
 
 __all__ = ["GOLDEN", "WHEELS", "Release", "ReleasedGateway", "SdkAgent", "install", "kept", "last"]
 
 WHEELS = Path(__file__).parent / "wheels"
 GOLDEN = Path(__file__).parent / "golden"
-_UP_WITHIN = 45.0
-_DOWN_WITHIN = 20.0
+_UP_WITHIN = patience(60.0)
+_DOWN_WITHIN = patience()
 
 
 def kept() -> dict[str, Path]:
@@ -157,7 +158,7 @@ class ReleasedGateway:
                 start_new_session=True,
             )
         try:
-            found: Run | None = await soon(self._announced, _UP_WITHIN)
+            found: Run | None = await soon(self._announced, 60.0)
         except TimeoutError:
             await self.stop()
             raise NotUp(f"the gateway did not come up:\n{self.tail()}") from None

@@ -23,6 +23,8 @@ from google.rpc import (  # pyright: ignore[reportMissingTypeStubs] - they lie b
     status_pb2,
 )
 
+from tests.support.patience import HANG, patience
+
 __all__ = ["CODES", "TLS", "Answer", "Door", "GrpcDoor", "Probe", "Refused", "RpcDoor", "path_of", "soon", "text_of"]
 
 Tree = dict[str, Any]
@@ -49,7 +51,7 @@ CODES: dict[str, tuple[int, str]] = {
     "NO_ROUTE": (-32603, "NOT_FOUND"),
 }
 """JSON-RPC code and gRPC status of each reason, as the protocol's tables have them."""
-_ANSWERS_WITHIN = 30.0
+_ANSWERS_WITHIN = patience(60.0)
 _stub: Any = a2a_pb2_grpc.A2AServiceStub  # generated without annotations
 _EOF: Any = getattr(grpc.aio, "EOF")  # noqa: B009 - its stubs leave it out
 
@@ -354,14 +356,14 @@ class Probe:
         return str(head["meshgate-job"]).partition(".")[0]
 
 
-async def soon(condition: Callable[[], Awaitable[T]], within: float = 20.0) -> T:
+async def soon(condition: Callable[[], Awaitable[T]], within: float = HANG) -> T:
     """What ``condition`` gives once it is true; asked again and again, ever less often, so that no rate limit is met.
 
     Raises:
         TimeoutError: it did not become true in time.
     """
     pause = 0.02
-    async with asyncio.timeout(within):
+    async with asyncio.timeout(patience(within)):
         while True:
             found = await condition()
             if found:

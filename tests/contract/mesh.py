@@ -32,6 +32,7 @@ from tests.contract.foreign import ForeignAgent
 from tests.contract.scripts import Stage
 from tests.contract.sdkagent import scripted_agent
 from tests.support.gateway import GatewayProcess, RunsGateway, environment
+from tests.support.patience import patience
 
 __all__ = ["LIMITS", "Binding", "Layout", "MakeGateway", "Mesh", "sdk_agent", "start_mesh"]
 
@@ -45,11 +46,12 @@ LIMITS: dict[str, Any] = {
     "burst": 24,
     "rate": 6.0,
     "job_concurrency": 16,
-    "peer_patience": 2.0,
-    "lease_patience": 2.0,
+    "peer_patience": patience(2.0),
+    "lease_patience": patience(2.0),
+    "health_timeout": patience(2.0),
 }
-"""Small, so that a case meets them in a moment; patient with the other gateway, because the machine that runs the suite
-may be slow."""
+"""Small, so that a case meets them in a moment; patient with the other gateway and with agents, because the machine may
+be slow."""
 _CALLERS = 600
 _SCOPES: dict[str, dict[str, Any]] = {
     "narrow": {"agents": ["clerk", "link-*"]},
@@ -82,7 +84,7 @@ class Mesh:
         self._fresh = iter([name for name in keys if name.startswith("caller-")])
         self._web = _Agents()
         self._stack = AsyncExitStack()
-        self.client = httpx.AsyncClient(trust_env=False, verify=TLS, timeout=30.0)
+        self.client = httpx.AsyncClient(trust_env=False, verify=TLS, timeout=patience())
         self.doors: dict[Binding, tuple[Door, Door]] = {}
         self.agents_url = ""
 

@@ -11,6 +11,7 @@ import pytest
 from tests.conftest import unavailable
 from tests.e2e import environments
 from tests.e2e.environments import APPS, Environment, Mesh
+from tests.support.patience import patience
 
 PORTS = ("--port", "0", "--grpc-port", "0", "--join-port", "0", "--admin-port", "0")
 Make = Callable[..., Environment]
@@ -102,12 +103,12 @@ def mesh(running: Mesh, base: Environment, folder: Path) -> Iterator[Mesh]:
             yield running
         finally:
             agent.terminate()
-            assert agent.wait(timeout=30) == 0, (folder / "agent.log").read_text()
+            assert agent.wait(timeout=patience()) == 0, (folder / "agent.log").read_text()
 
 
 def await_instances(mesh: Mesh, count: int, agent: "subprocess.Popen[Any]") -> None:
     """Returns once that many instances have joined; the process must not end before."""
-    for _ in range(400):
+    for _ in range(int(patience(60.0) / 0.05)):
         if len(mesh.instances()) >= count:
             return
         try:

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.support.patience import patience
+
 __all__ = [
     "APPS",
     "LOCK",
@@ -88,7 +90,7 @@ class Environment:
             check=False,
             cwd=self.scratch,
             env=self.environ,
-            timeout=within,
+            timeout=patience(within),
         )
 
     def ok(self, *command: str | Path, stdin: str = "") -> str:
@@ -111,7 +113,13 @@ def uv(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
     program = Path(sys.executable).with_name("uv")
     environ = {"UV_SYSTEM_CERTS": "1", **{name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}}
     return subprocess.run(
-        [program, *arguments], capture_output=True, text=True, check=False, env=environ, cwd=ROOT, timeout=300
+        [program, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environ,
+        cwd=ROOT,
+        timeout=patience(300.0),
     )
 
 
@@ -202,7 +210,7 @@ class Mesh:
             f"{self.run['admin']}/api/v1/{path}", headers={"authorization": f"Bearer {self.run['admin_key']}"}
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=10) as response:
+        with opener.open(request, timeout=patience()) as response:
             return json.load(response)
 
     def instances(self) -> list[str]:

@@ -25,6 +25,7 @@ from pathlib import Path
 
 from tests.e2e import environments
 from tests.e2e.environments import Environment
+from tests.support.patience import patience
 from tests.support.servers import free_ports
 
 __all__ = ["Block", "Broken", "Story", "Teller", "pip", "read_stories", "telling"]
@@ -166,7 +167,7 @@ class Teller:
                 start_new_session=True,
             )
         self._stack.callback(_end, process)
-        for _ in range(200):
+        for _ in range(int(patience(60.0) / 0.1)):
             if self._signs() > before:
                 return
             try:
@@ -185,7 +186,7 @@ class Teller:
 def _end(process: "subprocess.Popen[bytes]") -> None:
     try:
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=10)
+        process.wait(timeout=patience())
     except ProcessLookupError:
         return
     except subprocess.TimeoutExpired:

@@ -23,8 +23,9 @@ def hash_of(content: bytes) -> str:
 
 def surroundings() -> dict[str, str]:
     """The environment variables for a process that imports Meshgate from this checkout, installed or not."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("MESHGATE_")}
     sources = [str(ROOT / name) for name in ("protos", "registry", "sdk", "gateway")]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH", ""), *sources]))}
+    return {**own, "PYTHONPATH": os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH", ""), *sources]))}
 
 
 def site_of(env: Path) -> Path:

@@ -23,9 +23,10 @@ from typing import Any
 import pytest
 
 from tests.examples.scratch import ROOT, hash_of, install, make_env, site_of, surroundings
+from tests.support.patience import patience
 
 RUN = ROOT / "examples" / "audit" / "run.py"
-SECONDS = 150.0
+SECONDS = patience(150.0)
 FINDINGS = [("changed", "beta/core.py"), ("no_licence", "gamma"), ("startup_code", "zz_start.pth")]
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(200)]
@@ -120,7 +121,7 @@ def started(tmp_path: Path, *arguments: str | Path, **streams: Any) -> Generator
     finally:
         if process.poll() is None:
             process.terminate()
-            process.wait(30)
+            process.wait(patience())
 
 
 def ran(tmp_path: Path, *arguments: str | Path) -> tuple[int, str, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.examples.scratch import ROOT, surroundings
+from tests.support.patience import patience
 
 RUN = ROOT / "examples" / "evolution" / "run.py"
 RELEASES = ("1.0.0", "1.1.0", "1.2.0", "2.0.0")
@@ -26,7 +27,7 @@ def test_four_releases_come_and_go_under_load_and_a_breaking_one_is_refused(tmp_
         text=True,
         env=surroundings(),
         cwd=tmp_path,
-        timeout=200,
+        timeout=patience(200.0),
         check=False,
     )
     assert done.returncode == 0, done.stderr[-4000:]

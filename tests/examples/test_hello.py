@@ -15,6 +15,7 @@ from examples.stage import Stage
 from meshgate.cli.exits import CliError, Exit
 from meshgate.sdk import Mesh
 from tests.examples.scratch import ROOT, surroundings
+from tests.support.patience import patience
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -40,7 +41,9 @@ async def test_hello_joins_and_greets_whoever_calls(stage: Stage) -> None:
     # As its README says it.
     command = [sys.executable, "-m", "meshgate.cli", "call", "hello", "World"]
     environ = {**surroundings(), "MESHGATE_HOME": str(stage.home)}
-    done = await asyncio.to_thread(subprocess.run, command, env=environ, capture_output=True, check=False, timeout=60)
+    done = await asyncio.to_thread(
+        subprocess.run, command, env=environ, capture_output=True, check=False, timeout=patience(60.0)
+    )
     assert (done.returncode, done.stdout.strip()) == (0, b"Hello, World!"), done.stderr
 
 

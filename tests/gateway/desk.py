@@ -36,6 +36,7 @@ from tests.gateway.asgi import Answer, request
 from tests.gateway.contracts.schemas import contract, instance_of, manifest_of
 from tests.registry.schemas.build import compiled
 from tests.registry.virtual import until
+from tests.support.patience import patience
 
 __all__ = ["Desk", "desk", "proposal"]
 
@@ -144,7 +145,7 @@ async def desk(registry: Registry, home: Path | None = None, limits: Limits = DE
     made = Desk(registry, home, limits)
     await made.gateway.start()
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(patience()):
             await made.gateway.watcher.ready.wait()
         yield made
     finally:

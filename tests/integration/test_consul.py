@@ -26,6 +26,7 @@ from tests.conftest import StartConsul
 from tests.registry.samples import SUMMARISER, Following, agent, gateway
 from tests.registry.virtual import until
 from tests.support import servers
+from tests.support.patience import patience
 
 pytestmark = pytest.mark.integration
 
@@ -50,7 +51,7 @@ async def ask(consul: servers.Consul, method: str, path: str, body: bytes | None
     request = urllib.request.Request(f"{consul.address}{path}", data=body, method=method, headers=headers)
 
     def send() -> bytes:
-        with urllib.request.urlopen(request, timeout=10) as response:
+        with urllib.request.urlopen(request, timeout=patience()) as response:
             return bytes(response.read())
 
     return await asyncio.to_thread(send)

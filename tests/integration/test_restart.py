@@ -11,6 +11,7 @@ import pytest
 
 from meshgate.a2a.limits import DEFAULTS
 from meshgate.sdk import Agent, Mesh
+from tests.support.patience import patience
 from tests.support.whole import whole_gateway
 
 pytestmark = pytest.mark.integration
@@ -37,7 +38,7 @@ async def test_an_agent_follows_a_gateway_that_was_started_again_on_other_ports(
             plane.gateway.watcher.on_change.append(
                 lambda delta: back.set() if any(one.instance.id == agent.instance for one in delta.put) else None
             )
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(patience()):
                 if agent.instance not in plane.gateway.table.entries:
                     await back.wait()
             async with Mesh(second.gateway, key=first.client_key) as mesh:

@@ -15,6 +15,7 @@ from tests.conftest import StartConsul
 from tests.gateway.contracts.schemas import BROKEN, FIRST, GROWN
 from tests.gateway.contracts.test_registry_away import refusal
 from tests.gateway.desk import desk, proposal
+from tests.support.patience import patience
 
 pytestmark = pytest.mark.integration
 
@@ -43,7 +44,7 @@ async def test_consul_is_killed_and_a_gateway_that_starts_without_it_still_check
         assert (verdict["code"], verdict["stale"]) == ("INCOMPATIBLE", True)
 
         await asyncio.to_thread(consul.start)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(patience(60.0)):
             while (await at.register("1.2.0", GROWN)).status != 200:  # noqa: ASYNC110 - until Consul elected itself
                 await asyncio.sleep(0.25)
         await at.known("planner/plan", "1.0.0", "1.1.0", "1.2.0")

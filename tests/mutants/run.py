@@ -17,6 +17,7 @@ from pathlib import Path
 from tests.contract.requirements import LEDGER
 from tests.contract.test_ledger import marks
 from tests.mutants.drops import DROPS, policy_names
+from tests.support.patience import patience
 
 CLOSING = re.compile(r"\d+ (passed|failed|error)")
 ROOT = Path(__file__).parents[2]
@@ -55,7 +56,7 @@ def pytest_run(drop: str, requirements: list[str], paths: list[str]) -> tuple[in
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "tests.mutants.plugin", "-p", "no:cacheprovider"]
     command += ["--tb=line", "--no-header", f"--requirements={','.join(requirements)}", f"--drop={drop}", *paths]
     done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, env=dict(os.environ), timeout=300, check=False
+        command, cwd=ROOT, capture_output=True, text=True, env=dict(os.environ), timeout=patience(300.0), check=False
     )
     return done.returncode, done.stdout + done.stderr
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from meshgate.net.client import BadUrl, HttpClient, parse_url
 from meshgate.net.connection import Broken, Connection, Response, Unreachable
+from tests.support.patience import patience
 
 WHOLE = b"HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: 5\r\n\r\nhello"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"
@@ -52,9 +53,9 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(*answers: bytes, keep: float = 4.0) -> AsyncGenerator[tuple[HttpClient, Server]]:
+async def serving(*answers: bytes, keep: float = patience()) -> AsyncGenerator[tuple[HttpClient, Server]]:
     server = Server(*answers)
-    client = HttpClient(connect=5.0, keep=keep, buffer=65536)
+    client = HttpClient(connect=patience(), keep=keep, buffer=65536)
     async with await asyncio.start_server(server.serve, "127.0.0.1", 0) as listening:
         server.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/path?q=1"
         yield client, server

@@ -301,10 +301,13 @@ async def _read(call: Any) -> None:
 async def test_a_deadline_that_passes_ends_the_call() -> None:
     agent = Waiting(within=False)
     async with serving(agent) as stub:
-        error = await failed(stub.SendMessage(foreign.request(), timeout=0.1))
-        assert error.code() is Code.DEADLINE_EXCEEDED
+        for seconds in (0.1, 1.0, 10.0):
+            error = await failed(stub.SendMessage(foreign.request(), timeout=seconds))
+            assert error.code() is Code.DEADLINE_EXCEEDED
+            if agent.entered.is_set():  # on a busy machine a deadline may pass before the agent has the call
+                break
         await agent.ended.wait()
-    assert agent.ends == ["cancelled"]
+    assert set(agent.ends) == {"cancelled"}
 
 
 # -- what is refused

@@ -12,6 +12,7 @@ from meshgate.registry.index import Table
 from meshgate.registry.interface import Registry
 from meshgate.registry.model import Capability, Delta, Endpoint, Entry, Instance, Manifest, Switch
 from tests.registry.virtual import until
+from tests.support.patience import patience
 
 SUMMARISE = Capability("summarise", "2.1.0", tags=("text",), labels={"quality": "high"}, default=True)
 SUMMARISER = Manifest("summariser", "2.1.0", "Summarises.", (SUMMARISE,), card={"name": "summariser", "skills": []})
@@ -70,16 +71,16 @@ class Following:
     def switches(self) -> tuple[Switch, ...]:
         return self.table.switches
 
-    async def until(self, condition: Callable[[], object], within: float = 10.0) -> None:
+    async def until(self, condition: Callable[[], object]) -> None:
         task = self._task
         assert task is not None
-        await until(lambda: condition() or task.done(), within)
+        await until(lambda: condition() or task.done())
         if task.done() and not condition():
             task.result()
             raise AssertionError("the watch ended")
 
-    async def ended(self, within: float = 10.0) -> BaseException | None:
+    async def ended(self) -> BaseException | None:
         """What the watch raised at its end, or None."""
         assert self._task is not None
-        await asyncio.wait([self._task], timeout=within)
+        await asyncio.wait([self._task], timeout=patience())
         return self._task.exception()

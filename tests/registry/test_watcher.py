@@ -18,6 +18,7 @@ from meshgate.registry.snapshot import read_snapshot, write_snapshot
 from meshgate.registry.watcher import Watcher
 from tests.registry.samples import SUMMARISER, agent, entry
 from tests.registry.virtual import VirtualTime, settle, until
+from tests.support.patience import patience
 
 
 class World:
@@ -307,4 +308,4 @@ async def test_a_closed_registry_ends_the_watcher() -> None:
     await settle()
     await world.registry.aclose()
 
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, patience())

@@ -7,6 +7,8 @@ import heapq
 import itertools
 from collections.abc import Callable
 
+from tests.support.patience import patience
+
 
 class VirtualTime:
     """A clock, and a sleep that wakes when the clock is moved past it."""
@@ -48,8 +50,8 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def until(condition: Callable[[], object], within: float = 10.0) -> None:
-    """Wait, in real time, for what other threads or processes bring about; `within` only bounds a failure."""
-    async with asyncio.timeout(within):
+async def until(condition: Callable[[], object]) -> None:
+    """Wait, in real time, for what other threads or processes bring about."""
+    async with asyncio.timeout(patience()):
         while not condition():  # noqa: ASYNC110 - what it waits for can set no event
             await asyncio.sleep(0.005)

@@ -23,12 +23,13 @@ from meshgate.gateway.observe.logs import configure_logs
 from meshgate.gateway.process.server import run_single
 from meshgate.gateway.process.supervisor import run_workers
 from meshgate.registry.home import Home, Run
+from tests.support.patience import patience
 
 __all__ = ["GatewayProcess", "NotUp", "RunsGateway", "environment"]
 
 ROOT = Path(__file__).parents[2]
-_UP_WITHIN = 45.0
-_DOWN_WITHIN = 20.0
+_UP_WITHIN = patience(60.0)
+_DOWN_WITHIN = patience()
 
 
 class NotUp(Exception):

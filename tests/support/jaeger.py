@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.support.otlp import Node, Seen, Value, tree_of
+from tests.support.patience import patience
 
 
 def fetch(query: str, trace_id: str) -> list[Seen]:
     """The spans of a trace; none if Jaeger knows no such trace. `query` is its base URL."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"{query}/api/traces/{trace_id}", timeout=5) as response:
+        with opener.open(f"{query}/api/traces/{trace_id}", timeout=patience()) as response:
             traces: list[dict[str, Any]] = json.load(response)["data"] or []
     except urllib.error.HTTPError as error:
         if error.code == 404:
@@ -24,9 +25,9 @@ def fetch(query: str, trace_id: str) -> list[Seen]:
     return [_read(span, trace["processes"][span["processID"]]) for trace in traces for span in trace["spans"]]
 
 
-def wait_for_tree(query: str, trace_id: str, count: int, *, below: str = "", within: float = 20.0) -> Node:
+def wait_for_tree(query: str, trace_id: str, count: int, *, below: str = "") -> Node:
     """The tree of a trace once `count` of its spans can be read; raises TimeoutError. For `below` see `tree_of`."""
-    deadline, pause = time.monotonic() + within, threading.Event()
+    deadline, pause = time.monotonic() + patience(), threading.Event()
     while len(spans := fetch(query, trace_id)) < count:
         if time.monotonic() > deadline:
             raise TimeoutError(f"Jaeger has {[(span.service, span.name) for span in spans]} of {count} spans")

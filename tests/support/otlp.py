@@ -16,6 +16,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1 import trace_pb2
 
+from tests.support.patience import patience
+
 Value = str | bool | int | float | list[str]
 Shape: TypeAlias = "tuple[str, list[Shape]]"
 
@@ -134,15 +136,15 @@ class Collector:
         """See `tree_of`."""
         return tree_of(self.trace(trace_id), below=below)
 
-    def wait(self, ready: Callable[["Collector"], bool], timeout: float = 20.0) -> None:
+    def wait(self, ready: Callable[["Collector"], bool]) -> None:
         """Returns once `ready` holds; raises TimeoutError."""
         with self._changed:
-            if not self._changed.wait_for(lambda: ready(self), timeout):
+            if not self._changed.wait_for(lambda: ready(self), patience()):
                 raise TimeoutError(f"the collector has {[(span.service, span.name) for span in self.spans]}")
 
-    def wait_for(self, trace_id: str, count: int, timeout: float = 20.0) -> None:
+    def wait_for(self, trace_id: str, count: int) -> None:
         """Returns once `count` spans of a trace have arrived."""
-        self.wait(lambda seen: sum(span.trace_id == trace_id for span in seen.spans) >= count, timeout)
+        self.wait(lambda seen: sum(span.trace_id == trace_id for span in seen.spans) >= count)
 
     def hold(self) -> None:
         """Lets exports arrive, and answers none until `release`."""
@@ -183,7 +185,7 @@ def collector() -> Generator[Collector]:
         yield running
     finally:
         running.release()
-        server.stop(None).wait(5)
+        server.stop(None).wait(patience())
 
 
 def read(request: ExportTraceServiceRequest) -> Iterator[Seen]:

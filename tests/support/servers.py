@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from tests.support.patience import patience
+
 ROOT = Path(__file__).parents[2]
 MANAGEMENT_TOKEN = "7f3c8f5e-1a43-4f0b-9d52-3a2b6f1c0d11"
 
@@ -46,7 +48,7 @@ def answers(url: str, wanted: Callable[[bytes], bool] = bool, headers: Mapping[s
     request = urllib.request.Request(url, headers=dict(headers or {}))
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(request, timeout=1) as response:
+        with opener.open(request, timeout=patience(5.0)) as response:
             return wanted(response.read())
     except (OSError, urllib.error.URLError):
         return False
@@ -59,7 +61,7 @@ class Server:
     command: Sequence[str]
     folder: Path
     ready: Callable[[], bool]
-    start_within: float = 20.0
+    start_within: float = patience()
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     @property
@@ -84,7 +86,7 @@ class Server:
         """Asks it to end, and makes it after ten seconds."""
         self.signal(signal.SIGCONT)
         self.signal(signal.SIGTERM)
-        if not self._ended_within(10):
+        if not self._ended_within(patience(10.0)):
             self.kill()
 
     def kill(self) -> None:

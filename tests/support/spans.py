@@ -2,6 +2,8 @@
 
 import random
 
+import msgspec
+
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.telemetry import semconv
 from meshgate.telemetry.context import TraceContext
@@ -9,8 +11,11 @@ from meshgate.telemetry.ids import Ids, child
 from meshgate.telemetry.otlp import configure
 from meshgate.telemetry.tracing import Kind, Span
 from tests.support.otlp import Shape
+from tests.support.patience import patience
 
 IDS = Ids(random.Random(11))
+PATIENT = msgspec.structs.replace(DEFAULTS, span_close=patience())
+"""Limits with which a program that ends loses no span, however slow the machine is."""
 
 # caller → gateway → agent → gateway → agent: the program, the side of the call, the method.
 _HOPS: tuple[tuple[str, Kind, str], ...] = (
@@ -27,7 +32,7 @@ JOB: Shape = (
 """Its tree, as `Node.shape` gives it."""
 
 
-def send_job(endpoint: str, root: TraceContext, limits: Limits = DEFAULTS) -> None:
+def send_job(endpoint: str, root: TraceContext, limits: Limits = PATIENT) -> None:
     """Sends the spans of a job whose first one is `root`, each program over its own connection; the last one failed."""
     tracings = [configure(endpoint, service, f"{service}-1", limits=limits) for service, _, _ in _HOPS]
     opened = list[Span]()

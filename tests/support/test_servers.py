@@ -6,11 +6,12 @@ import pytest
 
 from tests.conftest import StartConsul
 from tests.support import servers
+from tests.support.patience import patience
 
 
 def get(url: str, *, token: str | None = None, context: ssl.SSLContext | None = None) -> object:
     request = urllib.request.Request(url, headers={"X-Consul-Token": token} if token else {})
-    with urllib.request.urlopen(request, timeout=5, context=context) as response:
+    with urllib.request.urlopen(request, timeout=patience(), context=context) as response:
         return json.load(response)
 
 
@@ -39,13 +40,13 @@ def test_a_consul_with_tls_is_trusted_through_its_own_authority(own_consul: Star
 def test_a_persistent_consul_keeps_its_keys_when_killed_and_started_again(own_consul: StartConsul) -> None:
     consul = own_consul(persistent=True)
     put = urllib.request.Request(f"{consul.address}/v1/kv/kept", data=b"yes", method="PUT")
-    with urllib.request.urlopen(put, timeout=5) as response:
+    with urllib.request.urlopen(put, timeout=patience()) as response:
         assert response.status == 200
 
     consul.kill()
     consul.start()
 
-    with urllib.request.urlopen(f"{consul.address}/v1/kv/kept?raw", timeout=5) as response:
+    with urllib.request.urlopen(f"{consul.address}/v1/kv/kept?raw", timeout=patience()) as response:
         assert response.read() == b"yes"
 
 

@@ -21,7 +21,8 @@ from meshgate.telemetry.otlp import OtelTracing, activate, configure, instrument
 from meshgate.telemetry.traceparent import format_traceparent, parse_traceparent
 from meshgate.telemetry.tracing import Span
 from tests.support import otlp
-from tests.support.spans import IDS, JOB, send_job
+from tests.support.patience import patience
+from tests.support.spans import IDS, JOB, PATIENT, send_job
 
 
 class Clock:
@@ -68,7 +69,7 @@ def collector() -> Iterator[otlp.Collector]:
 
 
 def test_a_span_has_exactly_the_ids_of_its_context_and_of_its_parent(collector: otlp.Collector) -> None:
-    tracing = configure(collector.endpoint, "gateway", "gw1", version="1.2.3")
+    tracing = configure(collector.endpoint, "gateway", "gw1", version="1.2.3", limits=PATIENT)
     parent = TraceContext("0000000000000000000000000000000a", "000000000000000b", sampled=True, state="rojo=1,congo=2")
     context = child(parent, IDS)
     attributes: dict[str, otlp.Value] = {semconv.METHOD: "GetTask", "flag": True, "n": 7, "x": 0.5, "list": ["a", "b"]}
@@ -136,7 +137,7 @@ def test_a_tree_without_one_of_its_spans_is_refused(collector: otlp.Collector) -
 
 def test_the_root_may_stand_below_a_caller_that_sends_no_spans(collector: otlp.Collector) -> None:
     outside = new_context(sampled=True, ids=IDS)
-    tracing = configure(collector.endpoint, "gateway", "gw1")
+    tracing = configure(collector.endpoint, "gateway", "gw1", limits=PATIENT)
     span = tracing.begin("SendMessage", "server", outside, child(outside, IDS), {})
     assert span is not None
     span.end()
@@ -148,7 +149,7 @@ def test_the_root_may_stand_below_a_caller_that_sends_no_spans(collector: otlp.C
 
 
 def test_links_name_the_other_possible_parents(collector: otlp.Collector) -> None:
-    tracing = configure(collector.endpoint, "gateway", "gw1")
+    tracing = configure(collector.endpoint, "gateway", "gw1", limits=PATIENT)
     context, others = new_context(sampled=True, ids=IDS), [new_context(sampled=True, ids=IDS) for _ in range(2)]
     span = tracing.begin("SendMessage", "server", None, context, {})
     assert span is not None
@@ -162,7 +163,7 @@ def test_links_name_the_other_possible_parents(collector: otlp.Collector) -> Non
 
 
 def test_a_failure_has_its_code_and_its_message(collector: otlp.Collector) -> None:
-    tracing = configure(collector.endpoint, "gateway", "gw1")
+    tracing = configure(collector.endpoint, "gateway", "gw1", limits=PATIENT)
     context = new_context(sampled=True, ids=IDS)
     span = tracing.begin("SendMessage", "client", None, context, {})
     assert span is not None
@@ -218,7 +219,7 @@ def test_what_a_span_holds_is_bounded(kept: Kept) -> None:
 
 
 def test_text_that_is_no_unicode_does_not_take_other_spans_with_it(collector: otlp.Collector) -> None:
-    tracing = configure(collector.endpoint, "gateway", "gw1")
+    tracing = configure(collector.endpoint, "gateway", "gw1", limits=PATIENT)
     contexts = [new_context(sampled=True, ids=IDS) for _ in range(2)]
     for context, text in zip(contexts, ("\ud800", "ü"), strict=True):
         span = tracing.begin(f"name {text}", "server", None, context, {"key": text})
@@ -280,7 +281,7 @@ def test_an_export_that_hangs_is_cut_off_at_the_end() -> None:
     span = tracing.begin("SendMessage", "server", None, new_context(sampled=True, ids=IDS), {})
     assert span is not None
     span.end()
-    assert exporter.began.wait(20)
+    assert exporter.began.wait(patience())
     tracing.close()
     assert exporter.ended_by[0] is threading.current_thread()  # not the processor, which would have waited 30 s
 
@@ -290,7 +291,7 @@ def test_a_collector_that_hangs_holds_up_no_call_and_what_does_not_fit_is_droppe
     collector: otlp.Collector, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.CRITICAL, "opentelemetry")
-    limits = msgspec.structs.replace(DEFAULTS, span_queue=1024)
+    limits = msgspec.structs.replace(PATIENT, span_queue=1024)
     tracing = configure(collector.endpoint, "gateway", "gw1", limits=limits)
     collector.hold()
     root = new_context(sampled=True, ids=IDS)
@@ -321,7 +322,7 @@ def echo(data: bytes) -> bytes:
 
 
 async def test_a_call_to_a_third_party_joins_the_trace(collector: otlp.Collector) -> None:
-    tracing = configure(collector.endpoint, "agent", "a1")
+    tracing = configure(collector.endpoint, "agent", "a1", limits=PATIENT)
     root, quiet = new_context(sampled=True, ids=IDS), new_context(sampled=False, ids=IDS)
     span = tracing.begin("SendMessage", "server", None, root, {})
     assert span is not None

@@ -6,6 +6,7 @@ import sys
 
 from meshgate.telemetry.context import TraceContext
 from meshgate.telemetry.tracing import NoTracing
+from tests.support.patience import patience
 from tests.telemetry.contexts import SPAN, TRACE
 
 
@@ -27,6 +28,11 @@ except collector.MissingExtra as error:
 """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=50, check=True
+        [sys.executable, "-c", program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=patience(50.0),
+        check=True,
     )
     assert "pip install 'meshgate[otel]'" in done.stdout

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.cli.shell import PORTS, Shell
+from tests.support.patience import patience
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -72,7 +73,7 @@ def client(shell: Shell) -> Path:
 
 def called(shell: Shell, client: Path, city: str) -> subprocess.CompletedProcess[str]:
     given = [sys.executable, str(client), city]
-    return subprocess.run(given, env=shell.environ, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(given, env=shell.environ, capture_output=True, text=True, check=False, timeout=patience(60.0))
 
 
 def answer(shell: Shell, *arguments: str, code: int = 0) -> Any:
@@ -227,7 +228,7 @@ def test_a_release_is_proposed_looked_at_and_promoted(shell: Shell, client: Path
 
     agent = [sys.executable, str(EVOLUTION / "v1_2" / "agent.py")]
     environ = {**shell.environ, "MESHGATE_CONTRACTS": "frozen"}
-    done = subprocess.run(agent, env=environ, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(agent, env=environ, capture_output=True, text=True, check=False, timeout=patience(60.0))
     assert done.returncode == 1
     assert "meshgate schema promote weather/forecast 1.2.0 active" in done.stderr
 

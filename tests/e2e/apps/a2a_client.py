@@ -27,14 +27,14 @@ async def main(asked: dict[str, Any]) -> None:
     message = {"messageId": "m-1", "role": "ROLE_USER", "parts": asked["parts"]}
     request = json_format.ParseDict({"message": message}, a2a_pb2.SendMessageRequest())
     bearer = {"authorization": f"Bearer {asked['key']}"}
-    http = httpx.AsyncClient(trust_env=False, event_hooks={"response": [keep]}, timeout=20)
+    http = httpx.AsyncClient(trust_env=False, event_hooks={"response": [keep]}, timeout=60)
     config = ClientConfig(
         streaming=asked["streaming"],
         httpx_client=http,
         grpc_channel_factory=lambda url: grpc.aio.insecure_channel(url, options=[("grpc.enable_http_proxy", 0)]),
         supported_protocol_bindings=[asked["binding"]],
     )
-    context = ClientCallContext(service_parameters=bearer, timeout=20)
+    context = ClientCallContext(service_parameters=bearer, timeout=60)
     async with http:
         resolving: dict[str, Any] = {"headers": bearer}
         client = await ClientFactory(config).create_from_url(asked["card"], resolver_http_kwargs=resolving)

@@ -27,11 +27,11 @@ def main(asked: dict[str, Any]) -> None:
     with grpc.insecure_channel(asked["grpc"], options=[("grpc.enable_http_proxy", 0)]) as channel:
         stub: Any = a2a_pb2_grpc.A2AServiceStub(channel)  # type: ignore[no-untyped-call]
         if asked["streaming"]:
-            events = stub.SendStreamingMessage(request, metadata=metadata, timeout=20)
+            events = stub.SendStreamingMessage(request, metadata=metadata, timeout=60)
             for event in events:
                 show(event, events.initial_metadata())
         else:
-            answer, call = stub.SendMessage.with_call(request, metadata=metadata, timeout=20)
+            answer, call = stub.SendMessage.with_call(request, metadata=metadata, timeout=60)
             show(answer, call.initial_metadata())
 
 

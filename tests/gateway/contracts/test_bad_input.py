@@ -27,6 +27,7 @@ from meshgate.registry.schemas import load_image
 from meshgate.sdk import Agent, Mesh
 from tests.gateway.contracts.schemas import FIRST, contract, instance_of, manifest_of
 from tests.registry.schemas.build import compiled
+from tests.support.patience import patience
 from tests.support.whole import whole_gateway
 
 Images = tuple[bytes, ...]
@@ -157,7 +158,9 @@ async def join(
     manifest = manifest_of(skill)
     headers = {"authorization": f"Bearer {run.join_key}", "content-type": wire.PROTO}
     body = wire.encode_register(instance_of(manifest), manifest, images=images)
-    answer = await client.post(f"{run.join}{wire.SERVICE_PATH}Register", content=body, headers=headers, timeout=30)
+    answer = await client.post(
+        f"{run.join}{wire.SERVICE_PATH}Register", content=body, headers=headers, timeout=patience()
+    )
     if answer.status_code == 200:
         return None, {}
     told: dict[str, Any] = answer.json()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -31,12 +31,15 @@ from tests.registry.virtual import until
 
 @asynccontextmanager
 async def following(
-    registry: Registry, home: Path | None = None, limits: Limits = DEFAULTS
+    registry: Registry,
+    home: Path | None = None,
+    limits: Limits = DEFAULTS,
+    store: type[SchemaStore] = SchemaStore,
 ) -> AsyncGenerator[Catalogue, None]:
     """A catalogue as a gateway runs it."""
     snapshot, folder = (home / "snapshot.bin", home / "schemas") if home is not None else (None, None)
     watcher = Watcher(registry, Table(), snapshot)
-    catalogue = Catalogue(SchemaStore(registry, folder, limits), watcher)
+    catalogue = Catalogue(store(registry, folder, limits), watcher)
     tasks = [asyncio.ensure_future(run) for run in (watcher.run(), catalogue.run())]
     try:
         await until(watcher.ready.is_set)
@@ -73,6 +76,28 @@ async def test_what_is_registered_is_known_with_its_releases_and_types() -> None
         assert known.by_type["p.A"].version == "1.1.0"
         assert catalogue.subject("planner/none") is None
         assert [name for name, _ in catalogue] == ["planner/other", "planner/plan"]
+
+
+class Crossed(SchemaStore):
+    """A store in which a release registers after a sweep was told what is needed, and before it deletes the rest."""
+
+    swept = 0
+
+    async def sweep(self, used: Iterable[str]) -> None:
+        self.swept += 1
+        if self.swept == 1:
+            await SchemaGate(self).admit(manifest_of(contract("1.1.0", GROWN)), (compiled(GROWN),))
+        await super().sweep(used)
+
+
+@pytest.mark.requirement("schema.offline")
+async def test_a_release_that_registers_during_a_sweep_is_on_disk_once_all_is_settled(tmp_path: Path) -> None:
+    async with following(MemoryRegistry(), tmp_path, store=Crossed) as catalogue:
+        await SchemaGate(catalogue.store).admit(manifest_of(contract()), (compiled(FIRST),))
+        await until(lambda: versions(catalogue) == ["1.0.0", "1.1.0"] and catalogue.settled)
+        known = catalogue.subject("planner/plan")
+        assert known is not None
+        assert (tmp_path / "schemas" / known.digest).exists()
 
 
 async def test_a_change_is_told_by_name() -> None:

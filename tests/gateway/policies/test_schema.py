@@ -32,6 +32,7 @@ from meshgate.registry.schemas import Settings, Stage, Subject, load_image, prom
 from meshgate.testing import LocalMesh
 from tests.contract.doors import soon
 from tests.registry.schemas.build import compiled
+from tests.support.patience import patience
 
 RULES = "[(buf.validate.field).string.min_len = 1]"
 V1_0 = f"message Ask {{ string city = 1 {RULES}; }} message Tell {{ double temp_c = 1; double wind_kmh = 2; }}"
@@ -287,7 +288,7 @@ async def test_a_task_that_began_in_time_is_told_of_after_its_release_was_retire
 
 @pytest.mark.requirement("schema.arrival")
 async def test_a_call_waits_for_the_contract_of_an_agent_that_has_just_joined() -> None:
-    async with meshed("2.0.0", releases=("1.0.0",)) as (mesh, _):
+    async with meshed("2.0.0", releases=("1.0.0",), mediation_wait=patience()) as (mesh, _):
         listeners = mesh.gateway.schemas.on_change
         before = len(listeners)
         asked = asyncio.create_task(ask(mesh, said("1.0.0", {"city": "Bern"})))

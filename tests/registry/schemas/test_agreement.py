@@ -22,6 +22,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSe
 
 from meshgate.registry.schemas import Violation, compare, load_image
 from tests.registry.schemas.corpus import EDITS, Pair, corpus
+from tests.support.patience import patience
 
 BUF = Path(sys.executable).with_name("buf")
 
@@ -227,7 +228,7 @@ def bufs(pairs: list[Pair], use: str, folder: Path) -> dict[str, list[Saying]]:
         "json",
     ]
     # buf ends with 100 where it found something; with another code it did not understand what it was given.
-    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=50)
+    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=patience(60.0))
     assert ended.returncode == 100, ended.stderr
     found: dict[str, list[Saying]] = defaultdict(list)
     for line in ended.stdout.splitlines():

@@ -22,6 +22,7 @@ from meshgate.sdk.schemas.codegen.generator import generate
 from meshgate.testing import LocalMesh
 from tests.registry.schemas.build import compiled
 from tests.sdk.schemas.meshes import client_of, join
+from tests.support.patience import patience
 
 ROOT = Path(__file__).parents[3]
 _COUNT = itertools.count()
@@ -208,7 +209,7 @@ def test_a_client_runs_with_the_base_install(tmp_path: Path) -> None:
         env=environ,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=patience(60.0),
         check=False,
     )
     assert done.returncode == 0, done.stderr

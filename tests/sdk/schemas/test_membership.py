@@ -33,6 +33,7 @@ from meshgate.sdk.server.startup_error import explain
 from meshgate.testing import LocalMesh
 from tests.sdk.schemas.meshes import Door
 from tests.support.gateway import GatewayProcess, environment
+from tests.support.patience import patience
 
 MOVED = Migration("^0", up={"city": "old.city"}, down={"city": "old.city"})
 
@@ -286,7 +287,7 @@ async def test_a_program_whose_contracts_are_refused_ends_with_every_reason_and_
             cwd=tmp_path,
             stderr=asyncio.subprocess.PIPE,
         )
-        _, written = await asyncio.wait_for(program.communicate(), 30)
+        _, written = await asyncio.wait_for(program.communicate(), patience())
     finally:
         await gateway.stop()
     text = written.decode()

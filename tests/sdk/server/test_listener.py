@@ -23,6 +23,7 @@ from meshgate.sdk import Agent, Context, FileTasks, Mesh, Served
 from meshgate.sdk.client.discovery import NotConfigured
 from meshgate.sdk.server.listen_address import CannotServe
 from tests.support.gateway import ROOT, GatewayProcess
+from tests.support.patience import patience
 
 SECRET = {"authorization": "Bearer s3cret"}
 BEATING = msgspec.structs.replace(DEFAULTS, agent_heartbeat=0.05)
@@ -78,7 +79,7 @@ def make_stub(channel: grpc.aio.Channel) -> Any:
 
 
 async def _stock_events(url: str, text: str, skill: str, *, streaming: bool) -> list[a2a_pb2.StreamResponse]:
-    async with httpx.AsyncClient(headers=SECRET, transport=AiohttpTransport()) as http:
+    async with httpx.AsyncClient(headers=SECRET, transport=AiohttpTransport(), timeout=patience()) as http:
         client = await create_client(url, ClientConfig(streaming=streaming, httpx_client=http))
         return [event async for event in client.send_message(stock_message(text, skill))]
 
@@ -158,6 +159,10 @@ async def _open(served: Served, method: str) -> tuple[asyncio.StreamReader, asyn
     return reader, writer
 
 
+def _client() -> httpx.AsyncClient:
+    return httpx.AsyncClient(headers=SECRET, timeout=patience())
+
+
 async def _until(condition: Callable[[], bool]) -> None:
     while not condition():  # noqa: ASYNC110 - the agent has no event for this, and needs none
         await asyncio.sleep(0.005)
@@ -175,7 +180,7 @@ async def test_a_caller_that_hangs_up_on_a_unary_call_cancels_its_work() -> None
 
 async def test_a_caller_that_hangs_up_on_a_stream_leaves_its_task_at_work() -> None:
     agent = make_agent()
-    async with agent.serve(join=False, secret="s3cret") as served, httpx.AsyncClient(headers=SECRET) as http:
+    async with agent.serve(join=False, secret="s3cret") as served, _client() as http:
         reader, writer = await _open(served, "SendStreamingMessage")
         await reader.readuntil(b": heartbeat\n\n")
         (task_id,) = agent.open_tasks

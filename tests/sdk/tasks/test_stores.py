@@ -247,21 +247,28 @@ async def test_a_task_whose_process_was_killed_is_failed_for_all_who_ask_or_watc
 # -- two instances of an agent
 
 
-def make_agent(path: Path) -> Agent:
+def make_agent(path: Path, gate: asyncio.Event) -> Agent:
     agent = Agent("demo", store=FileTasks(path))
 
     @agent.skill(default=True)
     async def slow(text: str, ctx: Context) -> str:
         await ctx.progress("begun")
-        await asyncio.sleep(float(text))
+        if text != "at once":
+            await gate.wait()
         return "done"
 
     return agent
 
 
 @pytest.fixture
-async def agents(tmp_path: Path) -> AsyncIterator[tuple[Agent, Agent]]:
-    one, two = make_agent(tmp_path / "tasks.db"), make_agent(tmp_path / "tasks.db")
+def gate() -> asyncio.Event:
+    """What the agents' work waits for."""
+    return asyncio.Event()
+
+
+@pytest.fixture
+async def agents(tmp_path: Path, gate: asyncio.Event) -> AsyncIterator[tuple[Agent, Agent]]:
+    one, two = (make_agent(tmp_path / "tasks.db", gate) for _ in range(2))
     yield one, two
     await one.aclose()
     await two.aclose()
@@ -270,7 +277,7 @@ async def agents(tmp_path: Path) -> AsyncIterator[tuple[Agent, Agent]]:
 @pytest.mark.requirement("sdk.shared_tasks")
 async def test_any_instance_answers_for_a_task_of_another(agents: tuple[Agent, Agent]) -> None:
     one, two = agents
-    task = await send(one, "0")
+    task = await send(one, "at once")
     assert await get(two, task.id) == task
     with pytest.raises(TaskNotCancelable):
         await cancel(two, task.id)
@@ -278,22 +285,20 @@ async def test_any_instance_answers_for_a_task_of_another(agents: tuple[Agent, A
         await subscribe(two, task.id)
 
 
-async def test_a_task_can_be_watched_at_another_instance(agents: tuple[Agent, Agent]) -> None:
+async def test_a_task_can_be_watched_at_another_instance(agents: tuple[Agent, Agent], gate: asyncio.Event) -> None:
     one, two = agents
-    reply = await stream(one, "0.3")
+    reply = await stream(one, "later")
     task_id = (await anext(reply)).view().task.id
-    watched, own = await asyncio.gather(_watch(two, task_id), read(reply))
-    assert watched[-1] == own[-1]
-
-
-async def _watch(agent: Agent, task_id: str) -> list[StreamResponse]:
-    return await read(await subscribe(agent, task_id))
+    watched = await subscribe(two, task_id)
+    assert (await anext(watched)).view().task.id == task_id
+    gate.set()
+    assert (await read(watched))[-1] == (await read(reply))[-1]
 
 
 @pytest.mark.requirement("sdk.shared_tasks")
 async def test_a_task_can_be_cancelled_at_another_instance(agents: tuple[Agent, Agent]) -> None:
     one, two = agents
-    task = await send(one, "60", configuration={"returnImmediately": True})
+    task = await send(one, "later", configuration={"returnImmediately": True})
     assert (await get(two, task.id)).status.state == TaskState.WORKING
     ended = await cancel(two, task.id)
     assert ended.status.state == TaskState.CANCELED

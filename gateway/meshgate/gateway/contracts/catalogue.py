@@ -79,7 +79,7 @@ class Catalogue:
         self._lost: set[str] = set()
         """What the registry had and lost, until it is put back."""
         self._images: dict[str, None] = {}
-        """Digests of images to have on disk, in the order in which they were asked for."""
+        """Digests of documents and images to have on disk, in the order in which they were asked for."""
         self._news = asyncio.Event()
         self._fetched = _SWEEP_AFTER
         self._odd: set[str] = set()
@@ -215,7 +215,8 @@ class Catalogue:
             return  # it changed again; the next round has it
         del self._behind[name]
         self._fetched += 1
-        self._images |= dict.fromkeys(sorted(digests_of(subject, retired=False)))
+        # The document too: a sweep that began before it was known may have taken it for a file that nothing needs.
+        self._images |= dict.fromkeys([digest, *sorted(digests_of(subject, retired=False))])
         self.learn(name, know(digest, subject))
 
     def learn(self, name: str, known: Known) -> None:
