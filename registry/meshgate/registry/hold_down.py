@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 
-from meshgate.registry.backends.snapshot_diff import same_entry
 from meshgate.registry.model import Delta, Entry
 
 __all__ = ["HoldDown"]
@@ -50,7 +49,7 @@ class HoldDown:
 
     def sift(self, delta: Delta, known: Mapping[str, Entry], now: float) -> Delta:
         """The part of ``delta`` to believe at ``now``, never a reset; ``known`` is what is listed so far."""
-        put = tuple(entry for entry in delta.put if not same_entry(known.get(entry.instance.id), entry))
+        put = tuple(entry for entry in delta.put if not entry.same(known.get(entry.instance.id)))
         for entry in delta.put:
             self._held.pop(entry.instance.id, None)
         listed = {entry.instance.id for entry in delta.put}

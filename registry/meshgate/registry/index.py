@@ -6,14 +6,12 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
-import msgspec
-
 from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.selector import Version, parse_version
-from meshgate.registry.backends.snapshot_diff import same_entry
-from meshgate.registry.model import Capability, Delta, Entry, Switch
+from meshgate.registry.groups import Offer
+from meshgate.registry.model import Delta, Entry, Switch
 
-__all__ = ["Offer", "Table", "version_of"]
+__all__ = ["Index", "version_of"]
 
 
 @lru_cache(maxsize=4096)
@@ -25,18 +23,7 @@ def version_of(text: str) -> Version:
         return Version(0)
 
 
-class Offer(msgspec.Struct, frozen=True):
-    """One skill on one instance. A foreign agent also offers "*" (no capability): being called by its name alone."""
-
-    entry: Entry
-    agent: str
-    skill: str
-    version: Version
-    version_text: str
-    capability: Capability | None
-
-
-class Table:
+class Index:
     """All entries, indexed by agent and by skill. ``revision`` grows with every change, so results can be cached."""
 
     def __init__(self) -> None:
@@ -89,7 +76,7 @@ class Table:
         for key in delta.gone:
             changed |= self._remove(key)
         for entry in delta.put:
-            if not same_entry(self._entries.get(entry.instance.id), entry):
+            if not entry.same(self._entries.get(entry.instance.id)):
                 self._remove(entry.instance.id)
                 self._add(entry)
                 changed = True

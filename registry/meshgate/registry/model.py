@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 import msgspec
 
-from meshgate.a2a.errors import MeshError
 from meshgate.a2a.selector import Version, VersionRange, parse_selector, parse_version
 
 __all__ = [
@@ -27,10 +26,8 @@ __all__ = [
     "Lease",
     "Manifest",
     "Migration",
-    "RegistryUnavailable",
     "SchemaRef",
     "Switch",
-    "UnknownLease",
 ]
 
 BindingName = Literal["JSONRPC", "GRPC"]
@@ -38,18 +35,6 @@ BindingName = Literal["JSONRPC", "GRPC"]
 
 SwitchKind = Literal["agent", "skill", "tenant", "key", "job"]
 SWITCH_KINDS: tuple[SwitchKind, ...] = ("agent", "skill", "tenant", "key", "job")
-
-
-class RegistryUnavailable(MeshError):
-    """The registry's backend cannot be reached; what was last known stays in force."""
-
-    code, retryable, summary = "REGISTRY_UNAVAILABLE", True, "the registry cannot be reached"
-
-
-class UnknownLease(MeshError):
-    """No lease of that instance exists (any more): register again."""
-
-    code, summary = "UNKNOWN_LEASE", "there is no such lease: register again"
 
 
 class SchemaRef(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -193,6 +178,15 @@ class Entry(msgspec.Struct, frozen=True):
 
     instance: Instance
     manifest: Manifest
+
+    @staticmethod
+    def of(instance: Instance, manifest: Manifest | None) -> Entry:
+        """The entry of an instance; a gateway has no manifest of its own and gets an empty one."""
+        return Entry(instance, manifest or Manifest(agent=instance.agent, version="0.0.0"))
+
+    def same(self, other: Entry | None) -> bool:
+        """Whether both say the same. Manifests are named by their content, so comparing their names compares them."""
+        return self is other or (other is not None and self.instance == other.instance)
 
 
 class Switch(msgspec.Struct, frozen=True, order=True):

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import msgspec
 
-from meshgate.registry.backends.snapshot_diff import entry_of
 from meshgate.registry.model import Delta, Entry, Instance, Manifest, Switch
 
 __all__ = ["read_snapshot", "write_snapshot"]
@@ -79,5 +78,5 @@ def read_snapshot(path: Path) -> Delta | None:
         raise ValueError(f"{path} is no registry snapshot: {error}") from error
     if found.format != FORMAT:
         raise ValueError(f"{path} has format {found.format}, this Meshgate reads {FORMAT}")
-    put = tuple(entry_of(instance, found.manifests.get(instance.manifest)) for instance in found.instances)
+    put = tuple(Entry.of(instance, found.manifests.get(instance.manifest)) for instance in found.instances)
     return Delta(put=put, switches=tuple(found.switches), subjects=found.subjects, reset=True)

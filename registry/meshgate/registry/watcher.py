@@ -1,4 +1,4 @@
-"""A table that follows a registry through its outages: what each gateway owns one of."""
+"""An index that follows a registry through its outages: what each gateway owns one of."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from contextlib import aclosing
 from pathlib import Path
 
 from meshgate.registry.async_wait import Sleep, wait_or_sleep
+from meshgate.registry.errors import RegistryUnavailable
 from meshgate.registry.hold_down import HoldDown
-from meshgate.registry.index import Table
+from meshgate.registry.index import Index
 from meshgate.registry.interface import Registry
-from meshgate.registry.model import Delta, RegistryUnavailable
+from meshgate.registry.model import Delta
 from meshgate.registry.snapshot import read_snapshot, write_snapshot
 
 __all__ = ["Watcher"]
@@ -29,11 +30,11 @@ SAVE_EVERY = 1.0
 
 
 class Watcher:
-    """Keeps ``table`` as the registry has it; serves what was last known while the registry is away.
+    """Keeps ``index`` as the registry has it; serves what was last known while the registry is away.
 
     Args:
         registry: what to watch. It is not closed here.
-        table: what to keep; nobody else applies deltas to it.
+        index: what to keep; nobody else applies deltas to it.
         snapshot: a file for the last known state, read at the start; None for none.
         clock: seconds, monotonic.
         sleep: how to wait; of one mind with ``clock``.
@@ -44,7 +45,7 @@ class Watcher:
     def __init__(
         self,
         registry: Registry,
-        table: Table,
+        index: Index,
         snapshot: Path | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
@@ -52,13 +53,13 @@ class Watcher:
         rng: random.Random | None = None,
         hold: HoldDown | None = None,
     ) -> None:
-        self.table = table
+        self.index = index
         self.ready = asyncio.Event()
-        """Set once the table can be served from, be it from the snapshot."""
+        """Set once the index can be served from, be it from the snapshot."""
         self.on_change: list[Callable[[Delta], None]] = []
-        """Called with each delta after it went into the table; the first may be a reset. They must not raise."""
+        """Called with each delta after it went into the index; the first may be a reset. They must not raise."""
         self.reason = "the registry has not answered yet"
-        """Why the table is stale, for people; "" if it is not."""
+        """Why the index is stale, for people; "" if it is not."""
         self._registry = registry
         self._snapshot = snapshot
         self._clock = clock
@@ -72,7 +73,7 @@ class Watcher:
 
     @property
     def stale(self) -> bool:
-        """Whether the registry is out of reach, so that the table is what was last known."""
+        """Whether the registry is out of reach, so that the index is what was last known."""
         return self._stale_since is not None
 
     @property
@@ -82,12 +83,12 @@ class Watcher:
 
     @property
     def saved(self) -> bool:
-        """Whether the snapshot holds what the table holds."""
-        return self._snapshot is not None and self._saved_revision == self.table.revision
+        """Whether the snapshot holds what the index holds."""
+        return self._snapshot is not None and self._saved_revision == self.index.revision
 
     @property
     def contacts(self) -> int:
-        """How many deltas the registry itself has given; none while the table is what the snapshot holds."""
+        """How many deltas the registry itself has given; none while the index is what the snapshot holds."""
         return self._contacts
 
     def stale_seconds(self) -> float:
@@ -141,15 +142,15 @@ class Watcher:
         if self.stale:
             log.info("the registry answers", extra={"stale_seconds": self.stale_seconds()})
         self._stale_since, self.reason = None, ""
-        if delta.reset and not set(self.table.switches) <= set(delta.switches or ()):
+        if delta.reset and not set(self.index.switches) <= set(delta.switches or ()):
             log.warning(
                 "the registry began anew without a kill switch that was thrown: throw it again if it should stay"
             )
-        lost = sum(name not in delta.subjects for name in self.table.subjects) if delta.subjects is not None else 0
+        lost = sum(name not in delta.subjects for name in self.index.subjects) if delta.subjects is not None else 0
         if lost:
             log.warning("the registry lost contracts of skills that it had", extra={"subjects": lost})
         held = len(self._hold.held)
-        self._apply(self._hold.sift(delta, self.table.entries, self._clock()))
+        self._apply(self._hold.sift(delta, self.index.entries, self._clock()))
         if len(self._hold.held) > held:
             log.warning("the registry suddenly lists less: kept for now", extra={"held": len(self._hold.held)})
         self.ready.set()
@@ -163,7 +164,7 @@ class Watcher:
         self._hold.forget()
 
     def _apply(self, delta: Delta | None) -> None:
-        if delta is not None and self.table.apply(delta):
+        if delta is not None and self.index.apply(delta):
             for tell in self.on_change:
                 tell(delta)
 
@@ -179,7 +180,7 @@ class Watcher:
             return
         if delta is not None:
             self._apply(delta)
-            self._saved_revision = self.table.revision
+            self._saved_revision = self.index.revision
             self.ready.set()
 
     async def _save(self) -> None:
@@ -187,10 +188,10 @@ class Watcher:
         if self._snapshot is None or self.saved or now < self._save_at:
             return
         self._save_at = now + SAVE_EVERY
-        table = self.table
-        revision, entries = table.revision, list(table.entries.values())
+        index = self.index
+        revision, entries = index.revision, list(index.entries.values())
         try:
-            await asyncio.to_thread(write_snapshot, self._snapshot, entries, table.switches, table.subjects)
+            await asyncio.to_thread(write_snapshot, self._snapshot, entries, index.switches, index.subjects)
         except OSError as error:
             log.warning("the registry snapshot cannot be written: %s", error)
             return

@@ -24,7 +24,7 @@ from meshgate.registry.backends.consul.entry import (
     switch_of,
 )
 from meshgate.registry.backends.consul.feed import TokenBucket, follow_index
-from meshgate.registry.backends.consul.health import NODE_GRACE, Judge
+from meshgate.registry.backends.consul.health import NODE_GRACE, Liveness
 from meshgate.registry.limits import check_instance, check_switch
 from meshgate.registry.model import SWITCH_KINDS, Endpoint, HealthCheck, Instance, Switch
 from tests.registry.samples import agent
@@ -196,8 +196,8 @@ def test_a_key_of_another_hand_is_no_switch(key: str) -> None:
 # --- liveness ---
 
 
-def began(now: float) -> Judge:
-    judge = Judge(ttl=10.0, settle=20.0)
+def began(now: float) -> Liveness:
+    judge = Liveness(ttl=10.0, settle=20.0)
     judge.begin(now)
     return judge
 

@@ -17,10 +17,10 @@ from meshgate.registry.schemas import (
     Migration,
     Mode,
     Release,
-    Settings,
     Stage,
     StageRefused,
     Subject,
+    SubjectSettings,
     VersionRetired,
     VersionTaken,
     admit,
@@ -179,7 +179,7 @@ def test_an_agent_joins_with_a_proposed_release_once_it_is_active() -> None:
 @pytest.mark.requirement("schema.review")
 def test_where_releases_are_reviewed_an_agent_brings_no_new_one() -> None:
     first = admit(EMPTY, release("1.0.0", WIDE), IMAGES)
-    reviewed = msgspec.structs.replace(first, settings=Settings(review=True))
+    reviewed = msgspec.structs.replace(first, settings=SubjectSettings(review=True))
 
     assert admit(reviewed, release("1.0.0", WIDE), IMAGES) is reviewed
     with pytest.raises(StageRefused) as caught:
@@ -196,7 +196,7 @@ def test_where_releases_are_reviewed_an_agent_brings_no_new_one() -> None:
 def test_a_subject_from_before_there_were_reviews_has_none() -> None:
     old = b'{"agent":"archive","skill":"summarise","settings":{"mediation":"observe"}}'
 
-    assert Subject.decode(old).settings == Settings(mediation="observe", review=False)
+    assert Subject.decode(old).settings == SubjectSettings(mediation="observe", review=False)
     assert b"review" not in Subject.decode(old).encode()
 
 
@@ -204,15 +204,15 @@ def test_a_subject_from_before_there_were_reviews_has_none() -> None:
 def test_where_gateways_convert_a_renamed_field_is_taken() -> None:
     renamed = image("message A { int32 b = 1; }")
     images = {**IMAGES, renamed.digest: renamed}
-    plain = msgspec.structs.replace(admit(EMPTY, release("1.0.0"), images), settings=Settings(mediation="off"))
-    mediated = msgspec.structs.replace(plain, settings=Settings(mediation="enforce"))
+    plain = msgspec.structs.replace(admit(EMPTY, release("1.0.0"), images), settings=SubjectSettings(mediation="off"))
+    mediated = msgspec.structs.replace(plain, settings=SubjectSettings(mediation="enforce"))
 
     assert [one.rule for one in examine(plain, release("1.1.0", renamed), images)] == ["json-name"]
     assert examine(mediated, release("1.1.0", renamed), images) == ()
 
 
 def test_without_a_mode_everything_is_taken() -> None:
-    lax = msgspec.structs.replace(EMPTY, settings=Settings(input=Mode.NONE, output=Mode.NONE))
+    lax = msgspec.structs.replace(EMPTY, settings=SubjectSettings(input=Mode.NONE, output=Mode.NONE))
     subject = admit(lax, release("1.0.0", OTHER), IMAGES)
 
     assert versions(admit(subject, release("1.1.0"), IMAGES)) == ["1.0.0", "1.1.0"]
@@ -331,7 +331,9 @@ def test_a_stage_is_changed_of_a_release_that_exists_on_a_day_that_exists(versio
 def test_a_subject_has_one_byte_form_and_comes_back_from_it() -> None:
     migration = Migration(source="^1", up={"title": "old.name"}, down={"name": "old.title"})
     first = Release(version="1.0.0", input=ref(NARROW), migrations=(migration,), owner="a", deprecated=3.0)
-    subject = Subject(agent="a", skill="s", releases=(first,), settings=Settings(mediation="observe", forms=("json",)))
+    subject = Subject(
+        agent="a", skill="s", releases=(first,), settings=SubjectSettings(mediation="observe", forms=("json",))
+    )
 
     assert Subject.decode(subject.encode()) == subject
     assert Subject.decode(subject.encode()).encode() == subject.encode()

@@ -14,11 +14,13 @@ from typing import TypeVar
 import msgspec
 
 from meshgate.registry.async_wait import Sleep, wait_or_sleep
-from meshgate.registry.backends.lease_clock import LeaseAges
-from meshgate.registry.backends.snapshot_diff import State, difference
-from meshgate.registry.backends.sqlite import Reader, Rows, Store
+from meshgate.registry.backends.lease_clock import LeaseClock
+from meshgate.registry.backends.model import Rows, Snapshot
+from meshgate.registry.backends.snapshot_diff import difference
+from meshgate.registry.backends.sqlite import Reader, Store
+from meshgate.registry.errors import RegistryUnavailable, UnknownLease
 from meshgate.registry.limits import check_blob, check_instance, check_manifest, check_subject, check_switch
-from meshgate.registry.model import Delta, Entry, Instance, Lease, Manifest, RegistryUnavailable, Switch, UnknownLease
+from meshgate.registry.model import Delta, Entry, Instance, Lease, Manifest, Switch
 
 __all__ = ["FileRegistry"]
 
@@ -80,7 +82,7 @@ class FileRegistry:
     async def watch(self) -> AsyncGenerator[Delta, None]:
         """See ``Registry.watch``: looks every 100 ms, so that what changed between two looks is one delta."""
         reader = await self._run(self._new_reader)
-        ages = LeaseAges(self._ttl)
+        ages = LeaseClock(self._ttl)
         rows, seen = Rows({}, {}, (), {}), None
         try:
             while not self._closing.is_set():
@@ -89,7 +91,7 @@ class FileRegistry:
                 ages.look(self._clock(), None if fresh is None else _mortal(rows))
                 over = ages.over()
                 living = {key: entry for key, entry in rows.entries.items() if key not in over}
-                state = State(living, rows.switches, rows.subjects)
+                state = Snapshot(living, rows.switches, rows.subjects)
                 delta = difference(seen, state)
                 if delta is not None:
                     seen = state
@@ -156,7 +158,7 @@ class FileRegistry:
         except (sqlite3.Error, OSError, msgspec.DecodeError) as error:
             raise RegistryUnavailable(f"the registry file {self.path} cannot be used: {error}") from error
 
-    async def _reap(self, rows: Rows, ages: LeaseAges) -> None:
+    async def _reap(self, rows: Rows, ages: LeaseClock) -> None:
         long_over = sorted(ages.older_than(max(REAP_AFTER, self._ttl)))
         for key in long_over:
             await self._run(partial(self._reap_one, key, *rows.counters[key]))

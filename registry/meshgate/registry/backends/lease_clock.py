@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-__all__ = ["LeaseAges"]
+__all__ = ["LeaseClock"]
 
 
-class LeaseAges:
+class LeaseClock:
     """How long each lease has gone without a renewal, in seconds of watched time.
 
     Args:

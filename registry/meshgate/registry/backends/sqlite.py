@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import msgspec
 
 from meshgate.a2a.errors import InvalidParams
-from meshgate.registry.backends.snapshot_diff import entry_of
+from meshgate.registry.backends.model import Rows
+from meshgate.registry.errors import RegistryUnavailable
 from meshgate.registry.limits import blob_digest
-from meshgate.registry.model import Entry, Instance, Manifest, RegistryUnavailable, Switch
+from meshgate.registry.model import Entry, Instance, Manifest, Switch
 
-__all__ = ["FORMAT", "Reader", "Rows", "Store"]
+__all__ = ["FORMAT", "Reader", "Store"]
 
 FORMAT = 1
 """The layout's number, in ``PRAGMA user_version``."""
@@ -41,15 +42,6 @@ CREATE INDEX IF NOT EXISTS subjects_changed ON subjects (changed);
 CREATE TABLE IF NOT EXISTS epochs (last INTEGER NOT NULL);
 INSERT INTO epochs SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM epochs);
 """
-
-
-class Rows(msgspec.Struct, frozen=True):
-    """What one reading found. ``counters`` changes with every registration and renewal."""
-
-    entries: Mapping[str, Entry]
-    counters: Mapping[str, tuple[int, int]]
-    switches: tuple[Switch, ...]
-    subjects: Mapping[str, str]
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -251,7 +243,7 @@ class Reader:
             return known
         data = self._db.execute("SELECT data FROM instances WHERE id = ?", (key,)).fetchone()[0]
         instance = msgspec.json.decode(data, type=Instance)
-        return epoch, entry_of(instance, self._manifest(instance.manifest))
+        return epoch, Entry.of(instance, self._manifest(instance.manifest))
 
     def _manifest(self, digest: str) -> Manifest | None:
         if digest and digest not in self._manifests:

@@ -13,7 +13,7 @@ import msgspec
 
 from meshgate.a2a import errors
 from meshgate.a2a.errors import InvalidParams, MeshError
-from meshgate.registry.model import RegistryUnavailable, UnknownLease
+from meshgate.registry.errors import RegistryUnavailable, UnknownLease
 
 __all__ = ["decode_error", "encode_error"]
 

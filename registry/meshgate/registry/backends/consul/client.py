@@ -12,38 +12,16 @@ import warnings
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-import msgspec
+from meshgate.registry.backends.consul.address import ConsulAddress
+from meshgate.registry.errors import RegistryUnavailable
 
-from meshgate.a2a.errors import InvalidParams
-from meshgate.registry.model import RegistryUnavailable
-
-__all__ = ["ConsulAddress", "ConsulClient", "MissingExtra", "check_address", "check_installed"]
+__all__ = ["ConsulClient", "MissingExtra", "check_installed"]
 
 T = TypeVar("T")
 
 
 class MissingExtra(ImportError):
     """An optional dependency is not installed; the message is the line that installs it."""
-
-
-class ConsulAddress(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a Consul agent listens, and how to be let in."""
-
-    host: str = "127.0.0.1"
-    port: int = 8500
-    tls: bool = False
-    ca_file: str = ""
-    """Certificates to trust instead of the system's."""
-    cert_file: str = ""
-    key_file: str = ""
-    """A client certificate with its key, where Consul asks for one."""
-    token: str = ""
-    """The ACL token. The environment's CONSUL_HTTP_TOKEN is not looked at."""
-    prefix: str = "meshgate"
-    """What the names of services and keys begin with."""
-
-    def __repr__(self) -> str:
-        return f"ConsulAddress({'https' if self.tls else 'http'}://{self.host}:{self.port})"
 
 
 class ConsulClient:
@@ -110,23 +88,6 @@ class ConsulClient:
             )
         client.token = at.token
         return client
-
-
-def check_address(address: ConsulAddress) -> ConsulAddress:
-    """The address, if it makes sense.
-
-    Raises:
-        InvalidParams: what is wrong with it.
-    """
-    if not 0 < address.port < 65536:
-        raise InvalidParams(f"{address.port} is no port")
-    if bool(address.cert_file) != bool(address.key_file):
-        raise InvalidParams("a client certificate needs its key: give both cert_file and key_file, or neither")
-    if not address.tls and (address.ca_file or address.cert_file):
-        raise InvalidParams("certificates are for consul+https:// alone")
-    if not address.prefix.replace("-", "").isalnum() or not address.prefix.isascii() or len(address.prefix) > 32:
-        raise InvalidParams(f"{address.prefix[:64]!r} is no prefix: letters, digits and '-', at most 32")
-    return address
 
 
 def check_installed() -> None:

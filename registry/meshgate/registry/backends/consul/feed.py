@@ -9,9 +9,10 @@ from typing import Any
 
 from meshgate.registry.async_wait import Sleep
 from meshgate.registry.backends.consul.entry import Layout, instance_of, subject_of, switch_of
-from meshgate.registry.backends.consul.health import Judge
-from meshgate.registry.backends.snapshot_diff import State, entry_of
-from meshgate.registry.model import Entry, Instance, Manifest, RegistryUnavailable, Switch
+from meshgate.registry.backends.consul.health import Liveness
+from meshgate.registry.backends.model import Snapshot
+from meshgate.registry.errors import RegistryUnavailable
+from meshgate.registry.model import Entry, Instance, Manifest, Switch
 
 LACKING_WAIT = 1.0
 """Seconds until missing manifests are looked for again: storing one is no change of the catalogue."""
@@ -92,13 +93,13 @@ class ConsulFeed:
         self._wait = wait
         self._clock = clock
         self._sleep = sleep
-        self._judges = {name: Judge(ttl, settle) for name in ("agents", "gateways")}
+        self._judges = {name: Liveness(ttl, settle) for name in ("agents", "gateways")}
         self._found: dict[str, Mapping[str, Entry]] = {}
         self._switches: tuple[Switch, ...] | None = None
         self._subjects: Mapping[str, str] | None = None
         self._manifests: dict[str, Manifest] = {}
         self._odd: set[str] = set()
-        self.state: State | None = None
+        self.state: Snapshot | None = None
         """None until all four queries have answered once."""
         self.lacking: set[str] = set()
         """Ids of agents whose manifest is not in the KV store: left out until they register again."""
@@ -150,7 +151,7 @@ class ConsulFeed:
         if self._switches is None or self._subjects is None or len(self._found) < len(self._judges):
             return
         entries = {key: entry for part in self._found.values() for key, entry in part.items()}
-        self.state = State(entries, self._switches, self._subjects)
+        self.state = Snapshot(entries, self._switches, self._subjects)
         self._prune()
         self._wake()
 
@@ -180,7 +181,7 @@ class ConsulFeed:
         if name == "agents":
             self.lacking = {instance.id for instance in agents if instance.manifest not in self._manifests}
         return {
-            instance.id: entry_of(instance, self._manifests.get(instance.manifest))
+            instance.id: Entry.of(instance, self._manifests.get(instance.manifest))
             for instance in living
             if instance.kind == "gateway" or instance.manifest in self._manifests
         }

@@ -14,7 +14,7 @@ from typing import Any
 
 from meshgate.registry.backends.consul.entry import Lease
 
-__all__ = ["Judge"]
+__all__ = ["Liveness"]
 
 NODE_GRACE = 300.0
 """Seconds for which entries of a lost Consul node are still believed; breakers keep calls off those that are dead."""
@@ -24,7 +24,7 @@ SHORTEST_INTERVAL = 1.0
 """Seconds between two HTTP checks that Consul makes at least, whatever it is asked for."""
 
 
-class Judge:
+class Liveness:
     """Decides entry by entry, and says when to look again.
 
     Args:

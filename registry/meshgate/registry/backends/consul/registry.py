@@ -11,10 +11,13 @@ import msgspec
 
 from meshgate.a2a.errors import InvalidParams
 from meshgate.registry.async_wait import Sleep
-from meshgate.registry.backends.consul.client import ConsulAddress, ConsulClient, check_address
+from meshgate.registry.backends.consul.address import ConsulAddress, check_address
+from meshgate.registry.backends.consul.client import ConsulClient
 from meshgate.registry.backends.consul.entry import Layout, check_of, lease_of, reachable, service_of
 from meshgate.registry.backends.consul.feed import ConsulFeed
-from meshgate.registry.backends.snapshot_diff import State, difference
+from meshgate.registry.backends.model import Snapshot
+from meshgate.registry.backends.snapshot_diff import difference
+from meshgate.registry.errors import RegistryUnavailable, UnknownLease
 from meshgate.registry.limits import (
     blob_digest,
     check_blob,
@@ -23,7 +26,7 @@ from meshgate.registry.limits import (
     check_subject,
     check_switch,
 )
-from meshgate.registry.model import Delta, Instance, Lease, Manifest, RegistryUnavailable, Switch, UnknownLease
+from meshgate.registry.model import Delta, Instance, Lease, Manifest, Switch
 
 __all__ = ["ConsulRegistry"]
 
@@ -112,7 +115,7 @@ class ConsulRegistry:
         """See ``Registry.watch``. A lone change arrives within milliseconds, changes in a storm four times a second."""
         self._open()
         feed = self._join()
-        seen: State | None = None
+        seen: Snapshot | None = None
         resets = 0
         try:
             while True:
