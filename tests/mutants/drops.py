@@ -34,6 +34,7 @@ from meshgate.gateway.policies.call.retry import Retry, RetryBudget
 from meshgate.net import asgi
 from meshgate.registry.backends.memory import MemoryRegistry
 from meshgate.registry.backends.sqlite import Store
+from meshgate.registry.groups import Scope
 from meshgate.registry.model import Manifest
 from meshgate.registry.schemas import (
     RULES,
@@ -46,8 +47,7 @@ from meshgate.registry.schemas import (
     image,
     options,
 )
-from meshgate.registry.schemas import subject as subjects
-from meshgate.registry.selection import Scope
+from meshgate.registry.schemas import admission as subjects
 from meshgate.sdk.schemas.derive import derive as deriving
 from meshgate.sdk.schemas.lock import keeper as keeping
 from meshgate.sdk.schemas.lock import numbers

@@ -52,7 +52,7 @@ from meshgate.gateway.upstream.health import HealthChecks
 from meshgate.gateway.upstream.instances import Instance, Instances
 from meshgate.gateway.upstream.send import Send, Wire
 from meshgate.gateway.version import VERSION
-from meshgate.registry.index import Table
+from meshgate.registry.index import Index
 from meshgate.registry.interface import Registry
 from meshgate.registry.model import Delta, Switch
 from meshgate.registry.watcher import Watcher
@@ -155,7 +155,7 @@ class Gateway:
         self.clock, self.sleep = clock, sleep
         self.rng = rng or random.Random()
         self.tracing, self.ids, self.sampler = tracing or NoTracing(), Ids(self.rng), Sampler(limits.traces, clock)
-        self.table = Table()
+        self.table = Index()
         self.watcher = Watcher(registry, self.table, settings.snapshot, clock=clock, sleep=sleep, rng=self.rng)
         self.schemas = Catalogue(SchemaStore(registry, settings.schemas, limits, rng=self.rng), self.watcher)
         self.metrics = Metrics()

@@ -19,9 +19,9 @@ from meshgate.gateway.contracts.gate import SchemaGate
 from meshgate.gateway.contracts.store import SchemaStore
 from meshgate.registry.backends.file import FileRegistry
 from meshgate.registry.backends.memory import MemoryRegistry
-from meshgate.registry.index import Table
+from meshgate.registry.errors import RegistryUnavailable
+from meshgate.registry.index import Index
 from meshgate.registry.interface import Registry
-from meshgate.registry.model import RegistryUnavailable
 from meshgate.registry.schemas import Stage, Subject, load_image, promote
 from meshgate.registry.watcher import Watcher
 from tests.gateway.contracts.schemas import FIRST, GROWN, contract, manifest_of
@@ -35,7 +35,7 @@ async def following(
 ) -> AsyncGenerator[Catalogue, None]:
     """A catalogue as a gateway runs it."""
     snapshot, folder = (home / "snapshot.bin", home / "schemas") if home is not None else (None, None)
-    watcher = Watcher(registry, Table(), snapshot)
+    watcher = Watcher(registry, Index(), snapshot)
     catalogue = Catalogue(SchemaStore(registry, folder, limits), watcher)
     tasks = [asyncio.ensure_future(run) for run in (watcher.run(), catalogue.run())]
     try:

@@ -12,9 +12,10 @@ import pytest
 from meshgate.a2a.errors import SchemaViolation
 from meshgate.registry.backends.file import FileRegistry
 from meshgate.registry.backends.memory import MemoryRegistry
+from meshgate.registry.errors import RegistryUnavailable
 from meshgate.registry.interface import Registry
 from meshgate.registry.join.errors import decode_error
-from meshgate.registry.model import Manifest, RegistryUnavailable
+from meshgate.registry.model import Manifest
 from meshgate.registry.schemas import Incompatible, VersionTaken, load_image
 from tests.gateway.asgi import Answer
 from tests.gateway.contracts.schemas import BROKEN, FIRST, GROWN

@@ -15,7 +15,7 @@ from meshgate.a2a.limits import DEFAULTS
 from meshgate.gateway.control.join import AddressPolicy, JoinApp
 from meshgate.gateway.identity.keys import KeyStore, MeshKey, new_key
 from meshgate.registry.backends.memory import MemoryRegistry
-from meshgate.registry.index import Table
+from meshgate.registry.index import Index
 from meshgate.registry.join import wire
 from meshgate.registry.model import Capability, Endpoint, Instance, Manifest
 from meshgate.registry.watcher import Watcher
@@ -38,7 +38,7 @@ class Port:
 
         loop = asyncio.get_running_loop()
         self.registry = MemoryRegistry(clock=loop.time)
-        self.table = Table()
+        self.table = Index()
         self.watching = asyncio.ensure_future(Watcher(self.registry, self.table, clock=loop.time).run())
         self.keys = KeyStore()
         self.mesh = MeshKey(os.urandom(32))
@@ -75,7 +75,7 @@ def code(answer: Answer) -> tuple[int, str]:
 async def test_who_registers_gets_a_lease_a_call_key_and_the_secret_that_gateways_show() -> None:
     async with port() as join:
         answer = await join.register(instance(), join.key())
-        joined = wire.decode_joined(answer.body)
+        joined = wire.decode_register_response(answer.body)
         assert (answer.status, joined.lease.instance, joined.gateways) == (200, "echo-1", ("http://gw",))
         assert join.mesh.read_call_key(joined.call_key) == ("echo", "default", "echo-1")
         assert joined.inbound_secret == join.mesh.inbound_secret("echo-1")

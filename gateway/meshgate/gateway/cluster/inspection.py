@@ -16,7 +16,7 @@ from meshgate.gateway.contracts.usage import UsageRow
 from meshgate.gateway.jobs.peers import Flight, Grant
 from meshgate.gateway.observe.records import CallRecord, JobRecord
 from meshgate.net.asgi import Receive, Scope, Send, read_body, read_headers, respond
-from meshgate.registry.index import Table
+from meshgate.registry.index import Index
 
 __all__ = ["InspectApp", "Inspected", "InstanceView", "JobView", "RemotePeers", "Status", "UsageView"]
 
@@ -179,7 +179,7 @@ class RemotePeers:
         limits: how long the path of a call waits for an answer.
     """
 
-    def __init__(self, table: Table, own: str, secret: str, limits: Limits = DEFAULTS) -> None:
+    def __init__(self, table: Index, own: str, secret: str, limits: Limits = DEFAULTS) -> None:
         self._table = table
         self._own = own
         self._headers = {"authorization": f"Bearer {secret}", "content-type": "application/json"}

@@ -18,10 +18,11 @@ from meshgate.gateway.contracts.gate import Admission, SchemaGate
 from meshgate.gateway.contracts.store import SchemaStore
 from meshgate.gateway.identity.keys import KeyRecord, KeyStore, MeshKey
 from meshgate.net.asgi import Receive, Scope, Send, read_body, read_headers, respond
-from meshgate.registry.index import Table
+from meshgate.registry.errors import UnknownLease
+from meshgate.registry.index import Index
 from meshgate.registry.interface import Registry
 from meshgate.registry.join import wire
-from meshgate.registry.model import Endpoint, UnknownLease
+from meshgate.registry.model import Endpoint
 
 __all__ = ["AddressPolicy", "JoinApp"]
 
@@ -107,7 +108,7 @@ class JoinApp:
     def __init__(  # noqa: PLR0913, PLR0917 - what it answers with
         self,
         registry: Registry,
-        table: Table,
+        table: Index,
         keys: KeyStore,
         mesh: MeshKey,
         addresses: AddressPolicy,
@@ -149,12 +150,12 @@ class JoinApp:
             await self._check_contracts(instance_id)
             lease = await self._registry.renew(instance_id)
             call_key = self._mesh.call_key(agent, key.tenant, instance_id)
-            return wire.encode_renewed(wire.Renewed(lease, call_key, self._gateways()), media)
+            return wire.encode_renew_response(wire.RenewResponse(lease, call_key, self._gateways()), media)
         instance_id = wire.decode_deregister(body, media)
         self._may_touch(instance_id, key)
         await self._registry.deregister(instance_id)
         log.info("left", instance=instance_id)
-        return wire.encode_deregistered(media)
+        return wire.encode_deregister_response(media)
 
     async def _check_contracts(self, instance_id: str) -> None:
         entry = self._table.entries.get(instance_id)
@@ -162,7 +163,7 @@ class JoinApp:
             # A gateway of 0.1.0 took it in: when it registers again, its contracts come along.
             raise UnknownLease(metadata={"instance": instance_id})
 
-    async def _register(self, joining: wire.Joining, media: wire.Media, key: KeyRecord) -> bytes:
+    async def _register(self, joining: wire.Registration, media: wire.Media, key: KeyRecord) -> bytes:
         instance, manifest = joining.instance, joining.manifest
         self._may_name(instance.agent, key)
         if instance.kind != "agent":
@@ -186,8 +187,10 @@ class JoinApp:
         await self._seen(name)
         log.info("joined", agent=instance.agent, instance=name, version=manifest.version)
         call_key = self._mesh.call_key(instance.agent, key.tenant, name)
-        joined = wire.Joined(lease, call_key, self._mesh.inbound_secret(name), self._gateways(), admitted.notices)
-        return wire.encode_joined(joined, media)
+        joined = wire.RegisterResponse(
+            lease, call_key, self._mesh.inbound_secret(name), self._gateways(), admitted.notices
+        )
+        return wire.encode_register_response(joined, media)
 
     async def _seen(self, instance_id: str) -> None:
         waited = 0.0

@@ -17,7 +17,7 @@ from meshgate.gateway.identity.keys import MeshKey
 from meshgate.gateway.identity.secrets import Secrets
 from meshgate.gateway.observe.metrics import merge_metrics
 from meshgate.net.server import HttpServer, bind
-from meshgate.registry.index import Table
+from meshgate.registry.index import Index
 from meshgate.registry.interface import Registry
 
 __all__ = ["Control", "MeshAsk"]
@@ -69,7 +69,7 @@ class Control:
         config: Config,
         secrets: Secrets,
         registry: Registry,
-        table: Table,
+        table: Index,
         own: Gateway | None,
         remote: RemotePeers,
         data_urls: tuple[str, ...],

@@ -12,9 +12,10 @@ from meshgate.a2a.cards import interface, rewrite
 from meshgate.a2a.selector import Selector
 from meshgate.gateway.contracts.catalogue import Catalogue
 from meshgate.gateway.routing.resolve import Resolve
-from meshgate.registry.index import Table
+from meshgate.registry.groups import Group, Scope
+from meshgate.registry.index import Index
 from meshgate.registry.schemas import Release
-from meshgate.registry.selection import Group, Scope, catalogue
+from meshgate.registry.selection import catalogue
 
 __all__ = ["Cards"]
 
@@ -28,7 +29,7 @@ class Cards:
     """
 
     def __init__(
-        self, table: Table, resolve: Resolve, schemas: Catalogue, *, base: str, grpc: str, version: str
+        self, table: Index, resolve: Resolve, schemas: Catalogue, *, base: str, grpc: str, version: str
     ) -> None:
         self._table = table
         self._resolve = resolve

@@ -23,9 +23,10 @@ from meshgate.gateway.identity.secrets import Secrets
 from meshgate.gateway.ingress.http import mark_grpc
 from meshgate.gateway.version import VERSION
 from meshgate.net.server import HttpServer, PortTaken, bind
+from meshgate.registry.errors import UnknownLease
 from meshgate.registry.home import Home, Run
 from meshgate.registry.interface import Registry
-from meshgate.registry.model import Endpoint, Instance, UnknownLease
+from meshgate.registry.model import Endpoint, Instance
 from meshgate.registry.open import open_registry
 
 __all__ = ["DataPlane", "Signals", "keep_foreign", "open_configured", "run_file", "run_single"]
@@ -40,7 +41,7 @@ def open_configured(config: Config, home: Home) -> Registry:
     url = config.registry or f"file://{home.path.resolve()}/registry.db"
     if not url.startswith("consul"):
         return open_registry(url, ttl=config.limits.lease)
-    from meshgate.registry.backends.consul.client import ConsulAddress
+    from meshgate.registry.backends.consul.address import ConsulAddress
 
     address = ConsulAddress(token=config.consul_token, ca_file=config.consul_ca)
     return open_registry(url, ttl=config.limits.lease, consul=address)

@@ -17,9 +17,10 @@ from meshgate.a2a.mesh.task_ids import TaskTag, TaskTags
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import Selector, VersionRange, parse_selector
 from meshgate.gateway.observe.records import CallRecord
-from meshgate.registry.index import Table
+from meshgate.registry.groups import ANY_SKILL, Group, Scope
+from meshgate.registry.index import Index
 from meshgate.registry.model import Delta, Entry
-from meshgate.registry.selection import ANY_SKILL, Group, Scope, select
+from meshgate.registry.selection import select
 
 __all__ = ["Releases", "Resolve", "Spoken", "TaskRoute", "note_route"]
 
@@ -71,7 +72,7 @@ class Resolve:
 
     def __init__(
         self,
-        table: Table,
+        table: Index,
         tags: TaskTags,
         ready: Callable[[tuple[str, ...]], bool],
         releases: Releases | None = None,

@@ -10,7 +10,7 @@ from meshgate.a2a.limits import Limits
 from meshgate.a2a.mesh.lineage import Lineage, Step
 from meshgate.gateway.observe.records import CallRecord, Records
 from meshgate.gateway.policies.arrival.lineage import Parents, priced
-from meshgate.registry.selection import ANY_SKILL
+from meshgate.registry.groups import ANY_SKILL
 
 __all__ = ["LineageGuard"]
 
