@@ -8,11 +8,10 @@ import re
 from meshgate.a2a.cards import AgentSkill, SkillTerms, read_card, terms_of
 from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.selector import parse_version
-from meshgate.registry.model import BindingName, Capability, Endpoint, HealthCheck, Instance, Manifest
+from meshgate.registry.model import BINDINGS, Capability, Endpoint, HealthCheck, Instance, Manifest
 
 __all__ = ["agent_name", "foreign_instance", "read_foreign"]
 
-_BINDINGS: dict[str, BindingName] = {"JSONRPC": "JSONRPC", "GRPC": "GRPC"}
 _NOT_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 _FALLBACK = "0.0.0"
 
@@ -41,9 +40,9 @@ def read_foreign(card: bytes, name: str = "") -> tuple[Manifest, tuple[Endpoint,
     """
     tree, view = read_card(card)
     endpoints = tuple(
-        Endpoint(_BINDINGS[one.protocol_binding], one.url, one.protocol_version, one.tenant)
+        Endpoint(one.protocol_binding, one.url, one.protocol_version, one.tenant)
         for one in view.supported_interfaces
-        if one.protocol_binding in _BINDINGS and one.protocol_version.split(".")[:2] == ["1", "0"]
+        if one.protocol_binding in BINDINGS and one.protocol_version.split(".")[:2] == ["1", "0"]
     )
     if not endpoints:
         offered = (

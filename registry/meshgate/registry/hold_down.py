@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 
+import msgspec
+
 from meshgate.registry.model import Delta, Entry
 
 __all__ = ["HoldDown"]
@@ -62,7 +64,7 @@ class HoldDown:
             self._held.update(dict.fromkeys(sudden, now + (self._hold if wrong else self._grace)))
             missing -= sudden
         self._gone.extend(now for key in missing if key in sudden)
-        return Delta(put=put, gone=tuple(sorted(missing)), switches=delta.switches, subjects=delta.subjects)
+        return msgspec.structs.replace(delta, put=put, gone=tuple(sorted(missing)), reset=False)
 
     def _looks_wrong(self, sudden: int, listed: int, reset: bool, now: float) -> bool:
         while self._gone and now - self._gone[0] > self._window:

@@ -1,5 +1,8 @@
 """What the registry holds: who runs where, what they can do, and which switches are thrown.
 
+Names of bindings, versions and kinds are open strings here: a row that a later release wrote can be read, and who
+cannot use it passes it over (``row_filter``). What may be written is checked in ``limits``.
+
 Small and large are kept apart. An :class:`Instance` is one running copy, a few hundred bytes, renewed all the time. A
 :class:`Manifest` is what all copies of one release share (skills, the agent card); it is stored once under the hash of
 its content and never changes, so a watcher fetches it once and keeps it.
@@ -16,6 +19,8 @@ import msgspec
 from meshgate.a2a.selector import Version, VersionRange, parse_selector, parse_version
 
 __all__ = [
+    "BINDINGS",
+    "KINDS",
     "SWITCH_KINDS",
     "Capability",
     "Delta",
@@ -28,10 +33,18 @@ __all__ = [
     "Migration",
     "SchemaRef",
     "Switch",
+    "SwitchKind",
+    "Unread",
 ]
 
-BindingName = Literal["JSONRPC", "GRPC"]
-"""A2A's names of the bindings (specification 1.0.1, section 5.2)."""
+BINDINGS = ("JSONRPC", "GRPC")
+"""The bindings that are served here, by A2A's names (specification 1.0.1, section 5.2)."""
+
+KINDS = ("agent", "gateway")
+"""What an instance can be."""
+
+Unread = Literal["unreadable", "manifest", "switch", "subject"]
+"""Why a backend could not read a row: its content, its manifest, or that it is no proper switch or subject."""
 
 SwitchKind = Literal["agent", "skill", "tenant", "key", "job"]
 SWITCH_KINDS: tuple[SwitchKind, ...] = ("agent", "skill", "tenant", "key", "job")
@@ -139,7 +152,8 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
 class Endpoint(msgspec.Struct, frozen=True, omit_defaults=True):
     """An address of an instance in one binding."""
 
-    binding: BindingName
+    binding: str
+    """One of ``BINDINGS``, or a name that only a later release knows."""
     url: str
     """``http://host:port/path`` for JSON-RPC, ``host:port`` for gRPC."""
     version: str = "1.0"
@@ -169,7 +183,8 @@ class Instance(msgspec.Struct, frozen=True, omit_defaults=True):
     check: HealthCheck | None = None
     lasting: bool = False
     """Registered by an operator for an agent that renews nothing: it stays until it is deregistered."""
-    kind: Literal["agent", "gateway"] = "agent"
+    kind: str = "agent"
+    """One of ``KINDS``, or a name that only a later release knows."""
     draining: bool = False
 
 
@@ -192,7 +207,8 @@ class Entry(msgspec.Struct, frozen=True):
 class Switch(msgspec.Struct, frozen=True, order=True):
     """A kill switch: while it is there, calls that match are refused."""
 
-    kind: SwitchKind
+    kind: str
+    """One of ``SWITCH_KINDS``, or a name that only a later release knows."""
     name: str
     reason: str = ""
 
@@ -207,6 +223,8 @@ class Delta(msgspec.Struct, frozen=True):
     """All switches, or None if they did not change."""
     subjects: Mapping[str, str] | None = None
     """All subjects, ``AGENT/SKILL`` to the digest of its document, or None if none changed."""
+    unread: Mapping[str, Unread] | None = None
+    """All rows that the backend could not read, by their names in it; None if that did not change."""
     reset: bool = False
 
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from meshgate.registry.hold_down import HoldDown
 from meshgate.registry.index import Index
 from meshgate.registry.interface import Registry
 from meshgate.registry.model import Delta
+from meshgate.registry.row_filter import PassedOver, RowFilter
 from meshgate.registry.snapshot import read_snapshot, write_snapshot
 
 __all__ = ["Watcher"]
@@ -66,6 +67,7 @@ class Watcher:
         self._sleep = sleep
         self._rng = rng or random.Random()
         self._hold = hold or HoldDown()
+        self._filter = RowFilter()
         self._stale_since: float | None = clock()
         self._saved_revision = 0
         self._save_at = clock()
@@ -90,6 +92,11 @@ class Watcher:
     def contacts(self) -> int:
         """How many deltas the registry itself has given; none while the index is what the snapshot holds."""
         return self._contacts
+
+    @property
+    def passed_over(self) -> Mapping[PassedOver, int]:
+        """How many rows this release cannot use, by reason: what a later release wrote, or nobody can read."""
+        return self._filter.passed_over
 
     def stale_seconds(self) -> float:
         """For how long the registry has been out of reach; 0.0 while it is not."""
@@ -139,6 +146,7 @@ class Watcher:
 
     def _hear(self, delta: Delta) -> None:
         self._contacts += 1
+        delta = self._usable(delta)
         if self.stale:
             log.info("the registry answers", extra={"stale_seconds": self.stale_seconds()})
         self._stale_since, self.reason = None, ""
@@ -163,6 +171,13 @@ class Watcher:
         self.reason = error.message
         self._hold.forget()
 
+    def _usable(self, delta: Delta) -> Delta:
+        before = self.passed_over
+        usable = self._filter.apply(delta)
+        if self.passed_over != before:
+            log.warning("rows of the registry are passed over", extra={"passed_over": dict(self.passed_over)})
+        return usable
+
     def _apply(self, delta: Delta | None) -> None:
         if delta is not None and self.index.apply(delta):
             for tell in self.on_change:
@@ -179,7 +194,7 @@ class Watcher:
             log.warning("the registry snapshot is not used: %s", error)
             return
         if delta is not None:
-            self._apply(delta)
+            self._apply(self._usable(delta))
             self._saved_revision = self.index.revision
             self.ready.set()
 

@@ -21,7 +21,7 @@ from meshgate.gateway.control.ports import Control
 from meshgate.gateway.identity.keys import MeshKey
 from meshgate.gateway.identity.secrets import Secrets
 from meshgate.gateway.ingress.http import mark_grpc
-from meshgate.gateway.version import VERSION
+from meshgate.gateway.version import FEATURES, VERSION
 from meshgate.net.server import HttpServer, PortTaken, bind
 from meshgate.registry.errors import UnknownLease
 from meshgate.registry.home import Home, Run
@@ -128,8 +128,7 @@ class DataPlane:
 
     async def _keep_lease(self) -> None:
         url = f"http://{self.config.inspect_host}:{self._servers[1].port}"
-        inspect = (Endpoint("JSONRPC", url),)
-        me = Instance(id=self.gateway.id, agent="gateway", manifest="", kind="gateway", endpoints=inspect)
+        me = gateway_row(self.gateway.id, url)
         registered = False
         while True:
             try:
@@ -175,6 +174,16 @@ class DataPlane:
         for server in self._servers:
             await server.stop()
         await self.gateway.aclose()
+
+
+def gateway_row(name: str, inspect: str) -> Instance:
+    """A gateway as the registry lists it: where the others ask it things, its version, and its features.
+
+    Features are separated by spaces: a label holds no comma.
+    """
+    labels = {"version": VERSION.replace("+", "-"), "features": " ".join(FEATURES)}
+    endpoints = (Endpoint("JSONRPC", inspect),)
+    return Instance(id=name, agent="gateway", manifest="", kind="gateway", endpoints=endpoints, labels=labels)
 
 
 def void(_: object) -> None:

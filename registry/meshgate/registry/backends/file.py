@@ -83,7 +83,7 @@ class FileRegistry:
         """See ``Registry.watch``: looks every 100 ms, so that what changed between two looks is one delta."""
         reader = await self._run(self._new_reader)
         ages = LeaseClock(self._ttl)
-        rows, seen = Rows({}, {}, (), {}), None
+        rows, seen = Rows({}, {}, (), {}, {}), None
         try:
             while not self._closing.is_set():
                 fresh = await self._run(reader.poll)
@@ -91,7 +91,7 @@ class FileRegistry:
                 ages.look(self._clock(), None if fresh is None else _mortal(rows))
                 over = ages.over()
                 living = {key: entry for key, entry in rows.entries.items() if key not in over}
-                state = Snapshot(living, rows.switches, rows.subjects)
+                state = Snapshot(living, rows.switches, rows.subjects, rows.unread)
                 delta = difference(seen, state)
                 if delta is not None:
                     seen = state

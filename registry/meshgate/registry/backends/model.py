@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from meshgate.registry.model import Entry, Switch
+from meshgate.registry.model import Entry, Switch, Unread
 
 __all__ = ["Rows", "Snapshot"]
 
@@ -17,6 +17,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     entries: Mapping[str, Entry] = {}
     switches: tuple[Switch, ...] = ()
     subjects: Mapping[str, str] = {}
+    unread: Mapping[str, Unread] = {}
+    """Rows that could not be read, by their names in the backend."""
 
 
 class Rows(msgspec.Struct, frozen=True):
@@ -26,3 +28,4 @@ class Rows(msgspec.Struct, frozen=True):
     counters: Mapping[str, tuple[int, int]]
     switches: tuple[Switch, ...]
     subjects: Mapping[str, str]
+    unread: Mapping[str, Unread]

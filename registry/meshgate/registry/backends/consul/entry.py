@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from meshgate.a2a.errors import InvalidParams
 from meshgate.registry.limits import check_subject
-from meshgate.registry.model import SWITCH_KINDS, BindingName, Endpoint, HealthCheck, Instance, Switch
+from meshgate.registry.model import Endpoint, HealthCheck, Instance, Switch
 
 __all__ = [
     "MAX_ENTRY",
@@ -44,7 +44,6 @@ Lease = str
 
 
 _PLAIN = re.compile(r"[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*\Z")
-_BINDINGS: dict[str, BindingName] = {"JSONRPC": "JSONRPC", "GRPC": "GRPC"}
 
 
 class Layout:
@@ -201,19 +200,18 @@ def instance_of(service: Mapping[str, Any], layout: Layout) -> tuple[Instance, L
 
 
 def switch_of(key: str, value: bytes | None, layout: Layout) -> Switch | None:
-    """The kill switch under a key, or None if it is none of ours."""
+    """The kill switch under a key, of whatever kind; None if it cannot be read."""
     kind, _, name = key.removeprefix(layout.switches).partition("/")
-    for known in SWITCH_KINDS:
-        if kind == known and name:
-            try:
-                return Switch(known, _unpacked(name), (value or b"").decode())
-            except ValueError:
-                return None
-    return None
+    if not kind or not name or not key.startswith(layout.switches):
+        return None
+    try:
+        return Switch(kind, _unpacked(name), (value or b"").decode())
+    except ValueError:
+        return None
 
 
 def subject_of(key: str, value: bytes | None, layout: Layout) -> tuple[str, str] | None:
-    """The subject under a key and the digest that it points to, or None if it is none of ours."""
+    """The subject under a key and the digest that it points to, or None if it cannot be read."""
     try:
         name = "/".join(_unpacked(part) for part in key.removeprefix(layout.subjects).split("/"))
         digest = (value or b"").decode()
@@ -234,13 +232,13 @@ def _packed(name: str) -> str:
 def _unpacked(name: str) -> str:
     if not name.startswith("~"):
         return name
-    return base64.urlsafe_b64decode(name[1:] + "=" * (-len(name[1:]) % 4)).decode()
+    padded = name[1:] + "=" * (-len(name[1:]) % 4)
+    return base64.b64decode(padded, altchars=b"-_", validate=True).decode()
 
 
 def _endpoint(text: str) -> Endpoint:
     binding, version, url, *tenant = text.split(" ")
-    known = _BINDINGS[binding]
-    return Endpoint(known, url, version, tenant[0] if tenant else "")
+    return Endpoint(binding, url, version, tenant[0] if tenant else "")
 
 
 def _duration(seconds: float) -> str:

@@ -12,7 +12,7 @@ from meshgate.registry.backends.consul.entry import Layout, instance_of, subject
 from meshgate.registry.backends.consul.health import Liveness
 from meshgate.registry.backends.model import Snapshot
 from meshgate.registry.errors import RegistryUnavailable
-from meshgate.registry.model import Entry, Instance, Manifest, Switch
+from meshgate.registry.model import Entry, Instance, Manifest, Switch, Unread
 
 LACKING_WAIT = 1.0
 """Seconds until missing manifests are looked for again: storing one is no change of the catalogue."""
@@ -97,6 +97,7 @@ class ConsulFeed:
         self._found: dict[str, Mapping[str, Entry]] = {}
         self._switches: tuple[Switch, ...] | None = None
         self._subjects: Mapping[str, str] | None = None
+        self._unread: dict[str, dict[str, Unread]] = {}
         self._manifests: dict[str, Manifest] = {}
         self._odd: set[str] = set()
         self.state: Snapshot | None = None
@@ -141,17 +142,20 @@ class ConsulFeed:
 
     async def _take(self, name: str, found: Any) -> None:
         if name == "switches":
-            switches = (switch_of(item["Key"], item["Value"], self._layout) for item in found or ())
-            self._switches = tuple(sorted(switch for switch in switches if switch is not None))
+            switches = {item["Key"]: switch_of(item["Key"], item["Value"], self._layout) for item in _rows(found)}
+            self._switches = tuple(sorted(switch for switch in switches.values() if switch is not None))
+            self._unread[name] = {key: "switch" for key, switch in switches.items() if switch is None}
         elif name == "subjects":
-            subjects = (subject_of(item["Key"], item["Value"], self._layout) for item in found or ())
-            self._subjects = dict(subject for subject in subjects if subject is not None)
+            subjects = {item["Key"]: subject_of(item["Key"], item["Value"], self._layout) for item in _rows(found)}
+            self._subjects = dict(subject for subject in subjects.values() if subject is not None)
+            self._unread[name] = {key: "subject" for key, subject in subjects.items() if subject is None}
         else:
             self._found[name] = await self._entries(name, found or ())
         if self._switches is None or self._subjects is None or len(self._found) < len(self._judges):
             return
         entries = {key: entry for part in self._found.values() for key, entry in part.items()}
-        self.state = Snapshot(entries, self._switches, self._subjects)
+        unread = {key: why for part in self._unread.values() for key, why in part.items()}
+        self.state = Snapshot(entries, self._switches, self._subjects, unread)
         self._prune()
         self._wake()
 
@@ -160,6 +164,7 @@ class ConsulFeed:
         judge.begin(now)
         best: dict[str, tuple[tuple[bool, int], Instance]] = {}
         keys: set[str] = set()
+        unread: dict[str, Unread] = {}
         for item in found:
             service, key = item["Service"], f"{item['Node']['Node']}/{item['Service']['ID']}"
             keys.add(key)
@@ -167,6 +172,7 @@ class ConsulFeed:
                 instance, lease = instance_of(service, self._layout)
             except (ValueError, KeyError) as error:
                 self._once(key, f"the service entry {key} cannot be read: {error}")
+                unread[key] = "unreadable"
                 continue
             interval = instance.check.interval if instance.check else 0.0
             alive = judge.alive(key, item["Checks"], lease, interval, now)
@@ -180,6 +186,8 @@ class ConsulFeed:
         await self._fetch_manifests({instance.manifest for instance in agents})
         if name == "agents":
             self.lacking = {instance.id for instance in agents if instance.manifest not in self._manifests}
+            unread |= dict.fromkeys(self.lacking, "manifest")
+        self._unread[name] = unread
         return {
             instance.id: Entry.of(instance, self._manifests.get(instance.manifest))
             for instance in living
@@ -206,6 +214,11 @@ class ConsulFeed:
     def _wake(self) -> None:
         self.changed.set()
         self.changed = asyncio.Event()
+
+
+def _rows(found: Sequence[Mapping[str, Any]] | None) -> list[Mapping[str, Any]]:
+    """The keys that hold something: one that ends in a slash is a folder, which Consul's UI makes."""
+    return [item for item in found or () if not item["Key"].endswith("/")]
 
 
 def _first(failures: BaseExceptionGroup[Exception]) -> Exception:
