@@ -148,22 +148,6 @@ async def test_a_registry_that_comes_back_empty_is_not_believed_for_half_a_minut
         assert set(watcher.index.entries) == {"a1", "a2"}
 
 
-async def test_a_failed_probe_ends_the_doubt() -> None:
-    world = World()
-    await world.join("a1", "a2", "a3", "a4")
-    heard: list[Delta] = []
-    watcher = world.watcher()
-    async with running(watcher):
-        watcher.on_change.append(heard.append)
-        world.registry.wipe()
-        await settle()
-        watcher.confirm_gone("a2")
-        watcher.confirm_gone("a2")
-
-        assert set(watcher.index.entries) == {"a1", "a3", "a4"}
-        assert heard == [Delta(gone=("a2",))]
-
-
 async def test_when_nobody_passes_renewals_on_the_leases_that_run_out_together_are_held() -> None:
     world = World(ttl=10.0)
     for name in ("a1", "a2", "a3", "a4"):

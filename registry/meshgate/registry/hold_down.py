@@ -1,9 +1,9 @@
 """Hold-down: a registry that suddenly lists far less is not believed at once. Pure, timed by its caller.
 
-Agents stop a few at a time. When more than half of everything goes at once, the registry is the likelier casualty (its
-disk was wiped, it was restored from a backup, nobody was there to pass renewals on). What went missing that way stays
-listed for a while: until it is back, a probe says that it is dead, or time has confirmed it. After a registry was out
-of reach, whatever it lacks gets time to register again.
+Agents stop a few at a time. When more than half of all entries go at once, it is likelier that the registry lost them:
+its disk was wiped, it was restored from a backup, or no gateway ran to pass renewals on. Entries that went missing so
+stay listed until they are back, or until their time is over. After a registry was out of reach, whatever it lacks gets
+time to register again. Nothing probes a held entry: breakers and retries keep calls off an address that is dead.
 """
 
 from __future__ import annotations
@@ -80,10 +80,6 @@ class HoldDown:
         for key in over:
             del self._held[key]
         return Delta(gone=over) if over else None
-
-    def confirm(self, instance_id: str) -> bool:
-        """A probe says that a held entry is dead: true if it was held, and is to go now."""
-        return self._held.pop(instance_id, None) is not None
 
     def forget(self) -> None:
         """The registry is out of reach: what it said last is neither confirmed nor refuted by the time that passes."""

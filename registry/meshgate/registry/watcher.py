@@ -80,7 +80,7 @@ class Watcher:
 
     @property
     def held(self) -> frozenset[str]:
-        """Ids that the registry lost suddenly and that are still served; a gateway probes these first."""
+        """Ids that the registry lost suddenly and that are still served."""
         return self._hold.held
 
     @property
@@ -101,11 +101,6 @@ class Watcher:
     def stale_seconds(self) -> float:
         """For how long the registry has been out of reach; 0.0 while it is not."""
         return 0.0 if self._stale_since is None else max(0.0, self._clock() - self._stale_since)
-
-    def confirm_gone(self, instance_id: str) -> None:
-        """A probe of an instance in ``held`` failed: believe the registry about it."""
-        if self._hold.confirm(instance_id):
-            self._apply(Delta(gone=(instance_id,)))
 
     async def run(self) -> None:
         """Follow the registry until it is closed or this is cancelled."""
