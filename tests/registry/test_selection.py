@@ -11,7 +11,7 @@ from meshgate.registry.groups import ANY_SKILL, Group, Scope
 from meshgate.registry.index import Index
 from meshgate.registry.model import Capability, Delta, Entry, Manifest
 from meshgate.registry.selection import catalogue, explain, select
-from tests.registry.samples import agent, gateway
+from tests.registry.samples import agent, entry, gateway
 
 ALL = Scope()
 
@@ -274,3 +274,12 @@ def test_the_revision_grows_with_changes_alone() -> None:
     assert found.apply(Delta(gone=("a1",)))
     assert found.revision == before + 1
     assert found.entries == {}
+
+
+def test_an_explanation_lists_the_versions_of_an_instance_in_their_order() -> None:
+    index = Index()
+    skills = tuple(Capability("say", version) for version in ("10.0.0", "9.0.0", "10.0.0-rc.1"))
+    index.apply(Delta(put=(entry("a1", Manifest("echo", "1.0.0", skills=skills)),)))
+    found = explain(index, parse_selector("say@*"), Scope())
+    assert [one.version for one in found.verdicts if not one.matched] == ["10.0.0-rc.1"]
+    assert [one.version for one in found.verdicts if one.matched] == ["9.0.0", "10.0.0"]

@@ -11,7 +11,7 @@ from meshgate.a2a.selector import Version, parse_version
 from meshgate.registry.groups import Offer
 from meshgate.registry.model import Delta, Entry, Switch
 
-__all__ = ["Index", "version_of"]
+__all__ = ["Index", "version_of", "version_order"]
 
 
 @lru_cache(maxsize=4096)
@@ -21,6 +21,11 @@ def version_of(text: str) -> Version:
         return parse_version(text)
     except InvalidParams:
         return Version(0)
+
+
+def version_order(text: str) -> tuple[Version, str]:
+    """What versions are sorted by: 9.0.0 comes before 10.0.0, a pre-release before its release, and text decides ties."""
+    return version_of(text), text
 
 
 class Index:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.selector import Selector, Version
 from meshgate.registry.groups import ANY_SKILL, Candidate, Explanation, Group, Offer, Reason, Scope
-from meshgate.registry.index import Index, version_of
+from meshgate.registry.index import Index, version_of, version_order
 from meshgate.registry.model import Capability
 
 __all__ = ["catalogue", "explain", "select"]
@@ -54,7 +54,9 @@ def explain(index: Index, selector: Selector, scope: Scope, skill: str = "") -> 
         Candidate(one.instance.id, one.instance.agent, chosen, one.manifest.version, "skill", "it has no such skill")
         for one in lacking
     ]
-    verdicts.sort(key=lambda verdict: (not verdict.matched, verdict.agent, verdict.instance, verdict.version))
+    verdicts.sort(
+        key=lambda verdict: (not verdict.matched, verdict.agent, verdict.instance, version_order(verdict.version))
+    )
     taken = [offer for offer in offers if _judge(offer, selector, scope)[0] == "matched"]
     return Explanation(str(selector) or selector.agent or selector.skill, chosen, _grouped(taken), tuple(verdicts))
 

@@ -13,7 +13,7 @@ from meshgate.a2a.selector import Selector
 from meshgate.gateway.contracts.catalogue import Catalogue
 from meshgate.gateway.routing.resolve import Resolve
 from meshgate.registry.groups import Group, Scope
-from meshgate.registry.index import Index
+from meshgate.registry.index import Index, version_order
 from meshgate.registry.schemas import Release
 from meshgate.registry.selection import catalogue
 
@@ -69,11 +69,12 @@ class Cards:
         if not groups:
             return None
         path = f"/skills/{target.text}" if target.skill else f"/agents/{target.agent}"
-        newest = max(groups, key=lambda group: group.entries[0].manifest.version)
+        # A group holds every instance of one version of a skill: releases of the agent may have that version in common.
+        entries = (entry for group in groups for entry in group.entries)
+        newest = max(entries, key=lambda entry: version_order(entry.manifest.version)).manifest
         skills = frozenset(group.skill for group in groups)
-        card = newest.entries[0].manifest.card
         contracts = self._contracts(newest.agent, skills)
-        return rewrite(card, self._interfaces(path, target.text, base), skills=skills, contracts=contracts)
+        return rewrite(newest.card, self._interfaces(path, target.text, base), skills=skills, contracts=contracts)
 
     def _contracts(self, agent: str, skills: frozenset[str]) -> dict[str, Any]:
         """For each skill with a contract, the releases that callers may speak, the oldest first."""

@@ -33,7 +33,7 @@ from meshgate.net.asgi import Receive, read_body, read_headers
 from meshgate.net.asgi import Scope as AsgiScope
 from meshgate.net.asgi import Send as AsgiSend
 from meshgate.registry.groups import Scope
-from meshgate.registry.index import Index
+from meshgate.registry.index import Index, version_order
 from meshgate.registry.interface import Registry
 from meshgate.registry.model import Switch, SwitchKind
 from meshgate.registry.selection import explain
@@ -283,7 +283,7 @@ def _by_agent(views: list[InstanceView]) -> list[dict[str, Any]]:
                 "instances": [],
             },
         )
-        agent["versions"] = sorted({*agent["versions"], view.version})
+        agent["versions"] = sorted({*agent["versions"], view.version}, key=version_order)
         agent["skills"] = sorted({*agent["skills"], *view.skills})
         agent["instances"].append(view)
     return list(found.values())
