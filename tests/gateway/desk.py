@@ -22,9 +22,10 @@ from meshgate.gateway.app import Gateway, Settings
 from meshgate.gateway.cluster.inspection import RemotePeers
 from meshgate.gateway.contracts.gate import SchemaGate
 from meshgate.gateway.control.admin.app import make_admin
-from meshgate.gateway.control.join import AddressPolicy, JoinApp
+from meshgate.gateway.control.join import JoinApp
 from meshgate.gateway.control.ports import MeshAsk
 from meshgate.gateway.identity.keys import KeyStore, MeshKey, new_key
+from meshgate.net.addresses import AgentNetworks
 from meshgate.registry.interface import Registry
 from meshgate.registry.join import wire
 from meshgate.registry.model import Manifest
@@ -58,7 +59,7 @@ class Desk:
         )
         self.catalogue, self.table = self.gateway.schemas, self.gateway.table
         gate = SchemaGate(self.catalogue.store, self.catalogue.restore, limits, last=self.catalogue.last)
-        addresses = AddressPolicy()
+        addresses = AgentNetworks()
         self._join = JoinApp(registry, self.table, self.keys, mesh, addresses, lambda: (), limits, gate=gate)
         asking = MeshAsk(self.gateway, RemotePeers(self.table, self.gateway.id, "", limits))
         self._admin = make_admin(

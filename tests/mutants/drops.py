@@ -32,6 +32,7 @@ from meshgate.gateway.policies.arrival.lineage import Lineages
 from meshgate.gateway.policies.call.lineage_guard import LineageGuard
 from meshgate.gateway.policies.call.retry import Retry, RetryBudget
 from meshgate.net import asgi
+from meshgate.net.addresses import AgentNetworks
 from meshgate.registry.backends.memory import MemoryRegistry
 from meshgate.registry.backends.sqlite import Store
 from meshgate.registry.groups import Scope
@@ -193,7 +194,7 @@ def _join_tenant() -> None:
 
 
 def _address() -> None:
-    _replace(join.AddressPolicy, "check_url", lambda self, url: None)
+    _replace(AgentNetworks, "check", lambda self, url: None)
 
 
 def _subjects_cas() -> None:

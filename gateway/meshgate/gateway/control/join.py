@@ -3,97 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import secrets
 from collections.abc import Awaitable, Callable
 from fnmatch import fnmatchcase
-from urllib.parse import urlsplit
 
 import msgspec
 import structlog
 
-from meshgate.a2a.errors import InvalidParams, MeshError, MethodNotFound, PermissionDenied
+from meshgate.a2a.errors import MeshError, MethodNotFound, PermissionDenied
 from meshgate.a2a.limits import Limits
 from meshgate.gateway.contracts.gate import Admission, SchemaGate
 from meshgate.gateway.contracts.store import SchemaStore
 from meshgate.gateway.identity.keys import KeyRecord, KeyStore, MeshKey
+from meshgate.net.addresses import AddressPolicy
 from meshgate.net.asgi import Receive, Scope, Send, read_body, read_headers, respond
 from meshgate.registry.errors import UnknownLease
 from meshgate.registry.index import Index
 from meshgate.registry.interface import Registry
 from meshgate.registry.join import wire
-from meshgate.registry.model import Endpoint
 
-__all__ = ["AddressPolicy", "JoinApp"]
+__all__ = ["JoinApp"]
 
 log = structlog.get_logger(__name__)
 _SEEN_WITHIN = 1.0
 """Seconds that a registration waits until this process sees it itself, so that a call right after it is routed."""
-
-
-class AddressPolicy:
-    """Where agents may listen: the networks an operator named; loopback alone if none were.
-
-    A host name is let through only if it is listed: what it resolves to can change after it was checked.
-
-    Args:
-        networks: CIDR blocks and host names. refused: ``host:port`` of the mesh's own ports.
-    """
-
-    def __init__(
-        self, networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128", "localhost"), refused: frozenset[int] = frozenset()
-    ) -> None:
-        self._networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
-        self._names: set[str] = set()
-        self._refused = refused
-        for text in networks:
-            try:
-                self._networks.append(ipaddress.ip_network(text))
-            except ValueError:
-                if not text or "/" in text:
-                    raise InvalidParams(
-                        f"agent_networks: {text!r} is no network (10.0.0.0/8) and no host name"
-                    ) from None
-                self._names.add(text.lower())
-
-    def check(self, endpoint: Endpoint) -> None:
-        """Refuse an address outside the networks.
-
-        Raises:
-            PermissionDenied: naming the address and the setting.
-        """
-        url = endpoint.url if "://" in endpoint.url else f"grpc://{endpoint.url}"
-        self.check_url(url)
-
-    def check_url(self, url: str) -> None:
-        """As ``check``, for any URL that the gateway is to fetch."""
-        try:
-            parts = urlsplit(url)
-            host, port = (parts.hostname or "").lower(), parts.port
-        except ValueError:
-            raise InvalidParams(f"{url[:200]!r} is no address of an agent") from None
-        if not host or parts.scheme not in ("http", "https", "grpc") or parts.username is not None:
-            raise InvalidParams(f"{url[:200]!r} is no address of an agent")
-        if not self._within(host) or (port in self._refused and self._loopback(host)):
-            raise PermissionDenied(
-                f"agents may not listen at {host}:{port}: an operator allows more with agent_networks"
-            )
-
-    def _within(self, host: str) -> bool:
-        if host in self._names:
-            return True
-        try:
-            address = ipaddress.ip_address(host)
-        except ValueError:
-            return False
-        mapped = getattr(address, "ipv4_mapped", None) or address
-        return any(mapped in network for network in self._networks)
-
-    def _loopback(self, host: str) -> bool:
-        try:
-            return ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            return True
 
 
 class JoinApp:
@@ -169,9 +102,9 @@ class JoinApp:
         if instance.kind != "agent":
             raise PermissionDenied("only agents join here")
         for endpoint in instance.endpoints:
-            self._addresses.check(endpoint)
+            self._addresses.check(endpoint.url)
         if instance.check is not None:
-            self._addresses.check_url(instance.check.url)
+            self._addresses.check(instance.check.url)
         known = self._table.entries.get(instance.id) if instance.id else None
         if known is not None and (known.instance.agent, known.instance.tenant) != (instance.agent, key.tenant):
             raise PermissionDenied(f"instance id {instance.id!r} belongs to another agent")

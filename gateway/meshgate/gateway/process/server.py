@@ -16,12 +16,12 @@ from meshgate.a2a.errors import MeshError
 from meshgate.gateway.app import Gateway, Settings
 from meshgate.gateway.cluster.inspection import InspectApp
 from meshgate.gateway.config import Config, ConfigError
-from meshgate.gateway.control.join import AddressPolicy
 from meshgate.gateway.control.ports import Control
 from meshgate.gateway.identity.keys import MeshKey
 from meshgate.gateway.identity.secrets import Secrets
 from meshgate.gateway.ingress.http import mark_grpc
 from meshgate.gateway.version import FEATURES, VERSION
+from meshgate.net.addresses import AddressPolicy
 from meshgate.net.server import HttpServer, PortTaken, bind
 from meshgate.registry.errors import UnknownLease
 from meshgate.registry.home import Home, Run
