@@ -24,7 +24,7 @@ def version_of(text: str) -> Version:
 
 
 def version_order(text: str) -> tuple[Version, str]:
-    """What versions are sorted by: 9.0.0 comes before 10.0.0, a pre-release before its release, and text decides ties."""
+    """What versions are sorted by: 9.0.0 before 10.0.0, a pre-release before its release, equal ones by their text."""
     return version_of(text), text
 
 

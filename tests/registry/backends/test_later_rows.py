@@ -18,7 +18,7 @@ from meshgate.registry.backends.consul.entry import Layout, service_of
 from meshgate.registry.backends.consul.feed import Ask, ConsulFeed
 from meshgate.registry.backends.consul.registry import ConsulRegistry
 from meshgate.registry.backends.file import FileRegistry
-from meshgate.registry.backends.sqlite import Reader
+from meshgate.registry.backends.sqlite_reader import Reader
 from meshgate.registry.index import Index
 from meshgate.registry.interface import Registry
 from meshgate.registry.model import Manifest, Switch

@@ -10,7 +10,8 @@ import msgspec
 from meshgate.a2a.selector import Version, parse_selector, parse_version
 from meshgate.cli.schema.model import Release, Subject
 from meshgate.registry.schemas import Image, Violation, compare
-from meshgate.registry.schemas.views import MESSAGE, EnumView, FieldView, MessageView, message_view
+from meshgate.registry.schemas.description import message_view
+from meshgate.registry.schemas.views import MESSAGE, EnumView, FieldView, MessageView
 
 __all__ = ["Change", "Diff", "Fate", "changes", "diff_of"]
 

@@ -17,7 +17,8 @@ from meshgate.registry.async_wait import Sleep, wait_or_sleep
 from meshgate.registry.backends.lease_clock import LeaseClock
 from meshgate.registry.backends.model import Rows, Snapshot
 from meshgate.registry.backends.snapshot_diff import difference
-from meshgate.registry.backends.sqlite import Reader, Store
+from meshgate.registry.backends.sqlite import Store
+from meshgate.registry.backends.sqlite_reader import Reader
 from meshgate.registry.errors import RegistryUnavailable, UnknownLease
 from meshgate.registry.limits import check_blob, check_instance, check_manifest, check_subject, check_switch
 from meshgate.registry.model import Delta, Entry, Instance, Lease, Manifest, Switch

@@ -12,7 +12,8 @@ from meshgate.registry.schemas.history import judge
 from meshgate.registry.schemas.image import Image, load_image
 from meshgate.registry.schemas.modes import Mode, ReleaseSide
 from meshgate.registry.schemas.promotion import promote
-from meshgate.registry.schemas.rules import RULES, Rule, compare
+from meshgate.registry.schemas.rules import RULES, compare
+from meshgate.registry.schemas.rules.model import Rule
 from meshgate.registry.schemas.subject import Release, Stage, Subject, SubjectSettings
 from meshgate.registry.schemas.violation import Violation
 

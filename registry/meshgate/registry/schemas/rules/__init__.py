@@ -4,6 +4,7 @@
 protovalidate's constraints as facts that can be compared.
 """
 
-from meshgate.registry.schemas.rules.comparison import RULES, Rule, Views, compare
+from meshgate.registry.schemas.rules.comparison import RULES, Views, compare
+from meshgate.registry.schemas.rules.model import Rule
 
 __all__ = ["RULES", "Rule", "Views", "compare"]

@@ -10,17 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
-import msgspec
-
+from meshgate.registry.schemas.description import message_view
 from meshgate.registry.schemas.errors import BadSchema
 from meshgate.registry.schemas.image import Image
 from meshgate.registry.schemas.rules.constraints import FIELD_CONSTRAINTS, MESSAGE_CONSTRAINTS
 from meshgate.registry.schemas.rules.enums import ENUM_RULES
 from meshgate.registry.schemas.rules.fields import FIELD_RULES, MESSAGE_RULES
-from meshgate.registry.schemas.views import MESSAGE, EnumView, FieldView, MessageView, message_view
+from meshgate.registry.schemas.rules.model import Rule
+from meshgate.registry.schemas.views import MESSAGE, EnumView, FieldView, MessageView
 from meshgate.registry.schemas.violation import Change, Direction, Finding, Violation
 
-__all__ = ["RULES", "Rule", "Views", "compare"]
+__all__ = ["RULES", "Views", "compare"]
 
 _MOST_PAIRS = 4000
 """Pairs of messages that one comparison looks at. Schemas that belong together have one a message."""
@@ -28,13 +28,6 @@ _MOST_PAIRS = 4000
 
 Views = dict[tuple[str, str], MessageView]
 """Messages of images, by digest and name."""
-
-
-class Rule(msgspec.Struct, frozen=True):
-    """A rule: what it is asked about, and the function that answers."""
-
-    about: Literal["type", "message", "field", "enum"]
-    check: Callable[[Any], Iterable[Finding]]
 
 
 def type_removed(change: Change[str]) -> Iterator[Finding]:

@@ -17,15 +17,15 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto as Proto
 from google.protobuf.descriptor_pb2 import FieldOptions
 from google.protobuf.message import Message
 
 from meshgate.registry.schemas.options import read_rules
+from meshgate.registry.schemas.rules.model import Constraints
 from meshgate.registry.schemas.views import FieldView
 
-__all__ = ["Constraints", "constraints", "implied", "refuses_zero", "split", "texts"]
+__all__ = ["constraints", "implied", "refuses_zero", "split", "texts"]
 
 _IF_ZERO, _ALWAYS = 1, 3
 """``buf.validate.Ignore``."""
@@ -35,15 +35,6 @@ _MEASURES = {"len": "chars", "len_bytes": "octets", "bytes": "octets", "items": 
 _ZEROS: dict[int, Any] = {Proto.TYPE_STRING: "", Proto.TYPE_BYTES: b"", Proto.TYPE_BOOL: False}
 _HARMLESS = frozenset({"not_contains", "finite", "unique", "strict", "defined_only", "uri_ref", "skips_zero"})
 """Facts that zero and the empty string never offend."""
-
-
-class Constraints(msgspec.Struct, frozen=True):
-    """What protovalidate checks of a field."""
-
-    required: bool = False
-    skips_zero: bool = False
-    """Whether zero and empty values pass unchecked."""
-    facts: Mapping[str, Any] = {}
 
 
 _NONE = Constraints()

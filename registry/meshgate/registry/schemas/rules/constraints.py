@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from meshgate.registry.schemas.description import describe
 from meshgate.registry.schemas.options import read_rules
 from meshgate.registry.schemas.rules.constraint_values import constraints, implied, refuses_zero, split, texts
-from meshgate.registry.schemas.views import EnumView, FieldView, MessageView, describe
+from meshgate.registry.schemas.views import EnumView, FieldView, MessageView
 from meshgate.registry.schemas.violation import Change, Finding
 
 __all__ = ["FIELD_CONSTRAINTS", "MESSAGE_CONSTRAINTS"]
