@@ -86,7 +86,7 @@ async def test_an_outage_changes_nothing_but_the_age_of_what_is_known() -> None:
         assert watcher.index.revision == revision
         assert watcher.ready.is_set()
 
-        world.registry.mend()
+        world.registry.restore()
         await world.pass_time(2.0)
         assert (watcher.stale, watcher.reason, watcher.stale_seconds()) == (False, "", 0.0)
         assert watcher.index.revision == revision
@@ -98,7 +98,7 @@ async def test_what_came_during_an_outage_is_seen_two_seconds_after_it_and_what_
     async with running(world.watcher()) as watcher:
         world.registry.cut()
         await world.pass_time(60.0)
-        world.registry.mend()
+        world.registry.restore()
         await world.join("a4")
         await world.registry.deregister("a1")
         await world.pass_time(2.0)
@@ -135,7 +135,7 @@ async def test_a_registry_that_comes_back_empty_is_not_believed_for_half_a_minut
         world.registry.cut()
         world.registry.wipe()
         await world.pass_time(5.0)
-        world.registry.mend()
+        world.registry.restore()
         await world.pass_time(10.0)
         assert watcher.held == {"a1", "a2", "a3", "a4"}
         assert set(watcher.index.entries) == {"a1", "a2", "a3", "a4"}

@@ -14,6 +14,6 @@ class RegistryUnavailable(MeshError):
 
 
 class UnknownLease(MeshError):
-    """No lease of that instance exists (any more): register again."""
+    """The instance has no lease, or no longer: it has to register again."""
 
     code, summary = "UNKNOWN_LEASE", "there is no such lease: register again"

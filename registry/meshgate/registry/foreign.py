@@ -1,4 +1,4 @@
-"""An agent that knows nothing of the mesh: what its card says, as the registry holds it."""
+"""Foreign agents, which know nothing of the mesh: reads an agent card as the registry's values."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _FALLBACK = "0.0.0"
 
 
 def agent_name(text: str) -> str:
-    """A name for URLs and selectors out of a card's free text: "Hello World Agent" is ``hello-world-agent``.
+    """A name for URLs and selectors, made from a card's free text: "Hello World Agent" is ``hello-world-agent``.
 
     Raises:
-        InvalidParams: nothing of it can stand in a name.
+        InvalidParams: it has no character that a name may have.
     """
     name = _NOT_NAME.sub("-", text).strip("-._").lower()[:128].rstrip("-._")
     if not name:
@@ -71,7 +71,7 @@ def foreign_instance(
     labels: dict[str, str] | None = None,
     interval: float = 5.0,
 ) -> Instance:
-    """The one instance that a foreign agent is: named by the hash of its card's URL, watched by fetching that card.
+    """The instance of a foreign agent: its id is made from its card's URL, and fetching the card is its health check.
 
     Args:
         interval: seconds between two looks at the card.
@@ -88,7 +88,7 @@ def foreign_instance(
 
 
 def _version(text: str) -> str:
-    # Cards may call a version anything; what does not sort as one sorts below all.
+    # A card may call its version anything; what is no semantic version sorts below all that are.
     try:
         return str(parse_version(text))
     except InvalidParams:

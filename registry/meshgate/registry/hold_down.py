@@ -23,10 +23,10 @@ class HoldDown:
 
     Args:
         hold: seconds after which a drop is believed although it looks wrong.
-        grace: seconds for which anything is kept that is missing when a watch begins anew: one lease.
+        grace: seconds for which an entry is kept that is missing when a watch begins again: one lease.
         share: the part of all entries whose loss looks wrong.
         window: seconds over which losses are added up.
-        floor: fewer losses than this never look wrong, unless the watch began anew.
+        floor: fewer losses than this never look wrong, unless a watch began again.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class HoldDown:
         listed = {entry.instance.id for entry in delta.put}
         missing = (known.keys() - listed) if delta.reset else (known.keys() & set(delta.gone))
         missing -= self._held.keys()
-        # Who drains first and then goes, goes on purpose.
+        # An instance that was draining left on purpose.
         sudden = {key for key in missing if not known[key].instance.draining}
         wrong = self._looks_wrong(len(sudden), len(known), delta.reset, now)
         if wrong or delta.reset:

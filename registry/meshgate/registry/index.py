@@ -1,4 +1,4 @@
-"""The index over what is registered, kept by deltas: what the request path reads instead of asking a registry."""
+"""The index of what is registered, kept current by deltas: the path of a call reads it instead of asking a registry."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Index:
         if entry.instance.kind != "agent":
             return
         own = tuple(_by_skill(entry))
-        # A foreign agent called by name counts as (agent, *): nothing makes it keep to one skill.
+        # A foreign agent called by name counts as (agent, *): it may use any of its skills.
         by_name = (_by_name(entry),) if entry.manifest.foreign else own
         self._agents.setdefault(entry.instance.agent, {})[key] = by_name
         for skill in {offer.skill for offer in own}:

@@ -1,4 +1,4 @@
-"""What a registration may look like, the same for every backend."""
+"""The limits of what may be written to a registry, the same for every backend."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def spoken(endpoint: Endpoint) -> bool:
 
 
 def check_instance(instance: Instance) -> None:
-    """Refuse an instance that some backend could not hold, or that no selector could ask for.
+    """Refuse an instance that a backend could not hold, that no selector could name, or that this release cannot call.
 
     Raises:
         InvalidParams: names the field and says what it may hold.
@@ -75,11 +75,11 @@ def check_instance(instance: Instance) -> None:
 
 
 def check_manifest(instance: Instance, manifest: Manifest | None) -> bytes:
-    """The bytes to store for ``manifest`` (none for None), after seeing that the instance refers to it.
+    """The bytes to store for ``manifest`` (none for None), after a check that the instance refers to it.
 
     Raises:
         InvalidParams: it is too large, the instance names another, or a skill has no proper name or version. (What a
-            foreign agent's card says is taken as it is: a skill that no selector can name is merely never chosen.)
+            foreign agent's card says is taken as it is: a skill that no selector can name is never chosen.)
     """
     if manifest is None:
         return b""
@@ -116,7 +116,7 @@ def check_switch(switch: Switch) -> None:
     """
     if switch.kind not in SWITCH_KINDS:
         raise InvalidParams(f"{switch.kind[:32]!r} is no kind of kill switch: {', '.join(SWITCH_KINDS)}")
-    # Consul keeps keys of at most 255 ASCII characters, so a name in base64, with what stands before it, has to fit.
+    # Consul keeps keys of at most 255 ASCII characters, so a name in base64, with the path before it, has to fit.
     if not 1 <= len(switch.name.encode()) <= 128 or not switch.name.isprintable():
         raise InvalidParams("a kill switch names what it stops: printable, 1 to 128 bytes of UTF-8")
     if len(switch.reason) > 1024:

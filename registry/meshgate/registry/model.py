@@ -1,11 +1,11 @@
 """What the registry holds: who runs where, what they can do, and which switches are thrown.
 
-Names of bindings, versions and kinds are open strings here: a row that a later release wrote can be read, and who
-cannot use it passes it over (``row_filter``). What may be written is checked in ``limits``.
+Names of bindings, versions and kinds are open strings here: a row that a later release wrote can be read, and a reader
+that cannot use it passes it over (``row_filter``). What may be written is checked in ``limits``.
 
-Small and large are kept apart. An :class:`Instance` is one running copy, a few hundred bytes, renewed all the time. A
-:class:`Manifest` is what all copies of one release share (skills, the agent card); it is stored once under the hash of
-its content and never changes, so a watcher fetches it once and keeps it.
+Small and large values are separate. An :class:`Instance` is one running copy, a few hundred bytes, renewed all the
+time. A :class:`Manifest` is what all copies of one release share (skills, the agent card); it is stored once under the
+hash of its content and never changes, so a watcher fetches it once and keeps it.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ SWITCH_KINDS: tuple[SwitchKind, ...] = ("agent", "skill", "tenant", "key", "job"
 
 
 class SchemaRef(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Which message a skill takes or gives: its full name, and where its descriptor set is stored."""
+    """The message that a skill takes or gives: its full name, and where its descriptor set is stored."""
 
     type: str
     hash: str = ""
@@ -59,7 +59,7 @@ class SchemaRef(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Migration(msgspec.Struct, frozen=True, omit_defaults=True, rename={"source": "from"}):
-    """How data passes between a release and earlier ones where numbers alone do not say it.
+    """A migration: converts data between a release and earlier ones where field numbers are not enough.
 
     ``source`` (``from`` in JSON) is a version or a range such as ``^1``. ``up`` makes the release's data of the
     earlier release's, ``down`` the reverse: for each target path a CEL expression over ``old``. Instead of the two,
@@ -105,7 +105,7 @@ class Capability(msgspec.Struct, frozen=True, omit_defaults=True):
     steward: str = ""
     """Who may change the stages of its contract's releases, if that is not the owner."""
     migrations: tuple[Migration, ...] = ()
-    """How data passes between this version's contract and earlier ones."""
+    """Conversions between this version's contract and earlier ones."""
 
     @property
     def contracts(self) -> tuple[SchemaRef, ...]:
@@ -118,7 +118,7 @@ class Capability(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What every instance of one release of an agent shares."""
+    """A release of an agent: what all its instances have in common."""
 
     agent: str
     version: str
@@ -162,7 +162,7 @@ class Endpoint(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class HealthCheck(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How others find out whether an instance lives, beside its own renewals."""
+    """How others find out whether an instance is alive, in addition to its own renewals."""
 
     url: str
     interval: float = 5.0
@@ -200,7 +200,7 @@ class Entry(msgspec.Struct, frozen=True):
         return Entry(instance, manifest or Manifest(agent=instance.agent, version="0.0.0"))
 
     def same(self, other: Entry | None) -> bool:
-        """Whether both say the same. Manifests are named by their content, so comparing their names compares them."""
+        """Whether both are equal. A manifest is named by its content, so that comparing names is enough."""
         return self is other or (other is not None and self.instance == other.instance)
 
 
@@ -214,7 +214,7 @@ class Switch(msgspec.Struct, frozen=True, order=True):
 
 
 class Delta(msgspec.Struct, frozen=True):
-    """What changed. The first delta of a watch has ``reset``: it is the whole truth, and what it lacks is gone."""
+    """What changed. The first delta of a watch has ``reset``: it holds everything, and what it lacks is gone."""
 
     put: tuple[Entry, ...] = ()
     gone: tuple[str, ...] = ()

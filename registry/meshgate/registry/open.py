@@ -1,4 +1,4 @@
-"""From a URL to a registry."""
+"""Opens the registry that a URL names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which agents answer to a selector, for a given caller, and why: pure, over an index of what is registered.
+"""Selection: which agents answer to a selector, for a given caller, and why. Pure, over an index.
 
 The unit of choice is a :class:`Group`: one agent at one version of one skill, with the instances that offer it.
 ``select`` lists the groups in order of preference; a balancer then chooses among the instances of one group.
@@ -21,7 +21,7 @@ def select(index: Index, selector: Selector, scope: Scope, skill: str = "") -> t
     """The groups that answer to ``selector``, best first: highest version, then the agent's name.
 
     ``skill`` is what the message itself asked for (metadata ``meshgate/skill``); it counts when the selector names an
-    agent. Nothing there and nothing permitted give the same empty result.
+    agent. The result is empty alike if nothing is there and if nothing is permitted.
 
     Raises:
         InvalidParams: the agent has several skills, and neither the message nor the agent says which is meant.
@@ -62,7 +62,7 @@ def explain(index: Index, selector: Selector, scope: Scope, skill: str = "") -> 
 
 
 def catalogue(index: Index, scope: Scope) -> tuple[Group, ...]:
-    """Every group that a caller may use, by agent, skill and falling version: what the gateway's own card shows."""
+    """Every group that a caller may use, by agent, skill and falling version: the gateway's own card shows them."""
     anything = Selector()
     taken = [offer for offer in index.offers() if _judge(offer, anything, scope)[0] == "matched"]
     return tuple(sorted(_grouped(taken), key=lambda group: (group.agent, group.skill)))

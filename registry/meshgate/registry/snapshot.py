@@ -1,4 +1,4 @@
-"""The last known state on disk, for a gateway that starts while its registry is away."""
+"""The snapshot: the last known state of a registry on disk, for a gateway that starts while the registry is away."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def write_snapshot(
 
 
 def _sync_folder(folder: Path) -> None:
-    # The new name is in the folder, which is a file of its own to the disk. Windows has no such thing.
+    # The new name is in the folder, which has to be written to the disk as well; not so on Windows.
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)
         try:

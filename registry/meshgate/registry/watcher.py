@@ -1,4 +1,4 @@
-"""An index that follows a registry through its outages: what each gateway owns one of."""
+"""The watcher: follows a registry into an index, also through the registry's outages. Each gateway has one."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Watcher:
         index: what to keep; nobody else applies deltas to it.
         snapshot: a file for the last known state, read at the start; None for none.
         clock: seconds, monotonic.
-        sleep: how to wait; of one mind with ``clock``.
+        sleep: how to wait, on the same time as ``clock``.
         rng: for jitter.
         hold: the rule against believing a sudden loss.
     """
@@ -56,7 +56,7 @@ class Watcher:
     ) -> None:
         self.index = index
         self.ready = asyncio.Event()
-        """Set once the index can be served from, be it from the snapshot."""
+        """Set once the index has content, from the registry or from the snapshot."""
         self.on_change: list[Callable[[Delta], None]] = []
         """Called with each delta after it went into the index; the first may be a reset. They must not raise."""
         self.reason = "the registry has not answered yet"
@@ -147,7 +147,7 @@ class Watcher:
         self._stale_since, self.reason = None, ""
         if delta.reset and not set(self.index.switches) <= set(delta.switches or ()):
             log.warning(
-                "the registry began anew without a kill switch that was thrown: throw it again if it should stay"
+                "the registry was reset and lacks a kill switch that was thrown: throw it again if it should stay"
             )
         lost = sum(name not in delta.subjects for name in self.index.subjects) if delta.subjects is not None else 0
         if lost:

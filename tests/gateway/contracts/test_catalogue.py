@@ -168,7 +168,7 @@ async def test_what_comes_while_the_registry_is_away_is_fetched_when_it_is_back(
         await until(lambda: len(catalogue))
         registry.cut()
         await until(lambda: versions(catalogue) == ["1.0.0"])
-        registry.mend()
+        registry.restore()
         await release(registry, "1.1.0", GROWN)
         await until(lambda: versions(catalogue) == ["1.0.0", "1.1.0"])
 

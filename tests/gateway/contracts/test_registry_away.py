@@ -50,7 +50,7 @@ class Backend:
     def find(self) -> None:
         """Bring it back with all it had."""
         if self._path is None:
-            self._memory.mend()
+            self._memory.restore()
             return
         self._path.rmdir()
         for path in self._path.parent.glob("away-*"):

@@ -35,14 +35,14 @@ REAP_AFTER = 60.0
 
 
 class FileRegistry:
-    """Keeps the ``Registry`` contract in an SQLite file (write-ahead log, so on a local disk, not on a network's).
+    """Implements ``Registry`` in an SQLite file (write-ahead log, so on a local disk, not on a network's).
 
     All SQL runs in one worker thread. Processes share nothing but the file: each times leases on its own clock.
 
     Args:
         path: the file; it and its folder are made if need be, for the owner only.
         clock: seconds, monotonic.
-        sleep: how to wait between two polls; of one mind with ``clock``.
+        sleep: how to wait between two polls, on the same time as ``clock``.
         ttl: seconds that a lease lasts.
     """
 
@@ -151,7 +151,7 @@ class FileRegistry:
     # --- inside ---
 
     async def _run(self, job: Callable[[], T]) -> T:
-        """Do ``job`` in the worker thread, with its failures made ours."""
+        """Do ``job`` in the worker thread, with its failures as ``RegistryUnavailable``."""
         if self._closing.is_set():
             raise RegistryUnavailable("this registry is closed")
         try:

@@ -1,4 +1,4 @@
-"""The registry in memory: for tests, for one process, and for a mesh that is its own universe."""
+"""The registry in memory: for tests, and for a mesh in one process."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ __all__ = ["MemoryRegistry"]
 
 
 class MemoryRegistry:
-    """Keeps the ``Registry`` contract in dictionaries of one process.
+    """Implements ``Registry`` in dictionaries of one process.
 
     Args:
         clock: seconds, monotonic.
-        sleep: how to wait for the next lease to run out; of one mind with ``clock``.
+        sleep: how to wait for the next lease to run out, on the same time as ``clock``.
         ttl: seconds that a lease lasts.
     """
 
@@ -144,14 +144,14 @@ class MemoryRegistry:
         self._closed = True
         self._note()
 
-    # --- what a test does to it ---
+    # --- faults, for tests ---
 
     def cut(self) -> None:
-        """Be unreachable until ``mend``: every method and every watch raises ``RegistryUnavailable``."""
+        """Be unreachable until ``restore``: every method and every watch raises ``RegistryUnavailable``."""
         self._reachable = False
         self._note()
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         """Be reachable again. Each lease has one full term from now, because nobody could renew it meanwhile."""
         self._reachable = True
         self._ends = dict.fromkeys(self._ends, self._clock() + self._ttl)

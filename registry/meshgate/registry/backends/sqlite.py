@@ -1,8 +1,8 @@
 """The file registry's SQLite statements: synchronous, for one worker thread.
 
 Tables: ``instances`` (a row a lease; ``epoch`` names a registration, ``renewals`` counts), ``manifests``, ``blobs``,
-``switches``, ``subjects`` (``changed`` counts the writes, so that a reader asks for what is new). All values are the
-JSON of the model's types.
+``switches``, ``subjects`` (``changed`` counts the writes, so that a reader asks for what is new). Values are the
+model's types as JSON.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ INSERT INTO epochs SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM epochs);
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection to the file, which is made (for its owner's eyes only) if it does not exist.
+    """A connection to the file, which is made (readable for its owner only) if it does not exist.
 
     Raises:
         RegistryUnavailable: a newer Meshgate wrote it.
@@ -59,7 +59,7 @@ def connect(path: Path) -> sqlite3.Connection:
             raise RegistryUnavailable(f"{path} was written by a newer Meshgate (format {found}): upgrade this one")
         _use_log(connection)
         connection.execute("PRAGMA synchronous=NORMAL")
-        # Files of 0.1.0 have format 1 without subjects, and 0.1.0 does not mind them.
+        # Files of 0.1.0 have format 1 without subjects, and 0.1.0 ignores that table.
         if found < FORMAT or not _has_subjects(connection):
             connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={FORMAT}; COMMIT;")
     except BaseException:
@@ -105,7 +105,7 @@ class Store:
         """Replace the instance's row under a new epoch, after its manifest.
 
         Raises:
-            InvalidParams: the manifest neither came along nor is stored.
+            InvalidParams: the manifest was not sent, and is not stored.
         """
         with self._writing() as db:
             if manifest:

@@ -17,9 +17,9 @@ __all__ = ["Reader"]
 
 
 class Reader:
-    """Reads everything, as often as something changed.
+    """Reads the whole registry whenever another connection has changed it.
 
-    It has a connection of its own, because ``data_version`` tells only of what other connections wrote.
+    It has a connection of its own, because ``PRAGMA data_version`` ignores what its own connection wrote.
     """
 
     def __init__(self, path: Path) -> None:
@@ -68,7 +68,7 @@ class Reader:
                 known.append(Switch(kind, name, reason))
             else:
                 unread[f"switches/{kind}/{name}"] = "switch"
-        # What cannot be read is timed by nobody here: whether it renews at all is among what cannot be read.
+        # A row that cannot be read is not timed, so that it is never deleted: it may hold a lease that never ends.
         timed = {key: counters[key] for key in entries}
         return Rows(entries, timed, tuple(sorted(known)), self._subjects, unread)
 

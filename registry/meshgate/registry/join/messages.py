@@ -1,4 +1,4 @@
-"""The registry's values as ``meshgate.v1``'s messages, and back, checked."""
+"""Converts the registry's values to messages of ``meshgate.v1`` and back, with checks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["lease_from_proto", "lease_to_proto", "registration_from_proto", "reg
 def registration_to_proto(
     instance: Instance, manifest: Manifest, images: Sequence[bytes] = ()
 ) -> registry_pb2.Registration:
-    """An instance and its manifest as one message. ``Instance.kind`` stays behind: gateways do not join here."""
+    """An instance and its manifest as one message. ``Instance.kind`` is left out: gateways do not join here."""
     message = registry_pb2.Registration(
         instance_id=instance.id,
         tenant=instance.tenant,

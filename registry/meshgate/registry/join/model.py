@@ -1,4 +1,4 @@
-"""What an instance and the join port say to each other."""
+"""The values of the join port: a registration, and the answers to registering and renewing."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ __all__ = ["RegisterResponse", "Registration", "RenewResponse"]
 
 
 class Registration(msgspec.Struct, frozen=True):
-    """What asks to join."""
+    """An instance that asks to join, with its manifest and schemas."""
 
     instance: Instance
     manifest: Manifest
     images: tuple[bytes, ...] = ()
-    """Descriptor sets that the manifest's schemas name by hash; not looked at yet."""
+    """Descriptor sets that the manifest's schemas name by hash; not read yet."""
 
 
 class RegisterResponse(msgspec.Struct, frozen=True):

@@ -1,7 +1,7 @@
-"""What travels between an instance and the join port: ``meshgate.v1``'s messages, and the values that they stand for.
+"""The bodies of the join port's requests and answers: messages of ``meshgate.v1``, as the values of ``model``.
 
-Both ends use this module. A body is protobuf (``application/proto``) or JSON (``application/json``, ProtoJSON); errors
-are in ``wire_errors``. None of this is on the path of a call.
+Both ends use this module. A body is protobuf (``application/proto``) or JSON (``application/json``, ProtoJSON); the
+errors are in ``errors``. None of this is on the path of a call.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ __all__ = [
 ]
 
 SERVICE_PATH = "/meshgate.v1.RegistryService/"
-"""What stands before ``Register``, ``Renew`` and ``Deregister`` in a URL."""
+"""The path of a URL before ``Register``, ``Renew`` and ``Deregister``."""
 
 Media = Literal["application/proto", "application/json"]
 PROTO: Media = "application/proto"
@@ -86,7 +86,7 @@ def _parse(body: bytes, media: Media, cls: type[_M]) -> _M:
         tree = decode_json(body)
         if not isinstance(tree, dict):
             raise InvalidParams(f"a {cls.DESCRIPTOR.name} is a JSON object")
-        # As in binary, and as Connect has it: what a later release adds is passed over.
+        # As in binary, and as in Connect, fields that a later release added are ignored.
         return json_format.ParseDict(cast("dict[str, Any]", tree), cls(), ignore_unknown_fields=True)
     except (DecodeError, json_format.ParseError, RecursionError) as error:
         raise InvalidParams(f"this is no {cls.DESCRIPTOR.name}: {error}") from None
@@ -107,7 +107,7 @@ def encode_register(
 
 
 def decode_register(body: bytes, media: Media) -> Registration:
-    """What asks to join, checked as every backend checks it.
+    """The registration in a body, checked as every backend checks it.
 
     Raises:
         InvalidParams: the body cannot be read, or a field holds what it may not; the message names the field.
@@ -129,7 +129,7 @@ def encode_register_response(response: RegisterResponse, media: Media = PROTO) -
 
 
 def decode_register_response(body: bytes, media: Media = PROTO) -> RegisterResponse:
-    """What the answer to ``Register`` gives.
+    """The answer to ``Register`` in a body.
 
     Raises:
         InvalidParams: it cannot be read, or gives no lease or no secret.
@@ -165,7 +165,7 @@ def encode_renew_response(response: RenewResponse, media: Media = PROTO) -> byte
 
 
 def decode_renew_response(body: bytes, media: Media = PROTO) -> RenewResponse:
-    """What the answer to ``Renew`` gives.
+    """The answer to ``Renew`` in a body.
 
     Raises:
         InvalidParams: it cannot be read, or gives no lease.

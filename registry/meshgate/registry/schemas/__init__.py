@@ -1,8 +1,8 @@
-"""Versioned contracts of skills: what a schema is, and whether one release of it can stand beside another.
+"""Versioned contracts of skills: what a schema is, and whether two releases of one contract are compatible.
 
-``image`` holds a schema, ``rules`` compares two of them, ``modes`` says which differences count, ``history`` judges a
-release by those that stand. ``subject`` holds the releases of one skill, ``admission`` registers another, ``promotion``
-changes their stages. Everything here is pure.
+``image`` holds a schema, ``rules`` compares two of them, ``modes`` says which differences count, ``history`` compares a
+release with those before it. ``subject`` holds the releases of one skill, ``admission`` registers another,
+``promotion`` changes their stages. Everything here is pure.
 """
 
 from meshgate.registry.model import Migration

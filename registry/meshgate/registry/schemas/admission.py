@@ -61,7 +61,7 @@ def admit(subject: Subject, release: Release, images: Mapping[str, Image], limit
     if found:
         shown = "; ".join(str(one) for one in found[:3]) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
         told = tuple((one.path, f"{one.what}: {one.remedy} [{one.rule}]") for one in found[:_MOST_TOLD])
-        remedy = f"mend them or raise the major version to {release.semver().major + 1}.0.0"
+        remedy = f"correct them or raise the major version to {release.semver().major + 1}.0.0"
         raise Incompatible(f"{name} breaks the contract: {shown}: {remedy}", violations=told)
     _check_joins(subject, release)
     kept = _room(subject, limits)
@@ -71,7 +71,7 @@ def admit(subject: Subject, release: Release, images: Mapping[str, Image], limit
 
 
 def _check_joins(subject: Subject, release: Release) -> None:
-    """Refuse an agent whose release waits for somebody's word."""
+    """Refuse an agent whose release has to be promoted first."""
     if release.stage is Stage.PROPOSED:
         return
     name = f"{subject.agent}/{subject.skill}"
@@ -164,7 +164,7 @@ def _contract(release: Release, side: SchemaRef | None, images: Mapping[str, Ima
         return ReleaseSide(release.semver())
     image = images.get(side.hash)
     if image is None:
-        raise BadSchema(side.type, f"the schema {side.hash[:64]} of {release.version} is not here", "register it anew")
+        raise BadSchema(side.type, f"the schema {side.hash[:64]} of {release.version} is not here", "register it again")
     image.message(side.type)
     return ReleaseSide(release.semver(), image, side.type)
 

@@ -1,4 +1,4 @@
-"""Reads the messages of an image as views."""
+"""Describes the messages of an image as the views that rules look at."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The judgement of a release by its history: what it breaks against the releases that stand."""
+"""Compares a release with those that are registered already."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def judge(
     compared with those before it and with those after it; there, it is the old one.
 
     Args:
-        history: the releases that stand, in any order.
+        history: the releases that are registered, in any order.
         release: the new one.
         mode: which directions and which releases count.
         forms: the forms in which payloads of the skill come; differences in other forms do not count.

@@ -18,7 +18,7 @@ __all__ = ["Release", "Stage", "Subject", "SubjectSettings"]
 
 
 class Stage(enum.StrEnum):
-    """How far a release is in its life."""
+    """The stage of a release in its life."""
 
     PROPOSED = "proposed"
     ACTIVE = "active"

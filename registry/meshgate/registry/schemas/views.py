@@ -55,7 +55,7 @@ class FieldView(msgspec.Struct, frozen=True):
     options: bytes
 
     def same(self, other: FieldView) -> bool:
-        """Whether no rule about fields can tell the two apart. Of messages and maps nobody says so much."""
+        """Whether no rule can find a difference; never true of messages and maps, whose fields are looked at apart."""
         # 0.0 equals -0.0, and is another default.
         return self.message is None and self == other and repr(self.default) == repr(other.default)
 

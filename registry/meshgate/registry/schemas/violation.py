@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Violation(msgspec.Struct, frozen=True, order=True):
-    """One reason why two schemas of a contract do not get along."""
+    """One reason why two schemas of a contract are not compatible."""
 
     path: str
     """Where: ``package.Message.field``, or the full name of a message or enum."""
@@ -41,7 +41,7 @@ class Violation(msgspec.Struct, frozen=True, order=True):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """What a rule says of one change: a violation that does not know yet whether the other way has it too."""
+    """What a rule says of one change: a violation before it is known whether it holds in the other direction too."""
 
     what: str
     remedy: str

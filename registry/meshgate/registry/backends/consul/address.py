@@ -1,4 +1,4 @@
-"""Where a Consul agent listens, and how to be let in."""
+"""The address of a Consul agent, with its credentials."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ConsulAddress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check_address(address: ConsulAddress) -> ConsulAddress:
-    """The address, if it makes sense.
+    """The address, if its fields fit together.
 
     Raises:
         InvalidParams: what is wrong with it.

@@ -1,8 +1,8 @@
-"""The one place that knows py-consul: connections, and its failures made ours.
+"""The client of Consul: the only module that uses py-consul.
 
-What py-consul 1.8 leaves to its caller, and this module does: transport errors are not wrapped; the environment's
-CONSUL_HTTP_TOKEN beats an explicit token; a client must be made inside a running loop, and warns when it is; there is
-no timeout that knows how long a blocking query may take; long queries and short ones share a pool of connections.
+It makes up for what py-consul 1.8 lacks. Transport errors are not wrapped; the environment's CONSUL_HTTP_TOKEN beats an
+explicit token; a client has to be made inside a running loop, and warns when it is; no timeout allows for the time of a
+blocking query; long queries and short ones share a pool of connections.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class ConsulClient:
         at = self._address
         host = f"[{at.host}]" if ":" in at.host else at.host
         with warnings.catch_warnings():
-            # It hands aiohttp 3 arguments that are deprecated there, whatever it is asked to do.
+            # It always hands aiohttp 3 arguments that are deprecated there.
             warnings.filterwarnings("ignore", category=DeprecationWarning, message="(verify_ssl|ssl_context)")
             client = importlib.import_module("consul.aio").Consul(
                 host=host,
@@ -91,7 +91,7 @@ class ConsulClient:
 
 
 def check_installed() -> None:
-    """See that py-consul can be imported, before anything depends on it.
+    """Check that py-consul can be imported, before anything depends on it.
 
     Raises:
         MissingExtra: it cannot; the message is the line that installs it.

@@ -1,7 +1,7 @@
-"""How an instance is written in Consul's catalogue, readable in its UI and by its filters: pure.
+"""The form of instances, kill switches and subjects in Consul, readable in its UI and by its filters. Pure.
 
-One service entry an instance, at most 600 bytes beside its check, because a watcher is sent all of them at every
-change. What is large (manifests, cards, schemas) is in the KV store under the hash of its content.
+Each instance has one service entry of at most 600 bytes, its check not counted, because a watcher is sent all of them
+at every change. What is large (manifests, cards, schemas) is in the KV store under the hash of its content.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ _PLAIN = re.compile(r"[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*\Z")
 
 
 class Layout:
-    """The names that everything has in one Consul.
+    """The names of services and keys in one Consul.
 
     Args:
-        prefix: what they all begin with; two meshes on one Consul have two prefixes.
+        prefix: what every name begins with; two meshes on one Consul have two prefixes.
     """
 
     def __init__(self, prefix: str) -> None:
@@ -97,7 +97,7 @@ def check_of(instance: Instance, lease: Lease, check_id: str, ttl: float) -> dic
     """The check to register, as Consul's API takes it; None if there is none."""
     if lease == "none":
         return None
-    # Consul would call a new check critical until its first result; who has just registered is alive.
+    # Consul calls a new check critical until its first result, and an instance that has just registered is alive.
     check: dict[str, Any] = {"CheckID": check_id, "Status": "passing"}
     if lease == "http" and instance.check is not None:
         interval = instance.check.interval
@@ -145,7 +145,7 @@ def size_of(entry: Mapping[str, Any]) -> int:
 
 
 def meta_of(instance: Instance, lease: Lease) -> dict[str, str]:
-    """The metadata that hold the instance.
+    """The metadata of an instance's service entry.
 
     Raises:
         InvalidParams: a value is longer than Consul keeps (512 characters).
@@ -173,7 +173,7 @@ def instance_of(service: Mapping[str, Any], layout: Layout) -> tuple[Instance, L
     """The instance that a service entry of the catalogue holds, and its lease.
 
     Raises:
-        ValueError, KeyError: it is none of ours.
+        ValueError, KeyError: it is no entry of this mesh, or cannot be read.
     """
     meta = cast("Mapping[str, str]", service["Meta"] or {})
     prefix, _, instance_id = str(service["ID"]).partition(":")

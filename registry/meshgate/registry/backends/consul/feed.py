@@ -1,4 +1,4 @@
-"""What Consul lists, by four blocking queries, however many watch: agents, gateways, kill switches, subjects."""
+"""The feed of what Consul lists, by four blocking queries for all watches: agents, gateways, switches, subjects."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def follow_index(old: int, answered: str) -> tuple[int, bool]:
 
 
 class TokenBucket:
-    """So many wake-ups at once, then so many a second.
+    """A rate limit: a burst of wake-ups at once, then so many a second.
 
     Args:
         rate: tokens a second.
@@ -62,7 +62,7 @@ class TokenBucket:
 
 
 class ConsulFeed:
-    """The current :class:`State`, for any number of watches of one process.
+    """The current :class:`Snapshot`, for any number of watches of one process.
 
     Args:
         layout: names.
@@ -105,7 +105,7 @@ class ConsulFeed:
         self.lacking: set[str] = set()
         """Ids of agents whose manifest is not in the KV store: left out until they register again."""
         self.resets = 0
-        """How often Consul's index went backwards: then the state is not a change of the last one, but another."""
+        """How often Consul's index went backwards: then ``state`` does not follow from the one before."""
         self.error: Exception | None = None
         """Why the feed ended, if it has."""
         self.changed = asyncio.Event()
@@ -117,7 +117,7 @@ class ConsulFeed:
             async with asyncio.TaskGroup() as group:
                 for name, ask in self._asks.items():
                     group.create_task(self._poll(name, ask))
-        except* Exception as failures:  # noqa: BLE001 - whatever it is, each watch raises it
+        except* Exception as failures:  # noqa: BLE001 - each watch raises it
             self.error = _first(failures)
         finally:
             self._wake()
@@ -176,7 +176,7 @@ class ConsulFeed:
                 continue
             interval = instance.check.interval if instance.check else 0.0
             alive = judge.alive(key, item["Checks"], lease, interval, now)
-            # An instance that moved to another gateway stands under two nodes for a while: the later entry is true.
+            # An instance that moved to another gateway is listed under two nodes for a while: the later entry is true.
             rank = (alive, int(service.get("ModifyIndex", 0)))
             if instance.id not in best or best[instance.id][0] < rank:
                 best[instance.id] = rank, instance

@@ -35,7 +35,7 @@ KNOWN = 1024
 
 
 class ConsulRegistry:
-    """Keeps the ``Registry`` contract on a Consul agent (1.8 and later).
+    """Implements ``Registry`` on a Consul agent (1.8 and later).
 
     Commands and blocking queries have separate connections, so that watching never delays a registration. All watches
     of one registry share four blocking queries.
@@ -44,7 +44,7 @@ class ConsulRegistry:
         address: the Consul agent.
         ttl: seconds that a lease lasts.
         wait: seconds that a blocking query may wait for news: how late a Consul that hangs is noticed.
-        timeout: seconds that any request may take, beside the time that it was asked to wait.
+        timeout: seconds that any request may take, on top of the time that it was asked to wait.
         settle: seconds that a Consul agent may take to bring the catalogue up to date after a restart; it tries again
             every 15 s. Leases that ran out meanwhile are believed only after that, and one term more.
         clock: seconds, monotonic.
@@ -219,7 +219,7 @@ class ConsulRegistry:
     # --- keys and values ---
 
     async def _put(self, key: str, data: bytes) -> None:
-        # Written only if the key is new: under it there can be nothing else than this.
+        # Written only if the key is new: its name is the hash of the data, so it cannot hold anything else.
         await self._commands.call(lambda consul: consul.kv.put(key, data, cas=0))
 
     async def _get(self, key: str) -> bytes | None:

@@ -31,7 +31,7 @@ Views = dict[tuple[str, str], MessageView]
 
 
 def type_removed(change: Change[str]) -> Iterator[Finding]:
-    """A contract that was given stays given."""
+    """A release does not drop the contract that an earlier one had."""
     if change.old and not change.new:
         yield Finding(
             "the release has no such type any more", f"declare {change.old} again, or raise the major version"
@@ -122,7 +122,7 @@ def _enums(first: FieldView, then: FieldView, asked: set[tuple[str, str]]) -> se
 
 
 def _ask(about: str, path: str, old: str | MessageView | FieldView | EnumView, new: Any) -> Iterator[Violation]:
-    """What the rules about such a thing say of it, once for what holds both ways."""
+    """What the rules find about a thing; a finding that holds in both directions is one violation."""
     for name, rule in RULES.items():
         if rule.about != about:
             continue

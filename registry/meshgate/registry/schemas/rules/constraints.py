@@ -64,7 +64,7 @@ def tightened(change: Fields) -> Iterator[Finding]:
 
 
 def changed(change: Fields) -> Iterator[Finding]:
-    """Patterns, formats and CEL of the reader stand in the writer's schema too: nothing can be proved of others."""
+    """Patterns, formats and CEL of the reader are in the writer's schema too: different ones cannot be compared."""
     yield from _narrower(change, comparable=False)
 
 

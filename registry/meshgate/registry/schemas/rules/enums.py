@@ -73,7 +73,7 @@ def value_name_removed(change: Enums) -> Iterator[Finding]:
 
 
 def reserved_number_lost(change: Enums) -> Iterator[Finding]:
-    """What was reserved stays so."""
+    """A reserved number stays reserved."""
     for low, high in change.old.reserved:
         at = low
         for start, end in sorted(change.new.reserved):
@@ -84,7 +84,7 @@ def reserved_number_lost(change: Enums) -> Iterator[Finding]:
 
 
 def reserved_name_lost(change: Enums) -> Iterator[Finding]:
-    """What was reserved stays so."""
+    """A reserved name stays reserved."""
     for name in sorted(change.old.reserved_names - change.new.reserved_names):
         yield Finding(
             f"the name {name!r} is no longer reserved", f"add 'reserved \"{name}\";' again", "json", mediated=True

@@ -55,7 +55,7 @@ def field_name_removed(change: Messages) -> Iterator[Finding]:
 
 
 def reserved_number_lost(change: Messages) -> Iterator[Finding]:
-    """What was reserved stays so."""
+    """A reserved number stays reserved."""
     for low, high in change.old.reserved:
         if not _covered(low, high, change.new.reserved):
             span = f"{low}" if high == low + 1 else f"{low} to {high - 1}"
@@ -63,7 +63,7 @@ def reserved_number_lost(change: Messages) -> Iterator[Finding]:
 
 
 def reserved_name_lost(change: Messages) -> Iterator[Finding]:
-    """What was reserved stays so."""
+    """A reserved name stays reserved."""
     for name in sorted(change.old.reserved_names - change.new.reserved_names):
         yield Finding(
             f"the name {name!r} is no longer reserved", f"add 'reserved \"{name}\";' again", "json", mediated=True
