@@ -364,8 +364,10 @@ async def test_entries_of_another_hand_are_left_out(consul: servers.Consul) -> N
         await seen.until(lambda: seen.ids and seen.index.subjects)
 
         assert seen.ids == {"a1"}
-        assert seen.switches == ()
+        assert seen.switches == (Switch("pet", "cat"),)
         assert seen.index.subjects == {"a/c": "1" * 32}
+        unread = [delta.unread for delta in seen.deltas if delta.unread is not None][-1]
+        assert sorted(unread.values()) == ["subject"] * 4 + ["unreadable"] * 3
 
 
 # --- outages, seen by a gateway's watcher ---
