@@ -175,7 +175,7 @@ class Fed(ConsulRegistry):
 
 
 async def test_later_entries_of_consul_are_passed_over_and_the_others_served() -> None:
-    keys = [{"Key": f"meshgate/{key}", "Value": value} for key, value in LATER_KEYS.items()]
+    keys: list[dict[str, Any]] = [{"Key": f"meshgate/{key}", "Value": value} for key, value in LATER_KEYS.items()]
     keys += [{"Key": LAYOUT.switch_key(ROGUE), "Value": b""}]
     keys += [{"Key": LAYOUT.subject_key("planner/plan"), "Value": DIGEST.encode()}]
     answers = {
@@ -197,6 +197,7 @@ async def test_later_entries_of_consul_are_passed_over_and_the_others_served() -
 
 async def write_later_entries(registry: ConsulRegistry, prefix: str) -> None:
     """Adds to a Consul what another release might."""
+    commands = registry._commands  # pyright: ignore[reportPrivateUsage]
     for one in LATER_SERVICES:
         service: Mapping[str, Any] = one["Service"]
         name = str(service["ID"]).partition(":")[2]
@@ -204,14 +205,14 @@ async def write_later_entries(registry: ConsulRegistry, prefix: str) -> None:
         async def list_service(client: Any, name: str = name, meta: object = service["Meta"]) -> object:
             return await client.agent.service.register(f"{prefix}-agents", service_id=f"{prefix}:{name}", meta=meta)
 
-        await registry._commands.call(list_service)
+        await commands.call(list_service)
     for key, value in LATER_KEYS.items():
 
         async def put(client: Any, key: str = key, value: bytes = value) -> object:
             return await client.kv.put(f"{prefix}/{key}", value)
 
         if not key.endswith(("~!", "/")):  # Consul's newer releases refuse such a key
-            await registry._commands.call(put)
+            await commands.call(put)
 
 
 @pytest.mark.integration

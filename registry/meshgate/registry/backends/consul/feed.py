@@ -186,7 +186,8 @@ class ConsulFeed:
         await self._fetch_manifests({instance.manifest for instance in agents})
         if name == "agents":
             self.lacking = {instance.id for instance in agents if instance.manifest not in self._manifests}
-            unread |= dict.fromkeys(self.lacking, "manifest")
+            for key in self.lacking:
+                unread[key] = "manifest"
         self._unread[name] = unread
         return {
             instance.id: Entry.of(instance, self._manifests.get(instance.manifest))
