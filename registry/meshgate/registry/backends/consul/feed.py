@@ -154,7 +154,7 @@ class ConsulFeed:
         if self._switches is None or self._subjects is None or len(self._found) < len(self._judges):
             return
         entries = {key: entry for part in self._found.values() for key, entry in part.items()}
-        unread = {key: why for part in self._unread.values() for key, why in part.items()}
+        unread: dict[str, Unread] = {key: why for part in self._unread.values() for key, why in part.items()}
         self.state = Snapshot(entries, self._switches, self._subjects, unread)
         self._prune()
         self._wake()
