@@ -29,7 +29,7 @@ from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorP
 from meshgate.gateway.contracts.catalogue import Catalogue, know
 from meshgate.gateway.contracts.gate import SchemaGate
 from meshgate.gateway.contracts.store import SchemaStore
-from meshgate.registry.index import Table
+from meshgate.registry.index import Index
 from meshgate.registry.interface import Registry
 from meshgate.registry.limits import blob_digest
 from meshgate.registry.model import Capability, Manifest, SchemaRef
@@ -234,7 +234,7 @@ async def follow(url: str, folder: Path, skills: int) -> dict[str, Any]:
     before, began = resident(), time.perf_counter()
     async with AsyncExitStack() as stack:
         registry = await stack.enter_async_context(opened(url))
-        watcher = Watcher(registry, Table(), folder / "follow.bin")
+        watcher = Watcher(registry, Index(), folder / "follow.bin")
         catalogue = Catalogue(SchemaStore(registry, folder / "follow"), watcher)
         tasks = [asyncio.ensure_future(run) for run in (watcher.run(), catalogue.run())]
         while len(catalogue) < skills:
@@ -272,7 +272,7 @@ def lookups() -> list[dict[str, Any]]:
     """Nanoseconds of one look at a subject, a release and a type, by how many there are."""
     rows: list[dict[str, Any]] = []
     for subjects, releases in ((1, 1), (1000, 1), (1, 20), (1000, 20)):
-        catalogue = Catalogue(SchemaStore(open_registry("memory:")), Watcher(open_registry("memory:"), Table()))
+        catalogue = Catalogue(SchemaStore(open_registry("memory:")), Watcher(open_registry("memory:"), Index()))
         for number in range(subjects):
             catalogue.learn(f"skill{number}/answer", _known(f"skill{number}", releases))
         name, version, kind = (

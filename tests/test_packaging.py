@@ -70,7 +70,7 @@ def test_the_base_install_names_neither_grpcio_nor_the_a2a_sdk() -> None:
 def test_the_schemas_import_without_grpcio() -> None:
     program = (
         "import sys; sys.modules['grpc'] = None\n"
-        "from meshgate.v1 import capability_pb2, mesh_pb2, registry_pb2\n"
+        "from meshgate.v1 import capability_pb2, registry_pb2\n"
         "print(registry_pb2.Registration(agent='a').agent)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

@@ -43,19 +43,10 @@ from meshgate.gateway.identity.mesh_key import MeshKey
 from meshgate.gateway.observe.job_tree import tree
 from meshgate.registry.backends.file import FileRegistry
 from meshgate.registry.backends.snapshot_diff import entry_of
+from meshgate.registry.errors import RegistryUnavailable
 from meshgate.registry.home import Home, Run
 from meshgate.registry.join import wire
-from meshgate.registry.model import (
-    Capability,
-    Endpoint,
-    HealthCheck,
-    Instance,
-    Lease,
-    Manifest,
-    RegistryUnavailable,
-    SchemaRef,
-    Switch,
-)
+from meshgate.registry.model import Capability, Endpoint, HealthCheck, Instance, Lease, Manifest, SchemaRef, Switch
 from meshgate.registry.snapshot import write_snapshot
 from meshgate.sdk import Agent, FileTasks
 from meshgate.sdk.tasks import file_tasks as filetasks
@@ -154,19 +145,19 @@ class Golden:
 def join_port(golden: Golden) -> None:
     """What an agent and the join port say to each other."""
     key = MeshKey(SECRET)
-    joined = wire.Joined(
+    joined = wire.RegisterResponse(
         Lease(INSTANCE_ID, 10.0),
         key.call_key("writer", "default", INSTANCE_ID),
         key.inbound_secret(INSTANCE_ID),
         ("http://127.0.0.1:8080", "http://127.0.0.2:8080"),
     )
-    renewed = wire.Renewed(Lease(INSTANCE_ID, 7.5), joined.call_key, joined.gateways)
+    renewed = wire.RenewResponse(Lease(INSTANCE_ID, 7.5), joined.call_key, joined.gateways)
     for media, end in MEDIA.items():
         bodies = {
             "register": (wire.encode_register(INSTANCE, MANIFEST, media), "Register's request"),
-            "joined": (wire.encode_joined(joined, media), "Register's answer"),
+            "joined": (wire.encode_register_response(joined, media), "Register's answer"),
             "renew": (wire.encode_renew(INSTANCE_ID, media), "Renew's request"),
-            "renewed": (wire.encode_renewed(renewed, media), "Renew's answer"),
+            "renewed": (wire.encode_renew_response(renewed, media), "Renew's answer"),
             "deregister": (wire.encode_deregister(INSTANCE_ID, media), "Deregister's request"),
         }
         for kind, (body, what) in bodies.items():

@@ -18,7 +18,7 @@ from meshgate.registry.backends.file import FileRegistry
 from meshgate.registry.backends.snapshot_diff import entry_of
 from meshgate.registry.join import wire
 from meshgate.registry.model import Capability, Instance, Lease, Manifest, Migration, SchemaRef
-from meshgate.registry.schemas import Incompatible, Mode, Release, Settings, Stage, Subject, load_image
+from meshgate.registry.schemas import Incompatible, Mode, Release, Stage, Subject, SubjectSettings, load_image
 from meshgate.registry.snapshot import write_snapshot
 from meshgate.sdk import Agent
 from tools.golden_words import consul
@@ -94,7 +94,7 @@ def _subject(capability: Capability, now: float) -> Subject:
         registered=now + 30.0,
         migrations=capability.migrations,
     )
-    settings = Settings(Mode.FULL, Mode.NONE, ("wire",), "observe", validate_output=True)
+    settings = SubjectSettings(Mode.FULL, Mode.NONE, ("wire",), "observe", validate_output=True)
     return Subject("writer", "write", (first, second), settings)
 
 
@@ -127,12 +127,14 @@ async def contracts(golden: Golden, instance: Instance, manifest: Manifest, now:
 
 
 def _join_port(golden: Golden, instance: Instance, manifest: Manifest, image: bytes) -> None:
-    joined = wire.Joined(Lease(instance.id, 10.0), "mgc_key", "secret", ("http://127.0.0.1:8080",), ("it is late",))
+    joined = wire.RegisterResponse(
+        Lease(instance.id, 10.0), "mgc_key", "secret", ("http://127.0.0.1:8080",), ("it is late",)
+    )
     media: dict[wire.Media, str] = {wire.PROTO: "bin", wire.JSON: "json"}
     for each, end in media.items():
         register = wire.encode_register(instance, manifest, each, (image,))
         golden.put(f"contract.register.{end}", "register", f"Register's request with a schema as {each}", register)
-        answer = wire.encode_joined(joined, each)
+        answer = wire.encode_register_response(joined, each)
         golden.put(f"contract.joined.{end}", "joined", f"Register's answer with a notice as {each}", answer)
     why = (("office.v1.Letter.to", "the type changed: use a new number [FIELD_TYPE]"),)
     _, refused = wire.encode_error(Incompatible("writer/write 1.5.0 breaks the contract", violations=why))

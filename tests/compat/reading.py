@@ -298,9 +298,9 @@ def _released_task_ids(path: Path) -> Any:
 Reader = Callable[[Path], Any]
 _READERS: dict[str, Reader] = {
     "register": _register,
-    "joined": lambda path: _built(wire.decode_joined(path.read_bytes(), _media(path))),
+    "joined": lambda path: _built(wire.decode_register_response(path.read_bytes(), _media(path))),
     "renew": lambda path: wire.decode_renew(path.read_bytes(), _media(path)),
-    "renewed": lambda path: _built(wire.decode_renewed(path.read_bytes(), _media(path))),
+    "renewed": lambda path: _built(wire.decode_renew_response(path.read_bytes(), _media(path))),
     "deregister": lambda path: wire.decode_deregister(path.read_bytes(), _media(path)),
     "error": _error,
     "manifest": _manifest,

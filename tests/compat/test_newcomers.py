@@ -13,8 +13,9 @@ from meshgate.gateway.contracts.converters import Mediator
 from meshgate.gateway.contracts.gate import SchemaGate
 from meshgate.gateway.contracts.store import SchemaStore
 from meshgate.registry.backends.memory import MemoryRegistry
-from meshgate.registry.index import Table
-from meshgate.registry.model import Capability, RegistryUnavailable, SchemaRef
+from meshgate.registry.errors import RegistryUnavailable
+from meshgate.registry.index import Index
+from meshgate.registry.model import Capability, SchemaRef
 from meshgate.registry.watcher import Watcher
 from tests.gateway.contracts.schemas import FIRST, GROWN, contract, manifest_of
 from tests.registry.schemas.build import compiled
@@ -57,7 +58,7 @@ async def test_a_registry_that_is_away_costs_nobody_a_lease() -> None:
 @virtual_time
 async def test_a_contract_that_does_not_come_holds_up_one_call_and_no_further_one() -> None:
     registry = MemoryRegistry()
-    mediator = Mediator(Catalogue(SchemaStore(registry), Watcher(registry, Table())), DEFAULTS)
+    mediator = Mediator(Catalogue(SchemaStore(registry), Watcher(registry, Index())), DEFAULTS)
     clock = asyncio.get_running_loop().time
     times = [clock()]
     for _ in range(2):

@@ -21,12 +21,13 @@ from meshgate.a2a.selector import parse_selector
 from meshgate.gateway.cluster.peers import RemotePeers
 from meshgate.gateway.contracts.gate import SchemaGate
 from meshgate.gateway.control.admin.app import make_admin
-from meshgate.gateway.control.join import AddressPolicy, JoinApp
+from meshgate.gateway.control.join import JoinApp
 from meshgate.gateway.control.ports import MeshAsk
 from meshgate.gateway.gateway import Gateway
 from meshgate.gateway.identity.keys import KeyStore, new_key
 from meshgate.gateway.identity.mesh_key import MeshKey
 from meshgate.gateway.settings import Settings
+from meshgate.net.addresses import AgentNetworks
 from meshgate.registry.interface import Registry
 from meshgate.registry.join import wire
 from meshgate.registry.model import Manifest
@@ -67,7 +68,7 @@ class Desk:
         )
         self.catalogue, self.table = self.gateway.schemas, self.gateway.table
         gate = SchemaGate(self.catalogue.store, self.catalogue.restore, limits, last=self.catalogue.last)
-        addresses = AddressPolicy()
+        addresses = AgentNetworks()
         self._join = JoinApp(registry, self.table, self.keys, mesh, addresses, lambda: (), limits, gate=gate)
         asking = MeshAsk(self.gateway, RemotePeers(self.table, self.gateway.id, "", limits))
         self._admin = make_admin(

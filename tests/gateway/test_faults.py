@@ -200,7 +200,7 @@ async def test_calls_flow_while_the_registry_is_away_and_a_bad_instance_still_le
         assert sum(bool(code) for code in await _codes(mesh, 5)) <= 7
         assert mesh.gateway.watcher.stale_seconds() >= 9.0
         assert mesh.gateway.unready() is None
-        mesh.registry.mend()
+        mesh.registry.restore()
         await asyncio.sleep(2.5)
         assert mesh.gateway.watcher.stale_seconds() == 0.0
 

@@ -308,7 +308,7 @@ async def test_a_deadline_that_is_no_number_is_refused(value: str) -> None:
 async def test_a_kill_switch_refuses_what_it_names_until_it_is_lifted(kind: str, name: str) -> None:
     async with virtual_mesh() as mesh:
         await mesh.add("echo", text("hello"))
-        switch = Switch(kind, name, "maintenance")  # type: ignore[arg-type]
+        switch = Switch(kind, name, "maintenance")
         await mesh.registry.throw(switch)
         await asyncio.sleep(1.0)
         with pytest.raises(Killed):

@@ -17,10 +17,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from meshgate.registry.backends.consul.client import ConsulAddress
+from meshgate.registry.backends.consul.address import ConsulAddress
 from meshgate.registry.backends.consul.registry import ConsulRegistry
-from meshgate.registry.index import Table
-from meshgate.registry.model import HealthCheck, Instance, RegistryUnavailable, Switch, UnknownLease
+from meshgate.registry.errors import RegistryUnavailable, UnknownLease
+from meshgate.registry.index import Index
+from meshgate.registry.model import HealthCheck, Instance, Switch
 from meshgate.registry.watcher import Watcher
 from tests.conftest import StartConsul
 from tests.registry.samples import SUMMARISER, Following, agent, gateway
@@ -311,7 +312,7 @@ async def test_an_instance_that_moved_to_another_gateways_consul_is_listed_once(
             "Service": {"ID": entry["ID"], "Service": "moved-agents", "Meta": entry["Meta"] | {"tenant": "acme"}},
         }
         await ask(consul, "PUT", "/v1/catalog/register", json.dumps(moved).encode())
-        await seen.until(lambda: seen.table.entries["a1"].instance.tenant == "acme")
+        await seen.until(lambda: seen.index.entries["a1"].instance.tenant == "acme")
         assert seen.ids == {"a1"}
 
 
@@ -361,11 +362,13 @@ async def test_entries_of_another_hand_are_left_out(consul: servers.Consul) -> N
             await ask(consul, "PUT", f"/v1/kv/odd/subjects/{key}", value.encode())
         await registry.register(agent("a1"), SUMMARISER)
         await registry.put_subject("a/c", "1" * 32, "")
-        await seen.until(lambda: seen.ids and seen.table.subjects)
+        await seen.until(lambda: seen.ids and seen.index.subjects)
 
         assert seen.ids == {"a1"}
-        assert seen.switches == ()
-        assert seen.table.subjects == {"a/c": "1" * 32}
+        assert seen.switches == (Switch("pet", "cat"),)
+        assert seen.index.subjects == {"a/c": "1" * 32}
+        unread = [delta.unread for delta in seen.deltas if delta.unread is not None][-1]
+        assert sorted(unread.values()) == ["subject"] * 4 + ["unreadable"] * 3
 
 
 # --- outages, seen by a gateway's watcher ---
@@ -373,7 +376,7 @@ async def test_entries_of_another_hand_are_left_out(consul: servers.Consul) -> N
 
 @asynccontextmanager
 async def watching(registry: ConsulRegistry, snapshot: Path | None = None) -> AsyncGenerator[Watcher, None]:
-    watcher = Watcher(registry, Table(), snapshot)
+    watcher = Watcher(registry, Index(), snapshot)
     task = asyncio.create_task(watcher.run())
     try:
         yield watcher
@@ -419,7 +422,7 @@ async def test_a_consul_that_restarts_evicts_nobody(own_consul: StartConsul) -> 
     ):
         watcher.on_change.append(lambda delta: lost.extend(delta.gone))
         await registry.register(checked("asked", port), SUMMARISER)
-        await until(lambda: set(watcher.table.entries) == {"a1", "a2", "a3", "asked"})
+        await until(lambda: set(watcher.index.entries) == {"a1", "a2", "a3", "asked"})
         for stop in (consul.stop, consul.kill):
             await asyncio.to_thread(stop)
             await until(lambda: watcher.stale_seconds() > 1.5)  # longer than a lease
@@ -427,8 +430,8 @@ async def test_a_consul_that_restarts_evicts_nobody(own_consul: StartConsul) -> 
             await until(lambda: not watcher.stale)
             # Another lease, which nobody renews, is the clock that shows that a full term has passed since.
             await registry.register(agent("clock"), SUMMARISER)
-            await until(lambda: "clock" in watcher.table.entries)
-            await until(lambda: "clock" not in watcher.table.entries)
+            await until(lambda: "clock" in watcher.index.entries)
+            await until(lambda: "clock" not in watcher.index.entries)
 
     assert set(lost) == {"clock"}
 
@@ -445,7 +448,7 @@ async def test_a_consul_that_comes_back_empty_is_filled_again_before_anybody_is_
         renewing(registry, *names),
     ):
         watcher.on_change.append(lambda delta: lost.extend(delta.gone))
-        await until(lambda: set(watcher.table.entries) == set(names))
+        await until(lambda: set(watcher.index.entries) == set(names))
         await asyncio.to_thread(consul.kill)
         await until(lambda: watcher.stale)
         shutil.rmtree(consul.folder / "data")
@@ -455,7 +458,7 @@ async def test_a_consul_that_comes_back_empty_is_filled_again_before_anybody_is_
             await seen.until(lambda: seen.ids == set(names))
         await until(lambda: not watcher.held)
 
-        assert set(watcher.table.entries) == set(names)
+        assert set(watcher.index.entries) == set(names)
     assert lost == []
 
 
@@ -464,10 +467,10 @@ async def test_subjects_survive_a_restart_of_consul_and_a_wiped_one_begins_anew(
     consul, one, two = own_consul(persistent=True), "1" * 32, "2" * 32
     async with opened(consul) as registry, watching(registry) as watcher:
         assert await registry.put_subject("planner/plan", one, "")
-        await until(lambda: watcher.table.subjects == {"planner/plan": one})
+        await until(lambda: watcher.index.subjects == {"planner/plan": one})
         await asyncio.to_thread(consul.stop)
         await until(lambda: watcher.stale)
-        assert watcher.table.subjects == {"planner/plan": one}
+        assert watcher.index.subjects == {"planner/plan": one}
         await asyncio.to_thread(consul.start)
         await until(lambda: not watcher.stale)
         assert await registry.subject("planner/plan") == one
@@ -477,9 +480,9 @@ async def test_subjects_survive_a_restart_of_consul_and_a_wiped_one_begins_anew(
         await until(lambda: watcher.stale)
         shutil.rmtree(consul.folder / "data")
         await asyncio.to_thread(consul.start)
-        await until(lambda: not watcher.stale and not watcher.table.subjects)
+        await until(lambda: not watcher.stale and not watcher.index.subjects)
         assert await registry.put_subject("planner/plan", two, "")
-        await until(lambda: watcher.table.subjects == {"planner/plan": two})
+        await until(lambda: watcher.index.subjects == {"planner/plan": two})
 
 
 async def test_a_manifest_that_consul_lost_is_put_back_by_whoever_knows_it(consul: servers.Consul) -> None:
@@ -514,12 +517,12 @@ async def test_a_gateway_that_starts_while_consul_is_away_serves_from_its_snapsh
     consul, snapshot = own_consul(), tmp_path / "snapshot.json"
     async with opened(consul) as registry, watching(registry, snapshot) as watcher:
         await registry.register(agent("a1"), SUMMARISER)
-        await until(lambda: watcher.table.entries and watcher.saved)
+        await until(lambda: watcher.index.entries and watcher.saved)
     consul.kill()
 
     async with opened(consul) as registry, watching(registry, snapshot) as watcher:
         await until(watcher.ready.is_set)
-        assert set(watcher.table.entries) == {"a1"}
+        assert set(watcher.index.entries) == {"a1"}
         assert watcher.stale
         await until(lambda: watcher.stale_seconds() > 0 and watcher.reason)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from meshgate.registry.backends.consul.client import ConsulAddress
+from meshgate.registry.backends.consul.address import ConsulAddress
 from meshgate.registry.backends.consul.registry import ConsulRegistry
-from meshgate.registry.model import RegistryUnavailable
+from meshgate.registry.errors import RegistryUnavailable
 from meshgate.registry.schemas import Incompatible
 from tests.conftest import StartConsul
 from tests.gateway.contracts.schemas import BROKEN, FIRST, GROWN

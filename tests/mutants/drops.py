@@ -34,8 +34,10 @@ from meshgate.gateway.policies.arrival.lineage import Lineages
 from meshgate.gateway.policies.call.lineage_guard import LineageGuard
 from meshgate.gateway.policies.call.retry import Retry, RetryBudget
 from meshgate.net import asgi, endpoint
+from meshgate.net.addresses import AgentNetworks
 from meshgate.registry.backends.memory import MemoryRegistry
 from meshgate.registry.backends.sqlite import Store
+from meshgate.registry.groups import Scope
 from meshgate.registry.model import Manifest
 from meshgate.registry.schemas import (
     RULES,
@@ -48,8 +50,7 @@ from meshgate.registry.schemas import (
     image,
     options,
 )
-from meshgate.registry.schemas import subject as subjects
-from meshgate.registry.selection import Scope
+from meshgate.registry.schemas import admission as subjects
 from meshgate.sdk.schemas import agent_contracts as keeping
 from meshgate.sdk.schemas.derive import derive as deriving
 from meshgate.sdk.schemas.lock import assignment, numbers
@@ -197,7 +198,7 @@ def _join_tenant() -> None:
 
 
 def _address() -> None:
-    _replace(join.AddressPolicy, "check_url", lambda self, url: None)
+    _replace(AgentNetworks, "check", lambda self, url: None)
 
 
 def _subjects_cas() -> None:

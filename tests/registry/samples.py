@@ -8,7 +8,7 @@ from contextlib import aclosing
 from types import TracebackType
 from typing import Self
 
-from meshgate.registry.index import Table
+from meshgate.registry.index import Index
 from meshgate.registry.interface import Registry
 from meshgate.registry.model import Capability, Delta, Endpoint, Entry, Instance, Manifest, Switch
 from tests.registry.virtual import until
@@ -37,10 +37,10 @@ def entry(name: str = "a1", manifest: Manifest = SUMMARISER, *, draining: bool =
 
 
 class Following:
-    """A watch that runs beside a test and keeps a table; a failure of the watch fails the next `until`."""
+    """A watch that runs beside a test and keeps an index; a failure of the watch fails the next `until`."""
 
     def __init__(self, registry: Registry) -> None:
-        self.table = Table()
+        self.index = Index()
         self.deltas: list[Delta] = []
         self._registry = registry
         self._task: asyncio.Task[None] | None = None
@@ -61,15 +61,15 @@ class Following:
         async with aclosing(self._registry.watch()) as deltas:
             async for delta in deltas:
                 self.deltas.append(delta)
-                self.table.apply(delta)
+                self.index.apply(delta)
 
     @property
     def ids(self) -> set[str]:
-        return set(self.table.entries)
+        return set(self.index.entries)
 
     @property
     def switches(self) -> tuple[Switch, ...]:
-        return self.table.switches
+        return self.index.switches
 
     async def until(self, condition: Callable[[], object]) -> None:
         task = self._task

@@ -45,16 +45,6 @@ def test_what_comes_back_is_no_longer_held() -> None:
     assert hold.release(30.0) == Delta(gone=names(0, 2))
 
 
-def test_a_failed_probe_confirms_at_once() -> None:
-    hold = HoldDown()
-    hold.sift(Delta(gone=names(0, 1, 2)), known(4), 0.0)
-
-    assert hold.confirm("a1")
-    assert not hold.confirm("a1")
-    assert not hold.confirm("a3")
-    assert hold.held == set(names(0, 2))
-
-
 def test_one_or_two_that_go_are_believed_even_if_they_are_all() -> None:
     assert HoldDown().sift(Delta(gone=names(0, 1)), known(2), 0.0).gone == names(0, 1)
 

@@ -10,7 +10,7 @@ import pytest
 
 import meshgate.registry
 from meshgate.a2a.errors import InvalidParams
-from meshgate.registry.backends.consul.client import ConsulAddress
+from meshgate.registry.backends.consul.address import ConsulAddress
 from meshgate.registry.backends.consul.registry import ConsulRegistry
 from meshgate.registry.backends.file import FileRegistry
 from meshgate.registry.backends.memory import MemoryRegistry

@@ -7,10 +7,11 @@ import pytest
 
 from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.selector import parse_selector
-from meshgate.registry.index import Table
+from meshgate.registry.groups import ANY_SKILL, Group, Scope
+from meshgate.registry.index import Index
 from meshgate.registry.model import Capability, Delta, Entry, Manifest
-from meshgate.registry.selection import ANY_SKILL, Group, Scope, catalogue, explain, select
-from tests.registry.samples import agent, gateway
+from meshgate.registry.selection import catalogue, explain, select
+from tests.registry.samples import agent, entry, gateway
 
 ALL = Scope()
 
@@ -27,8 +28,8 @@ def running(name: str, manifest: Manifest, **changes: object) -> Entry:
     return Entry(msgspec.structs.replace(agent(name, manifest), **changes), manifest)
 
 
-def table(*entries: Entry) -> Table:
-    made = Table()
+def index(*entries: Entry) -> Index:
+    made = Index()
     made.apply(Delta(put=entries, switches=(), reset=True))
     return made
 
@@ -41,7 +42,7 @@ def brief(groups: tuple[Group, ...]) -> list[tuple[str, str, str, list[str]]]:
 
 @pytest.mark.requirement("registry.select")
 def test_the_highest_version_comes_first_then_the_agents_name() -> None:
-    found = table(
+    found = index(
         running("b1", release("beta", skill("sum", "2.1.0"))),
         running("a1", release("alpha", skill("sum", "2.1.0"))),
         running("c1", release("gamma", skill("sum", "2.10.0"))),
@@ -57,7 +58,7 @@ def test_the_highest_version_comes_first_then_the_agents_name() -> None:
 
 def test_instances_of_one_agent_at_one_version_are_one_group_in_order_of_their_ids() -> None:
     old, new = release("alpha", skill("sum", "1.0.0")), release("alpha", skill("sum", "1.1.0"), version="1.1.0")
-    found = table(running("a3", old), running("a1", old), running("a2", new))
+    found = index(running("a3", old), running("a1", old), running("a2", new))
 
     assert brief(select(found, parse_selector("sum@1"), ALL)) == [
         ("alpha", "sum", "1.1.0", ["a2"]),
@@ -66,7 +67,7 @@ def test_instances_of_one_agent_at_one_version_are_one_group_in_order_of_their_i
 
 
 def test_one_release_may_offer_a_skill_at_two_versions() -> None:
-    found = table(running("a1", release("alpha", skill("sum", "1.4.0"), skill("sum", "2.0.0"))))
+    found = index(running("a1", release("alpha", skill("sum", "1.4.0"), skill("sum", "2.0.0"))))
 
     assert brief(select(found, parse_selector("sum@1"), ALL)) == [("alpha", "sum", "1.4.0", ["a1"])]
     assert [group.version for group in select(found, parse_selector("sum@*"), ALL)] == ["2.0.0", "1.4.0"]
@@ -74,7 +75,7 @@ def test_one_release_may_offer_a_skill_at_two_versions() -> None:
 
 @pytest.mark.requirement("registry.select")
 def test_all_labels_and_tags_asked_for_are_required() -> None:
-    found = table(
+    found = index(
         running("a1", release("alpha", skill("sum", "1.0.0", "fast", "cheap", quality="high"))),
         running("b1", release("beta", skill("sum", "1.0.0", "fast"))),
     )
@@ -87,7 +88,7 @@ def test_all_labels_and_tags_asked_for_are_required() -> None:
 
 def test_a_label_of_the_instance_overrides_the_releases() -> None:
     manifest = release("alpha", skill("sum", "1.0.0", region="eu"))
-    found = table(running("a1", manifest), running("a2", manifest, labels={"region": "us"}))
+    found = index(running("a1", manifest), running("a2", manifest, labels={"region": "us"}))
 
     assert brief(select(found, parse_selector("sum@1,region=us"), ALL)) == [("alpha", "sum", "1.0.0", ["a2"])]
     assert brief(select(found, parse_selector("sum@1,region=eu"), ALL)) == [("alpha", "sum", "1.0.0", ["a1"])]
@@ -95,7 +96,7 @@ def test_a_label_of_the_instance_overrides_the_releases() -> None:
 
 def test_draining_instances_other_tenants_and_gateways_are_never_chosen() -> None:
     manifest = release("alpha", skill("sum"))
-    found = table(
+    found = index(
         running("a1", manifest, draining=True),
         running("a2", manifest, tenant="acme"),
         Entry(msgspec.structs.replace(gateway("g1"), agent="alpha", manifest=manifest.digest()), manifest),
@@ -119,13 +120,13 @@ def test_draining_instances_other_tenants_and_gateways_are_never_chosen() -> Non
     ],
 )
 def test_a_scope_covers_what_both_its_patterns_match(scope: Scope, agents: list[str]) -> None:
-    found = table(running("a1", release("alpha", skill("sum"))), running("b1", release("beta", skill("sum"))))
+    found = index(running("a1", release("alpha", skill("sum"))), running("b1", release("beta", skill("sum"))))
 
     assert [group.agent for group in select(found, parse_selector("sum@*"), scope)] == agents
 
 
 def test_denied_and_absent_give_the_same() -> None:
-    found = table(running("a1", release("alpha", skill("sum"), skill("merge"))))
+    found = index(running("a1", release("alpha", skill("sum"), skill("merge"))))
     nothing = Scope(agents=("beta",))
 
     for text in ("sum@1", "nowhere@1", "alpha", "nobody"):
@@ -134,13 +135,13 @@ def test_denied_and_absent_give_the_same() -> None:
 
 
 def test_called_by_name_an_agents_only_skill_is_meant() -> None:
-    found = table(running("a1", release("alpha", skill("sum", "1.2.0"))))
+    found = index(running("a1", release("alpha", skill("sum", "1.2.0"))))
 
     assert brief(select(found, parse_selector("alpha"), ALL)) == [("alpha", "sum", "1.2.0", ["a1"])]
 
 
 def test_called_by_name_the_default_skill_is_meant_unless_the_message_names_one() -> None:
-    found = table(running("a1", release("alpha", skill("sum"), skill("merge", "2.0.0", default=True))))
+    found = index(running("a1", release("alpha", skill("sum"), skill("merge", "2.0.0", default=True))))
 
     assert brief(select(found, parse_selector("alpha"), ALL)) == [("alpha", "merge", "2.0.0", ["a1"])]
     assert brief(select(found, parse_selector("alpha"), ALL, "sum")) == [("alpha", "sum", "1.0.0", ["a1"])]
@@ -148,7 +149,7 @@ def test_called_by_name_the_default_skill_is_meant_unless_the_message_names_one(
 
 
 def test_called_by_name_an_agent_with_several_skills_wants_to_be_told_which() -> None:
-    found = table(running("a1", release("alpha", skill("sum"), skill("merge"), skill("secret"))))
+    found = index(running("a1", release("alpha", skill("sum"), skill("merge"), skill("secret"))))
 
     with pytest.raises(InvalidParams) as caught:
         select(found, parse_selector("alpha"), Scope(skills=("sum", "merge")))
@@ -158,7 +159,7 @@ def test_called_by_name_an_agent_with_several_skills_wants_to_be_told_which() ->
 
 
 def test_a_default_skill_that_the_caller_may_not_use_is_not_its_default() -> None:
-    found = table(running("a1", release("alpha", skill("sum"), skill("merge", default=True))))
+    found = index(running("a1", release("alpha", skill("sum"), skill("merge", default=True))))
 
     assert [group.skill for group in select(found, parse_selector("alpha"), Scope(skills=("sum",)))] == ["sum"]
 
@@ -166,7 +167,7 @@ def test_a_default_skill_that_the_caller_may_not_use_is_not_its_default() -> Non
 def test_the_newest_release_says_which_skill_is_the_default() -> None:
     old = release("alpha", skill("sum", default=True), skill("merge"), version="1.9.0")
     new = release("alpha", skill("sum"), skill("merge", "1.1.0", default=True), version="1.10.0")
-    found = table(running("a1", old), running("a2", new))
+    found = index(running("a1", old), running("a2", new))
 
     assert brief(select(found, parse_selector("alpha"), ALL)) == [
         ("alpha", "merge", "1.1.0", ["a2"]),
@@ -176,7 +177,7 @@ def test_the_newest_release_says_which_skill_is_the_default() -> None:
 
 def test_a_foreign_agent_called_by_name_counts_as_every_skill() -> None:
     foreign = release("outside", skill("sum"), skill("merge"), version="3.1.0", foreign=True)
-    found = table(running("o1", foreign))
+    found = index(running("o1", foreign))
 
     group = select(found, parse_selector("outside"), ALL)[0]
     assert (group.skill, group.version, group.capability) == (ANY_SKILL, "3.1.0", None)
@@ -188,21 +189,21 @@ def test_a_foreign_agent_called_by_name_counts_as_every_skill() -> None:
 
 
 def test_a_skill_cannot_call_itself_every_skill() -> None:
-    found = table(running("a1", release("alpha", skill("sum", default=True), skill("*"), foreign=False)))
+    found = index(running("a1", release("alpha", skill("sum", default=True), skill("*"), foreign=False)))
 
     assert [group.skill for group in select(found, parse_selector("alpha"), ALL)] == ["sum"]
     assert [group.skill for group in catalogue(found, ALL)] == ["sum"]
 
 
 def test_a_version_that_is_none_is_found_by_any_version_alone() -> None:
-    found = table(running("o1", release("outside", skill("sum", "spring"), version="May", foreign=True)))
+    found = index(running("o1", release("outside", skill("sum", "spring"), version="May", foreign=True)))
 
     assert brief(select(found, parse_selector("sum@*"), ALL)) == [("outside", "sum", "spring", ["o1"])]
     assert select(found, parse_selector("sum@1"), ALL) == ()
 
 
 def test_the_catalogue_is_what_a_caller_may_use() -> None:
-    found = table(
+    found = index(
         running("b1", release("beta", skill("sum"))),
         running("a1", release("alpha", skill("sum", "1.0.0"), skill("sum", "2.0.0"), skill("merge"))),
         running("o1", release("outside", foreign=True)),
@@ -222,7 +223,7 @@ def test_the_catalogue_is_what_a_caller_may_use() -> None:
 @pytest.mark.requirement("registry.explain")
 def test_an_explanation_gives_each_instance_its_reason() -> None:
     good = skill("sum", "1.0.0", "fast", region="eu")
-    found = table(
+    found = index(
         running("matched", release("alpha", good)),
         running("tenant", release("alpha", good), tenant="acme"),
         running("denied", release("hidden", good)),
@@ -247,7 +248,7 @@ def test_an_explanation_gives_each_instance_its_reason() -> None:
 
 
 def test_an_explanation_of_an_agent_tells_of_instances_without_the_skill() -> None:
-    found = table(
+    found = index(
         running("a1", release("alpha", skill("sum"))),
         running("a2", release("alpha", skill("merge"), version="0.9.0")),
     )
@@ -257,7 +258,7 @@ def test_an_explanation_of_an_agent_tells_of_instances_without_the_skill() -> No
 
 
 def test_an_explanation_of_an_agent_that_offers_nothing_says_why() -> None:
-    found = table(running("a1", release("alpha", skill("sum")), draining=True))
+    found = index(running("a1", release("alpha", skill("sum")), draining=True))
     told = explain(found, parse_selector("alpha"), ALL)
 
     assert [one.reason for one in told.verdicts] == ["draining"]
@@ -265,7 +266,7 @@ def test_an_explanation_of_an_agent_that_offers_nothing_says_why() -> None:
 
 
 def test_the_revision_grows_with_changes_alone() -> None:
-    found = table(running("a1", release("alpha", skill("sum"))))
+    found = index(running("a1", release("alpha", skill("sum"))))
     before = found.revision
 
     assert not found.apply(Delta(put=(running("a1", release("alpha", skill("sum"))),), gone=("nobody",), switches=()))
@@ -273,3 +274,12 @@ def test_the_revision_grows_with_changes_alone() -> None:
     assert found.apply(Delta(gone=("a1",)))
     assert found.revision == before + 1
     assert found.entries == {}
+
+
+def test_an_explanation_lists_the_versions_of_an_instance_in_their_order() -> None:
+    index = Index()
+    skills = tuple(Capability("say", version) for version in ("10.0.0", "9.0.0", "10.0.0-rc.1"))
+    index.apply(Delta(put=(entry("a1", Manifest("echo", "1.0.0", skills=skills)),)))
+    found = explain(index, parse_selector("say@*"), Scope())
+    assert [one.version for one in found.verdicts if not one.matched] == ["10.0.0-rc.1"]
+    assert [one.version for one in found.verdicts if one.matched] == ["9.0.0", "10.0.0"]

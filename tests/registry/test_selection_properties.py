@@ -11,10 +11,12 @@ from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.selector import Selector
 from meshgate.a2a.version_syntax import parse_version
 from meshgate.a2a.versions import Version, VersionRange
-from meshgate.registry.backends.snapshot_diff import State, difference
-from meshgate.registry.index import Table
+from meshgate.registry.backends.model import Snapshot
+from meshgate.registry.backends.snapshot_diff import difference
+from meshgate.registry.groups import Explanation, Group, Scope
+from meshgate.registry.index import Index
 from meshgate.registry.model import Capability, Delta, Entry, Instance, Manifest, Switch
-from meshgate.registry.selection import Explanation, Group, Scope, catalogue, explain, select
+from meshgate.registry.selection import catalogue, explain, select
 
 AGENTS, SKILLS, TENANTS = ("alpha", "beta"), ("sum", "merge"), ("default", "acme")
 VERSIONS = ("0.9.0", "1.0.0", "1.2.0", "2.0.0-rc.1", "2.0.0")
@@ -53,8 +55,8 @@ def entries(draw: st.DrawFn) -> Entry:
     return Entry(instance, manifest)
 
 
-def state(found: list[Entry], switches: set[Switch]) -> State:
-    return State({one.instance.id: one for one in found}, tuple(sorted(switches)))
+def state(found: list[Entry], switches: set[Switch]) -> Snapshot:
+    return Snapshot({one.instance.id: one for one in found}, tuple(sorted(switches)))
 
 
 states = st.builds(
@@ -87,7 +89,7 @@ def brief(groups: tuple[Group, ...]) -> Found:
     ]
 
 
-def plainly(state: State, selector: Selector, scope: Scope, skill: str) -> Found | None:
+def plainly(state: Snapshot, selector: Selector, scope: Scope, skill: str) -> Found | None:
     """What `select` means, as a search without an index; None where it refuses."""
     usable = [
         one
@@ -143,39 +145,41 @@ def gathered(hits: list[tuple[str, str, Version, str]]) -> Found:
     return [(*key, sorted(hit[3] for hit in hits if hit[:3] == key)) for key in keys]
 
 
-def built(state: State) -> Table:
-    table = Table()
-    table.apply(Delta(put=tuple(state.entries.values()), switches=state.switches, reset=True))
-    return table
+def built(state: Snapshot) -> Index:
+    index = Index()
+    index.apply(Delta(put=tuple(state.entries.values()), switches=state.switches, reset=True))
+    return index
 
 
-def resolved(table: Table, selector: Selector, scope: Scope, skill: str) -> Found | None:
+def resolved(index: Index, selector: Selector, scope: Scope, skill: str) -> Found | None:
     try:
-        return brief(select(table, selector, scope, skill))
+        return brief(select(index, selector, scope, skill))
     except InvalidParams:
         return None
 
 
-def explained(table: Table, selector: Selector, scope: Scope, skill: str) -> Explanation | None:
+def explained(index: Index, selector: Selector, scope: Scope, skill: str) -> Explanation | None:
     try:
-        return explain(table, selector, scope, skill)
+        return explain(index, selector, scope, skill)
     except InvalidParams:
         return None
 
 
 @given(states, selectors, scopes, asked_skills)
 @settings(max_examples=400)
-def test_the_index_finds_what_a_plain_search_finds(state: State, selector: Selector, scope: Scope, skill: str) -> None:
+def test_the_index_finds_what_a_plain_search_finds(
+    state: Snapshot, selector: Selector, scope: Scope, skill: str
+) -> None:
     assert resolved(built(state), selector, scope, skill) == plainly(state, selector, scope, skill)
 
 
 @given(states, selectors, scopes, asked_skills)
 @settings(max_examples=200)
-def test_an_explanation_agrees_with_the_choice(state: State, selector: Selector, scope: Scope, skill: str) -> None:
-    table = built(state)
-    told = explained(table, selector, scope, skill)
+def test_an_explanation_agrees_with_the_choice(state: Snapshot, selector: Selector, scope: Scope, skill: str) -> None:
+    index = built(state)
+    told = explained(index, selector, scope, skill)
 
-    assert (told and brief(told.groups)) == resolved(table, selector, scope, skill)
+    assert (told and brief(told.groups)) == resolved(index, selector, scope, skill)
     if told is not None:
         chosen = {(entry.instance.id, group.skill) for group in told.groups for entry in group.entries}
         assert {(one.instance, one.skill) for one in told.verdicts if one.matched} == chosen
@@ -183,8 +187,8 @@ def test_an_explanation_agrees_with_the_choice(state: State, selector: Selector,
 
 @given(st.lists(states, min_size=1, max_size=5), st.booleans(), scopes)
 @settings(max_examples=200)
-def test_a_table_kept_by_deltas_equals_one_built_anew(history: list[State], resets: bool, scope: Scope) -> None:
-    kept, last = Table(), None
+def test_a_table_kept_by_deltas_equals_one_built_anew(history: list[Snapshot], resets: bool, scope: Scope) -> None:
+    kept, last = Index(), None
     for state in history:
         before = kept.revision
         delta = difference(None if resets else last, state)
@@ -204,11 +208,11 @@ def test_a_table_kept_by_deltas_equals_one_built_anew(history: list[State], rese
 
 
 @given(states, states)
-def test_a_difference_leads_from_the_one_to_the_other(old: State, new: State) -> None:
-    table = built(old)
+def test_a_difference_leads_from_the_one_to_the_other(old: Snapshot, new: Snapshot) -> None:
+    index = built(old)
     delta = difference(old, new)
     if delta is not None:
-        assert table.apply(delta)
+        assert index.apply(delta)
 
-    assert table.entries == new.entries
-    assert table.switches == new.switches
+    assert index.entries == new.entries
+    assert index.switches == new.switches

@@ -9,8 +9,9 @@ import httpx
 
 from meshgate.a2a.bindings import jsonrpc
 from meshgate.a2a.errors import MeshError
+from meshgate.registry.errors import UnknownLease
 from meshgate.registry.join import wire
-from meshgate.registry.model import Instance, Lease, UnknownLease
+from meshgate.registry.model import Instance, Lease
 
 Answer = Callable[[httpx.Request], httpx.Response | Awaitable[httpx.Response]]
 
@@ -132,16 +133,16 @@ class JoinPort(httpx.AsyncBaseTransport):
             self.leases[instance.id] = instance
             self.registered += 1
             lease = Lease(instance.id, 9.0)
-            return wire.encode_joined(
-                wire.Joined(lease, f"key-{self.registered}", f"secret-{self.registered}", ("http://g",))
+            return wire.encode_register_response(
+                wire.RegisterResponse(lease, f"key-{self.registered}", f"secret-{self.registered}", ("http://g",))
             )
         if method == "Renew":
             name = wire.decode_renew(body, wire.PROTO)
             if name not in self.leases:
                 raise UnknownLease
-            return wire.encode_renewed(wire.Renewed(Lease(name, 9.0), "key-renewed"))
+            return wire.encode_renew_response(wire.RenewResponse(Lease(name, 9.0), "key-renewed"))
         self.leases.pop(wire.decode_deregister(body, wire.PROTO), None)
-        return wire.encode_deregistered()
+        return wire.encode_deregister_response()
 
     def asked(self, method: str) -> list[float]:
         return [at for at, name in self.log if name == method]

@@ -37,7 +37,7 @@ from meshgate.gateway.upstream.instance import Instance
 from meshgate.gateway.upstream.instances import Instances
 from meshgate.gateway.upstream.send import Send, Wire
 from meshgate.gateway.upstream.transports.table import make_transports
-from meshgate.registry.index import Table
+from meshgate.registry.index import Index
 from meshgate.registry.interface import Registry
 from meshgate.registry.watcher import Watcher
 from meshgate.telemetry.ids import Ids
@@ -100,7 +100,7 @@ class Parts:
         """Put the parts together, once all are there; the gateway does."""
 
     def _watch(self) -> None:
-        self.table = Table()
+        self.table = Index()
         self.watcher = Watcher(
             self.registry, self.table, self.settings.snapshot, clock=self.clock, sleep=self.sleep, rng=self.rng
         )

@@ -1,10 +1,10 @@
-"""The version of what runs."""
+"""The version of what runs, and what it can do that an earlier release could not."""
 
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
 
-__all__ = ["VERSION"]
+__all__ = ["FEATURES", "VERSION"]
 
 
 def _installed() -> str:
@@ -15,3 +15,10 @@ def _installed() -> str:
 
 
 VERSION = _installed()
+
+FEATURES: tuple[str, ...] = ("open-rows",)
+"""What the other gateways may count on, in the label ``features`` of this one's row; names are only ever added.
+
+``open-rows``: rows of the registry with kinds, bindings or fields that are not known here are passed over, so that a
+later release may write them once every gateway has this feature.
+"""

@@ -1,11 +1,15 @@
-"""Who runs where, what they can do, and which switches are thrown; and which of them answers to a selector.
+"""The registry: who runs where, what they can do, which kill switches are thrown, and who answers to a selector.
 
-``contract.py`` says what a registry does, ``model.py`` what it holds, ``selection.py`` how a selector is resolved. The
-backends are ``memory.py``, ``file.py`` and ``consul.py``; :func:`open_registry` makes the one that a URL names.
+``interface`` says what a registry does, ``model`` what it holds; ``backends`` are its implementations, and
+:func:`open_registry` opens the one that a URL names. ``watcher`` follows a registry into an ``index``, through outages
+(``hold_down``, ``snapshot``); ``selection`` answers selectors from the index. ``join`` is the protocol of the join
+port, ``schemas`` the contracts of skills.
 """
 
 from meshgate.registry.backends.memory import MemoryRegistry
-from meshgate.registry.index import Table
+from meshgate.registry.errors import RegistryUnavailable, UnknownLease
+from meshgate.registry.groups import ANY_SKILL, Candidate, Explanation, Group, Scope
+from meshgate.registry.index import Index
 from meshgate.registry.interface import Registry
 from meshgate.registry.model import (
     SWITCH_KINDS,
@@ -17,18 +21,22 @@ from meshgate.registry.model import (
     Instance,
     Lease,
     Manifest,
-    RegistryUnavailable,
     SchemaRef,
     Switch,
-    UnknownLease,
 )
 from meshgate.registry.open import open_registry
-from meshgate.registry.selection import ANY_SKILL, Explanation, Group, Scope, Verdict, catalogue, explain, select
+from meshgate.registry.selection import catalogue, explain, select
 from meshgate.registry.watcher import Watcher
+
+Table = Index
+"""The name of :class:`Index` in 0.1."""
+Verdict = Candidate
+"""The name of :class:`Candidate` in 0.1."""
 
 __all__ = [
     "ANY_SKILL",
     "SWITCH_KINDS",
+    "Candidate",
     "Capability",
     "Delta",
     "Endpoint",
@@ -36,6 +44,7 @@ __all__ = [
     "Explanation",
     "Group",
     "HealthCheck",
+    "Index",
     "Instance",
     "Lease",
     "Manifest",

@@ -1,4 +1,4 @@
-"""Waiting for the first of two things, with an injected way to sleep."""
+"""Waits for an event or for time to pass, whichever comes first, with an injected sleep."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An agent that knows nothing of the mesh: what its card says, as the registry holds it."""
+"""Foreign agents, which know nothing of the mesh: reads an agent card as the registry's values."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ from meshgate.a2a.card_types import AgentSkill, SkillTerms
 from meshgate.a2a.cards import read_card, terms_of
 from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.version_syntax import parse_version
-from meshgate.registry.model import BindingName, Capability, Endpoint, HealthCheck, Instance, Manifest
+from meshgate.registry.model import BINDINGS, Capability, Endpoint, HealthCheck, Instance, Manifest
 
 __all__ = ["agent_name", "foreign_instance", "read_foreign"]
 
-_BINDINGS: dict[str, BindingName] = {"JSONRPC": "JSONRPC", "GRPC": "GRPC"}
 _NOT_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 _FALLBACK = "0.0.0"
 
 
 def agent_name(text: str) -> str:
-    """A name for URLs and selectors out of a card's free text: "Hello World Agent" is ``hello-world-agent``.
+    """A name for URLs and selectors, made from a card's free text: "Hello World Agent" is ``hello-world-agent``.
 
     Raises:
-        InvalidParams: nothing of it can stand in a name.
+        InvalidParams: it has no character that a name may have.
     """
     name = _NOT_NAME.sub("-", text).strip("-._").lower()[:128].rstrip("-._")
     if not name:
@@ -42,9 +41,9 @@ def read_foreign(card: bytes, name: str = "") -> tuple[Manifest, tuple[Endpoint,
     """
     tree, view = read_card(card)
     endpoints = tuple(
-        Endpoint(_BINDINGS[one.protocol_binding], one.url, one.protocol_version, one.tenant)
+        Endpoint(one.protocol_binding, one.url, one.protocol_version, one.tenant)
         for one in view.supported_interfaces
-        if one.protocol_binding in _BINDINGS and one.protocol_version.split(".")[:2] == ["1", "0"]
+        if one.protocol_binding in BINDINGS and one.protocol_version.split(".")[:2] == ["1", "0"]
     )
     if not endpoints:
         offered = (
@@ -73,7 +72,7 @@ def foreign_instance(
     labels: dict[str, str] | None = None,
     interval: float = 5.0,
 ) -> Instance:
-    """The one instance that a foreign agent is: named by the hash of its card's URL, watched by fetching that card.
+    """The instance of a foreign agent: its id is made from its card's URL, and fetching the card is its health check.
 
     Args:
         interval: seconds between two looks at the card.
@@ -90,7 +89,7 @@ def foreign_instance(
 
 
 def _version(text: str) -> str:
-    # Cards may call a version anything; what does not sort as one sorts below all.
+    # A card may call its version anything; what is no semantic version sorts below all that are.
     try:
         return str(parse_version(text))
     except InvalidParams:

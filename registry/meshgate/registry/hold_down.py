@@ -1,9 +1,9 @@
 """Hold-down: a registry that suddenly lists far less is not believed at once. Pure, timed by its caller.
 
-Agents stop a few at a time. When more than half of everything goes at once, the registry is the likelier casualty (its
-disk was wiped, it was restored from a backup, nobody was there to pass renewals on). What went missing that way stays
-listed for a while: until it is back, a probe says that it is dead, or time has confirmed it. After a registry was out
-of reach, whatever it lacks gets time to register again.
+Agents stop a few at a time. When more than half of all entries go at once, it is likelier that the registry lost them:
+its disk was wiped, it was restored from a backup, or no gateway ran to pass renewals on. Entries that went missing so
+stay listed until they are back, or until their time is over. After a registry was out of reach, whatever it lacks gets
+time to register again. Nothing probes a held entry: breakers and retries keep calls off an address that is dead.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 
-from meshgate.registry.backends.snapshot_diff import same_entry
+import msgspec
+
 from meshgate.registry.model import Delta, Entry
 
 __all__ = ["HoldDown"]
@@ -22,10 +23,10 @@ class HoldDown:
 
     Args:
         hold: seconds after which a drop is believed although it looks wrong.
-        grace: seconds for which anything is kept that is missing when a watch begins anew: one lease.
+        grace: seconds for which an entry is kept that is missing when a watch begins again: one lease.
         share: the part of all entries whose loss looks wrong.
         window: seconds over which losses are added up.
-        floor: fewer losses than this never look wrong, unless the watch began anew.
+        floor: fewer losses than this never look wrong, unless a watch began again.
     """
 
     def __init__(
@@ -50,20 +51,20 @@ class HoldDown:
 
     def sift(self, delta: Delta, known: Mapping[str, Entry], now: float) -> Delta:
         """The part of ``delta`` to believe at ``now``, never a reset; ``known`` is what is listed so far."""
-        put = tuple(entry for entry in delta.put if not same_entry(known.get(entry.instance.id), entry))
+        put = tuple(entry for entry in delta.put if not entry.same(known.get(entry.instance.id)))
         for entry in delta.put:
             self._held.pop(entry.instance.id, None)
         listed = {entry.instance.id for entry in delta.put}
         missing = (known.keys() - listed) if delta.reset else (known.keys() & set(delta.gone))
         missing -= self._held.keys()
-        # Who drains first and then goes, goes on purpose.
+        # An instance that was draining left on purpose.
         sudden = {key for key in missing if not known[key].instance.draining}
         wrong = self._looks_wrong(len(sudden), len(known), delta.reset, now)
         if wrong or delta.reset:
             self._held.update(dict.fromkeys(sudden, now + (self._hold if wrong else self._grace)))
             missing -= sudden
         self._gone.extend(now for key in missing if key in sudden)
-        return Delta(put=put, gone=tuple(sorted(missing)), switches=delta.switches, subjects=delta.subjects)
+        return msgspec.structs.replace(delta, put=put, gone=tuple(sorted(missing)), reset=False)
 
     def _looks_wrong(self, sudden: int, listed: int, reset: bool, now: float) -> bool:
         while self._gone and now - self._gone[0] > self._window:
@@ -79,10 +80,6 @@ class HoldDown:
         for key in over:
             del self._held[key]
         return Delta(gone=over) if over else None
-
-    def confirm(self, instance_id: str) -> bool:
-        """A probe says that a held entry is dead: true if it was held, and is to go now."""
-        return self._held.pop(instance_id, None) is not None
 
     def forget(self) -> None:
         """The registry is out of reach: what it said last is neither confirmed nor refuted by the time that passes."""

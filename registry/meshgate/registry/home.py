@@ -1,5 +1,5 @@
-"""``$MESHGATE_HOME``: where a mesh on one machine leaves its addresses and development keys, so that agents and clients
-find it without configuration.
+"""The home folder, ``$MESHGATE_HOME``: a mesh on one machine leaves its addresses and development keys there, so that
+agents and clients find it without configuration.
 
 The folder has mode 0700 and ``run.json`` in it 0600. A file that others can read, or could have written, is refused:
 the keys in it are in clear.
@@ -21,7 +21,7 @@ _MAX = 64 * 1024
 
 
 class HomeError(Exception):
-    """What stands in the home cannot be used; the message says what to do."""
+    """A file in the home cannot be used; the message says what to do."""
 
 
 class Run(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -59,7 +59,7 @@ class Home:
 
     @property
     def run_file(self) -> Path:
-        """Where ``run.json`` stands."""
+        """The path of ``run.json``."""
         return self.path / "run.json"
 
     def ensure(self) -> Path:

@@ -1,4 +1,4 @@
-"""The index over what is registered, kept by deltas: what the request path reads instead of asking a registry."""
+"""The index of what is registered, kept current by deltas: the path of a call reads it instead of asking a registry."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
-import msgspec
-
 from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.version_syntax import parse_version
 from meshgate.a2a.versions import Version
-from meshgate.registry.backends.snapshot_diff import same_entry
-from meshgate.registry.model import Capability, Delta, Entry, Switch
+from meshgate.registry.groups import Offer
+from meshgate.registry.model import Delta, Entry, Switch
 
-__all__ = ["Offer", "Table", "version_of"]
+__all__ = ["Index", "version_of", "version_order"]
 
 
 @lru_cache(maxsize=4096)
@@ -26,18 +24,12 @@ def version_of(text: str) -> Version:
         return Version(0)
 
 
-class Offer(msgspec.Struct, frozen=True):
-    """One skill on one instance. A foreign agent also offers "*" (no capability): being called by its name alone."""
-
-    entry: Entry
-    agent: str
-    skill: str
-    version: Version
-    version_text: str
-    capability: Capability | None
+def version_order(text: str) -> tuple[Version, str]:
+    """What versions are sorted by: 9.0.0 before 10.0.0, a pre-release before its release, equal ones by their text."""
+    return version_of(text), text
 
 
-class Table:
+class Index:
     """All entries, indexed by agent and by skill. ``revision`` grows with every change, so results can be cached."""
 
     def __init__(self) -> None:
@@ -90,7 +82,7 @@ class Table:
         for key in delta.gone:
             changed |= self._remove(key)
         for entry in delta.put:
-            if not same_entry(self._entries.get(entry.instance.id), entry):
+            if not entry.same(self._entries.get(entry.instance.id)):
                 self._remove(entry.instance.id)
                 self._add(entry)
                 changed = True
@@ -109,7 +101,7 @@ class Table:
         if entry.instance.kind != "agent":
             return
         own = tuple(_by_skill(entry))
-        # A foreign agent called by name counts as (agent, *): nothing makes it keep to one skill.
+        # A foreign agent called by name counts as (agent, *): it may use any of its skills.
         by_name = (_by_name(entry),) if entry.manifest.foreign else own
         self._agents.setdefault(entry.instance.agent, {})[key] = by_name
         for skill in {offer.skill for offer in own}:

@@ -1,4 +1,4 @@
-"""The interface that every backend keeps: ``tests/registry/backends/test_interface.py`` runs it over all of them."""
+"""The interface of every backend: ``tests/registry/backends/test_interface.py`` runs it over all of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Registry(Protocol):
     """
 
     async def register(self, instance: Instance, manifest: Manifest | None = None) -> Lease:
-        """List ``instance`` for one lease, replacing what stood under its id.
+        """List ``instance`` for one lease, replacing what was listed under its id.
 
         ``manifest`` is stored first, by hash; it may be left out for a gateway, or when its hash is already stored.
 

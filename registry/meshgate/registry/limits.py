@@ -1,4 +1,4 @@
-"""What a registration may look like, the same for every backend."""
+"""The limits of what may be written to a registry, the same for every backend."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.selector import NAME
 from meshgate.a2a.version_syntax import parse_version
-from meshgate.registry.model import Instance, Manifest, Switch
+from meshgate.registry.model import BINDINGS, KINDS, SWITCH_KINDS, Endpoint, Instance, Manifest, Switch
 
 __all__ = [
     "MAX_BLOB",
@@ -21,6 +21,8 @@ __all__ = [
     "check_manifest",
     "check_subject",
     "check_switch",
+    "is_subject",
+    "spoken",
 ]
 
 MAX_BLOB = 512 * 1024
@@ -35,8 +37,13 @@ _DIGEST = re.compile(r"[0-9a-f]{32}\Z")
 _URL = re.compile(r"[\x21-\x7e]{1,255}\Z")
 
 
+def spoken(endpoint: Endpoint) -> bool:
+    """Whether an address can be called from here: its binding is served, in a version of A2A 1."""
+    return endpoint.binding in BINDINGS and endpoint.version.partition(".")[0] == "1"
+
+
 def check_instance(instance: Instance) -> None:
-    """Refuse an instance that some backend could not hold, or that no selector could ask for.
+    """Refuse an instance that a backend could not hold, that no selector could name, or that this release cannot call.
 
     Raises:
         InvalidParams: names the field and says what it may hold.
@@ -46,6 +53,12 @@ def check_instance(instance: Instance) -> None:
     for what, name in (("agent", instance.agent), ("tenant", instance.tenant)):
         if NAME.match(name) is None:
             raise InvalidParams(f"{name[:64]!r} is no {what} name: letters, digits, '.', '_', '-', at most 128")
+    if instance.kind not in KINDS:
+        raise InvalidParams(f"{instance.kind[:32]!r} is no kind of instance: {', '.join(KINDS)}")
+    for endpoint in instance.endpoints:
+        if not spoken(endpoint):
+            named = f"{endpoint.binding[:32]!r} in version {endpoint.version[:32]!r}"
+            raise InvalidParams(f"endpoints.binding: {named} is not served here, {' and '.join(BINDINGS)} in 1.0 are")
     for key, value in instance.labels.items():
         if _TERM.match(key) is None or _TERM.match(value) is None:
             raise InvalidParams(f"label {key[:64]!r}: keys and values are letters, digits, '.', '_', '-', '/', spaces")
@@ -63,11 +76,11 @@ def check_instance(instance: Instance) -> None:
 
 
 def check_manifest(instance: Instance, manifest: Manifest | None) -> bytes:
-    """The bytes to store for ``manifest`` (none for None), after seeing that the instance refers to it.
+    """The bytes to store for ``manifest`` (none for None), after a check that the instance refers to it.
 
     Raises:
         InvalidParams: it is too large, the instance names another, or a skill has no proper name or version. (What a
-            foreign agent's card says is taken as it is: a skill that no selector can name is merely never chosen.)
+            foreign agent's card says is taken as it is: a skill that no selector can name is never chosen.)
     """
     if manifest is None:
         return b""
@@ -97,16 +110,29 @@ def blob_digest(data: bytes) -> str:
 
 
 def check_switch(switch: Switch) -> None:
-    """Refuse a kill switch without a name, or with more text than a key and a value of Consul hold comfortably.
+    """Refuse a kill switch of an unknown kind or without a name, or with more text than Consul holds comfortably.
 
     Raises:
-        InvalidParams: which of the two.
+        InvalidParams: which of the three.
     """
-    # Consul keeps keys of at most 255 ASCII characters, so a name in base64, with what stands before it, has to fit.
+    if switch.kind not in SWITCH_KINDS:
+        raise InvalidParams(f"{switch.kind[:32]!r} is no kind of kill switch: {', '.join(SWITCH_KINDS)}")
+    # Consul keeps keys of at most 255 ASCII characters, so a name in base64, with the path before it, has to fit.
     if not 1 <= len(switch.name.encode()) <= 128 or not switch.name.isprintable():
         raise InvalidParams("a kill switch names what it stops: printable, 1 to 128 bytes of UTF-8")
     if len(switch.reason) > 1024:
         raise InvalidParams("the reason of a kill switch has at most 1024 characters")
+
+
+def is_subject(name: object, digest: object) -> bool:
+    """Whether that is a subject and a digest that it may point to."""
+    if not isinstance(name, str) or not isinstance(digest, str):
+        return False
+    try:
+        check_subject(name, digest)
+    except InvalidParams:
+        return False
+    return True
 
 
 def check_subject(name: str, *digests: str) -> None:

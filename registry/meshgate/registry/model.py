@@ -1,8 +1,11 @@
 """What the registry holds: who runs where, what they can do, and which switches are thrown.
 
-Small and large are kept apart. An :class:`Instance` is one running copy, a few hundred bytes, renewed all the time. A
-:class:`Manifest` is what all copies of one release share (skills, the agent card); it is stored once under the hash of
-its content and never changes, so a watcher fetches it once and keeps it.
+Names of bindings, versions and kinds are open strings here: a row that a later release wrote can be read, and a reader
+that cannot use it passes it over (``row_filter``). What may be written is checked in ``limits``.
+
+Small and large values are separate. An :class:`Instance` is one running copy, a few hundred bytes, renewed all the
+time. A :class:`Manifest` is what all copies of one release share (skills, the agent card); it is stored once under the
+hash of its content and never changes, so a watcher fetches it once and keeps it.
 """
 
 from __future__ import annotations
@@ -13,12 +16,13 @@ from typing import Any, Literal
 
 import msgspec
 
-from meshgate.a2a.errors import MeshError
 from meshgate.a2a.selector import parse_selector
 from meshgate.a2a.version_syntax import parse_version
 from meshgate.a2a.versions import Version, VersionRange
 
 __all__ = [
+    "BINDINGS",
+    "KINDS",
     "SWITCH_KINDS",
     "Capability",
     "Delta",
@@ -29,33 +33,27 @@ __all__ = [
     "Lease",
     "Manifest",
     "Migration",
-    "RegistryUnavailable",
     "SchemaRef",
     "Switch",
-    "UnknownLease",
+    "SwitchKind",
+    "Unread",
 ]
 
-BindingName = Literal["JSONRPC", "GRPC"]
-"""A2A's names of the bindings (specification 1.0.1, section 5.2)."""
+BINDINGS = ("JSONRPC", "GRPC")
+"""The bindings that are served here, by A2A's names (specification 1.0.1, section 5.2)."""
+
+KINDS = ("agent", "gateway")
+"""What an instance can be."""
+
+Unread = Literal["unreadable", "manifest", "switch", "subject"]
+"""Why a backend could not read a row: its content, its manifest, or that it is no proper switch or subject."""
 
 SwitchKind = Literal["agent", "skill", "tenant", "key", "job"]
 SWITCH_KINDS: tuple[SwitchKind, ...] = ("agent", "skill", "tenant", "key", "job")
 
 
-class RegistryUnavailable(MeshError):
-    """The registry's backend cannot be reached; what was last known stays in force."""
-
-    code, retryable, summary = "REGISTRY_UNAVAILABLE", True, "the registry cannot be reached"
-
-
-class UnknownLease(MeshError):
-    """No lease of that instance exists (any more): register again."""
-
-    code, summary = "UNKNOWN_LEASE", "there is no such lease: register again"
-
-
 class SchemaRef(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Which message a skill takes or gives: its full name, and where its descriptor set is stored."""
+    """The message that a skill takes or gives: its full name, and where its descriptor set is stored."""
 
     type: str
     hash: str = ""
@@ -63,7 +61,7 @@ class SchemaRef(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Migration(msgspec.Struct, frozen=True, omit_defaults=True, rename={"source": "from"}):
-    """How data passes between a release and earlier ones where numbers alone do not say it.
+    """A migration: converts data between a release and earlier ones where field numbers are not enough.
 
     ``source`` (``from`` in JSON) is a version or a range such as ``^1``. ``up`` makes the release's data of the
     earlier release's, ``down`` the reverse: for each target path a CEL expression over ``old``. Instead of the two,
@@ -109,7 +107,7 @@ class Capability(msgspec.Struct, frozen=True, omit_defaults=True):
     steward: str = ""
     """Who may change the stages of its contract's releases, if that is not the owner."""
     migrations: tuple[Migration, ...] = ()
-    """How data passes between this version's contract and earlier ones."""
+    """Conversions between this version's contract and earlier ones."""
 
     @property
     def contracts(self) -> tuple[SchemaRef, ...]:
@@ -122,7 +120,7 @@ class Capability(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What every instance of one release of an agent shares."""
+    """A release of an agent: what all its instances have in common."""
 
     agent: str
     version: str
@@ -157,6 +155,7 @@ class Endpoint(msgspec.Struct, frozen=True, omit_defaults=True):
     """An address of an instance in one binding."""
 
     binding: str
+    """One of ``BINDINGS``, or a name that only a later release knows."""
     url: str
     """``http://host:port/path`` for JSON-RPC, ``host:port`` for gRPC."""
     version: str = "1.0"
@@ -165,7 +164,7 @@ class Endpoint(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class HealthCheck(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How others find out whether an instance lives, beside its own renewals."""
+    """How others find out whether an instance is alive, in addition to its own renewals."""
 
     url: str
     interval: float = 5.0
@@ -186,7 +185,8 @@ class Instance(msgspec.Struct, frozen=True, omit_defaults=True):
     check: HealthCheck | None = None
     lasting: bool = False
     """Registered by an operator for an agent that renews nothing: it stays until it is deregistered."""
-    kind: Literal["agent", "gateway"] = "agent"
+    kind: str = "agent"
+    """One of ``KINDS``, or a name that only a later release knows."""
     draining: bool = False
 
 
@@ -196,17 +196,27 @@ class Entry(msgspec.Struct, frozen=True):
     instance: Instance
     manifest: Manifest
 
+    @staticmethod
+    def of(instance: Instance, manifest: Manifest | None) -> Entry:
+        """The entry of an instance; a gateway has no manifest of its own and gets an empty one."""
+        return Entry(instance, manifest or Manifest(agent=instance.agent, version="0.0.0"))
+
+    def same(self, other: Entry | None) -> bool:
+        """Whether both are equal. A manifest is named by its content, so that comparing names is enough."""
+        return self is other or (other is not None and self.instance == other.instance)
+
 
 class Switch(msgspec.Struct, frozen=True, order=True):
     """A kill switch: while it is there, calls that match are refused."""
 
-    kind: SwitchKind
+    kind: str
+    """One of ``SWITCH_KINDS``, or a name that only a later release knows."""
     name: str
     reason: str = ""
 
 
 class Delta(msgspec.Struct, frozen=True):
-    """What changed. The first delta of a watch has ``reset``: it is the whole truth, and what it lacks is gone."""
+    """What changed. The first delta of a watch has ``reset``: it holds everything, and what it lacks is gone."""
 
     put: tuple[Entry, ...] = ()
     gone: tuple[str, ...] = ()
@@ -215,6 +225,8 @@ class Delta(msgspec.Struct, frozen=True):
     """All switches, or None if they did not change."""
     subjects: Mapping[str, str] | None = None
     """All subjects, ``AGENT/SKILL`` to the digest of its document, or None if none changed."""
+    unread: Mapping[str, Unread] | None = None
+    """All rows that the backend could not read, by their names in it; None if that did not change."""
     reset: bool = False
 
 

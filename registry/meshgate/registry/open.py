@@ -1,4 +1,4 @@
-"""From a URL to a registry."""
+"""Opens the registry that a URL names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 import msgspec
 
 from meshgate.a2a.errors import InvalidParams
-from meshgate.registry.backends.consul.client import ConsulAddress
+from meshgate.registry.backends.consul.address import ConsulAddress
 from meshgate.registry.backends.memory import MemoryRegistry
 from meshgate.registry.interface import Registry
 

@@ -1,4 +1,4 @@
-"""Which agents answer to a selector, for a given caller, and why: pure, over an index of what is registered.
+"""Selection: which agents answer to a selector, for a given caller, and why. Pure, over an index.
 
 The unit of choice is a :class:`Group`: one agent at one version of one skill, with the instances that offer it.
 ``select`` lists the groups in order of preference; a balancer then chooses among the instances of one group.
@@ -8,137 +8,82 @@ Authorisation is a filter here (:class:`Scope`), so that what a caller may not u
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
-from typing import Literal
-
-import msgspec
-
 from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.selector import Selector
 from meshgate.a2a.versions import Version
-from meshgate.registry.index import Offer, Table, version_of
-from meshgate.registry.model import Capability, Entry
+from meshgate.registry.groups import ANY_SKILL, Candidate, Explanation, Group, Offer, Reason, Scope
+from meshgate.registry.index import Index, version_of, version_order
+from meshgate.registry.model import Capability
 
-__all__ = ["ANY_SKILL", "Explanation", "Group", "Reason", "Scope", "Verdict", "catalogue", "explain", "select"]
-
-ANY_SKILL = "*"
-"""The skill of a call to a foreign agent by name: nothing tells that agent which of its skills is meant."""
-
-Reason = Literal["matched", "tenant", "not permitted", "draining", "skill", "version", "label", "tag"]
-"""Why an instance was taken or dropped; of several reasons to drop it, the first in this order."""
+__all__ = ["catalogue", "explain", "select"]
 
 
-class Scope(msgspec.Struct, frozen=True):
-    """What a caller may use: agents and skills whose names match one of the patterns (``*``, ``?``, ``[abc]``)."""
-
-    tenant: str = "default"
-    agents: tuple[str, ...] = ("*",)
-    skills: tuple[str, ...] = ("*",)
-
-    def permits(self, agent: str, skill: str) -> bool:
-        """Whether both the agent and the skill are within the scope."""
-        return any(fnmatchcase(agent, pattern) for pattern in self.agents) and any(
-            fnmatchcase(skill, pattern) for pattern in self.skills
-        )
-
-
-class Group(msgspec.Struct, frozen=True):
-    """One agent at one version of one skill. ``capability`` is None for a foreign agent called by name."""
-
-    agent: str
-    skill: str
-    version: str
-    capability: Capability | None
-    entries: tuple[Entry, ...]
-
-
-class Verdict(msgspec.Struct, frozen=True):
-    """What became of one instance, for one of its skills."""
-
-    instance: str
-    agent: str
-    skill: str
-    version: str
-    reason: Reason
-    detail: str = ""
-
-    @property
-    def matched(self) -> bool:
-        """Whether the instance can be called."""
-        return self.reason == "matched"
-
-
-class Explanation(msgspec.Struct, frozen=True):
-    """How a selector was resolved. It names what the caller may not see: for operators only."""
-
-    selector: str
-    skill: str
-    groups: tuple[Group, ...]
-    verdicts: tuple[Verdict, ...]
-
-
-def select(table: Table, selector: Selector, scope: Scope, skill: str = "") -> tuple[Group, ...]:
+def select(index: Index, selector: Selector, scope: Scope, skill: str = "") -> tuple[Group, ...]:
     """The groups that answer to ``selector``, best first: highest version, then the agent's name.
 
     ``skill`` is what the message itself asked for (metadata ``meshgate/skill``); it counts when the selector names an
-    agent. Nothing there and nothing permitted give the same empty result.
+    agent. The result is empty alike if nothing is there and if nothing is permitted.
 
     Raises:
         InvalidParams: the agent has several skills, and neither the message nor the agent says which is meant.
     """
-    offers = _candidates(table, selector, scope, skill)
+    offers = _candidates(index, selector, scope, skill)
     return _grouped([offer for offer in offers if _judge(offer, selector, scope)[0] == "matched"])
 
 
-def explain(table: Table, selector: Selector, scope: Scope, skill: str = "") -> Explanation:
+def explain(index: Index, selector: Selector, scope: Scope, skill: str = "") -> Explanation:
     """What ``select`` does, with a verdict on every instance that has the agent's name, or the skill.
 
     Raises:
         InvalidParams: as ``select``.
     """
     if selector.agent:
-        chosen = skill or _usual_skill(table, selector.agent, scope)
+        chosen = skill or _usual_skill(index, selector.agent, scope)
         # Where no skill is usable at all, every skill's verdict says why not.
-        offers = [offer for offer in table.of_agent(selector.agent) if not chosen or offer.skill in (chosen, ANY_SKILL)]
+        offers = [offer for offer in index.of_agent(selector.agent) if not chosen or offer.skill in (chosen, ANY_SKILL)]
         named = {offer.entry.instance.id for offer in offers}
-        lacking = [entry for entry in table.instances_of(selector.agent) if entry.instance.id not in named]
+        lacking = [entry for entry in index.instances_of(selector.agent) if entry.instance.id not in named]
     else:
-        chosen, offers, lacking = selector.skill, list(table.of_skill(selector.skill)), []
+        chosen, offers, lacking = selector.skill, list(index.of_skill(selector.skill)), []
     verdicts = [
-        Verdict(offer.entry.instance.id, offer.agent, offer.skill, offer.version_text, *_judge(offer, selector, scope))
+        Candidate(
+            offer.entry.instance.id, offer.agent, offer.skill, offer.version_text, *_judge(offer, selector, scope)
+        )
         for offer in offers
     ]
     verdicts += [
-        Verdict(one.instance.id, one.instance.agent, chosen, one.manifest.version, "skill", "it has no such skill")
+        Candidate(one.instance.id, one.instance.agent, chosen, one.manifest.version, "skill", "it has no such skill")
         for one in lacking
     ]
-    verdicts.sort(key=lambda verdict: (not verdict.matched, verdict.agent, verdict.instance, verdict.version))
+    verdicts.sort(
+        key=lambda verdict: (not verdict.matched, verdict.agent, verdict.instance, version_order(verdict.version))
+    )
     taken = [offer for offer in offers if _judge(offer, selector, scope)[0] == "matched"]
     return Explanation(str(selector) or selector.agent or selector.skill, chosen, _grouped(taken), tuple(verdicts))
 
 
-def catalogue(table: Table, scope: Scope) -> tuple[Group, ...]:
-    """Every group that a caller may use, by agent, skill and falling version: what the gateway's own card shows."""
+def catalogue(index: Index, scope: Scope) -> tuple[Group, ...]:
+    """Every group that a caller may use, by agent, skill and falling version: the gateway's own card shows them."""
     anything = Selector()
-    taken = [offer for offer in table.offers() if _judge(offer, anything, scope)[0] == "matched"]
+    taken = [offer for offer in index.offers() if _judge(offer, anything, scope)[0] == "matched"]
     return tuple(sorted(_grouped(taken), key=lambda group: (group.agent, group.skill)))
 
 
-def _candidates(table: Table, selector: Selector, scope: Scope, skill: str) -> list[Offer]:
+def _candidates(index: Index, selector: Selector, scope: Scope, skill: str) -> list[Offer]:
     if selector.skill:
-        return list(table.of_skill(selector.skill))
-    chosen = skill or _usual_skill(table, selector.agent, scope)
-    return [offer for offer in table.of_agent(selector.agent) if offer.skill in (chosen, ANY_SKILL)]
+        return list(index.of_skill(selector.skill))
+    chosen = skill or _usual_skill(index, selector.agent, scope)
+    return [offer for offer in index.of_agent(selector.agent) if offer.skill in (chosen, ANY_SKILL)]
 
 
-def _usual_skill(table: Table, agent: str, scope: Scope) -> str:
+def _usual_skill(index: Index, agent: str, scope: Scope) -> str:
     """The agent's default skill, or its only one, as its newest release declares; "" if it has none to offer.
 
     Only skills within the scope count, so that the error tells nothing that the caller may not know.
     """
     usable = [
         offer
-        for offer in table.of_agent(agent)
+        for offer in index.of_agent(agent)
         if offer.capability is not None and _judge(offer, Selector(), scope)[0] == "matched"
     ]
     if not usable:

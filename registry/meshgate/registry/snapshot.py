@@ -1,4 +1,4 @@
-"""The last known state on disk, for a gateway that starts while its registry is away."""
+"""The snapshot: the last known state of a registry on disk, for a gateway that starts while the registry is away."""
 
 from __future__ import annotations
 
@@ -6,23 +6,28 @@ import os
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 
-from meshgate.registry.backends.snapshot_diff import entry_of
-from meshgate.registry.model import Delta, Entry, Instance, Manifest, Switch
+from meshgate.registry.limits import is_subject
+from meshgate.registry.model import Delta, Entry, Instance, Manifest, Switch, Unread
 
 __all__ = ["read_snapshot", "write_snapshot"]
 
 FORMAT = 1
 
+T = TypeVar("T")
+
 
 class _File(msgspec.Struct, frozen=True):
+    """The file, its rows as they are written: a row that a later release wrote must not make the others unreadable."""
+
     format: int
-    instances: list[Instance] = []
-    manifests: dict[str, Manifest] = {}
-    switches: list[Switch] = []
-    subjects: dict[str, str] = {}
+    instances: list[msgspec.Raw] = []
+    manifests: dict[str, msgspec.Raw] = {}
+    switches: list[msgspec.Raw] = []
+    subjects: dict[str, Any] = {}
 
 
 def write_snapshot(
@@ -36,7 +41,8 @@ def write_snapshot(
     listed = list(entries)
     manifests = {entry.instance.manifest: entry.manifest for entry in listed if entry.instance.manifest}
     instances = [entry.instance for entry in listed]
-    data = msgspec.json.encode(_File(FORMAT, instances, manifests, list(switches), dict(subjects or {})))
+    content: dict[str, object] = {"format": FORMAT, "instances": instances, "manifests": manifests}
+    data = msgspec.json.encode(content | {"switches": switches, "subjects": dict(subjects or {})})
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # mkstemp makes files of mode 0600.
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -53,7 +59,7 @@ def write_snapshot(
 
 
 def _sync_folder(folder: Path) -> None:
-    # The new name is in the folder, which is a file of its own to the disk. Windows has no such thing.
+    # The new name is in the folder, which has to be written to the disk as well; not so on Windows.
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -79,5 +85,32 @@ def read_snapshot(path: Path) -> Delta | None:
         raise ValueError(f"{path} is no registry snapshot: {error}") from error
     if found.format != FORMAT:
         raise ValueError(f"{path} has format {found.format}, this Meshgate reads {FORMAT}")
-    put = tuple(entry_of(instance, found.manifests.get(instance.manifest)) for instance in found.instances)
-    return Delta(put=put, switches=tuple(found.switches), subjects=found.subjects, reset=True)
+    return _delta(found)
+
+
+def _delta(found: _File) -> Delta:
+    unread: dict[str, Unread] = {}
+    put: list[Entry] = []
+    manifests = {digest: _read(raw, Manifest) for digest, raw in found.manifests.items()}
+    for number, raw in enumerate(found.instances):
+        instance = _read(raw, Instance)
+        if instance is None:
+            unread[f"instances/{number}"] = "unreadable"
+        elif instance.manifest and manifests.get(instance.manifest) is None:
+            unread[f"instances/{number}"] = "manifest"
+        else:
+            put.append(Entry.of(instance, manifests.get(instance.manifest)))
+    switches = [_read(raw, Switch) for raw in found.switches]
+    unread |= {f"switches/{number}": "switch" for number, switch in enumerate(switches) if switch is None}
+    known = tuple(switch for switch in switches if switch is not None)
+    subjects = {name: digest for name, digest in found.subjects.items() if is_subject(name, digest)}
+    unread |= {f"subjects/{name}": "subject" for name in found.subjects.keys() - subjects.keys()}
+    return Delta(put=tuple(put), switches=known, subjects=subjects, unread=unread or None, reset=True)
+
+
+def _read(raw: msgspec.Raw, cls: type[T]) -> T | None:
+    """The value, or None if this release cannot read it."""
+    try:
+        return msgspec.json.decode(raw, type=cls)
+    except msgspec.DecodeError:
+        return None

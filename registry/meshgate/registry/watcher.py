@@ -1,4 +1,4 @@
-"""A table that follows a registry through its outages: what each gateway owns one of."""
+"""The watcher: follows a registry into an index, also through the registry's outages. Each gateway has one."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from pathlib import Path
 
 from meshgate.registry.async_wait import Sleep, wait_or_sleep
+from meshgate.registry.errors import RegistryUnavailable
 from meshgate.registry.hold_down import HoldDown
-from meshgate.registry.index import Table
+from meshgate.registry.index import Index
 from meshgate.registry.interface import Registry
-from meshgate.registry.model import Delta, RegistryUnavailable
+from meshgate.registry.model import Delta
+from meshgate.registry.row_filter import PassedOver, RowFilter
 from meshgate.registry.snapshot import read_snapshot, write_snapshot
 
 __all__ = ["Watcher"]
@@ -29,14 +31,14 @@ SAVE_EVERY = 1.0
 
 
 class Watcher:
-    """Keeps ``table`` as the registry has it; serves what was last known while the registry is away.
+    """Keeps ``index`` as the registry has it; serves what was last known while the registry is away.
 
     Args:
         registry: what to watch. It is not closed here.
-        table: what to keep; nobody else applies deltas to it.
+        index: what to keep; nobody else applies deltas to it.
         snapshot: a file for the last known state, read at the start; None for none.
         clock: seconds, monotonic.
-        sleep: how to wait; of one mind with ``clock``.
+        sleep: how to wait, on the same time as ``clock``.
         rng: for jitter.
         hold: the rule against believing a sudden loss.
     """
@@ -44,7 +46,7 @@ class Watcher:
     def __init__(
         self,
         registry: Registry,
-        table: Table,
+        index: Index,
         snapshot: Path | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
@@ -52,19 +54,20 @@ class Watcher:
         rng: random.Random | None = None,
         hold: HoldDown | None = None,
     ) -> None:
-        self.table = table
+        self.index = index
         self.ready = asyncio.Event()
-        """Set once the table can be served from, be it from the snapshot."""
+        """Set once the index has content, from the registry or from the snapshot."""
         self.on_change: list[Callable[[Delta], None]] = []
-        """Called with each delta after it went into the table; the first may be a reset. They must not raise."""
+        """Called with each delta after it went into the index; the first may be a reset. They must not raise."""
         self.reason = "the registry has not answered yet"
-        """Why the table is stale, for people; "" if it is not."""
+        """Why the index is stale, for people; "" if it is not."""
         self._registry = registry
         self._snapshot = snapshot
         self._clock = clock
         self._sleep = sleep
         self._rng = rng or random.Random()
         self._hold = hold or HoldDown()
+        self._filter = RowFilter()
         self._stale_since: float | None = clock()
         self._saved_revision = 0
         self._save_at = clock()
@@ -72,32 +75,32 @@ class Watcher:
 
     @property
     def stale(self) -> bool:
-        """Whether the registry is out of reach, so that the table is what was last known."""
+        """Whether the registry is out of reach, so that the index is what was last known."""
         return self._stale_since is not None
 
     @property
     def held(self) -> frozenset[str]:
-        """Ids that the registry lost suddenly and that are still served; a gateway probes these first."""
+        """Ids that the registry lost suddenly and that are still served."""
         return self._hold.held
 
     @property
     def saved(self) -> bool:
-        """Whether the snapshot holds what the table holds."""
-        return self._snapshot is not None and self._saved_revision == self.table.revision
+        """Whether the snapshot holds what the index holds."""
+        return self._snapshot is not None and self._saved_revision == self.index.revision
 
     @property
     def contacts(self) -> int:
-        """How many deltas the registry itself has given; none while the table is what the snapshot holds."""
+        """How many deltas the registry itself has given; none while the index is what the snapshot holds."""
         return self._contacts
+
+    @property
+    def passed_over(self) -> Mapping[PassedOver, int]:
+        """How many rows this release cannot use, by reason: what a later release wrote, or nobody can read."""
+        return self._filter.passed_over
 
     def stale_seconds(self) -> float:
         """For how long the registry has been out of reach; 0.0 while it is not."""
         return 0.0 if self._stale_since is None else max(0.0, self._clock() - self._stale_since)
-
-    def confirm_gone(self, instance_id: str) -> None:
-        """A probe of an instance in ``held`` failed: believe the registry about it."""
-        if self._hold.confirm(instance_id):
-            self._apply(Delta(gone=(instance_id,)))
 
     async def run(self) -> None:
         """Follow the registry until it is closed or this is cancelled."""
@@ -138,18 +141,19 @@ class Watcher:
 
     def _hear(self, delta: Delta) -> None:
         self._contacts += 1
+        delta = self._usable(delta)
         if self.stale:
             log.info("the registry answers", extra={"stale_seconds": self.stale_seconds()})
         self._stale_since, self.reason = None, ""
-        if delta.reset and not set(self.table.switches) <= set(delta.switches or ()):
+        if delta.reset and not set(self.index.switches) <= set(delta.switches or ()):
             log.warning(
-                "the registry began anew without a kill switch that was thrown: throw it again if it should stay"
+                "the registry was reset and lacks a kill switch that was thrown: throw it again if it should stay"
             )
-        lost = sum(name not in delta.subjects for name in self.table.subjects) if delta.subjects is not None else 0
+        lost = sum(name not in delta.subjects for name in self.index.subjects) if delta.subjects is not None else 0
         if lost:
             log.warning("the registry lost contracts of skills that it had", extra={"subjects": lost})
         held = len(self._hold.held)
-        self._apply(self._hold.sift(delta, self.table.entries, self._clock()))
+        self._apply(self._hold.sift(delta, self.index.entries, self._clock()))
         if len(self._hold.held) > held:
             log.warning("the registry suddenly lists less: kept for now", extra={"held": len(self._hold.held)})
         self.ready.set()
@@ -162,8 +166,15 @@ class Watcher:
         self.reason = error.message
         self._hold.forget()
 
+    def _usable(self, delta: Delta) -> Delta:
+        before = self.passed_over
+        usable = self._filter.apply(delta)
+        if self.passed_over != before:
+            log.warning("rows of the registry are passed over", extra={"passed_over": dict(self.passed_over)})
+        return usable
+
     def _apply(self, delta: Delta | None) -> None:
-        if delta is not None and self.table.apply(delta):
+        if delta is not None and self.index.apply(delta):
             for tell in self.on_change:
                 tell(delta)
 
@@ -178,8 +189,8 @@ class Watcher:
             log.warning("the registry snapshot is not used: %s", error)
             return
         if delta is not None:
-            self._apply(delta)
-            self._saved_revision = self.table.revision
+            self._apply(self._usable(delta))
+            self._saved_revision = self.index.revision
             self.ready.set()
 
     async def _save(self) -> None:
@@ -187,10 +198,10 @@ class Watcher:
         if self._snapshot is None or self.saved or now < self._save_at:
             return
         self._save_at = now + SAVE_EVERY
-        table = self.table
-        revision, entries = table.revision, list(table.entries.values())
+        index = self.index
+        revision, entries = index.revision, list(index.entries.values())
         try:
-            await asyncio.to_thread(write_snapshot, self._snapshot, entries, table.switches, table.subjects)
+            await asyncio.to_thread(write_snapshot, self._snapshot, entries, index.switches, index.subjects)
         except OSError as error:
             log.warning("the registry snapshot cannot be written: %s", error)
             return

@@ -14,7 +14,7 @@ from meshgate.cli import main
 from meshgate.cli.exits import Exit
 from meshgate.cli.schema.files import read_git
 from meshgate.cli.schema.options import MEDIATIONS, MODES, STAGES
-from meshgate.registry.schemas import Mode, Settings, Stage
+from meshgate.registry.schemas import Mode, Stage, SubjectSettings
 from meshgate.sdk.schemas.lock.format import encode_lock
 from meshgate.sdk.schemas.lock.releases import release_tree
 from tests.registry.schemas.build import compiled, image
@@ -85,7 +85,7 @@ def test_the_words_of_options_are_those_of_the_contract() -> None:
     assert set(MODES) == set(Mode)
     assert list(STAGES) == list(Stage)
     assert set(MEDIATIONS) == {"off", "observe", "enforce"}
-    assert Settings().mediation in MEDIATIONS
+    assert SubjectSettings().mediation in MEDIATIONS
 
 
 # -- against git

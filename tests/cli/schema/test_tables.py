@@ -94,6 +94,12 @@ def test_the_mesh_says_which_releases_it_compared_with() -> None:
     )
 
 
+def test_the_releases_that_it_compared_with_are_in_the_order_of_versions() -> None:
+    found = tuple(told("x", against=version) for version in ("10.0.0", "9.0.0", "10.0.0-rc.1", "1.0.0 at main"))
+    one = Checked("a/b", "10.1.0", "the mesh", compatible=False, code="INCOMPATIBLE", violations=found)
+    assert "    compared with 1.0.0 at main, 9.0.0, 10.0.0-rc.1, 10.0.0\n" in report(one)
+
+
 def test_a_refusal_without_violations_has_its_message() -> None:
     taken = Checked(
         "a/b",
@@ -268,9 +274,10 @@ def test_what_agents_wrote_reaches_the_terminal_as_text_alone() -> None:
 
 
 def test_usage_is_in_the_order_of_versions() -> None:
-    rows = tuple(UsageRow("dev", version, "input", "", 1, 0, {"f": 1}, DAY, DAY) for version in ("10.0.0", "2.0.0", ""))
+    written = ("10.0.0", "2.0.0", "2.0.0-rc.1", "")
+    rows = tuple(UsageRow("dev", version, "input", "", 1, 0, {"f": 1}, DAY, DAY) for version in written)
     text = shown(usage_view(Usage("a/b", rows=rows), DAY, fields=True))
-    assert [line.split()[0] for line in text.splitlines() if ".0.0" in line] == ["2.0.0", "10.0.0"] * 2
+    assert [line.split()[0] for line in text.splitlines() if ".0.0" in line] == ["2.0.0-rc.1", "2.0.0", "10.0.0"] * 2
 
 
 def test_how_long_ago_something_was_is_one_number() -> None:

@@ -19,9 +19,9 @@ from meshgate.gateway.contracts.gate import SchemaGate
 from meshgate.gateway.contracts.store import SchemaStore
 from meshgate.registry.backends.file import FileRegistry
 from meshgate.registry.backends.memory import MemoryRegistry
-from meshgate.registry.index import Table
+from meshgate.registry.errors import RegistryUnavailable
+from meshgate.registry.index import Index
 from meshgate.registry.interface import Registry
-from meshgate.registry.model import RegistryUnavailable
 from meshgate.registry.schemas import Stage, Subject, load_image, promote
 from meshgate.registry.watcher import Watcher
 from tests.gateway.contracts.schemas import FIRST, GROWN, contract, manifest_of
@@ -38,7 +38,7 @@ async def following(
 ) -> AsyncGenerator[Catalogue, None]:
     """A catalogue as a gateway runs it."""
     snapshot, folder = (home / "snapshot.bin", home / "schemas") if home is not None else (None, None)
-    watcher = Watcher(registry, Table(), snapshot)
+    watcher = Watcher(registry, Index(), snapshot)
     catalogue = Catalogue(store(registry, folder, limits), watcher)
     tasks = [asyncio.ensure_future(run) for run in (watcher.run(), catalogue.run())]
     try:
@@ -193,7 +193,7 @@ async def test_what_comes_while_the_registry_is_away_is_fetched_when_it_is_back(
         await until(lambda: len(catalogue))
         registry.cut()
         await until(lambda: versions(catalogue) == ["1.0.0"])
-        registry.mend()
+        registry.restore()
         await release(registry, "1.1.0", GROWN)
         await until(lambda: versions(catalogue) == ["1.0.0", "1.1.0"])
 

@@ -16,16 +16,17 @@ from meshgate.gateway.contracts.gate import SchemaGate
 from meshgate.gateway.contracts.store import SchemaStore
 from meshgate.registry.backends.file import FileRegistry
 from meshgate.registry.backends.memory import MemoryRegistry
+from meshgate.registry.errors import RegistryUnavailable
 from meshgate.registry.join import wire
 from meshgate.registry.join.errors import decode_error
 from meshgate.registry.limits import blob_digest
-from meshgate.registry.model import Capability, Manifest, RegistryUnavailable, SchemaRef
+from meshgate.registry.model import Capability, Manifest, SchemaRef
 from meshgate.registry.schemas import (
     BadSchema,
     Incompatible,
-    Settings,
     Stage,
     Subject,
+    SubjectSettings,
     VersionRetired,
     VersionTaken,
     load_image,
@@ -173,7 +174,9 @@ async def test_what_an_operator_set_decides() -> None:
     registry = Counting()
 
     async def lenient(subject: Subject) -> Subject:
-        return msgspec.structs.replace(subject, settings=msgspec.convert({"input": "NONE", "output": "NONE"}, Settings))
+        return msgspec.structs.replace(
+            subject, settings=msgspec.convert({"input": "NONE", "output": "NONE"}, SubjectSettings)
+        )
 
     await SchemaStore(registry).change("planner/plan", lenient)
     await register(registry, contract(), texts=(FIRST,))
@@ -336,7 +339,7 @@ async def test_the_author_of_a_deprecated_release_is_told_and_of_a_retired_one_m
             await store.change("planner/plan", step)
             answer = await send(join, manifest, FIRST)
             if stage is Stage.DEPRECATED:
-                assert len(wire.decode_joined(answer.body).notices) == 1
+                assert len(wire.decode_register_response(answer.body).notices) == 1
         assert type(decode_error(answer.status, answer.body)) is VersionRetired
         assert (await send(join, manifest, FIRST, draining=True)).status == 200
         await settle()

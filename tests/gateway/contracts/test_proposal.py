@@ -16,15 +16,16 @@ from meshgate.gateway.contracts.gate import SchemaGate
 from meshgate.gateway.contracts.proposal import propose
 from meshgate.gateway.contracts.store import SchemaStore
 from meshgate.registry.backends.memory import MemoryRegistry
+from meshgate.registry.errors import RegistryUnavailable
 from meshgate.registry.join.errors import decode_error
-from meshgate.registry.model import Capability, Migration, RegistryUnavailable, SchemaRef
+from meshgate.registry.model import Capability, Migration, SchemaRef
 from meshgate.registry.schemas import (
     Incompatible,
     Release,
-    Settings,
     Stage,
     StageRefused,
     Subject,
+    SubjectSettings,
     VersionTaken,
     load_image,
     promote,
@@ -123,7 +124,7 @@ async def test_where_releases_are_reviewed_an_agent_joins_with_what_was_promoted
     await register(registry, contract(), texts=(FIRST,))
 
     async def review(subject: Subject) -> Subject:
-        return msgspec.structs.replace(subject, settings=Settings(review=True))
+        return msgspec.structs.replace(subject, settings=SubjectSettings(review=True))
 
     await SchemaStore(registry).change("planner/plan", review)
     before = registry.writes

@@ -12,9 +12,10 @@ import pytest
 from meshgate.a2a.errors import SchemaViolation
 from meshgate.registry.backends.file import FileRegistry
 from meshgate.registry.backends.memory import MemoryRegistry
+from meshgate.registry.errors import RegistryUnavailable
 from meshgate.registry.interface import Registry
 from meshgate.registry.join.errors import decode_error
-from meshgate.registry.model import Manifest, RegistryUnavailable
+from meshgate.registry.model import Manifest
 from meshgate.registry.schemas import Incompatible, VersionTaken, load_image
 from tests.gateway.asgi import Answer
 from tests.gateway.contracts.schemas import BROKEN, FIRST, GROWN
@@ -49,7 +50,7 @@ class Backend:
     def find(self) -> None:
         """Bring it back with all it had."""
         if self._path is None:
-            self._memory.mend()
+            self._memory.restore()
             return
         self._path.rmdir()
         for path in self._path.parent.glob("away-*"):

@@ -12,11 +12,12 @@ import pytest
 
 from meshgate.a2a.errors import InvalidParams, MeshError, PermissionDenied
 from meshgate.a2a.limits import DEFAULTS
-from meshgate.gateway.control.join import AddressPolicy, JoinApp
+from meshgate.gateway.control.join import JoinApp
 from meshgate.gateway.identity.keys import KeyStore, new_key
 from meshgate.gateway.identity.mesh_key import MeshKey
+from meshgate.net.addresses import AgentNetworks
 from meshgate.registry.backends.memory import MemoryRegistry
-from meshgate.registry.index import Table
+from meshgate.registry.index import Index
 from meshgate.registry.join import wire
 from meshgate.registry.model import Capability, Endpoint, Instance, Manifest
 from meshgate.registry.watcher import Watcher
@@ -39,11 +40,11 @@ class Port:
 
         loop = asyncio.get_running_loop()
         self.registry = MemoryRegistry(clock=loop.time)
-        self.table = Table()
+        self.table = Index()
         self.watching = asyncio.ensure_future(Watcher(self.registry, self.table, clock=loop.time).run())
         self.keys = KeyStore()
         self.mesh = MeshKey(os.urandom(32))
-        addresses = AddressPolicy(refused=frozenset({8090}))
+        addresses = AgentNetworks(refused=frozenset({8090}))
         self.app = JoinApp(self.registry, self.table, self.keys, self.mesh, addresses, lambda: ("http://gw",), DEFAULTS)
 
     def key(self, **scope: Any) -> str:
@@ -76,7 +77,7 @@ def code(answer: Answer) -> tuple[int, str]:
 async def test_who_registers_gets_a_lease_a_call_key_and_the_secret_that_gateways_show() -> None:
     async with port() as join:
         answer = await join.register(instance(), join.key())
-        joined = wire.decode_joined(answer.body)
+        joined = wire.decode_register_response(answer.body)
         assert (answer.status, joined.lease.instance, joined.gateways) == (200, "echo-1", ("http://gw",))
         assert join.mesh.read_call_key(joined.call_key) == ("echo", "default", "echo-1")
         assert joined.inbound_secret == join.mesh.inbound_secret("echo-1")
@@ -152,13 +153,13 @@ async def test_an_agent_does_not_listen_where_no_agent_may(url: str) -> None:
 
 @pytest.mark.requirement("join.address")
 def test_networks_and_names_widen_where_agents_may_listen() -> None:
-    policy = AddressPolicy(("10.1.0.0/16", "agents.internal"))
-    policy.check(Endpoint("GRPC", "10.1.2.3:50051"))
-    policy.check_url("http://agents.internal:8080/card.json")
+    policy = AgentNetworks(("10.1.0.0/16", "agents.internal"))
+    policy.check("10.1.2.3:50051")
+    policy.check("http://agents.internal:8080/card.json")
     with pytest.raises(PermissionDenied):
-        policy.check(Endpoint("GRPC", "127.0.0.1:50051"))
+        policy.check("127.0.0.1:50051")
     with pytest.raises(InvalidParams):
-        AddressPolicy(("10.1.0.0/99",))
+        AgentNetworks(("10.1.0.0/99",))
 
 
 @virtual_time

@@ -28,7 +28,7 @@ from meshgate.a2a.selector import parse_selector
 from meshgate.a2a.types import SendMessageResponse, Task
 from meshgate.gateway.contracts.gate import SchemaGate
 from meshgate.registry.model import Capability, Manifest, Migration, SchemaRef
-from meshgate.registry.schemas import Settings, Stage, Subject, load_image, promote
+from meshgate.registry.schemas import Stage, Subject, SubjectSettings, load_image, promote
 from meshgate.testing import LocalMesh
 from tests.contract.doors import soon
 from tests.registry.schemas.build import compiled
@@ -401,4 +401,4 @@ async def test_who_sends_and_reads_what_is_counted() -> None:
 
 
 def test_the_default_is_to_enforce() -> None:
-    assert Settings().mediation == "enforce"
+    assert SubjectSettings().mediation == "enforce"

@@ -24,7 +24,7 @@ from meshgate.registry.backends.consul.entry import (
     switch_of,
 )
 from meshgate.registry.backends.consul.feed import TokenBucket, follow_index
-from meshgate.registry.backends.consul.health import NODE_GRACE, Judge
+from meshgate.registry.backends.consul.health import NODE_GRACE, Liveness
 from meshgate.registry.limits import check_instance, check_switch
 from meshgate.registry.model import SWITCH_KINDS, Endpoint, HealthCheck, Instance, Switch
 from tests.registry.samples import agent
@@ -152,7 +152,6 @@ def test_a_consul_elsewhere_cannot_ask_a_loopback_address(host: str, check: str,
         {"ID": "a1"},
         {"ID": "other:a1"},
         {"Meta": {}},
-        {"Meta": {"agent": "a", "tenant": "t", "lease": "ttl", "e0": "SMTP 1.0 x"}},
         {"Meta": {"agent": "a", "tenant": "t", "lease": "ttl", "e0": "JSONRPC"}},
         {"Meta": {"agent": "a", "tenant": "t", "lease": "ttl", "weight": "heavy"}},
         {"Meta": {"agent": "a", "tenant": "t", "lease": "ttl", "labels": "nonsense"}},
@@ -188,16 +187,23 @@ def test_a_switch_comes_back_from_its_key_as_it_was(switch: Switch) -> None:
     assert switch_of(key, switch.reason.encode(), LAYOUT) == switch
 
 
-@pytest.mark.parametrize("key", ["meshgate/switches/", "meshgate/switches/pet/x", "meshgate/switches/job/", "x"])
+@pytest.mark.parametrize("key", ["meshgate/switches/", "meshgate/switches/job/", "meshgate/switches/job/~!", "x"])
 def test_a_key_of_another_hand_is_no_switch(key: str) -> None:
     assert switch_of(key, b"", LAYOUT) is None
+
+
+def test_names_that_only_a_later_release_knows_are_read_as_they_are() -> None:
+    meta = {"agent": "summariser", "tenant": "default", "lease": "ttl", "e0": "SMTP 3.0 x:25"}
+    service = {"ID": "meshgate:a1", "Service": "meshgate-agents", "Meta": meta}
+    assert instance_of(service, LAYOUT)[0].endpoints == (Endpoint("SMTP", "x:25", "3.0"),)
+    assert switch_of("meshgate/switches/pet/x", b"", LAYOUT) == Switch("pet", "x")
 
 
 # --- liveness ---
 
 
-def began(now: float) -> Judge:
-    judge = Judge(ttl=10.0, settle=20.0)
+def began(now: float) -> Liveness:
+    judge = Liveness(ttl=10.0, settle=20.0)
     judge.begin(now)
     return judge
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from meshgate.registry.backends.file import FileRegistry
-from meshgate.registry.model import RegistryUnavailable, Switch
+from meshgate.registry.errors import RegistryUnavailable
+from meshgate.registry.model import Switch
 from tests.registry.samples import SUMMARISER, Following, agent
 from tests.registry.virtual import VirtualTime, until
 
@@ -40,10 +41,10 @@ async def test_everything_survives_a_restart(tmp_path: Path) -> None:
 
     second = FileRegistry(path)
     async with Following(second) as seen:
-        assert seen.table.entries["a1"].manifest == SUMMARISER
+        assert seen.index.entries["a1"].manifest == SUMMARISER
         assert seen.switches == (Switch("agent", "rogue", "it loops"),)
         assert await second.get_blob(digest) == b"card"
-        assert seen.table.subjects == {"planner/plan": digest}
+        assert seen.index.subjects == {"planner/plan": digest}
         assert await second.put_subject("planner/plan", "2" * 32, digest)
         assert (await second.renew("a1")).instance == "a1"
     await second.aclose()
@@ -232,7 +233,7 @@ async def test_a_file_from_before_there_were_subjects_gets_them(tmp_path: Path) 
     new = FileRegistry(path)
     async with Following(new) as seen:
         assert seen.switches == (Switch("agent", "rogue"),)
-        assert seen.table.subjects == {}
+        assert seen.index.subjects == {}
         assert await new.put_subject("planner/plan", "1" * 32, "")
-        await seen.until(lambda: seen.table.subjects)
+        await seen.until(lambda: seen.index.subjects)
     await new.aclose()

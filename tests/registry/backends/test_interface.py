@@ -13,13 +13,14 @@ import msgspec
 import pytest
 
 from meshgate.a2a.errors import InvalidParams
-from meshgate.registry.backends.consul.client import ConsulAddress
+from meshgate.registry.backends.consul.address import ConsulAddress
 from meshgate.registry.backends.consul.registry import ConsulRegistry
 from meshgate.registry.backends.file import FileRegistry
 from meshgate.registry.backends.memory import MemoryRegistry
+from meshgate.registry.errors import RegistryUnavailable, UnknownLease
 from meshgate.registry.interface import Registry
 from meshgate.registry.limits import MAX_BLOB
-from meshgate.registry.model import Endpoint, HealthCheck, Instance, RegistryUnavailable, Switch, UnknownLease
+from meshgate.registry.model import Endpoint, HealthCheck, Instance, Switch
 from tests.registry.samples import SUMMARISER, Following, agent, gateway
 from tests.registry.virtual import VirtualTime
 from tests.support import servers
@@ -103,7 +104,7 @@ async def test_a_registered_instance_appears_with_its_manifest(backend: Backend)
 
         assert lease.instance == "a1"
         assert lease.ttl == TTL
-        assert seen.table.entries["a1"].manifest == SUMMARISER
+        assert seen.index.entries["a1"].manifest == SUMMARISER
 
 
 async def test_every_field_of_an_instance_arrives(backend: Backend) -> None:
@@ -126,7 +127,7 @@ async def test_every_field_of_an_instance_arrives(backend: Backend) -> None:
         await backend.registry.register(full, SUMMARISER)
         await seen.until(lambda: "a1" in seen.ids)
 
-        assert seen.table.entries["a1"].instance == full
+        assert seen.index.entries["a1"].instance == full
 
 
 async def test_registering_again_replaces(backend: Backend) -> None:
@@ -134,7 +135,7 @@ async def test_registering_again_replaces(backend: Backend) -> None:
         await backend.registry.register(agent("a1"), SUMMARISER)
         await seen.until(lambda: "a1" in seen.ids)
         await backend.registry.register(agent("a1", draining=True))
-        await seen.until(lambda: seen.table.entries["a1"].instance.draining)
+        await seen.until(lambda: seen.index.entries["a1"].instance.draining)
 
         assert seen.ids == {"a1"}
 
@@ -237,7 +238,7 @@ async def test_what_one_process_registers_another_sees(backend: Backend) -> None
     async with Following(backend.other) as seen:
         await backend.registry.register(agent("a1"), SUMMARISER)
         await seen.until(lambda: "a1" in seen.ids)
-        assert seen.table.entries["a1"].manifest == SUMMARISER
+        assert seen.index.entries["a1"].manifest == SUMMARISER
 
         await backend.other.renew("a1")
         await backend.other.deregister("a1")
@@ -284,7 +285,7 @@ async def test_a_gateway_needs_no_manifest(backend: Backend) -> None:
         await backend.registry.register(gateway("g1"))
         await seen.until(lambda: seen.ids == {"g1"})
 
-        assert [one.instance for one in seen.table.gateways] == [gateway("g1")]
+        assert [one.instance for one in seen.index.gateways] == [gateway("g1")]
 
 
 async def test_a_blob_is_found_by_the_hash_of_its_content(backend: Backend) -> None:
@@ -383,9 +384,9 @@ async def test_a_subject_points_to_a_digest_and_every_process_sees_it(backend: B
     async with Following(backend.other) as seen:
         assert seen.deltas[0].subjects == {}
         assert await backend.registry.put_subject(name, ONE, "")
-        await seen.until(lambda: seen.table.subjects == {name: ONE})
+        await seen.until(lambda: seen.index.subjects == {name: ONE})
         assert await backend.other.put_subject(name, TWO, ONE)
-        await seen.until(lambda: seen.table.subjects == {name: TWO})
+        await seen.until(lambda: seen.index.subjects == {name: TWO})
     assert await backend.registry.subject(name) == TWO
 
 
@@ -399,7 +400,7 @@ async def test_a_watch_begins_with_all_subjects_and_tells_of_each_change(backend
         await seen.until(lambda: "a1" in seen.ids)
         assert [delta.subjects for delta in seen.deltas[1:] if delta.put] == [None]
         await backend.registry.put_subject("agent/skill3", TWO, ONE)
-        await seen.until(lambda: seen.table.subjects == {**names, "agent/skill3": TWO})
+        await seen.until(lambda: seen.index.subjects == {**names, "agent/skill3": TWO})
 
 
 @pytest.mark.requirement("registry.subjects_cas")

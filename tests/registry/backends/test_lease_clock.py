@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshgate.registry.backends.lease_clock import LeaseAges
+from meshgate.registry.backends.lease_clock import LeaseClock
 
 
-def watched(ages: LeaseAges, start: float, seconds: float, counters: dict[str, object] | None = None) -> None:
+def watched(ages: LeaseClock, start: float, seconds: float, counters: dict[str, object] | None = None) -> None:
     for step in range(round(seconds * 10) + 1):
         ages.look(start + step / 10, counters)
 
 
 def test_a_lease_is_over_when_its_counter_stood_still_for_its_term() -> None:
-    ages = LeaseAges(10.0)
+    ages = LeaseClock(10.0)
     ages.look(0.0, {"a": 1, "b": 1})
     watched(ages, 0.0, 9.9)
     assert ages.over() == set()
@@ -26,14 +26,14 @@ def test_a_lease_is_over_when_its_counter_stood_still_for_its_term() -> None:
 
 @pytest.mark.requirement("registry.nobody_evicted")
 def test_a_new_reader_gives_every_lease_a_full_term() -> None:
-    ages = LeaseAges(10.0)
+    ages = LeaseClock(10.0)
     ages.look(5000.0, {"a": 77})
     watched(ages, 5000.0, 9.9)
     assert ages.over() == set()
 
 
 def test_a_reader_that_was_stopped_does_not_count_that_time() -> None:
-    ages = LeaseAges(10.0, max_gap=1.0)
+    ages = LeaseClock(10.0, max_gap=1.0)
     ages.look(0.0, {"a": 1})
     ages.look(600.0)
 
@@ -41,7 +41,7 @@ def test_a_reader_that_was_stopped_does_not_count_that_time() -> None:
 
 
 def test_a_lease_that_is_no_longer_listed_is_forgotten() -> None:
-    ages = LeaseAges(1.0)
+    ages = LeaseClock(1.0)
     ages.look(0.0, {"a": 1})
     ages.look(1.0, {})
 
@@ -49,7 +49,7 @@ def test_a_lease_that_is_no_longer_listed_is_forgotten() -> None:
 
 
 def test_a_counter_that_went_back_counts_as_renewed() -> None:
-    ages = LeaseAges(1.0)
+    ages = LeaseClock(1.0)
     ages.look(0.0, {"a": (1, 9)})
     ages.look(1.0, {"a": (2, 0)})
 
@@ -58,7 +58,7 @@ def test_a_counter_that_went_back_counts_as_renewed() -> None:
 
 @given(st.lists(st.floats(0.0, 0.9), max_size=50))
 def test_a_lease_renewed_before_each_look_is_never_over(gaps: list[float]) -> None:
-    ages, now = LeaseAges(1.0), 0.0
+    ages, now = LeaseClock(1.0), 0.0
     for number, gap in enumerate(gaps):
         now += gap
         ages.look(now, {"a": number})

@@ -12,19 +12,9 @@ from hypothesis import strategies as st
 
 from meshgate.a2a import errors
 from meshgate.a2a.errors import InvalidParams, MeshError, ParseError, UnsupportedMediaType
+from meshgate.registry.errors import RegistryUnavailable, UnknownLease
 from meshgate.registry.join import wire
-from meshgate.registry.model import (
-    Capability,
-    Endpoint,
-    HealthCheck,
-    Instance,
-    Lease,
-    Manifest,
-    Migration,
-    RegistryUnavailable,
-    SchemaRef,
-    UnknownLease,
-)
+from meshgate.registry.model import Capability, Endpoint, HealthCheck, Instance, Lease, Manifest, Migration, SchemaRef
 from meshgate.registry.schemas import BadSchema, Incompatible, StageRefused, VersionRetired, VersionTaken
 from meshgate.v1 import registry_pb2
 
@@ -75,14 +65,14 @@ INSTANCE = Instance(
 def test_a_registration_comes_out_as_it_went_in(media: wire.Media) -> None:
     images = (b"one", b"\x00two")
     body = wire.encode_register(INSTANCE, MANIFEST, media, images)
-    assert wire.decode_register(body, media) == wire.Joining(INSTANCE, MANIFEST, images)
+    assert wire.decode_register(body, media) == wire.Registration(INSTANCE, MANIFEST, images)
 
 
 @pytest.mark.parametrize("media", [wire.PROTO, wire.JSON])
 def test_a_registration_of_few_words_gets_the_defaults(media: wire.Media) -> None:
     manifest = Manifest(agent="a", version="1.0.0", foreign=True)
     instance = Instance("a-1", "a", manifest.digest(), (Endpoint("JSONRPC", "http://h/"),))
-    assert wire.decode_register(wire.encode_register(instance, manifest, media), media) == wire.Joining(
+    assert wire.decode_register(wire.encode_register(instance, manifest, media), media) == wire.Registration(
         instance, manifest
     )
 
@@ -184,7 +174,7 @@ def test_no_bytes_get_past_the_join_port_as_another_error(body: bytes) -> None:
                 decode(body, media)
             except MeshError:
                 continue
-        for answer in (wire.decode_joined, wire.decode_renewed):
+        for answer in (wire.decode_register_response, wire.decode_renew_response):
             try:
                 answer(body, media)
             except MeshError:
@@ -193,24 +183,24 @@ def test_no_bytes_get_past_the_join_port_as_another_error(body: bytes) -> None:
 
 @pytest.mark.parametrize("media", [wire.PROTO, wire.JSON])
 def test_answers_come_out_as_they_went_in(media: wire.Media) -> None:
-    joined = wire.Joined(Lease("a-1", 2.5), "call-key", "secret", ("http://g1", "http://g2"))
-    renewed = wire.Renewed(Lease("a-1", 10.0), "new-key", ("http://g3",))
-    assert wire.decode_joined(wire.encode_joined(joined, media), media) == joined
-    assert wire.decode_renewed(wire.encode_renewed(renewed, media), media) == renewed
+    joined = wire.RegisterResponse(Lease("a-1", 2.5), "call-key", "secret", ("http://g1", "http://g2"))
+    renewed = wire.RenewResponse(Lease("a-1", 10.0), "new-key", ("http://g3",))
+    assert wire.decode_register_response(wire.encode_register_response(joined, media), media) == joined
+    assert wire.decode_renew_response(wire.encode_renew_response(renewed, media), media) == renewed
     assert wire.decode_renew(wire.encode_renew("a-1", media), media) == "a-1"
     assert wire.decode_deregister(wire.encode_deregister("a-1", media), media) == "a-1"
-    assert wire.encode_deregistered(wire.JSON) == b"{}"
+    assert wire.encode_deregister_response(wire.JSON) == b"{}"
 
 
 def test_an_answer_without_a_secret_or_a_lease_is_none() -> None:
     lease = Lease("a-1", 2.5)
     for joined in (
-        wire.Joined(lease, "", "secret"),
-        wire.Joined(lease, "key", ""),
-        wire.Joined(Lease("a-1", 0.0), "k", "s"),
+        wire.RegisterResponse(lease, "", "secret"),
+        wire.RegisterResponse(lease, "key", ""),
+        wire.RegisterResponse(Lease("a-1", 0.0), "k", "s"),
     ):
         with pytest.raises(InvalidParams):
-            wire.decode_joined(wire.encode_joined(joined))
+            wire.decode_register_response(wire.encode_register_response(joined))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshgate.registry.schemas import Image, compare, load_image
-from meshgate.registry.schemas.views import message_view
+from meshgate.registry.schemas.description import message_view
 from tests.registry.schemas.corpus import corpus
 from tests.registry.schemas.values import fill, shared
 

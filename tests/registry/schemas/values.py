@@ -10,7 +10,8 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from meshgate.registry.schemas import Image
-from meshgate.registry.schemas.views import FieldView, MessageView, message_view
+from meshgate.registry.schemas.description import message_view
+from meshgate.registry.schemas.views import FieldView, MessageView
 
 __all__ = ["fill", "shared"]
 

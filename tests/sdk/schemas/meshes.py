@@ -10,8 +10,9 @@ import httpx
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.gateway.contracts.gate import SchemaGate
 from meshgate.gateway.contracts.store import SchemaStore
-from meshgate.gateway.control.join import AddressPolicy, JoinApp
+from meshgate.gateway.control.join import JoinApp
 from meshgate.gateway.identity.keys import new_key
+from meshgate.net.addresses import AgentNetworks
 from meshgate.registry.model import Endpoint, Instance
 from meshgate.sdk import Agent, Mesh
 from meshgate.testing import LocalMesh
@@ -61,7 +62,7 @@ class Door:
             None,
             limits,
         )
-        addresses = AddressPolicy()
+        addresses = AgentNetworks()
         self._app = JoinApp(
             mesh.registry, mesh.gateway.table, mesh.keys, mesh.mesh_key, addresses, tuple, DEFAULTS, gate=gate
         )

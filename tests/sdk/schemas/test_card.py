@@ -16,7 +16,7 @@ from meshgate.a2a.limits import DEFAULTS
 from meshgate.sdk import Agent
 from meshgate.sdk.schemas.codegen.json_schema import json_schema
 from meshgate.testing import LocalMesh
-from meshgate.v1.mesh_pb2 import Budget
+from meshgate.v1.capability_pb2 import Capability as CapabilityMessage
 from tests.registry.schemas.build import image
 from tests.sdk.schemas.meshes import join
 
@@ -39,7 +39,7 @@ def weather(path: Path, **settings: Any) -> Agent:
         return Forecast(temp_c=20.5)
 
     @agent.skill(version="2.0.0")
-    async def proto(budget: Budget) -> str:
+    async def proto(one: CapabilityMessage) -> str:
         return ""
 
     return agent
@@ -60,10 +60,10 @@ def test_a_card_has_type_version_and_json_schema_of_both_sides(tmp_path: Path) -
     assert set(forecast.input_schema["properties"]) == {"city", "sinceDay"}
     assert forecast.output_schema is not None
     assert "temp_c" in forecast.output_schema["$defs"]["Forecast"]["properties"]
-    assert (proto.version, proto.input_type, proto.output_type) == ("2.0.0", "meshgate.v1.Budget", "")
+    assert (proto.version, proto.input_type, proto.output_type) == ("2.0.0", "meshgate.v1.Capability", "")
     assert proto.input_schema is not None
-    assert proto.input_schema["$ref"] == "#/$defs/meshgate.v1.Budget"
-    assert "calls" in proto.input_schema["$defs"]["meshgate.v1.Budget"]["properties"]
+    assert proto.input_schema["$ref"] == "#/$defs/meshgate.v1.Capability"
+    assert "reentrant" in proto.input_schema["$defs"]["meshgate.v1.Capability"]["properties"]
     assert proto.output_schema is None
 
 

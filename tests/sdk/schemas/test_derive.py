@@ -33,7 +33,7 @@ from meshgate.sdk.schemas.derive.derive import derive
 from meshgate.sdk.schemas.derive.derived_contract import DerivedContract, DerivedMessage
 from meshgate.sdk.schemas.derive.json_adapter import JsonAdapter
 from meshgate.sdk.schemas.lock.numbers import Numbering
-from meshgate.v1.mesh_pb2 import Budget
+from meshgate.v1.capability_pb2 import Capability as CapabilityMessage
 
 T = TypeVar("T")
 
@@ -211,9 +211,9 @@ def test_text_parts_and_plain_data_make_no_contract() -> None:
 
 
 def test_a_protobuf_message_brings_the_files_that_it_needs() -> None:
-    side = side_of(Budget)
-    assert side.type == "meshgate.v1.Budget"
-    assert FileDescriptorSet.FromString(side.image.data).file[-1].name == "meshgate/v1/mesh.proto"
+    side = side_of(CapabilityMessage)
+    assert side.type == "meshgate.v1.Capability"
+    assert FileDescriptorSet.FromString(side.image.data).file[-1].name == "meshgate/v1/capability.proto"
     assert isinstance(side.image, Image)
 
 

@@ -297,6 +297,6 @@ async def test_a_program_whose_contracts_are_refused_ends_with_every_reason_and_
     assert "weather/forecast 1.1.0 breaks the contract" in told[0]
     assert "weather/where 1.0.0 was released with another schema" in told[0]
     assert any(line.startswith("  agents.weather.forecast.Forecast.temp_c: ") for line in told)
-    assert told[-2:] == ["  mend them or raise the major version to 2.0.0", "  raise the version"]
+    assert told[-2:] == ["  correct them or raise the major version to 2.0.0", "  raise the version"]
     codes = [json.loads(line)["code"] for line in text.splitlines() if '"cannot_run"' in line]
     assert codes == ["INCOMPATIBLE"]

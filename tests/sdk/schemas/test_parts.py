@@ -19,7 +19,7 @@ from meshgate.registry.schemas import load_image
 from meshgate.sdk import Agent, Context, Contract, DeprecatedContract, Mesh
 from meshgate.sdk.contracts import Float
 from meshgate.testing import LocalMesh
-from meshgate.v1.mesh_pb2 import Budget
+from meshgate.v1.capability_pb2 import Capability as CapabilityMessage
 from tests.sdk.calls import answer, make_call, read, saying, send, stream
 from tests.sdk.ports import DONE, Answer, Gateways, body_of, ok, task
 from tests.sdk.schemas.meshes import client_of, join
@@ -63,7 +63,7 @@ def agent(tmp_path: Path) -> Agent:
     async def pieces(query: Query, ctx: Context) -> Forecast:
         await ctx.artifact("own", Forecast(city=query.city))
         await ctx.artifact("other", [1, 2])
-        await ctx.artifact("budget", Budget(calls=1))
+        await ctx.artifact("capability", CapabilityMessage(reentrant=1))
         await ctx.artifact("asked", Asked(city="Bonn"))
         await ctx.artifact("words", "text")
         await ctx.artifact("said", Forecast(city=query.city), media_type="application/json")
@@ -75,8 +75,8 @@ def agent(tmp_path: Path) -> Agent:
         return Forecast(city="", temp_c=math.inf, extremes=[1.0, -math.inf], named={"a": math.inf}, next=inner)
 
     @made.skill
-    async def proto(budget: Budget) -> Budget:
-        return Budget(calls=budget.calls + 1)
+    async def proto(one: CapabilityMessage) -> CapabilityMessage:
+        return CapabilityMessage(reentrant=one.reentrant + 1)
 
     return made
 
@@ -120,7 +120,7 @@ async def test_an_artifact_of_the_skills_own_type_keeps_the_contract_too(agent: 
     assert [part.media_type for part in parts] == [
         own,
         "application/json; type=google.protobuf.Value",
-        "application/json; type=meshgate.v1.Budget",
+        "application/json; type=meshgate.v1.Capability",
         "application/json; type=agents.weather.forecast.Query; version=1.0.0",
         "",
         "application/json",
@@ -194,14 +194,14 @@ async def test_protobuf_is_read_and_lists_that_it_leaves_out_are_there(agent: Ag
 
 
 async def test_protobuf_messages_name_their_type_in_both_forms(agent: Agent) -> None:
-    part = raw(Budget(calls=1), "application/protobuf")
+    part = raw(CapabilityMessage(reentrant=1), "application/protobuf")
     [answered] = parts_of(await send(agent, skill="proto", parts=[part]))
-    assert answered.media_type == "application/json; type=meshgate.v1.Budget; version=1.0.0"
+    assert answered.media_type == "application/json; type=meshgate.v1.Capability; version=1.0.0"
     modes = {"acceptedOutputModes": ["application/protobuf"]}
     [answered] = parts_of(await send(agent, skill="proto", parts=[part], configuration=modes))
-    assert answered.media_type == "application/protobuf; type=meshgate.v1.Budget; version=1.0.0"
+    assert answered.media_type == "application/protobuf; type=meshgate.v1.Capability; version=1.0.0"
     assert isinstance(answered.raw, str)
-    assert Budget.FromString(base64.b64decode(answered.raw)).calls == 2
+    assert CapabilityMessage.FromString(base64.b64decode(answered.raw)).reentrant == 2
 
 
 @pytest.mark.requirement("contracts.derived")
@@ -260,8 +260,8 @@ async def test_a_value_whose_class_has_a_contract_says_its_release() -> None:
     assert said_by(gateways, 1)[0]["mediaType"] == "application/json; type=p.Query; version=2.0.0"
     await mesh.call("weather", data={"city": "Bonn"}, contract=Contract("p.Query"))
     assert said_by(gateways, 2)[0]["mediaType"] == "application/json; type=p.Query"
-    await mesh.call("weather", data=Budget(calls=1), raw=True, contract=Contract("p.Query", "1.0.0"))
-    assert said_by(gateways, 3)[0] == {"raw": "CAE=", "mediaType": "application/protobuf; type=p.Query; version=1.0.0"}
+    await mesh.call("weather", data=CapabilityMessage(reentrant=1), raw=True, contract=Contract("p.Query", "1.0.0"))
+    assert said_by(gateways, 3)[0] == {"raw": "YAE=", "mediaType": "application/protobuf; type=p.Query; version=1.0.0"}
     with pytest.raises(InvalidParams):
         await mesh.call("weather", data=Asked(city="Bonn"), raw=True)
 

@@ -17,7 +17,7 @@ from meshgate.registry.schemas import BadSchema, Image, load_image
 from meshgate.sdk import Agent
 from meshgate.sdk.contracts import BadLock, Bytes, StaleLock
 from meshgate.sdk.schemas.lock.releases import decode_releases, release_tree, schema_tree
-from meshgate.v1.mesh_pb2 import Budget
+from meshgate.v1.capability_pb2 import Capability as CapabilityMessage
 
 LOCK = "contracts.lock.json"
 
@@ -42,9 +42,9 @@ def agent(folder: Path, version: str = "1.0.0", *, frozen: bool = False, model: 
     )
 
     @made.skill(migrations=[Migration("^0", up={"notes": "old.notes"})])
-    async def price(order: model) -> Budget:  # type: ignore[valid-type]  # pyright: ignore[reportInvalidTypeForm]
+    async def price(order: model) -> CapabilityMessage:  # type: ignore[valid-type]  # pyright: ignore[reportInvalidTypeForm]
         """Prices."""
-        return Budget()
+        return CapabilityMessage()
 
     return made
 

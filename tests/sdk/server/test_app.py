@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from meshgate.a2a.cards import CARD_PATH, read_card
-from meshgate.registry.join.wire import Joined
+from meshgate.registry.join.wire import RegisterResponse
 from meshgate.registry.model import Lease
 from meshgate.sdk import Agent
 from meshgate.sdk.server.app import AgentApp
@@ -80,7 +80,7 @@ async def test_the_secret_of_the_last_and_of_the_newest_registration_are_good() 
     agent = make_agent()
     async with client(agent.app()) as http:
         for secret in ("one", "two", "three"):
-            agent._credentials.store_registration(Joined(Lease("i"), "key", secret))  # pyright: ignore[reportPrivateUsage]
+            agent._credentials.store_registration(RegisterResponse(Lease("i"), "key", secret))  # pyright: ignore[reportPrivateUsage]
         shown = [{"authorization": f"Bearer {secret}"} for secret in ("one", "two", "three")]
         statuses = [(await http.post("/", json=BODY, headers=JSON | each)).status_code for each in shown]
     assert statuses == [401, 200, 200]

@@ -10,7 +10,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from meshgate.a2a.errors import MeshError, OutcomeUnknown, PermissionDenied, UpstreamUnavailable
-from meshgate.registry.model import Endpoint, Instance, Lease, Manifest, RegistryUnavailable
+from meshgate.registry.errors import RegistryUnavailable
+from meshgate.registry.model import Endpoint, Instance, Lease, Manifest
 from meshgate.registry.schemas import BadSchema, Incompatible, StageRefused, VersionRetired, VersionTaken
 from meshgate.sdk.client.access import Access
 from meshgate.sdk.client.sender import make_client

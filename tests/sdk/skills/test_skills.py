@@ -11,7 +11,7 @@ from meshgate.a2a.cards import CAPABILITIES_URI, read_card, terms_of
 from meshgate.a2a.errors import InternalError, InvalidParams, UnsupportedOperation
 from meshgate.a2a.types import Part, Role, TaskState
 from meshgate.sdk import Agent, Context, Fail, Message, Reject
-from meshgate.v1.mesh_pb2 import Budget as BudgetMessage
+from meshgate.v1.capability_pb2 import Capability as CapabilityMessage
 from tests.sdk.calls import answer, make_call, said_by, saying, send, text_of
 
 
@@ -86,16 +86,17 @@ async def test_dataclasses_and_plain_data_are_validated_too(agent: Agent) -> Non
 
 
 @pytest.mark.parametrize(
-    "part", [{"data": {"calls": 3}}, {"raw": "CAM=", "mediaType": "application/x-protobuf"}, {"text": '{"calls": 3}'}]
+    "part",
+    [{"data": {"reentrant": 3}}, {"raw": "YAM=", "mediaType": "application/x-protobuf"}, {"text": '{"reentrant": 3}'}],
 )
 @pytest.mark.requirement("sdk.forms")
 async def test_a_protobuf_message_goes_in_as_data_bytes_or_text(agent: Agent, part: dict[str, Any]) -> None:
     @agent.skill
-    async def double(budget: BudgetMessage) -> BudgetMessage:
-        return BudgetMessage(calls=budget.calls * 2)
+    async def double(one: CapabilityMessage) -> CapabilityMessage:
+        return CapabilityMessage(reentrant=one.reentrant * 2)
 
     task = await send(agent, parts=[part])
-    assert task.artifacts[0].parts[0].data == {"calls": 6}
+    assert task.artifacts[0].parts[0].data == {"reentrant": 6}
 
 
 async def test_raw_parts_go_in_and_out_untouched(agent: Agent) -> None:
@@ -192,7 +193,7 @@ async def test_a_text_skill_refuses_a_message_without_text(agent: Agent) -> None
 )
 async def test_protobuf_data_with_a_surprise_is_refused(agent: Agent, part: dict[str, Any]) -> None:
     @agent.skill
-    async def double(budget: BudgetMessage) -> None:
+    async def double(one: CapabilityMessage) -> None:
         raise AssertionError("never called")
 
     with pytest.raises(InvalidParams):

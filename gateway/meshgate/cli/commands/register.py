@@ -13,7 +13,7 @@ from meshgate.cli.exits import CliError, Exit
 if TYPE_CHECKING:
     import httpx
 
-    from meshgate.registry.join.wire import Joined
+    from meshgate.registry.join.wire import RegisterResponse
     from meshgate.registry.model import Instance, Manifest
 
 __all__ = ["card_url", "deregister", "labels_of", "register"]
@@ -67,7 +67,7 @@ def deregister(
     Examples:
       meshgate deregister translator-5d41402abc4b
     """
-    from meshgate.registry.model import UnknownLease
+    from meshgate.registry.errors import UnknownLease
 
     try:
         asyncio.run(_deregister(instance))
@@ -109,7 +109,7 @@ def labels_of(given: list[str]) -> dict[str, str]:
     return labels
 
 
-async def _register(url: str, name: str, labels: dict[str, str]) -> tuple[Instance, Manifest, Joined]:
+async def _register(url: str, name: str, labels: dict[str, str]) -> tuple[Instance, Manifest, RegisterResponse]:
     from meshgate.registry.foreign import foreign_instance, read_foreign
     from meshgate.sdk.client.discovery import find_join
     from meshgate.sdk.client.sender import make_client

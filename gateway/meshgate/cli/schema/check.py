@@ -18,7 +18,7 @@ from meshgate.cli.exits import CliError, Exit
 from meshgate.cli.schema import model as schema_views
 from meshgate.cli.schema.api import find_subject, path_of
 from meshgate.cli.schema.files import Entry, Side, Source, read_git, read_source
-from meshgate.registry.schemas import Contract, Image, Mode, Violation, judge
+from meshgate.registry.schemas import Image, Mode, ReleaseSide, Violation, judge
 
 __all__ = [
     "Asked",
@@ -208,8 +208,8 @@ def _judged(pair: _Pair, asked: Asked) -> Checked:
     )
 
 
-def _contract(version: Version, side: Side | None) -> Contract:
-    return Contract(version) if side is None else Contract(version, side.image, side.type)
+def _contract(version: Version, side: Side | None) -> ReleaseSide:
+    return ReleaseSide(version) if side is None else ReleaseSide(version, side.image, side.type)
 
 
 def _told(found: Mapping[Violation, set[str]]) -> tuple[Told, ...]:

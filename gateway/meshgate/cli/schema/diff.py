@@ -12,7 +12,8 @@ from meshgate.a2a.version_syntax import parse_version
 from meshgate.a2a.versions import Version
 from meshgate.cli.schema.model import Release, Subject
 from meshgate.registry.schemas import Image, Violation, compare
-from meshgate.registry.schemas.views import MESSAGE, EnumView, FieldView, MessageView, message_view
+from meshgate.registry.schemas.description import message_view
+from meshgate.registry.schemas.views import MESSAGE, EnumView, FieldView, MessageView
 
 __all__ = ["Change", "Diff", "Fate", "changes", "diff_of"]
 

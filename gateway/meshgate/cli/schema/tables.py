@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -12,9 +11,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from meshgate.a2a.versions import Version
 from meshgate.cli.console import plain
 from meshgate.cli.schema.model import Listed, Release, Subject, Usage, UsageRow
 from meshgate.cli.views.tables import grid, plural
+from meshgate.registry.index import version_of
 
 if TYPE_CHECKING:
     from meshgate.cli.schema.check import Checked, Report, Told
@@ -77,7 +78,7 @@ def _told(found: Sequence[Told], *, quiet: bool = False) -> list[RenderableType]
             lines.append(Text())
         lines.append(_indent(_line((path, "" if quiet else "bold"), (f"  {side}" if side else "", "dim")), 2))
         lines += [_indent(_line(one.what, (f" [{one.rule}]", "dim")), 4) for one in here]
-        versions = sorted({one.against for one in here if one.against})
+        versions = sorted({one.against for one in here if one.against}, key=_age)
         if versions:
             lines.append(_indent(_text(f"compared with {', '.join(versions)}", "dim"), 4))
         if not quiet:
@@ -290,9 +291,9 @@ def _length(span: float) -> str:
     return f"{max(0, int(span))} s"
 
 
-def _age(version: str) -> list[int]:
-    """What versions are sorted by, whatever stands in them."""
-    return [int(number) for number in re.findall(r"[0-9]{1,18}", version)]
+def _age(text: str) -> tuple[Version, str]:
+    """What versions are sorted by, whatever stands in them, and whatever follows them ("1.0.0 at main")."""
+    return version_of(text.partition(" ")[0]), text
 
 
 def _rows_table(rows: Sequence[UsageRow], now: float) -> Table:
@@ -324,7 +325,7 @@ def _fields_table(rows: Sequence[UsageRow]) -> Table:
             counted[key] = (known + count, [*callers, *([] if one.caller in callers else [one.caller])])
     table = grid("version", "", "field", ">calls", "callers")
     for (version, direction, field), (count, callers) in sorted(
-        counted.items(), key=lambda item: (_age(item[0][0]), item[0])
+        counted.items(), key=lambda item: (_age(item[0][0]), item[0][1:])
     ):
         names = (_text(version, "bold"), _VERBS.get(direction, ""), _text(field))
         table.add_row(*names, str(count), _text(", ".join(callers)))

@@ -9,7 +9,7 @@ from meshgate.gateway.cluster.client import PeerClient, Unknown
 from meshgate.gateway.cluster.questions import FLIGHTS, LEND, Question
 from meshgate.gateway.facts import Flight
 from meshgate.gateway.jobs.account import Grant
-from meshgate.registry.index import Table
+from meshgate.registry.index import Index
 
 __all__ = ["RemotePeers"]
 
@@ -24,7 +24,7 @@ class RemotePeers:
         limits: how long the path of a call waits for an answer.
     """
 
-    def __init__(self, index: Table, own: str, secret: str, limits: Limits = DEFAULTS) -> None:
+    def __init__(self, index: Index, own: str, secret: str, limits: Limits = DEFAULTS) -> None:
         self._index = index
         self._own = own
         self._client = PeerClient(secret)

@@ -14,7 +14,8 @@ import structlog
 
 from meshgate.a2a.errors import MeshError
 from meshgate.gateway.contracts.store import SchemaStore, split_name
-from meshgate.registry.model import Delta, RegistryUnavailable
+from meshgate.registry.errors import RegistryUnavailable
+from meshgate.registry.model import Delta
 from meshgate.registry.schemas import Image, Release, Stage, Subject
 from meshgate.registry.watcher import Watcher
 

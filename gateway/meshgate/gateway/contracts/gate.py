@@ -24,8 +24,9 @@ from meshgate.a2a.errors import InvalidParams, MeshError
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.gateway.contracts.dry_compile import missing_functions, origins, try_release
 from meshgate.gateway.contracts.store import SchemaStore
+from meshgate.registry.errors import RegistryUnavailable
 from meshgate.registry.limits import blob_digest, check_blob
-from meshgate.registry.model import Capability, Manifest, RegistryUnavailable, SchemaRef
+from meshgate.registry.model import Capability, Manifest, SchemaRef
 from meshgate.registry.schemas import BadSchema, Image, Incompatible, Release, Stage, Subject, admit
 from meshgate.registry.schemas.standard_files import VALIDATE
 

@@ -7,8 +7,9 @@ import structlog
 
 from meshgate.a2a.errors import InvalidParams
 from meshgate.gateway.contracts.gate import SchemaGate, release_of
+from meshgate.registry.errors import RegistryUnavailable
 from meshgate.registry.limits import check_blob
-from meshgate.registry.model import Capability, RegistryUnavailable
+from meshgate.registry.model import Capability
 from meshgate.registry.schemas import Release, Stage, Subject
 
 __all__ = ["propose"]

@@ -21,9 +21,9 @@ import msgspec
 import structlog
 
 from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.registry.errors import RegistryUnavailable
 from meshgate.registry.interface import Registry
 from meshgate.registry.limits import blob_digest, check_blob
-from meshgate.registry.model import RegistryUnavailable
 from meshgate.registry.schemas import BadSchema, Image, Subject, load_image
 
 __all__ = ["SchemaStore", "split_name"]

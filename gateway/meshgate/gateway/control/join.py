@@ -3,98 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import secrets
 from collections.abc import Awaitable, Callable
 from fnmatch import fnmatchcase
-from urllib.parse import urlsplit
 
 import msgspec
 import structlog
 
-from meshgate.a2a.errors import InvalidParams, MeshError, MethodNotFound, PermissionDenied
+from meshgate.a2a.errors import MeshError, MethodNotFound, PermissionDenied
 from meshgate.a2a.limits import Limits
 from meshgate.gateway.contracts.gate import Admission, SchemaGate
 from meshgate.gateway.contracts.store import SchemaStore
 from meshgate.gateway.identity.key_record import KeyRecord
 from meshgate.gateway.identity.keys import KeyStore
 from meshgate.gateway.identity.mesh_key import MeshKey
+from meshgate.net.addresses import AddressPolicy
 from meshgate.net.asgi import Receive, Scope, Send, read_body, read_headers, respond
-from meshgate.registry.index import Table
+from meshgate.registry.errors import UnknownLease
+from meshgate.registry.index import Index
 from meshgate.registry.interface import Registry
 from meshgate.registry.join import wire
-from meshgate.registry.model import Endpoint, UnknownLease
 
-__all__ = ["AddressPolicy", "JoinApp"]
+__all__ = ["JoinApp"]
 
 log = structlog.get_logger(__name__)
 _SEEN_WITHIN = 1.0
 """Seconds that a registration waits until this process sees it itself, so that a call right after it is routed."""
-
-
-class AddressPolicy:
-    """Where agents may listen: the networks an operator named; loopback alone if none were.
-
-    A host name is let through only if it is listed: what it resolves to can change after it was checked.
-
-    Args:
-        networks: CIDR blocks and host names. refused: ``host:port`` of the mesh's own ports.
-    """
-
-    def __init__(
-        self, networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128", "localhost"), refused: frozenset[int] = frozenset()
-    ) -> None:
-        self._networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
-        self._names: set[str] = set()
-        self._refused = refused
-        for text in networks:
-            try:
-                self._networks.append(ipaddress.ip_network(text))
-            except ValueError:
-                if not text or "/" in text:
-                    raise InvalidParams(
-                        f"agent_networks: {text!r} is no network (10.0.0.0/8) and no host name"
-                    ) from None
-                self._names.add(text.lower())
-
-    def check(self, endpoint: Endpoint) -> None:
-        """Refuse an address outside the networks.
-
-        Raises:
-            PermissionDenied: naming the address and the setting.
-        """
-        url = endpoint.url if "://" in endpoint.url else f"grpc://{endpoint.url}"
-        self.check_url(url)
-
-    def check_url(self, url: str) -> None:
-        """As ``check``, for any URL that the gateway is to fetch."""
-        try:
-            parts = urlsplit(url)
-            host, port = (parts.hostname or "").lower(), parts.port
-        except ValueError:
-            raise InvalidParams(f"{url[:200]!r} is no address of an agent") from None
-        if not host or parts.scheme not in ("http", "https", "grpc") or parts.username is not None:
-            raise InvalidParams(f"{url[:200]!r} is no address of an agent")
-        if not self._within(host) or (port in self._refused and self._loopback(host)):
-            raise PermissionDenied(
-                f"agents may not listen at {host}:{port}: an operator allows more with agent_networks"
-            )
-
-    def _within(self, host: str) -> bool:
-        if host in self._names:
-            return True
-        try:
-            address = ipaddress.ip_address(host)
-        except ValueError:
-            return False
-        mapped = getattr(address, "ipv4_mapped", None) or address
-        return any(mapped in network for network in self._networks)
-
-    def _loopback(self, host: str) -> bool:
-        try:
-            return ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            return True
 
 
 class JoinApp:
@@ -109,7 +43,7 @@ class JoinApp:
     def __init__(  # noqa: PLR0913, PLR0917 - what it answers with
         self,
         registry: Registry,
-        table: Table,
+        table: Index,
         keys: KeyStore,
         mesh: MeshKey,
         addresses: AddressPolicy,
@@ -151,12 +85,12 @@ class JoinApp:
             await self._check_contracts(instance_id)
             lease = await self._registry.renew(instance_id)
             call_key = self._mesh.call_key(agent, key.tenant, instance_id)
-            return wire.encode_renewed(wire.Renewed(lease, call_key, self._gateways()), media)
+            return wire.encode_renew_response(wire.RenewResponse(lease, call_key, self._gateways()), media)
         instance_id = wire.decode_deregister(body, media)
         self._may_touch(instance_id, key)
         await self._registry.deregister(instance_id)
         log.info("left", instance=instance_id)
-        return wire.encode_deregistered(media)
+        return wire.encode_deregister_response(media)
 
     async def _check_contracts(self, instance_id: str) -> None:
         entry = self._table.entries.get(instance_id)
@@ -164,15 +98,15 @@ class JoinApp:
             # A gateway of 0.1.0 took it in: when it registers again, its contracts come along.
             raise UnknownLease(metadata={"instance": instance_id})
 
-    async def _register(self, joining: wire.Joining, media: wire.Media, key: KeyRecord) -> bytes:
+    async def _register(self, joining: wire.Registration, media: wire.Media, key: KeyRecord) -> bytes:
         instance, manifest = joining.instance, joining.manifest
         self._may_name(instance.agent, key)
         if instance.kind != "agent":
             raise PermissionDenied("only agents join here")
         for endpoint in instance.endpoints:
-            self._addresses.check(endpoint)
+            self._addresses.check(endpoint.url)
         if instance.check is not None:
-            self._addresses.check_url(instance.check.url)
+            self._addresses.check(instance.check.url)
         known = self._table.entries.get(instance.id) if instance.id else None
         if known is not None and (known.instance.agent, known.instance.tenant) != (instance.agent, key.tenant):
             raise PermissionDenied(f"instance id {instance.id!r} belongs to another agent")
@@ -188,8 +122,10 @@ class JoinApp:
         await self._seen(name)
         log.info("joined", agent=instance.agent, instance=name, version=manifest.version)
         call_key = self._mesh.call_key(instance.agent, key.tenant, name)
-        joined = wire.Joined(lease, call_key, self._mesh.inbound_secret(name), self._gateways(), admitted.notices)
-        return wire.encode_joined(joined, media)
+        joined = wire.RegisterResponse(
+            lease, call_key, self._mesh.inbound_secret(name), self._gateways(), admitted.notices
+        )
+        return wire.encode_register_response(joined, media)
 
     async def _seen(self, instance_id: str) -> None:
         waited = 0.0

@@ -11,13 +11,14 @@ from meshgate.gateway.config import Config
 from meshgate.gateway.contracts.catalogue import Catalogue
 from meshgate.gateway.contracts.gate import SchemaGate
 from meshgate.gateway.control.admin.app import make_admin
-from meshgate.gateway.control.join import AddressPolicy, JoinApp
+from meshgate.gateway.control.join import JoinApp
 from meshgate.gateway.gateway import Gateway
 from meshgate.gateway.identity.mesh_key import MeshKey
 from meshgate.gateway.identity.secrets import Secrets
 from meshgate.gateway.observe.metrics import merge_metrics
+from meshgate.net.addresses import AgentNetworks
 from meshgate.net.server import HttpServer, bind
-from meshgate.registry.index import Table
+from meshgate.registry.index import Index
 from meshgate.registry.interface import Registry
 
 __all__ = ["Control", "MeshAsk"]
@@ -59,7 +60,7 @@ class Control:
         config: Config,
         secrets: Secrets,
         registry: Registry,
-        table: Table,
+        table: Index,
         own: Gateway | None,
         remote: RemotePeers,
         data_urls: tuple[str, ...],
@@ -71,7 +72,7 @@ class Control:
         join_sockets = bind(join_host, config.join_port, "--join-port")
         admin_sockets = bind(config.admin_host, config.admin_port, "--admin-port")
         ports = {int(sockets[0].getsockname()[1]) for sockets in (join_sockets, admin_sockets)}
-        addresses = AddressPolicy(config.agent_networks, frozenset(ports) | taken)
+        addresses = AgentNetworks(config.agent_networks, frozenset(ports) | taken)
         gate = SchemaGate(schemas.store, schemas.restore, config.limits, last=schemas.last)
         join = JoinApp(registry, table, keys, mesh, addresses, lambda: data_urls, config.limits, gate=gate)
         asking = MeshAsk(own, remote)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meshgate.a2a.call import Principal
-from meshgate.registry.selection import Scope
+from meshgate.registry.groups import Scope
 
 __all__ = ["scope_of"]
 

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from meshgate.a2a.limits import Limits
-from meshgate.registry.index import Table
+from meshgate.registry.index import Index
 from meshgate.registry.model import Delta
 
 __all__ = ["Leases"]
@@ -20,7 +20,7 @@ class Leases:
         clock: monotonic seconds.
     """
 
-    def __init__(self, index: Table, limits: Limits, clock: Callable[[], float]) -> None:
+    def __init__(self, index: Index, limits: Limits, clock: Callable[[], float]) -> None:
         self._index = index
         self._limits = limits
         self._clock = clock

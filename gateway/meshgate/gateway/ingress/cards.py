@@ -13,8 +13,9 @@ from meshgate.a2a.cards import interface, rewrite
 from meshgate.a2a.selector import Selector
 from meshgate.gateway.contracts.catalogue import Catalogue
 from meshgate.gateway.routing.routes import Routes
+from meshgate.registry.groups import Group
+from meshgate.registry.index import version_order
 from meshgate.registry.schemas import Release
-from meshgate.registry.selection import Group
 
 __all__ = ["Cards"]
 
@@ -65,11 +66,12 @@ class Cards:
         if not groups:
             return None
         path = f"/skills/{target.text}" if target.skill else f"/agents/{target.agent}"
-        newest = max(groups, key=lambda group: group.entries[0].manifest.version)
+        # A group holds every instance of one version of a skill: releases of the agent may have that version in common.
+        entries = (entry for group in groups for entry in group.entries)
+        newest = max(entries, key=lambda entry: version_order(entry.manifest.version)).manifest
         skills = frozenset(group.skill for group in groups)
-        card = newest.entries[0].manifest.card
         contracts = self._contracts(newest.agent, skills)
-        return rewrite(card, self._interfaces(path, target.text, base), skills=skills, contracts=contracts)
+        return rewrite(newest.card, self._interfaces(path, target.text, base), skills=skills, contracts=contracts)
 
     def _contracts(self, agent: str, skills: frozenset[str]) -> dict[str, Any]:
         """For each skill with a contract, the releases that callers may speak, the oldest first."""

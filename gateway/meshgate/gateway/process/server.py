@@ -16,18 +16,19 @@ from meshgate.a2a.bindings.table import DEFAULT
 from meshgate.a2a.errors import MeshError
 from meshgate.gateway.cluster.server import InspectApp
 from meshgate.gateway.config import Config, ConfigError
-from meshgate.gateway.control.join import AddressPolicy
 from meshgate.gateway.control.ports import Control
 from meshgate.gateway.gateway import Gateway
 from meshgate.gateway.identity.mesh_key import MeshKey
 from meshgate.gateway.identity.secrets import Secrets
 from meshgate.gateway.placement import Policies
 from meshgate.gateway.settings import Settings
-from meshgate.gateway.version import VERSION
+from meshgate.gateway.version import FEATURES, VERSION
+from meshgate.net.addresses import AgentNetworks
 from meshgate.net.server import HttpServer, PortTaken, bind
+from meshgate.registry.errors import UnknownLease
 from meshgate.registry.home import Home, Run
 from meshgate.registry.interface import Registry
-from meshgate.registry.model import Endpoint, Instance, UnknownLease
+from meshgate.registry.model import Endpoint, Instance
 from meshgate.registry.open import open_registry
 
 __all__ = ["DataPlane", "Signals", "keep_foreign", "open_configured", "run_file", "run_single"]
@@ -42,7 +43,7 @@ def open_configured(config: Config, home: Home) -> Registry:
     url = config.registry or f"file://{home.path.resolve()}/registry.db"
     if not url.startswith("consul"):
         return open_registry(url, ttl=config.limits.lease)
-    from meshgate.registry.backends.consul.client import ConsulAddress
+    from meshgate.registry.backends.consul.address import ConsulAddress
 
     address = ConsulAddress(token=config.consul_token, ca_file=config.consul_ca)
     return open_registry(url, ttl=config.limits.lease, consul=address)
@@ -128,8 +129,7 @@ class DataPlane:
 
     async def _keep_lease(self) -> None:
         url = f"http://{self.config.inspect_host}:{self._servers[1].port}"
-        inspect = (Endpoint(DEFAULT.id, url),)  # no A2A is spoken there, but each release reads a row of this binding
-        me = Instance(id=self.gateway.id, agent="gateway", manifest="", kind="gateway", endpoints=inspect)
+        me = gateway_row(self.gateway.id, url)
         registered = False
         while True:
             try:
@@ -175,6 +175,17 @@ class DataPlane:
         for server in self._servers:
             await server.stop()
         await self.gateway.aclose()
+
+
+def gateway_row(name: str, inspect: str) -> Instance:
+    """A gateway as the registry lists it: where the others ask it things, its version, and its features.
+
+    Features are separated by spaces: a label holds no comma.
+    """
+    labels = {"version": VERSION.replace("+", "-"), "features": " ".join(FEATURES)}
+    # No A2A is spoken there, but each release reads a row of this binding.
+    endpoints = (Endpoint(DEFAULT.id, inspect),)
+    return Instance(id=name, agent="gateway", manifest="", kind="gateway", endpoints=endpoints, labels=labels)
 
 
 def _tracing(config: Config, instance: str) -> Any:
@@ -255,7 +266,7 @@ async def run_single(config: Config, secrets: Secrets, home: Home, announce: Cal
         await registry.aclose()
 
 
-async def keep_foreign(config: Config, registry: Registry, addresses: AddressPolicy) -> None:
+async def keep_foreign(config: Config, registry: Registry, addresses: AgentNetworks) -> None:
     """Register the agents of the settings, and look after their cards, until cancelled."""
     if not config.agents:
         return

@@ -11,7 +11,7 @@ import structlog
 from meshgate.a2a.cards import MAX_CARD
 from meshgate.a2a.errors import InvalidParams, MeshError, UpstreamUnavailable
 from meshgate.gateway.config import ForeignAgent
-from meshgate.gateway.control.join import AddressPolicy
+from meshgate.net.addresses import AddressPolicy
 from meshgate.registry.foreign import foreign_instance, read_foreign
 from meshgate.registry.interface import Registry
 
@@ -58,12 +58,12 @@ async def _keep(
     while True:
         pause = _REFRESH
         try:
-            addresses.check_url(agent.card)
+            addresses.check(agent.card)
             card = await fetch_card(session, agent.card)
             if card != known:
                 manifest, endpoints = read_foreign(card, agent.name)
                 for endpoint in endpoints:
-                    addresses.check(endpoint)
+                    addresses.check(endpoint.url)
                 await registry.register(
                     foreign_instance(manifest, endpoints, agent.card, labels=agent.labels), manifest
                 )

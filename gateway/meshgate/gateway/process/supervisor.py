@@ -28,7 +28,7 @@ from meshgate.gateway.identity.secrets import Secrets
 from meshgate.gateway.process.server import DataPlane, Signals, keep_foreign, open_configured, run_file
 from meshgate.net.server import bind
 from meshgate.registry.home import Home, Run
-from meshgate.registry.index import Table
+from meshgate.registry.index import Index
 from meshgate.registry.watcher import Watcher
 
 __all__ = ["Orders", "run_worker", "run_workers"]
@@ -107,7 +107,7 @@ async def run_workers(config: Config, secrets: Secrets, home: Home, announce: Ca
         reserved += bind(config.host, config.grpc_port, "--grpc-port", share=True)
         grpc_port = int(reserved[-1].getsockname()[1])
     registry = open_configured(config, home)
-    table = Table()
+    table = Index()
     watcher = Watcher(registry, table)
     schemas = Catalogue(SchemaStore(registry, home.path / "schemas", config.limits), watcher)
     remote = RemotePeers(table, "", MeshKey(secrets.mesh).inspect_secret())
@@ -156,7 +156,7 @@ def _watch_ended(task: asyncio.Task[None], signals: Signals) -> None:
         signals.stop.set()
 
 
-async def _all_up(table: Table, count: int, signals: Signals) -> None:
+async def _all_up(table: Index, count: int, signals: Signals) -> None:
     waited = 0.0
     while len(table.gateways) < count and not signals.stop.is_set():
         if waited > _READY_WITHIN:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from meshgate.a2a.call import Principal, Route
 from meshgate.a2a.selector import Selector
 from meshgate.gateway.identity.authorizer import scope_of
-from meshgate.registry.index import Table
-from meshgate.registry.selection import Group, Scope, catalogue, select
+from meshgate.registry.groups import Group, Scope
+from meshgate.registry.index import Index
+from meshgate.registry.selection import catalogue, select
 
 __all__ = ["Routes"]
 
@@ -25,7 +26,7 @@ class Routes:
         index: the registry's content, watched.
     """
 
-    def __init__(self, index: Table) -> None:
+    def __init__(self, index: Index) -> None:
         self._index = index
         self._revision = -1
         self._cache: dict[tuple[Selector, Scope, str], tuple[Route, ...]] = {}

@@ -11,9 +11,9 @@ from meshgate.a2a.mesh.task_tag import TaskTag
 from meshgate.a2a.selector import Selector
 from meshgate.gateway.facts import TaskRoute
 from meshgate.gateway.routing.routes import Routes
-from meshgate.registry.index import Table
+from meshgate.registry.groups import ANY_SKILL
+from meshgate.registry.index import Index
 from meshgate.registry.model import Delta, Entry
-from meshgate.registry.selection import ANY_SKILL
 
 __all__ = ["TaskOwner"]
 
@@ -27,7 +27,7 @@ class TaskOwner:
         routes: for calls that name a skill beside the task.
     """
 
-    def __init__(self, index: Table, tags: TaskTags, routes: Routes) -> None:
+    def __init__(self, index: Index, tags: TaskTags, routes: Routes) -> None:
         self._index = index
         self._tags = tags
         self._routes = routes

@@ -1,1 +1,1 @@
-"""Where a registry is kept: in memory, in a file, in Consul. Each keeps the contract of ``interface``."""
+"""The backends of a registry: memory, one SQLite file, Consul. Each implements ``interface.Registry``."""

@@ -14,11 +14,14 @@ from typing import TypeVar
 import msgspec
 
 from meshgate.registry.async_wait import Sleep, wait_or_sleep
-from meshgate.registry.backends.lease_clock import LeaseAges
-from meshgate.registry.backends.snapshot_diff import State, difference
-from meshgate.registry.backends.sqlite import Reader, Rows, Store
+from meshgate.registry.backends.lease_clock import LeaseClock
+from meshgate.registry.backends.model import Rows, Snapshot
+from meshgate.registry.backends.snapshot_diff import difference
+from meshgate.registry.backends.sqlite import Store
+from meshgate.registry.backends.sqlite_reader import Reader
+from meshgate.registry.errors import RegistryUnavailable, UnknownLease
 from meshgate.registry.limits import check_blob, check_instance, check_manifest, check_subject, check_switch
-from meshgate.registry.model import Delta, Entry, Instance, Lease, Manifest, RegistryUnavailable, Switch, UnknownLease
+from meshgate.registry.model import Delta, Entry, Instance, Lease, Manifest, Switch
 
 __all__ = ["FileRegistry"]
 
@@ -32,14 +35,14 @@ REAP_AFTER = 60.0
 
 
 class FileRegistry:
-    """Keeps the ``Registry`` contract in an SQLite file (write-ahead log, so on a local disk, not on a network's).
+    """Implements ``Registry`` in an SQLite file (write-ahead log, so on a local disk, not on a network's).
 
     All SQL runs in one worker thread. Processes share nothing but the file: each times leases on its own clock.
 
     Args:
         path: the file; it and its folder are made if need be, for the owner only.
         clock: seconds, monotonic.
-        sleep: how to wait between two polls; of one mind with ``clock``.
+        sleep: how to wait between two polls, on the same time as ``clock``.
         ttl: seconds that a lease lasts.
     """
 
@@ -80,8 +83,8 @@ class FileRegistry:
     async def watch(self) -> AsyncGenerator[Delta, None]:
         """See ``Registry.watch``: looks every 100 ms, so that what changed between two looks is one delta."""
         reader = await self._run(self._new_reader)
-        ages = LeaseAges(self._ttl)
-        rows, seen = Rows({}, {}, (), {}), None
+        ages = LeaseClock(self._ttl)
+        rows, seen = Rows({}, {}, (), {}, {}), None
         try:
             while not self._closing.is_set():
                 fresh = await self._run(reader.poll)
@@ -89,7 +92,7 @@ class FileRegistry:
                 ages.look(self._clock(), None if fresh is None else _mortal(rows))
                 over = ages.over()
                 living = {key: entry for key, entry in rows.entries.items() if key not in over}
-                state = State(living, rows.switches, rows.subjects)
+                state = Snapshot(living, rows.switches, rows.subjects, rows.unread)
                 delta = difference(seen, state)
                 if delta is not None:
                     seen = state
@@ -148,7 +151,7 @@ class FileRegistry:
     # --- inside ---
 
     async def _run(self, job: Callable[[], T]) -> T:
-        """Do ``job`` in the worker thread, with its failures made ours."""
+        """Do ``job`` in the worker thread, with its failures as ``RegistryUnavailable``."""
         if self._closing.is_set():
             raise RegistryUnavailable("this registry is closed")
         try:
@@ -156,7 +159,7 @@ class FileRegistry:
         except (sqlite3.Error, OSError, msgspec.DecodeError) as error:
             raise RegistryUnavailable(f"the registry file {self.path} cannot be used: {error}") from error
 
-    async def _reap(self, rows: Rows, ages: LeaseAges) -> None:
+    async def _reap(self, rows: Rows, ages: LeaseClock) -> None:
         long_over = sorted(ages.older_than(max(REAP_AFTER, self._ttl)))
         for key in long_over:
             await self._run(partial(self._reap_one, key, *rows.counters[key]))

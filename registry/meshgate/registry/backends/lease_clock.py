@@ -1,8 +1,8 @@
-"""When a lease runs out, as one reader sees it.
+"""The clock of leases: when a lease runs out, as one reader sees it.
 
-Clocks of several processes (and of one process before and after a restart) have nothing in common, so a renewal is
-only a counter, and each reader times on its own clock how long a counter has stood still. A reader counts only the
-time in which it was looking: whoever was stopped for a minute has not seen that nobody renewed in that minute. So a
+The monotonic clocks of two processes, or of one process before and after a restart, have no common start. So a renewal
+only raises a counter, and each reader times on its own clock how long a counter has not changed. It counts only the
+time in which it was looking: a reader that was stopped for a minute cannot know whether anybody renewed meanwhile. A
 reader that has just started gives every lease one full term.
 """
 
@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-__all__ = ["LeaseAges"]
+__all__ = ["LeaseClock"]
 
 
-class LeaseAges:
+class LeaseClock:
     """How long each lease has gone without a renewal, in seconds of watched time.
 
     Args:

@@ -1,4 +1,4 @@
-"""The registry in memory: for tests, for one process, and for a mesh that is its own universe."""
+"""The registry in memory: for tests, and for a mesh in one process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from collections.abc import AsyncGenerator, Callable
 
 from meshgate.a2a.errors import InvalidParams
 from meshgate.registry.async_wait import Sleep, wait_or_sleep
-from meshgate.registry.backends.snapshot_diff import State, difference, entry_of
+from meshgate.registry.backends.model import Snapshot
+from meshgate.registry.backends.snapshot_diff import difference
+from meshgate.registry.errors import RegistryUnavailable, UnknownLease
 from meshgate.registry.limits import (
     blob_digest,
     check_blob,
@@ -17,17 +19,17 @@ from meshgate.registry.limits import (
     check_subject,
     check_switch,
 )
-from meshgate.registry.model import Delta, Entry, Instance, Lease, Manifest, RegistryUnavailable, Switch, UnknownLease
+from meshgate.registry.model import Delta, Entry, Instance, Lease, Manifest, Switch
 
 __all__ = ["MemoryRegistry"]
 
 
 class MemoryRegistry:
-    """Keeps the ``Registry`` contract in dictionaries of one process.
+    """Implements ``Registry`` in dictionaries of one process.
 
     Args:
         clock: seconds, monotonic.
-        sleep: how to wait for the next lease to run out; of one mind with ``clock``.
+        sleep: how to wait for the next lease to run out, on the same time as ``clock``.
         ttl: seconds that a lease lasts.
     """
 
@@ -44,7 +46,7 @@ class MemoryRegistry:
         self._blobs: dict[str, bytes] = {}
         self._subjects: dict[str, str] = {}
         self._changed = asyncio.Event()
-        self._state = State()
+        self._state = Snapshot()
         self._reachable = True
         self._closed = False
 
@@ -57,7 +59,7 @@ class MemoryRegistry:
             self._manifests[instance.manifest] = manifest
         if instance.kind == "agent" and instance.manifest not in self._manifests:
             raise InvalidParams("this manifest is not stored: send it with the registration")
-        self._entries[instance.id] = entry_of(instance, self._manifests.get(instance.manifest))
+        self._entries[instance.id] = Entry.of(instance, self._manifests.get(instance.manifest))
         return self._extend(instance)
 
     async def renew(self, instance_id: str) -> Lease:
@@ -78,7 +80,7 @@ class MemoryRegistry:
 
     async def watch(self) -> AsyncGenerator[Delta, None]:
         """See ``Registry.watch``. Changes made before the watcher gets to run arrive as one delta."""
-        seen: State | None = None
+        seen: Snapshot | None = None
         while not self._closed:
             self._open()
             self._expire()
@@ -142,14 +144,14 @@ class MemoryRegistry:
         self._closed = True
         self._note()
 
-    # --- what a test does to it ---
+    # --- faults, for tests ---
 
     def cut(self) -> None:
-        """Be unreachable until ``mend``: every method and every watch raises ``RegistryUnavailable``."""
+        """Be unreachable until ``restore``: every method and every watch raises ``RegistryUnavailable``."""
         self._reachable = False
         self._note()
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         """Be reachable again. Each lease has one full term from now, because nobody could renew it meanwhile."""
         self._reachable = True
         self._ends = dict.fromkeys(self._ends, self._clock() + self._ttl)
@@ -186,7 +188,7 @@ class MemoryRegistry:
             self._note()
 
     def _note(self) -> None:
-        self._state = State(dict(self._entries), tuple(sorted(self._switches.values())), self._subjects)
+        self._state = Snapshot(dict(self._entries), tuple(sorted(self._switches.values())), self._subjects)
         # Each event is set once and replaced, so that every watch wakes however many there are.
         self._changed.set()
         self._changed = asyncio.Event()

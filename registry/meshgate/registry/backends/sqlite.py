@@ -1,26 +1,26 @@
 """The file registry's SQLite statements: synchronous, for one worker thread.
 
 Tables: ``instances`` (a row a lease; ``epoch`` names a registration, ``renewals`` counts), ``manifests``, ``blobs``,
-``switches``, ``subjects`` (``changed`` counts the writes, so that a reader asks for what is new). All values are the
-JSON of the model's types.
+``switches``, ``subjects`` (``changed`` counts the writes, so that a reader asks for what is new). Values are the
+model's types as JSON.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Generator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
 from meshgate.a2a.errors import InvalidParams
-from meshgate.registry.backends.snapshot_diff import entry_of
+from meshgate.registry.errors import RegistryUnavailable
 from meshgate.registry.limits import blob_digest
-from meshgate.registry.model import Entry, Instance, Manifest, RegistryUnavailable, Switch
+from meshgate.registry.model import Instance, Switch
 
-__all__ = ["FORMAT", "Reader", "Rows", "Store"]
+__all__ = ["FORMAT", "Store", "connect"]
 
 FORMAT = 1
 """The layout's number, in ``PRAGMA user_version``."""
@@ -43,17 +43,8 @@ INSERT INTO epochs SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM epochs);
 """
 
 
-class Rows(msgspec.Struct, frozen=True):
-    """What one reading found. ``counters`` changes with every registration and renewal."""
-
-    entries: Mapping[str, Entry]
-    counters: Mapping[str, tuple[int, int]]
-    switches: tuple[Switch, ...]
-    subjects: Mapping[str, str]
-
-
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection to the file, which is made (for its owner's eyes only) if it does not exist.
+    """A connection to the file, which is made (readable for its owner only) if it does not exist.
 
     Raises:
         RegistryUnavailable: a newer Meshgate wrote it.
@@ -68,7 +59,7 @@ def connect(path: Path) -> sqlite3.Connection:
             raise RegistryUnavailable(f"{path} was written by a newer Meshgate (format {found}): upgrade this one")
         _use_log(connection)
         connection.execute("PRAGMA synchronous=NORMAL")
-        # Files of 0.1.0 have format 1 without subjects, and 0.1.0 does not mind them.
+        # Files of 0.1.0 have format 1 without subjects, and 0.1.0 ignores that table.
         if found < FORMAT or not _has_subjects(connection):
             connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={FORMAT}; COMMIT;")
     except BaseException:
@@ -114,7 +105,7 @@ class Store:
         """Replace the instance's row under a new epoch, after its manifest.
 
         Raises:
-            InvalidParams: the manifest neither came along nor is stored.
+            InvalidParams: the manifest was not sent, and is not stored.
         """
         with self._writing() as db:
             if manifest:
@@ -194,67 +185,3 @@ class Store:
     def _blob(self, table: str, digest: str) -> bytes | None:
         found = self._db.execute(f"SELECT data FROM {table} WHERE digest = ?", (digest,)).fetchone()  # noqa: S608
         return None if found is None else bytes(found[0])
-
-
-class Reader:
-    """Reads everything, as often as something changed.
-
-    It has a connection of its own, because ``data_version`` tells only of what other connections wrote.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._db = connect(path)
-        self._version = -1
-        self._entries: dict[str, tuple[int, Entry]] = {}
-        self._manifests: dict[str, Manifest] = {}
-        self._subjects: dict[str, str] = {}
-        self._changed = 0
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._db.close()
-
-    def poll(self) -> Rows | None:
-        """What the file holds, or None if nothing was written since the last call."""
-        version = self._db.execute("PRAGMA data_version").fetchone()[0]
-        if version == self._version:
-            return None
-        self._db.execute("BEGIN")
-        try:
-            counters = {
-                key: (epoch, renewals)
-                for key, epoch, renewals in self._db.execute("SELECT id, epoch, renewals FROM instances")
-            }
-            switches = [Switch(*row) for row in self._db.execute("SELECT kind, name, reason FROM switches")]
-            self._read_subjects()
-            self._entries = {key: self._entry(key, epoch) for key, (epoch, _) in counters.items()}
-        finally:
-            self._db.execute("COMMIT")
-        used = {entry.instance.manifest for _, entry in self._entries.values()}
-        self._manifests = {key: value for key, value in self._manifests.items() if key in used}
-        self._version = version
-        entries = {key: entry for key, (_, entry) in self._entries.items()}
-        return Rows(entries, counters, tuple(sorted(switches)), self._subjects)
-
-    def _read_subjects(self) -> None:
-        new = self._db.execute(
-            "SELECT name, digest, changed FROM subjects WHERE changed > ?", (self._changed,)
-        ).fetchall()
-        if new:
-            # Replaced, not changed: others hold the one before.
-            self._subjects = {**self._subjects, **{name: digest for name, digest, _ in new}}
-            self._changed = max(changed for _, _, changed in new)
-
-    def _entry(self, key: str, epoch: int) -> tuple[int, Entry]:
-        known = self._entries.get(key)
-        if known is not None and known[0] == epoch:
-            return known
-        data = self._db.execute("SELECT data FROM instances WHERE id = ?", (key,)).fetchone()[0]
-        instance = msgspec.json.decode(data, type=Instance)
-        return epoch, entry_of(instance, self._manifest(instance.manifest))
-
-    def _manifest(self, digest: str) -> Manifest | None:
-        if digest and digest not in self._manifests:
-            with closing(self._db.execute("SELECT data FROM manifests WHERE digest = ?", (digest,))) as found:
-                self._manifests[digest] = Manifest.decode(found.fetchone()[0])
-        return self._manifests.get(digest)

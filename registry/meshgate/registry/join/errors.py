@@ -1,7 +1,7 @@
 """Errors of the join port, in Connect's unary form, and back.
 
 ``{"code": "not_found", "message": "..."}``, with the HTTP status that belongs to the code
-(https://connectrpc.com/docs/protocol, "Error codes"). What is wrong with a contract stands in ``details`` too.
+(https://connectrpc.com/docs/protocol, "Error codes"). What is wrong with a contract is in ``details`` too.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import msgspec
 
 from meshgate.a2a import errors
 from meshgate.a2a.errors import InvalidParams, MeshError
-from meshgate.registry.model import RegistryUnavailable, UnknownLease
+from meshgate.registry.errors import RegistryUnavailable, UnknownLease
 
 __all__ = ["decode_error", "encode_error"]
 
@@ -67,7 +67,7 @@ def encode_error(error: MeshError) -> tuple[int, bytes]:
 
 
 def _info(error: MeshError) -> dict[str, Any]:
-    """``google.rpc.ErrorInfo``, as Connect writes a detail: without padding, with JSON for people beside it."""
+    """``google.rpc.ErrorInfo``, as Connect writes a detail: without padding, and with JSON for people."""
     value = _text(1, error.code) + _text(2, error.domain)
     return _detail("google.rpc.ErrorInfo", value, {"reason": error.code, "domain": error.domain})
 
@@ -115,7 +115,7 @@ class _Detail(msgspec.Struct, frozen=True):
 
 
 def decode_error(status: int, body: bytes) -> MeshError:
-    """The error that an answer other than 200 means, also one that some proxy in between wrote."""
+    """The error that an answer other than 200 means, also one that a proxy wrote."""
     try:
         fault: Any = msgspec.json.decode(body[:MAX_TEXT])
     except msgspec.DecodeError:

@@ -1,4 +1,4 @@
-"""The registry's values as ``meshgate.v1``'s messages, and back, checked."""
+"""Converts the registry's values to messages of ``meshgate.v1`` and back, with checks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from meshgate.a2a.codec.strict_json import decode_json
 from meshgate.a2a.errors import InvalidParams
 from meshgate.registry.limits import check_instance, check_manifest
 from meshgate.registry.model import (
-    BindingName,
     Capability,
     Endpoint,
     HealthCheck,
@@ -26,13 +25,11 @@ from meshgate.v1 import capability_pb2, registry_pb2
 
 __all__ = ["lease_from_proto", "lease_to_proto", "registration_from_proto", "registration_to_proto"]
 
-_BINDINGS: dict[str, BindingName] = {"JSONRPC": "JSONRPC", "GRPC": "GRPC"}
-
 
 def registration_to_proto(
     instance: Instance, manifest: Manifest, images: Sequence[bytes] = ()
 ) -> registry_pb2.Registration:
-    """An instance and its manifest as one message. ``Instance.kind`` stays behind: gateways do not join here."""
+    """An instance and its manifest as one message. ``Instance.kind`` is left out: gateways do not join here."""
     message = registry_pb2.Registration(
         instance_id=instance.id,
         tenant=instance.tenant,
@@ -179,10 +176,7 @@ def _schema(message: capability_pb2.SchemaRef) -> SchemaRef:
 
 
 def _endpoint(message: registry_pb2.Endpoint) -> Endpoint:
-    binding = _BINDINGS.get(message.binding)
-    if binding is None:
-        raise InvalidParams(f"registration.endpoints.binding: {message.binding[:32]!r} is not JSONRPC or GRPC")
-    return Endpoint(binding, message.url, message.protocol_version or "1.0", message.tenant)
+    return Endpoint(message.binding, message.url, message.protocol_version or "1.0", message.tenant)
 
 
 def _check(message: registry_pb2.HealthCheck) -> HealthCheck | None:

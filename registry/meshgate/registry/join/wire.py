@@ -1,7 +1,7 @@
-"""What travels between an instance and the join port: ``meshgate.v1``'s messages, and the values that they stand for.
+"""The bodies of the join port's requests and answers: messages of ``meshgate.v1``, as the values of ``model``.
 
-Both ends use this module. A body is protobuf (``application/proto``) or JSON (``application/json``, ProtoJSON); errors
-are in ``wire_errors``. None of this is on the path of a call.
+Both ends use this module. A body is protobuf (``application/proto``) or JSON (``application/json``, ProtoJSON); the
+errors are in ``errors``. None of this is on the path of a call.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, TypeVar, cast
 
-import msgspec
 from google.protobuf import json_format
 from google.protobuf.message import DecodeError, Message
 
@@ -22,64 +21,43 @@ from meshgate.registry.join.messages import (
     registration_from_proto,
     registration_to_proto,
 )
-from meshgate.registry.model import Instance, Lease, Manifest
+from meshgate.registry.join.model import RegisterResponse, Registration, RenewResponse
+from meshgate.registry.model import Instance, Manifest
 from meshgate.v1 import registry_pb2
 
 __all__ = [
     "JSON",
     "PROTO",
     "SERVICE_PATH",
-    "Joined",
-    "Joining",
-    "Renewed",
+    "RegisterResponse",
+    "Registration",
+    "RenewResponse",
     "decode_deregister",
     "decode_error",
-    "decode_joined",
     "decode_register",
+    "decode_register_response",
     "decode_renew",
-    "decode_renewed",
+    "decode_renew_response",
     "encode_deregister",
-    "encode_deregistered",
+    "encode_deregister_response",
     "encode_error",
-    "encode_joined",
     "encode_register",
+    "encode_register_response",
     "encode_renew",
-    "encode_renewed",
+    "encode_renew_response",
     "media_type",
     "registration_from_proto",
     "registration_to_proto",
 ]
 
 SERVICE_PATH = "/meshgate.v1.RegistryService/"
-"""What stands before ``Register``, ``Renew`` and ``Deregister`` in a URL."""
+"""The path of a URL before ``Register``, ``Renew`` and ``Deregister``."""
 
 Media = Literal["application/proto", "application/json"]
 PROTO: Media = "application/proto"
 JSON: Media = "application/json"
 
 _M = TypeVar("_M", bound=Message)
-
-
-class Joined(msgspec.Struct, frozen=True):
-    """What an instance is given when it registers."""
-
-    lease: Lease
-    call_key: str
-    """The agent's own credential for its calls. A secret."""
-    inbound_secret: str
-    """What every gateway presents on its calls to the instance. A secret."""
-    gateways: tuple[str, ...] = ()
-    """Base URLs to call through, best first."""
-    notices: tuple[str, ...] = ()
-    """What the agent's author should know."""
-
-
-class Renewed(msgspec.Struct, frozen=True):
-    """What an instance is given when it renews; what is empty stays as it was."""
-
-    lease: Lease
-    call_key: str = ""
-    gateways: tuple[str, ...] = ()
 
 
 # -- bodies
@@ -108,7 +86,7 @@ def _parse(body: bytes, media: Media, cls: type[_M]) -> _M:
         tree = decode_json(body)
         if not isinstance(tree, dict):
             raise InvalidParams(f"a {cls.DESCRIPTOR.name} is a JSON object")
-        # As in binary, and as Connect has it: what a later release adds is passed over.
+        # As in binary, and as in Connect, fields that a later release added are ignored.
         return json_format.ParseDict(cast("dict[str, Any]", tree), cls(), ignore_unknown_fields=True)
     except (DecodeError, json_format.ParseError, RecursionError) as error:
         raise InvalidParams(f"this is no {cls.DESCRIPTOR.name}: {error}") from None
@@ -120,15 +98,6 @@ def _dump(message: Message, media: Media) -> bytes:
     return json_format.MessageToJson(message, indent=None).encode()
 
 
-class Joining(msgspec.Struct, frozen=True):
-    """What asks to join."""
-
-    instance: Instance
-    manifest: Manifest
-    images: tuple[bytes, ...] = ()
-    """Descriptor sets that the manifest's schemas name by hash; not looked at yet."""
-
-
 def encode_register(
     instance: Instance, manifest: Manifest, media: Media = PROTO, images: Sequence[bytes] = ()
 ) -> bytes:
@@ -137,30 +106,30 @@ def encode_register(
     return _dump(registry_pb2.RegisterRequest(registration=registration), media)
 
 
-def decode_register(body: bytes, media: Media) -> Joining:
-    """What asks to join, checked as every backend checks it.
+def decode_register(body: bytes, media: Media) -> Registration:
+    """The registration in a body, checked as every backend checks it.
 
     Raises:
         InvalidParams: the body cannot be read, or a field holds what it may not; the message names the field.
     """
     registration = _parse(body, media, registry_pb2.RegisterRequest).registration
-    return Joining(*registration_from_proto(registration), tuple(registration.images))
+    return Registration(*registration_from_proto(registration), tuple(registration.images))
 
 
-def encode_joined(joined: Joined, media: Media = PROTO) -> bytes:
+def encode_register_response(response: RegisterResponse, media: Media = PROTO) -> bytes:
     """The answer to ``Register``."""
     message = registry_pb2.RegisterResponse(
-        lease=lease_to_proto(joined.lease),
-        call_key=joined.call_key,
-        inbound_secret=joined.inbound_secret,
-        gateways=joined.gateways,
-        notices=joined.notices,
+        lease=lease_to_proto(response.lease),
+        call_key=response.call_key,
+        inbound_secret=response.inbound_secret,
+        gateways=response.gateways,
+        notices=response.notices,
     )
     return _dump(message, media)
 
 
-def decode_joined(body: bytes, media: Media = PROTO) -> Joined:
-    """What the answer to ``Register`` gives.
+def decode_register_response(body: bytes, media: Media = PROTO) -> RegisterResponse:
+    """The answer to ``Register`` in a body.
 
     Raises:
         InvalidParams: it cannot be read, or gives no lease or no secret.
@@ -170,7 +139,7 @@ def decode_joined(body: bytes, media: Media = PROTO) -> Joined:
         raise InvalidParams("the join port gave no call key or no inbound secret")
     lease = lease_from_proto(message.lease)
     gateways, notices = tuple(message.gateways), tuple(message.notices)
-    return Joined(lease, message.call_key, message.inbound_secret, gateways, notices)
+    return RegisterResponse(lease, message.call_key, message.inbound_secret, gateways, notices)
 
 
 def encode_renew(instance_id: str, media: Media = PROTO) -> bytes:
@@ -187,22 +156,22 @@ def decode_renew(body: bytes, media: Media) -> str:
     return _instance_id(_parse(body, media, registry_pb2.RenewRequest).instance_id)
 
 
-def encode_renewed(renewed: Renewed, media: Media = PROTO) -> bytes:
+def encode_renew_response(response: RenewResponse, media: Media = PROTO) -> bytes:
     """The answer to ``Renew``."""
     message = registry_pb2.RenewResponse(
-        lease=lease_to_proto(renewed.lease), call_key=renewed.call_key, gateways=renewed.gateways
+        lease=lease_to_proto(response.lease), call_key=response.call_key, gateways=response.gateways
     )
     return _dump(message, media)
 
 
-def decode_renewed(body: bytes, media: Media = PROTO) -> Renewed:
-    """What the answer to ``Renew`` gives.
+def decode_renew_response(body: bytes, media: Media = PROTO) -> RenewResponse:
+    """The answer to ``Renew`` in a body.
 
     Raises:
         InvalidParams: it cannot be read, or gives no lease.
     """
     message = _parse(body, media, registry_pb2.RenewResponse)
-    return Renewed(lease_from_proto(message.lease), message.call_key, tuple(message.gateways))
+    return RenewResponse(lease_from_proto(message.lease), message.call_key, tuple(message.gateways))
 
 
 def encode_deregister(instance_id: str, media: Media = PROTO) -> bytes:
@@ -219,7 +188,7 @@ def decode_deregister(body: bytes, media: Media) -> str:
     return _instance_id(_parse(body, media, registry_pb2.DeregisterRequest).instance_id)
 
 
-def encode_deregistered(media: Media = PROTO) -> bytes:
+def encode_deregister_response(media: Media = PROTO) -> bytes:
     """The answer to ``Deregister``."""
     return _dump(registry_pb2.DeregisterResponse(), media)
 

@@ -1,4 +1,4 @@
-"""What may be declared in a .proto file that is sent in: the checks that protobuf's own pool does not make."""
+"""Checks of the descriptors that somebody sent, which protobuf's own pool does not make."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ENTRY = [
     ("key", 1, FieldDescriptorProto.LABEL_OPTIONAL),
     ("value", 2, FieldDescriptorProto.LABEL_OPTIONAL),
 ]
-"""The fields of the message that stands behind a map."""
+"""The fields of the message that a map's entries are made of."""
 
 
 class _Declared(NamedTuple):

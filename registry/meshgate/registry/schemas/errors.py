@@ -1,4 +1,4 @@
-"""What is said of a schema that cannot be taken."""
+"""The errors about schemas and releases."""
 
 from __future__ import annotations
 
@@ -43,6 +43,6 @@ class VersionRetired(MeshError):
 
 
 class StageRefused(MeshError):
-    """A release cannot go from its stage to that one, or not be joined with in the one that it is in."""
+    """A release cannot go from its stage to that one, or an agent cannot join with it in its stage."""
 
     code, summary = "STAGE_REFUSED", "a release goes from proposed to active, deprecated and retired"

@@ -1,8 +1,8 @@
 """An image: one canonical FileDescriptorSet, named by its digest, with a descriptor pool of its own.
 
-Canonical means: no source information, none of the files that every image knows (``known.py``), no unknown fields of
-files (what ``buf build`` adds), files in dependency order and then by name, serialised deterministically. Two sets that
-describe the same files have the same digest, whatever was built with them and in whatever order they came.
+Canonical means: no source information, none of the files that every image knows (``standard_files``), no unknown fields
+of files (what ``buf build`` adds), files in dependency order and then by name, serialised deterministically. Two sets
+that describe the same files have the same digest, whatever they were built with, and in whatever order they came.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def load_image(data: bytes, limits: Limits = DEFAULTS) -> Image:
 
 
 def _files(data: bytes) -> dict[str, FileDescriptorProto]:
-    """The files of the set by name, without what is not theirs."""
+    """The files of the set by name, without what was added to it."""
     try:
         parsed = FileDescriptorSet.FromString(data)
     except DecodeError:

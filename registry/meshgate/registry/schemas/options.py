@@ -1,7 +1,7 @@
-"""protovalidate's constraints as they stand in options, read without protovalidate.
+"""Reads protovalidate's constraints from options, without protovalidate.
 
 ``buf.validate`` extends the options of fields, messages and oneofs with field 1159, and those of fields with 1160 for
-predefined rules. The message classes come from the copy of ``validate.proto`` in ``known.py``.
+predefined rules. The message classes come from the copy of ``validate.proto`` in ``standard_files``.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _check_texts(path: str, rules: Message, limits: Limits) -> int:
 
 
 def _check_cel(path: str, text: str, limits: Limits) -> int:
-    """What the regular expressions in it weigh beside their characters."""
+    """The weight of the regular expressions in it, their characters not counted."""
     if len(text) > limits.schema_cel:
         problem = f"its CEL expression has {len(text)} characters, at most {limits.schema_cel} are taken"
         raise BadSchema(path, problem, "write a shorter expression, or several")

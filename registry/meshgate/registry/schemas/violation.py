@@ -1,4 +1,4 @@
-"""What a compatibility rule finds, and the two ways in which it looks at a change."""
+"""The values of compatibility rules: the change that a rule looks at, and what it finds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Generic, Literal, TypeVar
 
 import msgspec
 
-__all__ = ["Direction", "Finding", "Form", "Violation", "Way"]
+__all__ = ["Change", "Direction", "Finding", "Form", "Violation"]
 
 Direction = Literal["backward", "forward", "both"]
 """``backward``: who has the new schema misreads old data. ``forward``: who has the old schema misreads new data."""
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Violation(msgspec.Struct, frozen=True, order=True):
-    """One reason why two schemas of a contract do not get along."""
+    """One reason why two schemas of a contract are not compatible."""
 
     path: str
     """Where: ``package.Message.field``, or the full name of a message or enum."""
@@ -41,7 +41,7 @@ class Violation(msgspec.Struct, frozen=True, order=True):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """What a rule says of one way: a violation that does not know yet whether the other way has it too."""
+    """What a rule says of one change: a violation before it is known whether it holds in the other direction too."""
 
     what: str
     remedy: str
@@ -51,8 +51,8 @@ class Finding(msgspec.Struct, frozen=True):
     """A name below the path of what the rule was asked about."""
 
 
-class Way(msgspec.Struct, Generic[T], frozen=True):
-    """A thing as the old and the new schema have it, and who writes: a rule is asked once for each way."""
+class Change(msgspec.Struct, Generic[T], frozen=True):
+    """A thing as the old and the new schema have it, and which of the two writes: a rule is asked once for each."""
 
     old: T
     new: T

@@ -15,8 +15,9 @@ import structlog
 
 from meshgate.a2a.errors import MeshError, OutcomeUnknown, UpstreamUnavailable
 from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.registry.errors import RegistryUnavailable, UnknownLease
 from meshgate.registry.join import wire
-from meshgate.registry.model import Instance, Lease, Manifest, RegistryUnavailable, UnknownLease
+from meshgate.registry.model import Instance, Lease, Manifest
 from meshgate.sdk.client.access import Access
 from meshgate.sdk.client.discovery import NotConfigured
 from meshgate.sdk.client.sender import Sender, read_body
@@ -44,12 +45,12 @@ class Credentials:
         self.access: Access | None = None
         self.secrets: tuple[str, ...] = ()
 
-    def store_registration(self, joined: wire.Joined) -> None:
+    def store_registration(self, joined: wire.RegisterResponse) -> None:
         """Store the credentials that a registration gave."""
         self.secrets = tuple(dict.fromkeys((joined.inbound_secret, *self.secrets)))[:2]
         self.access = Access(joined.gateways, joined.call_key)
 
-    def store_renewal(self, renewed: wire.Renewed) -> None:
+    def store_renewal(self, renewed: wire.RenewResponse) -> None:
         """Store the credentials that a renewal changed."""
         if self.access is not None:
             self.access = Access(renewed.gateways or self.access.urls, renewed.call_key or self.access.key)
@@ -79,7 +80,9 @@ class JoinClient:
         """The first join port, for messages."""
         return self._access.urls[0]
 
-    async def register(self, instance: Instance, manifest: Manifest, images: Sequence[bytes] = ()) -> wire.Joined:
+    async def register(
+        self, instance: Instance, manifest: Manifest, images: Sequence[bytes] = ()
+    ) -> wire.RegisterResponse:
         """List an instance, or replace the one of the same id.
 
         Args:
@@ -89,16 +92,18 @@ class JoinClient:
             RegistryUnavailable, UpstreamUnavailable, OutcomeUnknown: nobody answered; try again.
             MeshError: the join port refused; its message says why.
         """
-        return wire.decode_joined(await self._ask("Register", wire.encode_register(instance, manifest, images=images)))
+        return wire.decode_register_response(
+            await self._ask("Register", wire.encode_register(instance, manifest, images=images))
+        )
 
-    async def renew(self, instance_id: str) -> wire.Renewed:
+    async def renew(self, instance_id: str) -> wire.RenewResponse:
         """Keep an instance listed.
 
         Raises:
             UnknownLease: register again.
             RegistryUnavailable, UpstreamUnavailable, OutcomeUnknown: nobody answered; try again.
         """
-        return wire.decode_renewed(await self._ask("Renew", wire.encode_renew(instance_id)))
+        return wire.decode_renew_response(await self._ask("Renew", wire.encode_renew(instance_id)))
 
     async def deregister(self, instance_id: str) -> None:
         """Take an instance off the list; one that is not listed is no error.

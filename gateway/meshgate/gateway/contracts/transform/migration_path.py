@@ -11,8 +11,9 @@ from meshgate.a2a.versions import Version
 from meshgate.gateway.contracts.transform.contract import Contract
 from meshgate.gateway.contracts.transform.converter import Converter, Step
 from meshgate.gateway.contracts.transform.migrations import Expressions, Function, Installed, Move
+from meshgate.registry.model import Migration
 from meshgate.registry.schemas import BadSchema
-from meshgate.registry.schemas.subject import Migration, Release
+from meshgate.registry.schemas.subject import Release
 
 __all__ = ["Leg", "connect", "plan"]
 

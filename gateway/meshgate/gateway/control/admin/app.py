@@ -32,10 +32,11 @@ from meshgate.gateway.version import VERSION
 from meshgate.net.asgi import Receive, read_body, read_headers
 from meshgate.net.asgi import Scope as AsgiScope
 from meshgate.net.asgi import Send as AsgiSend
-from meshgate.registry.index import Table
+from meshgate.registry.groups import Scope
+from meshgate.registry.index import Index, version_order
 from meshgate.registry.interface import Registry
 from meshgate.registry.model import Switch, SwitchKind
-from meshgate.registry.selection import Scope, explain
+from meshgate.registry.selection import explain
 
 __all__ = ["Mesh", "make_admin"]
 
@@ -70,7 +71,7 @@ class DrainRequest(BaseModel):
 def make_admin(
     mesh: Mesh,
     registry: Registry,
-    table: Table,
+    table: Index,
     keys: KeyStore,
     *,
     catalogue: Catalogue,
@@ -180,7 +181,7 @@ def _describe(app: FastAPI) -> None:
     app.openapi = described  # type: ignore[method-assign]
 
 
-def _add_reading(app: FastAPI, mesh: Mesh, table: Table, guarded: list[Any]) -> None:
+def _add_reading(app: FastAPI, mesh: Mesh, table: Index, guarded: list[Any]) -> None:
     @app.get("/api/v1/gateways", tags=["mesh"], dependencies=guarded)
     async def gateways() -> Response:
         """Every gateway that answers."""
@@ -280,7 +281,7 @@ def _by_agent(views: list[InstanceView]) -> list[dict[str, Any]]:
                 "instances": [],
             },
         )
-        agent["versions"] = sorted({*agent["versions"], view.version})
+        agent["versions"] = sorted({*agent["versions"], view.version}, key=version_order)
         agent["skills"] = sorted({*agent["skills"], *view.skills})
         agent["instances"].append(view)
     return list(found.values())

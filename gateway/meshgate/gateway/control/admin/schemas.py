@@ -33,10 +33,10 @@ from meshgate.gateway.control.admin.models import (
     SubjectView,
     UsageAnswer,
 )
-from meshgate.registry.index import Table
+from meshgate.registry.index import Index
 from meshgate.registry.limits import check_subject
 from meshgate.registry.model import Capability, Migration, SchemaRef
-from meshgate.registry.schemas import Release, Settings, Subject, promote
+from meshgate.registry.schemas import Release, Subject, SubjectSettings, promote
 
 __all__ = ["Mesh", "UnknownContract", "schema_routes"]
 
@@ -63,7 +63,7 @@ class Mesh(Protocol):
 
 
 def schema_routes(
-    mesh: Mesh, table: Table, catalogue: Catalogue, gate: SchemaGate, wall: Callable[[], float] = time.time
+    mesh: Mesh, table: Index, catalogue: Catalogue, gate: SchemaGate, wall: Callable[[], float] = time.time
 ) -> APIRouter:
     """The routes under ``/api/v1/schemas``.
 
@@ -250,7 +250,7 @@ def _release(release: Release) -> ReleaseView:
     return ReleaseView(**{name: getattr(release, name) for name in ReleaseView.__struct_fields__})
 
 
-def _settings(settings: Settings) -> SettingsView:
+def _settings(settings: SubjectSettings) -> SettingsView:
     return SettingsView(**{name: getattr(settings, name) for name in SettingsView.__struct_fields__})
 
 

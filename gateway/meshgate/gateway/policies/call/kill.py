@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from meshgate.a2a.call import Call
 from meshgate.a2a.errors import Killed
-from meshgate.registry.index import Table
+from meshgate.registry.index import Index
 
 __all__ = ["Kill"]
 
@@ -14,7 +14,7 @@ class Kill:
 
     name = "kill"
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Index) -> None:
         self._table = table
 
     def admit(self, call: Call, /) -> Call:

@@ -7,7 +7,7 @@ from meshgate.a2a.errors import DepthExceeded, LoopDetected
 from meshgate.a2a.limits import Limits
 from meshgate.a2a.mesh.lineage import Step, spell, visit
 from meshgate.gateway.facts import Parents
-from meshgate.registry.selection import ANY_SKILL
+from meshgate.registry.groups import ANY_SKILL
 
 __all__ = ["LineageGuard"]
 

@@ -1,1 +1,1 @@
-"""The registry in Consul. Needs the extra ``consul``."""
+"""The registry on Consul: ``registry`` is the backend. It needs the extra ``consul``."""

@@ -1,8 +1,8 @@
-"""The one place that knows py-consul: connections, and its failures made ours.
+"""The client of Consul: the only module that uses py-consul.
 
-What py-consul 1.8 leaves to its caller, and this module does: transport errors are not wrapped; the environment's
-CONSUL_HTTP_TOKEN beats an explicit token; a client must be made inside a running loop, and warns when it is; there is
-no timeout that knows how long a blocking query may take; long queries and short ones share a pool of connections.
+It makes up for what py-consul 1.8 lacks. Transport errors are not wrapped; the environment's CONSUL_HTTP_TOKEN beats an
+explicit token; a client has to be made inside a running loop, and warns when it is; no timeout allows for the time of a
+blocking query; long queries and short ones share a pool of connections.
 """
 
 from __future__ import annotations
@@ -12,38 +12,16 @@ import warnings
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-import msgspec
+from meshgate.registry.backends.consul.address import ConsulAddress
+from meshgate.registry.errors import RegistryUnavailable
 
-from meshgate.a2a.errors import InvalidParams
-from meshgate.registry.model import RegistryUnavailable
-
-__all__ = ["ConsulAddress", "ConsulClient", "MissingExtra", "check_address", "check_installed"]
+__all__ = ["ConsulClient", "MissingExtra", "check_installed"]
 
 T = TypeVar("T")
 
 
 class MissingExtra(ImportError):
     """An optional dependency is not installed; the message is the line that installs it."""
-
-
-class ConsulAddress(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a Consul agent listens, and how to be let in."""
-
-    host: str = "127.0.0.1"
-    port: int = 8500
-    tls: bool = False
-    ca_file: str = ""
-    """Certificates to trust instead of the system's."""
-    cert_file: str = ""
-    key_file: str = ""
-    """A client certificate with its key, where Consul asks for one."""
-    token: str = ""
-    """The ACL token. The environment's CONSUL_HTTP_TOKEN is not looked at."""
-    prefix: str = "meshgate"
-    """What the names of services and keys begin with."""
-
-    def __repr__(self) -> str:
-        return f"ConsulAddress({'https' if self.tls else 'http'}://{self.host}:{self.port})"
 
 
 class ConsulClient:
@@ -97,7 +75,7 @@ class ConsulClient:
         at = self._address
         host = f"[{at.host}]" if ":" in at.host else at.host
         with warnings.catch_warnings():
-            # It hands aiohttp 3 arguments that are deprecated there, whatever it is asked to do.
+            # It always hands aiohttp 3 arguments that are deprecated there.
             warnings.filterwarnings("ignore", category=DeprecationWarning, message="(verify_ssl|ssl_context)")
             client = importlib.import_module("consul.aio").Consul(
                 host=host,
@@ -112,25 +90,8 @@ class ConsulClient:
         return client
 
 
-def check_address(address: ConsulAddress) -> ConsulAddress:
-    """The address, if it makes sense.
-
-    Raises:
-        InvalidParams: what is wrong with it.
-    """
-    if not 0 < address.port < 65536:
-        raise InvalidParams(f"{address.port} is no port")
-    if bool(address.cert_file) != bool(address.key_file):
-        raise InvalidParams("a client certificate needs its key: give both cert_file and key_file, or neither")
-    if not address.tls and (address.ca_file or address.cert_file):
-        raise InvalidParams("certificates are for consul+https:// alone")
-    if not address.prefix.replace("-", "").isalnum() or not address.prefix.isascii() or len(address.prefix) > 32:
-        raise InvalidParams(f"{address.prefix[:64]!r} is no prefix: letters, digits and '-', at most 32")
-    return address
-
-
 def check_installed() -> None:
-    """See that py-consul can be imported, before anything depends on it.
+    """Check that py-consul can be imported, before anything depends on it.
 
     Raises:
         MissingExtra: it cannot; the message is the line that installs it.

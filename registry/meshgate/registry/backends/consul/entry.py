@@ -1,7 +1,7 @@
-"""How an instance is written in Consul's catalogue, readable in its UI and by its filters: pure.
+"""The form of instances, kill switches and subjects in Consul, readable in its UI and by its filters. Pure.
 
-One service entry an instance, at most 600 bytes beside its check, because a watcher is sent all of them at every
-change. What is large (manifests, cards, schemas) is in the KV store under the hash of its content.
+Each instance has one service entry of at most 600 bytes, its check not counted, because a watcher is sent all of them
+at every change. What is large (manifests, cards, schemas) is in the KV store under the hash of its content.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from meshgate.a2a.errors import InvalidParams
 from meshgate.registry.limits import check_subject
-from meshgate.registry.model import SWITCH_KINDS, BindingName, Endpoint, HealthCheck, Instance, Switch
+from meshgate.registry.model import Endpoint, HealthCheck, Instance, Switch
 
 __all__ = [
     "MAX_ENTRY",
@@ -44,14 +44,13 @@ Lease = str
 
 
 _PLAIN = re.compile(r"[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*\Z")
-_BINDINGS: dict[str, BindingName] = {"JSONRPC": "JSONRPC", "GRPC": "GRPC"}
 
 
 class Layout:
-    """The names that everything has in one Consul.
+    """The names of services and keys in one Consul.
 
     Args:
-        prefix: what they all begin with; two meshes on one Consul have two prefixes.
+        prefix: what every name begins with; two meshes on one Consul have two prefixes.
     """
 
     def __init__(self, prefix: str) -> None:
@@ -98,7 +97,7 @@ def check_of(instance: Instance, lease: Lease, check_id: str, ttl: float) -> dic
     """The check to register, as Consul's API takes it; None if there is none."""
     if lease == "none":
         return None
-    # Consul would call a new check critical until its first result; who has just registered is alive.
+    # Consul calls a new check critical until its first result, and an instance that has just registered is alive.
     check: dict[str, Any] = {"CheckID": check_id, "Status": "passing"}
     if lease == "http" and instance.check is not None:
         interval = instance.check.interval
@@ -146,7 +145,7 @@ def size_of(entry: Mapping[str, Any]) -> int:
 
 
 def meta_of(instance: Instance, lease: Lease) -> dict[str, str]:
-    """The metadata that hold the instance.
+    """The metadata of an instance's service entry.
 
     Raises:
         InvalidParams: a value is longer than Consul keeps (512 characters).
@@ -174,7 +173,7 @@ def instance_of(service: Mapping[str, Any], layout: Layout) -> tuple[Instance, L
     """The instance that a service entry of the catalogue holds, and its lease.
 
     Raises:
-        ValueError, KeyError: it is none of ours.
+        ValueError, KeyError: it is no entry of this mesh, or cannot be read.
     """
     meta = cast("Mapping[str, str]", service["Meta"] or {})
     prefix, _, instance_id = str(service["ID"]).partition(":")
@@ -201,19 +200,18 @@ def instance_of(service: Mapping[str, Any], layout: Layout) -> tuple[Instance, L
 
 
 def switch_of(key: str, value: bytes | None, layout: Layout) -> Switch | None:
-    """The kill switch under a key, or None if it is none of ours."""
+    """The kill switch under a key, of whatever kind; None if it cannot be read."""
     kind, _, name = key.removeprefix(layout.switches).partition("/")
-    for known in SWITCH_KINDS:
-        if kind == known and name:
-            try:
-                return Switch(known, _unpacked(name), (value or b"").decode())
-            except ValueError:
-                return None
-    return None
+    if not kind or not name or not key.startswith(layout.switches):
+        return None
+    try:
+        return Switch(kind, _unpacked(name), (value or b"").decode())
+    except ValueError:
+        return None
 
 
 def subject_of(key: str, value: bytes | None, layout: Layout) -> tuple[str, str] | None:
-    """The subject under a key and the digest that it points to, or None if it is none of ours."""
+    """The subject under a key and the digest that it points to, or None if it cannot be read."""
     try:
         name = "/".join(_unpacked(part) for part in key.removeprefix(layout.subjects).split("/"))
         digest = (value or b"").decode()
@@ -234,13 +232,13 @@ def _packed(name: str) -> str:
 def _unpacked(name: str) -> str:
     if not name.startswith("~"):
         return name
-    return base64.urlsafe_b64decode(name[1:] + "=" * (-len(name[1:]) % 4)).decode()
+    padded = name[1:] + "=" * (-len(name[1:]) % 4)
+    return base64.b64decode(padded, altchars=b"-_", validate=True).decode()
 
 
 def _endpoint(text: str) -> Endpoint:
     binding, version, url, *tenant = text.split(" ")
-    known = _BINDINGS[binding]
-    return Endpoint(known, url, version, tenant[0] if tenant else "")
+    return Endpoint(binding, url, version, tenant[0] if tenant else "")
 
 
 def _duration(seconds: float) -> str:

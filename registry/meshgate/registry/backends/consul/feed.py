@@ -1,4 +1,4 @@
-"""What Consul lists, by four blocking queries, however many watch: agents, gateways, kill switches, subjects."""
+"""The feed of what Consul lists, by four blocking queries for all watches: agents, gateways, switches, subjects."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 
 from meshgate.registry.async_wait import Sleep
 from meshgate.registry.backends.consul.entry import Layout, instance_of, subject_of, switch_of
-from meshgate.registry.backends.consul.health import Judge
-from meshgate.registry.backends.snapshot_diff import State, entry_of
-from meshgate.registry.model import Entry, Instance, Manifest, RegistryUnavailable, Switch
+from meshgate.registry.backends.consul.health import Liveness
+from meshgate.registry.backends.model import Snapshot
+from meshgate.registry.errors import RegistryUnavailable
+from meshgate.registry.model import Entry, Instance, Manifest, Switch, Unread
 
 LACKING_WAIT = 1.0
 """Seconds until missing manifests are looked for again: storing one is no change of the catalogue."""
@@ -38,7 +39,7 @@ def follow_index(old: int, answered: str) -> tuple[int, bool]:
 
 
 class TokenBucket:
-    """So many wake-ups at once, then so many a second.
+    """A rate limit: a burst of wake-ups at once, then so many a second.
 
     Args:
         rate: tokens a second.
@@ -61,7 +62,7 @@ class TokenBucket:
 
 
 class ConsulFeed:
-    """The current :class:`State`, for any number of watches of one process.
+    """The current :class:`Snapshot`, for any number of watches of one process.
 
     Args:
         layout: names.
@@ -92,18 +93,19 @@ class ConsulFeed:
         self._wait = wait
         self._clock = clock
         self._sleep = sleep
-        self._judges = {name: Judge(ttl, settle) for name in ("agents", "gateways")}
+        self._judges = {name: Liveness(ttl, settle) for name in ("agents", "gateways")}
         self._found: dict[str, Mapping[str, Entry]] = {}
         self._switches: tuple[Switch, ...] | None = None
         self._subjects: Mapping[str, str] | None = None
+        self._unread: dict[str, dict[str, Unread]] = {}
         self._manifests: dict[str, Manifest] = {}
         self._odd: set[str] = set()
-        self.state: State | None = None
+        self.state: Snapshot | None = None
         """None until all four queries have answered once."""
         self.lacking: set[str] = set()
         """Ids of agents whose manifest is not in the KV store: left out until they register again."""
         self.resets = 0
-        """How often Consul's index went backwards: then the state is not a change of the last one, but another."""
+        """How often Consul's index went backwards: then ``state`` does not follow from the one before."""
         self.error: Exception | None = None
         """Why the feed ended, if it has."""
         self.changed = asyncio.Event()
@@ -115,7 +117,7 @@ class ConsulFeed:
             async with asyncio.TaskGroup() as group:
                 for name, ask in self._asks.items():
                     group.create_task(self._poll(name, ask))
-        except* Exception as failures:  # noqa: BLE001 - whatever it is, each watch raises it
+        except* Exception as failures:  # noqa: BLE001 - each watch raises it
             self.error = _first(failures)
         finally:
             self._wake()
@@ -140,17 +142,20 @@ class ConsulFeed:
 
     async def _take(self, name: str, found: Any) -> None:
         if name == "switches":
-            switches = (switch_of(item["Key"], item["Value"], self._layout) for item in found or ())
-            self._switches = tuple(sorted(switch for switch in switches if switch is not None))
+            switches = {item["Key"]: switch_of(item["Key"], item["Value"], self._layout) for item in _rows(found)}
+            self._switches = tuple(sorted(switch for switch in switches.values() if switch is not None))
+            self._unread[name] = {key: "switch" for key, switch in switches.items() if switch is None}
         elif name == "subjects":
-            subjects = (subject_of(item["Key"], item["Value"], self._layout) for item in found or ())
-            self._subjects = dict(subject for subject in subjects if subject is not None)
+            subjects = {item["Key"]: subject_of(item["Key"], item["Value"], self._layout) for item in _rows(found)}
+            self._subjects = dict(subject for subject in subjects.values() if subject is not None)
+            self._unread[name] = {key: "subject" for key, subject in subjects.items() if subject is None}
         else:
             self._found[name] = await self._entries(name, found or ())
         if self._switches is None or self._subjects is None or len(self._found) < len(self._judges):
             return
         entries = {key: entry for part in self._found.values() for key, entry in part.items()}
-        self.state = State(entries, self._switches, self._subjects)
+        unread: dict[str, Unread] = {key: why for part in self._unread.values() for key, why in part.items()}
+        self.state = Snapshot(entries, self._switches, self._subjects, unread)
         self._prune()
         self._wake()
 
@@ -159,6 +164,7 @@ class ConsulFeed:
         judge.begin(now)
         best: dict[str, tuple[tuple[bool, int], Instance]] = {}
         keys: set[str] = set()
+        unread: dict[str, Unread] = {}
         for item in found:
             service, key = item["Service"], f"{item['Node']['Node']}/{item['Service']['ID']}"
             keys.add(key)
@@ -166,10 +172,11 @@ class ConsulFeed:
                 instance, lease = instance_of(service, self._layout)
             except (ValueError, KeyError) as error:
                 self._once(key, f"the service entry {key} cannot be read: {error}")
+                unread[key] = "unreadable"
                 continue
             interval = instance.check.interval if instance.check else 0.0
             alive = judge.alive(key, item["Checks"], lease, interval, now)
-            # An instance that moved to another gateway stands under two nodes for a while: the later entry is true.
+            # An instance that moved to another gateway is listed under two nodes for a while: the later entry is true.
             rank = (alive, int(service.get("ModifyIndex", 0)))
             if instance.id not in best or best[instance.id][0] < rank:
                 best[instance.id] = rank, instance
@@ -179,8 +186,11 @@ class ConsulFeed:
         await self._fetch_manifests({instance.manifest for instance in agents})
         if name == "agents":
             self.lacking = {instance.id for instance in agents if instance.manifest not in self._manifests}
+            for key in self.lacking:
+                unread[key] = "manifest"
+        self._unread[name] = unread
         return {
-            instance.id: entry_of(instance, self._manifests.get(instance.manifest))
+            instance.id: Entry.of(instance, self._manifests.get(instance.manifest))
             for instance in living
             if instance.kind == "gateway" or instance.manifest in self._manifests
         }
@@ -205,6 +215,11 @@ class ConsulFeed:
     def _wake(self) -> None:
         self.changed.set()
         self.changed = asyncio.Event()
+
+
+def _rows(found: Sequence[Mapping[str, Any]] | None) -> list[Mapping[str, Any]]:
+    """The keys that hold something: one that ends in a slash is a folder, which Consul's UI makes."""
+    return [item for item in found or () if not item["Key"].endswith("/")]
 
 
 def _first(failures: BaseExceptionGroup[Exception]) -> Exception:

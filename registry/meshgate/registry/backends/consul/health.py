@@ -1,10 +1,10 @@
-"""Which of Consul's entries count as alive: pure, timed on the reader's own clock.
+"""Liveness of Consul's entries: which of them count as alive. Pure, timed on the reader's own clock.
 
-Consul's word is taken, except where it tells of an outage of Consul or of a gateway, which evicts nobody:
+What Consul's checks say is believed, except where it may come from an outage of Consul or of a gateway:
 
-* A check that is critical without a word of output has not been made yet (Consul restarted): it gets time to be made.
-* A TTL that ran out just before this reader began may only mean that no gateway was there to pass renewals on.
-* A node that is lost took its Consul agent with it, not necessarily the agents that registered there.
+* A critical check without output has not been made yet, because Consul restarted: it gets time to be made.
+* A TTL that ran out just before this reader began may only mean that no gateway passed renewals on.
+* With a lost node Consul's agent there is gone, but not necessarily the instances that registered through it.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from typing import Any
 
 from meshgate.registry.backends.consul.entry import Lease
 
-__all__ = ["Judge"]
+__all__ = ["Liveness"]
 
 NODE_GRACE = 300.0
 """Seconds for which entries of a lost Consul node are still believed; breakers keep calls off those that are dead."""
 
 
 SHORTEST_INTERVAL = 1.0
-"""Seconds between two HTTP checks that Consul makes at least, whatever it is asked for."""
+"""The shortest interval, in seconds, at which Consul makes an HTTP check."""
 
 
-class Judge:
-    """Decides entry by entry, and says when to look again.
+class Liveness:
+    """Decides for each entry whether it is alive, and when to look again.
 
     Args:
         ttl: seconds that a lease lasts.
@@ -38,7 +38,7 @@ class Judge:
         self._began: float | None = None
         self._since: dict[tuple[str, str], float] = {}
         self.again: float | None = None
-        """When a decision may turn without Consul saying anything, or None."""
+        """When a decision may change although Consul reports nothing, or None."""
 
     def begin(self, now: float) -> None:
         """Start a round over all entries. The first is the first that Consul answered, perhaps after an outage."""

@@ -11,10 +11,13 @@ import msgspec
 
 from meshgate.a2a.errors import InvalidParams
 from meshgate.registry.async_wait import Sleep
-from meshgate.registry.backends.consul.client import ConsulAddress, ConsulClient, check_address
+from meshgate.registry.backends.consul.address import ConsulAddress, check_address
+from meshgate.registry.backends.consul.client import ConsulClient
 from meshgate.registry.backends.consul.entry import Layout, check_of, lease_of, reachable, service_of
 from meshgate.registry.backends.consul.feed import ConsulFeed
-from meshgate.registry.backends.snapshot_diff import State, difference
+from meshgate.registry.backends.model import Snapshot
+from meshgate.registry.backends.snapshot_diff import difference
+from meshgate.registry.errors import RegistryUnavailable, UnknownLease
 from meshgate.registry.limits import (
     blob_digest,
     check_blob,
@@ -23,7 +26,7 @@ from meshgate.registry.limits import (
     check_subject,
     check_switch,
 )
-from meshgate.registry.model import Delta, Instance, Lease, Manifest, RegistryUnavailable, Switch, UnknownLease
+from meshgate.registry.model import Delta, Instance, Lease, Manifest, Switch
 
 __all__ = ["ConsulRegistry"]
 
@@ -32,7 +35,7 @@ KNOWN = 1024
 
 
 class ConsulRegistry:
-    """Keeps the ``Registry`` contract on a Consul agent (1.8 and later).
+    """Implements ``Registry`` on a Consul agent (1.8 and later).
 
     Commands and blocking queries have separate connections, so that watching never delays a registration. All watches
     of one registry share four blocking queries.
@@ -41,7 +44,7 @@ class ConsulRegistry:
         address: the Consul agent.
         ttl: seconds that a lease lasts.
         wait: seconds that a blocking query may wait for news: how late a Consul that hangs is noticed.
-        timeout: seconds that any request may take, beside the time that it was asked to wait.
+        timeout: seconds that any request may take, on top of the time that it was asked to wait.
         settle: seconds that a Consul agent may take to bring the catalogue up to date after a restart; it tries again
             every 15 s. Leases that ran out meanwhile are believed only after that, and one term more.
         clock: seconds, monotonic.
@@ -112,7 +115,7 @@ class ConsulRegistry:
         """See ``Registry.watch``. A lone change arrives within milliseconds, changes in a storm four times a second."""
         self._open()
         feed = self._join()
-        seen: State | None = None
+        seen: Snapshot | None = None
         resets = 0
         try:
             while True:
@@ -216,7 +219,7 @@ class ConsulRegistry:
     # --- keys and values ---
 
     async def _put(self, key: str, data: bytes) -> None:
-        # Written only if the key is new: under it there can be nothing else than this.
+        # Written only if the key is new: its name is the hash of the data, so it cannot hold anything else.
         await self._commands.call(lambda consul: consul.kv.put(key, data, cas=0))
 
     async def _get(self, key: str) -> bytes | None:

@@ -1,4 +1,4 @@
-"""A field's constraints as facts that can be compared: does whatever the one lets pass also pass the other?
+"""A field's constraints as facts that can be compared: whether each value that one lets pass also passes the other.
 
 Facts are keyed by what they are about, those of a list's items and of a map's keys and values with a prefix:
 
@@ -17,15 +17,15 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto as Proto
 from google.protobuf.descriptor_pb2 import FieldOptions
 from google.protobuf.message import Message
 
 from meshgate.registry.schemas.options import read_rules
+from meshgate.registry.schemas.rules.model import Constraints
 from meshgate.registry.schemas.views import FieldView
 
-__all__ = ["Constraints", "constraints", "implied", "refuses_zero", "split", "texts"]
+__all__ = ["constraints", "implied", "refuses_zero", "split", "texts"]
 
 _IF_ZERO, _ALWAYS = 1, 3
 """``buf.validate.Ignore``."""
@@ -34,16 +34,7 @@ _PARTS = ("items", "keys", "values")
 _MEASURES = {"len": "chars", "len_bytes": "octets", "bytes": "octets", "items": "count", "pairs": "count"}
 _ZEROS: dict[int, Any] = {Proto.TYPE_STRING: "", Proto.TYPE_BYTES: b"", Proto.TYPE_BOOL: False}
 _HARMLESS = frozenset({"not_contains", "finite", "unique", "strict", "defined_only", "uri_ref", "skips_zero"})
-"""Facts that zero and the empty string never offend."""
-
-
-class Constraints(msgspec.Struct, frozen=True):
-    """What protovalidate checks of a field."""
-
-    required: bool = False
-    skips_zero: bool = False
-    """Whether zero and empty values pass unchecked."""
-    facts: Mapping[str, Any] = {}
+"""Facts that zero and the empty string always fulfil."""
 
 
 _NONE = Constraints()
@@ -105,7 +96,7 @@ def _plain(kind: str, values: dict[str, Any]) -> dict[str, Any]:
     low = [(_value(values[name]), strict) for name, strict in (("gt", 1), ("gte", 0)) if name in values]
     high = [(_value(values[name]), strict) for name, strict in (("lt", -1), ("lte", 0)) if name in values]
     if low and high and low[0][0] >= high[0][0]:
-        facts["outside"] = (low[0], high[0])  # such a pair means: not between the two
+        facts["outside"] = (low[0], high[0])  # such a pair means: outside the two
     else:
         facts |= {"min": low[0]} if low else {}
         facts |= {"max": high[0]} if high else {}
@@ -129,7 +120,7 @@ def _plain(kind: str, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _value(value: Any) -> Any:
-    """A value that can be compared and stand in a set: durations and timestamps become (seconds, nanoseconds)."""
+    """A value that can be compared and be in a set: durations and timestamps become (seconds, nanoseconds)."""
     if isinstance(value, Message):
         named = {field.name for field in value.DESCRIPTOR.fields}
         if named == {"seconds", "nanos"}:

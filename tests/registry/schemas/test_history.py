@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from meshgate.a2a.version_syntax import parse_version
-from meshgate.registry.schemas import Contract, Mode, judge
+from meshgate.registry.schemas import Mode, ReleaseSide, judge
 from meshgate.registry.schemas.modes import FORMS
 from tests.registry.schemas.build import image
 
@@ -13,11 +13,11 @@ NARROW, WIDE = "message A { int32 a = 1; }", "message A { int64 a = 1; }"
 RENAMED = "message A { int32 b = 1; }"
 
 
-def contract(version: str, body: str) -> Contract:
-    return Contract(parse_version(version), image(body), "p.A")
+def contract(version: str, body: str) -> ReleaseSide:
+    return ReleaseSide(parse_version(version), image(body), "p.A")
 
 
-def rules(history: list[Contract], release: Contract, mode: Mode) -> set[tuple[str, str]]:
+def rules(history: list[ReleaseSide], release: ReleaseSide, mode: Mode) -> set[tuple[str, str]]:
     return {(one.rule, one.against) for one in judge(history, release, mode)}
 
 
@@ -42,7 +42,7 @@ def test_a_mode_says_in_which_direction_data_must_be_read(mode: Mode, grows: boo
 @pytest.mark.requirement("schema.modes")
 def test_only_transitive_modes_look_further_than_the_release_before() -> None:
     # 1.1 said nothing of its input, so 1.2 breaks 1.0 and not 1.1.
-    history = [contract("1.0.0", WIDE), Contract(parse_version("1.1.0"))]
+    history = [contract("1.0.0", WIDE), ReleaseSide(parse_version("1.1.0"))]
     release = contract("1.2.0", NARROW)
 
     assert rules(history, release, Mode.BACKWARD) == set()

@@ -1,8 +1,8 @@
-"""Whether two schemas of one contract get along: every rule in one table, and the walk that asks them.
+"""The comparison of two schemas of one contract: every rule in one table, and the walk that asks them.
 
-A rule is a function of one thing (a pair of types, messages, fields or enums) and one way (old data read with the new
-schema, or new data with the old); it yields what gets lost that way. So there is one rule where a change hurts in one
-direction, in the other, or in both. Readers are taken to ignore fields that they do not know, in JSON too.
+A rule is a function of one change: a type, message, field or enum as two schemas have it, with old data read by the new
+schema or new data by the old. It yields what the reader loses. So one rule covers both directions of a change. Readers
+are taken to ignore fields that they do not know, in JSON too.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
-import msgspec
-
-from meshgate.registry.schemas.constraints import FIELD_CONSTRAINTS, MESSAGE_CONSTRAINTS
-from meshgate.registry.schemas.enums import ENUM_RULES
+from meshgate.registry.schemas.description import message_view
 from meshgate.registry.schemas.errors import BadSchema
-from meshgate.registry.schemas.fields import FIELD_RULES, MESSAGE_RULES
 from meshgate.registry.schemas.image import Image
-from meshgate.registry.schemas.views import MESSAGE, EnumView, FieldView, MessageView, message_view
-from meshgate.registry.schemas.violation import Direction, Finding, Violation, Way
+from meshgate.registry.schemas.rules.constraints import FIELD_CONSTRAINTS, MESSAGE_CONSTRAINTS
+from meshgate.registry.schemas.rules.enums import ENUM_RULES
+from meshgate.registry.schemas.rules.fields import FIELD_RULES, MESSAGE_RULES
+from meshgate.registry.schemas.rules.model import Rule
+from meshgate.registry.schemas.views import MESSAGE, EnumView, FieldView, MessageView
+from meshgate.registry.schemas.violation import Change, Direction, Finding, Violation
 
-__all__ = ["RULES", "Rule", "Views", "compare"]
+__all__ = ["RULES", "Views", "compare"]
 
 _MOST_PAIRS = 4000
 """Pairs of messages that one comparison looks at. Schemas that belong together have one a message."""
@@ -30,24 +30,19 @@ Views = dict[tuple[str, str], MessageView]
 """Messages of images, by digest and name."""
 
 
-class Rule(msgspec.Struct, frozen=True):
-    """A rule: what it is asked about, and the function that answers."""
-
-    about: Literal["type", "message", "field", "enum"]
-    check: Callable[[Any], Iterable[Finding]]
-
-
-def type_removed(way: Way[str]) -> Iterator[Finding]:
-    """A contract that was given stays given."""
-    if way.old and not way.new:
-        yield Finding("the release has no such type any more", f"declare {way.old} again, or raise the major version")
+def type_removed(change: Change[str]) -> Iterator[Finding]:
+    """A release does not drop the contract that an earlier one had."""
+    if change.old and not change.new:
+        yield Finding(
+            "the release has no such type any more", f"declare {change.old} again, or raise the major version"
+        )
 
 
-def type_renamed(way: Way[str]) -> Iterator[Finding]:
+def type_renamed(change: Change[str]) -> Iterator[Finding]:
     """Payloads name their type in the media type."""
-    if way.old and way.new and way.old != way.new:
-        what = f"the type was {way.old} and is {way.new}"
-        yield Finding(what, f"keep the name {way.old}, or raise the major version", mediated=True)
+    if change.old and change.new and change.old != change.new:
+        what = f"the type was {change.old} and is {change.new}"
+        yield Finding(what, f"keep the name {change.old}, or raise the major version", mediated=True)
 
 
 def _table(
@@ -127,12 +122,12 @@ def _enums(first: FieldView, then: FieldView, asked: set[tuple[str, str]]) -> se
 
 
 def _ask(about: str, path: str, old: str | MessageView | FieldView | EnumView, new: Any) -> Iterator[Violation]:
-    """What the rules about such a thing say of it, once for what holds both ways."""
+    """What the rules find about a thing; a finding that holds in both directions is one violation."""
     for name, rule in RULES.items():
         if rule.about != about:
             continue
-        backward = list(rule.check(Way(old, new, backward=True)))
-        forward = list(rule.check(Way(old, new, backward=False)))
+        backward = list(rule.check(Change(old, new, backward=True)))
+        forward = list(rule.check(Change(old, new, backward=False)))
         for finding in dict.fromkeys([*backward, *forward]):
             where = f"{path}.{finding.at}" if finding.at else path
             direction = _direction(backward=finding in backward, forward=finding in forward)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshgate.registry.schemas.scalars import json_reads, wire_reads
+from meshgate.registry.schemas.rules.scalars import json_reads, wire_reads
 from meshgate.registry.schemas.views import MESSAGE, FieldView, MessageView
-from meshgate.registry.schemas.violation import Finding, Way
+from meshgate.registry.schemas.violation import Change, Finding
 
 __all__ = ["FIELD_RULES", "MESSAGE_RULES"]
 
-Messages = Way[MessageView]
-Fields = Way[FieldView]
+Messages = Change[MessageView]
+Fields = Change[FieldView]
 
 SPECIAL_JSON = frozenset(
     {
@@ -36,124 +36,126 @@ SPECIAL_JSON = frozenset(
 """Messages that JSON writes in a form of their own (protobuf.dev, "ProtoJSON Format")."""
 
 
-def field_removed(way: Messages) -> Iterator[Finding]:
+def field_removed(change: Messages) -> Iterator[Finding]:
     """A removed field's number stays reserved: a later field that takes it would read old data as its own."""
-    for field in _removed(way):
-        if not any(low <= field.number < high for low, high in way.new.reserved):
+    for field in _removed(change):
+        if not any(low <= field.number < high for low, high in change.new.reserved):
             what = f"field {field.number} was removed and its number is free for another meaning"
-            yield Finding(what, f"add 'reserved {field.number};' to {way.new.name}", "wire", at=field.name)
+            yield Finding(what, f"add 'reserved {field.number};' to {change.new.name}", "wire", at=field.name)
 
 
-def field_name_removed(way: Messages) -> Iterator[Finding]:
+def field_name_removed(change: Messages) -> Iterator[Finding]:
     """A removed field's name stays reserved: JSON finds fields by their names."""
-    for field in _removed(way):
-        if field.name not in way.new.reserved_names and field.name not in way.new.json_names:
+    for field in _removed(change):
+        if field.name not in change.new.reserved_names and field.name not in change.new.json_names:
             what = "the field was removed and its name is free for another meaning"
             yield Finding(
-                what, f"add 'reserved \"{field.name}\";' to {way.new.name}", "json", mediated=True, at=field.name
+                what, f"add 'reserved \"{field.name}\";' to {change.new.name}", "json", mediated=True, at=field.name
             )
 
 
-def reserved_number_lost(way: Messages) -> Iterator[Finding]:
-    """What was reserved stays so."""
-    for low, high in way.old.reserved:
-        if not _covered(low, high, way.new.reserved):
+def reserved_number_lost(change: Messages) -> Iterator[Finding]:
+    """A reserved number stays reserved."""
+    for low, high in change.old.reserved:
+        if not _covered(low, high, change.new.reserved):
             span = f"{low}" if high == low + 1 else f"{low} to {high - 1}"
             yield Finding(f"the numbers {span} are no longer reserved", f"add 'reserved {span};' again", "wire")
 
 
-def reserved_name_lost(way: Messages) -> Iterator[Finding]:
-    """What was reserved stays so."""
-    for name in sorted(way.old.reserved_names - way.new.reserved_names):
+def reserved_name_lost(change: Messages) -> Iterator[Finding]:
+    """A reserved name stays reserved."""
+    for name in sorted(change.old.reserved_names - change.new.reserved_names):
         yield Finding(
             f"the name {name!r} is no longer reserved", f"add 'reserved \"{name}\";' again", "json", mediated=True
         )
 
 
-def required_missing(way: Messages) -> Iterator[Finding]:
+def required_missing(change: Messages) -> Iterator[Finding]:
     """A reader refuses a message without a field that it requires (proto2's ``required``)."""
-    for number, field in way.reader.fields.items():
-        writer = way.writer.fields.get(number)
+    for number, field in change.reader.fields.items():
+        writer = change.writer.fields.get(number)
         if field.required and (writer is None or not writer.required):
-            schema = "new" if way.backward else "old"
+            schema = "new" if change.backward else "old"
             what = f"the {schema} schema requires the field, and data of the other may come without it"
-            remedy = "make it optional" if way.backward else "keep it required"
+            remedy = "make it optional" if change.backward else "keep it required"
             yield Finding(what, remedy, at=field.name)
 
 
-def oneof_joined(way: Messages) -> Iterator[Finding]:
+def oneof_joined(change: Messages) -> Iterator[Finding]:
     """Of fields that a reader has in one oneof it keeps the last: the writer must not be able to set two."""
     groups: dict[str, list[int]] = {}
-    for number, field in way.reader.fields.items():
-        if field.oneof and number in way.writer.fields:
+    for number, field in change.reader.fields.items():
+        if field.oneof and number in change.writer.fields:
             groups.setdefault(field.oneof, []).append(number)
     for oneof, numbers in groups.items():
-        homes = {way.writer.fields[number].oneof or f"{number}" for number in numbers}
+        homes = {change.writer.fields[number].oneof or f"{number}" for number in numbers}
         if len(homes) > 1:
-            names = ", ".join(way.reader.fields[number].name for number in numbers)
-            schema = "new" if way.backward else "old"
+            names = ", ".join(change.reader.fields[number].name for number in numbers)
+            schema = "new" if change.backward else "old"
             what = f"only one of {names} can be set in the {schema} schema, and the other schema may set several"
             yield Finding(what, "leave fields in the oneofs that they were in", at=oneof)
 
 
-def json_name_reused(way: Messages) -> Iterator[Finding]:
+def json_name_reused(change: Messages) -> Iterator[Finding]:
     """A name never passes to another number: in JSON the one field's value would arrive as the other's."""
-    for number, field in way.writer.fields.items():
+    for number, field in change.writer.fields.items():
         for name in dict.fromkeys((field.json_name, field.name)):
-            taken = way.reader.json_names.get(name, number)
+            taken = change.reader.json_names.get(name, number)
             if taken != number:
-                other = way.reader.fields[taken].name
+                other = change.reader.fields[taken].name
                 what = f"the name {name!r} of field {number} belongs to field {taken} ({other})"
                 yield Finding(
                     what, "give the newer of the two fields another name", "json", mediated=True, at=field.name
                 )
 
 
-def wire_type(way: Fields) -> Iterator[Finding]:
+def wire_type(change: Fields) -> Iterator[Finding]:
     """Binary data of the one type is read as the other without loss."""
-    if way.old.shape == way.new.shape and not wire_reads(way.writer, way.reader):
-        yield Finding(f"{_types(way)}: in binary some values of the one are no values of the other", _anew(way), "wire")
-
-
-def json_type(way: Fields) -> Iterator[Finding]:
-    """JSON of the one type is read as the other without loss."""
-    if way.old.shape == way.new.shape and not json_reads(way.writer, way.reader):
-        mediated = wire_reads(way.writer, way.reader)
+    if change.old.shape == change.new.shape and not wire_reads(change.writer, change.reader):
         yield Finding(
-            f"{_types(way)}: in JSON some values of the one are no values of the other",
-            _anew(way),
+            f"{_types(change)}: in binary some values of the one are no values of the other", _anew(change), "wire"
+        )
+
+
+def json_type(change: Fields) -> Iterator[Finding]:
+    """JSON of the one type is read as the other without loss."""
+    if change.old.shape == change.new.shape and not json_reads(change.writer, change.reader):
+        mediated = wire_reads(change.writer, change.reader)
+        yield Finding(
+            f"{_types(change)}: in JSON some values of the one are no values of the other",
+            _anew(change),
             "json",
             mediated=mediated,
         )
 
 
-def json_form(way: Fields) -> Iterator[Finding]:
+def json_form(change: Fields) -> Iterator[Finding]:
     """Well-known types have a JSON form of their own, which other messages of the same fields do not read."""
-    names = {way.old.target, way.new.target}
-    if way.old.type == way.new.type == MESSAGE and len(names) > 1 and names & SPECIAL_JSON:
-        yield Finding(f"{_types(way)}, which JSON writes differently", _anew(way), "json", mediated=True)
+    names = {change.old.target, change.new.target}
+    if change.old.type == change.new.type == MESSAGE and len(names) > 1 and names & SPECIAL_JSON:
+        yield Finding(f"{_types(change)}, which JSON writes differently", _anew(change), "json", mediated=True)
 
 
-def cardinality(way: Fields) -> Iterator[Finding]:
+def cardinality(change: Fields) -> Iterator[Finding]:
     """One value, a list and a map are not read as each other."""
-    if way.old.shape != way.new.shape:
-        yield Finding(f"the field was {way.old.shape} and is {way.new.shape}", _anew(way))
+    if change.old.shape != change.new.shape:
+        yield Finding(f"the field was {change.old.shape} and is {change.new.shape}", _anew(change))
 
 
-def default(way: Fields) -> Iterator[Finding]:
+def default(change: Fields) -> Iterator[Finding]:
     """A value that is left out is read as the reader's default."""
-    if way.old.type != way.new.type or way.old.shape != way.new.shape:
+    if change.old.type != change.new.type or change.old.shape != change.new.shape:
         return
-    if repr(way.old.default) != repr(way.new.default):
-        what = f"the default was {way.old.default!r} and is {way.new.default!r}"
+    if repr(change.old.default) != repr(change.new.default):
+        what = f"the default was {change.old.default!r} and is {change.new.default!r}"
         yield Finding(what, "keep the default: who reads a message without the field takes its own")
 
 
-def json_name(way: Fields) -> Iterator[Finding]:
+def json_name(change: Fields) -> Iterator[Finding]:
     """JSON's writer may use a field's JSON name or its own, and the reader takes those that it has itself."""
-    if not {way.writer.json_name, way.writer.name} <= {way.reader.json_name, way.reader.name}:
-        old, new = (f"{one.name!r} ({one.json_name!r} in JSON)" for one in (way.old, way.new))
-        yield Finding(f"the name was {old} and is {new}", f"keep the name {way.old.name!r}", "json", mediated=True)
+    if not {change.writer.json_name, change.writer.name} <= {change.reader.json_name, change.reader.name}:
+        old, new = (f"{one.name!r} ({one.json_name!r} in JSON)" for one in (change.old, change.new))
+        yield Finding(f"the name was {old} and is {new}", f"keep the name {change.old.name!r}", "json", mediated=True)
 
 
 MESSAGE_RULES = {
@@ -175,8 +177,8 @@ FIELD_RULES = {
 }
 
 
-def _removed(way: Messages) -> list[FieldView]:
-    return [field for number, field in way.old.fields.items() if number not in way.new.fields]
+def _removed(change: Messages) -> list[FieldView]:
+    return [field for number, field in change.old.fields.items() if number not in change.new.fields]
 
 
 def _covered(low: int, high: int, spans: tuple[tuple[int, int], ...]) -> bool:
@@ -187,9 +189,9 @@ def _covered(low: int, high: int, spans: tuple[tuple[int, int], ...]) -> bool:
     return low >= high
 
 
-def _types(way: Fields) -> str:
-    return f"the type was {way.old.kind} and is {way.new.kind}"
+def _types(change: Fields) -> str:
+    return f"the type was {change.old.kind} and is {change.new.kind}"
 
 
-def _anew(way: Fields) -> str:
-    return f"keep field {way.new.number} as it was and add a field with a new number"
+def _anew(change: Fields) -> str:
+    return f"keep field {change.new.number} as it was and add a field with a new number"

@@ -1,0 +1,79 @@
+"""The values of a selection: offers, groups of them, a caller's scope, and why an instance was taken or dropped."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import Literal
+
+import msgspec
+
+from meshgate.a2a.versions import Version
+from meshgate.registry.model import Capability, Entry
+
+__all__ = ["ANY_SKILL", "Candidate", "Explanation", "Group", "Offer", "Reason", "Scope"]
+
+ANY_SKILL = "*"
+"""The skill of a call to a foreign agent by name: nothing tells that agent which of its skills is meant."""
+
+Reason = Literal["matched", "tenant", "not permitted", "draining", "skill", "version", "label", "tag"]
+"""Why an instance was taken or dropped; of several reasons to drop it, the first in this order."""
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """One skill on one instance. A foreign agent also offers "*" (no capability): being called by its name alone."""
+
+    entry: Entry
+    agent: str
+    skill: str
+    version: Version
+    version_text: str
+    capability: Capability | None
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """What a caller may use: agents and skills whose names match one of the patterns (``*``, ``?``, ``[abc]``)."""
+
+    tenant: str = "default"
+    agents: tuple[str, ...] = ("*",)
+    skills: tuple[str, ...] = ("*",)
+
+    def permits(self, agent: str, skill: str) -> bool:
+        """Whether both the agent and the skill are within the scope."""
+        return any(fnmatchcase(agent, pattern) for pattern in self.agents) and any(
+            fnmatchcase(skill, pattern) for pattern in self.skills
+        )
+
+
+class Group(msgspec.Struct, frozen=True):
+    """One agent at one version of one skill. ``capability`` is None for a foreign agent called by name."""
+
+    agent: str
+    skill: str
+    version: str
+    capability: Capability | None
+    entries: tuple[Entry, ...]
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """One instance that a selection looked at, for one of its skills, and why it was taken or dropped."""
+
+    instance: str
+    agent: str
+    skill: str
+    version: str
+    reason: Reason
+    detail: str = ""
+
+    @property
+    def matched(self) -> bool:
+        """Whether the instance can be called."""
+        return self.reason == "matched"
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """How a selector was resolved. It names what the caller may not see: for operators only."""
+
+    selector: str
+    skill: str
+    groups: tuple[Group, ...]
+    verdicts: tuple[Candidate, ...]
