@@ -45,7 +45,8 @@ def limits(**changes: Any) -> Limits:
 def make_call(method: str = "SendMessage", **changes: Any) -> Call:
     """A call by ann, which has no route yet."""
     found = METHODS[method]
-    tree: dict[str, Any] = {"id": "t"} if found.on_task else {"message": {"messageId": "m", "role": "ROLE_USER"}}
+    message = {"messageId": "m", "role": "ROLE_USER", "parts": [{"text": "hi"}]}
+    tree: dict[str, Any] = {"id": "t"} if found.on_task else {"message": message}
     fields: dict[str, Any] = {"id": "c1", "principal": ANN, **changes}
     return Call(method=found, payload=JsonPayload(found.request, tree), **fields)
 
