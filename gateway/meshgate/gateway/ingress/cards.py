@@ -13,6 +13,7 @@ from meshgate.a2a.cards import interface, rewrite
 from meshgate.a2a.selector import Selector
 from meshgate.gateway.contracts.catalogue import Catalogue
 from meshgate.gateway.routing.routes import Routes
+from meshgate.registry.index import version_of
 from meshgate.registry.schemas import Release
 from meshgate.registry.selection import Group
 
@@ -65,7 +66,7 @@ class Cards:
         if not groups:
             return None
         path = f"/skills/{target.text}" if target.skill else f"/agents/{target.agent}"
-        newest = max(groups, key=lambda group: group.entries[0].manifest.version)
+        newest = max(groups, key=lambda group: version_of(group.entries[0].manifest.version))
         skills = frozenset(group.skill for group in groups)
         card = newest.entries[0].manifest.card
         contracts = self._contracts(newest.agent, skills)
