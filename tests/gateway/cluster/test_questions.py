@@ -50,7 +50,7 @@ def test_each_question_stands_in_the_table_under_its_name() -> None:
 
 def test_a_gateway_answers_every_question_and_no_other() -> None:
     parts = Parts(MemoryRegistry(), MeshKey(bytes(range(32))), KeyStore(), wires={}, alone=True)
-    assert set(Answers(parts).table) == set(q.QUESTIONS)  # type: ignore[arg-type]
+    assert set(Answers(parts).table) == set(q.QUESTIONS)
 
 
 @pytest.mark.parametrize("name", ANSWERS)

@@ -43,10 +43,10 @@ class Scale:
         call = make_call(route=route, avoid=frozenset(avoid.split()), deadline=deadline)
         return call.with_fact(TaskRoute("t", keeper)) if keeper else call
 
-    async def pick(self, **more: str) -> tuple[str, str]:
+    async def pick(self, *, avoid: str = "", keeper: str = "") -> tuple[str, str]:
         """The instance that a call goes to, and the reason."""
         behind = Behind()
-        await (await self.balance(self.call(**more), behind)).answer()
+        await (await self.balance(self.call(avoid=avoid, keeper=keeper), behind)).answer()
         fact = behind.last.fact(Chosen)
         assert fact is not None
         return fact.attempt.instance.id, fact.reason

@@ -256,7 +256,7 @@ def test_failures_from_before_it_opened_do_not_open_it_when_it_is_closed_again()
 # -- listeners
 
 
-class Heard(pybreaker.CircuitBreakerListener):  # type: ignore[misc]
+class Heard(pybreaker.CircuitBreakerListener):
     def __init__(self) -> None:
         self.states: list[str] = []
 

@@ -83,12 +83,12 @@ def test_a_call_without_time_is_refused(said: str) -> None:
 
 
 def test_the_last_moment_of_a_deadline_of_a_token_and_of_a_parent_is_no_time() -> None:
-    for none in ({"binding": 0.0}, {"token": 0.0}, {"token": 9.0, "parent": 0.0}):
+    for binding, token, parent in ((0.0, None, None), (math.inf, 0.0, None), (math.inf, 9.0, 0.0)):
         with pytest.raises(UpstreamDeadline):
-            seconds(**none)
+            seconds(binding=binding, token=token, parent=parent)
     moment = 2.0**-20
-    for some in ({"binding": moment}, {"token": moment}, {"token": 9.0, "parent": moment}):
-        assert seconds(**some) == moment
+    for binding, token, parent in ((moment, None, None), (math.inf, moment, None), (math.inf, 9.0, moment)):
+        assert seconds(binding=binding, token=token, parent=parent) == moment
 
 
 @pytest.mark.parametrize("said", ["", "soon", "nan", "inf", "-inf", "1s"])

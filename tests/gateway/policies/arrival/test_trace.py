@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 import pytest
@@ -67,7 +68,7 @@ class Kept:
         return found
 
 
-def sent(trace: str = A, flags: str = "01", **more: object) -> Call:
+def sent(trace: str = A, flags: str = "01", **more: Any) -> Call:
     return make_call(headers={"traceparent": f"00-{trace}-{SPAN}-{flags}"}, **more)
 
 
