@@ -1,5 +1,8 @@
 """A runaway agent: what its refused calls cost, whom they hold up, and what is kept of them."""
 
+# pyright: reportPrivateUsage=false
+# The bounds of what is kept inside cannot be seen from outside.
+
 from __future__ import annotations
 
 import asyncio

@@ -12,7 +12,8 @@ pytestmark = pytest.mark.requirement("path.budget")
 
 
 def account(**changes: Any) -> Account:
-    return Account(**{"job": "g.1", "began": 100.0, "deadline": 160.0, "call_limit": 8, "concurrency": 4, **changes})
+    usual: dict[str, Any] = {"job": "g.1", "began": 100.0, "deadline": 160.0, "call_limit": 8, "concurrency": 4}
+    return Account(**{**usual, **changes})
 
 
 def test_the_price_has_calls_and_seconds() -> None:

@@ -25,10 +25,10 @@ class Home:
         self.asked: list[int] = []
         self.answers = True
 
-    async def in_flight(self, _agent: str, _tenant: str) -> list[Flight]:
+    async def in_flight(self, agent: str, tenant: str) -> list[Flight]:
         return []
 
-    async def lease(self, _job: str, calls: int) -> Grant | None:
+    async def lease(self, job: str, calls: int) -> Grant | None:
         self.asked.append(calls)
         given = min(calls, self.left)
         self.left -= given

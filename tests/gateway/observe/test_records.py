@@ -1,5 +1,8 @@
 """The records of a gateway: what is kept of jobs and calls, and the bounds on each of them."""
 
+# pyright: reportPrivateUsage=false
+# The bounds of what is kept inside cannot be seen from outside.
+
 from __future__ import annotations
 
 from typing import Any

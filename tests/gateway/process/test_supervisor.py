@@ -14,7 +14,7 @@ import pytest
 from meshgate.gateway.config import Config, ConfigError
 from meshgate.gateway.identity.keys import new_key
 from meshgate.gateway.process.server import Signals
-from meshgate.gateway.process.supervisor import Orders, _all_up, _Deaths, _end, _Worker
+from meshgate.gateway.process.supervisor import Deaths, Orders, Worker, all_up, end_workers
 from meshgate.registry.index import Table
 from meshgate.registry.model import Delta
 from tests.gateway.calls import Clock, entry, limits
@@ -69,7 +69,7 @@ class Nursery:
         self.deaths = 0
         self._lives = list(lives)
         self._obeys = obeys
-        self.worker = _Worker(ORDERS, self._died, self._start)
+        self.worker = Worker(ORDERS, self._died, self._start)
         self.running = asyncio.ensure_future(self.worker.run())
 
     async def _start(self) -> Child:
@@ -125,7 +125,7 @@ async def test_each_worker_is_told_its_orders_as_one_line_on_its_standard_input(
 @pytest.mark.parametrize(("apart", "ended"), [(14.999999, True), (15.0, False), (0.0, True)])
 def test_five_deaths_in_less_than_a_minute_end_the_supervisor(apart: float, ended: bool) -> None:
     clock, told = Clock(), list[float]()
-    deaths = _Deaths(lambda: told.append(clock.now), clock)
+    deaths = Deaths(lambda: told.append(clock.now), clock)
     for _ in range(4):
         deaths.note()
         clock.now += apart
@@ -136,7 +136,7 @@ def test_five_deaths_in_less_than_a_minute_end_the_supervisor(apart: float, ende
 
 def test_only_the_last_five_deaths_count() -> None:
     clock, told = Clock(), list[float]()
-    deaths = _Deaths(lambda: told.append(clock.now), clock)
+    deaths = Deaths(lambda: told.append(clock.now), clock)
     for _ in range(100):
         deaths.note()
         clock.now += 15.0
@@ -150,7 +150,7 @@ def test_only_the_last_five_deaths_count() -> None:
 async def test_at_the_end_every_worker_is_asked_once_to_drain_and_is_waited_for_and_none_is_started_again() -> None:
     nurseries = [Nursery(0.0), Nursery()]
     await asyncio.sleep(50.0)
-    await _end([one.worker for one in nurseries], [one.running for one in nurseries], Signals())
+    await end_workers([one.worker for one in nurseries], [one.running for one in nurseries], Signals())
     assert [[child.asked for child in one.children] for one in nurseries] == [[0, 1], [1]]
     assert [one.children[-1].returncode for one in nurseries] == [-15, -15]
     await asyncio.sleep(100.0)
@@ -161,7 +161,7 @@ async def test_at_the_end_every_worker_is_asked_once_to_drain_and_is_waited_for_
 async def test_a_second_signal_asks_a_worker_that_still_drains_a_second_time() -> None:
     nursery, signals = Nursery(obeys=False), Signals()
     await settle()
-    ending = asyncio.ensure_future(_end([nursery.worker], [nursery.running], signals))
+    ending = asyncio.ensure_future(end_workers([nursery.worker], [nursery.running], signals))
     await asyncio.sleep(20.0)
     assert (ending.done(), nursery.children[0].asked) == (False, 1)
     signals.hurry.set()
@@ -171,26 +171,26 @@ async def test_a_second_signal_asks_a_worker_that_still_drains_a_second_time() -
 
 @virtual_time
 async def test_a_worker_that_was_never_started_or_is_gone_is_not_waited_for() -> None:
-    unborn = _Worker(ORDERS, lambda: None)
+    unborn = Worker(ORDERS, lambda: None)
     gone = Nursery(0.0)
     await asyncio.sleep(0.1)
-    await _end([unborn, gone.worker], [gone.running], Signals())
+    await end_workers([unborn, gone.worker], [gone.running], Signals())
     assert gone.children[0].asked == 0
 
 
 @virtual_time
 async def test_the_workers_are_up_when_each_stands_in_the_registry_and_not_after_half_a_minute() -> None:
     index, signals = Table(), Signals()
-    waiting = asyncio.ensure_future(_all_up(index, 2, signals))
+    waiting = asyncio.ensure_future(all_up(index, 2, signals))
     index.apply(Delta(put=(entry("gw1", "gateway", kind="gateway"),)))
     await asyncio.sleep(29.0)
     assert not waiting.done()
     index.apply(Delta(put=(entry("gw2", "gateway", kind="gateway"),)))
     assert await elapsed(waiting) <= 0.05 + 1e-6
     with pytest.raises(ConfigError, match="did not come up within 30 s"):
-        await _all_up(index, 3, signals)
+        await all_up(index, 3, signals)
     signals.stop.set()
-    assert await elapsed(_all_up(index, 3, signals)) == 0.0
+    assert await elapsed(all_up(index, 3, signals)) == 0.0
 
 
 # -- with real processes
@@ -223,21 +223,21 @@ async def said(child: Process) -> bytes:
 
 async def test_a_real_child_reads_its_orders_is_started_again_when_it_is_killed_and_ends_by_a_signal() -> None:
     started: asyncio.Queue[Process] = asyncio.Queue()
-    worker = _Worker(ORDERS, lambda: None, starter(started))
+    worker = Worker(ORDERS, lambda: None, starter(started))
     running = asyncio.ensure_future(worker.run())
     first = await started.get()
     assert msgspec.json.decode(await said(first), type=Orders) == ORDERS
     first.kill()
     second = await started.get()
     assert msgspec.json.decode(await said(second), type=Orders) == ORDERS
-    await _end([worker], [running], Signals())
+    await end_workers([worker], [running], Signals())
     assert [first.returncode, second.returncode] == [-signal.SIGKILL, -signal.SIGTERM]
     assert started.empty()
 
 
 async def test_a_child_hears_that_its_supervisor_is_gone_by_the_end_of_its_input() -> None:
     started: asyncio.Queue[Process] = asyncio.Queue()
-    worker = _Worker(ORDERS, lambda: None, starter(started))
+    worker = Worker(ORDERS, lambda: None, starter(started))
     running = asyncio.ensure_future(worker.run())
     child = await started.get()
     assert msgspec.json.decode(await said(child), type=Orders) == ORDERS
@@ -245,7 +245,7 @@ async def test_a_child_hears_that_its_supervisor_is_gone_by_the_end_of_its_input
     child.stdin.close()
     assert await said(child) == b"the input ended\n"
     assert await child.wait() == 0
-    await _end([worker], [running], Signals())
+    await end_workers([worker], [running], Signals())
 
 
 async def test_what_is_no_orders_is_answered_with_what_to_run_instead(tmp_path: Path) -> None:

@@ -260,8 +260,8 @@ class Heard(pybreaker.CircuitBreakerListener):
     def __init__(self) -> None:
         self.states: list[str] = []
 
-    def state_change(self, _cb: Any, _old: Any, new: Any) -> None:
-        self.states.append(new.name)
+    def state_change(self, cb: Any, old_state: Any, new_state: Any) -> None:
+        self.states.append(new_state.name)
 
 
 def test_listeners_hear_of_each_change() -> None:

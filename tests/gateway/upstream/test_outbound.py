@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from meshgate.a2a.call import METHODS, Call
 from meshgate.a2a.errors import Killed, UpstreamUnavailable
 from meshgate.a2a.mesh.lineage import Lineage, Step, verify
 from meshgate.a2a.mesh.task_ids import TaskTag
-from meshgate.a2a.payload import JsonPayload
+from meshgate.a2a.payload import JsonPayload, Payload
 from meshgate.a2a.reply import Reply
 from meshgate.gateway.facts import Spoken, TaskRoute
 from meshgate.gateway.upstream.attempt import Attempt, Chosen
@@ -170,7 +171,7 @@ class Working:
             self.cancelled.append((call.task_id, call.headers["meshgate-deadline"]))
             return task("t1", "TASK_STATE_CANCELED")(call)
 
-        async def events() -> Any:
+        async def events() -> AsyncIterator[Payload]:
             yield JsonPayload(call.method.response, {"task": {"id": "t1", "status": {"state": "TASK_STATE_WORKING"}}})
             await asyncio.Event().wait()
 

@@ -32,7 +32,7 @@ from meshgate.registry.home import Home, Run
 from meshgate.registry.index import Table
 from meshgate.registry.watcher import Watcher
 
-__all__ = ["Orders", "run_worker", "run_workers"]
+__all__ = ["Deaths", "Orders", "Worker", "all_up", "end_workers", "run_worker", "run_workers"]
 
 log = structlog.get_logger(__name__)
 _READY_WITHIN = 30.0
@@ -78,7 +78,7 @@ async def _start_gateway() -> _Process:
     )
 
 
-class _Deaths:
+class Deaths:
     """Counts the deaths of workers, and tells when there are too many of them in too short a time."""
 
     def __init__(self, too_many: Callable[[], None], clock: Callable[[], float]) -> None:
@@ -95,7 +95,7 @@ class _Deaths:
             self._too_many()
 
 
-class _Worker:
+class Worker:
     """One place that is always to hold a running gateway.
 
     Args:
@@ -177,12 +177,12 @@ async def run_workers(config: Config, secrets: Secrets, home: Home, announce: Ca
         task.add_done_callback(lambda ended: _watch_ended(ended, signals))
     await control.start()
     resolved = msgspec.structs.replace(config, port=port, grpc_port=grpc_port, inspect_port=0)
-    deaths = _Deaths(signals.stop.set, asyncio.get_running_loop().time)
+    deaths = Deaths(signals.stop.set, asyncio.get_running_loop().time)
     orders = Orders(resolved, secrets.mesh, secrets.keys, str(home.path))
-    workers = [_Worker(orders, deaths.note) for _ in range(config.workers)]
+    workers = [Worker(orders, deaths.note) for _ in range(config.workers)]
     running = [asyncio.ensure_future(worker.run()) for worker in workers]
     try:
-        await _all_up(table, config.workers, signals)
+        await all_up(table, config.workers, signals)
         run = run_file(config, secrets, port=port, grpc_port=grpc_port, control=control)
         home.write(run)
         foreign = asyncio.ensure_future(keep_foreign(config, registry, control.addresses))
@@ -192,7 +192,7 @@ async def run_workers(config: Config, secrets: Secrets, home: Home, announce: Ca
     finally:
         home.remove(os.getpid())
         await control.stop()
-        await _end(workers, running, signals)
+        await end_workers(workers, running, signals)
         for task in watching:
             task.cancel()
         await remote.aclose()
@@ -207,7 +207,12 @@ def _watch_ended(task: asyncio.Task[None], signals: Signals) -> None:
         signals.stop.set()
 
 
-async def _all_up(table: Table, count: int, signals: Signals) -> None:
+async def all_up(table: Table, count: int, signals: Signals) -> None:
+    """Wait until so many gateways stand in the registry, or a signal comes.
+
+    Raises:
+        ConfigError: they do not come up in time.
+    """
     waited = 0.0
     while len(table.gateways) < count and not signals.stop.is_set():
         if waited > _READY_WITHIN:
@@ -216,7 +221,8 @@ async def _all_up(table: Table, count: int, signals: Signals) -> None:
         waited += 0.05
 
 
-async def _end(workers: list[_Worker], running: list[asyncio.Task[None]], signals: Signals) -> None:
+async def end_workers(workers: list[Worker], running: list[asyncio.Task[None]], signals: Signals) -> None:
+    """Let the workers drain, start none again, and wait until all are gone; a second signal asks them to hurry."""
     for task in running:
         task.cancel()
     await asyncio.gather(*running, return_exceptions=True)

@@ -29,7 +29,7 @@ class Seen:
     def __init__(self) -> None:
         self.counted: list[tuple[str, str]] = []
         self.told: list[Call] = []
-        self.policy = Authentication(ByName(), lambda *counted: self.counted.append(counted), self.told.append)
+        self.policy = Authentication(ByName(), lambda name, what: self.counted.append((name, what)), self.told.append)
 
     async def call(self, name: str, behind: Behind) -> None:
         await self.policy(make_call(principal=ANONYMOUS, headers={"authorization": name}), behind)

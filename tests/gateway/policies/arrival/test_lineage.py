@@ -38,7 +38,7 @@ class Others:
         self.asked.append((agent, tenant))
         return list(self._flights)
 
-    async def lease(self, _job: str, _calls: int) -> Grant | None:
+    async def lease(self, job: str, calls: int) -> Grant | None:
         return None
 
 

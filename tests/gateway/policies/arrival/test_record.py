@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from meshgate.a2a.call import Call
 from meshgate.a2a.errors import NoRoute, PermissionDenied, RateLimited, TaskNotFound, Unauthenticated, UpstreamDeadline
 from meshgate.a2a.mesh.lineage import Lineage, Step
-from meshgate.a2a.payload import JsonPayload
+from meshgate.a2a.payload import JsonPayload, Payload
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import parse_selector
 from meshgate.gateway.facts import Arrived
@@ -109,7 +110,7 @@ async def test_the_task_and_the_usage_of_the_last_event_stand_in_the_record() ->
     book = Book()
 
     async def forward(call: Call) -> Reply:
-        async def events() -> Any:
+        async def events() -> AsyncIterator[Payload]:
             for state, cost in (("TASK_STATE_WORKING", 0.25), ("TASK_STATE_COMPLETED", 0.5)):
                 status = {"taskId": "t7", "status": {"state": state}, "metadata": {"meshgate/usage": {"costUsd": cost}}}
                 yield JsonPayload(call.method.response, {"statusUpdate": status})

@@ -1,5 +1,8 @@
 """The span of a call: in which trace it stands, whether there is one, and what it says."""
 
+# pyright: reportPrivateUsage=false
+# The bounds of what is kept inside cannot be seen from outside.
+
 from __future__ import annotations
 
 import random

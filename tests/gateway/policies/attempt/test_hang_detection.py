@@ -1,5 +1,8 @@
 """An instance that hangs: silence, two health questions that are missed, and what happens to the calls there."""
 
+# pyright: reportPrivateUsage=false
+# How early a timer may fire is decided inside; no timer of a loop can be made to.
+
 from __future__ import annotations
 
 import asyncio

@@ -35,7 +35,8 @@ class Purse:
         return account
 
     def call(self, **changes: Any) -> Call:
-        return make_call(**{"lineage": Lineage(self.job, "", (Step("a", "x"),)), "route": ECHO, **changes})
+        usual: dict[str, Any] = {"lineage": Lineage(self.job, "", (Step("a", "x"),)), "route": ECHO}
+        return make_call(**{**usual, **changes})
 
 
 async def test_a_call_is_spent_for_good_and_open_until_its_reply_ends() -> None:
@@ -59,13 +60,13 @@ async def test_a_call_that_fails_is_spent_all_the_same_and_is_open_no_more(error
 
 
 async def test_a_job_has_as_many_calls_as_its_budget_and_the_refusal_spends_none() -> None:
-    purse = Purse()
+    purse, behind = Purse(), Behind()
     account = await purse.open(calls=2)
     for _ in range(2):
         await (await purse.policy(purse.call(), Behind())).answer()
     purse.clock.now += 1.25
     with pytest.raises(BudgetExhausted) as refused:
-        await purse.policy(purse.call(), behind := Behind())
+        await purse.policy(purse.call(), behind)
     assert refused.value.message == (
         f"job {purse.job}: its calls are used up (2/2 calls, 1.2/10 s; path a.x → echo.say)"
     )

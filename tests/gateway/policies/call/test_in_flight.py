@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from meshgate.a2a.call import Call, Route
 from meshgate.a2a.errors import UpstreamUnavailable
 from meshgate.a2a.mesh.lineage import Lineage
-from meshgate.a2a.payload import JsonPayload
+from meshgate.a2a.payload import JsonPayload, Payload
 from meshgate.a2a.reply import Reply
 from meshgate.gateway.jobs.in_flight import InFlight
 from meshgate.gateway.policies.call.in_flight import KeepInFlight
@@ -32,7 +33,7 @@ class Flying:
 
 def task_in(*states: str) -> Any:
     async def forward(call: Call) -> Reply:
-        async def events() -> Any:
+        async def events() -> AsyncIterator[Payload]:
             for state in states:
                 status = {"taskId": "t1", "status": {"state": state}}
                 yield JsonPayload(call.method.response, {"statusUpdate": status})
