@@ -59,7 +59,10 @@ async def test_a_question_is_asked_with_its_arguments_and_the_answer_has_its_typ
 
 
 async def test_a_gateway_that_does_not_know_the_question_is_told_from_one_that_does_not_answer() -> None:
-    async with served(lender(lambda _job, _calls: GRANT)) as url, client() as peer, client("wrong") as stranger:
+    def lend(_job: str, _calls: int) -> Grant:
+        return GRANT
+
+    async with served(lender(lend)) as url, client() as peer, client("wrong") as stranger:
         assert await peer.ask(url, STATUS, patience=PATIENCE) is NOT_KNOWN
         assert await peer.ask(url, Question[int]("newer", int), patience=PATIENCE) is NOT_KNOWN
         assert await stranger.ask(url, LEND, "gw.1", 4, patience=PATIENCE) is None
