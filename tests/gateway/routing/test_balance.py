@@ -31,7 +31,9 @@ class Scale:
         self.instances = Instances(lambda _: "", changed, self.clock, random.Random(1))
         self.instances.apply(Delta(put=tuple(entry(name) for name in names)))
         self.names = names
-        self.balance = Balance(self.instances, self.metrics, frozenset({"JSONRPC"}), self.clock, random.Random(seed))
+        self.balance = Balance(
+            self.instances, self.metrics, frozenset({("JSONRPC", "1.0")}), self.clock, random.Random(seed)
+        )
 
     def at(self, name: str) -> Instance:
         found = self.instances.get(name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from typing import Any
 
-import pybreaker
 import pytest
 
 from meshgate.gateway.upstream.breaker import Breaker, Permit
@@ -251,28 +250,3 @@ def test_failures_from_before_it_opened_do_not_open_it_when_it_is_closed_again()
     assert switch.breaker.state == "closed"
     assert switch.fail(4) == "closed"
     assert switch.fail() == "open"
-
-
-# -- listeners
-
-
-class Heard(pybreaker.CircuitBreakerListener):
-    def __init__(self) -> None:
-        self.states: list[str] = []
-
-    def state_change(self, cb: Any, old_state: Any, new_state: Any) -> None:
-        self.states.append(new_state.name)
-
-
-def test_listeners_hear_of_each_change() -> None:
-    heard, clock = Heard(), Clock()
-    breaker = Breaker("echo-1", limits(breaker_jitter=0.0), clock, random.Random(1), (heard,))
-    for success in (True, False, False, False, False):
-        permit = breaker.enter()
-        assert permit is not None
-        breaker.leave(permit, success)
-    clock.now += 1.0
-    probe = breaker.enter()
-    assert probe is not None
-    breaker.leave(probe, success=True)
-    assert heard.states == ["open", "half-open", "closed"]

@@ -70,6 +70,6 @@ def test_it_may_be_sent_to_unless_it_is_unhealthy_hangs_or_is_left_alone_by_its_
 def test_its_address_is_the_first_whose_binding_is_spoken() -> None:
     http, grpc = Endpoint("JSONRPC", "http://a"), Endpoint("GRPC", "a:1")
     both = instance(Clock(), endpoints=(grpc, http))
-    assert both.endpoint(frozenset({"JSONRPC", "GRPC"})) == grpc
-    assert both.endpoint(frozenset({"JSONRPC"})) == http
-    assert instance(Clock(), endpoints=(http,)).endpoint(frozenset({"GRPC"})) is None
+    assert both.endpoint(frozenset({("JSONRPC", "1.0"), ("GRPC", "1.0")})) == grpc
+    assert both.endpoint(frozenset({("JSONRPC", "1.0")})) == http
+    assert instance(Clock(), endpoints=(http,)).endpoint(frozenset({("GRPC", "1.0")})) is None

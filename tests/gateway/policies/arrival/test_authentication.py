@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 import pytest
 
@@ -27,9 +28,9 @@ class ByName:
 
 class Seen:
     def __init__(self) -> None:
-        self.counted: list[tuple[str, str]] = []
+        self.counted: Counter[tuple[str, str]] = Counter()
         self.told: list[Call] = []
-        self.policy = Authentication(ByName(), lambda name, what: self.counted.append((name, what)), self.told.append)
+        self.policy = Authentication(ByName(), self.counted, self.told.append)
 
     async def call(self, name: str, behind: Behind) -> None:
         await self.policy(make_call(principal=ANONYMOUS, headers={"authorization": name}), behind)
@@ -40,7 +41,7 @@ async def test_the_principal_stands_in_the_call_that_goes_on() -> None:
     seen, behind = Seen(), Behind()
     await seen.call("ann", behind)
     assert [call.principal for call in behind.calls] == [ANN]
-    assert (seen.counted, seen.told) == ([], [])
+    assert (seen.counted, seen.told) == ({}, [])
 
 
 @pytest.mark.requirement("path.authentication")
@@ -51,7 +52,7 @@ async def test_who_proves_nothing_is_refused_and_counted_and_nothing_is_forwarde
     seen, behind = Seen(), Behind()
     with pytest.raises(kind):
         await seen.call(name, behind)
-    assert (behind.calls, seen.counted, seen.told) == ([], [("authentication", "refuse")], [])
+    assert (behind.calls, seen.counted, seen.told) == ([], {("authentication", "refuse"): 1}, [])
 
 
 @pytest.mark.parametrize("error", [UpstreamUnavailable(), Unauthenticated(), asyncio.CancelledError()])
@@ -62,4 +63,4 @@ async def test_what_fails_further_down_is_told_with_who_called_and_is_no_refusal
     with pytest.raises(type(error)):
         await seen.call("ann", Behind(error))
     assert [call.principal for call in seen.told] == [ANN]
-    assert seen.counted == []
+    assert seen.counted == {}

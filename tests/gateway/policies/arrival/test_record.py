@@ -146,6 +146,16 @@ async def test_what_the_other_policies_found_is_noted_and_the_job_is_filed_once(
     assert (len(job.calls), job.open) == (1, 1)
 
 
+async def test_how_long_a_call_took_is_counted_for_its_agent() -> None:
+    book = Book()
+    reply = await book.policy(make_call(), Behind())
+    book.policy.saw(make_call(route=ECHO))
+    book.clock.now += 2.5
+    await reply.answer()
+    assert b'meshgate_call_seconds_sum{agent="echo"} 2.5' in book.metrics.render()
+    assert book.record.path == ()  # an operation on a task has none
+
+
 async def test_a_call_without_a_deadline_has_none_in_its_record_and_one_without_a_record_is_passed_over() -> None:
     book = Book()
     book.records.open("c1", "SendMessage", "JSONRPC", "")

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import msgspec
@@ -15,6 +15,8 @@ import pytest
 from meshgate.a2a.call import Call
 from meshgate.a2a.errors import UpstreamUnavailable
 from meshgate.a2a.mesh.lineage import Lineage
+from meshgate.a2a.payload import JsonPayload, Payload
+from meshgate.a2a.reply import Reply
 from meshgate.gateway.facts import Arrived, Flight, Parents
 from meshgate.gateway.policies.arrival.trace import Trace
 from meshgate.telemetry import semconv
@@ -152,6 +154,45 @@ async def test_a_span_ends_with_the_reply_and_says_what_was_known() -> None:
     assert (span.attributes[semconv.MESSAGE_ID], span.attributes[semconv.CONVERSATION_ID]) == ("m", "x")
     assert semconv.INFERRED not in span.attributes
     assert kept.policy._open == {}
+
+
+async def test_a_span_says_why_the_instance_was_chosen_which_release_and_that_the_parent_was_worked_out() -> None:
+    kept, clock = Kept(), Clock()
+    call = make_call(lineage=msgspec.structs.replace(CHILD, inferred=True))
+    reply = await kept.policy(call, Behind())
+    kept.policy.saw(chosen(msgspec.structs.replace(call, route=ECHO), instance(clock), clock))
+    kept.policy.saw(make_call(id="c2"))
+    await reply.answer()
+    attributes = kept.spans[0].attributes
+    assert (attributes[semconv.AGENT_VERSION], attributes[semconv.REASON]) == ("1.0.0", "the only one ready of 1")
+    assert attributes[semconv.INFERRED] is True
+    assert {semconv.TASK_ID, semconv.COST_USD, semconv.MESSAGE_ID} & set(attributes) == set()
+
+
+async def test_a_call_without_a_route_and_a_job_says_nothing_of_either() -> None:
+    kept = Kept()
+    await (await kept.policy(make_call(), Behind())).answer()
+    assert set(kept.spans[0].attributes) == {semconv.METHOD, semconv.BINDING, semconv.CALL}
+
+
+async def test_a_span_says_what_the_events_told_last_of_the_task_and_its_usage() -> None:
+    kept = Kept()
+
+    async def forward(call: Call) -> Reply:
+        async def events() -> AsyncIterator[Payload]:
+            for state, cost in (("TASK_STATE_WORKING", 0.25), ("TASK_STATE_COMPLETED", 0.5)):
+                usage = {"costUsd": cost, "inputTokens": 3, "outputTokens": 4}
+                status = {"taskId": "t7", "status": {"state": state}, "metadata": {"meshgate/usage": usage}}
+                yield JsonPayload(call.method.response, {"statusUpdate": status})
+            yield JsonPayload(call.method.response, {"message": {"messageId": "r"}})
+
+        return Reply(events())
+
+    reply = await kept.policy(make_call("SendStreamingMessage"), forward)
+    assert len([event async for event in reply]) == 3
+    said = kept.spans[0].attributes
+    assert (said[semconv.TASK_ID], said[semconv.TASK_STATE]) == ("t7", "TASK_STATE_COMPLETED")
+    assert (said[semconv.COST_USD], said[semconv.INPUT_TOKENS], said[semconv.OUTPUT_TOKENS]) == (0.5, 3, 4)
 
 
 async def test_a_call_that_fails_ends_its_span_with_the_errors_code() -> None:
