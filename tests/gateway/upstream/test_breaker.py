@@ -57,6 +57,16 @@ def test_so_many_failures_in_a_row_open_it(failures: int) -> None:
     assert switch.fail() == "open"
 
 
+@pytest.mark.parametrize("why", [IN_A_ROW, BY_SHARE])
+def test_whatever_opens_it_it_stays_open_for_its_time_and_late_results_count_no_more(why: dict[str, Any]) -> None:
+    switch = Switch(**why)
+    late = switch.enter()
+    assert switch.fail(5) == "open"
+    assert (switch.breaker.retry_after(), switch.breaker.enter()) == (2.0, None)
+    switch.breaker.leave(late, success=True)
+    assert switch.breaker.state == "open"
+
+
 def test_a_success_between_begins_the_row_again_and_what_says_nothing_does_not() -> None:
     switch = Switch(**IN_A_ROW)
     for _ in range(10):
@@ -156,9 +166,9 @@ def test_tripping_opens_it_whatever_was_counted_and_again_for_its_whole_time() -
 
 def test_a_closed_breaker_has_nothing_to_wait_for() -> None:
     switch = Switch()
+    assert (switch.breaker.state, switch.breaker.ready(), switch.breaker.retry_after()) == ("closed", True, 0.0)
     switch.fail()
-    assert switch.breaker.retry_after() == 0.0
-    assert switch.breaker.ready()
+    assert (switch.breaker.state, switch.breaker.ready(), switch.breaker.retry_after()) == ("closed", True, 0.0)
 
 
 # -- probes

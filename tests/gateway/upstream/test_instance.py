@@ -56,6 +56,7 @@ def test_the_load_grows_with_open_calls_and_latency_and_falls_with_weight() -> N
 def test_it_may_be_sent_to_unless_it_is_unhealthy_hangs_or_is_left_alone_by_its_breaker() -> None:
     where = instance(Clock())
     assert where.ready()
+    assert (where.answering, where.listed, where.probing) == (True, True, None)
     where.healthy = False
     assert not where.ready()
     where.healthy, where.hung = True, True

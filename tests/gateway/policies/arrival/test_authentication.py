@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import defaultdict
 
 import pytest
 
@@ -28,7 +28,7 @@ class ByName:
 
 class Seen:
     def __init__(self) -> None:
-        self.counted: Counter[tuple[str, str]] = Counter()
+        self.counted: defaultdict[tuple[str, str], int] = defaultdict(int)
         self.told: list[Call] = []
         self.policy = Authentication(ByName(), self.counted, self.told.append)
 

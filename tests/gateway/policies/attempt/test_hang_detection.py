@@ -92,6 +92,7 @@ async def test_an_answer_before_the_silence_is_over_asks_nothing() -> None:
     ward = Ward("n")
     for _ in range(10):
         await ward.call(ward.attempt(), answer_after=0.499)
+    assert len(ward.policy._silences) == 0
     await asyncio.sleep(5.0)
     assert ward.asked == []
 

@@ -73,4 +73,8 @@ async def test_a_call_without_a_record_or_an_instance_goes_on() -> None:
     await notes.policy(make_call(), behind)
     await notes.policy(chosen(make_call(id="c2"), instance(notes.clock), notes.clock), behind)
     assert len(behind.calls) == 2
+    with pytest.raises(UpstreamUnavailable):
+        await notes.policy(
+            chosen(make_call(id="c2"), instance(notes.clock), notes.clock), Behind(UpstreamUnavailable())
+        )
     assert notes.record.attempts == []
