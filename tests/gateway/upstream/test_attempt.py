@@ -41,7 +41,7 @@ async def test_at_its_deadline_whoever_waits_gets_the_error_and_not_before() -> 
     attempt = attempt_of()
     attempt.start_deadline(3.0)
     assert await elapsed(wait_for(attempt, 2.999)) == pytest.approx(2.999)
-    assert not attempt_error(attempt)
+    assert (attempt_error(attempt), attempt.sent, attempt.begun, attempt.heard) == (None, False, False, 1000.0)
     assert await wait_for(attempt) == "UPSTREAM_DEADLINE"
     assert await elapsed(wait_for(attempt)) == 0.0
     assert attempt_error(attempt) == ("UPSTREAM_DEADLINE", "echo-1")

@@ -92,7 +92,7 @@ async def test_an_answer_before_the_silence_is_over_asks_nothing() -> None:
     ward = Ward("n")
     for _ in range(10):
         await ward.call(ward.attempt(), answer_after=0.499)
-    assert len(ward.policy._silences) == 0
+    assert ward.policy._silences.running == 0
     await asyncio.sleep(5.0)
     assert ward.asked == []
 
@@ -101,8 +101,9 @@ async def test_an_answer_before_the_silence_is_over_asks_nothing() -> None:
 async def test_one_missed_question_is_none_and_an_answer_gives_another_silence() -> None:
     ward = Ward("nynyy")
     await ward.call(ward.attempt(), answer_after=1.75)
+    await asyncio.sleep(5.0)
     assert ward.asked == [0.5, 0.5, 1.0, 1.0, 1.5]
-    assert ward.where.breaker.state == "closed"
+    assert (ward.where.breaker.state, ward.where.hung, ward.where.probing) == ("closed", False, None)
 
 
 @virtual_time
@@ -139,8 +140,12 @@ def test_a_timer_that_fires_a_little_early_counts(before: float, asked: bool) ->
     where = instance(clock)
     policy = HangDetection(lambda _: asyncio.sleep(0, result=True), limits(), clock)
     where.attempts.add(Attempt(make_call(), where, where.entry.instance.endpoints[0], clock()))
+    assert not policy._silent(where)
     clock.now += before
     assert policy._silent(where) is asked
+    (attempt,) = where.attempts
+    attempt.heard = clock.now - 0.5 * 0.9
+    assert policy._silent(where)
 
 
 @virtual_time

@@ -70,11 +70,10 @@ async def test_each_attempt_has_a_record_and_the_last_instance_stands_in_the_cal
 
 async def test_a_call_without_a_record_or_an_instance_goes_on() -> None:
     notes, behind = Notes(), Behind()
+    unknown = chosen(make_call(id="c2"), instance(notes.clock), notes.clock)
     await notes.policy(make_call(), behind)
-    await notes.policy(chosen(make_call(id="c2"), instance(notes.clock), notes.clock), behind)
+    await notes.policy(unknown, behind)
     assert len(behind.calls) == 2
     with pytest.raises(UpstreamUnavailable):
-        await notes.policy(
-            chosen(make_call(id="c2"), instance(notes.clock), notes.clock), Behind(UpstreamUnavailable())
-        )
+        await notes.policy(unknown, Behind(UpstreamUnavailable()))
     assert notes.record.attempts == []
