@@ -19,6 +19,7 @@ async def served(mesh: LocalMesh, place: str) -> str:
     return str(answer.json["version"])
 
 
+@pytest.mark.requirement("edge.cards")
 @pytest.mark.parametrize(
     ("versions", "newest"),
     [

@@ -108,7 +108,8 @@ class MemoryAccounts:
         oldest = self._clock() - self._limits.record_seconds
         while len(accounts) > self._limits.records or next(iter(accounts.values())).began < oldest:
             victim = next((kept for kept in accounts.values() if kept.open <= 0), account)
-            if victim is account:
+            # An old job that is open must not take younger ones with it.
+            if victim is account or (len(accounts) <= self._limits.records and victim.began >= oldest):
                 break
             del accounts[victim.job]
 

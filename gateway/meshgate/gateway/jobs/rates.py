@@ -15,6 +15,9 @@ __all__ = ["Rates"]
 
 _KEYS = 100_000
 """Buckets that are kept; the one used longest ago goes first, and by then it is full again."""
+_ROUNDING = 1e-6
+"""Seconds by which a thousand additions to a clock of years may be off: the last call of a burst is not refused for
+them."""
 
 
 class Rates:
@@ -48,8 +51,9 @@ class Rates:
         # The time at which the bucket would be full again; it may lie at most ``burst`` calls ahead.
         full = max(self._full.get(key, 0.0), now)
         ahead = full + 1 / rate - now
-        if ahead > burst / rate:
-            raise self._refusal(principal, agent, gateways, ahead - burst / rate)
+        wait = ahead - burst / rate
+        if wait > _ROUNDING:
+            raise self._refusal(principal, agent, gateways, wait)
         self._full[key] = full + 1 / rate
         self._full.move_to_end(key)
         if len(self._full) > _KEYS:

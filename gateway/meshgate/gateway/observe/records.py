@@ -59,7 +59,8 @@ class Records:
         oldest = self._clock() - self._limits.record_seconds
         while len(self._jobs) > self._limits.records or next(iter(self._jobs.values())).began < oldest:
             victim = next((kept for kept in self._jobs.values() if not kept.open), job)
-            if victim is job:
+            # An old job that is open must not take younger ones with it.
+            if victim is job or (len(self._jobs) <= self._limits.records and victim.began >= oldest):
                 break
             del self._jobs[victim.id]
             for call in victim.calls:

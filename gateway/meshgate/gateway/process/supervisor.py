@@ -11,8 +11,9 @@ import os
 import socket
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 import structlog
@@ -31,10 +32,12 @@ from meshgate.registry.home import Home, Run
 from meshgate.registry.index import Index
 from meshgate.registry.watcher import Watcher
 
-__all__ = ["Orders", "run_worker", "run_workers"]
+__all__ = ["Deaths", "Orders", "Worker", "all_up", "end_workers", "run_worker", "run_workers"]
 
 log = structlog.get_logger(__name__)
 _READY_WITHIN = 30.0
+_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+"""Seconds before a worker that died after a long life is started again; they double with each short life."""
 _DEATHS, _WITHIN = 5, 60.0
 """So many deaths of workers in so many seconds end the supervisor: something is wrong that starting again does not
 mend.
@@ -50,30 +53,86 @@ class Orders(msgspec.Struct, frozen=True):
     home: str
 
 
-class _Worker:
-    """One place that is always to hold a running gateway."""
+class _Input(Protocol):
+    """The standard input of a process."""
 
-    def __init__(self, orders: Orders, died: Callable[[], None]) -> None:
+    def write(self, data: bytes, /) -> None: ...
+
+
+class _Process(Protocol):
+    """A child process, as ``asyncio.subprocess`` has it."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def returncode(self) -> int | None: ...
+    @property
+    def stdin(self) -> _Input | None: ...
+    async def wait(self) -> int: ...
+    def terminate(self) -> None: ...
+
+
+async def _start_gateway() -> _Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "meshgate.gateway", stdin=asyncio.subprocess.PIPE, start_new_session=True
+    )
+
+
+class Deaths:
+    """Counts the deaths of workers, and tells when there are too many of them in too short a time."""
+
+    def __init__(self, too_many: Callable[[], None], clock: Callable[[], float]) -> None:
+        self._too_many = too_many
+        self._clock = clock
+        self._times: deque[float] = deque(maxlen=_DEATHS)
+
+    def note(self) -> None:
+        """A worker died."""
+        now = self._clock()
+        self._times.append(now)
+        if len(self._times) == _DEATHS and now - self._times[0] < _WITHIN:
+            log.critical("too_many_deaths", deaths=_DEATHS, seconds=_WITHIN)
+            self._too_many()
+
+
+class Worker:
+    """One place that is always to hold a running gateway.
+
+    Args:
+        died: told of each death.
+        start: starts a process that reads its orders from its standard input.
+    """
+
+    def __init__(
+        self, orders: Orders, died: Callable[[], None], start: Callable[[], Awaitable[_Process]] = _start_gateway
+    ) -> None:
         self._line = msgspec.json.encode(orders) + b"\n"
         self._died = died
-        self._pause = 0.1
-        self.process: asyncio.subprocess.Process | None = None
+        self._start = start
+        self._pause = _PAUSE
+        self.process: _Process | None = None
 
     async def run(self) -> None:
         """Start the gateway, and start it again when it dies, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             began = loop.time()
-            self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "meshgate.gateway", stdin=asyncio.subprocess.PIPE, start_new_session=True
-            )
-            if self.process.stdin is not None:
-                self.process.stdin.write(self._line)
-            code = await self.process.wait()
-            log.error("worker_died", pid=self.process.pid, code=code)
+            await self._live()
             self._died()
-            self._pause = 0.1 if loop.time() - began > _WITHIN else min(self._pause * 2, 5.0)
+            self._pause = _PAUSE if loop.time() - began > _WITHIN else min(self._pause * 2, _LONGEST_PAUSE)
             await asyncio.sleep(self._pause)
+
+    async def _live(self) -> None:
+        try:
+            self.process = await self._start()
+        except OSError:
+            # The machine has no room for a process now; that may pass, like whatever ends one.
+            log.exception("worker_not_started")
+            return
+        if self.process.stdin is not None:
+            self.process.stdin.write(self._line)
+        code = await self.process.wait()
+        log.error("worker_died", pid=self.process.pid, code=code)
 
     def terminate(self) -> None:
         """Ask the gateway to drain, or, a second time, to hurry."""
@@ -118,20 +177,12 @@ async def run_workers(config: Config, secrets: Secrets, home: Home, announce: Ca
         task.add_done_callback(lambda ended: _watch_ended(ended, signals))
     await control.start()
     resolved = msgspec.structs.replace(config, port=port, grpc_port=grpc_port, inspect_port=0)
-    deaths: deque[float] = deque(maxlen=_DEATHS)
-
-    def died() -> None:
-        now = asyncio.get_running_loop().time()
-        deaths.append(now)
-        if len(deaths) == _DEATHS and now - deaths[0] < _WITHIN:
-            log.critical("too_many_deaths", deaths=_DEATHS, seconds=_WITHIN)
-            signals.stop.set()
-
+    deaths = Deaths(signals.stop.set, asyncio.get_running_loop().time)
     orders = Orders(resolved, secrets.mesh, secrets.keys, str(home.path))
-    workers = [_Worker(orders, died) for _ in range(config.workers)]
+    workers = [Worker(orders, deaths.note) for _ in range(config.workers)]
     running = [asyncio.ensure_future(worker.run()) for worker in workers]
     try:
-        await _all_up(table, config.workers, signals)
+        await all_up(table, config.workers, signals)
         run = run_file(config, secrets, port=port, grpc_port=grpc_port, control=control)
         home.write(run)
         foreign = asyncio.ensure_future(keep_foreign(config, registry, control.addresses))
@@ -141,7 +192,7 @@ async def run_workers(config: Config, secrets: Secrets, home: Home, announce: Ca
     finally:
         home.remove(os.getpid())
         await control.stop()
-        await _end(workers, running, signals)
+        await end_workers(workers, running, signals)
         for task in watching:
             task.cancel()
         await remote.aclose()
@@ -156,7 +207,12 @@ def _watch_ended(task: asyncio.Task[None], signals: Signals) -> None:
         signals.stop.set()
 
 
-async def _all_up(table: Index, count: int, signals: Signals) -> None:
+async def all_up(table: Index, count: int, signals: Signals) -> None:
+    """Wait until so many gateways stand in the registry, or a signal comes.
+
+    Raises:
+        ConfigError: they do not come up in time.
+    """
     waited = 0.0
     while len(table.gateways) < count and not signals.stop.is_set():
         if waited > _READY_WITHIN:
@@ -165,7 +221,8 @@ async def _all_up(table: Index, count: int, signals: Signals) -> None:
         waited += 0.05
 
 
-async def _end(workers: list[_Worker], running: list[asyncio.Task[None]], signals: Signals) -> None:
+async def end_workers(workers: list[Worker], running: list[asyncio.Task[None]], signals: Signals) -> None:
+    """Let the workers drain, start none again, and wait until all are gone; a second signal asks them to hurry."""
     for task in running:
         task.cancel()
     await asyncio.gather(*running, return_exceptions=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Callable
 
@@ -52,7 +51,7 @@ class Balance:
         endpoint = instance.endpoint(self._bindings)
         if endpoint is None:
             raise UpstreamUnavailable(
-                f"{instance.id} has no address in a binding that is spoken here", endpoint=instance.id
+                f"{instance.id} has no address in a binding that is spoken here", endpoint=instance.id, unsent=True
             )
         attempt = Attempt(call, instance, endpoint, now)
         instance.attempts.add(attempt)
@@ -60,8 +59,7 @@ class Balance:
         try:
             reply = await forward(call.with_fact(Chosen(attempt, why)))
         except BaseException as error:
-            left = isinstance(error, asyncio.CancelledError | GeneratorExit)
-            self._finish(attempt, error, "cancelled" if left else "failed")
+            self._finish(attempt, error, "failed")
             raise
         attempt.begun = True
         instance.observe(self._clock() - now)

@@ -19,7 +19,6 @@ class Instances:
 
     Args:
         secret: gives the inbound secret of an instance.
-        departed: how many instances that left are remembered, so that their tasks' owners can be told.
     """
 
     def __init__(

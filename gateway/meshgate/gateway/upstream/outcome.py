@@ -18,6 +18,9 @@ from meshgate.a2a.errors import (
 
 __all__ = ["classify", "outcome_of"]
 
+_LEFT = (asyncio.CancelledError, GeneratorExit)
+"""What a call ends with whose caller has left."""
+
 
 def classify(error: BaseException | None) -> bool | None:
     """True if the call shows that the instance works, False if that it does not, None if it says neither.
@@ -29,7 +32,7 @@ def classify(error: BaseException | None) -> bool | None:
     """
     if error is None:
         return True
-    if isinstance(error, asyncio.CancelledError | GeneratorExit | Killed | RateLimited | UpstreamDeadline):
+    if isinstance(error, (*_LEFT, Killed, RateLimited, UpstreamDeadline)):
         return None
     if isinstance(error, InvalidAgentResponse | InternalError):
         return False
@@ -47,5 +50,7 @@ def outcome_of(error: BaseException | None, state: str) -> str:
         state: how its reply ended.
     """
     if error is None:
-        return "done"
+        return state
+    if isinstance(error, _LEFT):
+        return "cancelled"
     return {True: "answered", False: "failed", None: state}[classify(error)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 from meshgate.a2a.call import Call, Handler
@@ -113,8 +115,8 @@ def read_budget(text: str, limits: Limits) -> tuple[int, float]:
         try:
             if key == "calls":
                 calls = min(calls, int(value))
-            elif key == "seconds":
-                seconds = min(seconds, float(value))
+            elif key == "seconds" and not math.isnan(asked := float(value)):
+                seconds = min(seconds, asked)
             else:
                 raise ValueError(key)
         except ValueError:

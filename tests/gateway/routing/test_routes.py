@@ -1,0 +1,75 @@
+"""The routes of a selector for one caller, kept until the registry changes."""
+
+from __future__ import annotations
+
+import pytest
+
+from meshgate.a2a.call import Principal, Route
+from meshgate.a2a.selector import parse_selector
+from meshgate.gateway.routing import routes as module
+from meshgate.gateway.routing.routes import Routes
+from meshgate.registry.index import Index
+from meshgate.registry.model import Capability, Delta, Entry, SchemaRef, Switch
+from tests.gateway.calls import ANN, entry
+
+SAY = parse_selector("say@*")
+
+
+def listed(*entries: Entry) -> tuple[Index, Routes]:
+    index = Index()
+    index.apply(Delta(put=entries))
+    return index, Routes(index)
+
+
+def test_a_route_names_its_instances_and_why_it_was_chosen() -> None:
+    newer = (Capability("say", "2.0.0", reentrant=3, input=SchemaRef("x.Say", "0" * 32)),)
+    _, routes = listed(entry("a"), entry("b"), entry("c", version="2.0.0", skills=newer))
+    assert routes.find(SAY, ANN) == (
+        Route("echo", "say", "2.0.0", ("c",), "say@2.0.0: choice 1 of 2, 1 instances", 3, contract=True),
+        Route("echo", "say", "1.0.0", ("a", "b"), "say@1.0.0: choice 2 of 2, 2 instances", 1, contract=False),
+    )
+
+
+@pytest.mark.requirement("path.scope")
+def test_each_caller_finds_what_it_may_use_and_no_other_callers_result() -> None:
+    _, routes = listed(entry("a"), entry("z", tenant="acme"))
+    callers = {
+        "all": ANN,
+        "no agent": Principal("user", "ann", agents=("other",), skills=("*",)),
+        "no skill": Principal("user", "ann", agents=("*",), skills=("other",)),
+        "acme": Principal("user", "ann", "acme", agents=("*",), skills=("*",)),
+    }
+    for _ in range(2):
+        found = {name: [route.instances for route in routes.find(SAY, caller)] for name, caller in callers.items()}
+        assert found == {"all": [("a",)], "no agent": [], "no skill": [], "acme": [("z",)]}
+    assert [group.agent for group in routes.usable(ANN)] == ["echo"]
+    assert routes.usable(callers["no agent"]) == ()
+
+
+def test_what_was_found_is_kept_until_the_registry_changes() -> None:
+    index, routes = listed(entry("a"))
+    found = routes.find(SAY, ANN)
+    assert routes.find(SAY, ANN) is found
+    index.apply(Delta(put=(entry("a"),)))  # the same again is no change
+    assert routes.find(SAY, ANN) is found
+    index.apply(Delta(switches=(Switch("agent", "x"),)))
+    assert routes.find(SAY, ANN) is not found
+    index.apply(Delta(gone=("a",)))
+    assert routes.find(SAY, ANN) == ()
+
+
+def test_the_skill_that_a_message_asks_for_is_part_of_the_question() -> None:
+    _, routes = listed(entry("a", skills=(Capability("say", "1.0.0"), Capability("sing", "1.0.0"))))
+    by_name = parse_selector("echo")
+    assert [route.skill for route in routes.find(by_name, ANN, "say")] == ["say"]
+    assert [route.skill for route in routes.find(by_name, ANN, "sing")] == ["sing"]
+
+
+def test_the_cache_is_emptied_when_it_holds_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_CACHE", 2)
+    _, routes = listed(entry("a"))
+    first = routes.find(SAY, ANN)
+    routes.find(parse_selector("say@^1"), ANN)
+    assert routes.find(SAY, ANN) is first
+    routes.find(parse_selector("say@^2"), ANN)
+    assert routes.find(SAY, ANN) is not first
