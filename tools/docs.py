@@ -144,7 +144,7 @@ def metrics() -> list[str]:
     seen = Metrics()
     seen.call("", "", "", "", 0.0)
     seen.attempt("", "")
-    seen.policies["", ""] += 1
+    seen.policies["", ""][0] += 1
     seen.watch(endpoints=lambda: {"": 1})
     rows: list[tuple[str, str, str]] = []
     for one in seen.collect():

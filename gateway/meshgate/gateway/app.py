@@ -23,7 +23,7 @@ from meshgate.gateway.policies.call.kill import Kill
 from meshgate.gateway.policies.call.lineage_guard import LineageGuard
 from meshgate.gateway.policies.call.rate_limit import RateLimit
 from meshgate.gateway.policies.call.retry import Retry
-from meshgate.gateway.policy import Observer, Policy, chain, entered
+from meshgate.gateway.policy import Observer, Policy, chain, entered, teller
 from meshgate.gateway.routing.balance import Balance
 from meshgate.gateway.routing.resolve import Resolve
 
@@ -111,6 +111,7 @@ def compose(gateway: Parts) -> Handler:
     g.observers += [policy for policies in lists for policy in policies if isinstance(policy, Observer)]
     resolve = Resolve(g.routes, g.task_owner, g.instances.ready, g.schema, g.rates)
     balance = Balance(g.instances, g.metrics, frozenset(g.wires), g.clock, g.rng)
-    send = entered(chain(lists[2], g.send, counts, g.tell), g.tell)
-    call = entered(chain([*lists[1], balance], send, counts, g.tell), g.tell)
-    return chain([*lists[0], resolve], call, counts, g.tell)
+    tell = teller(g.observers)
+    send = entered(chain(lists[2], g.send, counts, tell), tell)
+    call = entered(chain([*lists[1], balance], send, counts, tell), tell)
+    return chain([*lists[0], resolve], call, counts, tell)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, runtime_checkable
 
@@ -10,10 +9,18 @@ from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.errors import MeshError
 from meshgate.a2a.reply import Reply
 
-__all__ = ["Admit", "Counts", "Observer", "Policy", "Wrap", "chain", "entered"]
+__all__ = ["Admit", "Counts", "Observer", "Policy", "Wrap", "chain", "entered", "teller"]
 
-Counts = defaultdict[tuple[str, str], int]
-"""How many calls each policy let pass or refused, by its name and "pass" or "refuse"."""
+
+class Counts(dict[tuple[str, str], list[int]]):
+    """How many calls each policy let pass or refused, by its name and "pass" or "refuse".
+
+    Each count is a list of one number, so that a policy's is looked up once and then costs one addition a call.
+    """
+
+    def __missing__(self, key: tuple[str, str]) -> list[int]:
+        found = self[key] = [0]
+        return found
 
 
 @runtime_checkable
@@ -65,6 +72,17 @@ def _tell_nobody(_: Call) -> None:
     pass
 
 
+def teller(observers: Sequence[Observer]) -> Callable[[Call], None]:
+    """One function that tells all observers."""
+    told = tuple(observer.saw for observer in observers)
+
+    def tell(call: Call) -> None:
+        for saw in told:
+            saw(call)
+
+    return tell
+
+
 def chain(
     policies: Sequence[Policy],
     last: Handler,
@@ -78,7 +96,7 @@ def chain(
     Args:
         tell: told of a call that is refused, by the policies themselves or further on.
     """
-    counts = counts if counts is not None else defaultdict(int)
+    counts = counts if counts is not None else Counts()
     handler = last
     waiting: list[Admit] = []
     for policy in reversed(policies):
@@ -103,19 +121,20 @@ def entered(forward: Handler, tell: Callable[[Call], None]) -> Handler:
 def _admitted(policies: list[Admit], forward: Handler, counts: Counts, tell: Callable[[Call], None]) -> Handler:
     if not policies:
         return forward
-    steps = [((policy.name, "pass"), policy.admit) for policy in policies]
+    steps = [(policy.admit, counts[policy.name, "pass"], counts[policy.name, "refuse"]) for policy in policies]
 
     async def handle(call: Call) -> Reply:
-        passed = None
+        refusing: list[int] | None = None
         try:
-            for passed, admit in steps:
+            for admit, passed, refused in steps:
+                refusing = refused
                 call = admit(call)
-                counts[passed] += 1
-            passed = None
+                passed[0] += 1
+            refusing = None
             return await forward(call)
         except BaseException as error:
-            if passed is not None and isinstance(error, MeshError):
-                counts[passed[0], "refuse"] += 1
+            if refusing is not None and isinstance(error, MeshError):
+                refusing[0] += 1
             tell(call)
             raise
 
@@ -123,18 +142,18 @@ def _admitted(policies: list[Admit], forward: Handler, counts: Counts, tell: Cal
 
 
 def _wrapped(policy: Wrap, forward: Handler, counts: Counts) -> Handler:
-    key = policy.name, "pass"
+    count = counts[policy.name, "pass"]
 
     # What the policy returns is awaited by the next one out: neither of these need be a coroutine of its own.
     def passed(call: Call) -> Awaitable[Reply]:
-        counts[key] += 1
+        count[0] += 1
         return forward(call)
 
     if getattr(policy, "refuses", False):
         return lambda call: policy(call, passed)
 
     def handle(call: Call) -> Awaitable[Reply]:
-        counts[key] += 1
+        count[0] += 1
         return policy(call, forward)
 
     return handle

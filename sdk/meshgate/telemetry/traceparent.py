@@ -31,7 +31,7 @@ def parse_traceparent(text: str, state: str = "") -> TraceContext | None:
     Follows W3C Trace Context, 3.2.2 and 4: a version above 00 is read as far as 00 goes, version ff and anything
     malformed is no context at all. A malformed ``state`` alone is dropped. Never raises.
     """
-    text = text.strip(" \t")
+    text = text.strip(" \t") if text else ""
     if not _LENGTH <= len(text) <= DEFAULTS.tracestate:
         return None
     match = _TRACEPARENT.fullmatch(text)

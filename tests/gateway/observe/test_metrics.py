@@ -76,9 +76,9 @@ def test_calls_are_counted_by_agent_method_binding_and_outcome() -> None:
 def test_each_policy_counts_the_calls_that_it_saw() -> None:
     metrics = Metrics()
     for _ in range(5):
-        metrics.policies["authentication", "pass"] += 1
-    metrics.policies["rate_limit", "pass"] += 1
-    metrics.policies["rate_limit", "refuse"] += 1
+        metrics.policies["authentication", "pass"][0] += 1
+    metrics.policies["rate_limit", "pass"][0] += 1
+    metrics.policies["rate_limit", "refuse"][0] += 1
 
     seen = read(metrics)
     assert at(seen, "meshgate_policy_total", policy="authentication", decision="pass") == 5
@@ -188,8 +188,8 @@ def test_two_gateways_in_one_process_count_apart_and_leave_the_global_registry_a
 @pytest.mark.requirement("metrics.mesh")
 def test_the_metrics_of_several_gateways_are_one_exposition_that_tells_them_apart() -> None:
     first, second = Metrics(), Metrics()
-    first.policies["kill", "pass"] += 1
-    second.policies["kill", "pass"] += 1
+    first.policies["kill", "pass"][0] += 1
+    second.policies["kill", "pass"][0] += 1
     second.retry()
     merged = merge_metrics({"gw1": first.render().decode(), "gw2": second.render().decode()}).decode()
     families = {family.name: family for family in text_string_to_metric_families(merged)}

@@ -105,7 +105,7 @@ class MemoryAccounts:
     def _keep(self, account: Account) -> None:
         accounts = self._accounts
         accounts[account.job] = account
-        oldest = self._clock() - self._limits.record_seconds
+        oldest = account.began - self._limits.record_seconds
         while len(accounts) > self._limits.records or next(iter(accounts.values())).began < oldest:
             victim = next((kept for kept in accounts.values() if kept.open <= 0), account)
             # An old job that is open must not take younger ones with it.

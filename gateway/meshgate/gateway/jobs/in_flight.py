@@ -12,33 +12,33 @@ from collections.abc import Callable
 
 import msgspec
 
-from meshgate.a2a.call import Call
+from meshgate.a2a.call import Call, Route
 from meshgate.a2a.limits import DEFAULTS, Limits
-from meshgate.a2a.mesh.lineage import Step, visit
+from meshgate.a2a.mesh.lineage import Lineage, visit
 from meshgate.gateway.facts import Flight
 from meshgate.telemetry.context import TraceContext
 
 __all__ = ["InFlight", "OpenCall"]
 
+_NOWHERE = Route("", "", "", ())
+_NO_JOB = Lineage("", "")
+_NO_TRACE = TraceContext("", "", sampled=False)
 _OPEN_STATES = frozenset({"TASK_STATE_SUBMITTED", "TASK_STATE_WORKING"})
 
 
 class OpenCall(msgspec.Struct, gc=False):
-    """One call that is open to an agent, or whose task is."""
+    """One call that is open to an agent, or whose task is. It holds on to no payload."""
 
     id: str
-    agent: str
+    route: Route
     tenant: str
-    job: str
-    """"" for an operation on a task."""
-    path: tuple[Step, ...]
+    lineage: Lineage | None
+    """None for an operation on a task."""
+    trace: TraceContext | None
     deadline: float
     """Monotonic seconds."""
     started: float
     """Seconds since the epoch."""
-    trace_id: str
-    span_id: str
-    sampled: bool
     task: str = ""
     state: str = ""
     """The state of the task as the agent told it last."""
@@ -67,24 +67,14 @@ class InFlight:
 
     def open(self, call: Call) -> OpenCall:
         """A call goes to its agent: from here on it may be another call's parent."""
-        route, lineage, trace = call.route, call.lineage, call.fact(TraceContext)
-        agent = route.agent if route is not None else ""
+        route, lineage = call.route or _NOWHERE, call.lineage
         entry = OpenCall(
-            call.id,
-            agent,
-            call.principal.tenant,
-            lineage.job if lineage is not None else "",
-            visit(lineage.path, agent, route.skill) if lineage is not None and route is not None else (),
-            call.deadline,
-            self._wall(),
-            trace.trace_id if trace is not None else "",
-            trace.span_id if trace is not None else "",
-            trace is not None and trace.sampled,
+            call.id, route, call.principal.tenant, lineage, call.fact(TraceContext), call.deadline, self._wall()
         )
-        if not entry.job:
+        if lineage is None:
             self._on_tasks += 1
             return entry
-        self._open.setdefault(agent, {})[entry.id] = entry
+        self._open.setdefault(route.agent, {})[entry.id] = entry
         self._known[entry.id] = entry
         if len(self._known) > self._limits.records:
             self._known.popitem(last=False)
@@ -92,25 +82,26 @@ class InFlight:
 
     def close(self, entry: OpenCall) -> None:
         """A call has ended; its task may go on."""
-        if entry.job:
-            open_calls = self._open.get(entry.agent)
-            if open_calls is not None and open_calls.pop(entry.id, None) is not None and not open_calls:
-                del self._open[entry.agent]
-        else:
+        agent = entry.route.agent
+        if entry.lineage is None:
             self._on_tasks -= 1
+        else:
+            open_calls = self._open.get(agent)
+            if open_calls is not None and open_calls.pop(entry.id, None) is not None and not open_calls:
+                del self._open[agent]
         if entry.state in _OPEN_STATES:
-            if entry.job:
-                self._keep(entry)
+            if entry.lineage is not None:
+                self._keep(agent, entry)
         elif entry.task:
-            self._forget_task(entry.agent, entry.task)
+            self._forget_task(agent, entry.task)
 
-    def _keep(self, entry: OpenCall) -> None:
-        kept = self._task_goes_on.setdefault(entry.agent, OrderedDict())
+    def _keep(self, agent: str, entry: OpenCall) -> None:
+        kept = self._task_goes_on.setdefault(agent, OrderedDict())
         kept[entry.id] = entry
         while len(kept) > self._limits.agent_tasks or next(iter(kept.values())).deadline < self._clock():
             kept.popitem(last=False)
             if not kept:
-                del self._task_goes_on[entry.agent]
+                del self._task_goes_on[agent]
                 return
 
     def _forget_task(self, agent: str, task: str) -> None:
@@ -145,13 +136,14 @@ class InFlight:
 
 
 def _flight(entry: OpenCall, now: float) -> Flight:
+    route, lineage, trace = entry.route, entry.lineage or _NO_JOB, entry.trace or _NO_TRACE
     return Flight(
         entry.id,
-        entry.job,
-        entry.path,
+        lineage.job,
+        visit(lineage.path, route.agent, route.skill),
         entry.deadline - now,
         entry.started,
-        entry.trace_id,
-        entry.span_id,
-        entry.sampled,
+        trace.trace_id,
+        trace.span_id,
+        trace.sampled,
     )

@@ -38,6 +38,11 @@ class Rates:
         self._live = live
         self._clock = clock
         self._full: OrderedDict[tuple[str, str, str], float] = OrderedDict()
+        self._share(1)
+
+    def _share(self, gateways: int) -> None:
+        self._shared_by = gateways
+        self._own_rate, self._own_burst = max(1.0, self._rate / gateways), max(1.0, self._burst / gateways)
 
     def take(self, principal: Principal, agent: str) -> None:
         """Take one call from a bucket; the agent "" stands for names that nothing answers to.
@@ -46,7 +51,9 @@ class Rates:
             RateLimited: the bucket is empty.
         """
         now, gateways = self._clock(), self._live()
-        rate, burst = max(1.0, self._rate / gateways), max(1.0, self._burst / gateways)
+        if gateways != self._shared_by:
+            self._share(gateways)
+        rate, burst = self._own_rate, self._own_burst
         key = (principal.tenant, principal.id, agent)
         # The time at which the bucket would be full again; it may lie at most ``burst`` calls ahead.
         full = max(self._full.get(key, 0.0), now)
@@ -60,7 +67,7 @@ class Rates:
             self._full.popitem(last=False)
 
     def _refusal(self, principal: Principal, agent: str, gateways: int, wait: float) -> RateLimited:
-        rate, burst = max(1.0, self._rate / gateways), max(1.0, self._burst / gateways)
+        rate, burst = self._own_rate, self._own_burst
         what = f"call {agent}" if agent else "ask for what is not here"
         return RateLimited(
             f"{principal.id} may {what} {rate:g} times a second here (burst {burst:g}; "

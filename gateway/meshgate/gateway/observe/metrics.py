@@ -17,6 +17,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from meshgate.a2a.limits import DEFAULTS
+from meshgate.gateway.policy import Counts
 
 __all__ = ["BOUNDS", "CONTENT_TYPE", "OTHER", "Metrics", "merge_metrics"]
 
@@ -63,7 +64,7 @@ class Metrics(Collector):
         self._names: dict[str, str] = {"": "", OTHER: OTHER}
         self._calls: defaultdict[tuple[str, str, str, str], int] = defaultdict(int)
         self._seconds: defaultdict[str, _Seconds] = defaultdict(_Seconds)
-        self.policies: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self.policies = Counts()
         """Calls that each policy let pass or refused: (its name, "pass" or "refuse")."""
         self._attempts: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._retries = self._unknown = self._invalid = 0
@@ -149,8 +150,9 @@ class Metrics(Collector):
             "Calls by decision of a policy: pass, refuse.",
             labels=["policy", "decision"],
         )
-        for seen, count in self.policies.items():
-            policies.add_metric(seen, count)
+        for seen, (count,) in self.policies.items():
+            if count:
+                policies.add_metric(seen, count)
         attempts = CounterMetricFamily(
             "meshgate_attempts",
             "Tries by outcome: done, answered (with an error), failed, cancelled.",

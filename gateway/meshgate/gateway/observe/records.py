@@ -56,7 +56,7 @@ class Records:
 
     def _keep(self, job: JobRecord) -> JobRecord:
         self._jobs[job.id] = job
-        oldest = self._clock() - self._limits.record_seconds
+        oldest = job.began - self._limits.record_seconds
         while len(self._jobs) > self._limits.records or next(iter(self._jobs.values())).began < oldest:
             victim = next((kept for kept in self._jobs.values() if not kept.open), job)
             # An old job that is open must not take younger ones with it.

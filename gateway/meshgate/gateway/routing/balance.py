@@ -73,7 +73,7 @@ class Balance:
         route = call.route or Route("", "", "", ())
         known = [found for name in route.instances if (found := self._instances.get(name)) is not None]
         ready = [instance for instance in known if instance.ready()]
-        fresh = [instance for instance in ready if instance.id not in call.avoid]
+        fresh = [instance for instance in ready if instance.id not in call.avoid] if call.avoid else ready
         keeper = call.fact(TaskRoute)
         if keeper is not None:
             for instance in fresh:

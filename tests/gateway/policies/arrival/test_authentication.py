@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 
 import pytest
 
@@ -11,6 +10,7 @@ from meshgate.a2a.call import ANONYMOUS, Call, Principal
 from meshgate.a2a.errors import PermissionDenied, Unauthenticated, UpstreamUnavailable
 from meshgate.gateway.identity.authenticator import Credentials
 from meshgate.gateway.policies.arrival.authentication import Authentication
+from meshgate.gateway.policy import Counts
 from tests.gateway.calls import ANN, Behind, make_call
 
 
@@ -28,7 +28,7 @@ class ByName:
 
 class Seen:
     def __init__(self) -> None:
-        self.counted: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self.counted: Counts = Counts()
         self.told: list[Call] = []
         self.policy = Authentication(ByName(), self.counted, self.told.append)
 
@@ -52,7 +52,7 @@ async def test_who_proves_nothing_is_refused_and_counted_and_nothing_is_forwarde
     seen, behind = Seen(), Behind()
     with pytest.raises(kind):
         await seen.call(name, behind)
-    assert (behind.calls, seen.counted, seen.told) == ([], {("authentication", "refuse"): 1}, [])
+    assert (behind.calls, seen.counted, seen.told) == ([], Counts({("authentication", "refuse"): [1]}), [])
 
 
 @pytest.mark.parametrize("error", [UpstreamUnavailable(), Unauthenticated(), asyncio.CancelledError()])

@@ -35,7 +35,7 @@ class Authentication:
         try:
             principal = await self._authenticator.authenticate(Credentials(call.headers))
         except AccessError:
-            self._counts[self.name, "refuse"] += 1
+            self._counts[self.name, "refuse"][0] += 1
             raise
         call = msgspec.structs.replace(call, principal=principal)
         try:

@@ -53,9 +53,9 @@ class Lineages:
             lineage = await self._root(call)
         else:
             await self._accounts.adopt(lineage.job, lineage.remaining)
-        call = msgspec.structs.replace(call, lineage=lineage)
+        facts = {**call.facts, Parents: parents or Parents((lineage.path,))}
         try:
-            return await forward(call.with_fact(parents or Parents((lineage.path,))))
+            return await forward(msgspec.structs.replace(call, lineage=lineage, facts=facts))
         except (LoopDetected, DepthExceeded) as error:
             if "price" in error.metadata:
                 raise
@@ -110,6 +110,8 @@ def read_budget(text: str, limits: Limits) -> tuple[int, float]:
         InvalidParams: it cannot be read.
     """
     calls, seconds = limits.job_calls, limits.job_seconds
+    if not text:
+        return calls, seconds
     for part in filter(None, (part.strip() for part in text.split(","))):
         key, _, value = part.partition("=")
         try:

@@ -57,6 +57,8 @@ class Trace:
 
     def saw(self, call: Call, /) -> None:
         """Keep what is known of a call by now, if it has a span."""
+        if not self._open:
+            return
         traced = self._open.get(call.id)
         # A refusal is told from the inside out: the outer lists know less of the call than was told already.
         if traced is not None and (call.route is not None or traced.call.route is None):

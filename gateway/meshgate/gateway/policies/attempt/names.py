@@ -18,11 +18,13 @@ class Names:
 
     async def __call__(self, call: Call, forward: Handler, /) -> Reply:
         reply = await forward(call)
-        found = {**reply.head.headers, headers.CALL: call.id}
+        found = {headers.CALL: call.id}
         if call.lineage is not None:
             found[headers.JOB] = call.lineage.job
         chosen = call.fact(Chosen)
         if chosen is not None:
             found[headers.INSTANCE] = chosen.attempt.instance.id
+        if reply.head.headers:
+            found = {**reply.head.headers, **found}
         reply.head = Head(found)
         return reply
