@@ -17,9 +17,23 @@ from meshgate.gateway.upstream.breaker import Breaker
 from meshgate.gateway.upstream.instance import Instance
 from meshgate.registry import model
 
-__all__ = ["ANN", "ECHO", "Behind", "Clock", "chosen", "entry", "front", "instance", "limits", "make_call"]
+__all__ = [
+    "ANN",
+    "ECHO",
+    "NEXT_TO_NONE",
+    "Behind",
+    "Clock",
+    "chosen",
+    "entry",
+    "front",
+    "instance",
+    "limits",
+    "make_call",
+]
 
 ANN = Principal("user", "ann", agents=("*",), skills=("*",))
+NEXT_TO_NONE = 1e-300
+"""For a limit, which is always above 0: added to anything, it changes nothing."""
 ECHO = Route("echo", "say", "1.0.0", ("echo-1",))
 
 

@@ -59,7 +59,7 @@ def test_a_key_store_holds_no_key(tmp_path: Path) -> None:
     store.add(record)
     store.save(tmp_path / "keys.json")
     text = (tmp_path / "keys.json").read_text()
-    assert key.rpartition("_")[2] not in text
+    assert key.split("_", 3)[3] not in text  # the secret part itself may hold underscores
     assert (tmp_path / "keys.json").stat().st_mode & 0o777 == 0o600
     assert KeyStore.load(tmp_path / "keys.json").principal(key).id == "me"
 

@@ -13,8 +13,10 @@ import pytest
 
 from meshgate.gateway.config import Config, ConfigError
 from meshgate.gateway.identity.keys import new_key
+from meshgate.gateway.identity.secrets import Secrets
 from meshgate.gateway.process.server import Signals
-from meshgate.gateway.process.supervisor import Deaths, Orders, Worker, all_up, end_workers
+from meshgate.gateway.process.supervisor import Deaths, Orders, Worker, all_up, end_workers, run_workers
+from meshgate.registry.home import Home
 from meshgate.registry.index import Index
 from meshgate.registry.model import Delta
 from tests.gateway.calls import Clock, entry, limits
@@ -191,6 +193,12 @@ async def test_the_workers_are_up_when_each_stands_in_the_registry_and_not_after
         await all_up(index, 3, signals)
     signals.stop.set()
     assert await elapsed(all_up(index, 3, signals)) == 0.0
+
+
+async def test_workers_need_a_registry_that_processes_share(tmp_path: Path) -> None:
+    config = Config(workers=2, registry="memory:")
+    with pytest.raises(ConfigError, match="needs a registry that processes share"):
+        await run_workers(config, Secrets(ORDERS.mesh, ORDERS.keys), Home(tmp_path), lambda _: None)
 
 
 # -- with real processes

@@ -18,7 +18,7 @@ from meshgate.gateway.upstream.attempt import Chosen
 from meshgate.gateway.upstream.instance import Instance
 from meshgate.gateway.upstream.instances import Instances
 from meshgate.registry.model import Delta, Endpoint
-from tests.gateway.calls import Behind, Clock, entry, limits, make_call
+from tests.gateway.calls import NEXT_TO_NONE, Behind, Clock, entry, limits, make_call
 from tests.support.virtual_loop import virtual_time
 
 
@@ -27,7 +27,7 @@ class Scale:
 
     def __init__(self, *names: str, seed: int = 0) -> None:
         self.clock, self.metrics = Clock(), Metrics()
-        changed = limits(breaker_backoff=2.0, breaker_jitter=1e-300)
+        changed = limits(breaker_backoff=2.0, breaker_jitter=NEXT_TO_NONE)
         self.instances = Instances(lambda _: "", changed, self.clock, random.Random(1))
         self.instances.apply(Delta(put=tuple(entry(name) for name in names)))
         self.names = names

@@ -90,6 +90,8 @@ async def test_the_best_release_that_can_answer_takes_the_call_and_two_others_st
 
     route = await Guide(*entries, ready=lambda _: False).route("say@^1")
     assert route.version == "1.4.0"
+    route = await Guide(*entries[:2]).route("say@^1")
+    assert (route.version, [other.version for other in route.others]) == ("1.1.0", ["1.0.0"])
 
 
 async def test_only_releases_of_the_same_agent_stand_behind_a_route() -> None:

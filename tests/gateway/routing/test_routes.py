@@ -30,6 +30,12 @@ def test_a_route_names_its_instances_and_why_it_was_chosen() -> None:
     )
 
 
+def test_a_foreign_agent_called_by_its_name_has_any_skill_once_and_no_contract() -> None:
+    _, routes = listed(entry("f", foreign=True))
+    (route,) = routes.find(parse_selector("echo"), ANN)
+    assert (route.skill, route.reentrant, route.contract) == ("*", 1, False)
+
+
 @pytest.mark.requirement("path.scope")
 def test_each_caller_finds_what_it_may_use_and_no_other_callers_result() -> None:
     _, routes = listed(entry("a"), entry("z", tenant="acme"))

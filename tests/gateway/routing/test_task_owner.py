@@ -124,6 +124,12 @@ def test_a_target_beside_the_task_must_name_its_agent_or_a_skill_of_it(target: s
         assert owners.refused(task_of(), target=wrong) == {}
 
 
+def test_who_owns_a_task_may_name_its_agent_even_if_its_key_covers_the_agent_no_more() -> None:
+    owners, narrow = Owners(entry("echo-1")), Principal("user", "ann")
+    assert owners.route(task_of(), narrow, "echo").target == parse_selector("echo")
+    assert owners.refused(task_of(), narrow, "say@*") == {}
+
+
 def test_the_skill_of_a_task_is_the_target_s_or_the_agent_s_only_or_usual_one() -> None:
     both = (Capability("say", "1.0.0"), Capability("sing", "1.0.0"))
     usual = (Capability("say", "1.0.0"), Capability("sing", "1.0.0", default=True))

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from meshgate.gateway.upstream.breaker import Breaker, Permit
-from tests.gateway.calls import Clock, limits
+from tests.gateway.calls import NEXT_TO_NONE, Clock, limits
 
 pytestmark = pytest.mark.requirement("path.breaker")
-IN_A_ROW: dict[str, Any] = {"breaker_volume": 10**6}
+IN_A_ROW: dict[str, Any] = {"breaker_ratio": NEXT_TO_NONE}
 BY_SHARE: dict[str, Any] = {"breaker_failures": 10**6}
 
 
@@ -20,7 +20,7 @@ class Switch:
 
     def __init__(self, **changes: Any) -> None:
         self.clock = Clock()
-        settings = {"breaker_backoff": 2.0, "breaker_jitter": 1e-300, **changes}
+        settings = {"breaker_backoff": 2.0, "breaker_jitter": NEXT_TO_NONE, **changes}
         self.breaker = Breaker("echo-1", limits(**settings), self.clock, random.Random(1))
 
     def enter(self) -> Permit:

@@ -15,23 +15,24 @@ from tests.gateway.calls import entry
 from tests.support.virtual_loop import virtual_time
 
 
-class Middle(random.Random):
-    """Draws the middle of each range, and keeps the ranges."""
+class Drawn(random.Random):
+    """Draws the same share of each range, and keeps the ranges."""
 
-    def __init__(self) -> None:
+    def __init__(self, share: float) -> None:
         super().__init__(0)
         self.ranges: list[tuple[float, float]] = []
+        self._share = share
 
     def uniform(self, a: float, b: float) -> float:
         self.ranges.append((a, b))
-        return (a + b) / 2
+        return a + (b - a) * self._share
 
 
 class Rounds:
     """Health checks over some instances; those in ``silent`` do not answer."""
 
-    def __init__(self, *entries: Entry, takes: float = 0.0) -> None:
-        self.loop, self.rng = asyncio.get_running_loop(), Middle()
+    def __init__(self, *entries: Entry, takes: float = 0.0, share: float = 0.5) -> None:
+        self.loop, self.rng = asyncio.get_running_loop(), Drawn(share)
         self.began = self.loop.time()
         self.instances = Instances(lambda _: "", clock=self.loop.time)
         self.instances.apply(Delta(put=entries))
@@ -78,6 +79,14 @@ async def test_each_lasting_instance_is_asked_once_an_interval_and_others_are_no
     assert {name for name, _ in rounds.asked} == {"often", "usual"}
     assert set(rounds.rng.ranges) == {(0.9, 1.1)}
     assert rounds.patience == {2.0}
+
+
+@virtual_time
+async def test_the_interval_is_a_tenth_longer_or_shorter_so_that_gateways_do_not_ask_together() -> None:
+    rounds = Rounds(lasting("a", 10.0), share=1.0)
+    async with rounds.running():
+        await asyncio.sleep(25.0)
+    assert [at for _, at in rounds.asked] == [0.0, 11.0, 22.0]
 
 
 @virtual_time

@@ -10,12 +10,13 @@ import msgspec
 import pytest
 
 from meshgate.a2a.call import Call
+from meshgate.a2a.codec.transcode import proto_class, to_proto
 from meshgate.a2a.errors import Killed, UpstreamUnavailable
 from meshgate.a2a.mesh.lineage import Lineage, Step
 from meshgate.a2a.mesh.lineage_tokens import verify
 from meshgate.a2a.mesh.task_tag import TaskTag
 from meshgate.a2a.methods import METHODS
-from meshgate.a2a.payload import JsonPayload, Payload
+from meshgate.a2a.payload import JsonPayload, Payload, ProtoPayload
 from meshgate.a2a.reply import Reply
 from meshgate.gateway.facts import Spoken, TaskRoute
 from meshgate.gateway.upstream.attempt import Attempt, Chosen
@@ -150,6 +151,44 @@ async def test_the_routing_label_is_the_agents_and_not_the_callers(label: str, w
     post = Post(task("t1"), tenant=wanted)
     await post.answer(msgspec.structs.replace(message(label), deadline=1060.0))
     assert post.sent[0].payload.tree().get("tenant", "") == wanted
+
+
+@pytest.mark.parametrize(("label", "wanted"), [("", ""), ("echo", ""), ("echo", "blue"), ("", "blue")])
+async def test_a_message_in_protobuf_has_the_agents_label_too_and_the_callers_own_is_left_as_it_is(
+    label: str, wanted: str
+) -> None:
+    post = Post(task("t1"), tenant=wanted)
+    call = message(label)
+    proto = ProtoPayload(call.payload.kind, to_proto(call.payload.tree(), proto_class(call.payload.kind)))
+    before = proto.message.SerializeToString()
+    await post.answer(msgspec.structs.replace(call, payload=proto, deadline=1060.0))
+    sent = post.sent[0].payload.view()
+    assert (sent.tenant, sent.message.message_id) == (wanted, "m")
+    assert proto.message.SerializeToString() == before
+
+
+@pytest.mark.requirement("path.task_owner")
+async def test_tasks_that_an_answer_refers_to_are_tagged_unless_they_are_already() -> None:
+    tagged = LocalMesh().gateway.tags.tag("t5", tenant="default", owner="ann", agent="other", instance="x")
+
+    def script(call: Call) -> Reply:
+        told = {"messageId": "r", "role": "ROLE_AGENT", "parts": [{"text": "x"}], "referenceTaskIds": ["t9", tagged]}
+        return Reply.one(JsonPayload(call.method.response, {"message": told}))
+
+    post = Post(script)
+    answer = await post.answer(msgspec.structs.replace(message(), deadline=1060.0))
+    own, other = answer["message"]["referenceTaskIds"]
+    assert (post.tag(own).upstream, post.tag(own).agent) == ("t9", post.tags.agent("echo"))
+    assert other == tagged
+
+
+async def test_the_health_question_goes_to_the_first_address_whose_binding_is_spoken() -> None:
+    post = Post(task("t1"))
+    assert await post.send.ask_health(post.where, 1.0)
+    post.mesh.wire.hung.add("local://echo-1")
+    assert not await post.send.ask_health(post.where, 1.0)
+    other = entry(endpoints=(Endpoint("JSONRPC", "local://echo-1", version="9.0"),))
+    assert not await post.send.ask_health(Instance(other, post.where.breaker, post.clock, ""), 1.0)
 
 
 async def test_a_call_for_which_no_instance_was_chosen_is_not_sent() -> None:

@@ -10,7 +10,7 @@ from meshgate.a2a.call import Call
 from meshgate.a2a.errors import MeshError, NoRoute, TaskNotFound, UpstreamDeadline, UpstreamUnavailable
 from meshgate.a2a.reply import Reply
 from meshgate.gateway.policies.attempt.breaker import BreakerGate
-from tests.gateway.calls import Behind, Clock, chosen, instance, limits, make_call
+from tests.gateway.calls import NEXT_TO_NONE, Behind, Clock, chosen, instance, limits, make_call
 
 pytestmark = pytest.mark.requirement("path.breaker")
 
@@ -20,7 +20,7 @@ class Gate:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.where = instance(self.clock, changed=limits(breaker_backoff=2.0, breaker_jitter=1e-300))
+        self.where = instance(self.clock, changed=limits(breaker_backoff=2.0, breaker_jitter=NEXT_TO_NONE))
         self.policy = BreakerGate()
 
     async def call(self, *errors: BaseException) -> Reply:

@@ -18,7 +18,7 @@ from meshgate.a2a.errors import (
 )
 from meshgate.gateway.observe.metrics import Metrics
 from meshgate.gateway.policies.call.retry import Retry, RetryBudget
-from tests.gateway.calls import Behind, Clock, limits, make_call
+from tests.gateway.calls import NEXT_TO_NONE, Behind, Clock, limits, make_call
 
 
 class Full(random.Random):
@@ -210,14 +210,14 @@ def test_calls_and_retries_count_for_ten_seconds() -> None:
 
 @pytest.mark.requirement("path.retry_budget")
 async def test_each_call_counts_once_however_often_it_is_tried_and_beyond_the_budget_none_is_tried_again() -> None:
-    tries = Tries(retry_ratio=0.5, retry_floor=1e-300)
+    tries = Tries(retry_ratio=0.5, retry_floor=NEXT_TO_NONE)
     tried = [len(await tries.count(*[away(unsent=True) for _ in range(3)])) for _ in range(8)]
     assert tried == [2, 1, 2, 1, 2, 1, 2, 1]
 
 
 @pytest.mark.requirement("path.retry_budget")
 async def test_a_call_that_ends_at_its_deadline_takes_nothing_from_the_budget() -> None:
-    tries = Tries(retry_ratio=1e-300, retry_floor=0.1)
+    tries = Tries(retry_ratio=NEXT_TO_NONE, retry_floor=0.1)
     await tries.count(away(), deadline=1000.0)
     assert len(await tries.count(away())) == 2
     assert len(await tries.count(away())) == 1
