@@ -12,7 +12,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from meshgate.a2a.errors import InvalidParams, MeshError
 from meshgate.a2a.limits import DEFAULTS
-from meshgate.gateway.contracts.gate import SchemaGate
+from meshgate.gateway.contracts.admission.gate import SchemaGate
 from meshgate.gateway.contracts.store import SchemaStore
 from meshgate.registry.backends.file import FileRegistry
 from meshgate.registry.backends.memory import MemoryRegistry

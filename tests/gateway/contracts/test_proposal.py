@@ -12,8 +12,8 @@ from meshgate.a2a.call import Principal
 from meshgate.a2a.cards import CONTRACTS_URI
 from meshgate.a2a.errors import InvalidParams, NoRoute, SchemaRetired
 from meshgate.a2a.selector import parse_selector
-from meshgate.gateway.contracts.gate import SchemaGate
-from meshgate.gateway.contracts.proposal import propose
+from meshgate.gateway.contracts.admission.gate import SchemaGate
+from meshgate.gateway.contracts.admission.proposal import propose
 from meshgate.gateway.contracts.store import SchemaStore
 from meshgate.registry.backends.memory import MemoryRegistry
 from meshgate.registry.join.errors import decode_error

@@ -9,14 +9,16 @@ import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from meshgate.a2a.errors import SchemaViolation
-from meshgate.gateway.contracts.transform import Contract, validators
-from meshgate.gateway.contracts.transform.cost import PROTOVALIDATE, cost_of, largest
+from meshgate.gateway.contracts.transform import CompiledContract
+from meshgate.gateway.contracts.transform.cel_scan import cost_of
+from meshgate.gateway.contracts.transform.cost import PROTOVALIDATE, largest
+from meshgate.gateway.contracts.transform.validation import validators
 from meshgate.registry.schemas import BadSchema, load_image
 from tests.gateway.contracts.transform.build import FORECAST, contract, everything
 from tests.registry.schemas.build import compiled, image
 
 
-def broken(of: Contract, message: Any) -> list[tuple[str, str]]:
+def broken(of: CompiledContract, message: Any) -> list[tuple[str, str]]:
     with pytest.raises(SchemaViolation) as caught:
         of.validate(message)
     return [(path, text.rpartition("[")[2].rstrip("]")) for path, text in caught.value.violations]
@@ -198,8 +200,8 @@ def test_variables_that_no_loop_binds_are_told() -> None:
 def test_schemas_that_share_an_engine_keep_their_own_rules() -> None:
     texts = [field(f".string.min_len = {least}") for least in (1, 3, 5)]
     other = "message Other { string f = 1 [(buf.validate.field).string.min_len = 4]; }"
-    contracts = [Contract(image(text), "p.A") for text in texts]
-    apart = Contract(image(other), "p.Other")
+    contracts = [CompiledContract(image(text), "p.A") for text in texts]
+    apart = CompiledContract(image(other), "p.Other")
     for made, least in zip([*contracts, apart], (1, 3, 5, 4), strict=True):
         made.validate(made.message(f="x" * least))
         with pytest.raises(SchemaViolation):
@@ -209,28 +211,28 @@ def test_schemas_that_share_an_engine_keep_their_own_rules() -> None:
 def test_a_schema_that_does_not_compile_hinders_none_that_shares_its_engine() -> None:
     good = "message Good { string f = 1 [(buf.validate.field).string.min_len = 2]; }"
     bad = 'message Bad { string f = 1 [(buf.validate.field).string.pattern = "(?=a)"]; }'
-    first = Contract(image(good), "p.Good")
+    first = CompiledContract(image(good), "p.Good")
     with pytest.raises(BadSchema):
-        Contract(image(bad), "p.Bad")
+        CompiledContract(image(bad), "p.Bad")
     with pytest.raises(SchemaViolation):
         first.validate(first.message(f="x"))
 
 
 def test_engines_are_few_and_go_with_their_contracts() -> None:
-    def made(number: int) -> Contract:
+    def made(number: int) -> CompiledContract:
         files = FileDescriptorSet.FromString(compiled(field(".required = true")))
         files.file[0].name = files.file[0].package = f"only{number}"
-        return Contract(load_image(files.SerializeToString()), f"only{number}.A")
+        return CompiledContract(load_image(files.SerializeToString()), f"only{number}.A")
 
-    validators.recent.clear()
+    validators.recent_validators.clear()
     gc.collect()
-    before = len(validators.engines)
+    before = len(validators.shared_validators)
     kept = [made(number) for number in range(150)]
-    assert len(validators.engines) - before <= 4
+    assert len(validators.shared_validators) - before <= 4
     while kept:
         with pytest.raises(SchemaViolation):
             kept[-1].validate(kept[-1].message())
         kept.pop()
-    validators.recent.clear()
+    validators.recent_validators.clear()
     gc.collect()
-    assert len(validators.engines) <= before
+    assert len(validators.shared_validators) <= before

@@ -11,7 +11,14 @@ import pytest
 
 from meshgate.a2a.errors import ConversionFailed
 from meshgate.a2a.limits import Limits
-from meshgate.gateway.contracts.transform import Contract, Converter, Function, connect, installed, plan
+from meshgate.gateway.contracts.transform import (
+    CompiledContract,
+    Converter,
+    MigrationFunction,
+    find_path,
+    installed_functions,
+    make_converter,
+)
 from meshgate.registry.model import Migration
 from meshgate.registry.schemas import BadSchema, Release
 from tests.gateway.contracts.transform.build import contract
@@ -30,7 +37,8 @@ def releases(*migrations: tuple[str, tuple[Migration, ...]]) -> list[Release]:
 def walked(listed: list[Release], source: str, target: str) -> list[tuple[str, str]]:
     """Where each leg of the way ends, and which migration it takes (by where that one starts)."""
     return [
-        (leg.release.version, leg.migration.source if leg.migration else "") for leg in plan(listed, source, target)
+        (leg.release.version, leg.migration.source if leg.migration else "")
+        for leg in find_path(listed, source, target)
     ]
 
 
@@ -100,7 +108,7 @@ def test_a_migration_whose_range_names_no_release_on_the_way_is_not_taken() -> N
 
 def test_there_is_no_way_to_a_release_that_is_not_there() -> None:
     with pytest.raises(BadSchema):
-        plan(LONG, "1.0.0", "9.0.0")
+        find_path(LONG, "1.0.0", "9.0.0")
 
 
 # -- what is set
@@ -111,15 +119,15 @@ def way_of(
     bodies: Mapping[str, str],
     source: str,
     target: str,
-    functions: Mapping[str, Function] | None = None,
+    functions: Mapping[str, MigrationFunction] | None = None,
     limits: Limits = Limits(),  # noqa: B008 - a value
 ) -> Converter:
     contracts = {version: contract(body, "A", version, limits) for version, body in bodies.items()}
 
-    def between(release: Release) -> Contract:
+    def between(release: Release) -> CompiledContract:
         return contracts[release.version]
 
-    return connect(listed, contracts[source], contracts[target], between, functions or {}, limits)
+    return make_converter(listed, contracts[source], contracts[target], between, functions or {}, limits)
 
 
 def through(converter: Converter, tree: Any) -> Any:
@@ -393,7 +401,7 @@ def nothing(old: dict[str, Any]) -> Any:
 
 
 def hand(
-    function: str, tree: Any, functions: Mapping[str, Function], source: str = "1.0.0", target: str = "2.0.0"
+    function: str, tree: Any, functions: Mapping[str, MigrationFunction], source: str = "1.0.0", target: str = "2.0.0"
 ) -> Any:
     listed = releases(("1.0.0", ()), ("2.0.0", (Migration("^1", function=function),)))
     return through(way_of(listed, {"1.0.0": PLAIN, "2.0.0": PLAIN}, source, target, functions), tree)
@@ -417,7 +425,7 @@ def test_an_installed_function_serves_the_way_down_if_it_says_how() -> None:
 
 @pytest.mark.parametrize("function", [breaks, nonsense, unknown, opaque, endless, nothing])
 @pytest.mark.requirement("mediation.migrate")
-def test_an_installed_function_that_fails_or_returns_nonsense_is_named(function: Function) -> None:
+def test_an_installed_function_that_fails_or_returns_nonsense_is_named(function: MigrationFunction) -> None:
     with pytest.raises(ConversionFailed) as caught:
         hand("mine", {"text": "secret"}, {"mine": function})
     assert caught.value.metadata["function"] == "mine"
@@ -447,7 +455,7 @@ def test_functions_come_from_the_entry_points_of_their_group(tmp_path: Path, mon
     points += ["lost = meshgate_test_none:move", "[another.group]", "other = meshgate_test_moves:move"]
     (info / "entry_points.txt").write_text("\n".join(["[meshgate.migrations]", *points]))
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    found = installed()
+    found = installed_functions()
     assert found.keys() & {"loud", "gone", "odd", "lost", "other"} == {"loud"}
     assert hand("loud", {"text": "t"}, found) == {"text": "T"}
 
@@ -461,7 +469,7 @@ def test_what_a_function_is_given_is_not_what_is_sent_on() -> None:
         "2.0.0",
         {"mine": lambda old: {"text": old.pop("text")}},
     )
-    source: Contract = way.source
+    source: CompiledContract = way.source
     message = source.read_json({"text": "t", "count": 3}).message
     before = source.write_bytes(message)
     way.convert(message)

@@ -18,9 +18,9 @@ from meshgate.gateway.contracts.transform import (
     Converter,
     TypedPart,
     check_part,
+    convert_part,
     map_parts,
     media_text,
-    mediate_part,
     parse_media_type,
     typed_parts,
 )
@@ -68,7 +68,7 @@ def sent(*parts: dict[str, Any], binding: str = "json", **more: Any) -> Payload:
 
 
 def upgrade(part: TypedPart) -> TypedPart:
-    return mediate_part(part, UP).part
+    return convert_part(part, UP).part
 
 
 def encoded(tree: Any) -> list[bytes]:
@@ -214,14 +214,14 @@ def test_of_several_typed_parts_each_is_changed_by_itself(binding: str) -> None:
 @pytest.mark.requirement("mediation.parts")
 def test_protobuf_in_and_json_out_and_the_reverse(binding: str) -> None:
     raw = sent({"raw": RAW, "mediaType": PROTOBUF, "metadata": {"m": 1}}, binding=binding)
-    as_json = map_parts(raw, lambda part: mediate_part(part, UP, "json").part)
+    as_json = map_parts(raw, lambda part: convert_part(part, UP, "json").part)
     (part,) = as_json.tree()["message"]["parts"]
     assert part == {
         "data": {"place": "Bern"},
         "mediaType": "application/json; type=p.A; version=2.0.0",
         "metadata": {"m": 1},
     }
-    again = map_parts(as_json, lambda part: mediate_part(part, DOWN, "protobuf").part)
+    again = map_parts(as_json, lambda part: convert_part(part, DOWN, "protobuf").part)
     (part,) = again.tree()["message"]["parts"]
     assert part == {"raw": RAW, "mediaType": PROTOBUF, "metadata": {"m": 1}}
 
@@ -249,15 +249,15 @@ def test_protobuf_in_and_json_out_and_the_reverse(binding: str) -> None:
 @pytest.mark.requirement("mediation.parts")
 def test_the_media_type_says_what_it_said_of_the_new_release(media: str, form: Any, wanted: Any, result: str) -> None:
     value: Any = {"city": "Bern"} if form == "json" else BERN
-    assert mediate_part(TypedPart("input", "p", form, media, value), UP, wanted).part.media_type == result
+    assert convert_part(TypedPart("input", "p", form, media, value), UP, wanted).part.media_type == result
 
 
 def test_unknown_fields_and_keys_pass_through_a_conversion() -> None:
     extra = b"\x98\x06\x05"
-    raw = mediate_part(TypedPart("input", "p", "protobuf", PROTOBUF, BERN + extra), UP)
+    raw = convert_part(TypedPart("input", "p", "protobuf", PROTOBUF, BERN + extra), UP)
     assert raw.part.value == BERN + extra
     tree = {"city": "Bern", "x": {"y": [None]}, "days": "not a number"}
-    mediated = mediate_part(TypedPart("input", "p", "json", JSON, tree), UP)
+    mediated = convert_part(TypedPart("input", "p", "json", JSON, tree), UP)
     assert mediated.part.value == {"place": "Bern", "x": {"y": [None]}}
     assert [each.key for each in mediated.lost] == ["days"]
 
@@ -265,10 +265,10 @@ def test_unknown_fields_and_keys_pass_through_a_conversion() -> None:
 @pytest.mark.requirement("mediation.json")
 def test_an_enum_value_that_the_reader_does_not_know_falls_back_in_json_and_stays_in_bytes() -> None:
     media = JSON.replace("1.0.0", "2.0.0")
-    mediated = mediate_part(TypedPart("output", "p", "json", media, {"place": "Bern", "e": "TWO"}), DOWN)
+    mediated = convert_part(TypedPart("output", "p", "json", media, {"place": "Bern", "e": "TWO"}), DOWN)
     assert mediated.part.value == {"city": "Bern", "e": "NONE"}
     assert [each.path for each in mediated.fallbacks] == ["e"]
-    raw = mediate_part(TypedPart("output", "p", "protobuf", PROTOBUF, BERN + b"\x10\x02"), DOWN)
+    raw = convert_part(TypedPart("output", "p", "protobuf", PROTOBUF, BERN + b"\x10\x02"), DOWN)
     assert raw.part.value == BERN + b"\x10\x02"
 
 
@@ -284,28 +284,28 @@ def part_of(value: Any, media: str = JSON) -> TypedPart:
 def test_a_part_that_breaks_its_own_contract_is_refused(value: Any) -> None:
     for converter in (UP, SAME):
         with pytest.raises(SchemaViolation):
-            mediate_part(part_of(value), converter)
+            convert_part(part_of(value), converter)
     with pytest.raises(SchemaViolation):
         check_part(part_of(value), OLD)
 
 
 def test_a_part_that_keeps_its_contract_is_sent_on_as_it_came() -> None:
     for part in (part_of({"city": "Bern", "x": 1}), part_of(BERN)):
-        assert mediate_part(part, SAME).part is part
+        assert convert_part(part, SAME).part is part
         assert OLD.write_bytes(check_part(part, OLD)) == BERN
 
 
 def test_unchecked_and_unchanged_a_part_is_not_even_read() -> None:
     part = part_of(b"\xff")
-    assert mediate_part(part, SAME, check=False).part is part
+    assert convert_part(part, SAME, check=False).part is part
     short = part_of({"city": "B"})
-    assert mediate_part(short, UP, check=False).part.value == {"place": "B"}
+    assert convert_part(short, UP, check=False).part.value == {"place": "B"}
 
 
 def test_what_a_part_becomes_is_checked_by_the_readers_contract() -> None:
     strict = contract("message A { string city = 1 [(buf.validate.field).string.min_len = 9]; }", version="3.0.0")
     with pytest.raises(ConversionFailed) as caught:
-        mediate_part(part_of({"city": "Bern"}), Converter(OLD, strict))
+        convert_part(part_of({"city": "Bern"}), Converter(OLD, strict))
     assert caught.value.metadata["target"] == "p.A 3.0.0"
     assert [path for path, _ in caught.value.violations] == ["city"]
 

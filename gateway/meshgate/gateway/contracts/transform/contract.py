@@ -6,54 +6,27 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, cast
 
-import msgspec
 from google.protobuf.message import DecodeError, EncodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
 from meshgate.a2a.errors import SchemaViolation
 from meshgate.a2a.limits import DEFAULTS, Limits
-from meshgate.gateway.contracts.transform.constraints import Constraints, reachable
+from meshgate.gateway.contracts.transform.errors import violation_error
+from meshgate.gateway.contracts.transform.fields.callables import Write
 from meshgate.gateway.contracts.transform.fields.reader import Readers
-from meshgate.gateway.contracts.transform.fields.unknown_fields import Carrier
-from meshgate.gateway.contracts.transform.fields.writer import Write, Writers
-from meshgate.gateway.contracts.transform.violations import (
-    At,
-    Bad,
-    Leftover,
-    Notes,
-    Output,
-    Violation,
-    refs,
-    text,
-    violation_error,
-)
+from meshgate.gateway.contracts.transform.fields.unknown_fields import UnknownFields
+from meshgate.gateway.contracts.transform.fields.writer import Writers
+from meshgate.gateway.contracts.transform.json_results import ReadResult, WriteResult
+from meshgate.gateway.contracts.transform.locations import Location, location_text, number_path
+from meshgate.gateway.contracts.transform.notes import ReadNotes, WriteNotes
+from meshgate.gateway.contracts.transform.validation.constraints import Constraints, reachable_types
+from meshgate.gateway.contracts.transform.violations import InvalidValue, UnknownKey, Violation
 from meshgate.registry.schemas import BadSchema, Image
 
-__all__ = ["Contract", "Reading", "Writing"]
+__all__ = ["CompiledContract"]
 
 
-class Reading(msgspec.Struct, frozen=True):
-    """What a JSON value says: a message, and the keys that its type does not know."""
-
-    message: Message
-    leftovers: tuple[Leftover, ...] = ()
-
-
-class Writing(msgspec.Struct, frozen=True):
-    """The JSON of a message.
-
-    Attributes:
-        tree: the JSON value.
-        fallbacks: where an enum's number has no name, so that another value stands in for it.
-        lost: leftovers that found no place, or whose key means something else here.
-    """
-
-    tree: Any
-    fallbacks: tuple[Violation, ...] = ()
-    lost: tuple[Leftover, ...] = ()
-
-
-class Contract:
+class CompiledContract:
     """What one side of a skill takes or gives, in one release. Making one is the slow part; keep it.
 
     Args:
@@ -88,15 +61,15 @@ class Contract:
         self._fill = self.readers.of(self.descriptor)
         self._write = Writers(image.pool, limits.mediation_depth).of(self.descriptor)
         self._pool = image.pool
-        self._carrier = Carrier(self.descriptor)
-        self._requires = any(field.is_required for each in reachable(self.descriptor) for field in each.fields)
+        self._carrier = UnknownFields(self.descriptor)
+        self._requires = any(field.is_required for each in reachable_types(self.descriptor) for field in each.fields)
         constraints = Constraints(image, self.descriptor, limits)
         self._check = None if constraints.empty else constraints.check
 
     def __repr__(self) -> str:
         return f"Contract({self.name}, {self.digest})"
 
-    def same(self, other: Contract) -> bool:
+    def same(self, other: CompiledContract) -> bool:
         """Whether both are one type of one schema, whatever their versions are called."""
         return self is other or (self.digest == other.digest and self.type_name == other.type_name)
 
@@ -104,25 +77,25 @@ class Contract:
         """A new message with these fields."""
         return self._class(**fields)
 
-    def read_json(self, tree: Any) -> Reading:
+    def read_json(self, tree: Any) -> ReadResult:
         """The message that a JSON value says.
 
         Raises:
             SchemaViolation: each value that its field cannot hold, up to a number of them.
         """
-        message, notes = self._class(), Notes(self._limits.mediation_violations)
+        message, notes = self._class(), ReadNotes(self._limits.mediation_violations)
         try:
             self._fill(message, tree, None, 0, notes)
-        except Bad as bad:
+        except InvalidValue as bad:
             notes.add(None, bad.rule, bad.message)
         except (ValueError, TypeError, OverflowError):
             notes.add(None, "json.value", "is no value of this type")
         if notes.count:
             raise violation_error(self.name, tuple(notes.violations), notes.count)
         self._complete(message)
-        if notes.leftovers:
-            return Reading(message, tuple(_placed(notes)))
-        return Reading(message)
+        if notes.unknown_keys:
+            return ReadResult(message, tuple(_placed(notes)))
+        return ReadResult(message)
 
     def read_bytes(self, data: bytes) -> Message:
         """The message that protobuf bytes say. Unknown fields are kept.
@@ -144,7 +117,7 @@ class Contract:
             missing: list[str] = cast("Any", message).FindInitializationErrors()[: self._limits.mediation_violations]
             raise self.violation(*(Violation(name[:256], "proto.required", "must be there") for name in missing))
 
-    def write_json(self, message: Message, leftovers: Sequence[Leftover] = ()) -> Writing:
+    def write_json(self, message: Message, unknown_keys: Sequence[UnknownKey] = ()) -> WriteResult:
         """The ProtoJSON of a message, with unknown keys put back in their places.
 
         Raises:
@@ -152,8 +125,8 @@ class Contract:
         """
         out = self._output()
         tree = self._written(self._write, message, out)
-        lost = tuple(each for each in leftovers if not self._carrier.carry(tree, each))
-        return Writing(tree, tuple(out.fallbacks), lost)
+        lost = tuple(each for each in unknown_keys if not self._carrier.restore(tree, each))
+        return WriteResult(tree, tuple(out.fallbacks), lost)
 
     @functools.cached_property
     def write_plain(self) -> Callable[[Message], Any]:
@@ -164,14 +137,14 @@ class Contract:
         write = Writers(self._pool, self._limits.mediation_depth, plain=True).of(self.descriptor)
         return lambda message: self._written(write, message, self._output())
 
-    def _output(self) -> Output:
-        return Output(self._limits.json_nodes, self._limits.mediation_violations)
+    def _output(self) -> WriteNotes:
+        return WriteNotes(self._limits.json_nodes, self._limits.mediation_violations)
 
-    def _written(self, write: Write, message: Message, out: Output) -> Any:
+    def _written(self, write: Write, message: Message, out: WriteNotes) -> Any:
         try:
             return write(message, None, 0, out)
-        except Bad as bad:
-            raise self.violation(Violation(text(bad.at), bad.rule, bad.message)) from None
+        except InvalidValue as bad:
+            raise self.violation(Violation(location_text(bad.at), bad.rule, bad.message)) from None
 
     def write_bytes(self, message: Message) -> bytes:
         """The protobuf bytes of a message, equal for equal messages.
@@ -205,12 +178,12 @@ class Contract:
         return violation_error(self.name, violations)
 
 
-def _placed(notes: Notes) -> Iterator[Leftover]:
+def _placed(notes: ReadNotes) -> Iterator[UnknownKey]:
     """The unknown keys with their places, of which each is told once."""
-    last: At = ()
+    last: Location = ()
     ref: tuple[int | str, ...] = ()
     path = ""
-    for at, key, value in notes.leftovers:
+    for at, key, value in notes.unknown_keys:
         if at is not last:
-            last, ref, path = at, refs(at), text(at)
-        yield Leftover(ref, path, key, value)
+            last, ref, path = at, number_path(at), location_text(at)
+        yield UnknownKey(ref, path, key, value)

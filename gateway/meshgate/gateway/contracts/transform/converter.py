@@ -7,28 +7,30 @@ from typing import Final, NamedTuple
 
 from google.protobuf.message import DecodeError, EncodeError, Message
 
-from meshgate.gateway.contracts.transform.contract import Contract
-from meshgate.gateway.contracts.transform.fields.field_mapping import pair
-from meshgate.gateway.contracts.transform.migrations import Move
-from meshgate.gateway.contracts.transform.violations import Bad, conversion_error, text
+from meshgate.gateway.contracts.transform.contract import CompiledContract
+from meshgate.gateway.contracts.transform.errors import conversion_error
+from meshgate.gateway.contracts.transform.fields.field_mapping import map_fields
+from meshgate.gateway.contracts.transform.locations import location_text
+from meshgate.gateway.contracts.transform.migration.compiled_migration import CompiledMigration
+from meshgate.gateway.contracts.transform.violations import InvalidValue
 
-__all__ = ["Converter", "Step"]
+__all__ = ["ConversionStep", "Converter"]
 
 
-class Step(NamedTuple):
+class ConversionStep(NamedTuple):
     """One stage of the way: to ``target`` by the numbers of fields, then what ``move`` makes of it."""
 
-    target: Contract
-    move: Move | None = None
+    target: CompiledContract
+    move: CompiledMigration | None = None
 
 
-class _Hop:
+class _CompiledStep:
     """A step from where the one before it ended."""
 
-    def __init__(self, source: Contract, step: Step) -> None:
+    def __init__(self, source: CompiledContract, step: ConversionStep) -> None:
         self._source, self._target, self._move = source, step.target, step.move
         self._same = source.same(step.target)
-        self._pair, self.lost = pair(source.descriptor, step.target.descriptor)
+        self._pair, self.lost = map_fields(source.descriptor, step.target.descriptor)
 
     def __call__(self, old: Message) -> Message:
         return self._numbers(old) if self._move is None else self._move(old, self._numbers(old))
@@ -45,8 +47,8 @@ class _Hop:
             message.ParseFromString(bare.SerializePartialToString())
             if self._pair.moves:
                 self._pair.move(old, message)
-        except Bad as bad:
-            raise conversion_error(self._source.name, self._target.name, text(bad.at), bad.message) from None
+        except InvalidValue as bad:
+            raise conversion_error(self._source.name, self._target.name, location_text(bad.at), bad.message) from None
         except (DecodeError, EncodeError, ValueError, TypeError) as error:
             raise conversion_error(self._source.name, self._target.name, "", str(error)[:256]) from None
         return message
@@ -67,18 +69,20 @@ class Converter:
         lost: full names of fields whose types disagree, so that their values are lost unless a migration sets them.
     """
 
-    def __init__(self, source: Contract, target: Contract, steps: Sequence[Step] = ()) -> None:
+    def __init__(
+        self, source: CompiledContract, target: CompiledContract, steps: Sequence[ConversionStep] = ()
+    ) -> None:
         self.source: Final = source
         self.target: Final = target
-        ways = steps or (Step(target),)
+        ways = steps or (ConversionStep(target),)
         if ways[-1].target is not target:
             raise ValueError("the last step must end at the target")
         self.costly: Final = any(step.move is not None and step.move.costly for step in ways)
         self.identity: Final = source.same(target) and all(step.move is None for step in ways)
-        self._hops: list[_Hop] = []
+        self._hops: list[_CompiledStep] = []
         here = source
         for step in () if self.identity else ways:
-            self._hops.append(_Hop(here, step))
+            self._hops.append(_CompiledStep(here, step))
             here = step.target
         self.lost: Final = tuple(sorted({name for hop in self._hops for name in hop.lost}))
 

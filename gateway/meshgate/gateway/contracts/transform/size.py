@@ -6,12 +6,12 @@ from typing import Any
 
 from meshgate.a2a.payload import Payload, ProtoPayload
 
-__all__ = ["outweighs"]
+__all__ = ["is_larger"]
 
 _VALUE = 8
 
 
-def outweighs(payload: Payload, most: int) -> bool:
+def is_larger(payload: Payload, most: int) -> bool:
     """Whether a message has more than ``most`` bytes; of JSON each value counts as eight, and a text as its length.
 
     It looks at no more of the message than that.

@@ -20,8 +20,8 @@ from meshgate.a2a.errors import MeshError
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.selector import parse_selector
 from meshgate.gateway.cluster.inspection import InstanceView, JobView, Status
+from meshgate.gateway.contracts.admission.gate import SchemaGate
 from meshgate.gateway.contracts.catalogue import Catalogue
-from meshgate.gateway.contracts.gate import SchemaGate
 from meshgate.gateway.control.admin import responses as jsonable
 from meshgate.gateway.control.admin.models import ANSWERS
 from meshgate.gateway.control.admin.schemas import Mesh, schema_routes

@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
-from meshgate.gateway.contracts.check import Verdict
-from meshgate.gateway.contracts.usage import UsageRow
+from meshgate.gateway.contracts.admission.check import CheckResult
+from meshgate.gateway.contracts.usage_rows import UsageRow
 from meshgate.registry.model import Migration, SchemaRef
 from meshgate.registry.schemas import Mode, Stage
 
@@ -171,5 +171,5 @@ class UsageAnswer(msgspec.Struct, frozen=True):
     rows: tuple[UsageRow, ...]
 
 
-ANSWERS = (SubjectPage, SubjectView, Verdict, ReleaseView, SettingsView, UsageAnswer)
+ANSWERS = (SubjectPage, SubjectView, CheckResult, ReleaseView, SettingsView, UsageAnswer)
 """What the API's description names."""

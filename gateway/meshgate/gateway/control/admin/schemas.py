@@ -15,11 +15,13 @@ from fastapi import APIRouter, Query, Response
 
 from meshgate.a2a.errors import InvalidParams, MeshError
 from meshgate.gateway.cluster.inspection import UsageView
-from meshgate.gateway.contracts.catalogue import Catalogue, Known
-from meshgate.gateway.contracts.check import Verdict, check
-from meshgate.gateway.contracts.gate import SchemaGate, Standing
-from meshgate.gateway.contracts.proposal import propose
-from meshgate.gateway.contracts.usage import merge_usage
+from meshgate.gateway.contracts.admission.check import CheckResult, check
+from meshgate.gateway.contracts.admission.gate import SchemaGate
+from meshgate.gateway.contracts.admission.proposal import propose
+from meshgate.gateway.contracts.admission.registration import SubjectState
+from meshgate.gateway.contracts.catalogue import Catalogue
+from meshgate.gateway.contracts.known_contract import KnownContract
+from meshgate.gateway.contracts.usage_rows import merge_usage
 from meshgate.gateway.control.admin import responses as jsonable
 from meshgate.gateway.control.admin.models import (
     CheckBody,
@@ -81,7 +83,7 @@ def schema_routes(
         """Who still sends or reads which version and which field, counted since each gateway started."""
         name = _name(agent, skill)
         if catalogue.subject(name) is None:
-            await _standing(gate, name)
+            await _state_of(gate, name)
         answers: dict[str, UsageView] = await mesh.ask("usage", name, fields, kind=UsageView)
         listed = {entry.instance.id for entry in table.gateways}
         return jsonable.response(
@@ -116,7 +118,7 @@ def _add_reading(router: APIRouter, catalogue: Catalogue, gate: SchemaGate) -> N
     async def subject(agent: str, skill: str) -> Response:
         """One skill's contract: its settings, and its releases from the oldest to the newest."""
         name = _name(agent, skill)
-        found = await _standing(gate, name)
+        found = await _state_of(gate, name)
         releases = tuple(_release(one) for one in found.subject.releases)
         return jsonable.response(SubjectView(name, _settings(found.subject.settings), releases, found.stale))
 
@@ -128,7 +130,7 @@ def _add_reading(router: APIRouter, catalogue: Catalogue, gate: SchemaGate) -> N
     async def image(agent: str, skill: str, version: str, side: _Side) -> Response:
         """The descriptor set of a release's input or output; ``meshgate-schema-type`` names the message."""
         name = _name(agent, skill)
-        found = await _standing(gate, name)
+        found = await _state_of(gate, name)
         release = found.subject.release(version)
         if release is None:
             raise UnknownContract(f"{name} has no release {version[:100]}: GET {_PATH}/{name} lists them")
@@ -140,7 +142,7 @@ def _add_reading(router: APIRouter, catalogue: Catalogue, gate: SchemaGate) -> N
 
 
 def _add_judging(router: APIRouter, gate: SchemaGate, wall: Callable[[], float]) -> None:
-    @router.post(_PATH + "/{agent}/{skill}/check", responses=_answers(Verdict))
+    @router.post(_PATH + "/{agent}/{skill}/check", responses=_answers(CheckResult))
     async def dry_run(agent: str, skill: str, body: CheckBody) -> Response:
         """What registering a release would say; nothing is stored. What cannot be read is an error."""
         _name(agent, skill)
@@ -219,15 +221,15 @@ def _unknown(name: str) -> UnknownContract:
     return UnknownContract(f"no skill {name} has a contract: GET {_PATH} lists those that have one")
 
 
-async def _standing(gate: SchemaGate, name: str) -> Standing:
+async def _state_of(gate: SchemaGate, name: str) -> SubjectState:
     """The subject in the registry, else as it was known last; 404 if there is none."""
-    found = await gate.standing(name)
+    found = await gate.state_of(name)
     if not found.digest and not found.stale:
         raise _unknown(name)
     return found
 
 
-def _summary(name: str, known: Known) -> SubjectSummary:
+def _summary(name: str, known: KnownContract) -> SubjectSummary:
     releases = known.subject.releases
     latest = next((one for one in reversed(releases) if one.served), releases[-1] if releases else Release(""))
     return SubjectSummary(

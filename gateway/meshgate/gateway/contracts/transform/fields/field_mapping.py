@@ -7,42 +7,23 @@ a number that both can hold but write differently is set afterwards; one that mi
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final, Literal, NamedTuple
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from meshgate.gateway.contracts.transform.fields.reader import element_type, is_map, is_message
-from meshgate.gateway.contracts.transform.fields.scalars import RANGES, shortest
+from meshgate.gateway.contracts.transform.fields.callables import Convert
+from meshgate.gateway.contracts.transform.fields.descriptors import element_type, is_map, is_message
+from meshgate.gateway.contracts.transform.fields.scalar_mapping import map_scalar
 from meshgate.gateway.contracts.transform.fields.wellknown import VALUE_FORM
-from meshgate.gateway.contracts.transform.violations import At, Bad
+from meshgate.gateway.contracts.transform.locations import Location
+from meshgate.gateway.contracts.transform.violations import InvalidValue
 
-__all__ = ["Pair", "pair"]
+__all__ = ["FieldMapping", "map_fields"]
 
 _Type = FieldDescriptor
-_VARINT: dict[int, tuple[int, int]] = {
-    _Type.TYPE_BOOL: (0, 1),
-    _Type.TYPE_ENUM: (-(2**31), 2**31 - 1),
-    **{kind: RANGES[kind][1:] for kind in (_Type.TYPE_INT32, _Type.TYPE_INT64, _Type.TYPE_UINT32, _Type.TYPE_UINT64)},
-}
-_ZIGZAG = frozenset({_Type.TYPE_SINT32, _Type.TYPE_SINT64})
-_FOUR = frozenset({_Type.TYPE_FIXED32, _Type.TYPE_SFIXED32})
-_EIGHT = frozenset({_Type.TYPE_FIXED64, _Type.TYPE_SFIXED64})
 
-_Convert = Callable[[Any], Any]
 _Shape = Literal["one", "many", "map"]
-
-
-class _Relation(NamedTuple):
-    """How a scalar passes: as it is, after ``check``, or set by ``move``; with neither it does not."""
-
-    passes: bool
-    check: _Convert | None = None
-    move: _Convert | None = None
-
-
-_KEEP, _DROP = _Relation(passes=True), _Relation(passes=False)
 
 
 class _Field(NamedTuple):
@@ -52,7 +33,7 @@ class _Field(NamedTuple):
     target: str
     number: int
     shape: _Shape
-    convert: _Convert
+    convert: Convert
 
 
 class _Nested(NamedTuple):
@@ -60,10 +41,10 @@ class _Nested(NamedTuple):
     target: str
     number: int
     shape: _Shape
-    pair: Pair
+    mapping: FieldMapping
 
 
-class Pair:
+class FieldMapping:
     """Two message types that meet field by field.
 
     Attributes:
@@ -83,13 +64,13 @@ class Pair:
         self.strips = False
         self.moves = False
 
-    def strip(self, message: Any, at: At = None) -> None:
-        """Take out what disagrees, and check what might not fit. Raises :class:`Bad`."""
+    def strip(self, message: Any, at: Location = None) -> None:
+        """Take out what disagrees, and check what might not fit. Raises :class:`InvalidValue`."""
         for name, _, number, shape, check in self.checks:
             for place, value in _values(message, name, shape, (at, name, number)):
                 try:
                     check(value)
-                except Bad as bad:
+                except InvalidValue as bad:
                     bad.at = place
                     raise
         for name in self.drops:
@@ -99,13 +80,13 @@ class Pair:
                 for place, value in _values(message, name, shape, (at, name, number)):
                     inner.strip(value, place)
 
-    def move(self, source: Any, target: Any, at: At = None) -> None:
-        """Set the numbers that are written differently. Raises :class:`Bad`."""
+    def move(self, source: Any, target: Any, at: Location = None) -> None:
+        """Set the numbers that are written differently. Raises :class:`InvalidValue`."""
         for name, target_name, number, shape, convert in self.converts:
             found = list(_values(source, name, shape, (at, name, number)))
             try:
                 _set(target, target_name, shape, [(place, convert(value)) for place, value in found])
-            except Bad as bad:
+            except InvalidValue as bad:
                 bad.at = (at, name, number)
                 raise
         for name, target_name, number, shape, inner in self.nested:
@@ -114,18 +95,18 @@ class Pair:
                     inner.move(value, _partner(target, target_name, shape, place), place)
 
 
-def pair(source: Descriptor, target: Descriptor) -> tuple[Pair, tuple[str, ...]]:
+def map_fields(source: Descriptor, target: Descriptor) -> tuple[FieldMapping, tuple[str, ...]]:
     """How messages of ``source`` become messages of ``target``.
 
     Returns:
         The pair, and the full names of the fields whose values are lost unless a migration sets them.
     """
-    pairs: dict[tuple[str, str], Pair] = {}
+    pairs: dict[tuple[str, str], FieldMapping] = {}
     waiting = [(source, target)]
     lost: list[str] = []
     while waiting:
         old, new = waiting.pop()
-        found = pairs.setdefault((old.full_name, new.full_name), Pair())
+        found = pairs.setdefault((old.full_name, new.full_name), FieldMapping())
         for field in old.fields:
             other = new.fields_by_number.get(field.number)
             if other is None:
@@ -134,7 +115,7 @@ def pair(source: Descriptor, target: Descriptor) -> tuple[Pair, tuple[str, ...]]
             for inner in _meet(found, field, other):
                 key = (inner[0].full_name, inner[1].full_name)
                 if key not in pairs:
-                    pairs[key] = Pair()
+                    pairs[key] = FieldMapping()
                     waiting.append(inner)
                 found.nested.append(_Nested(field.name, other.name, field.number, _shape(field), pairs[key]))
             if len(found.drops) > dropped and len(found.converts) == moved:
@@ -143,7 +124,7 @@ def pair(source: Descriptor, target: Descriptor) -> tuple[Pair, tuple[str, ...]]
     return pairs[(source.full_name, target.full_name)], tuple(sorted(lost))
 
 
-def _settle(pairs: list[Pair]) -> None:
+def _settle(pairs: list[FieldMapping]) -> None:
     """Find out which pairs have anything to do, here or further in; types may hold each other in circles."""
     for each in pairs:
         each.strips, each.moves = bool(each.drops or each.checks), bool(each.converts)
@@ -151,13 +132,13 @@ def _settle(pairs: list[Pair]) -> None:
     while changed:
         changed = False
         for each in pairs:
-            strips = each.strips or any(inner.pair.strips for inner in each.nested)
-            moves = each.moves or any(inner.pair.moves for inner in each.nested)
+            strips = each.strips or any(inner.mapping.strips for inner in each.nested)
+            moves = each.moves or any(inner.mapping.moves for inner in each.nested)
             changed = changed or (strips, moves) != (each.strips, each.moves)
             each.strips, each.moves = strips, moves
 
 
-def _meet(found: Pair, old: FieldDescriptor, new: FieldDescriptor) -> Iterator[tuple[Descriptor, Descriptor]]:
+def _meet(found: FieldMapping, old: FieldDescriptor, new: FieldDescriptor) -> Iterator[tuple[Descriptor, Descriptor]]:
     """Note how one field passes; yields the types of messages in it that must be looked at in turn."""
     shape = _shape(old)
     if is_map(old) != is_map(new) or (old.is_repeated and not new.is_repeated):
@@ -177,7 +158,7 @@ def _meet(found: Pair, old: FieldDescriptor, new: FieldDescriptor) -> Iterator[t
         elif mine.full_name not in VALUE_FORM:
             yield mine, theirs
         return
-    relation = _relation(held, other)
+    relation = map_scalar(held, other)
     if relation.check is not None:
         found.checks.append(_Field(old.name, new.name, old.number, shape, relation.check))
     if not relation.passes:
@@ -190,65 +171,7 @@ def _shape(field: FieldDescriptor) -> _Shape:
     return "map" if is_map(field) else "many" if field.is_repeated else "one"
 
 
-def _relation(old: FieldDescriptor, new: FieldDescriptor) -> _Relation:
-    was, now = old.type, new.type
-    if was == now or (was, now) == (_Type.TYPE_STRING, _Type.TYPE_BYTES):
-        return _KEEP
-    if (was, now) == (_Type.TYPE_BYTES, _Type.TYPE_STRING):
-        return _Relation(passes=True, check=_utf8)
-    if was in _VARINT and now in _VARINT:
-        return _fitting(_VARINT[was], _VARINT[now])
-    if was not in RANGES and was != _Type.TYPE_FLOAT:
-        return _DROP
-    if now in (_Type.TYPE_DOUBLE, _Type.TYPE_FLOAT) and was in RANGES:
-        return _Relation(passes=False, move=_exact_double if now == _Type.TYPE_DOUBLE else _exact_float)
-    if (was, now) == (_Type.TYPE_FLOAT, _Type.TYPE_DOUBLE):
-        return _Relation(passes=False, move=_widened)
-    if was in RANGES and now in RANGES:
-        fitting = _fitting(RANGES[was][1:], RANGES[now][1:])
-        if any({was, now} <= kind for kind in (_ZIGZAG, _FOUR, _EIGHT)):
-            return fitting
-        return _Relation(passes=False, check=fitting.check, move=int)
-    return _DROP
-
-
-def _fitting(inner: tuple[int, int], outer: tuple[int, int]) -> _Relation:
-    least, most = outer
-    if least <= inner[0] and inner[1] <= most:
-        return _KEEP
-
-    def check(value: Any) -> None:
-        if not least <= value <= most:
-            raise Bad("conversion.range", f"must be from {least} to {most} for the other release")
-
-    return _Relation(passes=True, check=check)
-
-
-def _utf8(value: bytes) -> None:
-    try:
-        value.decode()
-    except UnicodeDecodeError:
-        raise Bad("conversion.text", "must be UTF-8 for the other release, where it is a string") from None
-
-
-def _exact_double(value: int) -> float:
-    if (found := float(value)) != value:
-        raise Bad("conversion.exact", "is no exact double, which the other release has")
-    return found
-
-
-def _exact_float(value: int) -> float:
-    if abs(value) > 2**24:
-        raise Bad("conversion.exact", "is no exact float, which the other release has")
-    return float(value)
-
-
-def _widened(value: float) -> float:
-    # What the number was meant to be: 0.1, not 0.10000000149.
-    return float(shortest(value)) if math.isfinite(value) else value
-
-
-def _values(message: Any, name: str, shape: _Shape, at: At) -> Iterator[tuple[At, Any]]:
+def _values(message: Any, name: str, shape: _Shape, at: Location) -> Iterator[tuple[Location, Any]]:
     """The values that a field has, each with its place."""
     if shape == "one":
         if any(field.name == name for field, _ in message.ListFields()):
@@ -261,7 +184,7 @@ def _values(message: Any, name: str, shape: _Shape, at: At) -> Iterator[tuple[At
             yield (at, None, key), value
 
 
-def _set(target: Any, name: str, shape: _Shape, values: list[tuple[At, Any]]) -> None:
+def _set(target: Any, name: str, shape: _Shape, values: list[tuple[Location, Any]]) -> None:
     if not values:
         return
     into = getattr(target, name)
@@ -274,7 +197,7 @@ def _set(target: Any, name: str, shape: _Shape, values: list[tuple[At, Any]]) ->
         setattr(target, name, values[-1][1])
 
 
-def _partner(target: Any, name: str, shape: _Shape, place: At) -> Any:
+def _partner(target: Any, name: str, shape: _Shape, place: Location) -> Any:
     """The message of the other release that stands where ``place`` does."""
     held = getattr(target, name)
     if shape == "one":

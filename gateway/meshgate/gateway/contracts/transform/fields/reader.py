@@ -7,38 +7,27 @@ key means is looked up in one table; a table holds the JSON name and the origina
 from __future__ import annotations
 
 import threading
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from meshgate.gateway.contracts.transform.fields.scalars import Convert, enum_type, key_reader, reader
-from meshgate.gateway.contracts.transform.fields.wellknown import VALUE_FORM, Fill, special
-from meshgate.gateway.contracts.transform.violations import At, Bad, Notes
+from meshgate.gateway.contracts.transform.fields.callables import Fill, Put
+from meshgate.gateway.contracts.transform.fields.descriptors import element_type, enum_type, is_map, is_message
+from meshgate.gateway.contracts.transform.fields.scalar_readers import key_reader, scalar_reader
+from meshgate.gateway.contracts.transform.fields.setters import list_setter, message_setter, scalar_setter
+from meshgate.gateway.contracts.transform.fields.wellknown import VALUE_FORM
+from meshgate.gateway.contracts.transform.fields.wellknown_readers import wellknown_reader
+from meshgate.gateway.contracts.transform.locations import Location
+from meshgate.gateway.contracts.transform.notes import ReadNotes
+from meshgate.gateway.contracts.transform.violations import InvalidValue
 from meshgate.registry.schemas import BadSchema
 
-__all__ = ["ANY", "Put", "Readers", "element_type", "is_map", "is_message"]
+__all__ = ["ANY", "Readers"]
 
 ANY = "google.protobuf.Any"
-Put = Fill
-"""Sets one field of the message from its JSON value."""
-
-
-def element_type(field: FieldDescriptor) -> Descriptor:
-    """The type of a message field; the stubs cannot know which field has one."""
-    return cast("Descriptor", field.message_type)
-
-
-def is_message(field: FieldDescriptor) -> bool:
-    """Whether the field holds messages."""
-    return field.cpp_type == FieldDescriptor.CPPTYPE_MESSAGE
-
-
-def is_map(field: FieldDescriptor) -> bool:
-    """Whether the field is a map: to a descriptor, a repeated message of keys and values."""
-    return is_message(field) and element_type(field).GetOptions().map_entry
 
 
 class _Slot:
@@ -57,7 +46,7 @@ class _Slot:
     def __init__(self, field: FieldDescriptor, put: Put, twin: str | None) -> None:
         self.name: Final[str] = field.name
         self.put: Final = put
-        self.convert: Final = None if is_message(field) or field.is_repeated else reader(field)
+        self.convert: Final = None if is_message(field) or field.is_repeated else scalar_reader(field)
         self.number: Final[int] = field.number
         self.twin: Final = twin
         kind = element_type(field).full_name if is_message(field) and not field.is_repeated else ""
@@ -115,7 +104,7 @@ class Readers:
         """The reader, its fields perhaps still unknown: types hold each other, in circles and in long chains."""
         found = self._fills.get(descriptor.full_name)
         if found is None:
-            found = self._any if descriptor.full_name == ANY else special(descriptor, self._depth)
+            found = self._any if descriptor.full_name == ANY else wellknown_reader(descriptor, self._depth)
             if found is None:
                 slots: dict[str, _Slot] = {}
                 found = self._message(slots)
@@ -139,9 +128,9 @@ class Readers:
             return self._map(field)
         if is_message(field):
             fill = self._declare(element_type(field))
-            return self._messages(field, fill) if field.is_repeated else _one(field.name, fill)
-        convert = reader(field)
-        return _scalars(field.name, convert) if field.is_repeated else _scalar(field.name, convert)
+            return self._messages(field, fill) if field.is_repeated else message_setter(field.name, fill)
+        convert = scalar_reader(field)
+        return list_setter(field.name, convert) if field.is_repeated else scalar_setter(field.name, convert)
 
     # -- messages
 
@@ -158,28 +147,28 @@ class Readers:
         most = self._depth
         find = slots.get
 
-        def fill(message: Any, tree: Any, at: At, depth: int, notes: Notes) -> None:
+        def fill(message: Any, tree: Any, at: Location, depth: int, notes: ReadNotes) -> None:
             if tree.__class__ is not dict:
-                raise Bad("json.object", "must be an object")
+                raise InvalidValue("json.object", "must be an object")
             if depth >= most:
-                raise Bad("json.depth", f"is nested deeper than {most}")
+                raise InvalidValue("json.depth", f"is nested deeper than {most}")
             for key, value in tree.items():
                 slot = find(key)
                 if slot is None:
-                    notes.leftovers.append((at, key, value))
+                    notes.unknown_keys.append((at, key, value))
                     continue
                 try:
                     if slot.twin is not None and slot.twin in tree:
-                        raise Bad("json.twice", f"is there twice, as {key!r} and {slot.twin!r}")
+                        raise InvalidValue("json.twice", f"is there twice, as {key!r} and {slot.twin!r}")
                     if value is None and not slot.null:
                         continue
                     if slot.oneof is not None and (other := message.WhichOneof(slot.oneof)) is not None:
-                        raise Bad("json.oneof", f"cannot be there beside {other!r}: they are alternatives")
+                        raise InvalidValue("json.oneof", f"cannot be there beside {other!r}: they are alternatives")
                     if slot.convert is not None:
                         setattr(message, slot.name, slot.convert(value))
                     else:
                         slot.put(message, value, (at, key, slot.number), depth, notes)
-                except Bad as bad:
+                except InvalidValue as bad:
                     notes.add((at, key, slot.number), bad.rule, bad.message)
                 except (ValueError, TypeError, OverflowError):
                     notes.add((at, key, slot.number), "json.value", "is no value of this field")
@@ -190,17 +179,17 @@ class Readers:
         name = field.name
         null = element_type(field).full_name == "google.protobuf.Value"
 
-        def put(message: Any, value: Any, at: At, depth: int, notes: Notes) -> None:
+        def put(message: Any, value: Any, at: Location, depth: int, notes: ReadNotes) -> None:
             if value.__class__ is not list:
-                raise Bad("json.array", "must be an array")
+                raise InvalidValue("json.array", "must be an array")
             add = getattr(message, name).add
             for index, item in enumerate(value):
                 place = (at, index, index)
                 try:
                     if item is None and not null:
-                        raise Bad("json.null", "must not be null: an array has no gaps")
+                        raise InvalidValue("json.null", "must not be null: an array has no gaps")
                     fill(add(), item, place, depth + 1, notes)
-                except Bad as bad:
+                except InvalidValue as bad:
                     notes.add(place, bad.rule, bad.message)
 
         return put
@@ -209,38 +198,38 @@ class Readers:
         entry = element_type(field).fields_by_name
         name, to_key, inner = field.name, key_reader(entry["key"]), entry["value"]
         fill = self._declare(element_type(inner)) if is_message(inner) else None
-        convert = None if fill is not None else reader(inner)
+        convert = None if fill is not None else scalar_reader(inner)
         null = fill is not None and element_type(inner).full_name == "google.protobuf.Value"
 
-        def set_item(into: Any, key: Any, item: Any, place: At, depth: int, notes: Notes) -> None:
+        def set_item(into: Any, key: Any, item: Any, place: Location, depth: int, notes: ReadNotes) -> None:
             if item is None and not null:
-                raise Bad("json.null", "must not be null: a map has no empty entries")
+                raise InvalidValue("json.null", "must not be null: a map has no empty entries")
             found = to_key(key)
             if found in into:
-                raise Bad("json.twice", "is there twice, in two spellings")
+                raise InvalidValue("json.twice", "is there twice, in two spellings")
             if convert is not None:
                 into[found] = convert(item)
             elif fill is not None:
                 fill(into[found], item, place, depth + 1, notes)
 
-        def put(message: Any, value: Any, at: At, depth: int, notes: Notes) -> None:
+        def put(message: Any, value: Any, at: Location, depth: int, notes: ReadNotes) -> None:
             if value.__class__ is not dict:
-                raise Bad("json.object", "must be an object")
+                raise InvalidValue("json.object", "must be an object")
             into = getattr(message, name)
             for key, item in value.items():
                 place = (at, None, key)
                 try:
                     set_item(into, key, item, place, depth, notes)
-                except Bad as bad:
+                except InvalidValue as bad:
                     notes.add(place, bad.rule, bad.message)
                 except (ValueError, TypeError):
                     notes.add(place, "json.value", "is no entry of this map")
 
         return put
 
-    def _any(self, message: Any, tree: Any, at: At, depth: int, notes: Notes) -> None:
+    def _any(self, message: Any, tree: Any, at: Location, depth: int, notes: ReadNotes) -> None:
         if tree.__class__ is not dict:
-            raise Bad("json.object", 'must be an object with "@type"')
+            raise InvalidValue("json.object", 'must be an object with "@type"')
         if not tree:
             return
         url = tree.get("@type")
@@ -250,55 +239,19 @@ class Readers:
         except KeyError:
             descriptor = None
         if descriptor is None:
-            raise Bad("json.any", '"@type" must end with "/" and the name of a type that the schema holds')
+            raise InvalidValue("json.any", '"@type" must end with "/" and the name of a type that the schema holds')
         inner: Message = GetMessageClass(descriptor)()
         if depth >= self._depth:
-            raise Bad("json.depth", f"is nested deeper than {self._depth}")
+            raise InvalidValue("json.depth", f"is nested deeper than {self._depth}")
         try:
             fill, before = self.of(descriptor), notes.count
         except BadSchema as error:
-            raise Bad("json.any", error.message) from None
+            raise InvalidValue("json.any", error.message) from None
         if name in VALUE_FORM:
             if "value" not in tree:
-                raise Bad("json.any", f'a {name} stands in "value"')
+                raise InvalidValue("json.any", f'a {name} stands in "value"')
             fill(inner, tree["value"], at, depth + 1, notes)
         else:
             fill(inner, {key: value for key, value in tree.items() if key != "@type"}, at, depth + 1, notes)
         if notes.count == before:
             message.type_url, message.value = url, inner.SerializeToString(deterministic=True)
-
-
-def _scalar(name: str, convert: Convert) -> Put:
-    def put(message: Any, value: Any, _at: At, _depth: int, _notes: Notes) -> None:
-        setattr(message, name, convert(value))
-
-    return put
-
-
-def _scalars(name: str, convert: Convert) -> Put:
-    def put(message: Any, value: Any, at: At, _depth: int, notes: Notes) -> None:
-        if value.__class__ is not list:
-            raise Bad("json.array", "must be an array")
-        into = getattr(message, name)
-        try:
-            into.extend([convert(item) for item in value])
-        except ValueError:
-            for index, item in enumerate(value):
-                try:
-                    into.append(convert(item))
-                except Bad as bad:
-                    message_text = "must not be null: an array has no gaps" if item is None else bad.message
-                    notes.add((at, index, index), bad.rule, message_text)
-                except ValueError:
-                    notes.add((at, index, index), "json.value", "is no value of this field")
-
-    return put
-
-
-def _one(name: str, fill: Fill) -> Put:
-    def put(message: Any, value: Any, at: At, depth: int, notes: Notes) -> None:
-        inner = getattr(message, name)
-        inner.SetInParent()
-        fill(inner, value, at, depth + 1, notes)
-
-    return put

@@ -7,20 +7,22 @@ from typing import NamedTuple
 
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.selector import Version, parse_version
-from meshgate.gateway.contracts.transform.contract import Contract
-from meshgate.gateway.contracts.transform.converter import Converter, Step
-from meshgate.gateway.contracts.transform.migrations import Expressions, Function, Installed, Move
+from meshgate.gateway.contracts.transform.contract import CompiledContract
+from meshgate.gateway.contracts.transform.converter import ConversionStep, Converter
+from meshgate.gateway.contracts.transform.migration.cel_migration import CelMigration
+from meshgate.gateway.contracts.transform.migration.compiled_migration import CompiledMigration, MigrationFunction
+from meshgate.gateway.contracts.transform.migration.function_migration import FunctionMigration
 from meshgate.registry.schemas import BadSchema
 from meshgate.registry.schemas.subject import Migration, Release
 
-__all__ = ["Leg", "connect", "plan"]
+__all__ = ["PathStep", "find_path", "make_converter"]
 
 
-class Leg(NamedTuple):
+class PathStep(NamedTuple):
     """One stage: to ``release``, by ``migration`` if there is one.
 
     ``up`` says which way it is walked. Upwards the migration is one that ``release`` declares; downwards it is one
-    that the release before this leg declares.
+    that the release before this step_ declares.
     """
 
     release: Release
@@ -28,7 +30,7 @@ class Leg(NamedTuple):
     up: bool = True
 
 
-def plan(releases: Sequence[Release], source: str, target: str) -> tuple[Leg, ...]:
+def find_path(releases: Sequence[Release], source: str, target: str) -> tuple[PathStep, ...]:
     """The stages from one release to another.
 
     Every migration on the way that has a part for the direction is walked, in the order of versions; between them one
@@ -49,30 +51,30 @@ def plan(releases: Sequence[Release], source: str, target: str) -> tuple[Leg, ..
     for version in (first, last):
         if version not in known:
             raise BadSchema(str(version), "the subject has no such release", "use one that it lists")
-    legs = _up(ordered, first, last) if first <= last else _down(ordered, first, last)
-    return tuple(legs)
+    steps_ = _up(ordered, first, last) if first <= last else _down(ordered, first, last)
+    return tuple(steps_)
 
 
-def _up(ordered: list[Release], first: Version, last: Version) -> list[Leg]:
+def _up(ordered: list[Release], first: Version, last: Version) -> list[PathStep]:
     way = [release for release in ordered if first <= release.semver() <= last]
-    legs: list[Leg] = []
+    steps_: list[PathStep] = []
     here = first
     for release in way[1:]:
         found = _pick(release, [one for one in way if here <= one.semver() < release.semver()], up=True)
         if found is not None:
             migration, start = found
             if start.semver() != here:
-                legs.append(Leg(start))
-            legs.append(Leg(release, migration))
+                steps_.append(PathStep(start))
+            steps_.append(PathStep(release, migration))
             here = release.semver()
     if here != last:
-        legs.append(Leg(way[-1]))
-    return legs
+        steps_.append(PathStep(way[-1]))
+    return steps_
 
 
-def _down(ordered: list[Release], first: Version, last: Version) -> list[Leg]:
+def _down(ordered: list[Release], first: Version, last: Version) -> list[PathStep]:
     way = [release for release in ordered if last <= release.semver() <= first]
-    legs: list[Leg] = []
+    steps_: list[PathStep] = []
     here = first
     for release in reversed(way[1:]):
         if release.semver() > here:
@@ -81,12 +83,12 @@ def _down(ordered: list[Release], first: Version, last: Version) -> list[Leg]:
         if found is not None:
             migration, end = found
             if release.semver() != here:
-                legs.append(Leg(release, up=False))
-            legs.append(Leg(end, migration, up=False))
+                steps_.append(PathStep(release, up=False))
+            steps_.append(PathStep(end, migration, up=False))
             here = end.semver()
     if here != last:
-        legs.append(Leg(way[0], up=False))
-    return legs
+        steps_.append(PathStep(way[0], up=False))
+    return steps_
 
 
 def _pick(release: Release, others: list[Release], *, up: bool) -> tuple[Migration, Release] | None:
@@ -99,15 +101,15 @@ def _pick(release: Release, others: list[Release], *, up: bool) -> tuple[Migrati
     return None
 
 
-def connect(
+def make_converter(
     releases: Sequence[Release],
-    source: Contract,
-    target: Contract,
-    contract: Callable[[Release], Contract],
-    functions: Mapping[str, Function],
+    source: CompiledContract,
+    target: CompiledContract,
+    contract: Callable[[Release], CompiledContract],
+    functions: Mapping[str, MigrationFunction],
     limits: Limits = DEFAULTS,
 ) -> Converter:
-    """The converter between two releases' contracts, by the way that :func:`plan` finds.
+    """The converter between two releases' contracts, by the way that :func:`find_path` finds.
 
     Args:
         releases: of the subject.
@@ -121,30 +123,36 @@ def connect(
         BadSchema: a release is not there, an expression does not compile, a function is not installed, or there are
             too many migrations on the way.
     """
-    legs = plan(releases, source.version, target.version)
-    if sum(leg.migration is not None for leg in legs) > limits.mediation_steps:
+    steps_ = find_path(releases, source.version, target.version)
+    if sum(step_.migration is not None for step_ in steps_) > limits.mediation_steps:
         problem = f"more than {limits.mediation_steps} migrations lie between {source.version} and {target.version}"
         raise BadSchema(source.type_name, problem, "declare one from the older release to the newer")
-    steps: list[Step] = []
+    steps: list[ConversionStep] = []
     here = source
-    for index, leg in enumerate(legs):
-        there = target if index == len(legs) - 1 else contract(leg.release)
-        steps.append(Step(there, _move(here, there, leg, functions, limits)))
+    for index, step_ in enumerate(steps_):
+        there = target if index == len(steps_) - 1 else contract(step_.release)
+        steps.append(ConversionStep(there, _move(here, there, step_, functions, limits)))
         here = there
     return Converter(source, target, steps)
 
 
-def _move(here: Contract, there: Contract, leg: Leg, functions: Mapping[str, Function], limits: Limits) -> Move | None:
-    migration = leg.migration
+def _move(
+    here: CompiledContract,
+    there: CompiledContract,
+    step_: PathStep,
+    functions: Mapping[str, MigrationFunction],
+    limits: Limits,
+) -> CompiledMigration | None:
+    migration = step_.migration
     if migration is None:
         return None
     if not migration.function:
-        return Expressions(here, there, migration.up if leg.up else migration.down, limits)
+        return CelMigration(here, there, migration.up if step_.up else migration.down, limits)
     function = functions.get(migration.function)
     if function is None:
         remedy = "install the package that has it under the entry point group meshgate.migrations"
         raise BadSchema(there.type_name, f"no function {migration.function!r} is installed", remedy)
-    if leg.up:
-        return Installed(here, there, migration.function, function)
-    down: Function | None = getattr(function, "down", None)
-    return Installed(here, there, migration.function, down) if down is not None else None
+    if step_.up:
+        return FunctionMigration(here, there, migration.function, function)
+    down: MigrationFunction | None = getattr(function, "down", None)
+    return FunctionMigration(here, there, migration.function, down) if down is not None else None

@@ -1,4 +1,4 @@
-"""What registering a release would say, without registering it."""
+"""The check of a release: what its registration would answer, with nothing stored."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import msgspec
 
 from meshgate.a2a.errors import InvalidParams, MeshError
 from meshgate.a2a.selector import Version
-from meshgate.gateway.contracts.gate import SchemaGate, release_of
+from meshgate.gateway.contracts.admission.gate import SchemaGate
+from meshgate.gateway.contracts.admission.releases import release_of
 from meshgate.registry.limits import check_blob
 from meshgate.registry.model import Capability
 from meshgate.registry.schemas import (
@@ -23,63 +24,63 @@ from meshgate.registry.schemas import (
     examine,
 )
 
-__all__ = ["Verdict", "check"]
+__all__ = ["CheckResult", "check"]
 
-_MOST_TOLD = 500
-"""Most violations that an answer lists."""
+_LISTED = 500
+"""The most violations that an answer lists."""
 
 
-class Verdict(msgspec.Struct, frozen=True):
-    """What would come of registering a release now."""
+class CheckResult(msgspec.Struct, frozen=True):
+    """The result of a check."""
 
     compatible: bool
-    """Whether it keeps the contract, so that it can be proposed."""
+    """Whether the release keeps the contract, so that it can be proposed."""
     code: str = ""
-    """The code of the refusal: INCOMPATIBLE, VERSION_TAKEN, VERSION_RETIRED; STAGE_REFUSED for a compatible one that
+    """The code of the refusal: INCOMPATIBLE, VERSION_TAKEN, VERSION_RETIRED; STAGE_REFUSED for a compatible release that
     has to be proposed or promoted before an agent joins with it; "" if there is none.
     """
     message: str = ""
-    """The refusal for people, with what to do about it."""
+    """The refusal as text, with what to do about it."""
     violations: tuple[Violation, ...] = ()
-    """Every reason, where it is INCOMPATIBLE; at most 500."""
+    """Every reason if the code is INCOMPATIBLE, 500 at most."""
     suggested_version: str = ""
-    """A version under which it would be taken: the next minor one if it keeps the contract, else the next major."""
+    """A version that would be accepted: the next minor one if the release keeps the contract, else the next major."""
     stale: bool = False
-    """Whether this is judged by what the gateway knew last, because the registry is away."""
+    """Whether the gateway judged by the last known state, because the registry is unavailable."""
 
 
-async def check(gate: SchemaGate, agent: str, skill: Capability, images: tuple[bytes, ...]) -> Verdict:
-    """Judge one release of a skill as a registration would be judged. Nothing is stored.
+async def check(gate: SchemaGate, agent: str, skill: Capability, images: tuple[bytes, ...]) -> CheckResult:
+    """Judge one release of a skill as its registration would be judged. Nothing is stored.
 
     Args:
-        gate: what would judge the registration.
+        gate: judges registrations.
         agent: whose skill it is.
         skill: its name, version, contracts and migrations.
         images: descriptor sets that the contracts name by digest, where they are not stored yet.
 
     Raises:
-        BadSchema: an image cannot be taken, is missing, or lacks a type.
+        BadSchema: an image is not valid, is missing, or lacks a type.
         InvalidParams: the release is not well formed, or has no contract.
-        RegistryUnavailable: the registry cannot be asked, and nothing is known of the skill here.
+        RegistryUnavailable: the registry is unavailable, and the skill has no last known state.
     """
-    standing = await gate.standing(f"{agent}/{skill.skill}")
-    (skill,), known = await gate.opened((skill,), images)
+    state = await gate.state_of(f"{agent}/{skill.skill}")
+    (skill,), known = await gate.load_skills((skill,), images)
     release = release_of(skill, 0.0)
     if not release.sides:
         raise InvalidParams("there is no contract to check: name the type and the image of the input or the output")
-    subject = standing.subject
+    subject = state.subject
     try:
-        check_blob((await gate.admitted(subject, (release,), known)).encode())
+        check_blob((await gate.admit_releases(subject, (release,), known)).encode())
     except (Incompatible, VersionTaken, VersionRetired) as error:
-        return await _refused(gate, error, subject, release, known, stale=standing.stale)
+        return await _refused(gate, error, subject, release, known, stale=state.stale)
     except StageRefused as error:
-        return Verdict(compatible=True, code=error.code, message=error.message, stale=standing.stale)
-    return Verdict(compatible=True, stale=standing.stale)
+        return CheckResult(compatible=True, code=error.code, message=error.message, stale=state.stale)
+    return CheckResult(compatible=True, stale=state.stale)
 
 
 async def _refused(
     gate: SchemaGate, error: MeshError, subject: Subject, release: Release, known: dict[str, Image], *, stale: bool
-) -> Verdict:
+) -> CheckResult:
     majors = [one.semver().major for one in subject.releases]
     major = release.semver().major
     found: tuple[Violation, ...] = ()
@@ -88,11 +89,11 @@ async def _refused(
     suggested = msgspec.structs.replace(release, version=_next_minor(subject, major))
     if found or await _examined(gate, subject, suggested, known):
         suggested = msgspec.structs.replace(release, version=f"{max((*majors, major)) + 1}.0.0")
-    return Verdict(
+    return CheckResult(
         compatible=False,
         code=error.code,
         message=error.message,
-        violations=found[:_MOST_TOLD],
+        violations=found[:_LISTED],
         suggested_version=suggested.version,
         stale=stale,
     )
@@ -101,7 +102,7 @@ async def _refused(
 async def _examined(
     gate: SchemaGate, subject: Subject, release: Release, known: dict[str, Image]
 ) -> tuple[Violation, ...]:
-    size = await gate.fetch(subject, release, known)
+    size = await gate.load_compared(subject, release, known)
     return await gate.store.aside(partial(examine, subject, release, known), size)
 
 

@@ -9,30 +9,16 @@ import msgspec
 from google.protobuf.message import Message
 
 from meshgate.a2a.errors import ConversionFailed, SchemaViolation
-from meshgate.gateway.contracts.transform.contract import Contract
+from meshgate.gateway.contracts.transform.contract import CompiledContract
 from meshgate.gateway.contracts.transform.converter import Converter
-from meshgate.gateway.contracts.transform.media import Form, media_text, parse_media_type
-from meshgate.gateway.contracts.transform.parts import TypedPart
-from meshgate.gateway.contracts.transform.violations import Leftover, Violation
+from meshgate.gateway.contracts.transform.typed_parts.media import Form, media_text, parse_media_type
+from meshgate.gateway.contracts.transform.typed_parts.typed_part import ConvertedPart, TypedPart
+from meshgate.gateway.contracts.transform.violations import UnknownKey, Violation
 
-__all__ = ["Mediated", "check_part", "mediate_part"]
-
-
-class Mediated(msgspec.Struct, frozen=True):
-    """What became of a part.
-
-    Attributes:
-        part: what is sent on; the same object, if it is sent as it came.
-        fallbacks: enum values that the reader's release does not name, so that another stands in.
-        lost: unknown JSON keys that could not be carried over.
-    """
-
-    part: TypedPart
-    fallbacks: tuple[Violation, ...] = ()
-    lost: tuple[Leftover, ...] = ()
+__all__ = ["check_part", "convert_part"]
 
 
-def check_part(part: TypedPart, contract: Contract) -> Message:
+def check_part(part: TypedPart, contract: CompiledContract) -> Message:
     """The message that a part holds, decoded and checked.
 
     Raises:
@@ -43,7 +29,9 @@ def check_part(part: TypedPart, contract: Contract) -> Message:
     return message
 
 
-def mediate_part(part: TypedPart, converter: Converter, form: Form | None = None, *, check: bool = True) -> Mediated:
+def convert_part(
+    part: TypedPart, converter: Converter, form: Form | None = None, *, check: bool = True
+) -> ConvertedPart:
     """Check a part by its own contract, and make it what the other side reads.
 
     Args:
@@ -60,20 +48,20 @@ def mediate_part(part: TypedPart, converter: Converter, form: Form | None = None
     wanted = form or part.form
     as_it_is = converter.identity and wanted == part.form
     if as_it_is and not check:
-        return Mediated(part)
-    message, leftovers = _read(part, converter.source)
+        return ConvertedPart(part)
+    message, unknown_keys = _read(part, converter.source)
     if check:
         converter.source.validate(message)
     if as_it_is:
-        return Mediated(part)
+        return ConvertedPart(part)
     target = converter.target
     try:
         message = converter.convert(message)
         if check and not converter.identity:
             target.validate(message)
         if wanted == "protobuf":
-            return _mediated(part, converter, wanted, target.write_bytes(message), lost=leftovers)
-        written = target.write_json(message, leftovers)
+            return _mediated(part, converter, wanted, target.write_bytes(message), lost=unknown_keys)
+        written = target.write_json(message, unknown_keys)
     except SchemaViolation as error:
         raise ConversionFailed(
             f"{converter.source.name} cannot be converted to {target.name}: {error.message}",
@@ -83,11 +71,11 @@ def mediate_part(part: TypedPart, converter: Converter, form: Form | None = None
     return _mediated(part, converter, wanted, written.tree, written.fallbacks, written.lost)
 
 
-def _read(part: TypedPart, contract: Contract) -> tuple[Message, tuple[Leftover, ...]]:
+def _read(part: TypedPart, contract: CompiledContract) -> tuple[Message, tuple[UnknownKey, ...]]:
     if part.form == "protobuf":
         return contract.read_bytes(part.value), ()
     reading = contract.read_json(part.value)
-    return reading.message, reading.leftovers
+    return reading.message, reading.unknown_keys
 
 
 def _mediated(
@@ -96,12 +84,12 @@ def _mediated(
     form: Form,
     value: Any,
     fallbacks: tuple[Violation, ...] = (),
-    lost: tuple[Leftover, ...] = (),
-) -> Mediated:
+    lost: tuple[UnknownKey, ...] = (),
+) -> ConvertedPart:
     target = converter.target
     text = _media(part.media_type, part.form, form, target.type_name, target.version)
     new = msgspec.structs.replace(part, form=form, media_type=text, value=value)
-    return Mediated(new, fallbacks, lost)
+    return ConvertedPart(new, fallbacks, lost)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import protovalidate
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
-from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorSet
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from meshgate.a2a.limits import Limits
-from meshgate.gateway.contracts.transform.cost import PROTOVALIDATE, cost_of, largest
-from meshgate.gateway.contracts.transform.fields.reader import element_type, is_map, is_message
-from meshgate.gateway.contracts.transform.validators import Engine, engine_of
+from meshgate.gateway.contracts.transform.cel_scan import cost_of
+from meshgate.gateway.contracts.transform.cost import PROTOVALIDATE, largest
+from meshgate.gateway.contracts.transform.fields.descriptors import element_type, is_map, is_message
+from meshgate.gateway.contracts.transform.validation.rules import rules_of
+from meshgate.gateway.contracts.transform.validation.validators import SharedValidator, validator_for
 from meshgate.gateway.contracts.transform.violations import Violation
 from meshgate.registry.schemas import BadSchema, Image
-from meshgate.registry.schemas.options import read_rules
 
-__all__ = ["Constraints", "reachable"]
+__all__ = ["Constraints", "reachable_types"]
 
 _LEAST = 1024
 """A rule that could not be run on a message of so many bytes is refused."""
@@ -30,7 +29,7 @@ _LIGHT = 8 * 1024
 _TEXT = 256
 
 
-def reachable(root: Descriptor) -> list[Descriptor]:
+def reachable_types(root: Descriptor) -> list[Descriptor]:
     """The types that a message of this type can hold, itself first; map entries are not types."""
     found: dict[str, Descriptor] = {root.full_name: root}
     waiting = [root]
@@ -77,8 +76,8 @@ class Constraints:
     """
 
     def __init__(self, image: Image, root: Descriptor, limits: Limits) -> None:
-        types = reachable(root)
-        own, expressions = _rules(image, {each.full_name for each in types})
+        types = reachable_types(root)
+        own, expressions = rules_of(image, {each.full_name for each in types})
         self.empty = not own
         if self.empty:
             return
@@ -90,13 +89,13 @@ class Constraints:
         self._element = 0.5 if expressions else 0.05
         owners = Counter(path if path in self._types else path.rpartition(".")[0] for path, _ in expressions)
         self._values = limits.mediation_values / (1 + max(owners.values(), default=0) / 2)
-        self._engine = engine_of(image)
+        self._engine = validator_for(image)
         try:
             self._compile(types)
         except BadSchema:
             if not self._engine.shared:
                 raise
-            self._engine = Engine()  # what is wrong may be another schema's
+            self._engine = SharedValidator()  # what is wrong may be another schema's
             self._compile(types)
         self._collect = self._engine.validator.collect_violations
 
@@ -161,43 +160,3 @@ def _inner(field: FieldDescriptor | None) -> Descriptor | None:
     if field is not None and is_map(field):
         field = element_type(field).fields_by_name["value"]
     return element_type(field) if field is not None and is_message(field) else None
-
-
-def _rules(image: Image, types: set[str]) -> tuple[bool, list[tuple[str, str]]]:
-    """Whether one of the types has a rule, and each CEL expression of theirs, or that they may refer to."""
-    found, expressions = False, list[tuple[str, str]]()
-    for file in FileDescriptorSet.FromString(image.data).file:
-        for extension in file.extension:
-            expressions += _texts(extension.name, read_rules(extension.options, "predefined"))
-        scope = f"{file.package}." if file.package else ""
-        waiting: list[tuple[str, DescriptorProto]] = [(scope + each.name, each) for each in file.message_type]
-        while waiting:
-            name, message = waiting.pop()
-            waiting += [(f"{name}.{each.name}", each) for each in message.nested_type]
-            for extension in message.extension:
-                expressions += _texts(extension.name, read_rules(extension.options, "predefined"))
-            for path, rules in _own(name, message) if name in types else ():
-                found = True
-                expressions += _texts(path, rules)
-    return found, expressions
-
-
-def _own(name: str, message: DescriptorProto) -> Iterator[tuple[str, Message]]:
-    sets = [(name, read_rules(message.options, "message"))]
-    sets += [(f"{name}.{each.name}", read_rules(each.options, "field")) for each in message.field]
-    sets += [(f"{name}.{each.name}", read_rules(each.options, "oneof")) for each in message.oneof_decl]
-    return ((path, rules) for path, rules in sets if rules is not None)
-
-
-def _texts(path: str, rules: Message | None) -> list[tuple[str, str]]:
-    """The CEL expressions in a set of rules, however deep."""
-    found: list[tuple[str, str]] = []
-    waiting = [rules] if rules is not None else []
-    while waiting:
-        for field, value in waiting.pop().ListFields():
-            for part in value if field.is_repeated else [value]:
-                if isinstance(part, Message):
-                    waiting.append(part)
-                elif field.name in ("expression", "cel_expression"):
-                    found.append((path, part))
-    return found

@@ -17,7 +17,7 @@ from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorSet
 
 from meshgate.registry.schemas import Image
 
-__all__ = ["Engine", "engine_of", "engines", "recent"]
+__all__ = ["SharedValidator", "recent_validators", "shared_validators", "validator_for"]
 
 _MOST = 64
 """Schemas that share an engine."""
@@ -25,7 +25,7 @@ _SMALL = 16 * 1024
 """Bytes of a schema that may share one."""
 
 
-class Engine:
+class SharedValidator:
     """A validator, and whose names it knows."""
 
     def __init__(self) -> None:
@@ -48,26 +48,26 @@ class Engine:
         return True
 
 
-engines: weakref.WeakSet[Engine] = weakref.WeakSet()
+shared_validators: weakref.WeakSet[SharedValidator] = weakref.WeakSet()
 """Those that schemas may share."""
-recent: deque[Engine] = deque(maxlen=8)
+recent_validators: deque[SharedValidator] = deque(maxlen=8)
 """The youngest of them, for schemas that are tried one after the other and not kept."""
 _lock = threading.Lock()
 
 
-def engine_of(image: Image) -> Engine:
+def validator_for(image: Image) -> SharedValidator:
     """An engine for a schema. Who uses it keeps it."""
     names = _names(image)
     if names is None:
-        return Engine()
+        return SharedValidator()
     with _lock:
-        for engine in list(engines):
+        for engine in list(shared_validators):
             if engine.take(image.digest, names):
                 return engine
-        made = Engine()
+        made = SharedValidator()
         made.take(image.digest, names)
-        engines.add(made)
-        recent.append(made)
+        shared_validators.add(made)
+        recent_validators.append(made)
         return made
 
 

@@ -1,0 +1,60 @@
+"""The way to the parts of A2A's messages: what each type of message holds, and whose words its parts are."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from meshgate.a2a.types import (
+    A2AMessage,
+    Artifact,
+    Message,
+    Part,
+    SendMessageRequest,
+    SendMessageResponse,
+    StreamResponse,
+    Task,
+    TaskArtifactUpdateEvent,
+    TaskStatus,
+    TaskStatusUpdateEvent,
+)
+from meshgate.gateway.contracts.transform.typed_parts.typed_part import Side
+
+__all__ = []
+
+
+class Child(NamedTuple):
+    key: str
+    name: str
+    kind: type[A2AMessage]
+    many: bool
+    side: Side | None
+    """The side of what is in it; None where that is the parent's, or a role says it."""
+
+
+CHILDREN: dict[type[A2AMessage], tuple[Child, ...]] = {
+    SendMessageRequest: (Child("message", "message", Message, many=False, side="input"),),
+    SendMessageResponse: (
+        Child("task", "task", Task, many=False, side="output"),
+        Child("message", "message", Message, many=False, side="output"),
+    ),
+    StreamResponse: (
+        Child("task", "task", Task, many=False, side="output"),
+        Child("message", "message", Message, many=False, side="output"),
+        Child("statusUpdate", "status_update", TaskStatusUpdateEvent, many=False, side="output"),
+        Child("artifactUpdate", "artifact_update", TaskArtifactUpdateEvent, many=False, side="output"),
+    ),
+    Task: (
+        Child("status", "status", TaskStatus, many=False, side="output"),
+        Child("artifacts", "artifacts", Artifact, many=True, side="output"),
+        Child("history", "history", Message, many=True, side=None),
+    ),
+    TaskStatus: (Child("message", "message", Message, many=False, side="output"),),
+    TaskStatusUpdateEvent: (Child("status", "status", TaskStatus, many=False, side="output"),),
+    TaskArtifactUpdateEvent: (Child("artifact", "artifact", Artifact, many=False, side="output"),),
+    Message: (Child("parts", "parts", Part, many=True, side=None),),
+    Artifact: (Child("parts", "parts", Part, many=True, side=None),),
+}
+
+
+def side_of_role(role: Any) -> Side:
+    return "input" if role == "ROLE_USER" else "output"
