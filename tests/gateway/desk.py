@@ -20,7 +20,7 @@ from meshgate.a2a.payload import JsonPayload
 from meshgate.a2a.selector import parse_selector
 from meshgate.gateway.app import Gateway, Settings
 from meshgate.gateway.cluster.inspection import RemotePeers
-from meshgate.gateway.contracts.gate import SchemaGate
+from meshgate.gateway.contracts.admission.gate import SchemaGate
 from meshgate.gateway.control.admin.app import make_admin
 from meshgate.gateway.control.join import AddressPolicy, JoinApp
 from meshgate.gateway.control.ports import MeshAsk

@@ -21,9 +21,9 @@ from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.gateway.cluster.inspection import InstanceView, JobView, RemotePeers, Status, UsageView, job_view
 from meshgate.gateway.contracts.catalogue import Catalogue
-from meshgate.gateway.contracts.converters import Mediator
+from meshgate.gateway.contracts.converters import Converters
 from meshgate.gateway.contracts.store import SchemaStore
-from meshgate.gateway.contracts.usage import Usage
+from meshgate.gateway.contracts.usage import UsageCounter
 from meshgate.gateway.identity.keys import KeyStore, MeshKey
 from meshgate.gateway.ingress.cards import Cards
 from meshgate.gateway.ingress.http import Ingress
@@ -165,8 +165,8 @@ class Gateway:
         self.peers: Peers = peers or self.remote or ALONE
         self.instances = Instances(mesh.inbound_secret, limits, clock, self.rng)
         self.tags = TaskTags(mesh.secret)
-        self.usage = Usage(limits.usage_rows, limits.usage_fields, wall)
-        self.mediator = Mediator(self.schemas, limits)
+        self.usage = UsageCounter(limits.usage_rows, limits.usage_fields, wall)
+        self.mediator = Converters(self.schemas, limits)
         self.schema = Schema(self.mediator, self.usage, limits)
         self.resolve = Resolve(self.table, self.tags, self.instances.ready, self.schema)
         self.wires = wires if wires is not None else default_wires(limits, clock)

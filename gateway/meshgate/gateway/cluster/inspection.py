@@ -12,7 +12,7 @@ import msgspec
 
 from meshgate.a2a.errors import MeshError
 from meshgate.a2a.limits import DEFAULTS, Limits
-from meshgate.gateway.contracts.usage import UsageRow
+from meshgate.gateway.contracts.usage_rows import UsageRow
 from meshgate.gateway.jobs.peers import Flight, Grant
 from meshgate.gateway.observe.records import CallRecord, JobRecord
 from meshgate.net.asgi import Receive, Scope, Send, read_body, read_headers, respond

@@ -9,8 +9,8 @@ from typing import Any
 from meshgate.gateway.app import Gateway
 from meshgate.gateway.cluster.inspection import RemotePeers
 from meshgate.gateway.config import Config
+from meshgate.gateway.contracts.admission.gate import SchemaGate
 from meshgate.gateway.contracts.catalogue import Catalogue
-from meshgate.gateway.contracts.gate import SchemaGate
 from meshgate.gateway.control.admin.app import make_admin
 from meshgate.gateway.control.join import AddressPolicy, JoinApp
 from meshgate.gateway.identity.keys import MeshKey
