@@ -12,12 +12,12 @@ from typing import Any
 from meshgate.gateway.contracts.converters import Converters
 from meshgate.gateway.contracts.transform.contract import CompiledContract
 from meshgate.gateway.contracts.transform.cost import Cost
-from meshgate.gateway.contracts.transform.fields import reader as reading
-from meshgate.gateway.contracts.transform.fields import writer as writing
+from meshgate.gateway.contracts.transform.fields import reader
+from meshgate.gateway.contracts.transform.fields import writer
 from meshgate.gateway.contracts.transform.fields.descriptors import enum_names, enum_type
 from meshgate.gateway.contracts.transform.fields.field_mapping import FieldMapping
 from meshgate.gateway.contracts.transform.fields.unknown_fields import UnknownFields
-from meshgate.gateway.contracts.transform.migration import path as planning
+from meshgate.gateway.contracts.transform.migration import path as migration_path
 from meshgate.gateway.contracts.transform.validation import constraints
 
 __all__ = ["MEDIATION_DROPS"]
@@ -33,7 +33,7 @@ def _constraints() -> None:
 
 
 def _migrate() -> None:
-    _replace(planning, "_move", lambda here, there, step, functions, limits: None)
+    _replace(migration_path, "_move", lambda here, there, step, functions, limits: None)
 
 
 def _leftovers() -> None:
@@ -49,11 +49,11 @@ def _enum() -> None:
         names, _ = enum_names(enum_type(field))
         return lambda value, at, depth, out: names.get(value, value)
 
-    _replace(writing, "enum_writer", number)
+    _replace(writer, "enum_writer", number)
 
 
 def _json() -> None:
-    _replace(reading, "scalar_reader", lambda field: lambda value: value)
+    _replace(reader, "scalar_reader", lambda field: lambda value: value)
 
 
 def _cost() -> None:

@@ -1,4 +1,4 @@
-"""The catalogue of all skills' contracts: a background task follows the registry, and a call looks a contract up in O(1).
+"""The catalogue of all skills' contracts: a background task follows the registry, and calls look contracts up.
 
 A subject is never deleted. If the registry had a subject while this gateway watched and no longer has it, the registry
 lost it: the catalogue keeps the subject and puts it back, with its history, before returning agents begin a new one.
@@ -153,7 +153,7 @@ class Catalogue:
         return True
 
     async def _each(self, names: list[str], work: Callable[[str], Awaitable[None]]) -> bool:
-        """Do ``work`` for each name, a few at once; false if the registry is unavailable, so that the rest waits too."""
+        """Do ``work`` for each name, a few at once; false if the registry is unavailable, so the rest has to wait."""
         waiting = iter(names)
 
         async def worker() -> bool:

@@ -1,4 +1,4 @@
-"""The shape of a JSON message: its keys and theirs in turn, without the values, so that like messages are counted as one."""
+"""The shape of a JSON message: its keys at every level, without the values. Messages are counted by shape."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ Shape = tuple[Any, ...]
 
 
 def fields_of(tree: object) -> set[str]:
-    """The paths of the fields that a JSON message holds, such as ``wind.speed``. Fields in a list have the list's path in
-    front.
+    """The paths of the fields that a JSON message holds, such as ``wind.speed``. Fields in a list have the list's path
+    in front.
     """
     found: set[str] = set()
     if is_object(tree):

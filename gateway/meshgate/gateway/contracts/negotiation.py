@@ -1,4 +1,4 @@
-"""The negotiation of one call: which releases of a contract its caller and its agent speak, and how each part passes."""
+"""The negotiation of one call: which releases its caller and its agent speak, and how each part passes."""
 
 from __future__ import annotations
 

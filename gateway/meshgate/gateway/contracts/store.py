@@ -117,8 +117,8 @@ class SchemaStore:
         return found
 
     async def image(self, digest: str) -> Image:
-        """The image of that digest. It is checked after each fetch, because anyone with write access to the registry may
-        have put it there.
+        """The image of that digest. It is checked after each fetch, because anyone with write access to the registry
+        may have put it there.
 
         Raises:
             KeyError: there is none.
@@ -187,7 +187,7 @@ class SchemaStore:
     # -- by name
 
     async def read(self, name: str) -> tuple[str, Subject]:
-        """The digest of a subject's document in the registry, and the subject; "" and an empty subject if there is none.
+        """The digest of a subject's document in the registry, and the subject; "" and an empty one if there is none.
 
         Raises:
             RegistryUnavailable: the registry does not answer, or has lost the document.

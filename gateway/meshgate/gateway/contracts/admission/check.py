@@ -36,8 +36,8 @@ class CheckResult(msgspec.Struct, frozen=True):
     compatible: bool
     """Whether the release keeps the contract, so that it can be proposed."""
     code: str = ""
-    """The code of the refusal: INCOMPATIBLE, VERSION_TAKEN, VERSION_RETIRED; STAGE_REFUSED for a compatible release that
-    has to be proposed or promoted before an agent joins with it; "" if there is none.
+    """The code of the refusal: INCOMPATIBLE, VERSION_TAKEN, VERSION_RETIRED; STAGE_REFUSED for a compatible release
+    that has to be proposed or promoted before an agent joins with it; "" if there is none.
     """
     message: str = ""
     """The refusal as text, with what to do about it."""

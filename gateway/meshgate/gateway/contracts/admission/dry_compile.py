@@ -1,4 +1,4 @@
-"""The trial compilation of a new release: everything that gateways compile for its traffic is compiled once, and dropped.
+"""The trial compilation of a new release: what gateways compile for its traffic is compiled once, and dropped.
 
 So the author hears of a constraint that does not compile, of a field that has no name in JSON, and of a migration that
 leads nowhere, before a caller does. A function that is not installed is no error, because only the operator can install
@@ -27,7 +27,7 @@ __all__ = ["compile_release", "missing_functions", "origins"]
 
 
 def origins(subject: Subject, release: Release) -> tuple[Release, ...]:
-    """The releases that the migrations of ``release`` start from: for each, the latest earlier one in its range, if any."""
+    """The releases that the migrations of ``release`` start from: for each, the latest earlier one in its range."""
     earlier = [one for one in subject.releases if one.semver() < release.semver() and one.stage is not Stage.RETIRED]
     found = (_origin(earlier, migration) for migration in release.migrations)
     return tuple(one for one in found if one is not None)

@@ -1,10 +1,10 @@
 """The gate for registrations: it stores the releases that keep their skills' contracts, and refuses all others.
 
 The gate judges everything that a registration brings before it stores any of it. Then it changes each subject by one
-compare-and-set, in the order of the names, so that of two registrations of the same skills one is done before the
-other has written anything. One case stays open: a registration of several skills may lose a later subject to another
-writer, whose release it breaks. It is refused then, with the earlier subjects written. Those are sound releases, and
-they stay, because other agents may have joined with them.
+compare-and-set, in the order of the names, so that of two registrations of the same skills one is done before the other
+has written anything. One case stays open: a registration of several skills may lose a later subject to another writer,
+whose release it breaks. It is refused then, with the earlier subjects written. Those are sound releases, and they stay,
+because other agents may have joined with them.
 
 While the registry is unavailable, the gate judges a release by the last known state: a release that breaks its contract
 is refused at once, and one that keeps it has to be registered again later, when it can be stored.

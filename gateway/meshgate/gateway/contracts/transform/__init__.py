@@ -1,6 +1,6 @@
 """Compiled contracts: typed parts are read, checked, and converted between releases of a skill's schema.
 
-``contract.py`` is one release, ``converter.py`` the way between two. Everything here is pure, compiled once, and bounded.
+``contract.py`` is one release, ``converter.py`` the way between two. All of it is pure, compiled once, and bounded.
 """
 
 from meshgate.gateway.contracts.transform.contract import CompiledContract

@@ -1,4 +1,4 @@
-"""The scan of a CEL expression: its tokens are counted, and the counts bound its cost."""
+"""The scan of a CEL expression: it counts the tokens that the bound of the cost is made of (``cost.py``)."""
 
 from __future__ import annotations
 
@@ -13,32 +13,18 @@ _TOKEN = re.compile(
     r"|//[^\n]*|[A-Za-z_][A-Za-z0-9_]*|`[^`]*`|\s+|[0-9][0-9A-Za-z.]*|.",
     re.DOTALL,
 )
-
-
 _LOOPS = frozenset({"all", "exists", "exists_one", "existsOne", "filter", "map"})
-
-
 _LOOPS_OF_TWO = frozenset({"transformList", "transformMap", "transformMapEntry", "sortBy"})
-
-
 _BUILDERS = frozenset({"map", "bind"}) | _LOOPS_OF_TWO
-
-
 _LISTS = frozenset({"map", "filter"}) | _LOOPS_OF_TWO
-
-
 _MULTIPLY = frozenset({"replace", "join", "format", "flatten", "split", "range", "repeat"})
-
-
 _WORDS = frozenset({"true", "false", "null", "in"})
-
-
 _LITERAL = 16
-"""A longer text in a loop's body counts as a look outside."""
+"""A longer text in a loop's body counts as a value from outside of the loop."""
 
 
 class _Scope:
-    """An open bracket; ``names`` are bound in it if it is a loop's."""
+    """An open bracket. ``names`` are the variables that its loop binds; None if it is no loop."""
 
     def __init__(self, names: frozenset[str] | None) -> None:
         self.names = names
@@ -46,7 +32,7 @@ class _Scope:
 
 
 def cost_of(expression: str) -> Cost:
-    """The cost of a CEL expression. What is no CEL is some cost too: the engine says what is wrong with it."""
+    """The cost of a CEL expression. A text that is no CEL has some cost as well; the engine refuses it later."""
     tokens = [one for one in _TOKEN.findall(expression) if not one.isspace() and not one.startswith("//")]
     scopes: list[_Scope] = []
     closed: list[_Scope] = []
@@ -82,13 +68,17 @@ def cost_of(expression: str) -> Cost:
 def _bound(call: str, after: list[str]) -> frozenset[str] | None:
     """The variables that the macro ``call`` binds, or None if it is no macro."""
     if call in _LOOPS:
-        # The form of two variables has a comma after the second; of one, its body.
+        # With one variable, the body follows it; with two, another variable and a comma do.
         return frozenset(after[:1])
     return frozenset(after[:1] + after[2:3]) if call in _LOOPS_OF_TWO else None
 
 
 def _look_outside(scopes: list[_Scope], name: str | None) -> bool:
-    """Mark each loop that lies within the one that binds ``name``; says whether one does."""
+    """Mark each loop inside of the one that binds ``name``, or all if none does.
+
+    Returns:
+        Whether a loop binds it.
+    """
     for scope in reversed(scopes):
         if scope.names is not None:
             if name is not None and name in scope.names:

@@ -1,4 +1,4 @@
-"""The errors that tell callers which violations a part has, and why it cannot be converted."""
+"""The errors that callers get for parts that break a contract or cannot be converted."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ __all__ = ["agent_fault", "conversion_error", "violation_error"]
 
 
 def violation_error(what: str, violations: tuple[Violation, ...], count: int = 0) -> SchemaViolation:
-    """The error that tells a caller what its part breaks.
+    """The error for a part that breaks its contract.
 
     Args:
         what: the contract, such as ``forecast.v1.Request 1.2.0``.
-        violations: what is told of each; the rule stands in brackets at the end of its text.
-        count: how many there are in all.
+        violations: the violations that are listed; each text ends with its rule in brackets.
+        count: how many violations there are in all.
     """
     told, metadata = _told(what, violations, count)
     return SchemaViolation(f"the data does not keep {what}: {told}", metadata=metadata, violations=_pairs(violations))
 
 
 def conversion_error(source: str, target: str, path: str, reason: str, **facts: str) -> ConversionFailed:
-    """The error that tells why a message of one contract cannot be made into one of the other.
+    """The error for a message of one contract that cannot be converted to another.
 
     Args:
         source: the contract of the message.
-        target: the contract of what it should have become.
-        path: the place, "" for the whole.
+        target: the contract that it was to be converted to.
+        path: the location, "" for the whole message.
         reason: what failed.
-        facts: what was at work, such as ``expression`` or ``function``; told in the metadata.
+        facts: more for the metadata, such as ``expression`` or ``function``.
     """
     told = f"{path}: {reason}" if path else reason
     return ConversionFailed(
@@ -39,7 +39,11 @@ def conversion_error(source: str, target: str, path: str, reason: str, **facts: 
 
 
 def agent_fault(error: MeshError) -> InvalidAgentResponse:
-    """The same, where it is the agent's part that breaks the contract or cannot be converted."""
+    """The error for an agent's part that breaks its contract or cannot be converted.
+
+    Args:
+        error: what is wrong with the part.
+    """
     reason = "cannot be converted" if isinstance(error, ConversionFailed) else "does not keep the skill's contract"
     return InvalidAgentResponse(
         f"the agent's answer {reason}: {error.message}",

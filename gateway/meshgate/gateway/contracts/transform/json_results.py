@@ -13,7 +13,7 @@ __all__ = ["ReadResult", "WriteResult"]
 
 
 class ReadResult(msgspec.Struct, frozen=True):
-    """What a JSON value says: a message, and the keys that its type does not know."""
+    """The message that a JSON value stands for, and the keys that its type does not know."""
 
     message: Message
     unknown_keys: tuple[UnknownKey, ...] = ()
@@ -24,8 +24,8 @@ class WriteResult(msgspec.Struct, frozen=True):
 
     Attributes:
         tree: the JSON value.
-        fallbacks: where an enum's number has no name, so that another value stands in for it.
-        lost: leftovers that found no place, or whose key means something else here.
+        fallbacks: the numbers of enums that have no name, so that another value stands in for them.
+        lost: unknown keys that have no place in the JSON, or mean something else there.
     """
 
     tree: Any

@@ -12,21 +12,17 @@ from typing import Any
 __all__ = ["Location", "NumberPath", "location_text", "number_path"]
 
 Location = tuple[Any, ...] | None
-"""A place in a message; None is its root."""
-
-
+"""A location in a message; None is the message itself."""
 NumberPath = tuple[int | str, ...]
-
-
+"""A location as numbers of fields, indexes of elements and keys of maps, which mean the same in every release."""
 _SEGMENT = 64
-"""Most characters of one key that an error repeats."""
-
-
+"""The most characters of one key that an error repeats."""
 _SEGMENTS = 40
+"""The most levels of a location that an error tells."""
 
 
 def location_text(at: Location) -> str:
-    """A place as ``wind.gusts[3].speed``; entries of maps are ``levels["high"]``."""
+    """The location as text: ``wind.gusts[3].speed``, or ``levels["high"]`` for an entry of a map."""
     parts: list[str] = []
     while at is not None and len(parts) < _SEGMENTS:
         at, key, ref = at
@@ -38,7 +34,7 @@ def location_text(at: Location) -> str:
 
 
 def number_path(at: Location) -> NumberPath:
-    """A place as field numbers, indexes and map keys."""
+    """The location as numbers of fields, indexes and keys."""
     found: list[int | str] = []
     while at is not None:
         found.append(at[2])

@@ -1,4 +1,4 @@
-"""Notes on a conversion: what was found while a value was read or written."""
+"""Notes of readers and writers: the violations, unknown keys and fallbacks that they found on their way."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ __all__ = ["ReadNotes", "WriteNotes"]
 
 
 class ReadNotes:
-    """What was noticed while a value was read.
+    """The violations and unknown keys that were found while a value was read.
 
     Args:
-        most: violations that are kept; reading goes on to the end, so that each can be counted.
+        most: how many violations are kept; reading goes on to the end, so that all are counted.
     """
 
     __slots__ = ("count", "most", "unknown_keys", "violations")
@@ -26,18 +26,18 @@ class ReadNotes:
         self.unknown_keys: list[tuple[Location, str, Any]] = []
 
     def add(self, at: Location, rule: str, message: str) -> None:
-        """Keep a violation, if there is room."""
+        """Count a violation, and keep it if there is room."""
         self.count += 1
         if len(self.violations) < self.most:
             self.violations.append(Violation(location_text(at), rule, message))
 
 
 class WriteNotes:
-    """What was noticed while JSON was written, and how much more of it there may be.
+    """The fallbacks that were used while JSON was written, and how many more values it may have.
 
     Args:
-        nodes: most values in it.
-        most: fallbacks that are kept.
+        nodes: the most values in the JSON.
+        most: how many fallbacks are kept.
     """
 
     __slots__ = ("fallbacks", "most", "nodes")
@@ -48,7 +48,7 @@ class WriteNotes:
         self.fallbacks: list[Violation] = []
 
     def spend(self, count: int) -> None:
-        """Count values. Raises :class:`InvalidValue` when there are too many: a few bytes can stand for much JSON."""
+        """Count values. Raises :class:`InvalidValue` if there are too many: few bytes can become much JSON."""
         self.nodes -= count
         if self.nodes < 0:
             raise InvalidValue("json.nodes", "holds more values than a JSON document may")

@@ -1,4 +1,4 @@
-"""Whether a message is too large to be mediated on the event loop."""
+"""The size of a message, told without writing it: large messages are converted in a thread."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from meshgate.a2a.payload import Payload, ProtoPayload
 __all__ = ["is_larger"]
 
 _VALUE = 8
+"""How many bytes a value of JSON counts for, beside the characters of a text."""
 
 
 def is_larger(payload: Payload, most: int) -> bool:
-    """Whether a message has more than ``most`` bytes; of JSON each value counts as eight, and a text as its length.
+    """Whether a message has more than ``most`` bytes. In JSON each value counts as eight, and a text as its length.
 
-    It looks at no more of the message than that.
+    The search stops at ``most``, so that a large message costs no more than one at the limit.
     """
     if isinstance(payload, ProtoPayload):
         return payload.message.ByteSize() > most

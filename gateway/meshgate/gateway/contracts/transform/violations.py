@@ -1,9 +1,4 @@
-"""What is wrong with a part, and where: collected while one is read, and made into the errors that callers know.
-
-A place is a linked tuple, so that going one level down costs one small allocation and the text is only made for an
-error. Its parts say what is meant: ``(parent, key, number)`` a field as the sender spelled it, ``(parent, i, i)`` an
-element, ``(parent, None, key)`` an entry of a map.
-"""
+"""Violations of a contract, and the keys of a message that its contract does not know."""
 
 from __future__ import annotations
 
@@ -20,9 +15,9 @@ class InvalidValue(ValueError):
     """A value that its field cannot hold.
 
     Args:
-        rule: what it breaks, such as ``json.int32``.
+        rule: the rule that it breaks, such as ``json.int32``.
         message: what it must be.
-        at: the place, where whoever raises it knows that.
+        at: its location, if the code that raises the error knows it.
     """
 
     def __init__(self, rule: str, message: str, at: Location = None) -> None:
@@ -36,8 +31,8 @@ class Violation(msgspec.Struct, frozen=True):
     """One breach of a contract.
 
     Attributes:
-        path: where, in the names of the JSON form: ``wind.gusts[3].speed``. Empty for the whole value.
-        rule: what is broken: ``json.…`` for the form, else the id of a protovalidate rule (``string.min_len``).
+        path: the location in the names of the JSON form: ``wind.gusts[3].speed``. Empty for the whole value.
+        rule: the broken rule: ``json.…`` for the form, else the id of a protovalidate rule (``string.min_len``).
         message: what the value must be.
     """
 
@@ -50,11 +45,11 @@ class UnknownKey(msgspec.Struct, frozen=True, gc=False):
     """A key of a JSON object that the contract does not know.
 
     Attributes:
-        at: where the object is: field numbers, each followed by the index or the key in a list or a map. Numbers,
-            because they name the same field in every release.
-        path: the object's place as text.
+        at: the object's location: numbers of fields, each followed by the index or the key in a list or a map. They are
+            numbers, because a number names the same field in every release.
+        path: the object's location as text.
         key: the unknown key.
-        value: what it holds, as it came.
+        value: its value, as it came.
     """
 
     at: NumberPath

@@ -1,8 +1,7 @@
 """The admin port: agents, instances, jobs and their trees, explanations, kill switches, drain, health, metrics.
 
-It asks every gateway that it finds in the registry, so it shows the mesh. It needs an admin key; it changes things,
-so it
-binds loopback unless it is told otherwise. Its OpenAPI page is at ``/docs``, its description at ``/openapi.json``.
+It asks every gateway that it finds in the registry, so it shows the mesh. It needs an admin key; it changes things, so
+it binds loopback unless it is told otherwise. Its OpenAPI page is at ``/docs``, its description at ``/openapi.json``.
 """
 
 from __future__ import annotations
@@ -253,8 +252,8 @@ def _add_changing(app: FastAPI, mesh: Mesh, registry: Registry, guarded: list[An
 
     @app.post("/api/v1/drain", tags=["mesh"], dependencies=guarded)
     async def drain(request: DrainRequest) -> dict[str, Any]:
-        """Let a gateway report itself as not ready, so that balancers leave it, or ready again. What still
-        comes is served.
+        """Let a gateway report itself as not ready, so that balancers leave it, or ready again. What still comes is
+        served.
         """
         state: Literal["draining", "open"] = "draining" if request.on else "open"
         answers = await mesh.ask(

@@ -13,7 +13,7 @@ __all__ = ["Convert", "Fill", "Put", "Write"]
 Convert = Callable[[Any], Any]
 """Converts a scalar. It raises :class:`InvalidValue`."""
 Fill = Callable[[Any, Any, Location, int, ReadNotes], None]
-"""Fills a message: (message, JSON value, location, depth, notes). It raises :class:`InvalidValue` for the whole value."""
+"""Fills a message: (message, JSON value, location, depth, notes). :class:`InvalidValue` is about the whole value."""
 Put = Fill
 """Sets one field of the message from its JSON value."""
 Write = Callable[[Any, Location, int, WriteNotes], Any]

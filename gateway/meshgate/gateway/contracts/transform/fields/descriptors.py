@@ -1,4 +1,4 @@
-"""Facts about descriptors of fields that the stubs of protobuf do not tell."""
+"""Facts about descriptors of fields and enums, with types that the stubs of protobuf lack."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["closed", "element_type", "enum_names", "enum_type", "is_map", "is_me
 
 
 def element_type(field: FieldDescriptor) -> Descriptor:
-    """The type of a message field; the stubs cannot know which field has one."""
+    """The type of a message field. The stubs cannot say which fields have one."""
     return cast("Descriptor", field.message_type)
 
 
@@ -20,22 +20,22 @@ def is_message(field: FieldDescriptor) -> bool:
 
 
 def is_map(field: FieldDescriptor) -> bool:
-    """Whether the field is a map: to a descriptor, a repeated message of keys and values."""
+    """Whether the field is a map. For descriptors that is a repeated message of key and value."""
     return is_message(field) and element_type(field).GetOptions().map_entry
 
 
 def enum_type(field: FieldDescriptor) -> EnumDescriptor:
-    """The type of an enum field; the stubs cannot know which field has one."""
+    """The type of an enum field. The stubs cannot say which fields have one."""
     return cast("EnumDescriptor", field.enum_type)
 
 
 def closed(enum: EnumDescriptor) -> bool:
-    """Whether numbers that the enum does not name are unknown fields (proto2) instead of values."""
+    """Whether a number without a name is an unknown field (proto2) instead of a value of the enum."""
     return bool(enum.is_closed)
 
 
 def enum_names(enum: EnumDescriptor) -> tuple[dict[int, str], str]:
-    """The name of each number (of aliases the first), and of the fallback: the zero value, else the first."""
+    """The name of each number (the first of aliases), and the name of the fallback: the value zero, else the first."""
     names: dict[int, str] = {}
     for value in enum.values:
         names.setdefault(value.number, value.name)

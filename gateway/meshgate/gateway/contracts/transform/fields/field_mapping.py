@@ -1,8 +1,8 @@
-"""Which fields of two releases agree, found once; and the two passes that the others need.
+"""The mapping of fields between two releases: found once, and applied to each message.
 
-Between releases a message goes by its bytes: fields meet by number, whatever they are called, and unknown ones are
-kept. That is right only where both sides write a value in one way. A field whose types disagree is taken out before;
-a number that both can hold but write differently is set afterwards; one that might not fit is checked.
+A message passes between releases by its bytes: fields are matched by number, whatever their names are, and unknown ones
+are kept. That is right only if both types write a value in the same way. So a field whose types disagree is removed
+before; a number that both types hold but write differently is set afterwards; one that might not fit is checked.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _Shape = Literal["one", "many", "map"]
 
 
 class _Field(NamedTuple):
-    """A field that needs a pass."""
+    """A field that needs a check or a conversion."""
 
     name: str
     target: str
@@ -45,10 +45,10 @@ class _Nested(NamedTuple):
 
 
 class FieldMapping:
-    """Two message types that meet field by field.
+    """The mapping between two message types.
 
     Attributes:
-        drops: names of the first one's fields that are taken out.
+        drops: names of the source's fields that are removed.
         checks: fields whose values might not fit.
         converts: fields that are set afterwards.
         nested: fields that hold messages.
@@ -65,7 +65,7 @@ class FieldMapping:
         self.moves = False
 
     def strip(self, message: Any, at: Location = None) -> None:
-        """Take out what disagrees, and check what might not fit. Raises :class:`InvalidValue`."""
+        """Remove the fields that disagree, and check those that might not fit. Raises :class:`InvalidValue`."""
         for name, _, number, shape, check in self.checks:
             for place, value in _values(message, name, shape, (at, name, number)):
                 try:
@@ -81,7 +81,7 @@ class FieldMapping:
                     inner.strip(value, place)
 
     def move(self, source: Any, target: Any, at: Location = None) -> None:
-        """Set the numbers that are written differently. Raises :class:`InvalidValue`."""
+        """Set the numbers that the two types write differently. Raises :class:`InvalidValue`."""
         for name, target_name, number, shape, convert in self.converts:
             found = list(_values(source, name, shape, (at, name, number)))
             try:
@@ -96,50 +96,54 @@ class FieldMapping:
 
 
 def map_fields(source: Descriptor, target: Descriptor) -> tuple[FieldMapping, tuple[str, ...]]:
-    """How messages of ``source`` become messages of ``target``.
+    """The mapping from messages of ``source`` to messages of ``target``.
 
     Returns:
-        The pair, and the full names of the fields whose values are lost unless a migration sets them.
+        The mapping, and the full names of the fields whose values are lost unless a migration sets them.
     """
-    pairs: dict[tuple[str, str], FieldMapping] = {}
+    mappings: dict[tuple[str, str], FieldMapping] = {}
     waiting = [(source, target)]
     lost: list[str] = []
     while waiting:
         old, new = waiting.pop()
-        found = pairs.setdefault((old.full_name, new.full_name), FieldMapping())
+        found = mappings.setdefault((old.full_name, new.full_name), FieldMapping())
         for field in old.fields:
             other = new.fields_by_number.get(field.number)
             if other is None:
                 continue
             dropped, moved = len(found.drops), len(found.converts)
-            for inner in _meet(found, field, other):
+            for inner in _map_field(found, field, other):
                 key = (inner[0].full_name, inner[1].full_name)
-                if key not in pairs:
-                    pairs[key] = FieldMapping()
+                if key not in mappings:
+                    mappings[key] = FieldMapping()
                     waiting.append(inner)
-                found.nested.append(_Nested(field.name, other.name, field.number, _shape(field), pairs[key]))
+                found.nested.append(_Nested(field.name, other.name, field.number, _shape(field), mappings[key]))
             if len(found.drops) > dropped and len(found.converts) == moved:
                 lost.append(f"{old.full_name}.{field.name}")
-    _settle(list(pairs.values()))
-    return pairs[(source.full_name, target.full_name)], tuple(sorted(lost))
+    _settle(list(mappings.values()))
+    return mappings[(source.full_name, target.full_name)], tuple(sorted(lost))
 
 
-def _settle(pairs: list[FieldMapping]) -> None:
-    """Find out which pairs have anything to do, here or further in; types may hold each other in circles."""
-    for each in pairs:
+def _settle(mappings: list[FieldMapping]) -> None:
+    """Find out which mappings have anything to do, themselves or deeper. Types may hold each other in circles, so this
+    repeats until nothing changes.
+    """
+    for each in mappings:
         each.strips, each.moves = bool(each.drops or each.checks), bool(each.converts)
     changed = True
     while changed:
         changed = False
-        for each in pairs:
+        for each in mappings:
             strips = each.strips or any(inner.mapping.strips for inner in each.nested)
             moves = each.moves or any(inner.mapping.moves for inner in each.nested)
             changed = changed or (strips, moves) != (each.strips, each.moves)
             each.strips, each.moves = strips, moves
 
 
-def _meet(found: FieldMapping, old: FieldDescriptor, new: FieldDescriptor) -> Iterator[tuple[Descriptor, Descriptor]]:
-    """Note how one field passes; yields the types of messages in it that must be looked at in turn."""
+def _map_field(
+    found: FieldMapping, old: FieldDescriptor, new: FieldDescriptor
+) -> Iterator[tuple[Descriptor, Descriptor]]:
+    """Add the mapping of one field; yields the pair of message types in it, which need a mapping in turn."""
     shape = _shape(old)
     if is_map(old) != is_map(new) or (old.is_repeated and not new.is_repeated):
         found.drops.append(old.name)
@@ -172,7 +176,7 @@ def _shape(field: FieldDescriptor) -> _Shape:
 
 
 def _values(message: Any, name: str, shape: _Shape, at: Location) -> Iterator[tuple[Location, Any]]:
-    """The values that a field has, each with its place."""
+    """The values of a field, each with its location."""
     if shape == "one":
         if any(field.name == name for field, _ in message.ListFields()):
             yield at, getattr(message, name)
@@ -198,7 +202,7 @@ def _set(target: Any, name: str, shape: _Shape, values: list[tuple[Location, Any
 
 
 def _partner(target: Any, name: str, shape: _Shape, place: Location) -> Any:
-    """The message of the other release that stands where ``place`` does."""
+    """The target's message at the location ``place``."""
     held = getattr(target, name)
     if shape == "one":
         return held[-1] if hasattr(held, "extend") else held

@@ -1,7 +1,7 @@
-"""JSON trees into messages, by readers compiled once per message type.
+"""Readers of messages: each is compiled once for a message type, and fills a message from a JSON tree.
 
-A reader fills a message that exists and notes what is wrong with its place, so that one pass finds every error. What a
-key means is looked up in one table; a table holds the JSON name and the original name of each field.
+A reader notes each violation with its location and goes on, so that one pass finds them all. It looks keys up in one
+table, which holds the JSON name and the original name of each field.
 """
 
 from __future__ import annotations
@@ -16,8 +16,15 @@ from google.protobuf.message_factory import GetMessageClass
 
 from meshgate.gateway.contracts.transform.fields.callables import Fill, Put
 from meshgate.gateway.contracts.transform.fields.descriptors import element_type, enum_type, is_map, is_message
-from meshgate.gateway.contracts.transform.fields.scalar_readers import key_reader, scalar_reader
-from meshgate.gateway.contracts.transform.fields.setters import list_setter, message_setter, scalar_setter
+from meshgate.gateway.contracts.transform.fields.scalar_readers import scalar_reader
+from meshgate.gateway.contracts.transform.fields.setters import (
+    list_setter,
+    message_list_setter,
+    message_map_setter,
+    message_setter,
+    scalar_map_setter,
+    scalar_setter,
+)
 from meshgate.gateway.contracts.transform.fields.wellknown import VALUE_FORM
 from meshgate.gateway.contracts.transform.fields.wellknown_readers import wellknown_reader
 from meshgate.gateway.contracts.transform.locations import Location
@@ -34,11 +41,11 @@ class _Slot:
     """A field as a reader needs it.
 
     Attributes:
-        name: its own, under which it is set.
-        convert: what makes a single scalar of a JSON value; None for all others, which ``put`` sets.
-        null: whether ``null`` is a value of it.
+        name: its original name, under which it is set.
+        convert: converts a JSON value to a single scalar; None for other fields, which ``put`` sets.
+        null: whether ``null`` is a value of the field.
         twin: the other spelling of its name, if there is one.
-        oneof: the oneof that it shares with others.
+        oneof: the oneof that it shares with other fields.
     """
 
     __slots__ = ("convert", "name", "null", "number", "oneof", "put", "twin")
@@ -59,11 +66,11 @@ class _Slot:
 
 
 class Readers:
-    """The readers of one descriptor pool, each compiled when it is first asked for.
+    """The readers of one descriptor pool, each compiled at first use.
 
     Args:
-        pool: where the types that an ``Any`` names are found.
-        depth: deepest nesting of messages, lists of ``Value`` counted.
+        pool: holds the types that an ``Any`` may name.
+        depth: the deepest nesting of messages, counting lists of ``Value``.
     """
 
     def __init__(self, pool: DescriptorPool, depth: int) -> None:
@@ -93,7 +100,7 @@ class Readers:
             while self._pending:
                 self._slots(*self._pending.pop())
         except BaseException:
-            # What is half made must not be taken for a whole one when the type is asked for again.
+            # A later request for the type must not find a reader that was only partly compiled.
             self._pending.clear()
             for name in self._fills.keys() - before:
                 del self._fills[name]
@@ -101,7 +108,7 @@ class Readers:
         return fill
 
     def _declare(self, descriptor: Descriptor) -> Fill:
-        """The reader, its fields perhaps still unknown: types hold each other, in circles and in long chains."""
+        """The reader of a type. Its fields are added later, because types hold each other in circles and chains."""
         found = self._fills.get(descriptor.full_name)
         if found is None:
             found = self._any if descriptor.full_name == ANY else wellknown_reader(descriptor, self._depth)
@@ -113,7 +120,7 @@ class Readers:
         return found
 
     def field(self, field: FieldDescriptor) -> Put:
-        """What sets one field of a message from a JSON value that is not null.
+        """The setter of one field, for JSON values other than null.
 
         Raises:
             BadSchema: see :meth:`of`.
@@ -125,14 +132,15 @@ class Readers:
 
     def _field(self, field: FieldDescriptor) -> Put:
         if is_map(field):
-            return self._map(field)
+            inner = element_type(field).fields_by_name["value"]
+            if is_message(inner):
+                return message_map_setter(field, self._declare(element_type(inner)))
+            return scalar_map_setter(field, scalar_reader(inner))
         if is_message(field):
             fill = self._declare(element_type(field))
-            return self._messages(field, fill) if field.is_repeated else message_setter(field.name, fill)
+            return message_list_setter(field, fill) if field.is_repeated else message_setter(field.name, fill)
         convert = scalar_reader(field)
         return list_setter(field.name, convert) if field.is_repeated else scalar_setter(field.name, convert)
-
-    # -- messages
 
     def _slots(self, descriptor: Descriptor, slots: dict[str, _Slot]) -> None:
         for field in descriptor.fields:
@@ -174,58 +182,6 @@ class Readers:
                     notes.add((at, key, slot.number), "json.value", "is no value of this field")
 
         return fill
-
-    def _messages(self, field: FieldDescriptor, fill: Fill) -> Put:
-        name = field.name
-        null = element_type(field).full_name == "google.protobuf.Value"
-
-        def put(message: Any, value: Any, at: Location, depth: int, notes: ReadNotes) -> None:
-            if value.__class__ is not list:
-                raise InvalidValue("json.array", "must be an array")
-            add = getattr(message, name).add
-            for index, item in enumerate(value):
-                place = (at, index, index)
-                try:
-                    if item is None and not null:
-                        raise InvalidValue("json.null", "must not be null: an array has no gaps")
-                    fill(add(), item, place, depth + 1, notes)
-                except InvalidValue as bad:
-                    notes.add(place, bad.rule, bad.message)
-
-        return put
-
-    def _map(self, field: FieldDescriptor) -> Put:
-        entry = element_type(field).fields_by_name
-        name, to_key, inner = field.name, key_reader(entry["key"]), entry["value"]
-        fill = self._declare(element_type(inner)) if is_message(inner) else None
-        convert = None if fill is not None else scalar_reader(inner)
-        null = fill is not None and element_type(inner).full_name == "google.protobuf.Value"
-
-        def set_item(into: Any, key: Any, item: Any, place: Location, depth: int, notes: ReadNotes) -> None:
-            if item is None and not null:
-                raise InvalidValue("json.null", "must not be null: a map has no empty entries")
-            found = to_key(key)
-            if found in into:
-                raise InvalidValue("json.twice", "is there twice, in two spellings")
-            if convert is not None:
-                into[found] = convert(item)
-            elif fill is not None:
-                fill(into[found], item, place, depth + 1, notes)
-
-        def put(message: Any, value: Any, at: Location, depth: int, notes: ReadNotes) -> None:
-            if value.__class__ is not dict:
-                raise InvalidValue("json.object", "must be an object")
-            into = getattr(message, name)
-            for key, item in value.items():
-                place = (at, None, key)
-                try:
-                    set_item(into, key, item, place, depth, notes)
-                except InvalidValue as bad:
-                    notes.add(place, bad.rule, bad.message)
-                except (ValueError, TypeError):
-                    notes.add(place, "json.value", "is no entry of this map")
-
-        return put
 
     def _any(self, message: Any, tree: Any, at: Location, depth: int, notes: ReadNotes) -> None:
         if tree.__class__ is not dict:

@@ -1,4 +1,4 @@
-"""The mapping of scalars between two types of fields: as they are, after a check, or converted."""
+"""The mapping of scalars between two types of fields: unchanged, checked, or converted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from meshgate.gateway.contracts.transform.fields.scalar_writers import shortest
 from meshgate.gateway.contracts.transform.fields.scalars import RANGES
 from meshgate.gateway.contracts.transform.violations import InvalidValue
 
-__all__ = []
+__all__ = ["map_scalar"]
 
 _Type = FieldDescriptor
 
@@ -21,19 +21,19 @@ _VARINT: dict[int, tuple[int, int]] = {
     _Type.TYPE_ENUM: (-(2**31), 2**31 - 1),
     **{kind: RANGES[kind][1:] for kind in (_Type.TYPE_INT32, _Type.TYPE_INT64, _Type.TYPE_UINT32, _Type.TYPE_UINT64)},
 }
-
-
 _ZIGZAG = frozenset({_Type.TYPE_SINT32, _Type.TYPE_SINT64})
-
-
 _FOUR = frozenset({_Type.TYPE_FIXED32, _Type.TYPE_SFIXED32})
-
-
 _EIGHT = frozenset({_Type.TYPE_FIXED64, _Type.TYPE_SFIXED64})
 
 
 class ScalarMapping(NamedTuple):
-    """How a scalar passes: as it is, after ``check``, or set by ``move``; with neither it does not."""
+    """How a scalar passes.
+
+    Attributes:
+        passes: whether its bytes mean the same value to the target.
+        check: raises if the value does not fit the target; None if it always does.
+        move: converts the value, which is then set in the target; None if nothing is set.
+    """
 
     passes: bool
     check: Convert | None = None
@@ -44,6 +44,7 @@ _KEEP, _DROP = ScalarMapping(passes=True), ScalarMapping(passes=False)
 
 
 def map_scalar(old: FieldDescriptor, new: FieldDescriptor) -> ScalarMapping:
+    """The mapping of a scalar between two fields of one number."""
     was, now = old.type, new.type
     if was == now or (was, now) == (_Type.TYPE_STRING, _Type.TYPE_BYTES):
         return _KEEP
@@ -97,5 +98,5 @@ def _exact_float(value: int) -> float:
 
 
 def _widened(value: float) -> float:
-    # What the number was meant to be: 0.1, not 0.10000000149.
+    # The number as it was written, 0.1, and not 0.10000000149.
     return float(shortest(value)) if math.isfinite(value) else value

@@ -24,16 +24,10 @@ __all__ = ["double", "enum_reader", "key_reader", "scalar_reader"]
 _Type = FieldDescriptor
 
 _DIGITS = re.compile(r"-?[0-9]{1,20}", re.ASCII)
-
-
 _NUMBER = re.compile(r"-?[0-9]{1,400}(?:\.[0-9]{1,800})?(?:[eE][+-]?[0-9]{1,4})?", re.ASCII)
-
-
 _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-
-
 _FLOAT_EDGE = (2 - 2**-24) * 2**127
-"""From here on a double rounds to more than the largest float."""
+"""A double of this size or more rounds to more than the largest float."""
 
 
 def _integer(kind: str, least: int, most: int, rule: str = "") -> Convert:
@@ -103,14 +97,14 @@ def _bytes(value: Any) -> bytes:
             return base64.b64decode(padded, validate=True)
         except (binascii.Error, ValueError):
             pass
-    elif value.__class__ is bytes:  # what a migration made; JSON has no bytes
+    elif value.__class__ is bytes:  # a migration may return bytes; JSON has none
         data: bytes = value
         return data
     raise InvalidValue("json.bytes", "must be base64")
 
 
 def enum_reader(enum: EnumDescriptor) -> Convert:
-    """Reads a value's name or number. Of an open enum any int32 is a value."""
+    """Reads the name or the number of an enum's value. For an open enum any int32 is a value."""
     numbers = {name: value.number for name, value in enum.values_by_name.items()}
     known = frozenset(enum.values_by_number)
     whole = _integer(*INT32, rule="json.enum")
@@ -147,12 +141,12 @@ _READERS: dict[int, Convert] = {
 
 
 def scalar_reader(field: FieldDescriptor) -> Convert:
-    """What makes a JSON value into a value of the field. It raises :class:`InvalidValue`."""
+    """The reader of the field's JSON values. It raises :class:`InvalidValue`."""
     return enum_reader(enum_type(field)) if field.type == _Type.TYPE_ENUM else _READERS[field.type]
 
 
 def key_reader(field: FieldDescriptor) -> Convert:
-    """What makes a JSON key into a key of a map."""
+    """The reader of a map's keys."""
     read = _READERS[field.type]
     if field.type != _Type.TYPE_BOOL:
         return read

@@ -20,7 +20,7 @@ _Type = FieldDescriptor
 
 
 def shortest(value: float) -> Any:
-    """The shortest decimal that is this float, as ProtoJSON's writers agree on.
+    """The shortest decimal that reads back as this float, as all writers of ProtoJSON have it.
 
     The largest float is written in full: its short form is a little more, and there are readers that refuse it.
     """
@@ -52,7 +52,7 @@ _WRITERS: dict[int, Convert] = {
 
 
 def scalar_writer(field: FieldDescriptor, *, plain: bool = False) -> Convert | None:
-    """What makes a value into JSON, or None if it is JSON already. Enums are not scalars here.
+    """The writer of the field's values, or None if they are JSON already. Enums have a writer of their own.
 
     Args:
         plain: for expressions: 64-bit integers, bytes and infinities as they are.
@@ -62,13 +62,13 @@ def scalar_writer(field: FieldDescriptor, *, plain: bool = False) -> Convert | N
     if plain:
         return _shortest_or_special if field.type == _Type.TYPE_FLOAT else None
     if field.GetOptions().jstype == FieldOptions.JS_NUMBER:
-        # ProtoJSON writes 64-bit integers as text. Where the schema asks for numbers, its readers know nothing else.
+        # ProtoJSON writes 64-bit integers as text, but readers of this schema expect numbers.
         return None
     return _WRITERS.get(field.type)
 
 
 def _text(value: str | bytes) -> str:
-    # Of proto2 the parser takes any bytes for text, and hands out as bytes what is none.
+    # The parser of proto2 accepts any bytes as text, and returns bytes if they are no UTF-8.
     if isinstance(value, bytes):
         raise InvalidValue("proto.string", "is no UTF-8 text")
     return value
@@ -79,7 +79,7 @@ def _shortest_or_special(value: float) -> float:
 
 
 def key_writer(field: FieldDescriptor) -> Convert:
-    """What makes a map's key into a JSON key."""
+    """The writer of a map's keys."""
     if field.type == _Type.TYPE_STRING:
         return _text
     return _bool_key if field.type == _Type.TYPE_BOOL else str

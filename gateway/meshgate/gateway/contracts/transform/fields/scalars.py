@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from google.protobuf.descriptor import FieldDescriptor
 
-__all__ = ["RANGES"]
-
-
+__all__ = ["FLOAT_MAX", "INT32", "RANGES"]
 _Type = FieldDescriptor
 INT32 = ("int32", -(2**31), 2**31 - 1)
 _INT64 = ("int64", -(2**63), 2**63 - 1)

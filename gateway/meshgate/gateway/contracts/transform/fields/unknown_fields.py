@@ -1,4 +1,4 @@
-"""Unknown keys of a JSON object, put back into the JSON that is written for it."""
+"""The unknown keys of JSON objects: they are put back into the JSON that is written for the converted message."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class UnknownFields:
         self._known: dict[str, frozenset[str]] = {}
 
     def restore(self, tree: Any, unknown_key: UnknownKey) -> bool:
-        """Put the key where it was. The numbers of fields lead there, so the place is found in another release too.
+        """Put the key back where it was. Field numbers lead there, so the object is found in another release too.
 
-        A key that means a field here is not carried: what it holds was not checked as that field.
+        A key that is a field here is not put back, because its value was not checked as that field.
 
         Returns:
             Whether it was put back.

@@ -13,14 +13,13 @@ from meshgate.gateway.contracts.transform.locations import Location
 from meshgate.gateway.contracts.transform.notes import WriteNotes
 from meshgate.gateway.contracts.transform.violations import InvalidValue
 
-__all__ = []
-
-
+__all__ = ["WELLKNOWN_WRITERS", "enum_writer", "wrapper_writer"]
 _EXACT = 2**53
-"""Every integer up to here has a double of its own."""
+"""Every integer up to this one has a double of its own."""
 
 
 def enum_writer(field: FieldDescriptor) -> Write:
+    """Writes the name of an enum's value; a number without a name becomes the fallback, with a note."""
     enum = enum_type(field)
     names, fallback = enum_names(enum)
     null = enum.full_name == "google.protobuf.NullValue"
@@ -36,6 +35,8 @@ def enum_writer(field: FieldDescriptor) -> Write:
 
 
 def wrapper_writer(convert: Convert | None) -> Write:
+    """Writes a wrapper such as ``Int64Value`` as the JSON of its value."""
+
     def write(message: Any, _at: Location, _depth: int, _out: WriteNotes) -> Any:
         return message.value if convert is None else convert(message.value)
 

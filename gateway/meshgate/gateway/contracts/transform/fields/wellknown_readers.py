@@ -18,7 +18,7 @@ __all__ = ["wellknown_reader"]
 
 
 def wellknown_reader(descriptor: Descriptor, most: int) -> Fill | None:
-    """The reader of a type with a form of its own, or None. ``Any`` is not among them: it needs the other readers.
+    """The reader of a type with a JSON form of its own, or None. ``Any`` has none here, because it needs all readers.
 
     Args:
         descriptor: the type.

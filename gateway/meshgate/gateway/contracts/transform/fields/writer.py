@@ -1,4 +1,4 @@
-"""Messages into JSON trees, by writers compiled once per message type.
+"""Writers of messages: each is compiled once for a message type, and makes a JSON tree of a message.
 
 Two forms: ProtoJSON, which goes to agents and callers, and *plain*, which migrations read: original names, defaults
 written out, 64-bit integers and bytes as they are.
@@ -34,7 +34,7 @@ __all__ = ["Writers"]
 
 
 class _Slot(NamedTuple):
-    """A field as a writer needs it: its name, and one of the two ways to write it (neither: the value as it is)."""
+    """A field as a writer needs it: its name, and a converter or a writer; neither if its values are JSON already."""
 
     name: str
     convert: Convert | None
@@ -42,11 +42,11 @@ class _Slot(NamedTuple):
 
 
 class Writers:
-    """The writers of one descriptor pool, each compiled when it is first asked for.
+    """The writers of one descriptor pool, each compiled at first use.
 
     Args:
-        pool: where the types that an ``Any`` names are found.
-        depth: deepest nesting of messages.
+        pool: holds the types that an ``Any`` may name.
+        depth: the deepest nesting of messages.
         plain: whether to write the form that migrations read.
     """
 
@@ -74,7 +74,7 @@ class Writers:
             while self._pending:
                 self._slots(*self._pending.pop())
         except BaseException:
-            # What is half made must not be taken for a whole one when the type is asked for again.
+            # A later request for the type must not find a writer that was only partly compiled.
             self._pending.clear()
             for name in self._writes.keys() - before:
                 del self._writes[name]
@@ -82,7 +82,7 @@ class Writers:
         return write
 
     def _declare(self, descriptor: Descriptor) -> Write:
-        """The writer, its fields perhaps still unknown: types hold each other, in circles and in long chains."""
+        """The writer of a type. Its fields are added later, because types hold each other in circles and chains."""
         name = descriptor.full_name
         found = self._writes.get(name)
         if found is None:
@@ -149,7 +149,7 @@ class Writers:
                 except InvalidValue as bad:
                     bad.at = bad.at or (at, name, field.number)
                     raise
-                except UnicodeDecodeError:  # a key of a map, of which proto2 lets any bytes through
+                except UnicodeDecodeError:  # a key of a map: proto2 accepts any bytes
                     raise InvalidValue("proto.string", "is no UTF-8 text", (at, name, field.number)) from None
             return tree
 

@@ -1,7 +1,6 @@
-"""Declared migrations: what numbers alone do not say of the way from one release to another.
+"""Migrations by CEL expressions: each sets one path of the target, and reads the source's message as ``old``.
 
-A migration is a CEL expression for each target path, over ``old``, or a Python function that the operator installed.
-Never does code of an agent run here; a CEL expression is compiled once, and bounded before each run (``cost.py``).
+An expression comes from an agent, so it is compiled once and its cost is bounded before each run (``cost.py``).
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import cel
-import structlog
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
@@ -31,9 +29,6 @@ from meshgate.registry.schemas import BadSchema
 
 __all__ = ["CelMigration"]
 
-log = structlog.get_logger(__name__)
-
-
 _TYPES = frozenset(
     "bool bytes double duration dyn int list map null_type string timestamp type uint".split()  # noqa: SIM905 - short
 )
@@ -41,7 +36,7 @@ _FUNCTIONS = _TYPES | frozenset({"contains", "endsWith", "matches", "size", "sta
 
 
 class _Target(NamedTuple):
-    """One assignment."""
+    """One path of the target with its expression."""
 
     path: str
     parents: tuple[str, ...]
@@ -54,32 +49,32 @@ class _Target(NamedTuple):
 
 
 class CelMigration:
-    """CEL expressions, each for one path of the target.
+    """A migration by CEL expressions, one for each path of the target.
 
     Args:
         source: the contract whose message is ``old``.
         target: the contract whose fields are set.
         declared: the expression of each path: original names, with dots between.
-        limits: length, cost and result of an expression.
+        limits: the length, the cost and the result of an expression.
 
     Raises:
-        BadSchema: an expression does not compile, looks at anything but ``old``, or a path is no field of the target.
+        BadSchema: an expression does not compile or reads anything but ``old``, or a path is no field of the target.
     """
 
     def __init__(
         self, source: CompiledContract, target: CompiledContract, declared: Mapping[str, str], limits: Limits = DEFAULTS
     ) -> None:
         self._source, self._target, self._limits = source, target, limits
-        self._plain = source.write_plain  # compiled here, where nobody waits for it
+        self._plain = source.write_plain  # compiled here, and not while a call waits
         self._targets = [self._compile(path, text) for path, text in declared.items()]
         self._counts = any(each.cost.loops for each in self._targets)
         self.costly: Final = self._counts or any(each.cost.patterns for each in self._targets)
 
     def __call__(self, old: Message, message: Message, /) -> Message:
-        """Set the targets in ``message``. All see the old message alone, so their order means nothing.
+        """Set the targets in ``message``. Expressions see the old message alone, so their order does not matter.
 
         Raises:
-            ConversionFailed: an expression failed, costs too much, or gave what its field cannot hold.
+            ConversionFailed: an expression failed, costs too much, or has a result that its field cannot hold.
         """
         plain = write_plain_form(self._plain, self._source, self._target, old)
         size = old.ByteSize()
@@ -92,6 +87,19 @@ class CelMigration:
 
     def _compile(self, path: str, text: str) -> _Target:
         where = f"{self._target.type_name}: {path}"
+        program, cost = self._program(where, text)
+        *parents, name = path.split(".")
+        scope = self._target.descriptor
+        for parent in parents:
+            field = _field(where, scope, parent)
+            if not is_message(field) or field.is_repeated or element_type(field).full_name in VALUE_FORM:
+                raise BadSchema(where, f"no path leads into {parent!r}", "set the field as a whole")
+            scope = element_type(field)
+        field = _field(where, scope, name)
+        put = self._target.readers.field(field)
+        return _Target(path, tuple(parents), name, put, field.number, text, program, cost)
+
+    def _program(self, where: str, text: str) -> tuple[cel.Program, Cost]:
         if not 0 < len(text) <= self._limits.schema_cel:
             raise BadSchema(
                 where, f"an expression has 1 to {self._limits.schema_cel} characters", "write a shorter one"
@@ -111,16 +119,7 @@ class CelMigration:
             raise BadSchema(where, "the cost of its regular expression cannot be told", remedy)
         if cost.bound(1024, 16, CEL) > self._limits.mediation_cost:
             raise BadSchema(where, "the expression could cost too much", "use fewer loops, or an installed function")
-        *parents, name = path.split(".")
-        scope = self._target.descriptor
-        for parent in parents:
-            field = _field(where, scope, parent)
-            if not is_message(field) or field.is_repeated or element_type(field).full_name in VALUE_FORM:
-                raise BadSchema(where, f"no path leads into {parent!r}", "set the field as a whole")
-            scope = element_type(field)
-        field = _field(where, scope, name)
-        put = self._target.readers.field(field)
-        return _Target(path, tuple(parents), name, put, field.number, text, program, cost)
+        return program, cost
 
     def _evaluate(self, target: _Target, context: cel.Context, size: int, rounds: int) -> Any:
         if target.cost.bound(size, rounds, CEL) > self._limits.mediation_cost:
@@ -129,7 +128,7 @@ class CelMigration:
             return plain_result(target.program.execute(context), SizeBudget(self._limits.mediation_result))
         except InvalidValue as bad:
             raise self._failed(target, bad.message) from None
-        except Exception as error:  # noqa: BLE001 - the engine raises most of Python's errors, for what CEL names
+        except Exception as error:  # noqa: BLE001 - the engine raises most of Python's errors for errors of CEL
             raise self._failed(target, f"{type(error).__name__}: {str(error)[:256]}") from None
 
     def _assign(self, message: Any, target: _Target, result: Any) -> None:

@@ -1,4 +1,4 @@
-"""The values that CEL expressions read and return, as JSON, and their sizes."""
+"""The values that CEL expressions read and return: their sizes, and their JSON."""
 
 from __future__ import annotations
 
@@ -9,25 +9,36 @@ from meshgate.a2a.codec.strict_json import is_array, is_object
 from meshgate.gateway.contracts.transform.fields.times import duration_text, timestamp_text
 from meshgate.gateway.contracts.transform.violations import InvalidValue
 
-__all__ = []
+__all__ = ["SizeBudget", "count_values", "plain_result"]
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 class SizeBudget:
-    """How much more a result may hold."""
+    """How many more bytes a result may have.
+
+    Args:
+        size: bytes in all.
+    """
 
     def __init__(self, size: int) -> None:
         self._left = size
 
     def take(self, size: int) -> None:
+        """Spend bytes. Raises :class:`InvalidValue` if there are not enough left."""
         self._left -= size
         if self._left < 0:
             raise InvalidValue("migration.result", "the result is too large")
 
 
 def plain_result(value: Any, room: SizeBudget, depth: int = 0) -> Any:
-    """What CEL gave, as JSON; bytes stay bytes."""
+    """The result of a CEL expression as JSON, except that bytes stay bytes.
+
+    Args:
+        value: the result.
+        room: how many bytes it may have.
+        depth: how deep the value is nested in the result.
+    """
     room.take(8)
     if isinstance(value, str | bytes):
         room.take(len(value))
@@ -57,7 +68,7 @@ def _key(key: Any, room: SizeBudget) -> str:
 
 
 def count_values(tree: Any) -> int:
-    """How many values a tree holds: no loop over it has more rounds. A text has no rounds."""
+    """How many values a tree holds. No loop over it has more rounds, because there is no loop over a text."""
     count, waiting = 0, [tree]
     while waiting:
         value = waiting.pop()

@@ -1,4 +1,4 @@
-"""Migrations by Python functions that the operator installed."""
+"""Migrations by Python functions that the operator installed. Code of an agent never runs here."""
 
 from __future__ import annotations
 
@@ -16,18 +16,17 @@ from meshgate.gateway.contracts.transform.migration.compiled_migration import Mi
 __all__ = ["FunctionMigration", "installed_functions"]
 
 log = structlog.get_logger(__name__)
-
-
 _GROUP = "meshgate.migrations"
+"""The entry point group of migration functions."""
 
 
 class FunctionMigration:
-    """A function that the operator installed: it makes the target's JSON of the source's plain form.
+    """A migration by an installed function: it turns the plain form of the source into the JSON of the target.
 
     Args:
-        source: the contract of what it is given.
+        source: the contract of what the function gets.
         target: the contract of what it returns: original or JSON names, bytes as bytes or base64.
-        name: its name, for errors.
+        name: the function's name, for errors.
         function: the function.
     """
 
@@ -39,10 +38,10 @@ class FunctionMigration:
         self.costly: Final = True
 
     def __call__(self, old: Message, _message: Message, /) -> Message:
-        """What the function makes of ``old``.
+        """Run the function on ``old``.
 
         Raises:
-            ConversionFailed: it failed, or returned what is no message of the target.
+            ConversionFailed: the function failed, or its result is no message of the target.
         """
         plain = write_plain_form(self._plain, self._source, self._target, old)
         try:
@@ -62,16 +61,16 @@ class FunctionMigration:
 
 
 def installed_functions() -> dict[str, MigrationFunction]:
-    """The functions under the entry point group ``meshgate.migrations``, by their names. It imports them.
+    """Import the functions of the entry point group ``meshgate.migrations``, by their names.
 
-    A function that serves the way down as well has an attribute ``down`` that does so. One that cannot be imported is
-    left out, with a warning in the log: the others work, and what needs it is refused by its name.
+    A function may have an attribute ``down``, the function for the way down. One that cannot be imported is left out
+    with a warning in the log, so that the others work; a migration that needs it is refused and names it.
     """
     found: dict[str, MigrationFunction] = {}
     for point in entry_points(group=_GROUP):
         try:
             function = point.load()
-        except Exception as error:  # noqa: BLE001 - what a package does while it is imported may fail in any way
+        except Exception as error:  # noqa: BLE001 - a package may fail in any way while it is imported
             log.warning("migration_not_loaded", function=point.name, reason=f"{type(error).__name__}: {error}"[:512])
             continue
         if callable(function):

@@ -1,4 +1,4 @@
-"""The way between two releases of one subject: which declared migrations are walked, and in what order."""
+"""The migration path between two releases of a subject: which declared migrations run, and in what order."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ __all__ = ["PathStep", "find_path", "make_converter"]
 
 
 class PathStep(NamedTuple):
-    """One stage: to ``release``, by ``migration`` if there is one.
+    """One step of a path: to ``release``, by ``migration`` if there is one.
 
-    ``up`` says which way it is walked. Upwards the migration is one that ``release`` declares; downwards it is one
-    that the release before this step_ declares.
+    ``up`` is the direction. Upwards, ``release`` declares the migration; downwards, the release before this step does.
     """
 
     release: Release
@@ -31,19 +30,19 @@ class PathStep(NamedTuple):
 
 
 def find_path(releases: Sequence[Release], source: str, target: str) -> tuple[PathStep, ...]:
-    """The stages from one release to another.
+    """The steps from one release to another.
 
-    Every migration on the way that has a part for the direction is walked, in the order of versions; between them one
-    stage is enough, however many releases lie there. A migration starts (or ends, downwards) at the latest release on
-    the way that its range names; one whose range names none is not on the way.
+    Every migration on the way that has expressions for the direction runs, in the order of versions. Between two
+    migrations one step is enough, however many releases lie there. A migration starts (downwards: ends) at the latest
+    release on the way that its range names; if its range names none, it is not on the way.
 
     Args:
         releases: of one subject, in any order.
-        source: the version of what is written.
-        target: the version of what is read.
+        source: the version of the messages that are given.
+        target: the version of the messages that are wanted.
 
     Raises:
-        BadSchema: there is no release of one of the two versions.
+        BadSchema: one of the two versions has no release.
     """
     first, last = parse_version(source), parse_version(target)
     ordered = sorted(releases, key=Release.semver)
@@ -51,30 +50,30 @@ def find_path(releases: Sequence[Release], source: str, target: str) -> tuple[Pa
     for version in (first, last):
         if version not in known:
             raise BadSchema(str(version), "the subject has no such release", "use one that it lists")
-    steps_ = _up(ordered, first, last) if first <= last else _down(ordered, first, last)
-    return tuple(steps_)
+    steps = _up(ordered, first, last) if first <= last else _down(ordered, first, last)
+    return tuple(steps)
 
 
 def _up(ordered: list[Release], first: Version, last: Version) -> list[PathStep]:
     way = [release for release in ordered if first <= release.semver() <= last]
-    steps_: list[PathStep] = []
+    steps: list[PathStep] = []
     here = first
     for release in way[1:]:
         found = _pick(release, [one for one in way if here <= one.semver() < release.semver()], up=True)
         if found is not None:
             migration, start = found
             if start.semver() != here:
-                steps_.append(PathStep(start))
-            steps_.append(PathStep(release, migration))
+                steps.append(PathStep(start))
+            steps.append(PathStep(release, migration))
             here = release.semver()
     if here != last:
-        steps_.append(PathStep(way[-1]))
-    return steps_
+        steps.append(PathStep(way[-1]))
+    return steps
 
 
 def _down(ordered: list[Release], first: Version, last: Version) -> list[PathStep]:
     way = [release for release in ordered if last <= release.semver() <= first]
-    steps_: list[PathStep] = []
+    steps: list[PathStep] = []
     here = first
     for release in reversed(way[1:]):
         if release.semver() > here:
@@ -83,16 +82,16 @@ def _down(ordered: list[Release], first: Version, last: Version) -> list[PathSte
         if found is not None:
             migration, end = found
             if release.semver() != here:
-                steps_.append(PathStep(release, up=False))
-            steps_.append(PathStep(end, migration, up=False))
+                steps.append(PathStep(release, up=False))
+            steps.append(PathStep(end, migration, up=False))
             here = end.semver()
     if here != last:
-        steps_.append(PathStep(way[0], up=False))
-    return steps_
+        steps.append(PathStep(way[0], up=False))
+    return steps
 
 
 def _pick(release: Release, others: list[Release], *, up: bool) -> tuple[Migration, Release] | None:
-    """The migration of ``release`` that meets the latest of ``others``, and that one."""
+    """The migration of ``release`` whose range names the latest of ``others``, and that release."""
     for other in reversed(others):
         for migration in release.migrations:
             has_part = bool(migration.function or (migration.up if up else migration.down))
@@ -109,29 +108,29 @@ def make_converter(
     functions: Mapping[str, MigrationFunction],
     limits: Limits = DEFAULTS,
 ) -> Converter:
-    """The converter between two releases' contracts, by the way that :func:`find_path` finds.
+    """The converter between the contracts of two releases, along the path that :func:`find_path` finds.
 
     Args:
-        releases: of the subject.
-        source: the contract of what is written; its version is one of the releases'.
-        target: the contract of what is read; likewise.
-        contract: the contract of a release between, in the same direction.
-        functions: those that the operator installed (``migrating.installed``).
-        limits: how many migrations may be walked, and what their expressions may cost.
+        releases: the releases of the subject.
+        source: the contract of the messages that are given; its version is one of the releases'.
+        target: the contract of the messages that are wanted; its version is one of the releases'.
+        contract: returns the contract of a release between, for the same side.
+        functions: the migration functions that the operator installed (``installed_functions``).
+        limits: how many migrations may be on the path, and what their expressions may cost.
 
     Raises:
-        BadSchema: a release is not there, an expression does not compile, a function is not installed, or there are
-            too many migrations on the way.
+        BadSchema: a release is missing, an expression does not compile, a function is not installed, or there are too
+            many migrations on the path.
     """
-    steps_ = find_path(releases, source.version, target.version)
-    if sum(step_.migration is not None for step_ in steps_) > limits.mediation_steps:
+    path = find_path(releases, source.version, target.version)
+    if sum(step.migration is not None for step in path) > limits.mediation_steps:
         problem = f"more than {limits.mediation_steps} migrations lie between {source.version} and {target.version}"
         raise BadSchema(source.type_name, problem, "declare one from the older release to the newer")
     steps: list[ConversionStep] = []
     here = source
-    for index, step_ in enumerate(steps_):
-        there = target if index == len(steps_) - 1 else contract(step_.release)
-        steps.append(ConversionStep(there, _move(here, there, step_, functions, limits)))
+    for index, step in enumerate(path):
+        there = target if index == len(path) - 1 else contract(step.release)
+        steps.append(ConversionStep(there, _move(here, there, step, functions, limits)))
         here = there
     return Converter(source, target, steps)
 
@@ -139,20 +138,20 @@ def make_converter(
 def _move(
     here: CompiledContract,
     there: CompiledContract,
-    step_: PathStep,
+    step: PathStep,
     functions: Mapping[str, MigrationFunction],
     limits: Limits,
 ) -> CompiledMigration | None:
-    migration = step_.migration
+    migration = step.migration
     if migration is None:
         return None
     if not migration.function:
-        return CelMigration(here, there, migration.up if step_.up else migration.down, limits)
+        return CelMigration(here, there, migration.up if step.up else migration.down, limits)
     function = functions.get(migration.function)
     if function is None:
         remedy = "install the package that has it under the entry point group meshgate.migrations"
         raise BadSchema(there.type_name, f"no function {migration.function!r} is installed", remedy)
-    if step_.up:
+    if step.up:
         return FunctionMigration(here, there, migration.function, function)
     down: MigrationFunction | None = getattr(function, "down", None)
     return FunctionMigration(here, there, migration.function, down) if down is not None else None

@@ -1,4 +1,4 @@
-"""The typed parts of JSON messages: found, and replaced."""
+"""The typed parts of JSON messages: finds and replaces them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from meshgate.gateway.contracts.transform.typed_parts.part_tree import CHILDREN,
 from meshgate.gateway.contracts.transform.typed_parts.typed_part import Change, Side, TypedPart
 from meshgate.gateway.contracts.transform.violations import Violation
 
-__all__ = []
+__all__ = ["find_json_parts", "map_json_parts"]
 
 
 def find_json_parts(
     tree: dict[str, Any], kind: type[A2AMessage], side: Side, path: str, found: list[TypedPart], most: int
 ) -> None:
+    """Append the typed parts of a tree to ``found``, until there are ``most``."""
     for child in CHILDREN[kind]:
         value = tree.get(child.key)
         if not value or len(found) >= most:
@@ -45,7 +46,7 @@ def find_json_parts(
 def map_json_parts(
     tree: dict[str, Any], kind: type[A2AMessage], side: Side, path: str, change: Change
 ) -> dict[str, Any]:
-    """The tree with its parts changed, copied along the way to those that were."""
+    """The tree with its parts changed. It is copied only along the way to the changed parts."""
     out = tree
     for child in CHILDREN[kind]:
         value = tree.get(child.key)
@@ -94,7 +95,7 @@ def _bytes(raw: str, path: str) -> bytes:
 
 
 def _put_json(tree: dict[str, Any], part: TypedPart) -> dict[str, Any]:
-    """The part's tree with the new content; metadata and whatever else it has stay."""
+    """The part's tree with the new content; metadata and other keys stay."""
     name, other = ("data", "raw") if part.form == "json" else ("raw", "data")
     out = {name if key == other else key: value for key, value in tree.items()}
     out[name] = part.value if part.form == "json" else base64.b64encode(part.value).decode("ascii")

@@ -1,4 +1,4 @@
-"""One typed part, from the release that its sender speaks to the release that its reader speaks."""
+"""The conversion of one typed part, from the release that its sender speaks to the one that its reader speaks."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ __all__ = ["check_part", "convert_part"]
 
 
 def check_part(part: TypedPart, contract: CompiledContract) -> Message:
-    """The message that a part holds, decoded and checked.
+    """The message of a part, decoded and checked.
 
     Raises:
-        SchemaViolation: it is none, or breaks a constraint.
+        SchemaViolation: the part holds no message of the contract, or breaks a constraint.
     """
     message, _ = _read(part, contract)
     contract.validate(message)
@@ -32,18 +32,18 @@ def check_part(part: TypedPart, contract: CompiledContract) -> Message:
 def convert_part(
     part: TypedPart, converter: Converter, form: Form | None = None, *, check: bool = True
 ) -> ConvertedPart:
-    """Check a part by its own contract, and make it what the other side reads.
+    """Check a part against its own contract, and convert it to the reader's.
 
     Args:
-        part: a part that keeps ``converter.source``.
-        converter: the way to the reader's contract.
-        form: the form that the reader wants; None leaves it as it is.
-        check: whether constraints are checked, the source's before and the target's after a conversion. A part that
-            needs neither conversion nor another form is then not even decoded, if this is false.
+        part: a part in the contract ``converter.source``.
+        converter: converts to the reader's contract.
+        form: the form that the reader wants; None for the part's own.
+        check: whether constraints are checked, the source's before and the target's after the conversion. Without, a
+            part that needs no conversion and no other form is not even decoded.
 
     Raises:
         SchemaViolation: the part breaks the contract of its own release.
-        ConversionFailed: it cannot be converted, or what it became breaks the reader's contract.
+        ConversionFailed: the part cannot be converted, or the result breaks the reader's contract.
     """
     wanted = form or part.form
     as_it_is = converter.identity and wanted == part.form
@@ -60,7 +60,7 @@ def convert_part(
         if check and not converter.identity:
             target.validate(message)
         if wanted == "protobuf":
-            return _mediated(part, converter, wanted, target.write_bytes(message), lost=unknown_keys)
+            return _converted(part, converter, wanted, target.write_bytes(message), lost=unknown_keys)
         written = target.write_json(message, unknown_keys)
     except SchemaViolation as error:
         raise ConversionFailed(
@@ -68,7 +68,7 @@ def convert_part(
             metadata={**error.metadata, "contract": converter.source.name, "target": target.name},
             violations=error.violations,
         ) from None
-    return _mediated(part, converter, wanted, written.tree, written.fallbacks, written.lost)
+    return _converted(part, converter, wanted, written.tree, written.fallbacks, written.lost)
 
 
 def _read(part: TypedPart, contract: CompiledContract) -> tuple[Message, tuple[UnknownKey, ...]]:
@@ -78,7 +78,7 @@ def _read(part: TypedPart, contract: CompiledContract) -> tuple[Message, tuple[U
     return reading.message, reading.unknown_keys
 
 
-def _mediated(
+def _converted(
     part: TypedPart,
     converter: Converter,
     form: Form,
@@ -94,9 +94,9 @@ def _mediated(
 
 @functools.lru_cache(maxsize=4096)
 def _media(text: str, form: Form, wanted: Form, type_name: str, version: str) -> str:
-    """The media type of what a part became. The text is no longer than those that are read."""
+    """The media type of a converted part. Texts are short here, so the cache stays small."""
     media = parse_media_type(text)
-    # JSON that names nothing goes on naming nothing; protobuf bytes without a name could not be read at all.
+    # JSON without type and version stays without; protobuf bytes without a type could not be read at all.
     if wanted == form and not media.type and not media.version:
         return text
     named = wanted == "protobuf" or bool(media.type)

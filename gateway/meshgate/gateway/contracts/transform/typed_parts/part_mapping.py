@@ -1,6 +1,6 @@
-"""Typed parts of an A2A message: found, and put back changed. Everything else passes untouched, in its place.
+"""The mapping of typed parts: they are found in an A2A message, changed, and put back. Everything else stays as it is.
 
-A typed part is a ``data`` part (its media type JSON or none) or a ``raw`` part whose media type is protobuf.
+A typed part is a ``data`` part whose media type is JSON or missing, or a ``raw`` part whose media type is protobuf.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["map_parts", "typed_parts"]
 
 
 def typed_parts(payload: Payload, most: int = sys.maxsize) -> list[TypedPart]:
-    """The typed parts of a payload, in order; no more than the first ``most``.
+    """The typed parts of a payload in order, ``most`` of them at most.
 
     Raises:
         SchemaViolation: a protobuf part is no base64.
@@ -34,7 +34,7 @@ def typed_parts(payload: Payload, most: int = sys.maxsize) -> list[TypedPart]:
 
 
 def map_parts(payload: Payload, change: Change) -> Payload:
-    """The payload with each typed part changed; the same payload, if none was.
+    """The payload with its typed parts changed; the same payload if none changed.
 
     Raises:
         SchemaViolation: a protobuf part is no base64.
@@ -47,9 +47,3 @@ def map_parts(payload: Payload, change: Change) -> Payload:
     tree = payload.tree()
     mapped = map_json_parts(tree, payload.kind, "input", "", change)
     return payload if mapped is tree else JsonPayload(payload.kind, mapped)
-
-
-# -- JSON
-
-
-# -- protobuf

@@ -1,4 +1,4 @@
-"""The way to the parts of A2A's messages: what each type of message holds, and whose words its parts are."""
+"""The tree of A2A's messages down to their parts: what each type holds, and to which side its parts belong."""
 
 from __future__ import annotations
 
@@ -19,16 +19,18 @@ from meshgate.a2a.types import (
 )
 from meshgate.gateway.contracts.transform.typed_parts.typed_part import Side
 
-__all__ = []
+__all__ = ["CHILDREN", "Child", "side_of_role"]
 
 
 class Child(NamedTuple):
+    """A field that leads to parts: its key in JSON, its name in protobuf, its type, and whether it is a list."""
+
     key: str
     name: str
     kind: type[A2AMessage]
     many: bool
     side: Side | None
-    """The side of what is in it; None where that is the parent's, or a role says it."""
+    """The side of its parts; None if the parent or a role decides."""
 
 
 CHILDREN: dict[type[A2AMessage], tuple[Child, ...]] = {
@@ -57,4 +59,5 @@ CHILDREN: dict[type[A2AMessage], tuple[Child, ...]] = {
 
 
 def side_of_role(role: Any) -> Side:
+    """The side of the parts of a message with that role."""
     return "input" if role == "ROLE_USER" else "output"

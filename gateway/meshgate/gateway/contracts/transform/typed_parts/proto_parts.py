@@ -1,4 +1,4 @@
-"""The typed parts of protobuf messages: found, and replaced."""
+"""The typed parts of protobuf messages: finds and replaces them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from meshgate.gateway.contracts.transform.typed_parts.media import parse_media_t
 from meshgate.gateway.contracts.transform.typed_parts.part_tree import CHILDREN, side_of_role
 from meshgate.gateway.contracts.transform.typed_parts.typed_part import Change, Side, TypedPart
 
-__all__ = []
+__all__ = ["map_proto_parts", "proto_part", "walk_parts"]
 
 
 def map_proto_parts(payload: ProtoPayload, change: Change) -> Payload:
+    """The payload with its typed parts changed; the same payload if none changed."""
     changed: dict[int, TypedPart] = {}
     for index, (message, side, path) in enumerate(walk_parts(payload.message, payload.kind, "input", "")):
         part = proto_part(message, side, path)
@@ -35,7 +36,7 @@ def map_proto_parts(payload: ProtoPayload, change: Change) -> Payload:
 
 
 def walk_parts(message: Any, kind: type[A2AMessage], side: Side, path: str) -> Iterator[tuple[Any, Side, str]]:
-    """Every part in the message, in order."""
+    """Each part of a message in order, with its side and its path."""
     for child in CHILDREN[kind]:
         held = getattr(message, child.name)
         if not child.many and not message.HasField(child.name):
@@ -50,6 +51,7 @@ def walk_parts(message: Any, kind: type[A2AMessage], side: Side, path: str) -> I
 
 
 def proto_part(message: Any, side: Side, path: str) -> TypedPart | None:
+    """The typed part that a part of a protobuf message is; None if it is none."""
     media: str = message.media_type
     content = message.WhichOneof("content")
     if content == "data" and (not media or parse_media_type(media).form == "json"):

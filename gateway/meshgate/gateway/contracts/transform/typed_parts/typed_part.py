@@ -17,13 +17,13 @@ Side = Literal["input", "output"]
 
 
 class TypedPart(msgspec.Struct, frozen=True):
-    """A part that a contract may read.
+    """A part that a contract may describe.
 
     Attributes:
-        side: ``input`` for what callers say, ``output`` for what agents say. Only in a task's history does the role of
-            a message tell; anywhere else it is sure who speaks.
-        path: its place, such as ``message.parts[0]``.
-        form: in which form it is.
+        side: ``input`` for parts from callers, ``output`` for parts from agents. In a task's history the role of the
+            message decides; elsewhere the type of the message does.
+        path: its path, such as ``message.parts[0]``.
+        form: JSON or protobuf.
         media_type: as it came, perhaps empty.
         value: the JSON value, or the protobuf bytes.
     """
@@ -34,9 +34,9 @@ class TypedPart(msgspec.Struct, frozen=True):
     media_type: str
     value: Any
     type: str = ""
-    """The full name of its message, if its media type says one. It is read from there, and never given."""
+    """The full name of its message, if its media type has one. It is read from there, and never passed."""
     version: str = ""
-    """Its release, likewise."""
+    """Its release, read from the media type as well."""
 
     def __post_init__(self) -> None:
         media = parse_media_type(self.media_type)
@@ -45,15 +45,15 @@ class TypedPart(msgspec.Struct, frozen=True):
 
 
 Change = Callable[[TypedPart], TypedPart]
-"""What a part becomes: the same object, if nothing changes."""
+"""Returns the changed part, or the same object if nothing changes."""
 
 
 class ConvertedPart(msgspec.Struct, frozen=True):
-    """What became of a part.
+    """A part after its conversion.
 
     Attributes:
-        part: what is sent on; the same object, if it is sent as it came.
-        fallbacks: enum values that the reader's release does not name, so that another stands in.
+        part: the part to send on; the same object if it is sent as it came.
+        fallbacks: enum values that the reader's release does not name, so that others stand in for them.
         lost: unknown JSON keys that could not be carried over.
     """
 

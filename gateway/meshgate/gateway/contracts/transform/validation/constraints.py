@@ -1,4 +1,4 @@
-"""protovalidate's constraints of a type: compiled when the contract is made, skipped where there are none."""
+"""The constraints of a type, by protovalidate: compiled with the contract, and skipped if there are none."""
 
 from __future__ import annotations
 
@@ -22,15 +22,17 @@ from meshgate.registry.schemas import BadSchema, Image
 __all__ = ["Constraints", "reachable_types"]
 
 _LEAST = 1024
-"""A rule that could not be run on a message of so many bytes is refused."""
+"""A rule that costs too much for a message of so many bytes is refused."""
 _ALL = 64 * 1024
+"""Of a message beyond so many bytes only the first violation is found: there may be one for each element."""
 _LIGHT = 8 * 1024
-"""A message of so many bytes cannot hold too many values."""
+"""A message up to so many bytes cannot hold too many values."""
 _TEXT = 256
+"""The most characters of a rule's text that an error repeats."""
 
 
 def reachable_types(root: Descriptor) -> list[Descriptor]:
-    """The types that a message of this type can hold, itself first; map entries are not types."""
+    """The types that a message of this type can hold, that type first. Entries of maps are no types."""
     found: dict[str, Descriptor] = {root.full_name: root}
     waiting = [root]
     while waiting:
@@ -45,7 +47,7 @@ def reachable_types(root: Descriptor) -> list[Descriptor]:
 
 
 def _within(root: Message, most: float, element: float) -> bool:
-    """Whether a message holds no more than so many messages; each element of its other lists counts as ``element``."""
+    """Whether a message holds at most ``most`` messages. Each element of a list of scalars counts as ``element``."""
     waiting = [root]
     while waiting and most >= 0:
         for field, value in waiting.pop().ListFields():
@@ -64,12 +66,12 @@ def _within(root: Message, most: float, element: float) -> bool:
 
 
 class Constraints:
-    """The constraints of a type and of all that it can hold.
+    """The constraints of a type and of all types that it can hold.
 
     Args:
         image: the schema.
         root: the type.
-        limits: how much a rule may cost, how many violations are told.
+        limits: how much a rule may cost, and how many violations are listed.
 
     Raises:
         BadSchema: a rule does not compile, or could cost too much.
@@ -83,30 +85,30 @@ class Constraints:
             return
         self._types = {each.full_name: each for each in types}
         self._root = root
-        self._told = limits.mediation_violations
+        self._listed = limits.mediation_violations
         self._most = self._bound(expressions, limits)
-        # What an element of a list of scalars costs beside a message; one that CEL looks at costs ten times as much.
+        # The cost of an element of a list of scalars, compared with a message; CEL makes it ten times as high.
         self._element = 0.5 if expressions else 0.05
         owners = Counter(path if path in self._types else path.rpartition(".")[0] for path, _ in expressions)
         self._values = limits.mediation_values / (1 + max(owners.values(), default=0) / 2)
-        self._engine = validator_for(image)
+        self._validator = validator_for(image)
         try:
             self._compile(types)
         except BadSchema:
-            if not self._engine.shared:
+            if not self._validator.shared:
                 raise
-            self._engine = SharedValidator()  # what is wrong may be another schema's
+            self._validator = SharedValidator()  # another schema of the shared validator may be the cause
             self._compile(types)
-        self._collect = self._engine.validator.collect_violations
+        self._collect = self._validator.validator.collect_violations
 
     def _compile(self, types: list[Descriptor]) -> None:
         for each in types:
             try:
-                self._engine.validator.collect_violations(GetMessageClass(each)())
+                self._validator.validator.collect_violations(GetMessageClass(each)())
             except protovalidate.EvaluationError:
-                continue  # the rule is sound, and an empty message is not what it is about
+                continue  # the rule compiles; it only cannot be evaluated on an empty message
             except (protovalidate.CompilationError, ValueError, TypeError, RuntimeError) as error:
-                # protovalidate has descriptors of its own, and takes less for a schema than protobuf does.
+                # protovalidate reads descriptors by itself, and refuses schemas that protobuf accepts.
                 remedy = "correct the constraint: protovalidate takes the regular expressions of RE2, and CEL"
                 raise BadSchema(each.full_name, str(error)[:512], remedy) from None
 
@@ -121,7 +123,11 @@ class Constraints:
         return most
 
     def check(self, message: Message) -> tuple[tuple[Violation, ...], int]:
-        """The violations of a message that are told, and how many there are in all. Not for an empty one."""
+        """Check a message. It must not be called if the type is ``empty``, without constraints.
+
+        Returns:
+            The violations to list, and how many there are in all.
+        """
         size = message.ByteSize()
         if size > self._most:
             what = f"has {size} bytes, its constraints are only checked up to {self._most}"
@@ -130,11 +136,10 @@ class Constraints:
             what = "has more values than its constraints are checked for: some ten thousand messages, or as much"
             return (Violation("", "message.values", what),), 1
         try:
-            # Of a large message that breaks its rules the first breach is told: there may be one for each element.
             found = self._collect(message) if size <= _ALL else self._collect(message, fail_fast=True)
         except (protovalidate.CompilationError, ValueError, TypeError, RuntimeError) as error:
             return (Violation("", "cel.evaluation", f"a rule cannot be evaluated: {str(error)[:_TEXT]}"),), 1
-        return tuple([self._violation(each) for each in found[: self._told]]), len(found)
+        return tuple([self._violation(each) for each in found[: self._listed]]), len(found)
 
     def _violation(self, found: protovalidate.Violation) -> Violation:
         proto = found.proto
@@ -142,7 +147,7 @@ class Constraints:
         return Violation(path, (proto.rule_id or "constraint")[:128], (proto.message or "is not valid")[:_TEXT])
 
     def _path(self, field: Any) -> str:
-        """A field path in the names of the JSON form."""
+        """The path of a field, in the names of the JSON form."""
         parts: list[str] = []
         scope: Descriptor | None = self._root
         for element in field.elements[:40]:

@@ -1,4 +1,4 @@
-"""The rules of protovalidate in a schema: which types have any, and the CEL expressions in them."""
+"""The rules of protovalidate in a schema: whether a type has any, and the CEL expressions in them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,20 @@ from google.protobuf.message import Message
 from meshgate.registry.schemas import Image
 from meshgate.registry.schemas.options import read_rules
 
-__all__ = []
+__all__ = ["rules_of"]
 
 
 def rules_of(image: Image, types: set[str]) -> tuple[bool, list[tuple[str, str]]]:
-    """Whether one of the types has a rule, and each CEL expression of theirs, or that they may refer to."""
+    """The rules of some types.
+
+    Args:
+        image: the schema.
+        types: the full names of the types.
+
+    Returns:
+        Whether one of the types has a rule, and the CEL expressions (path, text) of their rules and of the predefined
+        rules that they may use.
+    """
     found, expressions = False, list[tuple[str, str]]()
     for file in FileDescriptorSet.FromString(image.data).file:
         for extension in file.extension:
@@ -40,7 +49,7 @@ def _own(name: str, message: DescriptorProto) -> Iterator[tuple[str, Message]]:
 
 
 def _texts(path: str, rules: Message | None) -> list[tuple[str, str]]:
-    """The CEL expressions in a set of rules, however deep."""
+    """The CEL expressions in a set of rules, at any depth."""
     found: list[tuple[str, str]] = []
     waiting = [rules] if rules is not None else []
     while waiting:
