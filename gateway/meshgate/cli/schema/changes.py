@@ -1,4 +1,4 @@
-"""What changed between two schemas, and what becomes of data on the way from one to the other."""
+"""The changes between two releases, and what they do to data that passes from one to the other."""
 
 from __future__ import annotations
 
@@ -8,24 +8,22 @@ from typing import Any, Literal
 import msgspec
 
 from meshgate.a2a.selector import Version, parse_selector, parse_version
-from meshgate.cli.schema.model import Release, Subject
+from meshgate.cli.schema.model import ReleaseView, SubjectView
+from meshgate.cli.schema.structure import structural_changes
 from meshgate.registry.schemas import Image, Violation, compare
-from meshgate.registry.schemas.views import MESSAGE, EnumView, FieldView, MessageView, message_view
 
 __all__ = ["Change", "Diff", "Fate", "changes", "diff_of"]
 
 Fate = Literal["ok", "translated", "migrated", "lost"]
-"""What becomes of data: nobody notices; gateways make up for it; a declared migration does; or it is misread."""
-
-_MOST_PAIRS = 4000
+"""The effect on data: none, gateways translate it, a declared migration converts it, or it is misread."""
 
 
 class Change(msgspec.Struct, frozen=True):
     """One thing that changed.
 
     Attributes:
-        up: what becomes of data of the old release when the new one reads it.
-        down: what becomes of data of the new release when the old one reads it.
+        up: the effect on data of the old release that the new one reads.
+        down: the effect on data of the new release that the old one reads.
     """
 
     path: str
@@ -51,12 +49,12 @@ class Diff(msgspec.Struct, frozen=True):
 def changes(
     old: Image | None, new: Image | None, old_type: str, new_type: str, migrations: Iterable[Mapping[str, Any]] = ()
 ) -> tuple[Change, ...]:
-    """Everything that changed between two schemas, sorted by path.
+    """The changes between two schemas, sorted by path.
 
     Args:
-        old, new: the images; None where a release has no contract on this side.
+        old, new: the images; None if a release has no contract on this side.
         old_type, new_type: full names of the messages.
-        migrations: those that convert between the two releases, as the registry tells them.
+        migrations: the declared migrations between the two releases, as the admin API has them.
 
     Raises:
         BadSchema: an image has no message of that name, or the two are too different to be compared.
@@ -64,8 +62,8 @@ def changes(
     rows: dict[str, list[Violation]] = {}
     for one in compare(old, new, old_type, new_type):
         rows.setdefault(one.path, []).append(one)
-    seen = _seen(old, new, old_type, new_type) if old is not None and new is not None else {}
-    moved = _Moved(migrations)
+    seen = structural_changes(old, new, old_type, new_type) if old is not None and new is not None else {}
+    moved = _MigratedFields(migrations)
     found: list[Change] = []
     for path in sorted({*rows, *seen}):
         violations = rows.get(path, [])
@@ -82,8 +80,8 @@ def _fate(violations: Sequence[Violation], direction: str) -> Fate:
     return "translated" if counted else "ok"
 
 
-class _Moved:
-    """What migrations set: the fields of the new message (up) and those of the old one (down)."""
+class _MigratedFields:
+    """The fields that migrations set: those of the new message (up), and those of the old one (down)."""
 
     def __init__(self, migrations: Iterable[Mapping[str, Any]]) -> None:
         given = list(migrations)
@@ -91,7 +89,7 @@ class _Moved:
         self._up, self._down = ({path for one in given for path in one.get(way, {})} for way in ("up", "down"))
 
     def over(self, change: Change, old_type: str, new_type: str) -> Change:
-        """The change, with what migrations do about it."""
+        """The change with the effect that migrations have."""
         up = self._fate(change.up, self._named(change.path, new_type, self._up))
         down = self._fate(change.down, self._named(change.path, old_type, self._down))
         return msgspec.structs.replace(change, up=up, down=down)
@@ -104,11 +102,15 @@ class _Moved:
         return "migrated" if named or (self._all and fate == "lost") else fate
 
 
-def diff_of(subject: Subject, old: Release, new: Release, image: Callable[[str, str], Image | None]) -> Diff:
-    """What changed between two releases of a contract.
+def diff_of(
+    subject: SubjectView, old: ReleaseView, new: ReleaseView, image: Callable[[str, str], Image | None]
+) -> Diff:
+    """The changes between two releases of a contract.
 
     Args:
-        image: gives the image of a version's input or output.
+        subject: the contract.
+        old, new: the releases.
+        image: returns the image of a version's input or output.
 
     Raises:
         BadSchema: see :func:`changes`.
@@ -124,8 +126,8 @@ def diff_of(subject: Subject, old: Release, new: Release, image: Callable[[str, 
     return Diff(subject.subject, old.version, new.version, major, found["input"], found["output"], tuple(migrations))
 
 
-def _migrations(releases: Sequence[Release], first: Version, last: Version) -> list[dict[str, Any]]:
-    """The migrations of the releases after the first, up to the last, that meet a release on the way."""
+def _migrations(releases: Sequence[ReleaseView], first: Version, last: Version) -> list[dict[str, Any]]:
+    """The migrations of the releases after the first, up to the last, that start from a release on the way."""
     low, high = min(first, last), max(first, last)
     way = [version for one in releases if low <= (version := parse_version(one.version)) <= high]
     return [
@@ -138,59 +140,3 @@ def _migrations(releases: Sequence[Release], first: Version, last: Version) -> l
 
 
 # -- what is there and was not, and the reverse
-
-
-def _seen(old: Image, new: Image, old_type: str, new_type: str) -> dict[str, str]:
-    """What was added, removed, renamed or given another type, by path."""
-    found: dict[str, str] = {}
-    asked: set[tuple[str, str]] = set()
-    waiting = [(old_type, new_type)]
-    while waiting and len(asked) < _MOST_PAIRS:
-        names = waiting.pop()
-        if names in asked:
-            continue
-        asked.add(names)
-        before, after = message_view(old, names[0]), message_view(new, names[1])
-        found |= _fields(before, after)
-        for number in before.fields.keys() & after.fields.keys():
-            first, then = before.fields[number], after.fields[number]
-            if first.type == then.type == MESSAGE:
-                waiting.append((first.target, then.target))
-            if first.enum is not None and then.enum is not None:
-                found |= _values(first.enum, then.enum)
-    return found
-
-
-def _fields(before: MessageView, after: MessageView) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for number in before.fields.keys() | after.fields.keys():
-        was, now = before.fields.get(number), after.fields.get(number)
-        if was is None and now is not None:
-            found[f"{after.name}.{now.name}"] = f"added: {_kind(now)}, number {number}"
-        elif was is not None and now is None:
-            kept = any(low <= number < high for low, high in after.reserved)
-            text = f"removed: {_kind(was)}, number {number}"
-            found[f"{after.name}.{was.name}"] = text + ("" if kept else ", which is not reserved")
-        elif was is not None and now is not None:
-            told = _changed(was, now)
-            if told:
-                found[f"{after.name}.{now.name}"] = told
-    return found
-
-
-def _changed(was: FieldView, now: FieldView) -> str:
-    told = [f"was called {was.name}"] if was.name != now.name else []
-    if _kind(was) != _kind(now):
-        told.append(f"was {_kind(was)}, is {_kind(now)}")
-    return ", ".join(told)
-
-
-def _kind(field: FieldView) -> str:
-    kind = field.kind.rpartition(".")[2] if field.target else field.kind
-    return {"singular": kind, "repeated": f"list of {kind}", "map": "map"}[field.shape]
-
-
-def _values(before: EnumView, after: EnumView) -> dict[str, str]:
-    was, now = before.numbers, after.numbers
-    added = {f"{after.name}.{name}": f"added: value {now[name]}" for name in now.keys() - was.keys()}
-    return added | {f"{after.name}.{name}": f"removed: value {was[name]}" for name in was.keys() - now.keys()}

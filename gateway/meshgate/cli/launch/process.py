@@ -1,4 +1,4 @@
-"""Whether the mesh that ``run.json`` names still runs."""
+"""The process of a mesh: whether the one that ``run.json`` names still runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SECONDS = 1.0
 
 
 def alive(pid: int) -> bool:
-    """Whether a process with this id exists and has not ended (one that nobody has waited for yet has)."""
+    """Whether a process with this id runs. A zombie, which has ended and waits for its parent, does not."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -29,15 +29,15 @@ def alive(pid: int) -> bool:
 
 
 def is_ours(run: Run) -> bool:
-    """Whether the process of ``run`` is a mesh and not another that was given its id later."""
+    """Whether the process of ``run`` is a mesh, and not another one that got its id later."""
     if not alive(run.pid):
         return False
-    # The admin key is this run's own, so nobody else accepts it; a mesh that hangs is known by its command line.
+    # The admin key belongs to this run, so no other program accepts it. A mesh that hangs shows in its command line.
     return _accepts(run) or "meshgate" in _command_line(run.pid)
 
 
 def probe(url: str, key: str = "") -> int:
-    """The HTTP status that ``url`` answers with, 0 if nobody does within a second."""
+    """The HTTP status of ``url``; 0 if there is no answer within a second."""
     import httpx
 
     headers = {"authorization": f"Bearer {key}"} if key else {}

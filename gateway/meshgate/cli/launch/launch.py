@@ -1,4 +1,4 @@
-"""Running a mesh, in the foreground or detached, and saying where it is."""
+"""Starts a mesh, in the foreground or detached, and prints its addresses."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import sys
 import time
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from meshgate.cli.commands.process import is_ours
 from meshgate.cli.console import err, out
 from meshgate.cli.exits import CliError, Exit
+from meshgate.cli.launch.flags import arguments_of
+from meshgate.cli.launch.process import is_ours
 from meshgate.cli.views.banner import keys_view, up_view
 from meshgate.registry.home import Home, Run
 
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
     from meshgate.gateway.config import Config
     from meshgate.gateway.identity.secrets import Secrets
 
-__all__ = ["arguments_of", "start"]
+__all__ = ["start"]
 
 _CHILD = "MESHGATE_DETACHED"
-"""Set in the environment of the process that ``--detach`` starts."""
+"""The variable that marks the process that ``--detach`` starts."""
 _READY = 60.0
 _STEP = 0.05
 
@@ -57,7 +58,7 @@ def start(flags: Mapping[str, Any], path: Path | None, *, detach: bool) -> None:
         raise CliError(str(error), Exit.USAGE) from None
     except PortTaken as error:
         raise CliError(str(error)) from None
-    except ImportError as error:  # consul, otel: their message is the line that installs them
+    except ImportError as error:  # an extra is missing, and the message is the line that installs it
         if "pip install" not in str(error):
             raise
         raise CliError(str(error)) from None
@@ -113,27 +114,6 @@ def _run(main: Coroutine[Any, Any, None]) -> None:
             runner.run(main)
 
 
-# -- detached
-
-
-def arguments_of(flags: Mapping[str, Any], path: Path | None) -> list[str]:
-    """The flags as they are written on a command line."""
-    given: list[str] = ["--config", str(path)] if path is not None else []
-    singular = {"agent_networks": "--agent-network"}
-    no = {"allow_remote": "--loopback-only"}
-    for key, value in flags.items():
-        name = singular.get(key, "--" + key.replace("_", "-"))
-        if key == "limits":
-            given += [part for limit, amount in value.items() for part in ("--limit", f"{limit}={amount}")]
-        elif isinstance(value, bool):
-            given.append(name if value else no.get(key, "--no-" + name.removeprefix("--")))
-        elif isinstance(value, list):
-            given += [part for each in cast("list[str]", value) for part in (name, each)]
-        else:
-            given += [name, str(value)]
-    return given
-
-
 def _detach(flags: Mapping[str, Any], path: Path | None, home: Home, config: Config) -> None:
     log = home.ensure() / "gateway.log"
     if log.exists():
@@ -153,7 +133,7 @@ def _detach(flags: Mapping[str, Any], path: Path | None, home: Home, config: Con
         os.close(descriptor)
     run = asyncio.run(_ready(process, home, log))
     out().print(up_view(run, home.path, detached=True, workers=config.workers, log=log), soft_wrap=True)
-    # It outlives this process, which is not to wait for it.
+    # The child outlives this process; with a return code set, Popen does not warn about it.
     process.returncode = 0
 
 
@@ -173,10 +153,10 @@ async def _ready(process: subprocess.Popen[bytes], home: Home, log: Path) -> Run
 
 
 def _died(code: int, log: Path) -> CliError:
-    """The error that the process ended with, as its log tells it."""
+    """The error that ended the process, read from its log."""
     lines = log.read_text("utf-8", errors="replace").splitlines()
     said = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
     known = Exit(code) if code in set(Exit) else Exit.FAILED
     if said:
         return CliError(said[-1], known)
-    return CliError(f"the gateway ended as it began (exit code {code})", known, f"see {log}")
+    return CliError(f"the gateway ended while it started (exit code {code})", known, f"see {log}")
