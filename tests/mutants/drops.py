@@ -25,8 +25,8 @@ from meshgate.gateway.contracts.catalogue import Catalogue
 from meshgate.gateway.contracts.known_contract import KnownContract
 from meshgate.gateway.contracts.store import SchemaStore
 from meshgate.gateway.control import join
-from meshgate.gateway.control.admin import app as admin
-from meshgate.gateway.control.admin import schemas as admin_schemas
+from meshgate.gateway.control.admin import schema_routes
+from meshgate.gateway.control.admin.errors import BoundedBodies
 from meshgate.gateway.identity import keys
 from meshgate.gateway.ingress import http as ingress
 from meshgate.gateway.policies.arrival.lineage import Lineages
@@ -268,7 +268,7 @@ def _schema_check() -> None:
         await gate.admit(Manifest(agent, skill.version, skills=(skill,)), images)
         return schema_check.CheckResult(compatible=True)
 
-    _replace(admin_schemas, "check", thorough)
+    _replace(schema_routes, "check", thorough)
 
 
 def _schema_trial() -> None:
@@ -326,7 +326,7 @@ def _admin_body() -> None:
     async def whole(self: Any, scope: Any, receive: Any, send: Any) -> None:
         await self._app(scope, receive, send)
 
-    _replace(admin._Bounded, "__call__", whole)
+    _replace(BoundedBodies, "__call__", whole)
 
 
 def _config_keys() -> None:

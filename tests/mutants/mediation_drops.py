@@ -12,10 +12,9 @@ from typing import Any
 from meshgate.gateway.contracts.converters import Converters
 from meshgate.gateway.contracts.transform.contract import CompiledContract
 from meshgate.gateway.contracts.transform.cost import Cost
-from meshgate.gateway.contracts.transform.fields import reader
-from meshgate.gateway.contracts.transform.fields import writer
+from meshgate.gateway.contracts.transform.fields import reader, writer
 from meshgate.gateway.contracts.transform.fields.descriptors import enum_names, enum_type
-from meshgate.gateway.contracts.transform.fields.field_mapping import FieldMapping
+from meshgate.gateway.contracts.transform.fields.field_map import FieldMapping
 from meshgate.gateway.contracts.transform.fields.unknown_fields import UnknownFields
 from meshgate.gateway.contracts.transform.migration import path as migration_path
 from meshgate.gateway.contracts.transform.validation import constraints

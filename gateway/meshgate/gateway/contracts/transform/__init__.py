@@ -14,7 +14,7 @@ from meshgate.gateway.contracts.transform.migration.path import PathStep, find_p
 from meshgate.gateway.contracts.transform.size import is_larger
 from meshgate.gateway.contracts.transform.typed_parts.media import Form, MediaType, media_text, parse_media_type
 from meshgate.gateway.contracts.transform.typed_parts.part_conversion import check_part, convert_part
-from meshgate.gateway.contracts.transform.typed_parts.part_mapping import map_parts, typed_parts
+from meshgate.gateway.contracts.transform.typed_parts.part_map import map_parts, typed_parts
 from meshgate.gateway.contracts.transform.typed_parts.typed_part import ConvertedPart, Side, TypedPart
 from meshgate.gateway.contracts.transform.violations import UnknownKey, Violation
 

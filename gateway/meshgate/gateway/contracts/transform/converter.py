@@ -9,7 +9,7 @@ from google.protobuf.message import DecodeError, EncodeError, Message
 
 from meshgate.gateway.contracts.transform.contract import CompiledContract
 from meshgate.gateway.contracts.transform.errors import conversion_error
-from meshgate.gateway.contracts.transform.fields.field_mapping import map_fields
+from meshgate.gateway.contracts.transform.fields.field_map import map_fields
 from meshgate.gateway.contracts.transform.locations import location_text
 from meshgate.gateway.contracts.transform.migration.compiled_migration import CompiledMigration
 from meshgate.gateway.contracts.transform.violations import InvalidValue

@@ -9,8 +9,8 @@ import pytest
 from meshgate.registry.backends.memory import MemoryRegistry
 from meshgate.registry.model import Migration
 from meshgate.registry.schemas import BadSchema
+from tests.gateway.contracts.admission.test_gate import Counting, register
 from tests.gateway.contracts.schemas import BROKEN, FIRST, GROWN, contract
-from tests.gateway.contracts.test_gate import Counting, register
 
 CEL = "message A { string city = 1 [(buf.validate.field).cel = {%s}]; } message B { string text = 1; }"
 

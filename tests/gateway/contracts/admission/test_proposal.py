@@ -30,8 +30,8 @@ from meshgate.registry.schemas import (
     promote,
 )
 from meshgate.testing import LocalMesh
+from tests.gateway.contracts.admission.test_gate import Counting, gate, register, send, stored
 from tests.gateway.contracts.schemas import BROKEN, FIRST, GROWN, contract, manifest_of, reference
-from tests.gateway.contracts.test_gate import Counting, gate, register, send, stored
 from tests.gateway.control.test_join import port
 from tests.gateway.desk import Desk, desk, proposal
 from tests.gateway.policies.test_schema import ANSWERS, Weather, ask, change, heard, meshed, said, skill

@@ -14,7 +14,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from meshgate.gateway.contracts.transform.fields.callables import Convert
 from meshgate.gateway.contracts.transform.fields.descriptors import element_type, is_map, is_message
-from meshgate.gateway.contracts.transform.fields.scalar_mapping import map_scalar
+from meshgate.gateway.contracts.transform.fields.scalar_map import map_scalar
 from meshgate.gateway.contracts.transform.fields.wellknown import VALUE_FORM
 from meshgate.gateway.contracts.transform.locations import Location
 from meshgate.gateway.contracts.transform.violations import InvalidValue
