@@ -39,7 +39,7 @@ def down(
         raise CliError(f"no mesh runs from {home.path}", Exit.UNREACHABLE, "MESHGATE_HOME chooses another home")
     if not is_ours(run):
         home.remove(run.pid)
-        err().print(f"the mesh of process {run.pid} had already ended; its files in {home.path} are removed")
+        err().print(f"the mesh of process {run.pid} had already ended; its files in {home.path} are cleared")
         return
     _signal(run.pid)
     if now:
