@@ -26,8 +26,9 @@ from typing import Any
 import structlog
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet
 
-from meshgate.gateway.contracts.catalogue import Catalogue, know
-from meshgate.gateway.contracts.gate import SchemaGate
+from meshgate.gateway.contracts.admission.gate import SchemaGate
+from meshgate.gateway.contracts.catalogue import Catalogue
+from meshgate.gateway.contracts.known_contract import index_subject
 from meshgate.gateway.contracts.store import SchemaStore
 from meshgate.registry.index import Index
 from meshgate.registry.interface import Registry
@@ -294,7 +295,7 @@ def lookups() -> list[dict[str, Any]]:
 def _known(skill: str, releases: int) -> Any:
     sides = SchemaRef(f"bench.{skill}.Query", "0" * 32), SchemaRef(f"bench.{skill}.Answer", "0" * 32)
     made = tuple(Release(f"1.{number}.0", *sides) for number in range(releases))
-    return know("0" * 32, Subject(skill, "answer", made))
+    return index_subject("0" * 32, Subject(skill, "answer", made))
 
 
 # -- all of it

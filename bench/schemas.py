@@ -33,16 +33,16 @@ from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.payload import JsonPayload
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.types import SendMessageResponse
-from meshgate.gateway.contracts.gate import SchemaGate
-from meshgate.gateway.contracts.negotiation import own_parts
+from meshgate.gateway.contracts.admission.gate import SchemaGate
+from meshgate.gateway.contracts.call_release import contract_parts
 from meshgate.gateway.contracts.transform import (
-    Contract,
+    CompiledContract,
     Converter,
     TypedPart,
     check_part,
-    connect,
+    convert_part,
+    make_converter,
     media_text,
-    mediate_part,
     typed_parts,
 )
 from meshgate.registry.model import Capability, Manifest, Migration, SchemaRef
@@ -140,13 +140,14 @@ class Clock:
 def contracts() -> dict[str, Subject]:
     """The mediation core, and what else there is for the same message."""
     old, new = (
-        Contract(load_image(compiled(text)), "p.Request", each) for text, each in ((OLD, "1.0.0"), (NEW, "2.0.0"))
+        CompiledContract(load_image(compiled(text)), "p.Request", each)
+        for text, each in ((OLD, "1.0.0"), (NEW, "2.0.0"))
     )
     message = old.read_json(TREE).message
     data, text = old.write_bytes(message), json.dumps(TREE).encode()
     up, same = Converter(old, new), Converter(old, old)
     releases = [Release("1.0.0"), Release("2.0.0", migrations=(Migration("^1", {"note": "old.city + '!'"}),))]
-    migrated = connect(releases, old, new, lambda _: new, {})
+    migrated = make_converter(releases, old, new, lambda _: new, {})
     as_json = TypedPart("input", "message.parts[0]", "json", media_text("json", "p.Request", "1.0.0"), TREE)
     as_bytes = TypedPart("input", "message.parts[0]", "protobuf", media_text("protobuf", "p.Request", "1.0.0"), data)
     validator = protovalidate.Validator()
@@ -174,12 +175,12 @@ def contracts() -> dict[str, Subject]:
     return {
         "check bytes": Subject(from_bytes, message),
         "check json": Subject(from_json, message),
-        "check bytes part": Subject(lambda: mediate_part(as_bytes, same).part, as_bytes),
-        "check json part": Subject(lambda: mediate_part(as_json, same).part, as_json),
-        "convert bytes": Subject(lambda: mediate_part(as_bytes, up).part.value, moved),
-        "convert json": Subject(lambda: mediate_part(as_json, up).part.value, RENAMED),
+        "check bytes part": Subject(lambda: convert_part(as_bytes, same).part, as_bytes),
+        "check json part": Subject(lambda: convert_part(as_json, same).part, as_json),
+        "convert bytes": Subject(lambda: convert_part(as_bytes, up).part.value, moved),
+        "convert json": Subject(lambda: convert_part(as_json, up).part.value, RENAMED),
         "convert json, one migration": Subject(
-            lambda: mediate_part(as_json, migrated).part.value, {**RENAMED, "note": "Bern!"}
+            lambda: convert_part(as_json, migrated).part.value, {**RENAMED, "note": "Bern!"}
         ),
         "peer: protovalidate alone": Subject(lambda: validator.collect_violations(message), []),
         "peer: json, json_format, protovalidate": Subject(peer_json, message),
@@ -293,9 +294,9 @@ class Mesh:
             """What is left of the policy for a part that needs nothing: find it, its release and its way."""
             if known is None:
                 return None
-            for part in own_parts(known, typed_parts(whole)):
+            for part in contract_parts(known, typed_parts(whole)):
                 way = mediator.kept(known, "input", part.version, "1.0.0")
-                return mediate_part(part, way, check=False).part.value if way is not None else None
+                return convert_part(part, way, check=False).part.value if way is not None else None
             return None
 
         found["pass on a matching part"] = Subject(pass_on, TREE)
@@ -333,9 +334,9 @@ async def held(mesh: Mesh, size: int) -> tuple[float, float, str]:
     payload = JsonPayload(call.payload.kind, inner)
     call = msgspec.structs.replace(call, payload=payload, headers={**call.headers, "content-length": str(length)})
     gaps, where, done = [0.0], [""], asyncio.Event()
-    read = Contract.read_json
+    read = CompiledContract.read_json
 
-    def noted(this: Contract, value: Any) -> Any:
+    def noted(this: CompiledContract, value: Any) -> Any:
         where[0] = where[0] or threading.current_thread().name
         return read(this, value)
 
@@ -347,7 +348,7 @@ async def held(mesh: Mesh, size: int) -> tuple[float, float, str]:
             gaps.append(now - last)
             last = now
 
-    Contract.read_json = noted  # type: ignore[method-assign]
+    CompiledContract.read_json = noted  # type: ignore[method-assign]
     ticking = asyncio.create_task(tick())
     await asyncio.sleep(0)
     began = time.process_time()
@@ -355,7 +356,7 @@ async def held(mesh: Mesh, size: int) -> tuple[float, float, str]:
         await (await mesh.policy(call, mesh.forward)).answer()
     finally:
         took = time.process_time() - began
-        Contract.read_json = read  # type: ignore[method-assign]
+        CompiledContract.read_json = read  # type: ignore[method-assign]
         done.set()
         await ticking
     return max(gaps) * 1e6, took * 1e6, where[0]

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 
 from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.gateway.cluster.questions import UsageView
-from meshgate.gateway.contracts.usage import Usage
+from meshgate.gateway.contracts.usage import UsageCounter
 from meshgate.registry.backends.file import FileRegistry
 from meshgate.registry.backends.snapshot_diff import entry_of
 from meshgate.registry.join import wire
@@ -117,7 +117,7 @@ async def contracts(golden: Golden, instance: Instance, manifest: Manifest, now:
     _join_port(golden, instance, manifest, image)
     await _kept(golden, instance, manifest, subject, image)
     await _lock(golden)
-    usage = Usage(10, 10, lambda: now)
+    usage = UsageCounter(10, 10, lambda: now)
     usage.note(_SUBJECT, "alice", "1.0.0", "input", "1.4.0", {"to": "Bern"}, invalid=False)
     rows = msgspec.json.encode(UsageView(now, 3, usage.rows(_SUBJECT)))
     tags = TaskTags(secret)

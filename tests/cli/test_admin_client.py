@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from meshgate.cli.admin_client import Admin
-from meshgate.cli.commands.process import alive, is_ours
 from meshgate.cli.exits import CliError, Exit
+from meshgate.cli.launch.process import alive, is_ours
 from meshgate.cli.views.model import Agent
 from meshgate.registry.home import Home, Run
 

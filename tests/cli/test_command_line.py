@@ -2,9 +2,12 @@
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from meshgate.a2a import errors
@@ -12,22 +15,28 @@ from meshgate.a2a.errors import MeshError
 from meshgate.cli import main
 from meshgate.cli.app import app
 from meshgate.cli.commands.call import budget_of, data_of, text_of
-from meshgate.cli.commands.launch import arguments_of
 from meshgate.cli.commands.register import card_url, labels_of
 from meshgate.cli.commands.up import limits_of
 from meshgate.cli.exits import CliError, Exit, from_mesh
+from meshgate.cli.launch.flags import FLAGS, arguments_of
 from meshgate.gateway.config import Config
 from meshgate.sdk.client.task_errors import TaskFailed
 from meshgate.sdk.client.usage import Budget
 
-COMMANDS = [
-    *("up", "down", "doctor", "call", "agents", "job", "jobs"),
-    *("explain", "register", "deregister", "kill", "drain", "version"),
-]
-SCHEMA = ["check", "diff", "list", "show", "usage", "promote", "set", "codegen"]
-NOT_FLAGS = {"consul_token", "agents", "limits"}
-"""A token would be seen in the process list; agents are a table of the settings file; each limit is a --limit."""
-NAMES = {"agent_networks": "--agent-network"}
+NOT_FLAGS = {"consul_token", "agents"}
+"""A token would be seen in the process list; agents are a table of the settings file."""
+SPECIAL_KINDS = {"agent_networks": list[str], "limits": list[str]}
+"""Flags that are given once for each value."""
+
+
+def _commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    yield path, command
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from _commands(inner, (*path, name))
+
+
+COMMANDS = dict(_commands(typer.main.get_command(app)))
+"""Every command and group by its words, as the app has them."""
 
 
 @pytest.fixture(autouse=True)
@@ -39,38 +48,57 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def help_of(*command: str) -> str:
-    return CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "80", "TERM": "dumb", "NO_COLOR": "1"}).stdout
+    done = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "80", "TERM": "dumb", "NO_COLOR": "1"})
+    assert done.exit_code == 0
+    return done.stdout
 
 
-@pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.requirement("cli.help")
-def test_every_command_teaches_by_examples_within_80_columns(command: str) -> None:
-    text = help_of(command)
-    assert f"  meshgate {command}" in text
+def test_the_app_has_the_commands_of_the_manual() -> None:
+    assert len(COMMANDS) > 20
+    assert {("up",), ("call",), ("schema",), ("schema", "check")} <= COMMANDS.keys()
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.requirement("cli.help")
+def test_every_command_teaches_by_examples_within_80_columns(command: tuple[str, ...]) -> None:
+    text = help_of(*command)
+    assert f"  {' '.join(('meshgate', *command))}" in text
     assert max(map(len, text.splitlines())) <= 80
 
 
-@pytest.mark.parametrize("command", SCHEMA)
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 @pytest.mark.requirement("cli.help")
-def test_every_command_about_contracts_teaches_by_examples_within_80_columns(command: str) -> None:
-    text = help_of("schema", command)
-    assert f"  meshgate schema {command}" in text
-    assert max(map(len, text.splitlines())) <= 80
+def test_every_command_and_each_of_its_options_has_a_help_text(command: tuple[str, ...]) -> None:
+    of = COMMANDS[command]
+    assert of.help
+    assert [one.name for one in of.params if not one.help] == []
 
 
-def test_the_list_of_commands_is_complete() -> None:
-    text = help_of()
-    assert [command for command in [*COMMANDS, "schema"] if f"│ {command} " not in text] == []
-    text = help_of("schema")
-    assert [command for command in SCHEMA if f"│ {command} " not in text] == []
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.requirement("cli.help")
+def test_the_help_of_a_command_names_what_it_takes(command: tuple[str, ...]) -> None:
+    words = set(help_of(*command).split())
+    taken = [name for one in COMMANDS[command].params for name in one.opts if name.startswith("--")]
+    assert [name for name in taken if name not in words] == []
+    assert [name for name in getattr(COMMANDS[command], "commands", ()) if name not in words] == []
 
 
-def test_every_setting_is_a_flag_of_up() -> None:
-    text = help_of("up")
-    flags = [
-        NAMES.get(name, "--" + name.replace("_", "-")) for name in Config.__struct_fields__ if name not in NOT_FLAGS
-    ]
-    assert [flag for flag in flags if f"{flag} " not in text] == []
+def test_every_setting_is_a_flag_of_up_with_its_type() -> None:
+    flags = {flag.setting: flag.kind for flag in FLAGS}
+    types = {name: kind for name, kind in get_type_hints(Config).items() if name not in NOT_FLAGS}
+    assert flags == {name: SPECIAL_KINDS.get(name, _plain(kind)) for name, kind in types.items()}
+
+
+def _plain(kind: Any) -> Any:
+    return next((one for one in get_args(kind) if one is not type(None)), kind)
+
+
+def test_flags_show_the_default_that_is_in_force() -> None:
+    shown = {flag.setting: flag.default for flag in FLAGS}
+    plain = {name: value for name in shown if isinstance(value := getattr(Config(), name), int | str) and value}
+    numbers = {name: str(value) for name, value in plain.items() if not isinstance(value, bool)}
+    assert {name: text for name, text in numbers.items() if not shown[name].startswith(text)} == {}
 
 
 @pytest.mark.parametrize("name", ["port", "grpc_port", "join_port", "admin_port", "workers", "admin_host"])
@@ -153,7 +181,7 @@ def test_a_bug_is_told_in_one_line_and_in_full_only_when_asked(
     def broken() -> dict[str, object]:
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr("meshgate.cli.commands.about.about", broken)
+    monkeypatch.setattr("meshgate.cli.commands.version.about", broken)
     assert main(["version"]) == Exit.FAILED
     assert "Traceback" not in capfd.readouterr().err
     monkeypatch.setenv("MESHGATE_DEBUG", "1")
@@ -260,7 +288,7 @@ def test_a_detached_mesh_is_given_the_flags_that_were_given(monkeypatch: pytest.
     def note(flags: dict[str, object], path: Path | None, *, detach: bool) -> None:
         seen.append(arguments_of(flags, path))
 
-    monkeypatch.setattr("meshgate.cli.commands.launch.start", note)
+    monkeypatch.setattr("meshgate.cli.launch.launch.start", note)
     assert main(["up", *given]) == main(["up", *seen[0]]) == 0
     assert sorted(seen[0]) == sorted(given)
     assert seen[1] == seen[0]

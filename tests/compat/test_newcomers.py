@@ -8,9 +8,9 @@ from itertools import pairwise
 import pytest
 
 from meshgate.a2a.limits import DEFAULTS
+from meshgate.gateway.contracts.admission.gate import SchemaGate
 from meshgate.gateway.contracts.catalogue import Catalogue
-from meshgate.gateway.contracts.converters import Mediator
-from meshgate.gateway.contracts.gate import SchemaGate
+from meshgate.gateway.contracts.converters import Converters
 from meshgate.gateway.contracts.store import SchemaStore
 from meshgate.registry.backends.memory import MemoryRegistry
 from meshgate.registry.errors import RegistryUnavailable
@@ -58,10 +58,10 @@ async def test_a_registry_that_is_away_costs_nobody_a_lease() -> None:
 @virtual_time
 async def test_a_contract_that_does_not_come_holds_up_one_call_and_no_further_one() -> None:
     registry = MemoryRegistry()
-    mediator = Mediator(Catalogue(SchemaStore(registry), Watcher(registry, Index())), DEFAULTS)
+    converters = Converters(Catalogue(SchemaStore(registry), Watcher(registry, Index())), DEFAULTS)
     clock = asyncio.get_running_loop().time
     times = [clock()]
     for _ in range(2):
-        assert await mediator.known("planner/plan", "1.0.0", contract=True) is None
+        assert await converters.wait_for("planner/plan", "1.0.0") is None
         times.append(clock())
     assert [after - before for before, after in pairwise(times)] == [DEFAULTS.mediation_wait, 0.0]

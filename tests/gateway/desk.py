@@ -19,7 +19,7 @@ from meshgate.a2a.methods import METHODS
 from meshgate.a2a.payload import JsonPayload
 from meshgate.a2a.selector import parse_selector
 from meshgate.gateway.cluster.peers import RemotePeers
-from meshgate.gateway.contracts.gate import SchemaGate
+from meshgate.gateway.contracts.admission.gate import SchemaGate
 from meshgate.gateway.control.admin.app import make_admin
 from meshgate.gateway.control.join import JoinApp
 from meshgate.gateway.control.ports import MeshAsk

@@ -20,14 +20,15 @@ from meshgate.a2a.limits import DEFAULTS
 from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.a2a.selector import parse_selector
 from meshgate.gateway import app, config
-from meshgate.gateway.contracts import check as schema_check
-from meshgate.gateway.contracts import gate as schema_gate
-from meshgate.gateway.contracts import store as schema_store
-from meshgate.gateway.contracts.catalogue import Catalogue, Known
+from meshgate.gateway.contracts.admission import check as schema_check
+from meshgate.gateway.contracts.admission import gate as schema_gate
+from meshgate.gateway.contracts.blob_folder import BlobFolder
+from meshgate.gateway.contracts.catalogue import Catalogue
+from meshgate.gateway.contracts.known_contract import KnownContract
 from meshgate.gateway.contracts.store import SchemaStore
 from meshgate.gateway.control import join
-from meshgate.gateway.control.admin import app as admin
-from meshgate.gateway.control.admin import schemas as admin_schemas
+from meshgate.gateway.control.admin import schema_routes
+from meshgate.gateway.control.admin.errors import BoundedBodies
 from meshgate.gateway.identity import key_record, keys, mesh_key
 from meshgate.gateway.ingress import http as ingress
 from meshgate.gateway.policies.arrival.lineage import Lineages
@@ -230,7 +231,7 @@ def _schema_gate() -> None:
 
 
 def _schema_stored() -> None:
-    judge = schema_gate.SchemaGate.admitted
+    judge = schema_gate.SchemaGate.admit_releases
 
     async def eager(self: Any, subject: Any, releases: Any, known: Any) -> Any:
         name = f"{subject.agent}/{subject.skill}"
@@ -238,7 +239,7 @@ def _schema_stored() -> None:
         await self.store.write(name, new, await self.store.registry.subject(name))
         return new
 
-    _replace(schema_gate.SchemaGate, "admitted", eager)
+    _replace(schema_gate.SchemaGate, "admit_releases", eager)
 
 
 def _schema_race() -> None:
@@ -253,7 +254,11 @@ def _schema_race() -> None:
 
 
 def _schema_files() -> None:
-    _replace(schema_store, "_read", lambda path, digest: path.read_bytes() if path.exists() else None)
+    def unchecked(self: Any, digest: str) -> bytes | None:
+        path = self.path / digest
+        return path.read_bytes() if path.exists() else None
+
+    _replace(BlobFolder, "read", unchecked)
 
 
 def _schema_restore() -> None:
@@ -266,13 +271,13 @@ def _schema_restore() -> None:
 def _schema_check() -> None:
     async def thorough(gate: Any, agent: str, skill: Any, images: Any) -> Any:
         await gate.admit(Manifest(agent, skill.version, skills=(skill,)), images)
-        return schema_check.Verdict(compatible=True)
+        return schema_check.CheckResult(compatible=True)
 
-    _replace(admin_schemas, "check", thorough)
+    _replace(schema_routes, "check", thorough)
 
 
 def _schema_trial() -> None:
-    _replace(schema_gate, "try_release", lambda subject, release, images, limits: None)
+    _replace(schema_gate, "compile_release", lambda subject, release, images, limits: None)
 
 
 def _schema_proposed() -> None:
@@ -281,7 +286,7 @@ def _schema_proposed() -> None:
 
 def _schema_unspoken() -> None:
     _replace(Release, "served", property(lambda self: self.stage is not Stage.RETIRED))
-    _replace(Known, "runs", lambda self, version: version in self.releases)
+    _replace(KnownContract, "runs", lambda self, version: version in self.releases)
 
 
 def _schema_review() -> None:
@@ -326,7 +331,7 @@ def _admin_body() -> None:
     async def whole(self: Any, scope: Any, receive: Any, send: Any) -> None:
         await self._app(scope, receive, send)
 
-    _replace(admin._Bounded, "__call__", whole)
+    _replace(BoundedBodies, "__call__", whole)
 
 
 def _config_keys() -> None:

@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from meshgate.gateway.contracts.converters import Mediator
-from meshgate.gateway.contracts.transform import constraints
-from meshgate.gateway.contracts.transform import migration_path as planning
-from meshgate.gateway.contracts.transform.contract import Contract
+from meshgate.gateway.contracts.converters import Converters
+from meshgate.gateway.contracts.transform.contract import CompiledContract
 from meshgate.gateway.contracts.transform.cost import Cost
-from meshgate.gateway.contracts.transform.fields import reader as reading
-from meshgate.gateway.contracts.transform.fields import writer as writing
-from meshgate.gateway.contracts.transform.fields.field_mapping import Pair
-from meshgate.gateway.contracts.transform.fields.scalars import enum_names, enum_type
-from meshgate.gateway.contracts.transform.fields.unknown_fields import Carrier
+from meshgate.gateway.contracts.transform.fields import reader, writer
+from meshgate.gateway.contracts.transform.fields.descriptors import enum_names, enum_type
+from meshgate.gateway.contracts.transform.fields.field_map import FieldMapping
+from meshgate.gateway.contracts.transform.fields.unknown_fields import UnknownFields
+from meshgate.gateway.contracts.transform.migration import path as migration_path
+from meshgate.gateway.contracts.transform.validation import constraints
 
 __all__ = ["MEDIATION_DROPS"]
 
@@ -29,19 +28,19 @@ def _replace(owner: Any, name: str, value: object) -> None:
 
 
 def _constraints() -> None:
-    _replace(Contract, "validate", lambda self, message: None)
+    _replace(CompiledContract, "validate", lambda self, message: None)
 
 
 def _migrate() -> None:
-    _replace(planning, "_move", lambda here, there, leg, functions, limits: None)
+    _replace(migration_path, "_move", lambda here, there, step, functions, limits: None)
 
 
 def _leftovers() -> None:
-    _replace(Carrier, "carry", lambda self, tree, leftover: False)
+    _replace(UnknownFields, "restore", lambda self, tree, unknown_key: False)
 
 
 def _convert() -> None:
-    _replace(Pair, "strip", lambda self, message, at=None: None)
+    _replace(FieldMapping, "strip", lambda self, message, at=None: None)
 
 
 def _enum() -> None:
@@ -49,11 +48,11 @@ def _enum() -> None:
         names, _ = enum_names(enum_type(field))
         return lambda value, at, depth, out: names.get(value, value)
 
-    _replace(writing, "_enum", number)
+    _replace(writer, "enum_writer", number)
 
 
 def _json() -> None:
-    _replace(reading, "reader", lambda field: lambda value: value)
+    _replace(reader, "scalar_reader", lambda field: lambda value: value)
 
 
 def _cost() -> None:
@@ -68,7 +67,7 @@ def _beside() -> None:
     async def here(self: Any, work: Callable[..., Any], *given: Any) -> Any:
         return work(*given)
 
-    _replace(Mediator, "beside", here)
+    _replace(Converters, "in_thread", here)
 
 
 MEDIATION_DROPS: dict[str, Callable[[], None]] = {

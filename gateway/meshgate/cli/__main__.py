@@ -1,4 +1,4 @@
-"""``python -m meshgate.cli`` is ``meshgate``."""
+"""Runs ``meshgate`` as ``python -m meshgate.cli``."""
 
 from __future__ import annotations
 

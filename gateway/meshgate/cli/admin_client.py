@@ -1,4 +1,4 @@
-"""The admin API's client end. Where it is: ``MESHGATE_ADMIN_URL`` and ``MESHGATE_ADMIN_KEY``, else ``run.json``."""
+"""The client of the admin API. ``MESHGATE_ADMIN_URL`` and ``MESHGATE_ADMIN_KEY`` say where it is, else ``run.json``."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _SECONDS = 10.0
 
 
 class Admin:
-    """Asks the admin port.
+    """A client of the admin API.
 
     Args:
-        environ: where to look for its address and key.
-        transport: carries the requests; else the network.
+        environ: holds the API's address and key.
+        transport: carries the requests; the network if left out.
 
     Raises:
         CliError: there is no address or no key.
@@ -53,27 +53,23 @@ class Admin:
         self._client.close()
 
     def get(self, path: str, kind: Any, **query: str | int) -> Any:
-        """What ``/api/v1/PATH`` says, as ``kind``.
+        """The answer of ``/api/v1/PATH``, decoded as ``kind``.
 
         Raises:
-            CliError: it did not answer, or refused.
+            CliError: the API did not answer, or refused.
         """
         return self._decode(self._ask("GET", path, params=query), kind)
 
     def raw(self, path: str, **query: str | int) -> msgspec.Raw:
-        """The same, as the JSON it came as."""
+        """The answer of ``/api/v1/PATH``, as the JSON that came. Raises as ``get`` does."""
         return msgspec.Raw(self._ask("GET", path, params=query))
 
     def data(self, path: str) -> bytes:
-        """The same, as bytes."""
+        """The answer of ``/api/v1/PATH``, as bytes. Raises as ``get`` does."""
         return self._ask("GET", path)
 
     def post(self, path: str, body: Any, kind: Any = dict[str, Any], *, method: Literal["POST", "PUT"] = "POST") -> Any:
-        """Changes something, and what is answered, as ``kind``.
-
-        Raises:
-            CliError: see ``get``.
-        """
+        """Send a change to ``/api/v1/PATH``. The answer is decoded as ``kind``; raises as ``get`` does."""
         return self._decode(self._ask(method, path, json=body), kind)
 
     def _decode(self, body: bytes, kind: Any) -> Any:
@@ -112,8 +108,8 @@ def _refused(status: int, body: bytes, url: str) -> CliError:
     reason = str(said.get("code", ""))
     if status in (401, 403):
         return CliError(f"the admin port at {url} does not accept the key", Exit.DENIED, "set MESHGATE_ADMIN_KEY")
-    if status == 404 and not reason and text == "Not Found":  # no such path, as FastAPI says it
-        return CliError(f"the gateway at {url} is of a release that cannot answer this", remedy="bring it up to date")
+    if status == 404 and not reason and text == "Not Found":  # FastAPI's answer for a path that does not exist
+        return CliError(f"the gateway at {url} is too old to answer this", remedy="update it")
     if reason == "REGISTRY_UNAVAILABLE":
         return CliError(text, Exit.UNREACHABLE, "try again", reason=reason)
     if status in (400, 422):

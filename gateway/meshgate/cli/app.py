@@ -1,4 +1,4 @@
-"""The command line: which commands there are, and how every failure becomes one line and an exit code."""
+"""The command line: the list of commands, and the one line and exit code that every failure becomes."""
 
 from __future__ import annotations
 
@@ -9,16 +9,22 @@ from typing import Annotated, Any
 
 import typer
 
-from meshgate.cli.commands.about import show_version, version
+from meshgate.cli.commands.agents import agents
 from meshgate.cli.commands.call import call
+from meshgate.cli.commands.deregister import deregister
 from meshgate.cli.commands.doctor import doctor
 from meshgate.cli.commands.down import down
-from meshgate.cli.commands.mesh import agents, drain, explain, job, jobs, kill
-from meshgate.cli.commands.register import deregister, register
+from meshgate.cli.commands.drain import drain
+from meshgate.cli.commands.explain import explain
+from meshgate.cli.commands.jobs import job, jobs
+from meshgate.cli.commands.kill import kill
+from meshgate.cli.commands.register import register
 from meshgate.cli.commands.up import up
+from meshgate.cli.commands.version import show_version, version
 from meshgate.cli.console import err, fail_line
 from meshgate.cli.exits import CliError, Exit, from_mesh
-from meshgate.cli.schema.commands import schema
+from meshgate.cli.help import help_of
+from meshgate.cli.schema.app import schema
 
 __all__ = ["app", "main"]
 
@@ -72,19 +78,19 @@ def top(
 
 
 for _panel, _command in _COMMANDS:
-    app.command(rich_help_panel=_panel)(_command)
+    app.command(help=help_of(_command), rich_help_panel=_panel)(_command)
 app.add_typer(schema, name="schema", rich_help_panel=_AGREE)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code. A bug shows its traceback only with ``MESHGATE_DEBUG=1``."""
+    """Run one command, and return its exit code. A bug shows its traceback only with ``MESHGATE_DEBUG=1``."""
     command: Any = typer.main.get_command(app)
     try:
         given = None if arguments is None else list(arguments)
         code = command.main(args=given, prog_name="meshgate", standalone_mode=False)
         return int(code) if isinstance(code, int) else Exit.DONE
     except BrokenPipeError:
-        # Whoever read the output has seen enough; nothing is left to flush at exit.
+        # The reader of the output has closed it; the null device takes what would be flushed at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.FAILED
     except (Exception, KeyboardInterrupt) as error:
@@ -94,15 +100,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _ended(error: BaseException) -> int:
-    """Say what went wrong; the exit code."""
-    said = _said(error)
-    if said is None:
+    """Print what went wrong, and return the exit code."""
+    shown = _cli_error(error)
+    if shown is None:
         return Exit.USAGE
-    err().print(fail_line(said), soft_wrap=True)
-    return said.code
+    err().print(fail_line(shown), soft_wrap=True)
+    return shown.code
 
 
-def _said(error: BaseException) -> CliError | None:
+def _cli_error(error: BaseException) -> CliError | None:
     from meshgate.a2a.errors import MeshError
     from meshgate.registry.home import HomeError
 
@@ -122,7 +128,7 @@ def _said(error: BaseException) -> CliError | None:
 
 
 def _usage(error: BaseException, message: str) -> CliError | None:
-    """A wrong command line, as the parser tells it; None if the parser has shown the help instead."""
+    """The parser's error about a command line; None if the parser has shown the help instead."""
     if not message:
         return None
     context = getattr(error, "ctx", None)

@@ -1,7 +1,7 @@
-"""Where output goes: results to standard output, everything about them to standard error.
+"""The consoles: results go to standard output, everything about them to standard error.
 
-Colour follows the terminal, ``NO_COLOR`` and ``FORCE_COLOR``, as rich does. What comes from an agent is never trusted
-with the terminal: control characters in it are dropped before it is shown there.
+rich colours the output as the terminal, ``NO_COLOR`` and ``FORCE_COLOR`` say. Text from an agent could control the
+terminal, so its control characters are dropped before it is shown.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def plain(text: str) -> str:
-    """``text`` without control characters (line feeds and tabs stay) and without marks that reorder it."""
+    """``text`` without control characters, except for line feeds and tabs, and without marks that reorder it."""
     return text if text.isprintable() else _CONTROL.sub("", text)
 
 
 def out() -> Console:
-    """The console of results."""
+    """The console for results."""
     return Console(highlight=False)
 
 
 def err() -> Console:
-    """The console of everything else."""
+    """The console for everything else."""
     return Console(stderr=True, highlight=False)
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on standard output: as it is for programs, indented for people."""
+    """Print one JSON document on standard output: indented on a terminal, on one line else."""
     if sys.stdout.isatty():
         print(json.dumps(msgspec.to_builtins(value), indent=2, ensure_ascii=False))
     else:
@@ -46,7 +46,7 @@ def print_json(value: Any) -> None:
 
 
 def fail_line(error: CliError) -> Text:
-    """The one line that an error is."""
+    """The one line that shows an error."""
     line = Text("error: ", "bold red")
     line.append(" ".join(plain(error.message).split()), "default not bold")
     if error.remedy:

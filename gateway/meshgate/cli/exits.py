@@ -1,4 +1,4 @@
-"""How a command ends: its exit code, and the one line that says what went wrong and what to do."""
+"""The end of a command: its exit code, and the one line that says what went wrong and what to do."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ class Exit(enum.IntEnum):
     DONE = 0
     """The work is done."""
     FAILED = 1
-    """The work failed, or what was asked for could not be done."""
+    """The work failed, or the request could not be fulfilled."""
     USAGE = 2
     """The command line or a setting is wrong."""
     UNREACHABLE = 3
-    """No gateway, no agent, or nobody who answers to that name."""
+    """No gateway or agent answers, or none has that name."""
     DENIED = 4
-    """The key is not accepted or does not cover this, or an operator switched it off."""
+    """The key is not accepted, it does not allow this, or a kill switch is thrown."""
     LIMIT = 5
     """A limit was reached: rate, budget, depth, loop, size or time."""
     INTERRUPTED = 130
@@ -29,13 +29,13 @@ class Exit(enum.IntEnum):
 
 
 class CliError(Exception):
-    """A command cannot go on.
+    """The error that ends a command.
 
     Args:
         message: what is wrong, in one line.
-        code: what the process exits with.
+        code: the exit code of the process.
         remedy: what to do about it.
-        reason: the code of the mesh's error, where it was one.
+        reason: the code of the mesh's error, if there was one.
     """
 
     def __init__(self, message: str, code: Exit = Exit.FAILED, remedy: str = "", *, reason: str = "") -> None:
@@ -76,11 +76,11 @@ _REMEDIES = {
 
 
 def from_mesh(error: MeshError) -> CliError:
-    """An error of the mesh as a command's end."""
+    """The error that ends a command, made of an error of the mesh."""
     message = error.message if error.code in ("TASK_FAILED", "NOT_CONFIGURED") else f"{error.message} [{error.code}]"
     remedy = _REMEDIES.get(error.code, "")
     if error.retry_after is not None:
         remedy = f"try again in {max(error.retry_after, 0.1):.1f} s" + (f"; {remedy}" if remedy else "")
-    # Some messages hold the remedy already.
+    # A message that names a command has its remedy already.
     remedy = "" if "meshgate " in error.message else remedy
     return CliError(message, _CODES.get(error.code, Exit.FAILED), remedy)

@@ -14,9 +14,9 @@ from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.gateway.cluster.peers import RemotePeers
 from meshgate.gateway.contracts.catalogue import Catalogue
-from meshgate.gateway.contracts.converters import Mediator
+from meshgate.gateway.contracts.converters import Converters
 from meshgate.gateway.contracts.store import SchemaStore
-from meshgate.gateway.contracts.usage import Usage
+from meshgate.gateway.contracts.usage import UsageCounter
 from meshgate.gateway.identity.authenticator import Authenticator, KeyAuthenticator
 from meshgate.gateway.identity.keys import KeyStore
 from meshgate.gateway.identity.leases import Leases
@@ -130,8 +130,8 @@ class Parts:
     def _follow_contracts(self) -> None:
         store = SchemaStore(self.registry, self.settings.schemas, self.limits, rng=self.rng)
         self.schemas = Catalogue(store, self.watcher)
-        self.usage = Usage(self.limits.usage_rows, self.limits.usage_fields, self.wall)
-        self.mediator = Mediator(self.schemas, self.limits)
+        self.usage = UsageCounter(self.limits.usage_rows, self.limits.usage_fields, self.wall)
+        self.mediator = Converters(self.schemas, self.limits)
         self.schema = Schema(self.mediator, self.usage, self.limits)
 
     def _identify(self) -> None:

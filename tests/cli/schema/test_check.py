@@ -12,7 +12,7 @@ import pytest
 
 from meshgate.cli import main
 from meshgate.cli.exits import Exit
-from meshgate.cli.schema.files import read_git
+from meshgate.cli.schema.git import read_git
 from meshgate.cli.schema.options import MEDIATIONS, MODES, STAGES
 from meshgate.registry.schemas import Mode, Stage, SubjectSettings
 from meshgate.sdk.schemas.lock.format import encode_lock

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from meshgate.cli.schema.diff import Change, changes, diff_of
-from meshgate.cli.schema.model import Ref, Release, Subject
+from meshgate.cli.schema.changes import Change, changes, diff_of
+from meshgate.cli.schema.model import MessageRef, ReleaseView, SubjectView
 from meshgate.registry.schemas import Image
 from tests.registry.schemas.build import image
 
@@ -101,12 +101,12 @@ def test_an_installed_function_is_taken_at_its_word() -> None:
     assert fates({"from": "^1", "function": "convert"})["p.A.name"] == ("migrated", "migrated")
 
 
-def subject(*releases: tuple[str, Image, list[dict[str, Any]]]) -> tuple[Subject, dict[str, Image]]:
+def subject(*releases: tuple[str, Image, list[dict[str, Any]]]) -> tuple[SubjectView, dict[str, Image]]:
     made = tuple(
-        Release(version, input=Ref("p.A", one.digest), migrations=tuple(migrations))
+        ReleaseView(version, input=MessageRef("p.A", one.digest), migrations=tuple(migrations))
         for version, one, migrations in releases
     )
-    return Subject("a/b", releases=made), {version: one for version, one, _ in releases}
+    return SubjectView("a/b", releases=made), {version: one for version, one, _ in releases}
 
 
 def test_migrations_of_the_releases_on_the_way_count_and_others_do_not() -> None:

@@ -11,13 +11,25 @@ from rich.console import Console, RenderableType
 from meshgate.cli.admin_client import Admin
 from meshgate.cli.exits import CliError, Exit
 from meshgate.cli.schema.api import find_subject, list_subjects, path_of, release_of
-from meshgate.cli.schema.check import Checked, Report, Told
-from meshgate.cli.schema.diff import Change, Diff
-from meshgate.cli.schema.model import Listed, Ref, Release, Settings, Subject, Usage, UsageRow
-from meshgate.cli.schema.propose import Proposed, Stored, proposed_view
-from meshgate.cli.schema.tables import ago, diff_view, report_view, subject_view, subjects_table, usage_view
+from meshgate.cli.schema.changes import Change, Diff
+from meshgate.cli.schema.model import (
+    ContractSettings,
+    ContractUsage,
+    MessageRef,
+    ReleaseView,
+    SubjectSummary,
+    SubjectView,
+    UsageRow,
+)
+from meshgate.cli.schema.proposal import Proposal, StoredRelease
+from meshgate.cli.schema.report import EntryReport, Report, ReportedViolation
+from meshgate.cli.schema.views.diff import diff_view
+from meshgate.cli.schema.views.proposal import proposed_view
+from meshgate.cli.schema.views.report import report_view
+from meshgate.cli.schema.views.subjects import subject_view, subjects_table
+from meshgate.cli.schema.views.usage import ago, usage_view
 
-QUERY, FORECAST = Ref("agents.weather.forecast.Query"), Ref("agents.weather.forecast.Forecast")
+QUERY, FORECAST = MessageRef("agents.weather.forecast.Query"), MessageRef("agents.weather.forecast.Forecast")
 DAY = 1_767_225_600.0
 """2026-01-01, in seconds since 1970."""
 
@@ -28,19 +40,19 @@ def shown(view: RenderableType, width: int = 80) -> str:
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
 
 
-def report(*checked: Checked) -> str:
+def report(*checked: EntryReport) -> str:
     return shown(report_view(Report(all(one.compatible for one in checked), "git:main", checked)))
 
 
-def told(rule: str, path: str = "p.A.b", remedy: str = "keep field 2", against: str = "") -> Told:
-    return Told(
+def told(rule: str, path: str = "p.A.b", remedy: str = "keep field 2", against: str = "") -> ReportedViolation:
+    return ReportedViolation(
         path, "" if against else "input", rule, "both", "both", f"it was broken by {rule}", remedy, against=against
     )
 
 
 def test_what_goes_with_the_contract_is_one_line() -> None:
-    fine = Checked("weather/forecast", "1.1.0", "1.0.0 at main", compatible=True)
-    new = Checked("weather/storm", "1.0.0", "", compatible=True, notes=("new: it is not at main",))
+    fine = EntryReport("weather/forecast", "1.1.0", "1.0.0 at main", compatible=True)
+    new = EntryReport("weather/storm", "1.0.0", "", compatible=True, notes=("new: it is not at main",))
     assert report(fine, new) == (
         "✓ weather/forecast 1.1.0 goes with 1.0.0 at main\n✓ weather/storm 1.0.0\n  new: it is not at main"
     )
@@ -48,7 +60,7 @@ def test_what_goes_with_the_contract_is_one_line() -> None:
 
 @pytest.mark.requirement("cli.schema.check")
 def test_what_breaks_is_told_by_place_with_its_remedies_once() -> None:
-    broken = Checked(
+    broken = EntryReport(
         "weather/forecast",
         "1.1.0",
         "1.0.0 at main",
@@ -74,12 +86,12 @@ def test_what_breaks_is_told_by_place_with_its_remedies_once() -> None:
         "  p.A.d  input\n"
         "    it was broken by json-name [json-name]\n"
         "\n"
-        "  Mend these 3, or raise the version to 2.0.0."
+        "  Correct these 3, or raise the version to 2.0.0."
     )
 
 
 def test_the_mesh_says_which_releases_it_compared_with() -> None:
-    one = Checked(
+    one = EntryReport(
         "a/b", "1.2.0", "the mesh", compatible=False, code="INCOMPATIBLE", violations=(told("x", against="1.0.0"),)
     )
     assert report(one) == (
@@ -90,18 +102,12 @@ def test_the_mesh_says_which_releases_it_compared_with() -> None:
         "    compared with 1.0.0\n"
         "    → keep field 2\n"
         "\n"
-        "  Mend it."
+        "  Correct it."
     )
 
 
-def test_the_releases_that_it_compared_with_are_in_the_order_of_versions() -> None:
-    found = tuple(told("x", against=version) for version in ("10.0.0", "9.0.0", "10.0.0-rc.1", "1.0.0 at main"))
-    one = Checked("a/b", "10.1.0", "the mesh", compatible=False, code="INCOMPATIBLE", violations=found)
-    assert "    compared with 1.0.0 at main, 9.0.0, 10.0.0-rc.1, 10.0.0\n" in report(one)
-
-
 def test_a_refusal_without_violations_has_its_message() -> None:
-    taken = Checked(
+    taken = EntryReport(
         "a/b",
         "1.0.0",
         "the mesh",
@@ -152,8 +158,8 @@ def test_a_diff_shows_both_directions_and_explains_its_words() -> None:
 
 def test_contracts_are_one_line_each() -> None:
     listed = [
-        Listed("a/b", "1.1.0", 3, {"active": 2, "retired": 1}, "p.Query", "p.Forecast", "enforce"),
-        Listed("a/c", "1.0.0", 1, {"active": 1}, "", "", "off"),
+        SubjectSummary("a/b", "1.1.0", 3, {"active": 2, "retired": 1}, "p.Query", "p.Forecast", "enforce"),
+        SubjectSummary("a/c", "1.0.0", 1, {"active": 1}, "", "", "off"),
     ]
     assert shown(subjects_table(listed)) == (
         "skill   latest   releases        takes   gives      mediation\n"
@@ -171,13 +177,13 @@ def test_a_contract_is_shown_with_settings_releases_notices_and_migrations() -> 
         {"from": "^1", "up": {"wind.speed": "old.wind_kmh"}, "down": {"wind_kmh": "old.wind.speed"}},
         {"from": "^0", "function": "convert"},
     )
-    found = Subject(
+    found = SubjectView(
         "weather/forecast",
-        Settings("FULL", "NONE", (), "enforce"),
+        ContractSettings("FULL", "NONE", (), "enforce"),
         (
-            Release("1.0.0", "deprecated", QUERY, FORECAST, "", "", "use 2.0.0", DAY, DAY + 86_400, "2027-03-31"),
-            Release("2.0.0", "active", QUERY, None, "ann", "bob", registered=DAY, migrations=migrations),
-            Release("2.1.0", "proposed", QUERY, None, registered=DAY),
+            ReleaseView("1.0.0", "deprecated", QUERY, FORECAST, "", "", "use 2.0.0", DAY, DAY + 86_400, "2027-03-31"),
+            ReleaseView("2.0.0", "active", QUERY, None, "ann", "bob", registered=DAY, migrations=migrations),
+            ReleaseView("2.1.0", "proposed", QUERY, None, registered=DAY),
         ),
         stale=True,
     )
@@ -214,13 +220,13 @@ def test_a_contract_is_shown_with_settings_releases_notices_and_migrations() -> 
 
 @pytest.mark.requirement("cli.schema.propose")
 def test_what_was_proposed_is_shown_with_the_next_step() -> None:
-    stored = (Stored("a/b", "1.1.0", "proposed", "ann", "bob"), Stored("a/c", "1.0.0", "active"))
-    assert shown(proposed_view(Proposed(compatible=True, against="registry", checked=(), releases=stored)), 100) == (
+    stored = (StoredRelease("a/b", "1.1.0", "proposed", "ann", "bob"), StoredRelease("a/c", "1.0.0", "active"))
+    assert shown(proposed_view(Proposal(compatible=True, against="registry", checked=(), releases=stored)), 100) == (
         "✓ a/b 1.1.0 is proposed\n"
         "  → meshgate schema promote a/b 1.1.0 active, for its steward bob\n"
         "✓ a/c 1.0.0 is active already"
     )
-    assert "no contract" in shown(proposed_view(Proposed(compatible=True, against="registry", checked=())))
+    assert "no contract" in shown(proposed_view(Proposal(compatible=True, against="registry", checked=())))
 
 
 @pytest.mark.requirement("cli.schema.life")
@@ -229,7 +235,7 @@ def test_usage_shows_who_uses_what_since_when_and_who_did_not_answer() -> None:
         UsageRow("dev", "1.0.0", "input", "1.1.0", 3, 1, {"city": 3}, DAY - 7200, DAY - 90),
         UsageRow("ops", "1.0.0", "input", "1.1.0", 2, 0, {"city": 1, "days": 2}, DAY - 30, DAY),
     )
-    found = Usage("a/b", {"gw1": DAY - 3 * 86_400}, ("gw2",), 1, rows)
+    found = ContractUsage("a/b", {"gw1": DAY - 3 * 86_400}, ("gw2",), 1, rows)
     assert shown(usage_view(found, DAY, fields=True)) == (
         "a/b\n"
         "\n"
@@ -247,24 +253,34 @@ def test_usage_shows_who_uses_what_since_when_and_who_did_not_answer() -> None:
         "Missing: gw2 did not answer.\n"
         "1 row made room for others and are not in here."
     )
-    assert "No gateway answered." in shown(usage_view(Usage("a/b"), DAY))
+    assert "No gateway answered." in shown(usage_view(ContractUsage("a/b"), DAY))
 
 
 @pytest.mark.requirement("cli.terminal")
 def test_what_agents_wrote_reaches_the_terminal_as_text_alone() -> None:
     bad = "\x1b[31mred\x1b[0m\u202e"
-    release = Release(
-        "1.0.0", "deprecated", Ref(f"p.{bad}"), None, bad, bad, bad, DAY, DAY, bad, ({"from": bad, "up": {bad: bad}},)
+    release = ReleaseView(
+        "1.0.0",
+        "deprecated",
+        MessageRef(f"p.{bad}"),
+        None,
+        bad,
+        bad,
+        bad,
+        DAY,
+        DAY,
+        bad,
+        ({"from": bad, "up": {bad: bad}},),
     )
-    checked = Checked(bad, bad, bad, compatible=False, code=bad, violations=(told(bad, bad, bad),), notes=(bad,))
+    checked = EntryReport(bad, bad, bad, compatible=False, code=bad, violations=(told(bad, bad, bad),), notes=(bad,))
     row = UsageRow(bad, bad, bad, bad, 1, 0, {bad: 1}, DAY, DAY)
-    stored = (Stored(bad, bad, bad), Stored(bad, bad, "proposed", bad, bad))
+    stored = (StoredRelease(bad, bad, bad), StoredRelease(bad, bad, "proposed", bad, bad))
     views: list[RenderableType] = [
-        subject_view(Subject(bad, Settings(bad, bad, (), bad), (release,))),
-        subjects_table([Listed(bad, bad, 1, {bad: 1}, bad, bad, bad)]),
-        usage_view(Usage(bad, {"g": DAY}, (bad,), 0, (row,)), DAY, fields=True),
+        subject_view(SubjectView(bad, ContractSettings(bad, bad, (), bad), (release,))),
+        subjects_table([SubjectSummary(bad, bad, 1, {bad: 1}, bad, bad, bad)]),
+        usage_view(ContractUsage(bad, {"g": DAY}, (bad,), 0, (row,)), DAY, fields=True),
         report_view(Report(compatible=False, against=bad, checked=(checked,))),
-        proposed_view(Proposed(compatible=True, against=bad, checked=(), releases=stored)),
+        proposed_view(Proposal(compatible=True, against=bad, checked=(), releases=stored)),
         diff_view(Diff(bad, bad, bad, major=True, input=(Change(bad, bad),)), bad),
     ]
     for view in views:
@@ -276,7 +292,7 @@ def test_what_agents_wrote_reaches_the_terminal_as_text_alone() -> None:
 def test_usage_is_in_the_order_of_versions() -> None:
     written = ("10.0.0", "2.0.0", "2.0.0-rc.1", "")
     rows = tuple(UsageRow("dev", version, "input", "", 1, 0, {"f": 1}, DAY, DAY) for version in written)
-    text = shown(usage_view(Usage("a/b", rows=rows), DAY, fields=True))
+    text = shown(usage_view(ContractUsage("a/b", rows=rows), DAY, fields=True))
     assert [line.split()[0] for line in text.splitlines() if ".0.0" in line] == ["2.0.0-rc.1", "2.0.0", "10.0.0"] * 2
 
 
@@ -331,8 +347,8 @@ def test_names_are_segments_of_a_path() -> None:
 
 
 def test_the_latest_release_is_the_newest_that_is_not_retired() -> None:
-    releases = Release("1.0.0"), Release("1.1.0", "deprecated"), Release("2.0.0", "retired")
-    assert release_of(Subject("a/b", releases=releases), "latest").version == "1.1.0"
-    assert release_of(Subject("a/b", releases=releases[2:]), "latest").version == "2.0.0"
+    releases = ReleaseView("1.0.0"), ReleaseView("1.1.0", "deprecated"), ReleaseView("2.0.0", "retired")
+    assert release_of(SubjectView("a/b", releases=releases), "latest").version == "1.1.0"
+    assert release_of(SubjectView("a/b", releases=releases[2:]), "latest").version == "2.0.0"
     with pytest.raises(CliError):
-        release_of(Subject("a/b"), "latest")
+        release_of(SubjectView("a/b"), "latest")

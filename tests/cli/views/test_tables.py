@@ -8,8 +8,9 @@ import msgspec
 import pytest
 from rich.console import Console, RenderableType
 
-from meshgate.cli.commands.doctor import Finding, findings_view
+from meshgate.cli.commands.doctor import findings_view
 from meshgate.cli.console import fail_line
+from meshgate.cli.doctor.findings import Finding
 from meshgate.cli.exits import CliError
 from meshgate.cli.views.banner import curl_line, keys_view, up_view
 from meshgate.cli.views.job_tree import job_view

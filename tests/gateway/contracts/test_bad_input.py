@@ -17,7 +17,7 @@ from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto
 
 from meshgate.a2a.errors import SchemaViolation
 from meshgate.a2a.limits import DEFAULTS
-from meshgate.gateway.contracts.transform import Contract
+from meshgate.gateway.contracts.transform import CompiledContract
 from meshgate.gateway.process.server import DataPlane
 from meshgate.registry.home import Run
 from meshgate.registry.join import wire
@@ -232,7 +232,7 @@ async def test_a_pattern_that_backtracks_elsewhere_is_taken_and_matched_in_linea
     image = ruled('.string.pattern = "^(a+)+$"')
     async with populated(tmp_path) as (run, plane, _), httpx.AsyncClient(trust_env=False) as client:
         assert (await join(client, run, taking(image), (image,)))[0] is None
-        taken = Contract(await plane.gateway.schemas.load(load_image(image).digest), "p.A")
+        taken = CompiledContract(await plane.gateway.schemas.load(load_image(image).digest), "p.A")
         taken.validate(taken.message(a="a" * 100_000))
         with pytest.raises(SchemaViolation):
             taken.validate(taken.message(a="a" * 100_000 + "!"))

@@ -14,8 +14,8 @@ import pytest
 
 from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.gateway.contracts.admission.gate import SchemaGate
 from meshgate.gateway.contracts.catalogue import Catalogue
-from meshgate.gateway.contracts.gate import SchemaGate
 from meshgate.gateway.contracts.store import SchemaStore
 from meshgate.registry.backends.file import FileRegistry
 from meshgate.registry.backends.memory import MemoryRegistry

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from meshgate.gateway.contracts.usage import Usage, fields_of, merge_usage
+from meshgate.gateway.contracts.message_shape import fields_of
+from meshgate.gateway.contracts.usage import UsageCounter
+from meshgate.gateway.contracts.usage_rows import merge_usage
 
 NOW = 1_800_000_000.0
 
@@ -22,7 +24,7 @@ def test_fields_are_counted_by_their_paths_and_those_of_a_list_once() -> None:
 @pytest.mark.requirement("schema.usage")
 def test_each_caller_has_a_row_for_each_version_it_speaks() -> None:
     times = iter([NOW, NOW + 1, NOW + 5, NOW + 9])
-    usage = Usage(100, 100, lambda: next(times))
+    usage = UsageCounter(100, 100, lambda: next(times))
     usage.note("w/f", "ann", "1.0.0", "input", "2.0.0", {"city": "Bern"})
     usage.note("w/f", "ann", "1.0.0", "input", "2.0.0", {"city": "Bern", "days": 2}, invalid=True)
     usage.note("w/f", "bob", "2.0.0", "input", "2.0.0", {})
@@ -34,7 +36,7 @@ def test_each_caller_has_a_row_for_each_version_it_speaks() -> None:
 
 
 def test_what_is_kept_is_bounded_and_says_what_it_forgot() -> None:
-    usage = Usage(2, 3, lambda: NOW)
+    usage = UsageCounter(2, 3, lambda: NOW)
     for caller in ("a", "b", "a", "c"):
         usage.note("w/f", caller, "1.0.0", "input", "1.0.0", {f"x{number}": 1 for number in range(50)})
     assert [row.caller for row in usage.rows()] == ["a", "c"]
@@ -44,8 +46,8 @@ def test_what_is_kept_is_bounded_and_says_what_it_forgot() -> None:
 
 @pytest.mark.requirement("schema.usage")
 def test_the_rows_of_all_gateways_are_summed() -> None:
-    def gateway(now: float, *callers: str) -> Usage:
-        usage = Usage(10, 10, lambda: now)
+    def gateway(now: float, *callers: str) -> UsageCounter:
+        usage = UsageCounter(10, 10, lambda: now)
         for caller in callers:
             usage.note("w/f", caller, "1.0.0", "output", "2.0.0", {"city": 1})
         return usage

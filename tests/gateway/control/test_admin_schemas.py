@@ -12,7 +12,7 @@ import httpx
 import msgspec
 import pytest
 
-from meshgate.gateway.contracts.gate import SchemaGate
+from meshgate.gateway.contracts.admission.gate import SchemaGate
 from meshgate.registry.backends.memory import MemoryRegistry
 from meshgate.registry.home import Run
 from meshgate.registry.schemas import load_image
@@ -393,4 +393,4 @@ async def test_every_route_is_described_with_what_it_takes_and_answers() -> None
     known = set(told["components"]["schemas"])
     named = [each.split('"')[0] for each in msgspec.json.encode(told).decode().split("#/components/schemas/")[1:]]
     assert set(named) <= known
-    assert {"SubjectPage", "SubjectView", "Verdict", "ReleaseView", "UsageAnswer", "CheckBody"} <= set(named)
+    assert {"SubjectPage", "SubjectView", "CheckResult", "ReleaseView", "UsageAnswer", "CheckBody"} <= set(named)

@@ -26,7 +26,7 @@ from meshgate.a2a.payload import JsonPayload
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import parse_selector
 from meshgate.a2a.types import SendMessageResponse, Task
-from meshgate.gateway.contracts.gate import SchemaGate
+from meshgate.gateway.contracts.admission.gate import SchemaGate
 from meshgate.registry.model import Capability, Manifest, Migration, SchemaRef
 from meshgate.registry.schemas import Stage, Subject, SubjectSettings, load_image, promote
 from meshgate.testing import LocalMesh

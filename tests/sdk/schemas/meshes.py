@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from meshgate.a2a.limits import DEFAULTS, Limits
-from meshgate.gateway.contracts.gate import SchemaGate
+from meshgate.gateway.contracts.admission.gate import SchemaGate
 from meshgate.gateway.contracts.store import SchemaStore
 from meshgate.gateway.control.join import JoinApp
 from meshgate.gateway.identity.keys import new_key

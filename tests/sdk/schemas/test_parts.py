@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, create_model
 
 from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.types import Part
-from meshgate.gateway.contracts.gate import SchemaGate
+from meshgate.gateway.contracts.admission.gate import SchemaGate
 from meshgate.registry.schemas import load_image
 from meshgate.sdk import Agent, Context, Contract, DeprecatedContract, Mesh
 from meshgate.sdk.contracts import Float

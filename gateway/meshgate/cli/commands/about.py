@@ -1,4 +1,4 @@
-"""``meshgate version``: what is installed."""
+"""The facts that ``meshgate version`` and ``meshgate doctor`` show: what is installed."""
 
 from __future__ import annotations
 
@@ -6,13 +6,9 @@ import importlib.util
 import platform
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from meshgate.cli.console import print_json
-
-__all__ = ["EXTRAS", "about", "extras", "show_version", "version"]
+__all__ = ["EXTRAS", "about", "extras"]
 
 EXTRAS = {
     "grpc": ("grpc", "a2a"),
@@ -31,12 +27,12 @@ def extras() -> dict[str, bool]:
 def _there(module: str) -> bool:
     try:
         return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:  # a parent package is missing
+    except ModuleNotFoundError:  # its parent package is missing
         return False
 
 
 def about() -> dict[str, Any]:
-    """What is installed."""
+    """Versions, the platform and the installed extras."""
     from meshgate.a2a.protocol_version import PROTOCOL_VERSION
 
     try:
@@ -50,33 +46,3 @@ def about() -> dict[str, Any]:
         "platform": f"{platform.system()} {platform.machine()}",
         "extras": [extra for extra, there in extras().items() if there],
     }
-
-
-def show_version(wanted: bool) -> None:
-    """The callback of ``--version``."""
-    if wanted:
-        _print()
-        raise typer.Exit
-
-
-def version(
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
-) -> None:
-    """Print the version, the protocol it speaks, and which extras are installed.
-
-    \b
-    Examples:
-      meshgate version
-      meshgate version --json
-    """
-    if as_json:
-        print_json(about())
-    else:
-        _print()
-
-
-def _print() -> None:
-    found = about()
-    parts = ", ".join(found["extras"]) or "none"
-    print(f"meshgate {found['meshgate']}, A2A {found['a2a']}, Python {found['python']} on {found['platform']}")
-    print(f"extras installed: {parts}")

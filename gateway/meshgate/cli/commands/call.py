@@ -1,4 +1,4 @@
-"""``meshgate call``: one call through the mesh, shown as it goes."""
+"""``meshgate call``: makes one call through the mesh, and shows its progress."""
 
 from __future__ import annotations
 
@@ -75,10 +75,10 @@ def call(  # noqa: PLR0917 - options, which nobody passes by position
 
 
 def text_of(given: str | None) -> str | None:
-    """The text, from standard input if it is ``-``.
+    """The text of a call, read from standard input if it is ``-``.
 
     Raises:
-        CliError: it is no text, or too long.
+        CliError: standard input is no text, or too long.
     """
     if given != "-":
         return given
@@ -92,10 +92,10 @@ def text_of(given: str | None) -> str | None:
 
 
 def data_of(given: str | None) -> Any:
-    """The value that ``--data`` means.
+    """The value of ``--data``.
 
     Raises:
-        CliError: it is no JSON, or the file cannot be read.
+        CliError: the value is no JSON, or the file cannot be read.
     """
     import msgspec
 
@@ -113,10 +113,10 @@ def data_of(given: str | None) -> Any:
 
 
 def budget_of(given: str | None) -> Budget | None:
-    """``calls=20,seconds=30`` as a budget; either part alone will do.
+    """The budget of a text such as ``calls=20,seconds=30``; one of the two is enough.
 
     Raises:
-        CliError: it cannot be read.
+        CliError: the text is no budget.
     """
     from meshgate.sdk.client.usage import Budget
 
@@ -159,7 +159,7 @@ async def _call(selector: str, said: CallArguments, shown: Shown, *, stream: boo
 
 
 async def _interrupted(mesh: Mesh, shown: Shown, *, stream: bool) -> CliError:
-    """Ctrl-C: cancel the task, if there is one by now."""
+    """The error after Ctrl-C. It cancels the task, if there is one yet."""
     from meshgate.a2a.errors import MeshError
 
     current = asyncio.current_task()

@@ -1,41 +1,29 @@
-"""``meshgate doctor``: what is there, what is reachable, and what to do about what is not."""
+"""``meshgate doctor``: checks everything that a call needs, and says what to do about what is wrong."""
 
 from __future__ import annotations
 
 import os
 import time
-from typing import Annotated, Literal
+from typing import Annotated
 
-import msgspec
 import typer
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from meshgate.cli.console import out, plain, print_json
+from meshgate.cli.doctor.findings import Finding, State
 from meshgate.cli.exits import Exit
 from meshgate.cli.views.tables import plural
 
-__all__ = ["Finding", "doctor", "findings_view"]
+__all__ = ["doctor", "findings_view"]
 
-State = Literal["ok", "note", "warn", "fail"]
 _MARKS: dict[State, tuple[str, str]] = {
     "ok": ("ok", "green"),
     "note": ("-", "dim"),
     "warn": ("warn", "yellow"),
     "fail": ("FAIL", "bold red"),
 }
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """One thing that was looked at."""
-
-    what: str
-    state: State
-    detail: str = ""
-    remedy: str = ""
-    unreachable: bool = False
-    """Whether it means that no call can get through."""
 
 
 def doctor(
@@ -54,7 +42,7 @@ def doctor(
       meshgate doctor --registry consul://127.0.0.1:8500
       meshgate doctor --json | jq '.[] | select(.state != "ok")'
     """
-    from meshgate.cli.commands.diagnosis import examine
+    from meshgate.cli.doctor.diagnosis import examine
 
     findings = examine(os.environ, registry, time.time)
     if as_json:
@@ -68,7 +56,7 @@ def doctor(
 
 
 def findings_view(findings: list[Finding]) -> RenderableType:
-    """One line a finding, remedies beneath it, and what it comes to."""
+    """One line for each finding, its remedy below, and a summary."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(style="bold", no_wrap=True)

@@ -1,4 +1,4 @@
-"""``meshgate down``: end the mesh that runs from this home, and wait until it has."""
+"""``meshgate down``: ends the mesh that runs from this home, and waits for its end."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
-from meshgate.cli.commands.process import alive, is_ours
 from meshgate.cli.console import err
 from meshgate.cli.exits import CliError, Exit
+from meshgate.cli.launch.process import alive, is_ours
 from meshgate.registry.home import Home, Run
 
 __all__ = ["down"]
@@ -39,7 +39,7 @@ def down(
         raise CliError(f"no mesh runs from {home.path}", Exit.UNREACHABLE, "MESHGATE_HOME chooses another home")
     if not is_ours(run):
         home.remove(run.pid)
-        err().print(f"the mesh of process {run.pid} had ended without a word; what it left in {home.path} is cleared")
+        err().print(f"the mesh of process {run.pid} had already ended; its files in {home.path} are cleared")
         return
     _signal(run.pid)
     if now:

@@ -1,4 +1,4 @@
-"""Foreign agents: A2A servers that know nothing of the mesh, listed and taken off the list by hand."""
+"""``meshgate register``: lists a foreign agent, an A2A server that knows nothing of the mesh."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from meshgate.registry.join.wire import RegisterResponse
     from meshgate.registry.model import Instance, Manifest
 
-__all__ = ["card_url", "deregister", "labels_of", "register"]
+__all__ = ["card_url", "labels_of", "register"]
 
 _SECONDS = 5.0
 _WELL_KNOWN = "/.well-known/agent-card.json"
@@ -56,32 +56,11 @@ def register(
     err().print(hint, style="dim", markup=False, soft_wrap=True)
 
 
-def deregister(
-    instance: Annotated[str, typer.Argument(help="The instance's id, as 'meshgate agents -i' shows it.")],
-) -> None:
-    """Take an instance off the list.
-
-    An SDK agent that still runs registers again; a foreign one stays gone.
-
-    \b
-    Examples:
-      meshgate deregister translator-5d41402abc4b
-    """
-    from meshgate.registry.errors import UnknownLease
-
-    try:
-        asyncio.run(_deregister(instance))
-    except UnknownLease:
-        remedy = "'meshgate agents --instances' lists those that are"
-        raise CliError(f"no instance {instance!r} is registered", remedy=remedy) from None
-    err().print(f"deregistered {instance}", markup=False)
-
-
 def card_url(text: str) -> str:
-    """The card's URL: what was given, or the usual place under it.
+    """The URL of a card: the given one, or the well-known place under it.
 
     Raises:
-        CliError: it is no http or https URL.
+        CliError: the text is no http or https URL.
     """
     from urllib.parse import urlsplit
 
@@ -95,10 +74,10 @@ def card_url(text: str) -> str:
 
 
 def labels_of(given: list[str]) -> dict[str, str]:
-    """``["region=eu"]`` as a dict.
+    """The labels of texts such as ``region=eu``.
 
     Raises:
-        CliError: one has no ``=``.
+        CliError: a text has no ``=``.
     """
     labels: dict[str, str] = {}
     for text in given:
@@ -121,16 +100,6 @@ async def _register(url: str, name: str, labels: dict[str, str]) -> tuple[Instan
         instance = foreign_instance(manifest, endpoints, url, labels=labels)
         joined = await JoinClient(access, client).register(instance, manifest)
     return instance, manifest, joined
-
-
-async def _deregister(instance: str) -> None:
-    from meshgate.sdk.client.discovery import find_join
-    from meshgate.sdk.client.sender import make_client
-    from meshgate.sdk.server.membership import JoinClient
-
-    access = find_join()
-    async with make_client() as client:
-        await JoinClient(access, client).deregister(instance)
 
 
 async def _fetch(client: httpx.AsyncClient, url: str) -> bytes:

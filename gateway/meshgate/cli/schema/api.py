@@ -1,4 +1,4 @@
-"""What the commands about contracts ask the admin API."""
+"""The requests of the commands about contracts to the admin API."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from meshgate.cli.admin_client import Admin, segment
 from meshgate.cli.exits import CliError, Exit
-from meshgate.cli.schema.model import Listed, Page, Release, Subject
+from meshgate.cli.schema.model import ReleaseView, SubjectPage, SubjectSummary, SubjectView
 
 if TYPE_CHECKING:
     from meshgate.registry.schemas import Image
@@ -20,10 +20,10 @@ _MOST_PAGES = 1000
 
 
 def path_of(subject: str) -> str:
-    """Where the admin API has a subject.
+    """The path of a subject in the admin API.
 
     Raises:
-        CliError: it is not of the form AGENT/SKILL.
+        CliError: the subject is not of the form AGENT/SKILL.
     """
     agent, slash, skill = subject.partition("/")
     if not (agent and slash and skill) or "/" in skill:
@@ -31,10 +31,10 @@ def path_of(subject: str) -> str:
     return f"schemas/{segment(agent)}/{segment(skill)}"
 
 
-def find_subject(admin: Admin, subject: str) -> Subject | None:
+def find_subject(admin: Admin, subject: str) -> SubjectView | None:
     """A skill's contract; None if it has none."""
     try:
-        found: Subject = admin.get(path_of(subject), Subject)
+        found: SubjectView = admin.get(path_of(subject), SubjectView)
     except CliError as error:
         if error.reason == _UNKNOWN:
             return None
@@ -43,10 +43,10 @@ def find_subject(admin: Admin, subject: str) -> Subject | None:
 
 
 def change(admin: Admin, subject: str, path: str, body: dict[str, Any], *, put: bool = False) -> dict[str, Any]:
-    """Change a skill's contract, and what is answered.
+    """Change a skill's contract, and return the answer.
 
     Raises:
-        CliError: there is no such contract or release, or no such way.
+        CliError: there is no such contract or release, or the change is not allowed.
     """
     try:
         answer: dict[str, Any] = admin.post(f"{path_of(subject)}/{path}", body, method="PUT" if put else "POST")
@@ -57,7 +57,7 @@ def change(admin: Admin, subject: str, path: str, body: dict[str, Any], *, put: 
     return answer
 
 
-def get_subject(admin: Admin, subject: str) -> Subject:
+def get_subject(admin: Admin, subject: str) -> SubjectView:
     """A skill's contract.
 
     Raises:
@@ -69,20 +69,20 @@ def get_subject(admin: Admin, subject: str) -> Subject:
     return found
 
 
-def list_subjects(admin: Admin, agent: str = "") -> Page:
+def list_subjects(admin: Admin, agent: str = "") -> SubjectPage:
     """Every skill that has a contract."""
-    subjects: tuple[Listed, ...] = ()
+    subjects: tuple[SubjectSummary, ...] = ()
     after = ""
     for _ in range(_MOST_PAGES):
-        page: Page = admin.get("schemas", Page, agent=agent, after=after, limit=_PAGE)
+        page: SubjectPage = admin.get("schemas", SubjectPage, agent=agent, after=after, limit=_PAGE)
         subjects += page.subjects
         if not page.next or page.next == after:
             break
         after = page.next
-    return Page(subjects)
+    return SubjectPage(subjects)
 
 
-def release_of(subject: Subject, version: str) -> Release:
+def release_of(subject: SubjectView, version: str) -> ReleaseView:
     """The release of that version; ``latest`` is the newest that is served.
 
     Raises:
@@ -98,11 +98,11 @@ def release_of(subject: Subject, version: str) -> Release:
     return found
 
 
-def release_image(admin: Admin, subject: Subject, release: Release, side: str) -> Image | None:
-    """The image of a release's input or output; None if the release says nothing of it.
+def release_image(admin: Admin, subject: SubjectView, release: ReleaseView, side: str) -> Image | None:
+    """The image of a release's input or output; None if the release has none.
 
     Raises:
-        CliError: the mesh does not have it.
+        CliError: the mesh has lost the image.
     """
     from meshgate.registry.schemas import load_image
 

@@ -1,4 +1,4 @@
-"""What the admin API answers about contracts, as far as the commands show it. See ``views.py``."""
+"""The answers of the admin API about contracts. ``views/model.py`` says why they repeat the gateway's own."""
 
 from __future__ import annotations
 
@@ -6,18 +6,29 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Listed", "Page", "Ref", "Release", "Settings", "Subject", "Usage", "UsageRow", "Verdict", "Violation"]
+__all__ = [
+    "CheckResult",
+    "ContractSettings",
+    "ContractUsage",
+    "MessageRef",
+    "ReleaseView",
+    "SubjectPage",
+    "SubjectSummary",
+    "SubjectView",
+    "UsageRow",
+    "Violation",
+]
 
 
-class Ref(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A message, and the image that it is in."""
+class MessageRef(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A message type, and the image that holds it."""
 
     type: str
     hash: str = ""
 
 
 class Violation(msgspec.Struct, frozen=True):
-    """One reason why two schemas do not get along; see ``meshgate.registry.schemas.Violation``."""
+    """One incompatibility of two schemas; see ``meshgate.registry.schemas.Violation``."""
 
     path: str
     rule: str
@@ -29,8 +40,8 @@ class Violation(msgspec.Struct, frozen=True):
     against: str = ""
 
 
-class Verdict(msgspec.Struct, frozen=True):
-    """What would come of registering a release now."""
+class CheckResult(msgspec.Struct, frozen=True):
+    """The gateway's check of a release."""
 
     compatible: bool
     code: str = ""
@@ -40,7 +51,7 @@ class Verdict(msgspec.Struct, frozen=True):
     stale: bool = False
 
 
-class Listed(msgspec.Struct, frozen=True):
+class SubjectSummary(msgspec.Struct, frozen=True):
     """A subject in the list."""
 
     subject: str
@@ -52,15 +63,15 @@ class Listed(msgspec.Struct, frozen=True):
     mediation: str = ""
 
 
-class Page(msgspec.Struct, frozen=True):
-    """A part of the list, and where the next begins."""
+class SubjectPage(msgspec.Struct, frozen=True):
+    """One page of the list, and where the next begins."""
 
-    subjects: tuple[Listed, ...] = ()
+    subjects: tuple[SubjectSummary, ...] = ()
     next: str | None = None
 
 
-class Settings(msgspec.Struct, frozen=True):
-    """What a subject demands of its releases, and what gateways do."""
+class ContractSettings(msgspec.Struct, frozen=True):
+    """The rules for a subject's releases, and what gateways do."""
 
     input: str = ""
     output: str = ""
@@ -70,13 +81,13 @@ class Settings(msgspec.Struct, frozen=True):
     review: bool = False
 
 
-class Release(msgspec.Struct, frozen=True):
+class ReleaseView(msgspec.Struct, frozen=True):
     """One version of a contract."""
 
     version: str
     stage: str = "active"
-    input: Ref | None = None
-    output: Ref | None = None
+    input: MessageRef | None = None
+    output: MessageRef | None = None
     owner: str = ""
     steward: str = ""
     notice: str = ""
@@ -86,15 +97,15 @@ class Release(msgspec.Struct, frozen=True):
     migrations: tuple[dict[str, Any], ...] = ()
 
 
-class Subject(msgspec.Struct, frozen=True):
+class SubjectView(msgspec.Struct, frozen=True):
     """The contract of one skill, with all its releases."""
 
     subject: str
-    settings: Settings = Settings()
-    releases: tuple[Release, ...] = ()
+    settings: ContractSettings = ContractSettings()
+    releases: tuple[ReleaseView, ...] = ()
     stale: bool = False
 
-    def release(self, version: str) -> Release | None:
+    def release(self, version: str) -> ReleaseView | None:
         """The release of that version."""
         return next((one for one in self.releases if one.version == version), None)
 
@@ -113,8 +124,8 @@ class UsageRow(msgspec.Struct, frozen=True):
     last: float = 0.0
 
 
-class Usage(msgspec.Struct, frozen=True):
-    """Who uses which version, as far as the gateways have counted."""
+class ContractUsage(msgspec.Struct, frozen=True):
+    """Who uses which version, by the counts of the gateways."""
 
     subject: str
     since: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""What commands about contracts are given: arguments and options that several share, and the words they take."""
+"""The arguments and options that several commands about contracts share, and the words that they accept."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MEDIATIONS = ("off", "observe", "enforce")
 
 
 def _named(subject: str) -> str:
-    """``subject``, if it is of the form AGENT/SKILL."""
+    """Refuse a subject that is not of the form AGENT/SKILL."""
     path_of(subject)
     return subject
 
@@ -61,10 +61,10 @@ def mode(name: str, help_: str) -> Any:
 
 
 def one_of(given: str | None, known: Sequence[str], what: str) -> str | None:
-    """``given`` as it is spelt among the known ones; None if nothing is given.
+    """The known word that is given, in any case; None if none is given.
 
     Raises:
-        CliError: it is none of them.
+        CliError: it is not a known word.
     """
     if not given:
         return None

@@ -1,4 +1,4 @@
-"""How a call is shown while it runs: for people, with live progress, or as JSON lines for programs."""
+"""The views of a running call: live progress for people, JSON lines for programs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["Lines", "People", "Shown"]
 
 
 class Shown(Protocol):
-    """Shows one call. A context manager, so that a live display is always taken down."""
+    """Shows one call. It is a context manager, so that a live display always ends."""
 
     task_id: str
     job: str
@@ -35,24 +35,24 @@ class Shown(Protocol):
     ) -> None: ...
 
     def event(self, event: Event) -> None:
-        """One event of a stream came."""
+        """Show one event of a stream."""
         ...
 
     def result(self, result: Result) -> None:
-        """The whole answer came."""
+        """Show a whole answer."""
         ...
 
     def failed(self, error: MeshError) -> None:
-        """The call ended with an error."""
+        """Show the error that ended the call."""
         ...
 
     def end(self) -> None:
-        """The call ended well."""
+        """Show that the call ended without an error."""
         ...
 
 
 class Lines:
-    """A2A's own events, one JSON document a line, with the mesh's ids under ``meshgate``; an error is the last line."""
+    """A2A's events as JSON lines, each with the mesh's ids under ``meshgate``. An error is the last line."""
 
     def __init__(self) -> None:
         self.task_id = self.job = ""
@@ -95,7 +95,7 @@ class Lines:
 
 
 class People:
-    """Results on standard output as they come; progress, and how it ended, on standard error.
+    """Results on standard output as they come; progress and the end of the call on standard error.
 
     Args:
         selector: what is called.
@@ -184,10 +184,10 @@ class People:
 
     def _status(self, event: Event) -> None:
         if event.state in (TaskState.FAILED, TaskState.REJECTED, TaskState.CANCELED):
-            return  # the error that follows says it
+            return  # the error that follows tells it
         text, ends = event.text, event.final
         if ends and text and not self._printed:
-            self._write(text)  # what a task that made nothing, or waits, has to say
+            self._write(text)  # the text of a task that waits or has no artifact
             return
         word = str(event.state or "").removeprefix("TASK_STATE_").lower().replace("_", "-")
         told = " ".join(plain(text).split()) or word
@@ -229,7 +229,7 @@ class People:
         if not text:
             return
         if self._terminal:
-            self._progress.stop()  # text below a line that moves cannot be read
+            self._progress.stop()  # a moving line would garble the text above it
             text = plain(text)
         sys.stdout.write(text)
         sys.stdout.flush()

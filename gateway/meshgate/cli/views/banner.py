@@ -1,4 +1,4 @@
-"""What ``meshgate up`` says: the keys it made, where things are, and how to make a first call."""
+"""The views of ``meshgate up``: its new keys, its addresses, and a first call."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _rows() -> Table:
 
 
 def keys_view(made: Mapping[str, str]) -> RenderableType:
-    """New keys, to be kept by whoever reads this. Print it without wrapping: a key is to be copied in one piece."""
+    """New keys, for the reader to keep. Print it without wrapping, so that a key can be copied in one piece."""
     lines = Text("Keys of this mesh. They are shown this once; only their hashes are kept.\n", "bold yellow")
     for kind, key in made.items():
         lines.append(f"  {kind:<8}", "bold default")
@@ -35,7 +35,7 @@ def keys_view(made: Mapping[str, str]) -> RenderableType:
 
 
 def curl_line(run: Run, agent: str = "hello") -> str:
-    """A first call, for a shell. On loopback it holds this run's development key."""
+    """A first call for a shell. On loopback it holds the development key of this run."""
     key = run.client_key or "$MESHGATE_KEY"
     message = '{"messageId":"1","role":"ROLE_USER","parts":[{"text":"Hello"}]}'
     body = f'{{"jsonrpc":"2.0","id":1,"method":"SendMessage","params":{{"message":{message}}}}}'
@@ -48,7 +48,7 @@ def curl_line(run: Run, agent: str = "hello") -> str:
 
 
 def up_view(run: Run, home: Path, *, detached: bool, workers: int = 1, log: Path | None = None) -> RenderableType:
-    """Where a mesh is that has just come up."""
+    """The addresses of a mesh that has just started, and how to call it."""
     table = _rows()
     table.add_row("  HTTP", run.gateway, "/agents/NAME, /skills/NAME@RANGE")
     if run.grpc:

@@ -1,4 +1,4 @@
-"""A job as a tree: what was called, where each call went and why, what it took, and what was refused."""
+"""The view of a job: a tree of its calls, with where each went, why, what it cost, and what was refused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WORDS = {"open": "running"}
 
 
 def job_view(tree: Tree) -> RenderableType:
-    """The tree with the job's account at its head."""
+    """The tree of calls under a line with the job's totals."""
     root = RichTree(_head(tree), guide_style="dim")
     for node in tree.roots:
         _add(root, node)
@@ -40,7 +40,7 @@ def _state(call: Call) -> str:
 
 
 def _outcome(call: Call) -> Text:
-    # A call that delivered a task's failure has done its work; people want to read that the task failed.
+    # A call that delivered a task's failure is done, but people want to read that the task failed.
     if call.outcome == "done" and _state(call) in ("failed", "rejected", "cancelled"):
         return Text(f"task {_state(call)}", _STYLES.get(_state(call), "red"))
     return Text(_WORDS.get(call.outcome, call.outcome), _STYLES.get(call.outcome, ""))
@@ -107,7 +107,7 @@ def _call(call: Call) -> Text:
 
 
 def _ways(call: Call) -> Iterator[str]:
-    """Where it went, and why there."""
+    """Where a call went, and why."""
     asked = call.selector if call.selector not in ("", call.agent) else ""
     came = f"{call.method} over {call.binding}" + (f" to {asked}" if asked else "")
     yield came + (f" ({call.reason})" if call.reason else "")

@@ -1,5 +1,8 @@
-"""What the admin API answers, as far as the commands show it. Fields that are not known are passed over, so that a
-command works with a gateway that is newer than itself, and none of this needs the gateway installed.
+"""The answers of the admin API, as far as the commands show them.
+
+The values repeat those of the gateway on purpose. The base install has these commands and no gateway: to import a view
+of the gateway needs the extra ``gateway``. And a command has to work with a gateway of another release, so fields that
+it does not know are skipped, and almost all others have defaults.
 """
 
 from __future__ import annotations
@@ -45,7 +48,7 @@ class InstanceView(msgspec.Struct, frozen=True):
 
     @property
     def state(self) -> str:
-        """In one word, the worst thing about it."""
+        """Its state in one word, the worst that applies."""
         if self.draining:
             return "draining"
         if not self.healthy:

@@ -1,4 +1,4 @@
-"""Agents, jobs and explanations as tables: data in, rich renderables out."""
+"""The tables of agents, jobs, explanations and kill switches."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def plural(count: int, noun: str) -> str:
 
 
 def grid(*columns: str) -> Table:
-    """An empty table in the look that all of them share. A name that begins with ``>`` is a column of numbers."""
+    """An empty table in the common style. A name that begins with ``>`` makes a column of numbers."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
         right = column.startswith(">")
@@ -70,13 +70,13 @@ def _instances(agent: Agent) -> Text:
 
 
 def _skills(agent: Agent) -> list[str]:
-    """The skills, without their version where it is the agent's only one."""
+    """The skills; without the version if the agent has only one."""
     own = f"@{agent.versions[0]}" if len(agent.versions) == 1 else "@"
     return [skill.removesuffix(own) for skill in agent.skills]
 
 
 def agents_table(agents: Sequence[Agent]) -> RenderableType:
-    """One line an agent."""
+    """One line for each agent."""
     if not agents:
         return Text("No agent has joined. Start one: 'meshgate register --card URL', or agent.run() in Python.")
     tenants = len({agent.tenant for agent in agents}) > 1
@@ -96,7 +96,7 @@ def agents_table(agents: Sequence[Agent]) -> RenderableType:
 
 
 def instances_table(instances: Sequence[InstanceView]) -> RenderableType:
-    """One block an instance: its state, and where it listens."""
+    """One block for each instance: its state, and its endpoints."""
     if not instances:
         return Text("No such agent has joined.")
     table = grid("instance", "version", "state", ">open", ">latency", "endpoints and labels")
@@ -114,7 +114,7 @@ def instances_table(instances: Sequence[InstanceView]) -> RenderableType:
 
 
 def jobs_table(jobs: Sequence[Job], zone: tzinfo | None = None) -> RenderableType:
-    """One line a job, the youngest first.
+    """One line for each job, the youngest first.
 
     Args:
         zone: the time zone to show times in; the machine's own if None.
@@ -137,7 +137,7 @@ def jobs_table(jobs: Sequence[Job], zone: tzinfo | None = None) -> RenderableTyp
 
 
 def explanation_view(found: Explanation) -> RenderableType:
-    """Where a selector leads, and what became of every instance that might have answered."""
+    """Where a selector leads, and why each instance was taken or dropped."""
     head = Text.assemble((plain(found.selector), "bold"))
     if found.skill and found.skill not in found.selector:
         head.append(plain(f" (skill {found.skill})"), "dim")

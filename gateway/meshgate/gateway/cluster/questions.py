@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from meshgate.gateway.contracts.usage import UsageRow
+from meshgate.gateway.contracts.usage_rows import UsageRow
 from meshgate.gateway.facts import Flight
 from meshgate.gateway.jobs.account import Grant
 from meshgate.gateway.observe.call_record import CallRecord

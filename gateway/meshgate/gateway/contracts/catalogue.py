@@ -1,7 +1,7 @@
-"""The contracts of all skills as the path of a call reads them: followed in the background, looked up in O(1).
+"""The catalogue of all skills' contracts: a background task follows the registry, and calls look contracts up.
 
-A subject is never deleted. One that the registry had while this gateway watched, and has no more, was lost: the
-catalogue keeps it and puts it back, with its history, before the agents that come back begin a new one.
+A subject is never deleted. If the registry had a subject while this gateway watched and no longer has it, the registry
+lost it: the catalogue keeps the subject and puts it back, with its history, before returning agents begin a new one.
 """
 
 from __future__ import annotations
@@ -9,101 +9,70 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 
-import msgspec
 import structlog
 
 from meshgate.a2a.errors import MeshError
+from meshgate.gateway.contracts.known_contract import KnownContract, digests_of, index_subject
 from meshgate.gateway.contracts.store import SchemaStore, split_name
 from meshgate.registry.errors import RegistryUnavailable
 from meshgate.registry.model import Delta
-from meshgate.registry.schemas import Image, Release, Stage, Subject
+from meshgate.registry.schemas import Image, Subject
 from meshgate.registry.watcher import Watcher
 
-__all__ = ["Catalogue", "Known", "digests_of", "know"]
+__all__ = ["Catalogue"]
 
 log = structlog.get_logger(__name__)
 _AT_ONCE = 8
 _AT_MOST = 1000
-"""How many names are warned of, each once."""
+"""How many names the log warns of, each once."""
 _SWEEP_AFTER = 1000
-"""How many documents are fetched until the folder is swept again; the first sweep is after the start."""
+"""How many documents are fetched between two sweeps of the folder; the first sweep follows the start."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 5.0
-"""Seconds until what could not be fetched is asked for again: the first time, and at most."""
-
-
-class Known(msgspec.Struct, frozen=True):
-    """One subject, made ready to be asked. ``releases`` is keyed by version, the oldest first."""
-
-    digest: str
-    subject: Subject
-    releases: Mapping[str, Release]
-    by_type: Mapping[str, Release]
-    """For each full name of a message, input or output, the newest release that uses it and is served."""
-    types: frozenset[str]
-    """The full names of the messages of all releases, served or not."""
-
-    def runs(self, version: str) -> bool:
-        """Whether an agent may run that release: what is only proposed holds for nobody yet."""
-        release = self.releases.get(version)
-        return release is not None and release.stage is not Stage.PROPOSED
-
-
-def know(digest: str, subject: Subject) -> Known:
-    """The subject with its indexes."""
-    sides = [(side.type, one) for one in subject.releases for side in one.sides]
-    by_type = {name: release for name, release in sides if release.served}
-    releases = {one.version: one for one in subject.releases}
-    return Known(digest, subject, releases, by_type, frozenset(name for name, _ in sides))
-
-
-def digests_of(subject: Subject, *, retired: bool = True) -> set[str]:
-    """The digests of the images that its releases need, those of retired ones included or not."""
-    listed = (one for one in subject.releases if retired or one.stage is not Stage.RETIRED)
-    return {side.hash for one in listed for side in one.sides}
+"""Seconds before a failed fetch is tried again: the first pause, and the longest."""
 
 
 class Catalogue:
-    """Every subject that the registry has, kept current beside the path of calls.
+    """Every subject of the registry, kept current in the background.
 
     Args:
-        store: where documents and images come from.
-        watcher: tells of changes; the catalogue hooks onto it.
+        store: reads documents and images.
+        watcher: reports changes of the registry; the catalogue subscribes to it.
     """
 
     def __init__(self, store: SchemaStore, watcher: Watcher) -> None:
         self.store = store
         self._watcher = watcher
-        self._known: dict[str, Known] = {}
+        self._known: dict[str, KnownContract] = {}
         self._wanted: Mapping[str, str] = {}
         self._behind: dict[str, str] = {}
-        """What is to be fetched: name to digest."""
+        """The digests of changed subjects that are still to be fetched, by name."""
         self._lost: set[str] = set()
-        """What the registry had and lost, until it is put back."""
+        """The subjects that the registry lost and that are still to be put back."""
         self._images: dict[str, None] = {}
-        """Digests of documents and images to have on disk, in the order in which they were asked for."""
-        self._news = asyncio.Event()
+        """Digests of images that are still to be saved to disk, in the order of the requests (a dict keeps it)."""
+        self._changed = asyncio.Event()
         self._fetched = _SWEEP_AFTER
-        self._odd: set[str] = set()
+        self._warned: set[str] = set()
         self.on_change: list[Callable[[str], None]] = []
-        """Called with the name of each subject after it changed here. They must not raise."""
-        watcher.on_change.append(self._learn)
+        """Callbacks that get the name of each subject after it changed here. They must not raise."""
+        watcher.on_change.append(self._on_delta)
 
     # -- the path of a call
 
-    def subject(self, name: str) -> Known | None:
-        """What is known of ``AGENT/SKILL``; None if it has no contract."""
+    def subject(self, name: str) -> KnownContract | None:
+        """The contract of ``AGENT/SKILL``; None if it has none."""
         return self._known.get(name)
 
     def last(self, name: str) -> Subject | None:
-        """The subject as it was known last, for when the registry is away."""
+        """The last known state of a subject, for when the registry is unavailable."""
         known = self._known.get(name)
         return known.subject if known is not None else None
 
     async def load(self, digest: str) -> Image:
-        """An image, from memory, disk or registry.
+        """An image, from memory, disk or the registry.
 
         Raises:
-            RegistryUnavailable: it is not here, and the registry cannot be asked or has lost it.
+            RegistryUnavailable: the image is not here, and the registry is unavailable or has lost it.
         """
         try:
             return await self.store.image(digest)
@@ -113,23 +82,23 @@ class Catalogue:
     def __len__(self) -> int:
         return len(self._known)
 
-    def __iter__(self) -> Iterator[tuple[str, Known]]:
-        """All subjects by name, in the order of their names."""
+    def __iter__(self) -> Iterator[tuple[str, KnownContract]]:
+        """All contracts with their names, in the order of the names."""
         return iter(sorted(self._known.items()))
 
     @property
     def behind(self) -> int:
-        """How many subjects have changed and are not fetched yet."""
+        """How many subjects have changed in the registry and are not fetched yet."""
         return len(self._behind)
 
     @property
     def settled(self) -> bool:
-        """Whether everything that is known of the registry is fetched, and on disk if there is a folder."""
+        """Whether every known change of the registry is fetched, and saved to disk if there is a folder."""
         return not (self._behind or self._lost or self._images)
 
     # -- following
 
-    def _learn(self, delta: Delta) -> None:
+    def _on_delta(self, delta: Delta) -> None:
         if delta.subjects is None:
             return
         for name, digest in delta.subjects.items():
@@ -141,36 +110,36 @@ class Catalogue:
             self._lost.discard(name)
         for name in self._wanted.keys() - delta.subjects.keys():
             self._behind.pop(name, None)
-            self._miss(name)
+            self._on_missing(name)
         self._wanted = delta.subjects
-        self._news.set()
+        self._changed.set()
 
-    def _miss(self, name: str) -> None:
-        # What was in the snapshot alone is not known to have been in this registry: it is believed about that.
+    def _on_missing(self, name: str) -> None:
+        # A subject that was only in the snapshot may never have been in this registry, so the registry's word counts.
         if self._watcher.contacts > 1 and name in self._known:
             self._lost.add(name)
         elif self._known.pop(name, None) is not None:
-            self._tell(name)
+            self._notify(name)
 
     async def run(self) -> None:
-        """Fetch what changed, and put back what was lost, until cancelled."""
+        """Fetch changed subjects and put lost ones back, until cancelled."""
         pause = _FIRST_PAUSE
         while True:
             done = await self._catch_up()
             if done:
                 pause = _FIRST_PAUSE
-                await self._news.wait()
+                await self._changed.wait()
             else:
                 try:
                     async with asyncio.timeout(pause):
-                        await self._news.wait()
+                        await self._changed.wait()
                 except TimeoutError:
                     pause = min(2 * pause, _LONGEST_PAUSE)
-            self._news.clear()
+            self._changed.clear()
 
     async def _catch_up(self) -> bool:
-        """One round; true if nothing is left to do."""
-        rounds = ((self._lost, self.restore), (self._behind, self._fetch), (self._images, self._have))
+        """Do one round of work; true if nothing is left to do."""
+        rounds = ((self._lost, self.restore), (self._behind, self._fetch), (self._images, self._save_image))
         for names, work in rounds:
             if not await self._each(list(names), work):
                 return False
@@ -185,24 +154,24 @@ class Catalogue:
         return True
 
     async def _each(self, names: list[str], work: Callable[[str], Awaitable[None]]) -> bool:
-        """Do ``work`` for each name, a few at once; false if the registry is away, so that the rest waits too."""
+        """Do ``work`` for each name, a few at once; false if the registry is unavailable, so the rest has to wait."""
         waiting = iter(names)
 
-        async def hand() -> bool:
+        async def worker() -> bool:
             for name in waiting:
                 try:
                     await work(name)
                 except RegistryUnavailable:
                     return False
                 except (KeyError, MeshError) as error:
-                    self._once(name, f"{type(error).__name__}: {error}")
+                    self._warn_once(name, f"{type(error).__name__}: {error}")
             return True
 
-        return all(await asyncio.gather(*(hand() for _ in range(min(_AT_ONCE, len(names))))))
+        return all(await asyncio.gather(*(worker() for _ in range(min(_AT_ONCE, len(names))))))
 
-    def _once(self, what: str, reason: str) -> None:
-        if what not in self._odd and len(self._odd) < _AT_MOST:
-            self._odd.add(what)
+    def _warn_once(self, what: str, reason: str) -> None:
+        if what not in self._warned and len(self._warned) < _AT_MOST:
+            self._warned.add(what)
             log.warning("contract_not_fetched", what=what, reason=reason)
 
     async def _fetch(self, name: str) -> None:
@@ -213,27 +182,26 @@ class Catalogue:
         if (subject.agent, subject.skill) != split_name(name):
             raise KeyError(name)
         if self._behind.get(name) != digest:
-            return  # it changed again; the next round has it
+            return  # the subject changed again; the next round fetches it
         del self._behind[name]
         self._fetched += 1
-        # The document too: a sweep that began before it was known may have taken it for a file that nothing needs.
-        self._images |= dict.fromkeys([digest, *sorted(digests_of(subject, retired=False))])
-        self.learn(name, know(digest, subject))
+        self._images |= dict.fromkeys(sorted(digests_of(subject, retired=False)))
+        self.learn(name, index_subject(digest, subject))
 
-    def learn(self, name: str, known: Known) -> None:
-        """Know this of a subject from now on."""
+    def learn(self, name: str, known: KnownContract) -> None:
+        """Set the contract of a subject."""
         self._known[name] = known
-        self._tell(name)
+        self._notify(name)
 
-    async def _have(self, digest: str) -> None:
+    async def _save_image(self, digest: str) -> None:
         await self.store.have(digest)
         self._images.pop(digest, None)
 
     async def restore(self, name: str) -> None:
-        """Put a subject that the registry has no more back, with the images it needs, if this gateway saw it there.
+        """Put a subject that the registry lost back, with the images it needs, if this gateway saw it there.
 
         Raises:
-            RegistryUnavailable: the registry cannot be asked.
+            RegistryUnavailable: the registry is unavailable.
         """
         known = self._known.get(name)
         if known is None or not self._watcher.contacts:
@@ -248,6 +216,6 @@ class Catalogue:
         if back:
             log.warning("contract_put_back", subject=name)
 
-    def _tell(self, name: str) -> None:
-        for tell in self.on_change:
-            tell(name)
+    def _notify(self, name: str) -> None:
+        for callback in self.on_change:
+            callback(name)

@@ -1,4 +1,4 @@
-"""The ways between releases that calls take: compiled at first use beside the event loop, and kept."""
+"""The converters between releases: each is compiled when a call first needs it, in a thread, and kept."""
 
 from __future__ import annotations
 
@@ -8,82 +8,94 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-import msgspec
-from google.protobuf.descriptor import Descriptor
-
 from meshgate.a2a.errors import ConversionFailed
 from meshgate.a2a.limits import Limits
 from meshgate.a2a.version_syntax import parse_version
-from meshgate.gateway.contracts.catalogue import Catalogue, Known
-from meshgate.gateway.contracts.transform import Contract, Converter, Function, Side, connect, installed
-from meshgate.registry.model import Migration
+from meshgate.gateway.contracts.catalogue import Catalogue
+from meshgate.gateway.contracts.known_contract import KnownContract
+from meshgate.gateway.contracts.side_migrations import releases_of_side
+from meshgate.gateway.contracts.transform import (
+    CompiledContract,
+    Converter,
+    MigrationFunction,
+    Side,
+    installed_functions,
+    make_converter,
+)
 from meshgate.registry.schemas import BadSchema, Image, Release
 
-__all__ = ["Mediator", "has_path", "sided"]
+__all__ = ["Converters"]
 
 _T = TypeVar("_T")
-_Way = tuple[str, Side, str, str]
-_Contracts = OrderedDict[tuple[str, str, str], Contract]
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+_Key = tuple[str, Side, str, str]
+"""The digest of the subject's document, the side, the source's version and the target's."""
 
 
-class Mediator:
-    """Converters between the releases of subjects.
+class Converters:
+    """The converters between the releases of all subjects.
 
     Args:
         catalogue: where releases and images come from.
-        limits: how many ways are kept (``mediation_ways``), and what one may cost.
-        functions: what the operator installed; looked up when it is first needed, if left out.
+        limits: how many converters are kept (``mediation_ways``), and what one may cost.
+        functions: the migration functions that the operator installed; looked up at first need if left out.
     """
 
-    def __init__(self, catalogue: Catalogue, limits: Limits, functions: Mapping[str, Function] | None = None) -> None:
+    def __init__(
+        self, catalogue: Catalogue, limits: Limits, functions: Mapping[str, MigrationFunction] | None = None
+    ) -> None:
         self.catalogue = catalogue
         self._limits = limits
         self._functions = functions
-        self._contracts: _Contracts = OrderedDict()
-        self._ways: OrderedDict[_Way, Converter | ConversionFailed] = OrderedDict()
+        self._contracts: OrderedDict[tuple[str, str, str], CompiledContract] = OrderedDict()
+        self._kept: OrderedDict[_Key, Converter | ConversionFailed] = OrderedDict()
         self._threads: ThreadPoolExecutor | None = None
-        self._vain: OrderedDict[tuple[str, str], None] = OrderedDict()
-        """Releases that were waited for in vain."""
+        self._missed: OrderedDict[tuple[str, str], None] = OrderedDict()
+        """The releases that did not arrive while a call waited for them."""
 
-    async def known(self, name: str, version: str, *, contract: bool) -> Known | None:
-        """A subject as far as it is known here. Instances and contracts come from the registry on different ways: one
-        of a release that is not here yet (``contract`` says that it has one) is waited for, ``mediation_wait`` long.
-        That is done once: of an agent that joined at a gateway of 0.1.0 it does not come until the agent joins again.
+    async def wait_for(self, name: str, version: str) -> KnownContract | None:
+        """The contract of a skill once it has that release, or what is known of it after ``mediation_wait`` seconds.
+
+        Instances and contracts come from the registry separately, so the contract of a release may arrive after its
+        first instance. Calls wait for a release only once: the contract of an agent that joined at a gateway of 0.1.0
+        does not arrive until the agent joins again.
+
+        Args:
+            name: AGENT/SKILL.
+            version: the release that the agent runs.
         """
         known = self.catalogue.subject(name)
-        if not contract or (known is not None and known.runs(version)) or (name, version) in self._vain:
+        if (known is not None and known.runs(version)) or (name, version) in self._missed:
             return known
-        news = asyncio.Event()
+        changed = asyncio.Event()
 
-        def learn(changed: str) -> None:
-            if changed == name:
-                news.set()
+        def on_change(subject: str) -> None:
+            if subject == name:
+                changed.set()
 
-        self.catalogue.on_change.append(learn)
+        self.catalogue.on_change.append(on_change)
         try:
             async with asyncio.timeout(self._limits.mediation_wait):
                 while (known := self.catalogue.subject(name)) is None or not known.runs(version):
-                    news.clear()
-                    await news.wait()
+                    changed.clear()
+                    await changed.wait()
         except TimeoutError:
-            self._vain[name, version] = None
-            while len(self._vain) > self._limits.mediation_ways:
-                self._vain.popitem(last=False)
-            return known
+            self._keep(self._missed, (name, version), None)
         finally:
-            self.catalogue.on_change.remove(learn)
+            self.catalogue.on_change.remove(on_change)
         return known
 
-    def kept(self, known: Known, side: Side, source: str, target: str) -> Converter | None:
-        """The way, if it was made already; for who cannot wait."""
+    def kept(self, known: KnownContract, side: Side, source: str, target: str) -> Converter | None:
+        """The converter if it is compiled already, for the path of a call."""
         key = known.digest, side, source, target
-        found = self._ways.get(key)
+        found = self._kept.get(key)
         if not isinstance(found, Converter):
             return None
-        self._ways.move_to_end(key)
+        self._kept.move_to_end(key)
         return found
 
-    async def beside(self, work: Callable[..., _T], *given: Any) -> _T:
+    async def in_thread(self, work: Callable[..., _T], *given: Any) -> _T:
         """Do work that may take long in one of a few threads (``mediation_threads``)."""
         if self._threads is None:
             self._threads = ThreadPoolExecutor(self._limits.mediation_threads, "meshgate-mediation")
@@ -95,30 +107,30 @@ class Mediator:
             self._threads.shutdown(wait=False, cancel_futures=True)
             self._threads = None
 
-    async def way(self, known: Known, side: Side, source: str, target: str) -> Converter | None:
-        """The way from one release to another; None if one of them has no contract on that side.
+    async def get(self, known: KnownContract, side: Side, source: str, target: str) -> Converter | None:
+        """The converter from one release to another; None if one of them has no contract on that side.
 
         Raises:
             ConversionFailed: there is none, because a declared migration cannot be used.
-            RegistryUnavailable: a schema is not here, and the registry cannot be asked.
+            RegistryUnavailable: a schema is not here, and the registry is unavailable.
         """
         key = known.digest, side, source, target
-        found = self._ways.get(key)
+        found = self._kept.get(key)
         if found is None:
-            made = await self._make(known, side, source, target)
-            if made is None:
+            found = await self._compile(known, side, source, target)
+            if found is None:
                 return None
-            found = self._ways[key] = made
-            while len(self._ways) > self._limits.mediation_ways:
-                self._ways.popitem(last=False)
+            self._keep(self._kept, key, found)
         else:
-            self._ways.move_to_end(key)
+            self._kept.move_to_end(key)
         if isinstance(found, ConversionFailed):
             raise ConversionFailed(found.message, metadata=found.metadata)
         return found
 
-    async def _make(self, known: Known, side: Side, source: str, target: str) -> Converter | ConversionFailed | None:
-        between = _between(known, source, target)
+    async def _compile(
+        self, known: KnownContract, side: Side, source: str, target: str
+    ) -> Converter | ConversionFailed | None:
+        between = _releases_between(known, source, target)
         first, last = known.releases[source], known.releases[target]
         if first.side(side) is None or last.side(side) is None:
             return None
@@ -132,75 +144,41 @@ class Mediator:
     def _connect(
         self, releases: Sequence[Release], side: Side, first: Release, last: Release, images: Mapping[str, Image]
     ) -> Converter | ConversionFailed:
-        """In a thread: compiling a contract takes a while."""
+        """Compile the converter. This runs in a thread, because a contract takes a while to compile."""
         if self._functions is None and any(each.function for one in releases for each in one.migrations):
-            self._functions = installed()
+            self._functions = installed_functions()
 
-        def contract(release: Release) -> Contract:
+        def contract(release: Release) -> CompiledContract:
             ref = release.side(side)
             if ref is None:
                 raise BadSchema(release.version, f"has no {side}", "declare it, or migrate past this release")
             return self._contract(images[ref.hash], ref.type, release.version)
 
         try:
-            usable = sided([one for one in releases if one.side(side) is not None], side, images)
-            return connect(usable, contract(first), contract(last), contract, self._functions or {}, self._limits)
+            usable = releases_of_side([one for one in releases if one.side(side) is not None], side, images)
+            return make_converter(
+                usable, contract(first), contract(last), contract, self._functions or {}, self._limits
+            )
         except BadSchema as error:
             told = f"there is no way from {first.version} to {last.version}: {error.message}"
             return ConversionFailed(told, metadata={"from": first.version, "to": last.version})
 
-    def _contract(self, image: Image, type_name: str, version: str) -> Contract:
+    def _contract(self, image: Image, type_name: str, version: str) -> CompiledContract:
         key = image.digest, type_name, version
         found = self._contracts.get(key)
         if found is None:
-            found = self._contracts[key] = Contract(image, type_name, version, self._limits)
-            while len(self._contracts) > self._limits.mediation_ways:
-                self._contracts.popitem(last=False)
+            found = CompiledContract(image, type_name, version, self._limits)
+            self._keep(self._contracts, key, found)
         return found
 
-
-def sided(releases: Sequence[Release], side: Side, images: Mapping[str, Image]) -> list[Release]:
-    """The releases with what of their migrations is for one side: a path counts where it names a field.
-
-    Args:
-        releases: of one subject, those that have that side.
-        images: their images, by digest.
-    """
-    descriptors = {one.version: images[ref.hash].message(ref.type) for one in releases if (ref := one.side(side))}
-    found: list[Release] = []
-    for release in releases:
-        own = [descriptors[release.version]]
-        others = [each for version, each in descriptors.items() if version != release.version]
-        migrations = tuple(
-            narrowed
-            for each in release.migrations
-            if each.side in ("", side) and (narrowed := _narrow(each, own, others)) is not None
-        )
-        found.append(msgspec.structs.replace(release, migrations=migrations))
-    return found
+    def _keep(self, kept: OrderedDict[_K, _V], key: _K, value: _V) -> None:
+        kept[key] = value
+        while len(kept) > self._limits.mediation_ways:
+            kept.popitem(last=False)
 
 
-def _narrow(migration: Migration, own: Sequence[Descriptor], others: Sequence[Descriptor]) -> Migration | None:
-    if migration.function or migration.side:
-        return migration
-    up = {path: text for path, text in migration.up.items() if any(has_path(each, path) for each in own)}
-    down = {path: text for path, text in migration.down.items() if any(has_path(each, path) for each in others)}
-    return msgspec.structs.replace(migration, up=up, down=down) if up or down else None
-
-
-def has_path(descriptor: Descriptor, path: str) -> bool:
-    """Whether a message has a field at this path: names with dots between."""
-    scope: Descriptor | None = descriptor
-    for name in path.split("."):
-        field = scope.fields_by_name.get(name) if scope is not None else None
-        if field is None:
-            return False
-        scope = field.message_type
-    return True
-
-
-def _between(known: Known, source: str, target: str) -> list[Release]:
-    """The releases on the way. What is only proposed changes nothing for others."""
+def _releases_between(known: KnownContract, source: str, target: str) -> list[Release]:
+    """The releases from the source to the target. A proposed one between them counts for nobody else."""
     low, high = sorted((parse_version(source), parse_version(target)))
     on_way = (one for one in known.releases.values() if low <= one.semver() <= high)
     return [one for one in on_way if one.version in (source, target) or known.runs(one.version)]

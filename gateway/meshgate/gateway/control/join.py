@@ -12,7 +12,8 @@ import structlog
 
 from meshgate.a2a.errors import MeshError, MethodNotFound, PermissionDenied
 from meshgate.a2a.limits import Limits
-from meshgate.gateway.contracts.gate import Admission, SchemaGate
+from meshgate.gateway.contracts.admission.gate import SchemaGate
+from meshgate.gateway.contracts.admission.registration import AdmittedManifest
 from meshgate.gateway.contracts.store import SchemaStore
 from meshgate.gateway.identity.key_record import KeyRecord
 from meshgate.gateway.identity.keys import KeyStore
@@ -112,7 +113,7 @@ class JoinApp:
             raise PermissionDenied(f"instance id {instance.id!r} belongs to another agent")
         if known is not None and instance.draining and known.manifest.version == manifest.version:
             # Who leaves is let go, also when its release was retired meanwhile.
-            admitted = Admission(known.manifest)
+            admitted = AdmittedManifest(known.manifest)
         else:
             admitted = await self._gate.admit(manifest, joining.images)
         manifest = admitted.manifest

@@ -8,8 +8,8 @@ from meshgate.gateway.cluster.client import Unknown
 from meshgate.gateway.cluster.peers import RemotePeers
 from meshgate.gateway.cluster.questions import METRICS, Question
 from meshgate.gateway.config import Config
+from meshgate.gateway.contracts.admission.gate import SchemaGate
 from meshgate.gateway.contracts.catalogue import Catalogue
-from meshgate.gateway.contracts.gate import SchemaGate
 from meshgate.gateway.control.admin.app import make_admin
 from meshgate.gateway.control.join import JoinApp
 from meshgate.gateway.gateway import Gateway

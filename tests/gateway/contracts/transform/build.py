@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 
 from meshgate.a2a.limits import DEFAULTS, Limits
-from meshgate.gateway.contracts.transform import Contract
+from meshgate.gateway.contracts.transform import CompiledContract
 from tests.registry.schemas.build import image
 
 __all__ = ["EVERYTHING", "FORECAST", "contract", "everything"]
@@ -53,12 +53,12 @@ message Request {
 
 def contract(
     body: str, name: str = "A", version: str = "1.0.0", limits: Limits = DEFAULTS, syntax: str = "proto3"
-) -> Contract:
+) -> CompiledContract:
     """The contract of message ``p.name`` in these declarations."""
-    return Contract(image(body, syntax), f"p.{name}", version, limits)
+    return CompiledContract(image(body, syntax), f"p.{name}", version, limits)
 
 
 @functools.cache
-def everything() -> Contract:
+def everything() -> CompiledContract:
     """The contract of the message that has a field of every kind."""
     return contract(EVERYTHING, "Everything")

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from meshgate.a2a.errors import ConversionFailed
-from meshgate.gateway.contracts.transform import Contract, Converter, TypedPart, mediate_part
+from meshgate.gateway.contracts.transform import CompiledContract, Converter, TypedPart, convert_part
 from meshgate.registry.schemas import Image, load_image
 from tests.gateway.contracts.transform.build import contract
 from tests.gateway.contracts.transform.test_properties import both, breaches, pairs
@@ -139,13 +139,13 @@ def test_keys_that_a_release_does_not_know_pass_through_it_in_json() -> None:
             inner_old = {"t": "t", **unknown}
             given = {"s": "s", "one": inner_old, "many": [inner_old, {}], "table": {"k": inner_old}, **unknown}
         reading = source.read_json(given)
-        result = target.write_json(Converter(source, target).convert(reading.message), reading.leftovers)
+        result = target.write_json(Converter(source, target).convert(reading.message), reading.unknown_keys)
         assert result.lost == ()
         for place in (result.tree, result.tree["one"], result.tree["many"][0], result.tree["table"]["k"]):
             assert {key: place[key] for key in unknown} == unknown
 
 
-def leads_back(source: Contract, target: Contract, message: Message) -> None:
+def leads_back(source: CompiledContract, target: CompiledContract, message: Message) -> None:
     """There and back a message is what it was, as far as both releases have its fields."""
     there = Converter(source, target).convert(message)
     back = Converter(target, source).convert(there)
@@ -179,9 +179,9 @@ def test_in_json_too_there_and_back_keeps_what_two_compatible_releases_share(
     source, target = (new, old) if new_first else (old, new)
     message = data.draw(messages(source.descriptor))
     tree = source.write_json(message).tree
-    there = mediate_part(TypedPart("input", "p", "json", "", tree), Converter(source, target), check=False)
+    there = convert_part(TypedPart("input", "p", "json", "", tree), Converter(source, target), check=False)
     assert shared(message, target.read_json(there.part.value).message) == [] or there.fallbacks
-    back = mediate_part(there.part, Converter(target, source), check=False)
+    back = convert_part(there.part, Converter(target, source), check=False)
     kept = source.read_json(back.part.value).message
     assert shared(target.read_json(there.part.value).message, kept) == [] or back.fallbacks
 
@@ -209,7 +209,7 @@ def test_fields_that_neither_release_knows_survive_the_way_there_and_back(
 @pytest.mark.requirement("mediation.convert")
 def test_a_conversion_to_the_same_release_changes_nothing(data: st.DataObject, number: int) -> None:
     old, _ = both(number)
-    again = Contract(old_image(number), old.type_name, "9.9.9")
+    again = CompiledContract(old_image(number), old.type_name, "9.9.9")
     message = data.draw(messages(old.descriptor))
     converter = Converter(old, again)
     assert converter.identity
@@ -264,13 +264,13 @@ def test_unknown_keys_anywhere_survive_a_conversion_where_their_object_does(
     places = objects(tree, source.descriptor)
     for index, place in enumerate(places):
         place["~mine"] = {"at": index, "list": [None, {"deep": index}]}
-    there = mediate_part(TypedPart("input", "p", "json", "", tree), Converter(source, target), check=False)
+    there = convert_part(TypedPart("input", "p", "json", "", tree), Converter(source, target), check=False)
     kept = [place["~mine"]["at"] for place in objects(there.part.value, target.descriptor) if "~mine" in place]
     lost = [each.value["at"] for each in there.lost]
     assert sorted(kept + lost) == list(range(len(places)))
     reached = objects(there.part.value, target.descriptor)
     assert len(kept) == len(reached)
-    back = mediate_part(there.part, Converter(target, source), check=False)
+    back = convert_part(there.part, Converter(target, source), check=False)
     again = [place["~mine"] for place in objects(back.part.value, source.descriptor) if "~mine" in place]
     assert sorted(each["at"] for each in again) == sorted(kept)
     assert all(each["list"] == [None, {"deep": each["at"]}] for each in again)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from meshgate.a2a.codec.strict_json import is_array, is_object
 from meshgate.a2a.errors import MeshError, SchemaViolation
-from meshgate.gateway.contracts.transform import Contract, Converter
+from meshgate.gateway.contracts.transform import CompiledContract, Converter
 from meshgate.registry.schemas import BadSchema, Violation, compare, load_image
 from tests.gateway.contracts.transform.build import FORECAST, contract, everything
 from tests.gateway.contracts.transform.values import junk, messages, same
@@ -33,12 +33,12 @@ def pairs() -> list[Pair]:
 
 
 @functools.cache
-def both(number: int) -> tuple[Contract, Contract]:
+def both(number: int) -> tuple[CompiledContract, CompiledContract]:
     """The contracts of the first message of a pair, before and after its edits."""
     pair = pairs()[number]
     name = pair.messages[0]
     images = [load_image(FileDescriptorSet(file=[file]).SerializeToString()) for file in (pair.old, pair.new)]
-    return Contract(images[0], name, "1.0.0"), Contract(images[1], name, "1.1.0")
+    return CompiledContract(images[0], name, "1.0.0"), CompiledContract(images[1], name, "1.1.0")
 
 
 @functools.cache
@@ -49,7 +49,7 @@ def breaches(number: int) -> tuple[Violation, ...]:
     return compare(old, new, name, name)
 
 
-def pool_of(of: Contract) -> Any:
+def pool_of(of: CompiledContract) -> Any:
     file: Any = cast("Any", of.descriptor).file
     return file.pool
 
@@ -59,14 +59,14 @@ def json_of(message: Message, pool: Any, *, original: bool = False) -> Any:
     return json.loads(json_format.MessageToJson(message, preserving_proto_field_name=original, descriptor_pool=pool))
 
 
-def agrees(of: Contract, message: Message) -> None:
+def agrees(of: CompiledContract, message: Message) -> None:
     """Our JSON of the message is ``json_format``'s, and leads back to the message."""
     pool = pool_of(of)
     theirs = json_of(message, pool)
     ours = of.write_json(message).tree
     assert same(ours, theirs)
     reading = of.read_json(theirs)
-    assert reading.leftovers == ()
+    assert reading.unknown_keys == ()
     assert reading.message == message
     assert of.read_json(json_of(message, pool, original=True)).message == message
 
@@ -94,7 +94,7 @@ def reads_or_refuses(tree: Any) -> None:
         if not error.violations:
             raise
         return
-    everything().write_json(reading.message, reading.leftovers)
+    everything().write_json(reading.message, reading.unknown_keys)
 
 
 def leaves(tree: Any) -> list[tuple[Any, Any]]:
@@ -163,7 +163,7 @@ def test_of_any_json_in_any_field_nothing_but_our_errors_comes_out(data: st.Data
         reading = everything().read_json(tree)
     except SchemaViolation:
         return
-    again = everything().write_json(reading.message, reading.leftovers)
+    again = everything().write_json(reading.message, reading.unknown_keys)
     if not again.fallbacks:
         assert everything().read_json(again.tree).message == reading.message
 
@@ -208,7 +208,7 @@ def test_unknown_keys_survive_the_way_there_and_back(message: Message, extra: di
     tree["inner"] = {**tree["inner"], **unknown}
     tree |= unknown
     reading = of.read_json(tree)
-    result = of.write_json(reading.message, reading.leftovers)
+    result = of.write_json(reading.message, reading.unknown_keys)
     assert result.lost == ()
     assert repr(result.tree) == repr({**result.tree, **unknown})
     assert result.tree.keys() == tree.keys()
@@ -263,7 +263,7 @@ def test_a_schema_that_was_bent_makes_a_contract_or_is_refused(data: bytes, seed
     try:
         image = load_image(bytes(raw))
         for name in image.types[:3]:
-            Contract(image, name)
+            CompiledContract(image, name)
     except BadSchema:
         return
 

@@ -1,45 +1,49 @@
-"""Contracts on the path of a call: typed parts are read, checked, and converted between releases of a skill's schema.
+"""Compiled contracts: typed parts are read, checked, and converted between releases of a skill's schema.
 
-``contract.py`` is what one release says, ``converting.py`` the way between two, ``parts.py`` where typed parts stand in
-A2A's messages. Everything is pure, compiled once, and bounded.
+``contract.py`` is one release, ``converter.py`` the way between two. All of it is pure, compiled once, and bounded.
 """
 
-from meshgate.gateway.contracts.transform.contract import Contract, Reading, Writing
-from meshgate.gateway.contracts.transform.converter import Converter, Step
-from meshgate.gateway.contracts.transform.media import Form, MediaType, media_text, parse_media_type
-from meshgate.gateway.contracts.transform.migration_path import Leg, connect, plan
-from meshgate.gateway.contracts.transform.migrations import Expressions, Function, Installed, installed
-from meshgate.gateway.contracts.transform.part_conversion import Mediated, check_part, mediate_part
-from meshgate.gateway.contracts.transform.parts import Side, TypedPart, map_parts, typed_parts
-from meshgate.gateway.contracts.transform.size import outweighs
-from meshgate.gateway.contracts.transform.violations import Leftover, Violation, agent_fault
+from meshgate.gateway.contracts.transform.contract import CompiledContract
+from meshgate.gateway.contracts.transform.converter import ConversionStep, Converter
+from meshgate.gateway.contracts.transform.errors import agent_fault
+from meshgate.gateway.contracts.transform.json_results import ReadResult, WriteResult
+from meshgate.gateway.contracts.transform.migration.cel_migration import CelMigration
+from meshgate.gateway.contracts.transform.migration.compiled_migration import MigrationFunction
+from meshgate.gateway.contracts.transform.migration.function_migration import FunctionMigration, installed_functions
+from meshgate.gateway.contracts.transform.migration.path import PathStep, find_path, make_converter
+from meshgate.gateway.contracts.transform.size import is_larger
+from meshgate.gateway.contracts.transform.typed_parts.media import Form, MediaType, media_text, parse_media_type
+from meshgate.gateway.contracts.transform.typed_parts.part_conversion import check_part, convert_part
+from meshgate.gateway.contracts.transform.typed_parts.part_map import map_parts, typed_parts
+from meshgate.gateway.contracts.transform.typed_parts.typed_part import ConvertedPart, Side, TypedPart
+from meshgate.gateway.contracts.transform.violations import UnknownKey, Violation
 
 __all__ = [
-    "Contract",
+    "CelMigration",
+    "CompiledContract",
+    "ConversionStep",
+    "ConvertedPart",
     "Converter",
-    "Expressions",
     "Form",
-    "Function",
-    "Installed",
-    "Leftover",
-    "Leg",
+    "FunctionMigration",
     "MediaType",
-    "Mediated",
-    "Reading",
+    "MigrationFunction",
+    "PathStep",
+    "ReadResult",
     "Side",
-    "Step",
     "TypedPart",
+    "UnknownKey",
     "Violation",
-    "Writing",
+    "WriteResult",
     "agent_fault",
     "check_part",
-    "connect",
-    "installed",
+    "convert_part",
+    "find_path",
+    "installed_functions",
+    "is_larger",
+    "make_converter",
     "map_parts",
     "media_text",
-    "mediate_part",
-    "outweighs",
     "parse_media_type",
-    "plan",
     "typed_parts",
 ]

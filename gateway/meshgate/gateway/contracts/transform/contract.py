@@ -1,4 +1,4 @@
-"""A contract: one message type of one release's schema, compiled for the path of a call."""
+"""A compiled contract: one message type of one release's schema, made ready for the path of a call."""
 
 from __future__ import annotations
 
@@ -6,67 +6,40 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, cast
 
-import msgspec
 from google.protobuf.message import DecodeError, EncodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
 from meshgate.a2a.errors import SchemaViolation
 from meshgate.a2a.limits import DEFAULTS, Limits
-from meshgate.gateway.contracts.transform.constraints import Constraints, reachable
+from meshgate.gateway.contracts.transform.errors import violation_error
+from meshgate.gateway.contracts.transform.fields.callables import Write
 from meshgate.gateway.contracts.transform.fields.reader import Readers
-from meshgate.gateway.contracts.transform.fields.unknown_fields import Carrier
-from meshgate.gateway.contracts.transform.fields.writer import Write, Writers
-from meshgate.gateway.contracts.transform.violations import (
-    At,
-    Bad,
-    Leftover,
-    Notes,
-    Output,
-    Violation,
-    refs,
-    text,
-    violation_error,
-)
+from meshgate.gateway.contracts.transform.fields.unknown_fields import UnknownFields
+from meshgate.gateway.contracts.transform.fields.writer import Writers
+from meshgate.gateway.contracts.transform.json_results import ReadResult, WriteResult
+from meshgate.gateway.contracts.transform.locations import Location, location_text, number_path
+from meshgate.gateway.contracts.transform.notes import ReadNotes, WriteNotes
+from meshgate.gateway.contracts.transform.validation.constraints import Constraints, reachable_types
+from meshgate.gateway.contracts.transform.violations import InvalidValue, UnknownKey, Violation
 from meshgate.registry.schemas import BadSchema, Image
 
-__all__ = ["Contract", "Reading", "Writing"]
+__all__ = ["CompiledContract"]
 
 
-class Reading(msgspec.Struct, frozen=True):
-    """What a JSON value says: a message, and the keys that its type does not know."""
-
-    message: Message
-    leftovers: tuple[Leftover, ...] = ()
-
-
-class Writing(msgspec.Struct, frozen=True):
-    """The JSON of a message.
-
-    Attributes:
-        tree: the JSON value.
-        fallbacks: where an enum's number has no name, so that another value stands in for it.
-        lost: leftovers that found no place, or whose key means something else here.
-    """
-
-    tree: Any
-    fallbacks: tuple[Violation, ...] = ()
-    lost: tuple[Leftover, ...] = ()
-
-
-class Contract:
-    """What one side of a skill takes or gives, in one release. Making one is the slow part; keep it.
+class CompiledContract:
+    """The input or the output of a skill in one release, compiled. Compiling is slow, so keep it.
 
     Args:
         image: the schema.
         type_name: the message's full name.
         version: the release, for texts and media types.
-        limits: depth, violations, and the cost of constraints.
+        limits: the depth of messages, the number of violations, and the cost of constraints.
 
     Attributes:
         type_name, version: as given.
-        digest: the image's.
-        name: both, for texts: ``forecast.v1.Request 1.2.0``.
-        descriptor: the message's.
+        digest: the digest of the image.
+        name: type and version, for texts: ``forecast.v1.Request 1.2.0``.
+        descriptor: the descriptor of the message.
 
     Raises:
         BadSchema: the image has no such type, two fields have one name in JSON, or a constraint does not compile.
@@ -80,7 +53,7 @@ class Contract:
         self.descriptor: Final = image.message(type_name)
         try:
             self._class: type[Message] = GetMessageClass(self.descriptor)
-        except RecursionError:  # protobuf makes the classes of fields one inside the other
+        except RecursionError:  # protobuf makes the class of a field's type while it makes the class of the message
             problem = "hundreds of types hold one another in a chain"
             raise BadSchema(type_name, problem, "let messages hold each other less deep") from None
         self._limits = limits
@@ -88,90 +61,90 @@ class Contract:
         self._fill = self.readers.of(self.descriptor)
         self._write = Writers(image.pool, limits.mediation_depth).of(self.descriptor)
         self._pool = image.pool
-        self._carrier = Carrier(self.descriptor)
-        self._requires = any(field.is_required for each in reachable(self.descriptor) for field in each.fields)
+        self._unknown_fields = UnknownFields(self.descriptor)
+        self._requires = any(field.is_required for each in reachable_types(self.descriptor) for field in each.fields)
         constraints = Constraints(image, self.descriptor, limits)
         self._check = None if constraints.empty else constraints.check
 
     def __repr__(self) -> str:
-        return f"Contract({self.name}, {self.digest})"
+        return f"CompiledContract({self.name}, {self.digest})"
 
-    def same(self, other: Contract) -> bool:
-        """Whether both are one type of one schema, whatever their versions are called."""
+    def same(self, other: CompiledContract) -> bool:
+        """Whether both are one type of one schema, perhaps under different versions."""
         return self is other or (self.digest == other.digest and self.type_name == other.type_name)
 
     def message(self, **fields: Any) -> Message:
         """A new message with these fields."""
         return self._class(**fields)
 
-    def read_json(self, tree: Any) -> Reading:
-        """The message that a JSON value says.
+    def read_json(self, tree: Any) -> ReadResult:
+        """The message that a JSON value stands for.
 
         Raises:
-            SchemaViolation: each value that its field cannot hold, up to a number of them.
+            SchemaViolation: a field cannot hold its value; the error lists every such value, up to a limit.
         """
-        message, notes = self._class(), Notes(self._limits.mediation_violations)
+        message, notes = self._class(), ReadNotes(self._limits.mediation_violations)
         try:
             self._fill(message, tree, None, 0, notes)
-        except Bad as bad:
+        except InvalidValue as bad:
             notes.add(None, bad.rule, bad.message)
         except (ValueError, TypeError, OverflowError):
             notes.add(None, "json.value", "is no value of this type")
         if notes.count:
             raise violation_error(self.name, tuple(notes.violations), notes.count)
-        self._complete(message)
-        if notes.leftovers:
-            return Reading(message, tuple(_placed(notes)))
-        return Reading(message)
+        self._check_required(message)
+        if notes.unknown_keys:
+            return ReadResult(message, tuple(_unknown_keys(notes)))
+        return ReadResult(message)
 
     def read_bytes(self, data: bytes) -> Message:
-        """The message that protobuf bytes say. Unknown fields are kept.
+        """The message of protobuf bytes. Unknown fields are kept.
 
         Raises:
-            SchemaViolation: they are no message of this type.
+            SchemaViolation: the bytes are no message of this type.
         """
         try:
             message = self._class.FromString(data)
         except (DecodeError, ValueError, RecursionError):
             raise self.violation(Violation("", "proto.bytes", "are no protobuf bytes of this type")) from None
-        self._complete(message)
+        self._check_required(message)
         return message
 
-    def _complete(self, message: Message) -> None:
+    def _check_required(self, message: Message) -> None:
         """Refuse a message without a field that proto2 requires."""
         if self._requires and not message.IsInitialized():
-            # Each message class has it, and the stubs of protobuf do not say so.
+            # Every message class has this method, but the stubs of protobuf lack it.
             missing: list[str] = cast("Any", message).FindInitializationErrors()[: self._limits.mediation_violations]
             raise self.violation(*(Violation(name[:256], "proto.required", "must be there") for name in missing))
 
-    def write_json(self, message: Message, leftovers: Sequence[Leftover] = ()) -> Writing:
-        """The ProtoJSON of a message, with unknown keys put back in their places.
+    def write_json(self, message: Message, unknown_keys: Sequence[UnknownKey] = ()) -> WriteResult:
+        """The ProtoJSON of a message, with its unknown keys put back.
 
         Raises:
             SchemaViolation: a value has no JSON form (a number that is not finite in a ``Value``, a time beyond 9999).
         """
         out = self._output()
         tree = self._written(self._write, message, out)
-        lost = tuple(each for each in leftovers if not self._carrier.carry(tree, each))
-        return Writing(tree, tuple(out.fallbacks), lost)
+        lost = tuple(each for each in unknown_keys if not self._unknown_fields.restore(tree, each))
+        return WriteResult(tree, tuple(out.fallbacks), lost)
 
     @functools.cached_property
     def write_plain(self) -> Callable[[Message], Any]:
-        """Gives the form that migrations read: original names, defaults written out, integers and bytes as they are.
+        """Writes the plain form, which migrations read: original names, all defaults, integers and bytes unchanged.
 
-        It raises as :meth:`write_json`. It is compiled when it is first asked for, because few contracts are migrated.
+        It raises as :meth:`write_json` does. It is compiled at first use, because few contracts have migrations.
         """
         write = Writers(self._pool, self._limits.mediation_depth, plain=True).of(self.descriptor)
         return lambda message: self._written(write, message, self._output())
 
-    def _output(self) -> Output:
-        return Output(self._limits.json_nodes, self._limits.mediation_violations)
+    def _output(self) -> WriteNotes:
+        return WriteNotes(self._limits.json_nodes, self._limits.mediation_violations)
 
-    def _written(self, write: Write, message: Message, out: Output) -> Any:
+    def _written(self, write: Write, message: Message, out: WriteNotes) -> Any:
         try:
             return write(message, None, 0, out)
-        except Bad as bad:
-            raise self.violation(Violation(text(bad.at), bad.rule, bad.message)) from None
+        except InvalidValue as bad:
+            raise self.violation(Violation(location_text(bad.at), bad.rule, bad.message)) from None
 
     def write_bytes(self, message: Message) -> bytes:
         """The protobuf bytes of a message, equal for equal messages.
@@ -190,10 +163,10 @@ class Contract:
         return self._check is not None
 
     def validate(self, message: Message) -> None:
-        """Check protovalidate's constraints. A type that has none costs nothing.
+        """Check protovalidate's constraints. A type without any costs nothing.
 
         Raises:
-            SchemaViolation: what is not kept, with the ids of the rules.
+            SchemaViolation: the broken constraints, with the ids of their rules.
         """
         if self._check is not None:
             violations, count = self._check(message)
@@ -201,16 +174,16 @@ class Contract:
                 raise violation_error(self.name, violations, count)
 
     def violation(self, *violations: Violation) -> SchemaViolation:
-        """The error that says that these break this contract."""
+        """The error for these violations of this contract."""
         return violation_error(self.name, violations)
 
 
-def _placed(notes: Notes) -> Iterator[Leftover]:
-    """The unknown keys with their places, of which each is told once."""
-    last: At = ()
+def _unknown_keys(notes: ReadNotes) -> Iterator[UnknownKey]:
+    """The unknown keys with their locations; the text of a location is made once for all keys of one object."""
+    last: Location = ()
     ref: tuple[int | str, ...] = ()
     path = ""
-    for at, key, value in notes.leftovers:
+    for at, key, value in notes.unknown_keys:
         if at is not last:
-            last, ref, path = at, refs(at), text(at)
-        yield Leftover(ref, path, key, value)
+            last, ref, path = at, number_path(at), location_text(at)
+        yield UnknownKey(ref, path, key, value)

@@ -1,4 +1,4 @@
-"""Whether a message is too large to be mediated on the event loop."""
+"""The size of a message, told without writing it: large messages are converted in a thread."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from typing import Any
 
 from meshgate.a2a.payload import Payload, ProtoPayload
 
-__all__ = ["outweighs"]
+__all__ = ["is_larger"]
 
 _VALUE = 8
+"""How many bytes a value of JSON counts for, beside the characters of a text."""
 
 
-def outweighs(payload: Payload, most: int) -> bool:
-    """Whether a message has more than ``most`` bytes; of JSON each value counts as eight, and a text as its length.
+def is_larger(payload: Payload, most: int) -> bool:
+    """Whether a message has more than ``most`` bytes. In JSON each value counts as eight, and a text as its length.
 
-    It looks at no more of the message than that.
+    The search stops at ``most``, so that a large message costs no more than one at the limit.
     """
     if isinstance(payload, ProtoPayload):
         return payload.message.ByteSize() > most

@@ -1,4 +1,4 @@
-"""JSON answers of the admin: msgspec's values as they are, with no second model beside them."""
+"""The JSON answers of the admin API: msgspec's values are encoded as they are, without models of pydantic."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Contracts on the path of a call: what a caller sends is checked and made what the agent reads, and the answer what
-the caller reads.
-"""
+"""The policy that checks what a caller sends against its contract, and converts messages between releases."""
 
 from __future__ import annotations
 
@@ -13,13 +11,17 @@ from meshgate.a2a.call import Call, Handler, Route
 from meshgate.a2a.errors import ConversionFailed, UpstreamUnavailable
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.outcome import Head
-from meshgate.a2a.payload import JsonPayload, Payload
+from meshgate.a2a.payload import Payload
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.versions import VersionRange
-from meshgate.gateway.contracts.converters import Mediator
-from meshgate.gateway.contracts.negotiation import Job, Meeting, Pact, do_jobs, newest, own_parts, stated
-from meshgate.gateway.contracts.transform import Converter, Side, TypedPart, map_parts, outweighs, typed_parts
-from meshgate.gateway.contracts.usage import Usage
+from meshgate.gateway.contracts.agreement import Agreement
+from meshgate.gateway.contracts.call_release import contract_parts, newest_served, stated_version
+from meshgate.gateway.contracts.converters import Converters
+from meshgate.gateway.contracts.known_contract import KnownContract
+from meshgate.gateway.contracts.negotiation import Negotiation
+from meshgate.gateway.contracts.planned_conversion import PlannedConversion, convert_parts
+from meshgate.gateway.contracts.transform import Converter, Side, TypedPart, is_larger, map_parts, typed_parts
+from meshgate.gateway.contracts.usage import UsageCounter
 
 __all__ = ["Schema"]
 
@@ -27,69 +29,74 @@ _NO_PARTS: list[TypedPart] = []
 
 
 class Schema:
-    """Mediates between the release that the caller speaks and the one that the agent runs.
+    """Converts between the release that the caller speaks and the one that the agent runs.
 
-    Skills without a contract, parts of other types, texts and files pass untouched. Modes, per skill: ``off`` does
-    nothing, ``observe`` counts and changes nothing, ``enforce`` refuses and converts. What is large, or may take long,
-    is done in a thread.
+    Skills without a contract, parts of other types, texts and files pass untouched. Each skill has a mode: ``off`` does
+    nothing, ``observe`` counts and changes nothing, ``enforce`` refuses and converts. Large messages and costly
+    conversions go to a thread, so that they do not hold up the event loop.
+
+    Args:
+        converters: make the conversions.
+        usage: counts versions and fields.
+        limits: how large a message may be that the event loop converts itself (``mediation_inline``).
     """
 
     name = "schema"
 
-    def __init__(self, mediator: Mediator, usage: Usage, limits: Limits = DEFAULTS) -> None:
-        self._mediator = mediator
-        self._catalogue = mediator.catalogue
+    def __init__(self, converters: Converters, usage: UsageCounter, limits: Limits = DEFAULTS) -> None:
+        self._converters = converters
+        self._catalogue = converters.catalogue
         self._usage = usage
         self._limits = limits
-        self._pacts: dict[tuple[str, str, str], Pact] = {}
+        self._agreements: dict[tuple[str, str, str], Agreement] = {}
 
     async def __call__(self, call: Call, forward: Handler, /) -> Reply:
         route = call.route
         if route is None:
             return await forward(call)
-        name = f"{route.agent}/{route.skill}"
-        known = self._catalogue.subject(name)
+        known = self._catalogue.subject(f"{route.agent}/{route.skill}")
         if route.contract and (known is None or not known.runs(route.version)):
-            known = await self._mediator.known(name, route.version, contract=True)
+            known = await self._converters.wait_for(f"{route.agent}/{route.skill}", route.version)
         if known is not None and known.subject.settings.mediation == "off":
             return await forward(call)
         if known is None or not known.runs(route.version):
-            return await forward(_unmediated(call, route) if route.contract else call)
+            return await forward(_unconverted(call, route) if route.contract else call)
+        return await self._negotiate(known, route, call, forward)
+
+    async def _negotiate(self, known: KnownContract, route: Route, call: Call, forward: Handler) -> Reply:
         large, parts = False, _NO_PARTS
         if not call.method.on_task:
-            large = self._is_large(call)
             whole = call.payload
-            parts = await self._mediator.beside(typed_parts, whole) if large else typed_parts(whole)
-        meeting = Meeting(known, name, call, route.version, own_parts(known, parts), self._usage)
-        meeting.check_stage()
-        if meeting.parts:
-            call = await self._input(meeting, call, large)
-        pact = await self._pact(meeting)
-        if call.method.on_task and meeting.stated:
-            await self._others(meeting)
-        reply = await forward(call.with_fact(pact.spoken) if meeting.stated else call)
-        if pact.headers:
-            reply.head = Head({**reply.head.headers, **pact.headers})
-        return reply.map(meeting.count if meeting.idle else functools.partial(self._output, meeting))
+            large = is_larger(whole, self._limits.mediation_inline)
+            parts = await self._converters.in_thread(typed_parts, whole) if large else typed_parts(whole)
+        name, own = f"{route.agent}/{route.skill}", contract_parts(known, parts)
+        negotiation = Negotiation(known, name, call, route.version, own, self._usage)
+        negotiation.check_stage()
+        if negotiation.parts:
+            call = await self._input(negotiation, call, large)
+        # The way back is found before anything is sent: work whose answer cannot be converted must not begin.
+        agreement = await self._agree(negotiation)
+        if call.method.on_task and negotiation.stated:
+            await self._add_others(negotiation)
+        reply = await forward(call.with_fact(agreement.spoken) if negotiation.stated else call)
+        if agreement.headers:
+            reply.head = Head({**reply.head.headers, **agreement.headers})
+        return reply.map(
+            negotiation.count_event if negotiation.only_counts else functools.partial(self._output, negotiation)
+        )
 
-    def _is_large(self, call: Call) -> bool:
-        length = call.headers.get("content-length", "")
-        if length.isdecimal() and isinstance(call.payload, JsonPayload):
-            return len(length) > 9 or int(length) > self._limits.mediation_inline
-        return outweighs(call.payload, self._limits.mediation_inline)
-
-    async def _input(self, meeting: Meeting, call: Call, large: bool) -> Call:
+    async def _input(self, negotiation: Negotiation, call: Call, large: bool) -> Call:
         """The call with its parts as the agent reads them."""
-        jobs: list[Job] = []
-        for part in meeting.parts:
-            way = await self._way(meeting, "input", meeting.version_of(part), meeting.agent)
-            if way is not None and part.type in ("", way.source.type_name):
-                jobs.append(Job(part, way))
-        if large or any(job.way.costly for job in jobs):
-            results = await self._mediator.beside(do_jobs, jobs, meeting.enforce)
+        planned: list[PlannedConversion] = []
+        for part in negotiation.parts:
+            converter = await self._converter(negotiation, "input", negotiation.version_of(part), negotiation.agent)
+            if converter is not None and part.type in ("", converter.source.type_name):
+                planned.append(PlannedConversion(part, converter))
+        if large or any(one.converter.costly for one in planned):
+            results = await self._converters.in_thread(convert_parts, planned, negotiation.enforce)
         else:
-            results = do_jobs(jobs, meeting.enforce)
-        changed = meeting.taken(jobs, results)
+            results = convert_parts(planned, negotiation.enforce)
+        changed = negotiation.changed_parts(planned, results)
         if not changed:
             return call
 
@@ -97,80 +104,78 @@ class Schema:
             return changed.get(part.path, part)
 
         whole = call.payload
-        payload = await self._mediator.beside(map_parts, whole, change) if large else map_parts(whole, change)
+        payload = await self._converters.in_thread(map_parts, whole, change) if large else map_parts(whole, change)
         return msgspec.structs.replace(call, payload=payload)
 
-    async def _pact(self, meeting: Meeting) -> Pact:
-        """What holds between the two releases. It is found before anything is sent: what cannot be answered in the
-        caller's words must not be done first.
-        """
-        key = meeting.known.digest, meeting.caller, meeting.agent
-        pact = self._pacts.get(key)
-        if pact is None:
-            if len(self._pacts) >= self._limits.mediation_ways:
-                self._pacts.clear()
-            pact = Pact(meeting.known, meeting.caller, meeting.agent)
-            pact.out = await self._way(meeting, "output", meeting.agent, meeting.caller)
-            if pact.out is not None and not pact.out.identity:
-                pact.back = await self._way(meeting, "input", meeting.agent, meeting.caller)
-            self._pacts[key] = pact
-        meeting.pact = pact
-        return pact
+    async def _agree(self, negotiation: Negotiation) -> Agreement:
+        """The agreement between the two releases, made for the first call between them."""
+        key = negotiation.known.digest, negotiation.caller, negotiation.agent
+        agreement = self._agreements.get(key)
+        if agreement is None:
+            if len(self._agreements) >= self._limits.mediation_ways:
+                self._agreements.clear()
+            agreement = Agreement(negotiation.known, negotiation.caller, negotiation.agent)
+            agreement.output = await self._converter(negotiation, "output", negotiation.agent, negotiation.caller)
+            if agreement.output is not None and not agreement.output.identity:
+                agreement.history = await self._converter(negotiation, "input", negotiation.agent, negotiation.caller)
+            self._agreements[key] = agreement
+        negotiation.agreement = agreement
+        return agreement
 
-    async def _others(self, meeting: Meeting) -> None:
-        # What an instance says of a task may be the words of the release that worked on it before.
-        for version in meeting.others():
-            way = await self._way(meeting, "output", version, meeting.caller)
-            if way is not None:
-                meeting.outs[version] = way
+    async def _add_others(self, negotiation: Negotiation) -> None:
+        # An instance may answer for a task in the words of the release that worked on it before.
+        for version in negotiation.other_versions():
+            converter = await self._converter(negotiation, "output", version, negotiation.caller)
+            if converter is not None:
+                negotiation.others[version] = converter
 
-    async def _way(self, meeting: Meeting, side: Side, source: str, target: str) -> Converter | None:
-        kept = self._mediator.kept(meeting.known, side, source, target)
+    async def _converter(self, negotiation: Negotiation, side: Side, source: str, target: str) -> Converter | None:
+        kept = self._converters.kept(negotiation.known, side, source, target)
         if kept is not None:
             return kept
         try:
-            return await self._mediator.way(meeting.known, side, source, target)
+            return await self._converters.get(negotiation.known, side, source, target)
         except ConversionFailed:
-            if meeting.enforce:
+            if negotiation.enforce:
                 raise
             return None
 
-    def _output(self, meeting: Meeting, event: Payload) -> Payload | Awaitable[Payload]:
-        """An event of the agent's as the caller reads it."""
-        if meeting.costly or outweighs(event, self._limits.mediation_inline):
-            return self._large_output(meeting, event)
-        return meeting.given(meeting.give(event))
+    def _output(self, negotiation: Negotiation, event: Payload) -> Payload | Awaitable[Payload]:
+        """An agent's event as the caller reads it."""
+        if negotiation.costly or is_larger(event, self._limits.mediation_inline):
+            return self._large_output(negotiation, event)
+        return negotiation.count_converted(negotiation.convert_event(event))
 
-    async def _large_output(self, meeting: Meeting, event: Payload) -> Payload:
-        return meeting.given(await self._mediator.beside(meeting.give, event))
+    async def _large_output(self, negotiation: Negotiation, event: Payload) -> Payload:
+        return negotiation.count_converted(await self._converters.in_thread(negotiation.convert_event, event))
 
     def prefer(self, call: Call, routes: Sequence[Route]) -> Sequence[Route]:
-        """The routes with those first that run the release which the caller speaks."""
+        """The routes, those first whose agents run the release that the caller speaks."""
         if len(routes) < 2 or not len(self._catalogue):
             return routes
-        version = stated(call)
-        return sorted(routes, key=lambda route: (route.version != version, self._behind(route)))
+        version = stated_version(call)
+        return sorted(routes, key=lambda route: (route.version != version, self._is_awaited(route)))
 
-    def _behind(self, route: Route) -> bool:
-        """Whether the contract of a release has still to arrive."""
+    def _is_awaited(self, route: Route) -> bool:
+        """Whether the contract of the route's release is still to arrive."""
         known = self._catalogue.subject(f"{route.agent}/{route.skill}")
         return route.contract and (known is None or not known.runs(route.version))
 
     def covers(self, agent: str, skill: str, versions: VersionRange) -> bool:
-        """Whether callers that want one of these versions of a skill can be served by another one."""
+        """Whether a release outside of these versions can serve callers that want one of them."""
         known = self._catalogue.subject(f"{agent}/{skill}")
         if known is None or known.subject.settings.mediation != "enforce":
             return False
-        return newest(known, versions) is not None
+        return newest_served(known, versions) is not None
 
 
-def _unmediated(call: Call, route: Route) -> Call:
-    """A call whose agent's contract is not here. Who speaks another release must not be taken for who speaks this one.
+def _unconverted(call: Call, route: Route) -> Call:
+    """The call as it is, if its agent's contract is not here. It must not pass for a call in the agent's release.
 
     Raises:
-        UpstreamUnavailable: its caller speaks another release.
+        UpstreamUnavailable: the caller speaks another release.
     """
-    said = stated(call)
+    said = stated_version(call)
     if said not in ("", route.version):
         raise UpstreamUnavailable(
             f"the contract of {route.agent}/{route.skill} {route.version} is not here yet, so {said[:64]} cannot be "

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from meshgate.a2a.errors import SchemaViolation
-from meshgate.gateway.contracts.transform import Contract
+from meshgate.gateway.contracts.transform import CompiledContract
 from meshgate.registry.schemas import BadSchema
 from tests.gateway.contracts.transform.build import contract, everything
 
 
-def refused(tree: Any, of: Contract | None = None) -> list[tuple[str, str]]:
+def refused(tree: Any, of: CompiledContract | None = None) -> list[tuple[str, str]]:
     """Place and rule of each violation."""
     with pytest.raises(SchemaViolation) as caught:
         (of or everything()).read_json(tree)
@@ -179,7 +179,7 @@ def test_unknown_keys_are_kept_with_their_places() -> None:
         "byNumber": {"7": {"w": {}}},
         "empty": {"v": 1},
     }
-    found = everything().read_json(tree).leftovers
+    found = everything().read_json(tree).unknown_keys
     assert [(each.at, each.path, each.key, each.value) for each in found] == [
         ((), "", "x", 1),
         ((17,), "inner", "y", [2]),
@@ -228,6 +228,6 @@ def chain(length: int) -> str:
 
 
 def test_types_that_hold_one_another_are_compiled_or_refused() -> None:
-    assert contract(chain(150), "M0").read_json({"next": {"next": {}}}).leftovers == ()
+    assert contract(chain(150), "M0").read_json({"next": {"next": {}}}).unknown_keys == ()
     with pytest.raises(BadSchema):
         contract(chain(1500), "M0")

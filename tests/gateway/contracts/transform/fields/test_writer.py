@@ -9,7 +9,7 @@ from google.protobuf import json_format
 
 from meshgate.a2a.errors import SchemaViolation
 from meshgate.a2a.limits import Limits
-from meshgate.gateway.contracts.transform import Contract
+from meshgate.gateway.contracts.transform import CompiledContract
 from tests.gateway.contracts.transform.build import EVERYTHING, contract, everything
 
 
@@ -17,7 +17,7 @@ def written(**fields: Any) -> Any:
     return everything().write_json(everything().message(**fields)).tree
 
 
-def rule_of(of: Contract, message: Any) -> tuple[str, str]:
+def rule_of(of: CompiledContract, message: Any) -> tuple[str, str]:
     with pytest.raises(SchemaViolation) as caught:
         of.write_json(message)
     path, text = caught.value.violations[0]
@@ -74,7 +74,7 @@ def test_a_number_without_a_name_falls_back_to_zeros_name_and_is_reported() -> N
 def test_unknown_keys_go_back_to_their_places() -> None:
     tree: Any = {"x": 1, "inner": {"y": [2]}, "inners": [{}, {"z": None}], "byNumber": {"7": {"w": {}}}}
     reading = everything().read_json(tree)
-    result = everything().write_json(reading.message, reading.leftovers)
+    result = everything().write_json(reading.message, reading.unknown_keys)
     assert (result.tree, result.lost) == (tree, ())
 
 
@@ -84,7 +84,7 @@ def test_an_unknown_key_is_not_carried_to_where_it_means_a_field() -> None:
     new = contract("message A { string a = 1; B b = 2; int32 days_left = 3; } message B { string t = 1; }")
     reading = old.read_json({"a": "x", "daysLeft": "not a number", "days_left": {}, "b": {"t": 5, "u": 6}})
     message = new.read_bytes(old.write_bytes(reading.message))
-    result = new.write_json(message, reading.leftovers)
+    result = new.write_json(message, reading.unknown_keys)
     assert result.tree == {"a": "x", "b": {"u": 6}}
     assert sorted(each.key for each in result.lost) == ["daysLeft", "days_left", "t"]
 

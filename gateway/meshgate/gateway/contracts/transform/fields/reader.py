@@ -1,55 +1,51 @@
-"""JSON trees into messages, by readers compiled once per message type.
+"""Readers of messages: each is compiled once for a message type, and fills a message from a JSON tree.
 
-A reader fills a message that exists and notes what is wrong with its place, so that one pass finds every error. What a
-key means is looked up in one table; a table holds the JSON name and the original name of each field.
+A reader notes each violation with its location and goes on, so that one pass finds them all. It looks keys up in one
+table, which holds the JSON name and the original name of each field.
 """
 
 from __future__ import annotations
 
 import threading
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from meshgate.gateway.contracts.transform.fields.scalars import Convert, enum_type, key_reader, reader
-from meshgate.gateway.contracts.transform.fields.wellknown import VALUE_FORM, Fill, special
-from meshgate.gateway.contracts.transform.violations import At, Bad, Notes
+from meshgate.gateway.contracts.transform.fields.callables import Fill, Put
+from meshgate.gateway.contracts.transform.fields.descriptors import element_type, enum_type, is_map, is_message
+from meshgate.gateway.contracts.transform.fields.scalar_readers import scalar_reader
+from meshgate.gateway.contracts.transform.fields.setters import (
+    list_setter,
+    message_list_setter,
+    message_map_setter,
+    message_setter,
+    scalar_map_setter,
+    scalar_setter,
+)
+from meshgate.gateway.contracts.transform.fields.wellknown import VALUE_FORM
+from meshgate.gateway.contracts.transform.fields.wellknown_readers import wellknown_reader
+from meshgate.gateway.contracts.transform.locations import Location
+from meshgate.gateway.contracts.transform.notes import ReadNotes
+from meshgate.gateway.contracts.transform.violations import InvalidValue
 from meshgate.registry.schemas import BadSchema
 
-__all__ = ["ANY", "Put", "Readers", "element_type", "is_map", "is_message"]
+__all__ = ["ANY", "Readers"]
 
 ANY = "google.protobuf.Any"
-Put = Fill
-"""Sets one field of the message from its JSON value."""
-
-
-def element_type(field: FieldDescriptor) -> Descriptor:
-    """The type of a message field; the stubs cannot know which field has one."""
-    return cast("Descriptor", field.message_type)
-
-
-def is_message(field: FieldDescriptor) -> bool:
-    """Whether the field holds messages."""
-    return field.cpp_type == FieldDescriptor.CPPTYPE_MESSAGE
-
-
-def is_map(field: FieldDescriptor) -> bool:
-    """Whether the field is a map: to a descriptor, a repeated message of keys and values."""
-    return is_message(field) and element_type(field).GetOptions().map_entry
 
 
 class _Slot:
     """A field as a reader needs it.
 
     Attributes:
-        name: its own, under which it is set.
-        convert: what makes a single scalar of a JSON value; None for all others, which ``put`` sets.
-        null: whether ``null`` is a value of it.
+        name: its original name, under which it is set.
+        convert: converts a JSON value to a single scalar; None for other fields, which ``put`` sets.
+        null: whether ``null`` is a value of the field.
         twin: the other spelling of its name, if there is one.
-        oneof: the oneof that it shares with others.
+        oneof: the oneof that it shares with other fields.
     """
 
     __slots__ = ("convert", "name", "null", "number", "oneof", "put", "twin")
@@ -57,7 +53,7 @@ class _Slot:
     def __init__(self, field: FieldDescriptor, put: Put, twin: str | None) -> None:
         self.name: Final[str] = field.name
         self.put: Final = put
-        self.convert: Final = None if is_message(field) or field.is_repeated else reader(field)
+        self.convert: Final = None if is_message(field) or field.is_repeated else scalar_reader(field)
         self.number: Final[int] = field.number
         self.twin: Final = twin
         kind = element_type(field).full_name if is_message(field) and not field.is_repeated else ""
@@ -70,11 +66,11 @@ class _Slot:
 
 
 class Readers:
-    """The readers of one descriptor pool, each compiled when it is first asked for.
+    """The readers of one descriptor pool, each compiled at first use.
 
     Args:
-        pool: where the types that an ``Any`` names are found.
-        depth: deepest nesting of messages, lists of ``Value`` counted.
+        pool: holds the types that an ``Any`` may name.
+        depth: the deepest nesting of messages, counting lists of ``Value``.
     """
 
     def __init__(self, pool: DescriptorPool, depth: int) -> None:
@@ -104,7 +100,7 @@ class Readers:
             while self._pending:
                 self._slots(*self._pending.pop())
         except BaseException:
-            # What is half made must not be taken for a whole one when the type is asked for again.
+            # A later request for the type must not find a reader that was only partly compiled.
             self._pending.clear()
             for name in self._fills.keys() - before:
                 del self._fills[name]
@@ -112,10 +108,10 @@ class Readers:
         return fill
 
     def _declare(self, descriptor: Descriptor) -> Fill:
-        """The reader, its fields perhaps still unknown: types hold each other, in circles and in long chains."""
+        """The reader of a type. Its fields are added later, because types hold each other in circles and chains."""
         found = self._fills.get(descriptor.full_name)
         if found is None:
-            found = self._any if descriptor.full_name == ANY else special(descriptor, self._depth)
+            found = self._any if descriptor.full_name == ANY else wellknown_reader(descriptor, self._depth)
             if found is None:
                 slots: dict[str, _Slot] = {}
                 found = self._message(slots)
@@ -124,7 +120,7 @@ class Readers:
         return found
 
     def field(self, field: FieldDescriptor) -> Put:
-        """What sets one field of a message from a JSON value that is not null.
+        """The setter of one field, for JSON values other than null.
 
         Raises:
             BadSchema: see :meth:`of`.
@@ -136,14 +132,15 @@ class Readers:
 
     def _field(self, field: FieldDescriptor) -> Put:
         if is_map(field):
-            return self._map(field)
+            inner = element_type(field).fields_by_name["value"]
+            if is_message(inner):
+                return message_map_setter(field, self._declare(element_type(inner)))
+            return scalar_map_setter(field, scalar_reader(inner))
         if is_message(field):
             fill = self._declare(element_type(field))
-            return self._messages(field, fill) if field.is_repeated else _one(field.name, fill)
-        convert = reader(field)
-        return _scalars(field.name, convert) if field.is_repeated else _scalar(field.name, convert)
-
-    # -- messages
+            return message_list_setter(field, fill) if field.is_repeated else message_setter(field.name, fill)
+        convert = scalar_reader(field)
+        return list_setter(field.name, convert) if field.is_repeated else scalar_setter(field.name, convert)
 
     def _slots(self, descriptor: Descriptor, slots: dict[str, _Slot]) -> None:
         for field in descriptor.fields:
@@ -158,89 +155,37 @@ class Readers:
         most = self._depth
         find = slots.get
 
-        def fill(message: Any, tree: Any, at: At, depth: int, notes: Notes) -> None:
+        def fill(message: Any, tree: Any, at: Location, depth: int, notes: ReadNotes) -> None:
             if tree.__class__ is not dict:
-                raise Bad("json.object", "must be an object")
+                raise InvalidValue("json.object", "must be an object")
             if depth >= most:
-                raise Bad("json.depth", f"is nested deeper than {most}")
+                raise InvalidValue("json.depth", f"is nested deeper than {most}")
             for key, value in tree.items():
                 slot = find(key)
                 if slot is None:
-                    notes.leftovers.append((at, key, value))
+                    notes.unknown_keys.append((at, key, value))
                     continue
                 try:
                     if slot.twin is not None and slot.twin in tree:
-                        raise Bad("json.twice", f"is there twice, as {key!r} and {slot.twin!r}")
+                        raise InvalidValue("json.twice", f"is there twice, as {key!r} and {slot.twin!r}")
                     if value is None and not slot.null:
                         continue
                     if slot.oneof is not None and (other := message.WhichOneof(slot.oneof)) is not None:
-                        raise Bad("json.oneof", f"cannot be there beside {other!r}: they are alternatives")
+                        raise InvalidValue("json.oneof", f"cannot be there beside {other!r}: they are alternatives")
                     if slot.convert is not None:
                         setattr(message, slot.name, slot.convert(value))
                     else:
                         slot.put(message, value, (at, key, slot.number), depth, notes)
-                except Bad as bad:
+                except InvalidValue as bad:
                     notes.add((at, key, slot.number), bad.rule, bad.message)
                 except (ValueError, TypeError, OverflowError):
                     notes.add((at, key, slot.number), "json.value", "is no value of this field")
 
         return fill
 
-    def _messages(self, field: FieldDescriptor, fill: Fill) -> Put:
-        name = field.name
-        null = element_type(field).full_name == "google.protobuf.Value"
-
-        def put(message: Any, value: Any, at: At, depth: int, notes: Notes) -> None:
-            if value.__class__ is not list:
-                raise Bad("json.array", "must be an array")
-            add = getattr(message, name).add
-            for index, item in enumerate(value):
-                place = (at, index, index)
-                try:
-                    if item is None and not null:
-                        raise Bad("json.null", "must not be null: an array has no gaps")
-                    fill(add(), item, place, depth + 1, notes)
-                except Bad as bad:
-                    notes.add(place, bad.rule, bad.message)
-
-        return put
-
-    def _map(self, field: FieldDescriptor) -> Put:
-        entry = element_type(field).fields_by_name
-        name, to_key, inner = field.name, key_reader(entry["key"]), entry["value"]
-        fill = self._declare(element_type(inner)) if is_message(inner) else None
-        convert = None if fill is not None else reader(inner)
-        null = fill is not None and element_type(inner).full_name == "google.protobuf.Value"
-
-        def set_item(into: Any, key: Any, item: Any, place: At, depth: int, notes: Notes) -> None:
-            if item is None and not null:
-                raise Bad("json.null", "must not be null: a map has no empty entries")
-            found = to_key(key)
-            if found in into:
-                raise Bad("json.twice", "is there twice, in two spellings")
-            if convert is not None:
-                into[found] = convert(item)
-            elif fill is not None:
-                fill(into[found], item, place, depth + 1, notes)
-
-        def put(message: Any, value: Any, at: At, depth: int, notes: Notes) -> None:
-            if value.__class__ is not dict:
-                raise Bad("json.object", "must be an object")
-            into = getattr(message, name)
-            for key, item in value.items():
-                place = (at, None, key)
-                try:
-                    set_item(into, key, item, place, depth, notes)
-                except Bad as bad:
-                    notes.add(place, bad.rule, bad.message)
-                except (ValueError, TypeError):
-                    notes.add(place, "json.value", "is no entry of this map")
-
-        return put
-
-    def _any(self, message: Any, tree: Any, at: At, depth: int, notes: Notes) -> None:
+    def _any(self, message: Any, tree: Any, at: Location, depth: int, notes: ReadNotes) -> None:
         if tree.__class__ is not dict:
-            raise Bad("json.object", 'must be an object with "@type"')
+            raise InvalidValue("json.object", 'must be an object with "@type"')
         if not tree:
             return
         url = tree.get("@type")
@@ -250,55 +195,19 @@ class Readers:
         except KeyError:
             descriptor = None
         if descriptor is None:
-            raise Bad("json.any", '"@type" must end with "/" and the name of a type that the schema holds')
+            raise InvalidValue("json.any", '"@type" must end with "/" and the name of a type that the schema holds')
         inner: Message = GetMessageClass(descriptor)()
         if depth >= self._depth:
-            raise Bad("json.depth", f"is nested deeper than {self._depth}")
+            raise InvalidValue("json.depth", f"is nested deeper than {self._depth}")
         try:
             fill, before = self.of(descriptor), notes.count
         except BadSchema as error:
-            raise Bad("json.any", error.message) from None
+            raise InvalidValue("json.any", error.message) from None
         if name in VALUE_FORM:
             if "value" not in tree:
-                raise Bad("json.any", f'a {name} stands in "value"')
+                raise InvalidValue("json.any", f'a {name} stands in "value"')
             fill(inner, tree["value"], at, depth + 1, notes)
         else:
             fill(inner, {key: value for key, value in tree.items() if key != "@type"}, at, depth + 1, notes)
         if notes.count == before:
             message.type_url, message.value = url, inner.SerializeToString(deterministic=True)
-
-
-def _scalar(name: str, convert: Convert) -> Put:
-    def put(message: Any, value: Any, _at: At, _depth: int, _notes: Notes) -> None:
-        setattr(message, name, convert(value))
-
-    return put
-
-
-def _scalars(name: str, convert: Convert) -> Put:
-    def put(message: Any, value: Any, at: At, _depth: int, notes: Notes) -> None:
-        if value.__class__ is not list:
-            raise Bad("json.array", "must be an array")
-        into = getattr(message, name)
-        try:
-            into.extend([convert(item) for item in value])
-        except ValueError:
-            for index, item in enumerate(value):
-                try:
-                    into.append(convert(item))
-                except Bad as bad:
-                    message_text = "must not be null: an array has no gaps" if item is None else bad.message
-                    notes.add((at, index, index), bad.rule, message_text)
-                except ValueError:
-                    notes.add((at, index, index), "json.value", "is no value of this field")
-
-    return put
-
-
-def _one(name: str, fill: Fill) -> Put:
-    def put(message: Any, value: Any, at: At, depth: int, notes: Notes) -> None:
-        inner = getattr(message, name)
-        inner.SetInParent()
-        fill(inner, value, at, depth + 1, notes)
-
-    return put

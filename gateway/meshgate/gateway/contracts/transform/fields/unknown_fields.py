@@ -1,4 +1,4 @@
-"""Unknown keys of a JSON object, put back into the JSON that is written for it."""
+"""The unknown keys of JSON objects: they are put back into the JSON that is written for the converted message."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor
 
 from meshgate.a2a.codec.strict_json import is_array, is_object
-from meshgate.gateway.contracts.transform.fields.reader import element_type, is_map, is_message
+from meshgate.gateway.contracts.transform.fields.descriptors import element_type, is_map, is_message
 from meshgate.gateway.contracts.transform.fields.wellknown import VALUE_FORM
-from meshgate.gateway.contracts.transform.violations import Leftover
+from meshgate.gateway.contracts.transform.violations import UnknownKey
 
-__all__ = ["Carrier"]
+__all__ = ["UnknownFields"]
 
 
-class Carrier:
+class UnknownFields:
     """Puts unknown keys into the JSON of a message of this type."""
 
     def __init__(self, root: Descriptor) -> None:
         self._root = root
         self._known: dict[str, frozenset[str]] = {}
 
-    def carry(self, tree: Any, leftover: Leftover) -> bool:
-        """Put the key where it was. The numbers of fields lead there, so the place is found in another release too.
+    def restore(self, tree: Any, unknown_key: UnknownKey) -> bool:
+        """Put the key back where it was. Field numbers lead there, so the object is found in another release too.
 
-        A key that means a field here is not carried: what it holds was not checked as that field.
+        A key that is a field here is not put back, because its value was not checked as that field.
 
         Returns:
             Whether it was put back.
         """
         node, scope = tree, self._root
-        way = iter(leftover.at)
+        way = iter(unknown_key.at)
         for number in way:
             if not is_object(node) or scope.full_name in VALUE_FORM or not isinstance(number, int):
                 return False
@@ -47,9 +47,9 @@ class Carrier:
             scope = element_type(held)
         if not is_object(node) or scope.full_name in VALUE_FORM:
             return False
-        if leftover.key in node or leftover.key in self._names(scope):
+        if unknown_key.key in node or unknown_key.key in self._names(scope):
             return False
-        node[leftover.key] = leftover.value
+        node[unknown_key.key] = unknown_key.value
         return True
 
     def _names(self, scope: Descriptor) -> frozenset[str]:

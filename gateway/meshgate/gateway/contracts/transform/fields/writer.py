@@ -1,4 +1,4 @@
-"""Messages into JSON trees, by writers compiled once per message type.
+"""Writers of messages: each is compiled once for a message type, and makes a JSON tree of a message.
 
 Two forms: ProtoJSON, which goes to agents and callers, and *plain*, which migrations read: original names, defaults
 written out, 64-bit integers and bytes as they are.
@@ -7,7 +7,6 @@ written out, 64-bit integers and bytes as they are.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -15,23 +14,27 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 
-from meshgate.gateway.contracts.transform.fields.reader import ANY, element_type, is_map, is_message
-from meshgate.gateway.contracts.transform.fields.scalars import Convert, enum_names, enum_type, key_writer, writer
-from meshgate.gateway.contracts.transform.fields.times import duration_text, timestamp_text
+from meshgate.gateway.contracts.transform.fields.callables import Convert, Write
+from meshgate.gateway.contracts.transform.fields.descriptors import (
+    element_type,
+    enum_names,
+    enum_type,
+    is_map,
+    is_message,
+)
+from meshgate.gateway.contracts.transform.fields.reader import ANY
+from meshgate.gateway.contracts.transform.fields.scalar_writers import key_writer, scalar_writer
+from meshgate.gateway.contracts.transform.fields.value_writers import WELLKNOWN_WRITERS, enum_writer, wrapper_writer
 from meshgate.gateway.contracts.transform.fields.wellknown import VALUE_FORM, WRAPPERS
-from meshgate.gateway.contracts.transform.violations import At, Bad, Output
+from meshgate.gateway.contracts.transform.locations import Location
+from meshgate.gateway.contracts.transform.notes import WriteNotes
+from meshgate.gateway.contracts.transform.violations import InvalidValue
 
-__all__ = ["Write", "Writers"]
-
-Write = Callable[[Any, At, int, Output], Any]
-"""Makes JSON of a value: (value, place, depth, output). It raises :class:`Bad`."""
-
-_EXACT = 2**53
-"""Every integer up to here has a double of its own."""
+__all__ = ["Writers"]
 
 
 class _Slot(NamedTuple):
-    """A field as a writer needs it: its name, and one of the two ways to write it (neither: the value as it is)."""
+    """A field as a writer needs it: its name, and a converter or a writer; neither if its values are JSON already."""
 
     name: str
     convert: Convert | None
@@ -39,11 +42,11 @@ class _Slot(NamedTuple):
 
 
 class Writers:
-    """The writers of one descriptor pool, each compiled when it is first asked for.
+    """The writers of one descriptor pool, each compiled at first use.
 
     Args:
-        pool: where the types that an ``Any`` names are found.
-        depth: deepest nesting of messages.
+        pool: holds the types that an ``Any`` may name.
+        depth: the deepest nesting of messages.
         plain: whether to write the form that migrations read.
     """
 
@@ -71,7 +74,7 @@ class Writers:
             while self._pending:
                 self._slots(*self._pending.pop())
         except BaseException:
-            # What is half made must not be taken for a whole one when the type is asked for again.
+            # A later request for the type must not find a writer that was only partly compiled.
             self._pending.clear()
             for name in self._writes.keys() - before:
                 del self._writes[name]
@@ -79,16 +82,16 @@ class Writers:
         return write
 
     def _declare(self, descriptor: Descriptor) -> Write:
-        """The writer, its fields perhaps still unknown: types hold each other, in circles and in long chains."""
+        """The writer of a type. Its fields are added later, because types hold each other in circles and chains."""
         name = descriptor.full_name
         found = self._writes.get(name)
         if found is None:
             if name == ANY:
                 found = self._any
             elif name in WRAPPERS:
-                found = _wrapper(writer(descriptor.fields_by_name["value"], plain=self._plain))
+                found = wrapper_writer(scalar_writer(descriptor.fields_by_name["value"], plain=self._plain))
             else:
-                found = _SPECIAL.get(name)
+                found = WELLKNOWN_WRITERS.get(name)
             if found is None:
                 slots: dict[int, _Slot] = {}
                 defaults: dict[str, Any] = {}
@@ -118,9 +121,9 @@ class Writers:
             write = self._declare(element_type(field))
             return _Slot(name, None, _each(write) if field.is_repeated else _deeper(write))
         if field.type == FieldDescriptor.TYPE_ENUM:
-            write = _enum(field)
+            write = enum_writer(field)
             return _Slot(name, None, _each(write) if field.is_repeated else write)
-        convert = writer(field, plain=self._plain)
+        convert = scalar_writer(field, plain=self._plain)
         if field.is_repeated:
             return _Slot(name, None, _scalars(convert))
         return _Slot(name, convert, None)
@@ -128,9 +131,9 @@ class Writers:
     def _message(self, slots: dict[int, _Slot], defaults: dict[str, Any]) -> Write:
         most = self._depth
 
-        def write(message: Any, at: At, depth: int, out: Output) -> dict[str, Any]:
+        def write(message: Any, at: Location, depth: int, out: WriteNotes) -> dict[str, Any]:
             if depth >= most:
-                raise Bad("proto.depth", f"is nested deeper than {most}")
+                raise InvalidValue("proto.depth", f"is nested deeper than {most}")
             fields = message.ListFields()
             out.spend(len(fields) + len(defaults))
             tree: dict[str, Any] = {}
@@ -143,11 +146,11 @@ class Writers:
                         tree[name] = deep(value, (at, name, field.number), depth, out)
                     else:
                         tree[name] = value if convert is None else convert(value)
-                except Bad as bad:
+                except InvalidValue as bad:
                     bad.at = bad.at or (at, name, field.number)
                     raise
-                except UnicodeDecodeError:  # a key of a map, of which proto2 lets any bytes through
-                    raise Bad("proto.string", "is no UTF-8 text", (at, name, field.number)) from None
+                except UnicodeDecodeError:  # a key of a map: proto2 accepts any bytes
+                    raise InvalidValue("proto.string", "is no UTF-8 text", (at, name, field.number)) from None
             return tree
 
         return write
@@ -157,7 +160,7 @@ class Writers:
         to_key = key_writer(entry["key"])
         _, convert, deep = self._slot(entry["value"], "value")
 
-        def write(items: Any, at: At, depth: int, out: Output) -> dict[str, Any]:
+        def write(items: Any, at: Location, depth: int, out: WriteNotes) -> dict[str, Any]:
             out.spend(len(items))
             tree: dict[str, Any] = {}
             for key, value in items.items():
@@ -170,7 +173,7 @@ class Writers:
 
         return write
 
-    def _any(self, message: Any, at: At, depth: int, out: Output) -> dict[str, Any]:
+    def _any(self, message: Any, at: Location, depth: int, out: WriteNotes) -> dict[str, Any]:
         url: str = message.type_url
         if not url:
             return {}
@@ -178,22 +181,24 @@ class Writers:
             descriptor = self._pool.FindMessageTypeByName(url.rpartition("/")[2])
             inner = GetMessageClass(descriptor).FromString(message.value)
         except (KeyError, DecodeError):
-            raise Bad("proto.any", "holds a type that the schema does not, or bytes that are none of it", at) from None
+            raise InvalidValue(
+                "proto.any", "holds a type that the schema does not, or bytes that are none of it", at
+            ) from None
         if depth >= self._depth:
-            raise Bad("proto.depth", f"is nested deeper than {self._depth}", at)
+            raise InvalidValue("proto.depth", f"is nested deeper than {self._depth}", at)
         tree = self.of(descriptor)(inner, at, depth + 1, out)
         return {"@type": url, "value": tree} if descriptor.full_name in VALUE_FORM else {"@type": url, **tree}
 
 
 def _deeper(write: Write) -> Write:
-    def deeper(message: Any, at: At, depth: int, out: Output) -> Any:
+    def deeper(message: Any, at: Location, depth: int, out: WriteNotes) -> Any:
         return write(message, at, depth + 1, out)
 
     return deeper
 
 
 def _each(write: Write) -> Write:
-    def each(values: Any, at: At, depth: int, out: Output) -> list[Any]:
+    def each(values: Any, at: Location, depth: int, out: WriteNotes) -> list[Any]:
         out.spend(len(values))
         return [write(value, (at, index, index), depth + 1, out) for index, value in enumerate(values)]
 
@@ -201,93 +206,8 @@ def _each(write: Write) -> Write:
 
 
 def _scalars(convert: Convert | None) -> Write:
-    def scalars(values: Any, _at: At, _depth: int, out: Output) -> list[Any]:
+    def scalars(values: Any, _at: Location, _depth: int, out: WriteNotes) -> list[Any]:
         out.spend(len(values))
         return list(values) if convert is None else [convert(value) for value in values]
 
     return scalars
-
-
-def _enum(field: FieldDescriptor) -> Write:
-    enum = enum_type(field)
-    names, fallback = enum_names(enum)
-    null = enum.full_name == "google.protobuf.NullValue"
-
-    def write(number: int, at: At, _depth: int, out: Output) -> str | None:
-        name = names.get(number)
-        if name is None:
-            out.fall_back(at, f"{number} is no number of {enum.full_name}: {fallback} stands in for it")
-            name = fallback
-        return None if null else name
-
-    return write
-
-
-def _wrapper(convert: Convert | None) -> Write:
-    def write(message: Any, _at: At, _depth: int, _out: Output) -> Any:
-        return message.value if convert is None else convert(message.value)
-
-    return write
-
-
-def _timestamp(message: Any, _at: At, _depth: int, _out: Output) -> str:
-    return timestamp_text(message.seconds, message.nanos)
-
-
-def _duration(message: Any, _at: At, _depth: int, _out: Output) -> str:
-    return duration_text(message.seconds, message.nanos)
-
-
-def _field_mask(message: Any, _at: At, _depth: int, _out: Output) -> str:
-    return ",".join(_camel(path) for path in message.paths)
-
-
-def _camel(path: str) -> str:
-    out: list[str] = []
-    after = False
-    for char in path:
-        if char.isupper() or (after and not char.islower()) or not char.isascii():
-            raise Bad("proto.field_mask", "holds a path that has no JSON form")
-        if char != "_":
-            out.append(char.upper() if after else char)
-        after = char == "_"
-    if after:
-        raise Bad("proto.field_mask", "holds a path that has no JSON form")
-    return "".join(out)
-
-
-def _value(message: Any, at: At, depth: int, out: Output) -> Any:
-    kind = message.WhichOneof("kind")
-    if kind == "string_value":
-        return message.string_value
-    if kind == "number_value":
-        number: float = message.number_value
-        if number - number != 0:
-            raise Bad("proto.value", "is a number that is not finite, so JSON cannot hold it", at)
-        whole = number.is_integer() and abs(number) <= _EXACT and (number != 0 or str(number) == "0.0")
-        return int(number) if whole else number
-    if kind == "bool_value":
-        return message.bool_value
-    if kind == "struct_value":
-        return _struct(message.struct_value, at, depth, out)
-    return _list(message.list_value, at, depth, out) if kind == "list_value" else None
-
-
-def _struct(message: Any, at: At, depth: int, out: Output) -> dict[str, Any]:
-    out.spend(len(message.fields))
-    return {key: _value(item, (at, None, key), depth + 1, out) for key, item in message.fields.items()}
-
-
-def _list(message: Any, at: At, depth: int, out: Output) -> list[Any]:
-    out.spend(len(message.values))
-    return [_value(item, (at, index, index), depth + 1, out) for index, item in enumerate(message.values)]
-
-
-_SPECIAL: dict[str, Write] = {
-    "google.protobuf.Timestamp": _timestamp,
-    "google.protobuf.Duration": _duration,
-    "google.protobuf.FieldMask": _field_mask,
-    "google.protobuf.Value": _value,
-    "google.protobuf.Struct": _struct,
-    "google.protobuf.ListValue": _list,
-}

@@ -1,0 +1,62 @@
+"""The checks of the mesh, through the admin API: gateways, agents and instances."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from meshgate.cli.admin_client import Admin
+from meshgate.cli.doctor.findings import Finding
+from meshgate.cli.exits import CliError
+from meshgate.cli.views.model import Agent, GatewayStatus
+from meshgate.cli.views.tables import plural
+
+__all__ = []
+
+_STALE = 5.0
+
+
+_BAD = {"unhealthy": "it does not answer", "open": "its calls failed, so it gets none for a while (breaker open)"}
+
+
+def check_mesh(environ: Mapping[str, str]) -> Iterator[Finding]:
+    try:
+        with Admin(environ) as admin:
+            gateways: tuple[GatewayStatus, ...] = admin.get("gateways", tuple[GatewayStatus, ...])
+            agents: tuple[Agent, ...] = admin.get("agents", tuple[Agent, ...])
+    except CliError as error:
+        yield Finding("admin port", "fail", error.message, error.remedy)
+        return
+    yield Finding("admin port", "ok", f"{admin.url} takes the key")
+    for one in gateways:
+        yield _status(one)
+    yield from _agents(agents)
+
+
+def _status(one: GatewayStatus) -> Finding:
+    name = f"gateway {one.gateway}"
+    if one.registry_stale > _STALE:
+        detail = f"its registry has not answered for {one.registry_stale:.0f} s; it serves what it last knew"
+        return Finding(name, "fail", detail, "is the registry running? the gateway's log has its error")
+    if one.draining:
+        return Finding(name, "warn", "it is draining", "meshgate drain --off")
+    if one.ready:
+        return Finding(name, "fail", f"not ready: {one.ready}", "its log says more")
+    counts = f"{plural(one.instances, 'instance')}, {plural(one.open_calls, 'open call')}"
+    age = "up to date" if one.registry_stale < 1.0 else f"last heard of {one.registry_stale:.0f} s ago"
+    return Finding(name, "ok", f"{counts}, registry {age}")
+
+
+def _agents(agents: tuple[Agent, ...]) -> Iterator[Finding]:
+    if not agents:
+        yield Finding("agents", "note", "none has joined", "agent.run() in Python, or meshgate register --card URL")
+    for agent in agents:
+        states = {one.id: one.state for one in agent.instances}
+        bad = [f"{name}: {_BAD[state]}" for name, state in states.items() if state in _BAD]
+        name = f"agent {agent.agent}"
+        ready = sum(state == "ready" for state in states.values())
+        detail = f"{ready} of {plural(len(states), 'instance')} ready"
+        if bad:
+            remedy = "look at its log; 'meshgate jobs' and 'meshgate job ID' show how its calls ended"
+            yield Finding(name, "fail" if not ready else "warn", "; ".join([detail, *bad]), remedy)
+        else:
+            yield Finding(name, "ok", detail)

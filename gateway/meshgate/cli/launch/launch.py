@@ -1,0 +1,162 @@
+"""Starts a mesh, in the foreground or detached, and prints its addresses."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Coroutine, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from meshgate.cli.console import err, out
+from meshgate.cli.exits import CliError, Exit
+from meshgate.cli.launch.flags import arguments_of
+from meshgate.cli.launch.process import is_ours
+from meshgate.cli.views.banner import keys_view, up_view
+from meshgate.registry.home import Home, Run
+
+if TYPE_CHECKING:
+    from meshgate.gateway.config import Config
+    from meshgate.gateway.identity.secrets import Secrets
+
+__all__ = ["start"]
+
+_CHILD = "MESHGATE_DETACHED"
+"""The variable that marks the process that ``--detach`` starts."""
+_READY = 60.0
+_STEP = 0.05
+
+
+def start(flags: Mapping[str, Any], path: Path | None, *, detach: bool) -> None:
+    """Run a mesh with these settings.
+
+    Raises:
+        CliError: a setting is wrong, a port is taken, a mesh runs here already, or the extra is not installed.
+    """
+    home = Home.find()
+    child = os.environ.pop(_CHILD, "") == "1"
+    try:
+        from meshgate.gateway.config import ConfigError, load_config
+        from meshgate.gateway.identity.secrets import load_secrets
+        from meshgate.net.server import PortTaken
+    except ModuleNotFoundError as error:
+        raise _missing(error) from None
+    try:
+        config = load_config(flags, home=home.path, path=path)
+        _check_free(home)
+        secrets = load_secrets(home, config)
+        if secrets.made:
+            out().print(keys_view(secrets.made), soft_wrap=True)
+        if detach:
+            _detach(flags, path, home, config)
+        else:
+            _serve(config, secrets, home, quiet=child)
+    except ConfigError as error:
+        raise CliError(str(error), Exit.USAGE) from None
+    except PortTaken as error:
+        raise CliError(str(error)) from None
+    except ImportError as error:  # an extra is missing, and the message is the line that installs it
+        if "pip install" not in str(error):
+            raise
+        raise CliError(str(error)) from None
+
+
+def _missing(error: ModuleNotFoundError) -> Exception:
+    if (error.name or "").partition(".")[0] == "meshgate":
+        return error
+    return CliError(
+        f"a gateway needs more than the base install ({error.name} is missing)",
+        Exit.USAGE,
+        "pip install 'meshgate[gateway]'",
+    )
+
+
+def _check_free(home: Home) -> None:
+    run = home.read()
+    if run is None:
+        return
+    if is_ours(run):
+        raise CliError(
+            f"a mesh already runs from {home.path}: {run.gateway}, process {run.pid}",
+            remedy="'meshgate down' ends it; MESHGATE_HOME chooses another home",
+        )
+    home.remove(run.pid)
+
+
+def _serve(config: Config, secrets: Secrets, home: Home, *, quiet: bool) -> None:
+    from meshgate.gateway.observe.logs import configure_logs
+    from meshgate.gateway.process.server import run_single
+    from meshgate.gateway.process.supervisor import run_workers
+
+    def announce(run: Run) -> None:
+        if not quiet:
+            console = out()
+            console.print(up_view(run, home.path, detached=False), soft_wrap=True)
+            console.file.flush()
+
+    configure_logs()
+    serve = run_workers if config.workers > 1 else run_single
+    _run(serve(config, secrets, home, announce))
+    if not quiet:
+        err().print("stopped")
+
+
+def _run(main: Coroutine[Any, Any, None]) -> None:
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(main)
+    else:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(main)
+
+
+def _detach(flags: Mapping[str, Any], path: Path | None, home: Home, config: Config) -> None:
+    log = home.ensure() / "gateway.log"
+    if log.exists():
+        log.replace(log.with_name("gateway.log.1"))
+    command = [sys.executable, "-m", "meshgate.cli", "up", *arguments_of(flags, path)]
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=descriptor,
+            stderr=descriptor,
+            start_new_session=True,
+            env={**os.environ, _CHILD: "1"},
+        )
+    finally:
+        os.close(descriptor)
+    run = asyncio.run(_ready(process, home, log))
+    out().print(up_view(run, home.path, detached=True, workers=config.workers, log=log), soft_wrap=True)
+    # The child outlives this process; with a return code set, Popen does not warn about it.
+    process.returncode = 0
+
+
+async def _ready(process: subprocess.Popen[bytes], home: Home, log: Path) -> Run:
+    began = time.monotonic()
+    with err().status("starting"):
+        while time.monotonic() - began < _READY:
+            run = home.read()
+            if run is not None and run.pid == process.pid:
+                return run
+            code = process.poll()
+            if code is not None:
+                raise _died(code, log)
+            await asyncio.sleep(_STEP)
+    process.terminate()
+    raise CliError(f"it was not ready within {_READY:g} s", remedy=f"see {log}")
+
+
+def _died(code: int, log: Path) -> CliError:
+    """The error that ended the process, read from its log."""
+    lines = log.read_text("utf-8", errors="replace").splitlines()
+    said = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    known = Exit(code) if code in set(Exit) else Exit.FAILED
+    if said:
+        return CliError(said[-1], known)
+    return CliError(f"the gateway ended while it started (exit code {code})", known, f"see {log}")

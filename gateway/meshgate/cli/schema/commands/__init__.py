@@ -1,0 +1,1 @@
+"""The commands ``meshgate schema …``, one module for each."""

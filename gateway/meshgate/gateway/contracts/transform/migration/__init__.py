@@ -1,0 +1,1 @@
+"""The declared migrations between releases: found, compiled, and run on messages."""

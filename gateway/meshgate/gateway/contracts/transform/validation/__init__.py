@@ -1,0 +1,1 @@
+"""The constraints of protovalidate: compiled with a contract, and checked on messages."""

@@ -1,0 +1,101 @@
+"""The bodies of requests to the admin API, as pydantic checks them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from meshgate.registry.model import SwitchKind
+from meshgate.registry.schemas import Mode, Stage
+
+__all__ = [
+    "CheckBody",
+    "ContractBody",
+    "DrainRequest",
+    "KillRequest",
+    "MigrationBody",
+    "PromoteBody",
+    "ProposeBody",
+    "SettingsBody",
+]
+
+_Images = Annotated[list[Annotated[str, Field(max_length=1024 * 1024)]], Field(max_length=256)]
+
+
+class ContractBody(BaseModel):
+    """One side of a release."""
+
+    type: str = Field(min_length=1, max_length=512, description="full name of the message")
+    hash: str = Field(min_length=1, max_length=64, description="digest of an image that is sent or stored")
+
+
+class MigrationBody(BaseModel):
+    """A migration between a release and earlier ones."""
+
+    model_config = ConfigDict(populate_by_name=True, extra="forbid")
+
+    source: str = Field(alias="from", description="a version, or a range such as ^1")
+    up: dict[str, str] = {}
+    down: dict[str, str] = {}
+    function: str = ""
+    side: Literal["", "input", "output"] = ""
+
+
+class CheckBody(BaseModel):
+    """A release to check."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: str = Field(min_length=1, max_length=100)
+    input: ContractBody | None = None
+    output: ContractBody | None = None
+    migrations: list[MigrationBody] = Field(default=[], max_length=32)
+    images: _Images = Field(default=[], description="descriptor sets in base64")
+
+
+class ProposeBody(CheckBody):
+    """A release to store before any agent runs it."""
+
+    owner: str = Field(default="", max_length=1024, description="who is responsible for it")
+    steward: str = Field(default="", max_length=1024, description="who may change its stage, if that is not the owner")
+
+
+class PromoteBody(BaseModel):
+    """A release's new stage."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: str = Field(min_length=1, max_length=100)
+    stage: Stage
+    notice: str = Field(default="", max_length=1024, description="what callers of a deprecated release are told")
+    sunset: str = Field(default="", max_length=10, description="the day on which it is to be retired, YYYY-MM-DD")
+    force: bool = Field(default=False, description="allows the way back from retired to deprecated")
+
+
+class SettingsBody(BaseModel):
+    """Changes of a subject's settings; a setting that is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    input: Mode = Mode.BACKWARD_TRANSITIVE
+    output: Mode = Mode.FORWARD_TRANSITIVE
+    forms: list[Literal["wire", "json"]] = Field(default=["wire", "json"], min_length=1, max_length=2)
+    mediation: Literal["off", "observe", "enforce"] = "enforce"
+    validate_output: bool = False
+    review: bool = Field(default=False, description="whether a release is proposed and promoted before an agent joins")
+
+
+class KillRequest(BaseModel):
+    """A kill switch to throw or lift."""
+
+    kind: SwitchKind = Field(description="what is switched off")
+    name: str = Field(min_length=1, max_length=200)
+    reason: str = Field(default="", max_length=500)
+
+
+class DrainRequest(BaseModel):
+    """The gateway to drain, or to take back."""
+
+    gateway: str = Field(default="", description="a gateway's id; empty for all", max_length=100)
+    on: bool = True
