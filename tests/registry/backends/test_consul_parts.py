@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshgate.a2a.errors import InvalidParams
+from meshgate.registry.backends.consul.blocking_queries import TokenBucket, follow_index
 from meshgate.registry.backends.consul.entry import (
     MAX_ENTRY,
     Layout,
@@ -23,7 +24,6 @@ from meshgate.registry.backends.consul.entry import (
     size_of,
     switch_of,
 )
-from meshgate.registry.backends.consul.feed import TokenBucket, follow_index
 from meshgate.registry.backends.consul.health import NODE_GRACE, Liveness
 from meshgate.registry.limits import check_instance, check_switch
 from meshgate.registry.model import SWITCH_KINDS, Endpoint, HealthCheck, Instance, Switch

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from meshgate.registry.backends.consul.address import ConsulAddress
+from meshgate.registry.backends.consul.blocking_queries import Ask, ConsulFeed
 from meshgate.registry.backends.consul.entry import Layout, service_of
-from meshgate.registry.backends.consul.feed import Ask, ConsulFeed
 from meshgate.registry.backends.consul.registry import ConsulRegistry
 from meshgate.registry.backends.file import FileRegistry
 from meshgate.registry.backends.sqlite_reader import Reader

@@ -185,7 +185,8 @@ class Catalogue:
             return  # the subject changed again; the next round fetches it
         del self._behind[name]
         self._fetched += 1
-        self._images |= dict.fromkeys(sorted(digests_of(subject, retired=False)))
+        # The document too: a sweep that began before it was known may have taken it for a file that nothing needs.
+        self._images |= dict.fromkeys([digest, *sorted(digests_of(subject, retired=False))])
         self.learn(name, index_subject(digest, subject))
 
     def learn(self, name: str, known: KnownContract) -> None:

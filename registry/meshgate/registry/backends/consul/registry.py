@@ -12,9 +12,9 @@ import msgspec
 from meshgate.a2a.errors import InvalidParams
 from meshgate.registry.async_wait import Sleep
 from meshgate.registry.backends.consul.address import ConsulAddress, check_address
+from meshgate.registry.backends.consul.blocking_queries import ConsulFeed
 from meshgate.registry.backends.consul.client import ConsulClient
 from meshgate.registry.backends.consul.entry import Layout, check_of, lease_of, reachable, service_of
-from meshgate.registry.backends.consul.feed import ConsulFeed
 from meshgate.registry.backends.model import Snapshot
 from meshgate.registry.backends.snapshot_diff import difference
 from meshgate.registry.errors import RegistryUnavailable, UnknownLease
