@@ -18,6 +18,7 @@ from meshgate.gateway.contracts.converters import Converters
 from meshgate.gateway.contracts.store import SchemaStore
 from meshgate.gateway.contracts.usage import UsageCounter
 from meshgate.gateway.identity.authenticator import Authenticator, KeyAuthenticator
+from meshgate.gateway.identity.authorizer import Authorizer, ScopeAuthorizer
 from meshgate.gateway.identity.keys import KeyStore
 from meshgate.gateway.identity.leases import Leases
 from meshgate.gateway.identity.mesh_key import MeshKey
@@ -56,6 +57,8 @@ class Parts:
         wires: ways to agents, by binding; made here if left out.
         peers: the other gateways; found through the registry if left out.
         policies: policies to add to the path, or to leave out of it.
+        authenticator: says who calls; the keys of this mesh if left out.
+        authorizer: says what a caller may use; the scope of its key if left out.
         clock: monotonic seconds. wall: seconds since the epoch. sleep: waits, on the same time as ``clock``.
     """
 
@@ -76,6 +79,8 @@ class Parts:
         rng: random.Random | None = None,
         alone: bool = False,
         policies: Policies = NO_POLICIES,
+        authenticator: Authenticator | None = None,
+        authorizer: Authorizer | None = None,
     ) -> None:
         self.settings = settings or Settings()
         self.id = self.settings.gateway_id or f"gw{secrets.token_hex(4)}"
@@ -85,6 +90,7 @@ class Parts:
         self.tracing, self.ids = tracing or NoTracing(), Ids(self.rng)
         self.sampler = Sampler(limits.traces, clock, limits.traces_beyond)
         self.added = policies
+        self.authorizer: Authorizer = ScopeAuthorizer() if authorizer is None else authorizer
         self.observers: list[Observer] = []
         self.draining = False
         self.broken = ""
@@ -93,7 +99,7 @@ class Parts:
         self._keep_accounts()
         self._reach_agents(wires)
         self._follow_contracts()
-        self._identify()
+        self._identify(authenticator)
         self._complete()
 
     def _complete(self) -> None:
@@ -124,7 +130,7 @@ class Parts:
         self.tags = TaskTags(self.mesh.secret)
         self.send = Send(self.wires, self.tags, self.mesh, self.clock)
         self.instances.on_gone.append(self.send.forget)
-        self.routes = Routes(self.table)
+        self.routes = Routes(self.table, self.authorizer)
         self.task_owner = TaskOwner(self.table, self.tags, self.routes)
 
     def _follow_contracts(self) -> None:
@@ -134,9 +140,11 @@ class Parts:
         self.mediator = Converters(self.schemas, self.limits)
         self.schema = Schema(self.mediator, self.usage, self.limits)
 
-    def _identify(self) -> None:
+    def _identify(self, authenticator: Authenticator | None) -> None:
         self.leases = Leases(self.table, self.limits, self.clock)
-        self.authenticator: Authenticator = KeyAuthenticator(self.keys, self.mesh, self.leases)
+        if authenticator is None:
+            authenticator = KeyAuthenticator(self.keys, self.mesh, self.leases)
+        self.authenticator = authenticator
 
     def tell(self, call: Call) -> None:
         """Tell the observers of a call."""

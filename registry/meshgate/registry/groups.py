@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 
 from meshgate.a2a.versions import Version
 from meshgate.registry.model import Capability, Entry
 
-__all__ = ["ANY_SKILL", "Candidate", "Explanation", "Group", "Offer", "Reason", "Scope"]
+__all__ = ["ANY_SKILL", "Candidate", "Explanation", "Group", "Offer", "Permission", "Reason", "Scope"]
 
 ANY_SKILL = "*"
 """The skill of a call to a foreign agent by name: nothing tells that agent which of its skills is meant."""
@@ -30,12 +30,29 @@ class Offer(msgspec.Struct, frozen=True):
     capability: Capability | None
 
 
+class Permission(Protocol):
+    """What one caller may use."""
+
+    def refusal(self, offer: Offer, /) -> tuple[Reason, str] | None:
+        """Why the caller may not use an offer, for operators; None if it may."""
+        ...
+
+
 class Scope(msgspec.Struct, frozen=True):
     """What a caller may use: agents and skills whose names match one of the patterns (``*``, ``?``, ``[abc]``)."""
 
     tenant: str = "default"
     agents: tuple[str, ...] = ("*",)
     skills: tuple[str, ...] = ("*",)
+
+    def refusal(self, offer: Offer) -> tuple[Reason, str] | None:
+        """See ``Permission.refusal``."""
+        instance = offer.entry.instance
+        if instance.tenant != self.tenant:
+            return "tenant", f"it belongs to tenant {instance.tenant}"
+        if not self.permits(offer.agent, offer.skill):
+            return "not permitted", "the caller's scope does not cover it"
+        return None
 
     def permits(self, agent: str, skill: str) -> bool:
         """Whether both the agent and the skill are within the scope."""

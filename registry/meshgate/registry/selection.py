@@ -3,7 +3,7 @@
 The unit of choice is a :class:`Group`: one agent at one version of one skill, with the instances that offer it.
 ``select`` lists the groups in order of preference; a balancer then chooses among the instances of one group.
 
-Authorisation is a filter here (:class:`Scope`), so that what a caller may not use looks like what does not exist.
+Authorisation is a filter here (:class:`Permission`), so that what a caller may not use looks like what does not exist.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from __future__ import annotations
 from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.selector import Selector
 from meshgate.a2a.versions import Version
-from meshgate.registry.groups import ANY_SKILL, Candidate, Explanation, Group, Offer, Reason, Scope
+from meshgate.registry.groups import ANY_SKILL, Candidate, Explanation, Group, Offer, Permission, Reason
 from meshgate.registry.index import Index, version_of, version_order
 from meshgate.registry.model import Capability
 
 __all__ = ["catalogue", "explain", "select"]
 
 
-def select(index: Index, selector: Selector, scope: Scope, skill: str = "") -> tuple[Group, ...]:
+def select(index: Index, selector: Selector, permission: Permission, skill: str = "") -> tuple[Group, ...]:
     """The groups that answer to ``selector``, best first: highest version, then the agent's name.
 
     ``skill`` is what the message itself asked for (metadata ``meshgate/skill``); it counts when the selector names an
@@ -27,18 +27,18 @@ def select(index: Index, selector: Selector, scope: Scope, skill: str = "") -> t
     Raises:
         InvalidParams: the agent has several skills, and neither the message nor the agent says which is meant.
     """
-    offers = _candidates(index, selector, scope, skill)
-    return _grouped([offer for offer in offers if _judge(offer, selector, scope)[0] == "matched"])
+    offers = _candidates(index, selector, permission, skill)
+    return _grouped([offer for offer in offers if _judge(offer, selector, permission)[0] == "matched"])
 
 
-def explain(index: Index, selector: Selector, scope: Scope, skill: str = "") -> Explanation:
+def explain(index: Index, selector: Selector, permission: Permission, skill: str = "") -> Explanation:
     """What ``select`` does, with a verdict on every instance that has the agent's name, or the skill.
 
     Raises:
         InvalidParams: as ``select``.
     """
     if selector.agent:
-        chosen = skill or _usual_skill(index, selector.agent, scope)
+        chosen = skill or _usual_skill(index, selector.agent, permission)
         # Where no skill is usable at all, every skill's verdict says why not.
         offers = [offer for offer in index.of_agent(selector.agent) if not chosen or offer.skill in (chosen, ANY_SKILL)]
         named = {offer.entry.instance.id for offer in offers}
@@ -47,7 +47,7 @@ def explain(index: Index, selector: Selector, scope: Scope, skill: str = "") -> 
         chosen, offers, lacking = selector.skill, list(index.of_skill(selector.skill)), []
     verdicts = [
         Candidate(
-            offer.entry.instance.id, offer.agent, offer.skill, offer.version_text, *_judge(offer, selector, scope)
+            offer.entry.instance.id, offer.agent, offer.skill, offer.version_text, *_judge(offer, selector, permission)
         )
         for offer in offers
     ]
@@ -58,33 +58,33 @@ def explain(index: Index, selector: Selector, scope: Scope, skill: str = "") -> 
     verdicts.sort(
         key=lambda verdict: (not verdict.matched, verdict.agent, verdict.instance, version_order(verdict.version))
     )
-    taken = [offer for offer in offers if _judge(offer, selector, scope)[0] == "matched"]
+    taken = [offer for offer in offers if _judge(offer, selector, permission)[0] == "matched"]
     return Explanation(str(selector) or selector.agent or selector.skill, chosen, _grouped(taken), tuple(verdicts))
 
 
-def catalogue(index: Index, scope: Scope) -> tuple[Group, ...]:
+def catalogue(index: Index, permission: Permission) -> tuple[Group, ...]:
     """Every group that a caller may use, by agent, skill and falling version: the gateway's own card shows them."""
     anything = Selector()
-    taken = [offer for offer in index.offers() if _judge(offer, anything, scope)[0] == "matched"]
+    taken = [offer for offer in index.offers() if _judge(offer, anything, permission)[0] == "matched"]
     return tuple(sorted(_grouped(taken), key=lambda group: (group.agent, group.skill)))
 
 
-def _candidates(index: Index, selector: Selector, scope: Scope, skill: str) -> list[Offer]:
+def _candidates(index: Index, selector: Selector, permission: Permission, skill: str) -> list[Offer]:
     if selector.skill:
         return list(index.of_skill(selector.skill))
-    chosen = skill or _usual_skill(index, selector.agent, scope)
+    chosen = skill or _usual_skill(index, selector.agent, permission)
     return [offer for offer in index.of_agent(selector.agent) if offer.skill in (chosen, ANY_SKILL)]
 
 
-def _usual_skill(index: Index, agent: str, scope: Scope) -> str:
+def _usual_skill(index: Index, agent: str, permission: Permission) -> str:
     """The agent's default skill, or its only one, as its newest release declares; "" if it has none to offer.
 
-    Only skills within the scope count, so that the error tells nothing that the caller may not know.
+    Only skills that the caller may use count, so that the error tells nothing that the caller may not know.
     """
     usable = [
         offer
         for offer in index.of_agent(agent)
-        if offer.capability is not None and _judge(offer, Selector(), scope)[0] == "matched"
+        if offer.capability is not None and _judge(offer, Selector(), permission)[0] == "matched"
     ]
     if not usable:
         return ""
@@ -103,12 +103,11 @@ def _usual_skill(index: Index, agent: str, scope: Scope) -> str:
     )
 
 
-def _judge(offer: Offer, selector: Selector, scope: Scope) -> tuple[Reason, str]:
+def _judge(offer: Offer, selector: Selector, permission: Permission) -> tuple[Reason, str]:
     instance = offer.entry.instance
-    if instance.tenant != scope.tenant:
-        return "tenant", f"it belongs to tenant {instance.tenant}"
-    if not scope.permits(offer.agent, offer.skill):
-        return "not permitted", "the caller's scope does not cover it"
+    refusal = permission.refusal(offer)
+    if refusal is not None:
+        return refusal
     if instance.draining:
         return "draining", "it takes no new calls"
     if not selector.skill:

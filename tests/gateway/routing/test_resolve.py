@@ -15,6 +15,7 @@ from meshgate.a2a.methods import METHODS
 from meshgate.a2a.payload import JsonPayload
 from meshgate.a2a.selector import parse_selector
 from meshgate.a2a.versions import VersionRange
+from meshgate.gateway.identity.authorizer import ScopeAuthorizer
 from meshgate.gateway.jobs.rates import Rates
 from meshgate.gateway.routing.resolve import SKILL_KEY, Resolve
 from meshgate.gateway.routing.routes import Routes
@@ -47,7 +48,7 @@ class Guide:
     def __init__(self, *entries: Entry, ready: Ready = lambda _: True, releases: Backwards | None = None) -> None:
         index = Index()
         index.apply(Delta(put=entries))
-        routes = Routes(index)
+        routes = Routes(index, ScopeAuthorizer())
         self.clock = Clock()
         self.rates = Rates(1.0, 2, lambda: 1, self.clock)
         owner = TaskOwner(index, TaskTags(bytes(range(32))), routes)

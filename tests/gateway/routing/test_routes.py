@@ -6,6 +6,7 @@ import pytest
 
 from meshgate.a2a.call import Principal, Route
 from meshgate.a2a.selector import parse_selector
+from meshgate.gateway.identity.authorizer import ScopeAuthorizer
 from meshgate.gateway.routing import routes as module
 from meshgate.gateway.routing.routes import Routes
 from meshgate.registry.index import Index
@@ -18,7 +19,7 @@ SAY = parse_selector("say@*")
 def listed(*entries: Entry) -> tuple[Index, Routes]:
     index = Index()
     index.apply(Delta(put=entries))
-    return index, Routes(index)
+    return index, Routes(index, ScopeAuthorizer())
 
 
 def test_a_route_names_its_instances_and_why_it_was_chosen() -> None:

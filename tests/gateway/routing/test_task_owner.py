@@ -11,6 +11,7 @@ from meshgate.a2a.errors import TaskNotFound
 from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.a2a.selector import Selector, parse_selector
 from meshgate.gateway.facts import TaskRoute
+from meshgate.gateway.identity.authorizer import ScopeAuthorizer
 from meshgate.gateway.routing.routes import Routes
 from meshgate.gateway.routing.task_owner import TaskOwner
 from meshgate.registry.index import Index
@@ -27,7 +28,7 @@ class Owners:
 
     def __init__(self, *entries: Entry) -> None:
         self.index = Index()
-        self.owner = TaskOwner(self.index, TAGS, Routes(self.index))
+        self.owner = TaskOwner(self.index, TAGS, Routes(self.index, ScopeAuthorizer()))
         self.change(Delta(put=entries))
 
     def change(self, delta: Delta) -> None:

@@ -1,13 +1,54 @@
-"""What a principal may use."""
+"""What a principal may use. ``Authorizer`` is the interface; ``ScopeAuthorizer`` goes by the scope of a key."""
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from typing import Protocol
+
 from meshgate.a2a.call import Principal
-from meshgate.registry.groups import Scope
+from meshgate.registry.groups import Offer, Reason, Scope
 
-__all__ = ["scope_of"]
+__all__ = ["Authorizer", "Permitted", "ScopeAuthorizer"]
 
 
-def scope_of(principal: Principal) -> Scope:
-    """The scope of a principal's credential."""
-    return Scope(principal.tenant, principal.agents, principal.skills)
+class Authorizer(Protocol):
+    """Decides which skills of which instances a principal may use."""
+
+    @property
+    def revision(self) -> int:
+        """Grows when a decision may have changed; routes that were found before are then found again."""
+        ...
+
+    def key(self, principal: Principal, /) -> Hashable:
+        """What decisions depend on: principals with equal keys may use the same."""
+        ...
+
+    def permits(self, principal: Principal, offer: Offer, /) -> bool:
+        """Whether the principal may use the offer. It is asked for each offer, and must not wait."""
+        ...
+
+
+class ScopeAuthorizer:
+    """Permits what the principal's tenant has and the patterns of its credential cover."""
+
+    revision = 0
+
+    def key(self, principal: Principal, /) -> Hashable:
+        """See ``Authorizer.key``."""
+        return principal.tenant, principal.agents, principal.skills
+
+    def permits(self, principal: Principal, offer: Offer, /) -> bool:
+        """See ``Authorizer.permits``."""
+        return Scope(principal.tenant, principal.agents, principal.skills).refusal(offer) is None
+
+
+class Permitted:
+    """The permission of one principal, for a selection (``meshgate.registry.groups.Permission``)."""
+
+    def __init__(self, authorizer: Authorizer, principal: Principal) -> None:
+        self._authorizer = authorizer
+        self._principal = principal
+
+    def refusal(self, offer: Offer, /) -> tuple[Reason, str] | None:
+        """Why the principal may not use an offer, or None."""
+        return None if self._authorizer.permits(self._principal, offer) else ("not permitted", "the caller may not")

@@ -6,17 +6,19 @@ same.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from meshgate.a2a.call import Principal, Route
 from meshgate.a2a.selector import Selector
-from meshgate.gateway.identity.authorizer import scope_of
-from meshgate.registry.groups import Group, Scope
+from meshgate.gateway.identity.authorizer import Authorizer, Permitted
+from meshgate.registry.groups import Group
 from meshgate.registry.index import Index
 from meshgate.registry.selection import catalogue, select
 
 __all__ = ["Routes"]
 
 _CACHE = 10_000
-"""Results that are kept: one for each selector, scope and skill that callers ask for."""
+"""Results that are kept: one for each selector, permission and skill that callers ask for."""
 
 
 class Routes:
@@ -24,29 +26,31 @@ class Routes:
 
     Args:
         index: the registry's content, watched.
+        authorizer: says what a caller may use; what was found is kept by its key until its revision changes.
     """
 
-    def __init__(self, index: Index) -> None:
+    def __init__(self, index: Index, authorizer: Authorizer) -> None:
         self._index = index
-        self._revision = -1
-        self._cache: dict[tuple[Selector, Scope, str], tuple[Route, ...]] = {}
+        self._authorizer = authorizer
+        self._revisions = (-1, -1)
+        self._cache: dict[tuple[Selector, Hashable, str], tuple[Route, ...]] = {}
 
     def find(self, target: Selector, principal: Principal, skill: str = "") -> tuple[Route, ...]:
         """The routes that answer to ``target`` for this caller, best first."""
-        if self._revision != self._index.revision or len(self._cache) > _CACHE:
+        revisions = self._index.revision, self._authorizer.revision
+        if self._revisions != revisions or len(self._cache) > _CACHE:
             self._cache.clear()
-            self._revision = self._index.revision
-        scope = scope_of(principal)
-        key = (target, scope, skill)
+            self._revisions = revisions
+        key = (target, self._authorizer.key(principal), skill)
         found = self._cache.get(key)
         if found is None:
-            groups = select(self._index, target, scope, skill)
+            groups = select(self._index, target, Permitted(self._authorizer, principal), skill)
             found = self._cache[key] = tuple(_route(group, place, len(groups)) for place, group in enumerate(groups))
         return found
 
     def usable(self, principal: Principal) -> tuple[Group, ...]:
         """Every skill that this caller may use, for cards."""
-        return catalogue(self._index, scope_of(principal))
+        return catalogue(self._index, Permitted(self._authorizer, principal))
 
 
 def _route(group: Group, place: int, count: int) -> Route:
