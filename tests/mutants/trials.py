@@ -1,4 +1,4 @@
-"""A pytest plugin that tries changes: pytest collects once, and each change runs its tests in a fork of that process."""
+"""A pytest plugin that tries changes: pytest collects once, and each change runs its tests in a fork of it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -199,7 +199,7 @@ class Trials:
             run()
             os.write(writer, self._failed.partition("\n")[0].encode())
             status = 0
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  whatever it is, the parent must know and nothing else may run
             os.write(writer, f"!{type(error).__name__}: {error}".encode())
         finally:
             os._exit(status)
@@ -230,7 +230,7 @@ class _Traced:
         self._files = files
         self.lines: dict[str, set[int]] = {}
 
-    def __enter__(self) -> _Traced:
+    def __enter__(self) -> Self:
         threading.settrace(self._trace)
         sys.settrace(self._trace)
         return self

@@ -1,4 +1,4 @@
-"""The mesh key: what is too weak to be one, and what follows from it, to the byte: gateways of two releases must agree."""
+"""The mesh key: what is too weak to be one, and what follows from it to the byte, as other releases have it."""
 
 from __future__ import annotations
 
