@@ -222,7 +222,7 @@ def _spelled(node: ast.AST, new: ast.AST, shown: ast.AST) -> tuple[str, str]:
     """Old and new text, of the node or, for a constant, of what is around it."""
     if isinstance(node, ast.If):
         return f"if {ast.unparse(node.test)}: {ast.unparse(node.body[-1])}", "pass"
-    if not isinstance(node, ast.Constant) or getattr(shown, "body", None):
+    if not isinstance(node, ast.Constant) or (isinstance(shown, ast.stmt) and hasattr(shown, "body")):
         return ast.unparse(node), ast.unparse(new)
     return ast.unparse(shown), ast.unparse(_swapped(shown, node, new))
 

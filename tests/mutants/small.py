@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import sys
 import time
 from collections.abc import Iterable
@@ -18,10 +17,7 @@ from tests.mutants.rules import changes
 from tests.mutants.targets import MODULES, ROOT, STORIES, tests_of
 from tests.mutants.trials import Mutant, Trials, Verdict
 
-__all__ = ["mutants", "sample"]
-
-PER_MODULE = 25
-"""Changes of one module that are tried; all of them with ``--all``."""
+__all__ = ["mutants"]
 
 
 def mutants() -> list[Mutant]:
@@ -31,18 +27,6 @@ def mutants() -> list[Mutant]:
         tests = (*tests_of(path), *STORIES)
         found += [Mutant(path, change, tests) for change in changes((ROOT / path).read_text())]
     return found
-
-
-def sample(every: Iterable[Mutant], most: int) -> list[Mutant]:
-    """At most so many mutants of each module: the same ones each time, for as long as their code stays as it is."""
-    kept: dict[str, list[Mutant]] = {}
-    for mutant in every:
-        kept.setdefault(mutant.path, []).append(mutant)
-    return [mutant for group in kept.values() for mutant in sorted(group, key=_digest)[:most]]
-
-
-def _digest(mutant: Mutant) -> bytes:
-    return hashlib.blake2b(mutant.name.encode(), digest_size=8).digest()
 
 
 def unknown(every: Iterable[Mutant]) -> list[str]:
@@ -78,8 +62,10 @@ class Report:
 
 def main() -> int:
     arguments = argparse.ArgumentParser(prog="tests.mutants.small", description=__doc__)
-    arguments.add_argument("--all", action="store_true", help="every change, those listed as equivalent too")
-    arguments.add_argument("--only", default="", help="changes of files whose path has this in it, all of them")
+    arguments.add_argument(
+        "--all", action="store_true", help="those listed as equivalent too, which no test may notice"
+    )
+    arguments.add_argument("--only", default="", help="changes of files whose path has this in it")
     given = arguments.parse_args()
     began = time.monotonic()
     every = mutants()
@@ -89,7 +75,6 @@ def main() -> int:
     chosen = [mutant for mutant in every if given.only in mutant.path]
     if not given.all:
         chosen = [mutant for mutant in chosen if mutant.name not in EQUIVALENT]
-        chosen = chosen if given.only else sample(chosen, PER_MODULE)
     report = Report(len(chosen))
     if not _run(chosen, report):
         return 1

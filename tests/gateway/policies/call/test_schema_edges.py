@@ -1,4 +1,4 @@
-"""What the schema policy decides without converting anything: which call is large, which route is first, who is served."""
+"""What the schema policy decides without converting: which call is large, which route is first, who is served."""
 
 from __future__ import annotations
 
