@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -10,23 +11,25 @@ from meshgate.net.timer_queue import Timeouts
 from tests.support.virtual_loop import virtual_time
 
 
+async def end_with(error: BaseException | None) -> None:
+    """A block of two seconds whose work is cut short, and answers with an error of its own or with none."""
+    with Timeouts(2.0).within():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(3.0)
+        if error is not None:
+            raise error
+
+
 @virtual_time
 async def test_an_error_of_the_blocks_own_is_no_timeout() -> None:
-    with pytest.raises(KeyError), Timeouts(2.0).within():
-        try:
-            await asyncio.sleep(3.0)
-        except asyncio.CancelledError:
-            raise KeyError("its own") from None
+    with pytest.raises(KeyError):
+        await end_with(KeyError("its own"))
     await asyncio.sleep(5.0)  # the task itself goes on
 
 
 @virtual_time
 async def test_a_block_that_ends_well_although_its_time_ran_out_has_ended_well() -> None:
-    with Timeouts(2.0).within():
-        try:
-            await asyncio.sleep(3.0)
-        except asyncio.CancelledError:
-            pass
+    await end_with(None)
     await asyncio.sleep(5.0)
 
 
