@@ -7,13 +7,13 @@ import contextlib
 
 import pytest
 
-from meshgate.net.timer_queue import Timeouts
+from meshgate.net.timer_queue import TimerQueue
 from tests.support.virtual_loop import virtual_time
 
 
 async def end_with(error: BaseException | None) -> None:
     """A block of two seconds whose work is cut short, and answers with an error of its own or with none."""
-    with Timeouts(2.0).within():
+    with TimerQueue(2.0).within():
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.sleep(3.0)
         if error is not None:
@@ -36,7 +36,7 @@ async def test_a_block_that_ends_well_although_its_time_ran_out_has_ended_well()
 @virtual_time
 async def test_a_task_that_is_cancelled_from_outside_as_well_is_cancelled() -> None:
     async def wait() -> None:
-        with Timeouts(2.0).within():
+        with TimerQueue(2.0).within():
             await asyncio.sleep(3.0)
 
     task = asyncio.ensure_future(wait())
