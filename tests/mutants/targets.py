@@ -29,12 +29,11 @@ STORIES = ("tests/gateway/test_path.py",)
 """Tests of the whole path: they are asked when a module's own tests notice nothing."""
 
 _FURTHER: dict[str, tuple[str, ...]] = {
-    "identity/authenticator": ("tests/gateway/identity/test_*.py", "tests/gateway/ingress/test_http*.py"),
+    "identity/authenticator": ("tests/gateway/ingress/test_http*.py",),
     "identity/keys": ("tests/gateway/ingress/test_http*.py",),
-    "identity/leases": ("tests/gateway/identity/test_*.py", "tests/gateway/control/test_join*.py"),
-    "identity/mesh_key": ("tests/gateway/identity/test_*.py", "tests/gateway/control/test_join*.py"),
-    "ingress/edge": ("tests/gateway/ingress/test_http*.py",),
-    "jobs/account": ("tests/gateway/jobs/test_*.py", "tests/gateway/policies/call/test_budget*.py"),
+    "identity/leases": ("tests/gateway/control/test_join*.py",),
+    "identity/mesh_key": ("tests/gateway/control/test_join*.py",),
+    "jobs/account": ("tests/gateway/policies/call/test_budget*.py",),
     "observe/records": ("tests/gateway/policies/arrival/test_record*.py",),
     "policies/call/schema": ("tests/gateway/policies/test_schema*.py",),
 }
@@ -47,14 +46,14 @@ def module_name(path: str) -> str:
 
 
 def tests_of(path: str) -> list[str]:
-    """The files whose tests must notice a change of a module: ``test_NAME*.py`` of the folder that mirrors its own,
-    all tests of that folder if there are none, and what else tests it.
+    """The files whose tests must notice a change of a module, those asked first at the front: ``test_NAME*.py`` of the
+    folder that mirrors its own, the folder's other tests, and what else tests it.
     """
     inner = path.partition("meshgate/")[2].removesuffix(".py")
     folder, _, name = f"tests/{inner}".rpartition("/")
     patterns = [more for end, files in _FURTHER.items() if inner.endswith(end) for more in files]
-    found = _glob(f"{folder}/test_{name}.py", f"{folder}/test_{name}_*.py", *patterns)
-    return found or _glob(f"{folder}/test_*.py")
+    own = _glob(f"{folder}/test_{name}.py", f"{folder}/test_{name}_*.py")
+    return list(dict.fromkeys((*own, *_glob(f"{folder}/test_*.py"), *_glob(*patterns))))
 
 
 def _glob(*patterns: str) -> list[str]:
