@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import functools
 import sys
 from collections.abc import Iterator
 from types import CodeType, FunctionType, ModuleType
@@ -56,11 +55,10 @@ def _unwrapped(value: Any) -> Iterator[FunctionType]:
         yield value
     elif isinstance(value, property):
         yield from (found for found in (value.fget, value.fset) if isinstance(found, FunctionType))
-    elif isinstance(value, functools.cached_property):
-        yield from _unwrapped(value.func)
-    inner = getattr(value, "__wrapped__", None) or getattr(value, "__func__", None)
-    if inner is not None:
-        yield from _unwrapped(inner)
+    for name in ("__wrapped__", "__func__"):
+        inner = getattr(value, name, None)
+        if inner is not None:
+            yield from _unwrapped(inner)
 
 
 def _outermost(code: CodeType) -> Iterator[CodeType]:
@@ -78,7 +76,7 @@ def _set_default(function: FunctionType, change: Change) -> bool:
     field, place = change.path[-1]
     value = change.node.value if isinstance(change.node, ast.Constant) else None
     if field == "defaults":
-        defaults = list(function.__defaults__ or ())
+        defaults: list[Any] = list(function.__defaults__ or ())
         defaults[place or 0] = value
         function.__defaults__ = tuple(defaults)
     else:

@@ -7,6 +7,7 @@ import copy
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import cast
 
 __all__ = ["RULES", "Change", "apply", "changes"]
 
@@ -194,9 +195,19 @@ def _within(node: ast.AST, path: Path, where: str, lines: Lines, shown: ast.AST)
     for field, value in ast.iter_fields(node):
         if field in _SKIPPED:
             continue
-        for place, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
-            if isinstance(child, ast.AST) and not _says(node, child):
+        for place, child in _children(value):
+            if not _says(node, child):
                 yield from _within(child, (*path, (field, place)), where, lines, shown)
+
+
+def _children(value: object) -> Iterator[tuple[int | None, ast.AST]]:
+    """The nodes that a field holds, with their places if it is a list."""
+    if isinstance(value, ast.AST):
+        yield None, value
+    elif isinstance(value, list):
+        yield from (
+            (place, child) for place, child in enumerate(cast("list[object]", value)) if isinstance(child, ast.AST)
+        )
 
 
 def _says(parent: ast.AST, node: ast.AST) -> bool:
@@ -229,8 +240,8 @@ def _spelled(node: ast.AST, new: ast.AST, shown: ast.AST) -> tuple[str, str]:
 
 def _swapped(shown: ast.AST, node: ast.AST, new: ast.AST) -> ast.AST:
     class Swap(ast.NodeTransformer):
-        def visit(self, at: ast.AST) -> ast.AST:
-            return new if at is marked else self.generic_visit(at)
+        def visit(self, node: ast.AST) -> ast.AST:
+            return new if node is marked else self.generic_visit(node)
 
     memo: dict[int, object] = {}
     twin = copy.deepcopy(shown, memo)

@@ -237,7 +237,7 @@ class _Traced:
 
     def __exit__(self, *error: object) -> None:
         sys.settrace(None)
-        threading.settrace(None)  # type: ignore[arg-type]
+        threading.settrace(None)
 
     def _trace(self, frame: FrameType, event: str, arg: Any) -> Any:
         if frame.f_code.co_filename not in self._files:
@@ -247,7 +247,8 @@ class _Traced:
 
 
 def _pairs(items: Sequence[pytest.Item]) -> Iterator[tuple[pytest.Item, pytest.Item | None]]:
-    return itertools.pairwise([*items, None])
+    """Each test with the one that follows it."""
+    return itertools.zip_longest(items, items[1:])
 
 
 def _file(item: pytest.Item) -> str:

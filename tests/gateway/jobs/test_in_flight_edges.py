@@ -1,5 +1,7 @@
 """Calls in flight: what is forgotten when calls and tasks end, and when nothing is there to forget."""
 
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 from meshgate.gateway.jobs.in_flight import InFlight

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
 import pytest
 
 from meshgate.a2a.call import Call, Route
-from meshgate.a2a.payload import JsonPayload
+from meshgate.a2a.payload import JsonPayload, Payload
 from meshgate.a2a.reply import Reply
 from meshgate.telemetry import semconv
 from tests.gateway.calls import ECHO, Behind, make_call
@@ -40,9 +41,9 @@ async def test_the_usage_that_was_told_last_stands_in_the_span() -> None:
     kept = Kept()
 
     async def forward(call: Call) -> Reply:
-        async def events() -> Any:
+        async def events() -> AsyncIterator[Payload]:
             for told in ({"costUsd": 0.25}, {"costUsd": 0.5}, None):
-                metadata = {"meshgate/usage": told} if told else {}
+                metadata: dict[str, Any] = {"meshgate/usage": told} if told else {}
                 status = {"taskId": "t7", "status": {"state": "TASK_STATE_WORKING"}, "metadata": metadata}
                 yield JsonPayload(call.method.response, {"statusUpdate": status})
 

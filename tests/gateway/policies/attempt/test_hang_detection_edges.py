@@ -1,5 +1,7 @@
 """An instance that was silent and speaks again, and one that was heard at the very bound."""
 
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import asyncio

@@ -1,5 +1,7 @@
 """A call that ends when its job has just so much time left as a timer may be early."""
 
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import pytest

@@ -1,5 +1,7 @@
 """What a retry budget remembers of calls: one entry a second, however many there were."""
 
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import pytest

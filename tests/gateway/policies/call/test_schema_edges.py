@@ -1,5 +1,7 @@
 """What the schema policy decides without converting: which call is large, which route is first, who is served."""
 
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import msgspec

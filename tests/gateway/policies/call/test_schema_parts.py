@@ -1,5 +1,7 @@
 """Which parts the schema policy converts, in which direction, and what it does where no way leads."""
 
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 from typing import Any
@@ -13,7 +15,9 @@ from meshgate.a2a.limits import DEFAULTS
 from meshgate.a2a.mesh import headers
 from meshgate.a2a.payload import JsonPayload
 from meshgate.a2a.reply import Reply
+from meshgate.gateway.contracts.catalogue import Known
 from meshgate.gateway.contracts.converters import Mediator
+from meshgate.gateway.contracts.transform import Converter, Side
 from meshgate.gateway.policies.call.schema import Schema
 from meshgate.testing import LocalMesh
 from tests.gateway.calls import Behind, make_call
@@ -25,8 +29,8 @@ pytestmark = pytest.mark.requirement("path.schema")
 class NoWay(Mediator):
     """Finds no way between any two releases."""
 
-    async def way(self, *_: object) -> Any:
-        raise ConversionFailed("no way")
+    async def way(self, known: Known, side: Side, source: str, target: str) -> Converter | None:
+        raise ConversionFailed(f"no way from {source} to {target} of {known.subject.skill} ({side})")
 
 
 def policy(mesh: LocalMesh, kind: type[Mediator] = Mediator, **limits: int) -> Schema:
