@@ -13,6 +13,7 @@ _ONE_MORE = "one more entry of a memory that is bounded either way"
 _COMPARED = "generations are only compared for being the same, and no permit of the other number is out"
 _SHORTCUT = "a shortcut: what follows gives the same, at a higher cost"
 _ALWAYS_LATER = "the clock of a machine that runs is past the first second"
+_PADDING = "base64 is decoded alike with more padding than it needs"
 _FOR_TYPES = "cannot happen; it tells the type checkers that there is a loop"
 _BREAKER = f"{_GATEWAY}upstream/breaker.py Breaker."
 _SCHEMA = f"{_GATEWAY}policies/call/schema.py Schema."
@@ -86,8 +87,8 @@ EQUIVALENT: dict[str, str] = {
     f"{_GATEWAY}upstream/instance.py Instance.observe: seconds > self._latency -> seconds >= self._latency": (
         "a sample like the estimate leaves it as it is, by either formula"
     ),
-    f"{_MESH}lineage.py verify: parts[2] -> parts[3] #2": "base64 is decoded alike with more padding than it needs",
-    f"{_MESH}lineage.py verify: parts[2] -> parts[0] #2": "base64 is decoded alike with more padding than it needs",
+    f"{_MESH}lineage_tokens.py verify: parts[2] -> parts[3] #2": _PADDING,
+    f"{_MESH}lineage_tokens.py verify: parts[2] -> parts[0] #2": _PADDING,
     f"{_MESH}task_ids.py TaskTags.__init__: maxsize=16384 -> maxsize=16385": _ONE_MORE,
     f"{_MESH}task_ids.py TaskTags.__init__: maxsize=16384 -> maxsize=0": _SHORTCUT,
     "sdk/meshgate/net/timer_queue.py TimerQueue.start: "

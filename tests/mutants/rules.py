@@ -205,9 +205,8 @@ def _children(value: object) -> Iterator[tuple[int | None, ast.AST]]:
     if isinstance(value, ast.AST):
         yield None, value
     elif isinstance(value, list):
-        yield from (
-            (place, child) for place, child in enumerate(cast("list[object]", value)) if isinstance(child, ast.AST)
-        )
+        many = cast("list[object]", value)
+        yield from ((place, child) for place, child in enumerate(many) if isinstance(child, ast.AST))
 
 
 def _says(parent: ast.AST, node: ast.AST) -> bool:

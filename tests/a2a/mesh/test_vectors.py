@@ -2,7 +2,8 @@
 
 import pytest
 
-from meshgate.a2a.mesh.lineage import Lineage, Step, mint, verify
+from meshgate.a2a.mesh.lineage import Lineage, Step
+from meshgate.a2a.mesh.lineage_tokens import mint, verify
 from meshgate.a2a.mesh.task_ids import TaskTags
 
 KEY = bytes(range(32))
