@@ -38,6 +38,11 @@ EQUIVALENT: dict[str, str] = {
     f"{_GATEWAY}jobs/rates.py Rates.take: wait > _ROUNDING -> wait >= _ROUNDING": (
         "the bound is there for errors of rounding: no call is meant to be at it"
     ),
+    f"{_GATEWAY}jobs/rates.py Rates.__init__: self._share(1) -> self._share(2)": (
+        "the share is computed again when a call finds another number of gateways"
+    ),
+    f"{_GATEWAY}policies/arrival/lineage.py read_budget: if not text: return (calls, seconds) -> pass": _SHORTCUT,
+    f"{_GATEWAY}policies/arrival/trace.py Trace.saw: if not self._open: return -> pass": _SHORTCUT,
     f"{_GATEWAY}policies/call/budget.py Budget.__call__: "
     "account.deadline < call.deadline -> account.deadline <= call.deadline": "replaces a deadline by one that is equal",
     f"{_GATEWAY}policies/call/kill.py Kill.admit: if not switches: return call -> pass": _SHORTCUT,

@@ -51,3 +51,10 @@ def test_operations_on_tasks_count_as_open_calls_beside_the_others() -> None:
     assert in_flight.count == 2
     in_flight.close(first)
     assert in_flight.count == 1
+
+
+def test_a_call_without_a_trace_has_no_names_of_one_and_is_not_sampled() -> None:
+    in_flight = InFlight(clock=Clock(0.0))
+    in_flight.open(call_to("worker", "c1"))
+    (flight,) = in_flight.find("worker", "default")
+    assert (flight.trace_id, flight.span_id, flight.sampled) == ("", "", False)
