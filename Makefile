@@ -77,7 +77,7 @@ test-servers: $(STAMP) ## the Consul tests on a current Consul, and traces read 
 	@servers=$$(tools/servers.sh); eval "$$servers"; \
 	$(BIN)/python -m pytest -m "integration or slow_servers" tests/support tests/registry tests/integration $(ARGS)
 
-mutants: $(STAMP) ## take out each policy and each guard in turn; a test must fail
+mutants: $(STAMP) ## take out each policy and guard in turn, and change small things by rule; a test must fail (ARGS=--all: also those listed as equivalent)
 	@$(BIN)/python -m tests.mutants.run $(ARGS)
 
 faults: $(STAMP) ## kill, stop and starve real processes, and measure what callers notice (QUICK=1: the short form)

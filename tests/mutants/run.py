@@ -1,6 +1,7 @@
-"""``make mutants``: take out each policy and each guard in turn; each time a test that is tied to it must fail.
+"""``make mutants``: take out each policy and each guard in turn; each time a test that is tied to it must fail. Then do
+the same with small changes of what counts, compares and decides (``small.py``, which gets the arguments).
 
-A drop that no test notices is a missing test. The same tests are run with nothing taken out first, and must pass.
+A mutant that no test notices is a missing test. The same tests are run with nothing changed first, and must pass.
 """
 
 from __future__ import annotations
@@ -62,6 +63,15 @@ def pytest_run(drop: str, requirements: list[str], paths: list[str]) -> tuple[in
 
 
 def main() -> int:
+    """Both kinds; the second is tried even if the first has failed."""
+    dropped = try_drops()
+    command = [sys.executable, "-m", "tests.mutants.small", *sys.argv[1:]]
+    changed = subprocess.run(command, cwd=ROOT, check=False).returncode
+    return 1 if dropped or changed else 0
+
+
+def try_drops() -> int:
+    """Take out one policy or guard after the other."""
     began = time.monotonic()
     found, where = guards(), marks()
     everything = [name for names in found.values() for name in names]
@@ -83,7 +93,7 @@ def main() -> int:
             print(f"[{number:2}/{len(runs)}] {'noticed' if noticed else 'MISSED '} {drop:24} {last}", flush=True)
             if not noticed:
                 missed.append(drop)
-    print(f"mutants: {len(runs) - len(missed)} passed, {len(missed)} failed in {time.monotonic() - began:.0f} s")
+    print(f"mutants: {len(runs) - len(missed)} drops passed, {len(missed)} failed in {time.monotonic() - began:.0f} s")
     if missed:
         print(f"mutants: no test noticed that these were taken out: {', '.join(missed)}", file=sys.stderr)
     return 1 if missed else 0

@@ -1,0 +1,37 @@
+"""Tokens and task ids to the byte: gateways and agents of other releases read them."""
+
+import pytest
+
+from meshgate.a2a.mesh.lineage import Lineage, Step
+from meshgate.a2a.mesh.lineage_tokens import mint, verify
+from meshgate.a2a.mesh.task_ids import TaskTags
+
+KEY = bytes(range(32))
+LINEAGE = Lineage("g.1", "c1", (Step("a", "x"),), 2.5, "b")
+
+
+def test_a_lineage_token_is_spelled_as_in_every_release() -> None:
+    token = "1.k1.WyJnLjEiLCJjMSIsW1siYSIsIngiXV0sMi41LCJiIixmYWxzZSxbXSwiIl0.cJXkoLkeTBs7NobXeMkTEg"
+    assert mint(LINEAGE, KEY, "k1") == token
+    assert verify(token, {"k1": KEY}, "b") == LINEAGE
+
+
+@pytest.mark.parametrize(
+    ("release", "task_id"),
+    [
+        ("", "7Xup4E3xQoUNWCfLQ9Dot7DBeRy1UCkTuIIn~t7"),
+        ("1.2.0", "7Xup4E3xQoUNWCfLQ9DozRBppokApvHe6ErH.1.2.0~t7"),
+    ],
+)
+def test_a_task_id_is_spelled_as_in_every_release(release: str, task_id: str) -> None:
+    made = TaskTags(KEY).tag("t7", tenant="acme", owner="ann", agent="echo", instance="echo-1", release=release)
+    assert made == task_id
+
+
+def test_a_token_of_the_longest_length_is_read_and_a_longer_one_is_not() -> None:
+    key_id = "k" * (8192 - len(mint(LINEAGE, KEY, "")))
+    longest, longer = mint(LINEAGE, KEY, key_id), mint(LINEAGE, KEY, key_id + "k")
+    assert len(longest) == 8192
+    keys = {key_id: KEY, key_id + "k": KEY}
+    assert verify(longest, keys, "b") == LINEAGE
+    assert verify(longer, keys, "b") is None

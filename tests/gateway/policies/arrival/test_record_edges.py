@@ -1,0 +1,29 @@
+"""How long a call took, as the metrics have it, and what is learnt of it late."""
+
+from __future__ import annotations
+
+import pytest
+
+from meshgate.a2a.mesh.lineage import Lineage
+from tests.gateway.calls import ECHO, Behind, make_call
+from tests.gateway.policies.arrival.test_record import Book
+
+
+@pytest.mark.requirement("path.record")
+@pytest.mark.parametrize("seconds", [0.0, 0.25, 2.5])
+async def test_the_time_of_a_call_is_added_to_its_agents(seconds: float) -> None:
+    book = Book()
+    reply = await book.policy(make_call(), Behind())
+    book.policy.saw(make_call(route=ECHO))
+    book.clock.now += seconds
+    await reply.answer()
+    assert f'_seconds_sum{{agent="echo"}} {seconds}\n'.encode() in book.metrics.render()
+
+
+@pytest.mark.requirement("path.record")
+async def test_a_job_that_is_known_after_the_route_is_filed_all_the_same() -> None:
+    book = Book()
+    await book.policy(make_call(), Behind())
+    book.policy.saw(make_call(route=ECHO))
+    book.policy.saw(make_call(route=ECHO, lineage=Lineage("g.1", "")))
+    assert book.record.job == "g.1"

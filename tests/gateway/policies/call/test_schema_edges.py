@@ -1,0 +1,96 @@
+"""What the schema policy decides without converting: which call is large, which route is first, who is served."""
+
+# pyright: reportPrivateUsage=false
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from meshgate.a2a.call import Route
+from meshgate.a2a.errors import UpstreamUnavailable
+from meshgate.a2a.limits import DEFAULTS
+from meshgate.a2a.mesh import headers
+from meshgate.a2a.selector import parse_selector
+from meshgate.gateway.contracts.converters import Mediator
+from meshgate.gateway.policies.call.schema import Schema
+from meshgate.testing import LocalMesh
+from tests.gateway.calls import Behind, make_call
+from tests.gateway.meshes import virtual_mesh
+from tests.gateway.policies.test_schema import change, meshed, settings
+from tests.support.virtual_loop import virtual_time
+
+pytestmark = pytest.mark.requirement("path.schema")
+LIMITS = msgspec.structs.replace(DEFAULTS, mediation_inline=2000, mediation_wait=0.5)
+PLAIN = Route("other", "plan", "1.0.0", ())
+
+
+def route(version: str, agent: str = "weather") -> Route:
+    """A route to a skill with a contract."""
+    return Route(agent, "forecast", version, (), contract=True)
+
+
+def policy(mesh: LocalMesh) -> Schema:
+    return Schema(Mediator(mesh.gateway.schemas, LIMITS, {}), mesh.gateway.usage, LIMITS)
+
+
+@virtual_time
+async def test_a_call_without_a_route_goes_on_as_it_is() -> None:
+    async with virtual_mesh() as mesh:
+        call, behind = make_call(), Behind()
+        await policy(mesh)(call, behind)
+        assert behind.last is call
+
+
+@virtual_time
+async def test_the_length_that_a_request_names_says_whether_it_is_large() -> None:
+    async with virtual_mesh() as mesh:
+        schema = policy(mesh)
+        large = [
+            schema._is_large(make_call(headers={"content-length": length}))
+            for length in ("2000", "2001", "000000100", "0000000100")
+        ]
+        assert large == [False, True, False, True]
+
+
+@virtual_time
+async def test_a_contract_that_nobody_knows_is_waited_for_and_who_speaks_another_release_is_not_sent() -> None:
+    async with virtual_mesh() as mesh:
+        schema, behind = policy(mesh), Behind()
+        began = mesh.gateway.clock()
+        call = make_call(route=route("1.0.0"))
+        await schema(call, behind)
+        assert (behind.last, mesh.gateway.clock() - began) == (call, 0.5)
+        with pytest.raises(UpstreamUnavailable) as away:
+            await schema(msgspec.structs.replace(call, headers={headers.SCHEMA_VERSION: "2.0.0"}), behind)
+        assert away.value.unsent
+        assert len(behind.calls) == 1
+
+
+@virtual_time
+async def test_where_there_is_no_contract_the_order_of_routes_stands() -> None:
+    async with virtual_mesh() as mesh:
+        call = make_call(headers={headers.SCHEMA_VERSION: "2.0.0"})
+        routes = (Route("other", "plan", "1.0.0", ()), Route("other", "plan", "2.0.0", ()))
+        assert tuple(policy(mesh).prefer(call, routes)) == routes
+
+
+async def test_the_release_of_the_caller_comes_first_and_what_has_no_contract_here_yet_last() -> None:
+    async with meshed(releases=("1.0.0", "1.1.0")) as (mesh, _):
+        schema = policy(mesh)
+        routes = [route("2.0.0"), route("1.0.0", "unknown"), route("1.0.0"), PLAIN, route("1.1.0")]
+        expected = [route("1.0.0"), PLAIN, route("1.1.0"), route("2.0.0"), route("1.0.0", "unknown")]
+        assert schema.prefer(make_call(), routes) == expected
+        speaks = make_call(headers={headers.SCHEMA_VERSION: "1.1.0"})
+        assert schema.prefer(speaks, routes)[0] == route("1.1.0")
+
+
+async def test_another_release_answers_only_where_converting_is_enforced() -> None:
+    async with meshed(releases=("1.0.0", "1.1.0")) as (mesh, _):
+        schema = policy(mesh)
+        one, nine = (parse_selector(f"x@{text}").versions for text in ("^1", "^9"))
+        await change(mesh, settings(mediation="enforce"))
+        assert [schema.covers("weather", "forecast", each) for each in (one, nine)] == [True, False]
+        assert not schema.covers("weather", "other", one)
+        await change(mesh, settings(mediation="observe"))
+        assert not schema.covers("weather", "forecast", one)

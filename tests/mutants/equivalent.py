@@ -1,0 +1,103 @@
+"""Small changes that no test can notice, or should not, each with the reason. ``make mutants`` leaves them out;
+``make mutants ARGS=--all`` tries them, and fails if a test notices one after all.
+"""
+
+from __future__ import annotations
+
+__all__ = ["EQUIVALENT"]
+
+_GATEWAY = "gateway/meshgate/gateway/"
+_MESH = "sdk/meshgate/a2a/mesh/"
+_LOOP_ASKS_AGAIN = "the loop is entered for nothing: its body asks for the same bound again, and leaves"
+_ONE_MORE = "one more entry of a memory that is bounded either way"
+_COMPARED = "generations are only compared for being the same, and no permit of the other number is out"
+_SHORTCUT = "a shortcut: what follows gives the same, at a higher cost"
+_ALWAYS_LATER = "the clock of a machine that runs is past the first second"
+_PADDING = "base64 is decoded alike with more padding than it needs"
+_FOR_TYPES = "cannot happen; it tells the type checkers that there is a loop"
+_BREAKER = f"{_GATEWAY}upstream/breaker.py Breaker."
+_SCHEMA = f"{_GATEWAY}policies/call/schema.py Schema."
+
+EQUIVALENT: dict[str, str] = {
+    f"{_GATEWAY}jobs/accounts.py MemoryAccounts._keep: "
+    "len(accounts) > self._limits.records -> len(accounts) >= self._limits.records": _LOOP_ASKS_AGAIN,
+    f"{_GATEWAY}jobs/accounts.py MemoryAccounts._keep: "
+    "next(iter(accounts.values())).began < oldest -> next(iter(accounts.values())).began <= oldest": _LOOP_ASKS_AGAIN,
+    f"{_GATEWAY}observe/records.py Records._keep: "
+    "len(self._jobs) > self._limits.records -> len(self._jobs) >= self._limits.records": _LOOP_ASKS_AGAIN,
+    f"{_GATEWAY}observe/records.py Records._keep: "
+    "next(iter(self._jobs.values())).began < oldest -> next(iter(self._jobs.values())).began <= oldest": (
+        _LOOP_ASKS_AGAIN
+    ),
+    f"{_GATEWAY}jobs/in_flight.py InFlight._keep: "
+    "next(iter(kept.values())).deadline < self._clock() -> next(iter(kept.values())).deadline <= self._clock()": (
+        "at its very deadline a call is no parent any more: find leaves it out whether it is kept or not"
+    ),
+    f"{_GATEWAY}jobs/rates.py _KEYS: _KEYS = 100000 -> _KEYS = 100001": _ONE_MORE,
+    f"{_GATEWAY}jobs/rates.py Rates.take: self._full.get(key, 0.0) -> self._full.get(key, 1.0)": _ALWAYS_LATER,
+    f"{_GATEWAY}jobs/rates.py Rates.take: wait > _ROUNDING -> wait >= _ROUNDING": (
+        "the bound is there for errors of rounding: no call is meant to be at it"
+    ),
+    f"{_GATEWAY}jobs/rates.py Rates.__init__: self._share(1) -> self._share(2)": (
+        "the share is computed again when a call finds another number of gateways"
+    ),
+    f"{_GATEWAY}policies/arrival/lineage.py read_budget: if not text: return (calls, seconds) -> pass": _SHORTCUT,
+    f"{_GATEWAY}policies/arrival/trace.py Trace.saw: if not self._open: return -> pass": _SHORTCUT,
+    f"{_GATEWAY}policies/call/budget.py Budget.__call__: "
+    "account.deadline < call.deadline -> account.deadline <= call.deadline": "replaces a deadline by one that is equal",
+    f"{_GATEWAY}policies/call/kill.py Kill.admit: if not switches: return call -> pass": _SHORTCUT,
+    f"{_SCHEMA}__call__: (False, _NO_PARTS) -> (True, _NO_PARTS)": (
+        "read only where there are parts, and then it has been set"
+    ),
+    f"{_SCHEMA}_input: if not changed: return call -> pass": _SHORTCUT,
+    f"{_SCHEMA}_way: if kept is not None: return kept -> pass": _SHORTCUT,
+    f"{_SCHEMA}prefer: len(routes) < 2 -> len(routes) < 0": _SHORTCUT,
+    f"{_GATEWAY}routing/balance.py Balance._pick: first.load() <= second.load() -> first.load() < second.load()": (
+        "of two that are loaded alike, taken at random, either may be chosen"
+    ),
+    f"{_GATEWAY}routing/resolve.py Resolve._best: if len(routes) == 1: return route -> pass": _SHORTCUT,
+    f"{_GATEWAY}routing/routes.py _CACHE: _CACHE = 10000 -> _CACHE = 10001": _ONE_MORE,
+    f"{_GATEWAY}routing/routes.py Routes.__init__: self._revision = -1 -> self._revision = -2": (
+        "any number that is no revision"
+    ),
+    f"{_BREAKER}__init__: throw_new_error_on_trip=False -> throw_new_error_on_trip=True": (
+        "what pybreaker raises is suppressed, whichever error it is"
+    ),
+    f"{_BREAKER}__init__: self._generation = 0 -> self._generation = 1": _COMPARED,
+    f"{_BREAKER}__init__: self._probing = False -> self._probing = True": (
+        "read only after the breaker has opened, which sets it"
+    ),
+    f"{_BREAKER}__init__: self._failing = False -> self._failing = True": _SHORTCUT,
+    f"{_BREAKER}__init__: self._opened = 0.0 -> self._opened = 1.0": _ALWAYS_LATER,
+    f"{_BREAKER}__init__: self._wait = 0.0 -> self._wait = 1.0": _ALWAYS_LATER,
+    f"{_BREAKER}ready: if not self._failing: return True -> pass": _SHORTCUT,
+    f"{_BREAKER}ready: if state == pybreaker.STATE_CLOSED: return True -> pass": _SHORTCUT,
+    f"{_BREAKER}enter: if not self._failing or self._state.current_state == pybreaker.STATE_CLOSED: "
+    "return self._generation -> pass": _SHORTCUT,
+    f"{_BREAKER}enter: not self._failing or self._state.current_state == pybreaker.STATE_CLOSED -> "
+    "not self._failing and self._state.current_state == pybreaker.STATE_CLOSED": _SHORTCUT,
+    f"{_BREAKER}enter: self._generation += 1 -> self._generation += 2": _COMPARED,
+    f"{_BREAKER}leave: self._failing = False -> self._failing = True": _SHORTCUT,
+    f"{_BREAKER}_fail: if probe: return -> pass": (
+        "the breaker is open by then and its counts are empty: what follows changes nothing"
+    ),
+    f"{_BREAKER}_fail: reraise=False -> reraise=True": "what pybreaker raises is suppressed, whichever error it is",
+    f"{_BREAKER}_opening: self._generation += 1 -> self._generation += 2": _COMPARED,
+    f"{_BREAKER}_close: self._generation += 1 -> self._generation -= 1": _COMPARED,
+    f"{_BREAKER}_close: self._generation += 1 -> self._generation += 2": _COMPARED,
+    f"{_BREAKER}_close: self._state.current_state != pybreaker.STATE_CLOSED -> "
+    "self._state.current_state == pybreaker.STATE_CLOSED": "pybreaker has closed it by then, and is told once more",
+    f"{_GATEWAY}upstream/health.py HealthChecks.run: "
+    "self._due.get(instance.id, 0.0) -> self._due.get(instance.id, 1.0)": _ALWAYS_LATER,
+    f"{_GATEWAY}upstream/instance.py Instance.observe: seconds > self._latency -> seconds >= self._latency": (
+        "a sample like the estimate leaves it as it is, by either formula"
+    ),
+    f"{_MESH}lineage_tokens.py verify: parts[2] -> parts[3] #2": _PADDING,
+    f"{_MESH}lineage_tokens.py verify: parts[2] -> parts[0] #2": _PADDING,
+    f"{_MESH}task_ids.py TaskTags.__init__: maxsize=16384 -> maxsize=16385": _ONE_MORE,
+    f"{_MESH}task_ids.py TaskTags.__init__: maxsize=16384 -> maxsize=0": _SHORTCUT,
+    "sdk/meshgate/net/timer_queue.py TimerQueue.start: "
+    "if loop is None: raise RuntimeError('a timeout needs a running event loop') -> pass": _FOR_TYPES,
+    "sdk/meshgate/net/timer_queue.py TimerQueue._ring: if loop is None: return -> pass": _FOR_TYPES,
+}
+"""From the file and the change to the reason."""

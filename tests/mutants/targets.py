@@ -1,0 +1,60 @@
+"""Which modules ``make mutants`` changes, and which tests must notice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = ["MODULES", "ROOT", "STORIES", "module_name", "tests_of"]
+
+ROOT = Path(__file__).parents[2]
+_GATEWAY = "gateway/meshgate/gateway"
+
+MODULES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for pattern in (
+        f"{_GATEWAY}/policies/*/*.py",
+        *(f"{_GATEWAY}/routing/{name}.py" for name in ("balance", "resolve", "routes", "task_owner")),
+        *(f"{_GATEWAY}/upstream/{name}.py" for name in ("attempt", "breaker", "health", "instance", "outcome")),
+        f"{_GATEWAY}/jobs/*.py",
+        *(f"{_GATEWAY}/identity/{name}.py" for name in ("authenticator", "keys", "leases", "mesh_key")),
+        f"{_GATEWAY}/ingress/edge.py",
+        f"{_GATEWAY}/observe/records.py",
+        "sdk/meshgate/a2a/mesh/*.py",
+        "sdk/meshgate/net/timer_queue.py",
+    )
+    for path in ROOT.glob(pattern)
+)
+"""Files that hold the arithmetic of the path: who may, how much, how long, where to."""
+STORIES = ("tests/gateway/test_path.py",)
+"""Tests of the whole path: they are asked when a module's own tests notice nothing."""
+
+_FURTHER: dict[str, tuple[str, ...]] = {
+    "identity/authenticator": ("tests/gateway/ingress/test_http*.py",),
+    "identity/keys": ("tests/gateway/ingress/test_http*.py",),
+    "identity/leases": ("tests/gateway/control/test_join*.py",),
+    "identity/mesh_key": ("tests/gateway/control/test_join*.py",),
+    "jobs/account": ("tests/gateway/policies/call/test_budget*.py",),
+    "observe/records": ("tests/gateway/policies/arrival/test_record*.py",),
+    "policies/call/schema": ("tests/gateway/policies/test_schema*.py",),
+}
+"""Modules whose tests stand elsewhere too, by the end of their path."""
+
+
+def module_name(path: str) -> str:
+    """The name by which a module is imported."""
+    return path[path.index("meshgate/") :].removesuffix(".py").replace("/", ".")
+
+
+def tests_of(path: str) -> list[str]:
+    """The files whose tests must notice a change of a module, those asked first at the front: ``test_NAME*.py`` of the
+    folder that mirrors its own, the folder's other tests, and what else tests it.
+    """
+    inner = path.partition("meshgate/")[2].removesuffix(".py")
+    folder, _, name = f"tests/{inner}".rpartition("/")
+    patterns = [more for end, files in _FURTHER.items() if inner.endswith(end) for more in files]
+    own = _glob(f"{folder}/test_{name}.py", f"{folder}/test_{name}_*.py")
+    return list(dict.fromkeys((*own, *_glob(f"{folder}/test_*.py"), *_glob(*patterns))))
+
+
+def _glob(*patterns: str) -> list[str]:
+    return sorted({path.relative_to(ROOT).as_posix() for pattern in patterns for path in ROOT.glob(pattern)})

@@ -1,0 +1,255 @@
+"""A pytest plugin that tries changes: pytest collects once, and each change runs its tests in a fork of it."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import itertools
+import os
+import pickle
+import resource
+import select
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any, Self
+
+import pytest
+
+from tests.mutants.install import install
+from tests.mutants.rules import Change
+from tests.mutants.targets import ROOT, module_name
+
+__all__ = ["Mutant", "Trials", "Verdict"]
+
+_AT_ONCE = 2
+_SLACK = 3.0
+"""Seconds of the processor that a test may take with a change in place, beside three times what it took without."""
+_PATIENCE = 120.0
+"""Seconds after which tests that wait for something that never comes are ended."""
+_MEMORY = 4 * 2**30
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A change of one of the files, with the files of the tests that must notice it."""
+
+    path: str
+    change: Change
+    tests: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """What identifies it in a list."""
+        return f"{self.path} {self.change.name}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a trial ended."""
+
+    mutant: Mutant
+    noticed: bool
+    by: str
+    """The test that failed first, or how the process ended; without one, how many tests ran."""
+    seconds: float
+
+
+@dataclass
+class _Ran:
+    """What one test did with no change in place."""
+
+    seconds: float
+    lines: dict[str, set[int]]
+    failure: str = ""
+
+
+@dataclass
+class _Child:
+    mutant: Mutant
+    pid: int
+    output: int
+    began: float = field(default_factory=time.monotonic)
+
+
+class Trials:
+    """Tries each mutant on the tests that reach its lines, the quick ones first, until one fails."""
+
+    def __init__(self, mutants: Sequence[Mutant], tell: Callable[[Verdict], None]) -> None:
+        self.mutants = list(mutants)
+        self.broken: list[str] = []
+        """Tests that fail with no change in place."""
+        self._tell = tell
+        self._ran: dict[str, _Ran] = {}
+        self._failed = ""
+        self._temporary = Path(tempfile.mkdtemp(prefix="mutants-"))
+
+    def pytest_configure(self) -> None:
+        hypothesis = importlib.import_module("hypothesis")  # late: pytest rewrites its plugin when that is imported
+        hypothesis.settings.register_profile("mutants", derandomize=True, database=None, deadline=None)
+        hypothesis.settings.load_profile("mutants")
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed and not self._failed:
+            self._failed = f"{report.nodeid}\n{report.longreprtext}"
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        if session.testsfailed:
+            raise session.Interrupted("the tests can't be collected")
+        try:
+            self._try_all(session.items)
+        finally:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+        return True
+
+    def _try_all(self, items: Sequence[pytest.Item]) -> None:
+        # What stands here already is never collected in a child, so its pages stay shared.
+        gc.collect()
+        gc.freeze()
+        self._ran = self._measure(items)
+        self.broken = [ran.failure for ran in self._ran.values() if ran.failure]
+        if self.broken:
+            return
+        left = iter(self.mutants)
+        running: dict[int, _Child] = {}
+        while True:
+            while len(running) < _AT_ONCE and (mutant := next(left, None)) is not None:
+                child = self._start(mutant, items)
+                running[child.output] = child
+            if not running:
+                return
+            for verdict in self._finished(running):
+                self._tell(verdict)
+
+    def _measure(self, items: Sequence[pytest.Item]) -> dict[str, _Ran]:
+        """Run every test with no change in place: how long it takes, and which lines it reaches."""
+        files = {str(ROOT / mutant.path) for mutant in self.mutants}
+        kept = self._temporary / "ran"
+
+        def run() -> None:
+            ran = {}
+            for item, following in _pairs(items):
+                self._failed = ""
+                began = time.process_time()
+                with _Traced(files) as traced:
+                    item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+                ran[item.nodeid] = _Ran(time.process_time() - began, traced.lines, self._failed)
+            kept.write_bytes(pickle.dumps(ran))
+
+        pid, output = self._fork(run)
+        os.close(output)
+        os.waitpid(pid, 0)
+        found: dict[str, _Ran] = pickle.loads(kept.read_bytes())
+        return found
+
+    def _start(self, mutant: Mutant, items: Sequence[pytest.Item]) -> _Child:
+        chosen = self._chosen(mutant, items)
+        module = importlib.import_module(module_name(mutant.path))
+        source = (ROOT / mutant.path).read_text()
+
+        def run() -> None:
+            resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+            install(module, source, mutant.change)
+            for item, following in _pairs(chosen):
+                signal.setitimer(signal.ITIMER_PROF, 3 * self._ran[item.nodeid].seconds + _SLACK)
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+                if self._failed:
+                    return
+            self._failed = f"?{len(chosen)} tests"
+
+        pid, output = self._fork(run)
+        return _Child(mutant, pid, output)
+
+    def _chosen(self, mutant: Mutant, items: Sequence[pytest.Item]) -> list[pytest.Item]:
+        """The mutant's tests that reach it: those of its own files first, and of these the quick ones."""
+        first, last = mutant.change.lines
+        path = str(ROOT / mutant.path)
+
+        def reaches(item: pytest.Item) -> bool:
+            return any(first <= line <= last for line in self._ran[item.nodeid].lines.get(path, ()))
+
+        def order(item: pytest.Item) -> tuple[int, float]:
+            return mutant.tests.index(_file(item)), self._ran[item.nodeid].seconds
+
+        return sorted((item for item in items if _file(item) in mutant.tests and reaches(item)), key=order)
+
+    def _fork(self, run: Callable[[], None]) -> tuple[int, int]:
+        """A child that runs this and then says, on the pipe that is returned, which test failed."""
+        reader, writer = os.pipe()
+        sys.stdout.flush()
+        pid = os.fork()
+        if pid:
+            os.close(writer)
+            return pid, reader
+        status = 70
+        try:
+            quiet = os.open(os.devnull, os.O_RDWR)
+            os.dup2(quiet, 1)
+            os.dup2(quiet, 2)
+            temporary = self._temporary / str(os.getpid())
+            temporary.mkdir()
+            os.environ["PYTEST_DEBUG_TEMPROOT"] = str(temporary)
+            run()
+            os.write(writer, self._failed.partition("\n")[0].encode())
+            status = 0
+        except BaseException as error:  # noqa: BLE001  whatever it is, the parent must know and nothing else may run
+            os.write(writer, f"!{type(error).__name__}: {error}".encode())
+        finally:
+            os._exit(status)
+
+    def _finished(self, running: dict[int, _Child]) -> Iterator[Verdict]:
+        ready, _, _ = select.select(list(running), [], [], 1.0)
+        for child in list(running.values()):
+            took = time.monotonic() - child.began
+            if child.output not in ready:
+                if took > _PATIENCE:
+                    os.kill(child.pid, signal.SIGKILL)
+                continue
+            said = os.read(child.output, 4096).decode(errors="replace")
+            os.close(child.output)
+            _, status = os.waitpid(child.pid, 0)
+            del running[child.output]
+            shutil.rmtree(self._temporary / str(child.pid), ignore_errors=True)
+            if said.startswith("!"):
+                raise RuntimeError(f"{child.mutant.name}: {said}")
+            by = said.lstrip("?") or f"ended by {signal.Signals(os.WTERMSIG(status)).name}"
+            yield Verdict(child.mutant, not said.startswith("?"), by, took)
+
+
+class _Traced:
+    """Notes which lines of some files run, in every thread."""
+
+    def __init__(self, files: set[str]) -> None:
+        self._files = files
+        self.lines: dict[str, set[int]] = {}
+
+    def __enter__(self) -> Self:
+        threading.settrace(self._trace)
+        sys.settrace(self._trace)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        sys.settrace(None)
+        threading.settrace(None)
+
+    def _trace(self, frame: FrameType, event: str, arg: Any) -> Any:
+        if frame.f_code.co_filename not in self._files:
+            return None
+        self.lines.setdefault(frame.f_code.co_filename, set()).add(frame.f_lineno)
+        return self._trace
+
+
+def _pairs(items: Sequence[pytest.Item]) -> Iterator[tuple[pytest.Item, pytest.Item | None]]:
+    """Each test with the one that follows it."""
+    return itertools.zip_longest(items, items[1:])
+
+
+def _file(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
