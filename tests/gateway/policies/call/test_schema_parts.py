@@ -29,7 +29,7 @@ pytestmark = pytest.mark.requirement("path.schema")
 class NoWay(Converters):
     """Finds no way between any two releases."""
 
-    async def way(self, known: KnownContract, side: Side, source: str, target: str) -> Converter | None:
+    async def get(self, known: KnownContract, side: Side, source: str, target: str) -> Converter | None:
         raise ConversionFailed(f"no way from {source} to {target} of {known.subject.skill} ({side})")
 
 
