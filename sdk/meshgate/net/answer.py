@@ -10,7 +10,7 @@ from typing import Any
 from meshgate.a2a.bindings import sse
 from meshgate.a2a.bindings.base import ServerExchange
 from meshgate.a2a.errors import MeshError
-from meshgate.net.asgi import Header, Send, respond
+from meshgate.net.asgi import Header, Send, respond, start_message
 from meshgate.net.disconnect import CallerLeft
 
 __all__ = ["Answer", "refuse"]
@@ -64,7 +64,11 @@ class Answer:
     async def whole(self, body: bytes, headers: list[Header]) -> None:
         """Send the answer to a unary call."""
         media = (b"content-type", self._exchange.media_type.encode())
-        await respond(self._send, 200, body, [media, *headers])
+        try:
+            await self._asgi_send(start_message(200, [media, *headers], body))
+            await self._asgi_send({"type": "http.response.body", "body": body})
+        except OSError:
+            raise CallerLeft from None
 
     async def start(self, headers: list[Header]) -> None:
         """Begin a stream."""

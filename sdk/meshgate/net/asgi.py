@@ -10,7 +10,7 @@ from meshgate.a2a.errors import BodyTimeout, BodyTooLarge, HeadersTooLarge, Inva
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.net.timer_queue import TimerQueue
 
-__all__ = ["Header", "Receive", "Scope", "Send", "read_body", "read_headers", "respond"]
+__all__ = ["Header", "Receive", "Scope", "Send", "read_body", "read_headers", "respond", "start_message"]
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -39,7 +39,7 @@ def read_headers(scope: Scope, limits: Limits = DEFAULTS) -> dict[str, str]:
         headers[key] = f"{headers[key]},{value.decode('latin-1')}" if key in headers else value.decode("latin-1")
     if size > limits.header_bytes:
         raise HeadersTooLarge(f"a request's headers may have {limits.header_bytes} bytes together")
-    if any("_" in name for name in headers):
+    if "_" in "".join(headers):
         raise InvalidRequest("a header name may not hold an underscore")
     return headers
 
@@ -90,6 +90,12 @@ async def _read_all(receive: Receive, limit: int) -> bytes:
     return b"".join(chunks) if len(chunks) > 1 else chunks[0]
 
 
+def start_message(status: int, headers: list[Header], body: bytes) -> dict[str, Any]:
+    """The first of the two messages of a whole answer (ASGI: ``http.response.start``)."""
+    sent = [*headers, (b"content-length", str(len(body)).encode())]
+    return {"type": "http.response.start", "status": status, "headers": sent}
+
+
 async def respond(
     send: Send, status: int, body: bytes, headers: list[Header] | None = None, *, linger: float = 0.0
 ) -> None:
@@ -101,8 +107,7 @@ async def respond(
     sent = headers or []
     if not any(name == b"content-type" for name, _ in sent):
         sent = [_JSON, *sent]
-    sent = [*sent, (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": sent})
+    await send(start_message(status, sent, body))
     if linger:
         await send({"type": "http.response.body", "body": body, "more_body": True})
         await asyncio.sleep(linger)

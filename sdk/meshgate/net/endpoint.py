@@ -121,7 +121,7 @@ def choose(endpoints: Sequence[HttpEndpoint], request: Request) -> HttpEndpoint 
     Most bindings are told apart by HTTP's method and the path. Of those that are not, because they are versions of one
     binding, the request's version decides; if it is no one's, the first of them says so.
     """
-    found = [endpoint for endpoint in endpoints if endpoint.takes(request)]
+    found = [endpoint for endpoint in endpoints if endpoint.binding.takes(request)]
     if len(found) > 1:
         asked = asked_version(request.headers, request.query)
         found.sort(key=lambda endpoint: endpoint.binding.version != asked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import msgspec
@@ -116,6 +117,7 @@ class Ingress:
             await respond(send, 200, b"" if request.method == "HEAD" else card, sent)
 
 
+@functools.lru_cache(maxsize=1024)
 def _place(path: str) -> tuple[Selector | None, str] | None:
     """What a path names, and what follows that in the path. None if the path leads nowhere.
 
