@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -127,7 +128,10 @@ def every_policy() -> list[str]:
 
 
 EVERY_POLICY = every_policy()
-COUNT = [{"task": {"id": "t", "status": {"state": "TASK_STATE_WORKING"}}}, {"message": {"messageId": "r"}}]
+COUNT: list[dict[str, Any]] = [
+    {"task": {"id": "t", "status": {"state": "TASK_STATE_WORKING"}}},
+    {"message": {"messageId": "r"}},
+]
 
 
 @virtual_time
