@@ -7,7 +7,7 @@ A script is a JSON object with the word ``do``::
     {"do": "hold", "key": "k"}                works until the test opens the gate "k"
     {"do": "call", "to": "b", "say": {...}}   calls on and answers with what came of it
     {"do": "calls", "count": 3, ...}          the same several times, one after the other
-    {"do": "burst", "count": 3, ...}          the same several times at once
+    {"do": "burst", "count": 3, ...}          the same several times at once; "to" lists agents that take turns
 
 ``"keep": true`` in a script that calls on hands the received headers back to the gateway; else every header is dropped.
 """
@@ -104,15 +104,16 @@ async def act(script: Script, role: Role, stage: Stage) -> str:
     keep, count = script.get("keep", False), script.get("count", 1)
     outcomes: list[dict[str, Any]] = []
     if word == "burst":
-        outcomes += await asyncio.gather(*(_call(script, role, stage) for _ in range(count)))
+        outcomes += await asyncio.gather(*(_call(script, number, role, stage) for number in range(count)))
     else:
         for _ in range(count):
             outcomes.append(await role.call(script["to"], script["say"], keep=keep))
     return json.dumps({"did": word, "agent": role.received.agent, "outcomes": outcomes})
 
 
-async def _call(script: Script, role: Role, stage: Stage) -> dict[str, Any]:
-    outcome = await role.call(script["to"], script["say"], keep=script.get("keep", False))
+async def _call(script: Script, number: int, role: Role, stage: Stage) -> dict[str, Any]:
+    to: list[str] = script["to"]
+    outcome = await role.call(to[number % len(to)], script["say"], keep=script.get("keep", False))
     if "error" in outcome:
         stage.refused(script["say"].get("key", ""))
     return outcome

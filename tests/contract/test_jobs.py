@@ -97,7 +97,9 @@ async def test_a_job_with_too_many_calls_open_at_once_is_refused(
     name, gate = unique("fan"), unique("fan")
     await mesh.join(name, where=1)
     await mesh.known(name)
-    script = calling("clerk", {"do": "hold", "key": gate}, keep=keep, do="burst", count=24)
+    # One agent alone would have no more than the share of a rate that a worker gives out: the ports choose the worker.
+    to = ["clerk", CHAIN[0]]
+    script = {"do": "burst", "to": to, "say": {"do": "hold", "key": gate}, "keep": keep, "count": 24}
     answer = await doors.here.ask("SendMessage", {**saying(script), **AT_ONCE}, name, key=key)
     job = answer.head["meshgate-job"]
     held = await mesh.stage.reached(gate, 24)
@@ -113,7 +115,7 @@ async def test_a_job_with_too_many_calls_open_at_once_is_refused(
     assert len(refused) == 24 - len(held)
     assert 8 <= len(refused) <= 16
     assert {one["reason"] for one in refused} == {"FAN_OUT"}
-    assert {one["metadata"]["path"] for one in refused} == {f"{name}.* → clerk.*"}
+    assert {one["metadata"]["path"] for one in refused} <= {f"{name}.* → {agent}.*" for agent in to}
     assert all("/256 calls, " in one["metadata"]["price"] for one in refused)
     tree = await mesh.tree(job, lambda found: found["refused"] == len(refused))
     assert len(list(nodes(tree))) == 25

@@ -41,19 +41,20 @@ def series(agent: str, outcome: str, *, method: str = "SendMessage", binding: st
     return f'meshgate_calls_total{{agent="{agent}",binding="{binding}",method="{method}",outcome="{outcome}"}} 1.0'
 
 
-async def test_a_call_is_counted_for_its_agent_when_its_reply_has_been_read() -> None:
+@pytest.mark.parametrize("seconds", [0.0, 0.25, 2.5])
+async def test_a_call_is_counted_for_its_agent_when_its_reply_has_been_read(seconds: float) -> None:
     counted = Counted()
     call = make_call().with_fact(Arrived("GRPC"))
     reply = await counted.policy(call, Behind())
     counted.policy.saw(call)
     counted.policy.saw(make_call(route=ECHO))
-    counted.clock.now += 2.5
+    counted.clock.now += seconds
     assert counted.lines() == []
     await reply.answer()
     assert counted.lines() == [
         series("echo", "done", binding="GRPC"),
         'meshgate_call_seconds_count{agent="echo"} 1.0',
-        'meshgate_call_seconds_sum{agent="echo"} 2.5',
+        f'meshgate_call_seconds_sum{{agent="echo"}} {seconds}',
     ]
 
 
