@@ -14,7 +14,7 @@ import sys
 from contextlib import AsyncExitStack
 from typing import Any
 
-from tests.contract.scripts import Stage
+from tests.contract.scripts import Received, Stage
 from tests.contract.sdkagent import scripted_agent
 
 _told = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -30,9 +30,9 @@ def tell(word: str, value: Any) -> None:
 class Elsewhere(Stage):
     """A stage whose gates the other end of the pipe opens."""
 
-    async def wait_at(self, key: str) -> None:
+    async def wait_at(self, key: str, received: Received | None = None) -> None:
         tell("reached", key)
-        await super().wait_at(key)
+        await super().wait_at(key, received)
 
 
 async def main() -> None:

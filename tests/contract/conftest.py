@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import sys
 import uuid
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import pytest_asyncio
@@ -17,6 +17,7 @@ from tests.compat.since import SINCE
 from tests.conftest import unavailable
 from tests.contract.doors import Door
 from tests.contract.mesh import Binding, Layout, MakeGateway, Mesh, sdk_agent, start_mesh
+from tests.contract.unrecorded import UNRECORDED, NotOnRecord
 from tests.e2e.environments import NoIndex
 from tests.support.gateway import GatewayProcess
 from tests.support.servers import Consul
@@ -25,14 +26,16 @@ _OLD = last()
 """The release that has to go together with what is in this tree."""
 _LAYOUTS = [
     "one",
+    "unrecorded",
     pytest.param("workers", marks=pytest.mark.skipif(sys.platform != "linux", reason="workers share ports on Linux")),
     pytest.param("two", marks=pytest.mark.integration),
     pytest.param("old-sdk", marks=pytest.mark.e2e),
     pytest.param("old-gateway", marks=pytest.mark.e2e),
     pytest.param("mixed", marks=[pytest.mark.integration, pytest.mark.e2e]),
 ]
-"""Those of ``Layout``, and with the last release's wheel: its SDK with one gateway of this tree, one gateway of its own
-with this tree's SDK, and two gateways, here this tree's and there its own, with its SDK."""
+"""Those of ``Layout``, and ``unrecorded``: ``one`` without records. With the last release's wheel: its SDK with one
+gateway of this tree, one gateway of its own with this tree's SDK, and two gateways, here this tree's and there its own,
+with its SDK."""
 
 CHAIN = tuple(f"link-{number}" for number in range(9))
 """Agents enough for a chain deeper than the limit."""
@@ -43,6 +46,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         case = item.nodeid.rpartition("::")[2].partition("[")[0]
         release = isinstance(item, pytest.Function) and hasattr(item, "callspec") and item.callspec.params.get("mesh")
+        if case in UNRECORDED and release == "unrecorded":
+            item.add_marker(pytest.mark.xfail(strict=True, raises=NotOnRecord, reason=UNRECORDED[case]))
         if case in SINCE and release in SINCE[case].layouts:
             item.add_marker(pytest.mark.xfail(strict=True, reason=SINCE[case].reason))
 
@@ -66,11 +71,12 @@ async def mesh(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
         consul: Consul = request.getfixturevalue("consul")
         registry = f"consul://127.0.0.1:{consul.port}"
     release: Release | None = request.getfixturevalue("old") if name in ("old-sdk", "old-gateway", "mixed") else None
-    gateways: list[MakeGateway] = [GatewayProcess, GatewayProcess]
+    gateways: list[MakeGateway] = [_unrecorded if name == "unrecorded" else GatewayProcess, GatewayProcess]
     if release is not None and name != "old-sdk":
         gateways[0 if name == "old-gateway" else 1] = release.gateway
     folder = tmp_path_factory.mktemp(name)
     async with start_mesh(layout, folder, registry, gateways) as running:
+        running.recorded = name != "unrecorded"
         await asyncio.gather(
             running.join("porter", where=1, skills={"carry": {}}, binding="GRPC"),
             _sdk_agents(running, None if name == "old-gateway" else release, folder),
@@ -82,6 +88,10 @@ async def mesh(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
         )
         await running.known("porter", "desk", "gamma", "delta", "sum-old", "sum-new", "sum-next", *CHAIN)
         yield running
+
+
+def _unrecorded(home: Path, flags: Mapping[str, Any]) -> GatewayProcess:
+    return GatewayProcess(home, {**flags, "without_policies": ["record", "record_attempt"]})
 
 
 _SDK = [("desk", "file", "1.4.0", 1), ("gamma", "gaze", "1.0.0", 0), ("delta", "dig", "1.0.0", 1)]

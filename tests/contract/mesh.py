@@ -17,7 +17,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import httpx
 from a2a.server.tasks import InMemoryTaskStore
@@ -31,6 +31,7 @@ from tests.contract.doors import TLS, Door, GrpcDoor, Probe, RpcDoor, soon
 from tests.contract.foreign import ForeignAgent
 from tests.contract.scripts import Stage
 from tests.contract.sdkagent import scripted_agent
+from tests.contract.unrecorded import NotOnRecord
 from tests.support.gateway import GatewayProcess, RunsGateway, environment
 from tests.support.patience import patience
 
@@ -52,7 +53,7 @@ LIMITS: dict[str, Any] = {
 }
 """Small, so that a case meets them in a moment; patient with the other gateway and with agents, because the machine may
 be slow."""
-_CALLERS = 600
+_CALLERS, _STRANGERS = 600, 40
 _SCOPES: dict[str, dict[str, Any]] = {
     "narrow": {"agents": ["clerk", "link-*"]},
     "skilled": {"skills": ["write"]},
@@ -74,14 +75,20 @@ class _Agents:
 
 
 class Mesh:
-    """A running mesh, as tests see it."""
+    """A running mesh, as tests see it.
+
+    Attributes:
+        recorded: whether its gateways keep records.
+    """
 
     def __init__(self, layout: Layout, homes: list[Path], runs: list[Run], keys: dict[str, str], stage: Stage) -> None:
         self.layout, self.homes, self.runs, self.stage = layout, homes, runs, stage
+        self.recorded = True
         self._keys = keys
         self.names = {key: name for name, key in keys.items()}
         """The principals behind the keys."""
         self._fresh = iter([name for name in keys if name.startswith("caller-")])
+        self._strangers = iter([name for name in keys if name.startswith("stranger-")])
         self._web = _Agents()
         self._stack = AsyncExitStack()
         self.client = httpx.AsyncClient(trust_env=False, verify=TLS, timeout=patience())
@@ -93,6 +100,10 @@ class Mesh:
     def caller(self) -> str:
         """The key of a caller that no other test uses."""
         return self._keys[next(self._fresh)]
+
+    def stranger(self) -> str:
+        """The key of a caller of another tenant that no other test uses."""
+        return self._keys[next(self._strangers)]
 
     def key(self, name: str) -> str:
         """The key of a caller with a special scope."""
@@ -217,12 +228,20 @@ class Mesh:
 
     async def admin(self, method: str, path: str, body: dict[str, Any] | None = None, where: int = 0) -> Any:
         """Ask the admin port of one side."""
-        run = self.run(where)
-        response = await self.client.request(
-            method, f"{run.admin}/api/v1/{path}", json=body, headers={"authorization": f"Bearer {run.admin_key}"}
-        )
+        response = await self._admin(method, f"api/v1/{path}", body, where)
         response.raise_for_status()
         return response.json()
+
+    async def metrics(self, where: int = 0) -> str:
+        """What Prometheus reads at the admin port of one side."""
+        response = await self._admin("GET", "metrics", None, where)
+        response.raise_for_status()
+        return response.text
+
+    async def _admin(self, method: str, path: str, body: dict[str, Any] | None, where: int) -> httpx.Response:
+        run = self.run(where)
+        key = {"authorization": f"Bearer {run.admin_key}"}
+        return await self.client.request(method, f"{run.admin}/{path}", json=body, headers=key)
 
     async def command(self, *arguments: str, where: int = 0) -> str:
         """What a ``meshgate`` command prints in the home of one side."""
@@ -239,6 +258,8 @@ class Mesh:
 
     async def record(self, call: str, where: int = 0) -> Any:
         """The record of a call, once it has ended."""
+        if not self.recorded:
+            await self._find_none(f"calls/{call}", where)
 
         async def ended() -> Any:
             found = await self.admin("GET", f"calls/{call}", where=where)
@@ -248,6 +269,8 @@ class Mesh:
 
     async def tree(self, job: str, complete: Callable[[Any], bool], where: int = 0) -> Any:
         """The tree of a job, once it is complete in the caller's sense."""
+        if not self.recorded:
+            await self._find_none(f"jobs/{job}", where)
 
         async def whole() -> Any:
             found = await self.admin("GET", f"jobs/{job}", where=where)
@@ -255,15 +278,11 @@ class Mesh:
 
         return await soon(whole)
 
-    async def job_of(self, key: str, complete: Callable[[Any], bool] = bool) -> Any:
-        """The only job that a caller has opened, as a tree, once it is complete in the caller's sense."""
-
-        async def found() -> list[str]:
-            jobs = await self.admin("GET", "jobs?limit=1000")
-            return [job["id"] for job in jobs if job["principal"] == self.names[key]]
-
-        (job,) = await soon(found)
-        return await self.tree(job, complete)
+    async def _find_none(self, path: str, where: int) -> NoReturn:
+        assert await self.admin("GET", "jobs?limit=1000", where=where) == []
+        response = await self._admin("GET", f"api/v1/{path}", None, where)
+        assert (response.status_code, "no gateway knows" in response.text) == (404, True)
+        raise NotOnRecord(path)
 
     # -- life
 
@@ -380,6 +399,7 @@ def _write_secrets(homes: list[Path]) -> dict[str, str]:
     """One mesh key and one set of callers' keys, in every home; the keys in clear, by the caller's name."""
     store, clear = KeyStore(), dict[str, str]()
     scopes: dict[str, dict[str, Any]] = {f"caller-{number}": {} for number in range(_CALLERS)} | _SCOPES
+    scopes |= {f"stranger-{number}": _SCOPES["elsewhere"] for number in range(_STRANGERS)}
     for name, scope in scopes.items():
         clear[name], record = new_key("client", name, **scope)
         store.add(record)

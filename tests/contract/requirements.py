@@ -430,6 +430,9 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("trace.collector", "OTLP", "A collector that hangs or is away holds up no call"),
     Requirement("trace.sampling", "call path", "Jobs are traced up to a rate, and a flood of set bits spends from it"),
     Requirement("trace.jaeger", "Jaeger", "A job read back from Jaeger is one tree"),
+    Requirement(
+        "metrics.calls", "metrics", "Each call is counted by agent and outcome, on record or not", "policy:metrics"
+    ),
     Requirement("metrics.bounded", "metrics", "However many agents there are, metrics have a bounded number of series"),
     # -- schemas: what is one, what breaks between two, what registering one does
     Requirement("schema.image", "schemas", "What is no proper schema is refused with its place and the remedy"),

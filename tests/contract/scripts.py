@@ -7,7 +7,7 @@ A script is a JSON object with the word ``do``::
     {"do": "hold", "key": "k"}                works until the test opens the gate "k"
     {"do": "call", "to": "b", "say": {...}}   calls on and answers with what came of it
     {"do": "calls", "count": 3, ...}          the same several times, one after the other
-    {"do": "burst", "count": 3, ...}          the same several times at once
+    {"do": "burst", "count": 3, ...}          the same several times at once; "to" lists agents that take turns
 
 ``"keep": true`` in a script that calls on hands the received headers back to the gateway; else every header is dropped.
 """
@@ -61,7 +61,7 @@ class Stage:
 
     def __init__(self) -> None:
         self._gates: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
-        self._reached: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(0))
+        self._reached: dict[str, asyncio.Queue[Received | None]] = defaultdict(asyncio.Queue)
 
     def open(self, key: str) -> None:
         """Let whoever waits, or will wait, at the gate go on."""
@@ -72,15 +72,19 @@ class Stage:
         for gate in self._gates.values():
             gate.set()
 
-    async def wait_at(self, key: str) -> None:
+    async def wait_at(self, key: str, received: Received | None = None) -> None:
         """An agent has come to the gate."""
-        self._reached[key].release()
+        self._reached[key].put_nowait(received)
         await self._gates[key].wait()
 
-    async def reached(self, key: str, count: int = 1) -> None:
-        """Wait until so many agents have come to the gate."""
-        for _ in range(count):
-            await self._reached[key].acquire()
+    def refused(self, key: str) -> None:
+        """A call to an agent that was to come to the gate was refused."""
+        self._reached[key].put_nowait(None)
+
+    async def reached(self, key: str, count: int = 1) -> list[Received]:
+        """What reached the agents at the gate, once so many have come to it or were refused on the way."""
+        found = [await self._reached[key].get() for _ in range(count)]
+        return [received for received in found if received is not None]
 
 
 async def act(script: Script, role: Role, stage: Stage) -> str:
@@ -95,16 +99,24 @@ async def act(script: Script, role: Role, stage: Stage) -> str:
         return "counted"
     if word == "hold":
         await role.working()
-        await stage.wait_at(script["key"])
+        await stage.wait_at(script["key"], role.received)
         return "released"
     keep, count = script.get("keep", False), script.get("count", 1)
     outcomes: list[dict[str, Any]] = []
     if word == "burst":
-        outcomes += await asyncio.gather(*(role.call(script["to"], script["say"], keep=keep) for _ in range(count)))
+        outcomes += await asyncio.gather(*(_call(script, number, role, stage) for number in range(count)))
     else:
         for _ in range(count):
             outcomes.append(await role.call(script["to"], script["say"], keep=keep))
     return json.dumps({"did": word, "agent": role.received.agent, "outcomes": outcomes})
+
+
+async def _call(script: Script, number: int, role: Role, stage: Stage) -> dict[str, Any]:
+    to: list[str] = script["to"]
+    outcome = await role.call(to[number % len(to)], script["say"], keep=script.get("keep", False))
+    if "error" in outcome:
+        stage.refused(script["say"].get("key", ""))
+    return outcome
 
 
 def inner(answer: str) -> list[dict[str, Any]]:

@@ -75,7 +75,8 @@ async def test_killing_a_job_ends_what_runs_of_it(mesh: Mesh, doors: Doors, key:
     gate = unique("killed")
     events = doors.there.stream("SendStreamingMessage", saying({"do": "hold", "key": gate}), "clerk", key=key)
     first = await anext(events)
-    job = (await mesh.job_of(key))["job"]["id"]
+    (received,) = await mesh.stage.reached(gate)
+    job = received.headers["meshgate-job"]
     await mesh.admin("POST", "kill", {"kind": "job", "name": job})
     assert (await broken(events)).means("KILLED")
     await mesh.admin("POST", "lift", {"kind": "job", "name": job})
@@ -98,6 +99,20 @@ async def test_a_gateway_that_drains_says_so_and_serves_on(mesh: Mesh, key: str)
     finally:
         await mesh.admin("POST", "drain", {"gateway": here.gateway, "on": False}, where=1)
     assert await ready(here) == 200
+
+
+@pytest.mark.requirement("metrics.calls")
+async def test_a_call_is_counted_by_its_gateway(mesh: Mesh, doors: Doors, key: str, unique: Any) -> None:
+    name = unique("counted")
+    await mesh.join(name)
+    await mesh.known(name)
+    assert await outcome(doors.here, name, key) is None
+    labels = f'agent="{name}",binding="{doors.here.binding}",method="SendMessage",outcome="done"}} 1.0'
+
+    async def counted() -> bool:
+        return labels in await mesh.metrics()
+
+    await soon(counted)
 
 
 async def ready(door: Door) -> int:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from meshgate.a2a.call import Call, Handler
-from meshgate.a2a.errors import LoopDetected, RateLimited
+from meshgate.a2a.errors import LoopDetected, NoRoute, RateLimited, UpstreamUnavailable
+from meshgate.a2a.limits import DEFAULTS
 from meshgate.a2a.reply import Reply
 from meshgate.gateway import Config, ConfigError, Placed, Policies, load_config
+from meshgate.gateway.app import lists_of
 from meshgate.gateway.parts import Parts
 from meshgate.gateway.placement import find_plugin, place
 from meshgate.gateway.policy import Policy
-from meshgate.testing import LocalMesh, silent, text
+from meshgate.testing import LocalMesh, fail, silent, stream, text
 from tests.gateway.meshes import relay, virtual_mesh
 from tests.support.virtual_loop import virtual_time
 
@@ -99,9 +103,67 @@ async def test_an_added_policy_sees_calls_in_its_list() -> None:
     assert (arrival.seen, call.seen, attempt.seen) == ([""], ["echo"], ["echo"])
 
 
+@virtual_time
+async def test_behind_retry_a_policy_runs_for_each_try_and_elsewhere_for_each_call() -> None:
+    early, late = Named("early"), Named("late")
+    policies = Policies(call=(Placed(early, after="rate_limit"), Placed(late)))
+    async with virtual_mesh(policies=policies) as mesh:
+        await mesh.add("echo", fail(UpstreamUnavailable("down", unsent=True)))
+        with pytest.raises(UpstreamUnavailable):
+            await mesh.call("echo")
+    assert (early.seen, late.seen) == (["echo"], ["echo"] * DEFAULTS.retry_attempts)
+
+
 def test_a_policy_to_leave_out_that_is_not_there_ends_the_start() -> None:
     with pytest.raises(ConfigError, match="no policy 'recrod' to leave out"):
         LocalMesh(policies=Policies(without=frozenset({"recrod"})))
+
+
+# -- leaving out one policy
+
+
+def every_policy() -> list[str]:
+    """The names of the three lists, as a gateway composes them."""
+    return [policy.name for policies in lists_of(LocalMesh().gateway) for policy in policies]
+
+
+EVERY_POLICY = every_policy()
+COUNT: list[dict[str, Any]] = [
+    {"task": {"id": "t", "status": {"state": "TASK_STATE_WORKING"}}},
+    {"message": {"messageId": "r"}},
+]
+
+
+@virtual_time
+@pytest.mark.parametrize("name", [name for name in EVERY_POLICY if name != "authentication"])
+async def test_a_path_without_one_of_its_policies_takes_calls_and_streams(name: str) -> None:
+    async with virtual_mesh(policies=Policies(without=frozenset({name}))) as mesh:
+        assert [one.name for policies in lists_of(mesh.gateway) for one in policies] == [
+            one for one in EVERY_POLICY if one != name
+        ]
+        await mesh.add("echo", text("hello"))
+        await mesh.add("count", stream(*COUNT))
+        front = await mesh.add("front", silent)
+        mesh.wire.scripts[f"local://{front}"] = relay(mesh, front, "echo")
+
+        assert (await mesh.call("front")).tree["message"]["parts"] == [{"text": "hello"}]
+        seen = (await mesh.call("count", method="SendStreamingMessage")).events
+        assert [next(iter(event.tree())) for event in seen] == ["task", "message"]
+        with pytest.raises(NoRoute):
+            await mesh.call("nobody")
+        assert mesh.gateway.in_flight.count == 0
+        assert [len(instance.attempts) for instance in mesh.gateway.instances] == [0, 0, 0]
+
+
+@virtual_time
+@pytest.mark.parametrize("method", ["SendMessage", "SendStreamingMessage"])
+async def test_without_authentication_a_caller_is_anonymous_and_may_use_nothing(method: str) -> None:
+    async with virtual_mesh(policies=Policies(without=frozenset({"authentication"}))) as mesh:
+        await mesh.add("echo", text("hello"))
+        with pytest.raises(NoRoute, match="no agent here answers to 'echo'"):
+            await mesh.call("echo", method=method)
+        (job,) = mesh.gateway.records.jobs()
+        assert (job.principal, job.calls[0].code) == ("", "NO_ROUTE")
 
 
 # -- without the record, everything but the window goes on
@@ -119,6 +181,22 @@ async def test_without_the_record_a_loop_is_refused_and_budget_and_lineage_hold(
         assert list(mesh.gateway.records.jobs()) == []
         sent = mesh.wire.sent[-1].headers
         assert {"meshgate-lineage", "traceparent", "meshgate-skill", "meshgate-job"} <= set(sent)
+
+
+@virtual_time
+async def test_without_the_record_a_drain_sees_the_calls_that_are_open() -> None:
+    async with virtual_mesh(policies=Policies(without=frozenset({"record", "record_attempt"}))) as mesh:
+        await mesh.add("count", stream(*COUNT))
+        await mesh.add("quiet", silent)
+        reply = await mesh.send(mesh.make_call("count", method="SendStreamingMessage"))
+        waiting = asyncio.ensure_future(mesh.call("quiet"))
+        await asyncio.sleep(1.0)
+        assert mesh.gateway.answers.status().open_calls == 2
+        await reply.aclose()
+        assert mesh.gateway.answers.status().open_calls == 1
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        assert mesh.gateway.answers.status().open_calls == 0
 
 
 # -- packages that bring policies

@@ -9,6 +9,7 @@ from meshgate.gateway.placement import find_plugin, place
 from meshgate.gateway.policies.arrival.authentication import Authentication
 from meshgate.gateway.policies.arrival.deadline import Deadline
 from meshgate.gateway.policies.arrival.lineage import Lineages
+from meshgate.gateway.policies.arrival.metrics import CallMetrics
 from meshgate.gateway.policies.arrival.record import Record
 from meshgate.gateway.policies.arrival.trace import Trace
 from meshgate.gateway.policies.attempt.breaker import BreakerGate
@@ -35,7 +36,9 @@ def arrival(gateway: Parts) -> list[Policy]:
     g = gateway
     return [
         # What is refused further down must still be on record.
-        Record(g.records, g.metrics),
+        Record(g.records),
+        # Before what refuses: refusals are counted too.
+        CallMetrics(g.metrics, g.clock),
         Authentication(g.authenticator, g.metrics.policies, g.tell),
         # An agent's credential says whose calls in flight may be the parent.
         Lineages(g.accounts, g.in_flight, g.mesh, g.peers, g.metrics, g.limits),

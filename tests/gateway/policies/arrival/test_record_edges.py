@@ -1,4 +1,4 @@
-"""How long a call took, as the metrics have it, and what is learnt of it late."""
+"""What a record learns of a call late."""
 
 from __future__ import annotations
 
@@ -7,17 +7,6 @@ import pytest
 from meshgate.a2a.mesh.lineage import Lineage
 from tests.gateway.calls import ECHO, Behind, make_call
 from tests.gateway.policies.arrival.test_record import Book
-
-
-@pytest.mark.requirement("path.record")
-@pytest.mark.parametrize("seconds", [0.0, 0.25, 2.5])
-async def test_the_time_of_a_call_is_added_to_its_agents(seconds: float) -> None:
-    book = Book()
-    reply = await book.policy(make_call(), Behind())
-    book.policy.saw(make_call(route=ECHO))
-    book.clock.now += seconds
-    await reply.answer()
-    assert f'_seconds_sum{{agent="echo"}} {seconds}\n'.encode() in book.metrics.render()
 
 
 @pytest.mark.requirement("path.record")

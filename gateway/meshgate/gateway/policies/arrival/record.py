@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 
 from meshgate.a2a.call import Call, Handler, Route
-from meshgate.a2a.errors import AccessError, MeshError, RefusedError
+from meshgate.a2a.errors import MeshError
 from meshgate.a2a.mesh.lineage import visit
 from meshgate.a2a.outcome import Outcome
 from meshgate.a2a.payload import Payload
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.task_event import task_event
 from meshgate.gateway.facts import Arrived
+from meshgate.gateway.observe.call_outcome import call_outcome
 from meshgate.gateway.observe.call_record import CallRecord
-from meshgate.gateway.observe.metrics import Metrics
 from meshgate.gateway.observe.records import Records
 from meshgate.gateway.observe.usage_report import usage_in
 from meshgate.telemetry.context import TraceContext
@@ -29,9 +28,8 @@ class Record:
 
     name = "record"
 
-    def __init__(self, records: Records, metrics: Metrics) -> None:
+    def __init__(self, records: Records) -> None:
         self._records = records
-        self._metrics = metrics
 
     async def __call__(self, call: Call, forward: Handler, /) -> Reply:
         binding = (call.fact(Arrived) or _NOT_SAID).binding
@@ -76,17 +74,12 @@ class Record:
             record.trace_id, record.span_id, record.sampled = trace.trace_id, trace.span_id, trace.sampled
 
     def _close(self, record: CallRecord, error: BaseException | None, state: str = "failed") -> None:
-        outcome, code, message = state, "", ""
-        if isinstance(error, RefusedError | AccessError):
-            outcome = "refused"
-        elif isinstance(error, asyncio.CancelledError | GeneratorExit):
-            outcome = "cancelled"
+        outcome, code, message = call_outcome(error, state), "", ""
         if isinstance(error, MeshError):
             code, message = error.code, error.message
         elif outcome == "failed":
             code, message = "INTERNAL_ERROR", "internal error"
         self._records.close(record, outcome, code, message)
-        self._metrics.call(record.agent, record.method, record.binding, outcome, record.duration or 0.0)
 
 
 def _note(record: CallRecord, event: Payload) -> None:
