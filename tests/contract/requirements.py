@@ -33,6 +33,9 @@ class Requirement:
 _ROWS: tuple[Requirement, ...] = (
     # -- the path of a call
     Requirement("path.record", "call path", "Every call is on record, refusals included", "policy:record"),
+    Requirement("path.attempts", "call path", "Each attempt of a call is on its record", "policy:record_attempt"),
+    Requirement("path.names", "call path", "A reply names its call, its job and its instance", "policy:names"),
+    Requirement("path.in_flight", "call path", "A call in flight may be another call's parent", "policy:in_flight"),
     Requirement(
         "path.authentication", "A2A 7.4", "A call without a valid key is refused with 401", "policy:authentication"
     ),

@@ -46,20 +46,19 @@ EQUIVALENT: dict[str, str] = {
     f"{_GATEWAY}policies/call/budget.py Budget.__call__: "
     "account.deadline < call.deadline -> account.deadline <= call.deadline": "replaces a deadline by one that is equal",
     f"{_GATEWAY}policies/call/kill.py Kill.admit: if not switches: return call -> pass": _SHORTCUT,
-    f"{_SCHEMA}__call__: (False, _NO_PARTS) -> (True, _NO_PARTS)": (
+    f"{_SCHEMA}_negotiate: (False, _NO_PARTS) -> (True, _NO_PARTS)": (
         "read only where there are parts, and then it has been set"
     ),
     f"{_SCHEMA}_input: if not changed: return call -> pass": _SHORTCUT,
-    f"{_SCHEMA}_way: if kept is not None: return kept -> pass": _SHORTCUT,
+    f"{_SCHEMA}_converter: if kept is not None: return kept -> pass": _SHORTCUT,
     f"{_SCHEMA}prefer: len(routes) < 2 -> len(routes) < 0": _SHORTCUT,
     f"{_GATEWAY}routing/balance.py Balance._pick: first.load() <= second.load() -> first.load() < second.load()": (
         "of two that are loaded alike, taken at random, either may be chosen"
     ),
     f"{_GATEWAY}routing/resolve.py Resolve._best: if len(routes) == 1: return route -> pass": _SHORTCUT,
     f"{_GATEWAY}routing/routes.py _CACHE: _CACHE = 10000 -> _CACHE = 10001": _ONE_MORE,
-    f"{_GATEWAY}routing/routes.py Routes.__init__: self._revision = -1 -> self._revision = -2": (
-        "any number that is no revision"
-    ),
+    f"{_GATEWAY}routing/routes.py Routes.__init__: (-1, -1) -> (-2, -1)": ("any number that is no revision"),
+    f"{_GATEWAY}routing/routes.py Routes.__init__: (-1, -1) -> (-1, -2)": ("any number that is no revision"),
     f"{_BREAKER}__init__: throw_new_error_on_trip=False -> throw_new_error_on_trip=True": (
         "what pybreaker raises is suppressed, whichever error it is"
     ),

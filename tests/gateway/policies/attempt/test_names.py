@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
 from meshgate.a2a.call import Call
 from meshgate.a2a.mesh.lineage import Lineage
 from meshgate.a2a.outcome import Head
 from meshgate.a2a.reply import Reply
 from meshgate.gateway.policies.attempt.names import Names
 from tests.gateway.calls import Behind, Clock, chosen, instance, make_call
+
+pytestmark = pytest.mark.requirement("path.names")
 
 
 async def headers(call: Call) -> dict[str, str]:

@@ -13,7 +13,7 @@ from meshgate.gateway.observe.records import Records
 from meshgate.gateway.policies.attempt.record_attempt import RecordAttempt
 from tests.gateway.calls import Behind, Clock, chosen, instance, make_call
 
-pytestmark = pytest.mark.requirement("path.record")
+pytestmark = pytest.mark.requirement("path.record", "path.attempts")
 
 
 class Notes:

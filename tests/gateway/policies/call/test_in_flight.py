@@ -17,7 +17,7 @@ from meshgate.gateway.jobs.in_flight import InFlight
 from meshgate.gateway.policies.call.in_flight import KeepInFlight
 from tests.gateway.calls import Behind, Clock, make_call
 
-pytestmark = pytest.mark.requirement("path.inferred")
+pytestmark = pytest.mark.requirement("path.inferred", "path.in_flight")
 CALL = make_call(lineage=Lineage("g.1", ""), route=Route("front", "work", "1.0.0", ()), deadline=1060.0)
 
 

@@ -12,7 +12,7 @@ from meshgate.a2a.errors import UpstreamUnavailable
 from meshgate.a2a.limits import DEFAULTS
 from meshgate.a2a.mesh import headers
 from meshgate.a2a.selector import parse_selector
-from meshgate.gateway.contracts.converters import Mediator
+from meshgate.gateway.contracts.converters import Converters
 from meshgate.gateway.policies.call.schema import Schema
 from meshgate.testing import LocalMesh
 from tests.gateway.calls import Behind, make_call
@@ -31,7 +31,7 @@ def route(version: str, agent: str = "weather") -> Route:
 
 
 def policy(mesh: LocalMesh) -> Schema:
-    return Schema(Mediator(mesh.gateway.schemas, LIMITS, {}), mesh.gateway.usage, LIMITS)
+    return Schema(Converters(mesh.gateway.schemas, LIMITS, {}), mesh.gateway.usage, LIMITS)
 
 
 @virtual_time
@@ -40,17 +40,6 @@ async def test_a_call_without_a_route_goes_on_as_it_is() -> None:
         call, behind = make_call(), Behind()
         await policy(mesh)(call, behind)
         assert behind.last is call
-
-
-@virtual_time
-async def test_the_length_that_a_request_names_says_whether_it_is_large() -> None:
-    async with virtual_mesh() as mesh:
-        schema = policy(mesh)
-        large = [
-            schema._is_large(make_call(headers={"content-length": length}))
-            for length in ("2000", "2001", "000000100", "0000000100")
-        ]
-        assert large == [False, True, False, True]
 
 
 @virtual_time

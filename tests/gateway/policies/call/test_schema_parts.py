@@ -15,8 +15,8 @@ from meshgate.a2a.limits import DEFAULTS
 from meshgate.a2a.mesh import headers
 from meshgate.a2a.payload import JsonPayload
 from meshgate.a2a.reply import Reply
-from meshgate.gateway.contracts.catalogue import Known
-from meshgate.gateway.contracts.converters import Mediator
+from meshgate.gateway.contracts.converters import Converters
+from meshgate.gateway.contracts.known_contract import KnownContract
 from meshgate.gateway.contracts.transform import Converter, Side
 from meshgate.gateway.policies.call.schema import Schema
 from meshgate.testing import LocalMesh
@@ -26,14 +26,14 @@ from tests.gateway.policies.test_schema import ANSWERS, change, meshed, said, se
 pytestmark = pytest.mark.requirement("path.schema")
 
 
-class NoWay(Mediator):
+class NoWay(Converters):
     """Finds no way between any two releases."""
 
-    async def way(self, known: Known, side: Side, source: str, target: str) -> Converter | None:
+    async def get(self, known: KnownContract, side: Side, source: str, target: str) -> Converter | None:
         raise ConversionFailed(f"no way from {source} to {target} of {known.subject.skill} ({side})")
 
 
-def policy(mesh: LocalMesh, kind: type[Mediator] = Mediator, **limits: int) -> Schema:
+def policy(mesh: LocalMesh, kind: type[Converters] = Converters, **limits: int) -> Schema:
     changed = msgspec.structs.replace(DEFAULTS, **limits)
     return Schema(kind(mesh.gateway.schemas, changed, {}), mesh.gateway.usage, changed)
 
@@ -106,11 +106,11 @@ async def test_where_no_way_leads_a_call_is_refused_before_it_is_sent_or_only_wa
         assert [each.payload for each in behind.calls] == [call.payload]
 
 
-async def test_no_more_pacts_are_kept_than_ways() -> None:
+async def test_no_more_agreements_are_kept_than_ways() -> None:
     async with meshed() as (mesh, _):
         schema = policy(mesh, mediation_ways=2)
         kept: list[int] = []
         for caller in ("1.0.0", "1.1.0", "2.0.0"):
             await schema(call_of(caller, "2.0.0"), Answers())
-            kept.append(len(schema._pacts))
+            kept.append(len(schema._agreements))
         assert kept == [1, 2, 1]
