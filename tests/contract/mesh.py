@@ -52,6 +52,7 @@ LIMITS: dict[str, Any] = {
 """Small, so that a case meets them in a moment; patient with the other gateway and with agents, because the machine may
 be slow."""
 _CALLERS = 600
+_STRANGERS = 20
 _SCOPES: dict[str, dict[str, Any]] = {
     "narrow": {"agents": ["clerk", "link-*"]},
     "skilled": {"skills": ["write"]},
@@ -81,6 +82,7 @@ class Mesh:
         self.names = {key: name for name, key in keys.items()}
         """The principals behind the keys."""
         self._fresh = iter([name for name in keys if name.startswith("caller-")])
+        self._strangers = iter([name for name in keys if name.startswith("stranger-")])
         self._web = _Agents()
         self._stack = AsyncExitStack()
         self.client = httpx.AsyncClient(trust_env=False, verify=TLS, timeout=patience())
@@ -92,6 +94,10 @@ class Mesh:
     def caller(self) -> str:
         """The key of a caller that no other test uses."""
         return self._keys[next(self._fresh)]
+
+    def stranger(self) -> str:
+        """The key of a caller of another tenant that no other test uses."""
+        return self._keys[next(self._strangers)]
 
     def key(self, name: str) -> str:
         """The key of a caller with a special scope."""
@@ -372,6 +378,7 @@ def _write_secrets(homes: list[Path]) -> dict[str, str]:
     """One mesh key and one set of callers' keys, in every home; the keys in clear, by the caller's name."""
     store, clear = KeyStore(), dict[str, str]()
     scopes: dict[str, dict[str, Any]] = {f"caller-{number}": {} for number in range(_CALLERS)} | _SCOPES
+    scopes |= {f"stranger-{number}": _SCOPES["elsewhere"] for number in range(_STRANGERS)}
     for name, scope in scopes.items():
         clear[name], record = new_key("client", name, **scope)
         store.add(record)

@@ -203,6 +203,7 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("example.hello", "example", "An agent in five lines joins a mesh and is called by name"),
     Requirement("example.policy", "example", "A policy of one's own is twenty lines and stands where it is placed"),
     Requirement("compat.exports", "VERSIONING", "What packages listed in 0.1.0 can be imported from the same place"),
+    Requirement("compat.moved", "VERSIONING", "The changelog says of each module that moved where it is"),
     # -- the shape of the tree
     Requirement("structure.sizes", "brief", "Modules and functions are short"),
     Requirement("structure.folders", "brief", "A folder holds at most sixteen modules and says what it is for"),
