@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +18,7 @@ from tests.contract.scripts import Stage
 from tests.contract.sdkagent import scripted_agent
 from tests.e2e.environments import Environment
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 _OUTCOMES: dict[str, Any] = {
     "calls": "hi",
     "streams": ["0", "1", "counted"],
@@ -36,13 +35,14 @@ _UNKNOWN = {"0.1.0": {"breach": "INVALID_PARAMS"}}
 """Codes that a release does not know by name: it reads the nearest one that it knows from the number."""
 
 
-@pytest_asyncio.fixture
-async def site(tmp_path: Path) -> AsyncGenerator[Site]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Site]:
     """A gateway, with an agent that acts scripts out and one that has a contract."""
-    async with fleet(tmp_path, f"file://{tmp_path}/registry.db", 1) as mesh:
+    folder = tmp_path_factory.mktemp("callers")
+    async with fleet(folder, f"file://{folder}/registry.db", 1) as mesh:
         run = mesh.sites[0].run
         desk = scripted_agent("desk", "file", Stage(), version="1.0.0", join=run.join, join_key=run.join_key)
-        async with desk.serve(), weather(tmp_path, run.join, run.join_key).serve():
+        async with desk.serve(), weather(folder, run.join, run.join_key).serve():
             await mesh.known("desk", "weather")
             yield mesh.sites[0]
 
@@ -69,7 +69,10 @@ async def test_the_command_of_a_kept_release_finds_the_mesh_of_its_machine(relea
 
 def outcome_of(answer: Any) -> Any:
     """What came of a story; of an error its code."""
-    return answer["error"] if isinstance(answer, dict) and "error" in answer else answer
+    try:
+        return answer["error"]
+    except (KeyError, TypeError):
+        return answer
 
 
 def of(release: Release, **variables: str) -> Environment:
