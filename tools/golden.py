@@ -2,17 +2,16 @@
 
 Cutting a release adds ``tests/compat/golden/VERSION``, written with the wheel that is kept of it (VERSIONING.md):
 
-    .venv/bin/python -m tests.compat.cut VERSION
+    .venv/bin/python -m tests.compat.cut golden VERSION
 
-Clocks, ids and keys are fixed, so a release writes the same bytes each time (in the SQLite files they depend on
-SQLite's version), and ``tests/compat/test_golden.py`` sees that it does. So the values here stay as they are, and this
-program keeps running on every kept release: what a later one adds is written to files of its own, where it is there.
+Clocks, ids and keys are fixed, so the same bytes are written each time (in the SQLite files they depend on SQLite's
+version), and ``tests/compat/test_golden.py`` checks that. Of a kept release nothing is written again: when modules
+move, this program follows the tree.
 
 Here is what is written for another process or for a later start. Left out, because nobody reads it back: logs, spans,
-the answer to Deregister. Left out, because both ends of it run in ``tests/contract`` and ``tests/compat`` with the
-other release: A2A's own messages (``a2a_pb2`` is not ours), a gateway's headers to an agent and an agent's to a gateway
-(of which ``names.json`` has the names), questions that gateways ask each other (their answers are here), and what the
-admin API answers beside calls and jobs. A gateway's folder of schemas holds images and documents as they are here.
+the answer to Deregister. Left out, because ``tests/contract`` runs both ends of it: A2A's own messages (``a2a_pb2`` is
+not ours), and the headers between a gateway and an agent (``names.json`` has their names). A gateway's folder of
+schemas holds images and documents as they are here.
 """
 
 from __future__ import annotations
@@ -25,7 +24,6 @@ import json
 import shutil
 import sys
 import tempfile
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -38,22 +36,34 @@ from meshgate.a2a.mesh.lineage_tokens import mint
 from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.a2a.types import Artifact, Message, Part, Role, StreamResponse, Task, TaskState, TaskStatus
 from meshgate.gateway.identity import keys
-from meshgate.gateway.identity.keys import KeyKind, KeyStore, new_key
+from meshgate.gateway.identity.key_record import KeyKind
+from meshgate.gateway.identity.keys import KeyStore, new_key
 from meshgate.gateway.identity.mesh_key import MeshKey
 from meshgate.gateway.observe.job_tree import tree
+from meshgate.gateway.process.server import gateway_row
 from meshgate.registry.backends.file import FileRegistry
-from meshgate.registry.backends.snapshot_diff import entry_of
 from meshgate.registry.errors import RegistryUnavailable
 from meshgate.registry.home import Home, Run
 from meshgate.registry.join import wire
-from meshgate.registry.model import Capability, Endpoint, HealthCheck, Instance, Lease, Manifest, SchemaRef, Switch
+from meshgate.registry.model import (
+    Capability,
+    Endpoint,
+    Entry,
+    HealthCheck,
+    Instance,
+    Lease,
+    Manifest,
+    SchemaRef,
+    Switch,
+)
 from meshgate.registry.snapshot import write_snapshot
 from meshgate.sdk import Agent, FileTasks
-from meshgate.sdk.tasks import file_tasks as filetasks
+from meshgate.sdk.tasks import file_tasks
 from meshgate.testing import LocalMesh
 from meshgate.testing import mesh as local
 from meshgate.testing.agents import task, text
 from tests.compat.reading import names, read
+from tools.golden_contracts import contracts
 from tools.golden_words import consul, faults, settings
 
 NOW = 1_800_000_000.0
@@ -93,9 +103,7 @@ INSTANCE = Instance(
     check=HealthCheck("http://127.0.0.1:9001/livez", 2.5),
     lasting=True,
 )
-GATEWAY = Instance(
-    id="gw01", agent="meshgate", manifest="", endpoints=(Endpoint("JSONRPC", "http://127.0.0.1:9009"),), kind="gateway"
-)
+GATEWAY = gateway_row("gw01", "http://127.0.0.1:9009")
 PLAIN = Instance("writer-1", "writer", MANIFEST.digest(), endpoints=(Endpoint("JSONRPC", "http://127.0.0.1:9003/"),))
 SWITCH = Switch("agent", "forger", "it forges: prüfen")
 MEDIA: dict[wire.Media, str] = {wire.PROTO: "bin", wire.JSON: "json"}
@@ -178,7 +186,7 @@ async def registry(golden: Golden) -> None:
         await opened.put_blob(b"a blob")
         await opened.aclose()
         shutil.copy(path, golden.put("registry.sqlite", "registry", "the file registry: agent, gateway, switch, blob"))
-    entries = [entry_of(INSTANCE, MANIFEST), entry_of(GATEWAY, None)]
+    entries = [Entry.of(INSTANCE, MANIFEST), Entry.of(GATEWAY, None)]
     write_snapshot(golden.put("snapshot.json", "snapshot", "a gateway's snapshot of the registry"), entries, (SWITCH,))
 
 
@@ -230,7 +238,7 @@ def message(role: Role, words: str, task_id: str) -> Message:
 
 async def tasks(golden: Golden) -> None:
     """What the SDK keeps of tasks."""
-    draw(filetasks)
+    draw(file_tasks)
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "tasks.sqlite"
         store = FileTasks(path, now=lambda: NOW)
@@ -258,18 +266,18 @@ async def records(golden: Golden) -> None:
     """What gateways tell operators and each other."""
     draw(local, keys)
     async with LocalMesh(gateway_id="gw01", clock=lambda: 1000.0, wall=lambda: NOW) as mesh:
+        answers, flights = mesh.gateway.answers, list[Any]()
 
         async def plan(call: Any) -> Any:
             await mesh.call("writer", key=mesh.key_of("planner-1"))
-            flights.append(mesh.gateway.flights("planner", "default"))
+            flights.extend(answers.flights("planner", "default"))
             return text("planned", **{"meshgate/usage": {"inputTokens": 3, "costUsd": 0.5}})(call)
 
-        flights: list[Any] = []
         await mesh.add("planner", plan, instance="planner-1")
         await mesh.add("writer", task("task-1"), instance=INSTANCE_ID)
         await mesh.call("planner")
-        job = mesh.gateway.job_views(1)[0].id
-        view = mesh.gateway.job_view(job)
+        (job,) = (each.id for each in answers.jobs(2))
+        view = answers.job(job)
         assert view is not None
         whole = tree([view])
         assert whole is not None
@@ -277,10 +285,10 @@ async def records(golden: Golden) -> None:
             "job": (whole, "GET /api/v1/jobs/JOB: a job of two calls"),
             "call": (whole.roots[0].call, "GET /api/v1/calls/CALL"),
             "job_view": (view, "a gateway's answer about a job to another gateway"),
-            "status": (mesh.gateway.status(), "a gateway's answer about itself to another gateway"),
-            "flights": (flights[0], "a gateway's answer about calls in flight to another gateway"),
-            "grant": (mesh.gateway.lend(job, 4), "a gateway's answer to another one that leases calls"),
-            "instances": (mesh.gateway.instance_views(), "a gateway's answer about instances to another gateway"),
+            "status": (answers.status(), "a gateway's answer about itself to another gateway"),
+            "flights": (flights, "a gateway's answer about calls in flight to another gateway"),
+            "grant": (await answers.lend(job, 4), "a gateway's answer to another one that leases calls"),
+            "instances": (answers.instances(), "a gateway's answer about instances to another gateway"),
         }
         for kind, (value, what) in bodies.items():
             golden.put(f"{kind}.json", kind, what, msgspec.json.encode(value))
@@ -319,10 +327,7 @@ async def main() -> None:
     await records(golden)
     card(golden)
     words(golden)
-    if find_spec("meshgate.registry.schemas") is not None:  # 0.1.0 has no contracts
-        from tools.golden_contracts import contracts
-
-        await contracts(golden, INSTANCE, MANIFEST, NOW, SECRET)
+    await contracts(golden, INSTANCE, MANIFEST, NOW, SECRET)
     kinds = {name: about["kind"] for name, about in golden.files.items()}
     for name, value in (await read(golden.folder, kinds)).items():
         golden.files[name]["value"] = value

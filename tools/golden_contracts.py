@@ -1,4 +1,4 @@
-"""Part of ``tools.golden``: what contracts add, of releases after 0.1.0."""
+"""Part of ``tools.golden``: the contracts of skills."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.gateway.cluster.questions import UsageView
 from meshgate.gateway.contracts.usage import UsageCounter
 from meshgate.registry.backends.file import FileRegistry
-from meshgate.registry.backends.snapshot_diff import entry_of
 from meshgate.registry.join import wire
-from meshgate.registry.model import Capability, Instance, Lease, Manifest, Migration, SchemaRef
+from meshgate.registry.model import Capability, Entry, Instance, Lease, Manifest, Migration, SchemaRef
 from meshgate.registry.schemas import Incompatible, Mode, Release, Stage, Subject, SubjectSettings, load_image
 from meshgate.registry.snapshot import write_snapshot
 from meshgate.sdk import Agent
@@ -154,7 +153,7 @@ async def _kept(golden: Golden, instance: Instance, manifest: Manifest, subject:
         what = "the file registry with a contract"
         shutil.copy(path, golden.put("contract.registry.sqlite", "registry", what))
     path = golden.put("contract.snapshot.json", "snapshot", "a gateway's snapshot of a registry with a contract")
-    write_snapshot(path, [entry_of(instance, manifest)], (), {_SUBJECT: digest})
+    write_snapshot(path, [Entry.of(instance, manifest)], (), {_SUBJECT: digest})
     tree = consul({"agent": (instance, manifest)}, (), lambda layout: {layout.subject_key(_SUBJECT): digest.encode()})
     golden.put("contract.consul.json", "consul", "a contract in Consul", tree)
 

@@ -59,13 +59,7 @@ def settings() -> str:
     del tree["agents"]
     lines = [f"{name} = {json.dumps(value)}" for name, value in sorted(tree.items()) if value is not None]
     lines += ["", "[limits]", *(f"{name} = {json.dumps(value)}" for name, value in sorted(limits.items()))]
-    lines += [
-        "",
-        "[[agents]]",
-        'card = "http://127.0.0.1:9001/card.json"',
-        'name = "clerk"',
-        'labels = {region = "eu"}',
-    ]
+    lines += ["", "[[agents]]", *_AGENT]
     return "\n".join(lines) + "\n"
 
 
@@ -78,7 +72,7 @@ def consul(
 
     Args:
         instances: with their manifests, by a name of their own.
-        more: further keys, which later releases have.
+        more: further keys.
     """
     layout, services, kv = Layout("meshgate"), list[Any](), dict[str, bytes]()
     for instance, manifest in instances.values():

@@ -1,33 +1,39 @@
-"""The kept releases, each installed once."""
+"""Releases, each installed once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 import pytest
 
-from tests.compat import releases
-from tests.compat.releases import Release, install
+from tests.compat.releases import Release, install, kept
 from tests.conftest import unavailable
-from tests.e2e.environments import NoIndex
+from tests.e2e.environments import NoIndex, build_wheel
 
 
 @pytest.fixture(scope="session")
-def released(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Release]:
-    """A release in an environment of its own, by its version."""
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Release]:
+    """A wheel in an environment of its own."""
 
     @cache
-    def make(version: str) -> Release:
+    def make(wheel: Path) -> Release:
         try:
-            return install(version, tmp_path_factory.mktemp("release"))
+            return install(wheel, tmp_path_factory.mktemp("release"))
         except NoIndex as reason:
             unavailable(reason)
 
     return make
 
 
+@pytest.fixture(params=list(kept()))
+def released(request: pytest.FixtureRequest, installed: Callable[[Path], Release]) -> Release:
+    """Each kept release."""
+    return installed(kept()[request.param])
+
+
 @pytest.fixture
-def last(released: Callable[[str], Release]) -> Release:
-    """The release before this tree."""
-    return released(releases.last())
+def next_release(installed: Callable[[Path], Release], tmp_path_factory: pytest.TempPathFactory) -> Release:
+    """This tree, built and installed as the release that it would be."""
+    return installed(build_wheel(tmp_path_factory.mktemp("dist")))

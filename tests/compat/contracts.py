@@ -1,4 +1,4 @@
-"""An agent of this tree's SDK whose skill has a contract, which the last release knows nothing of."""
+"""An agent whose skill has a contract, which 0.1.0 knows nothing of."""
 
 from __future__ import annotations
 
@@ -8,14 +8,10 @@ from pydantic import BaseModel, Field
 
 from meshgate.sdk import Agent
 
-__all__ = ["BAD", "GOOD", "TOLD", "weather"]
+__all__ = ["FORECAST", "weather"]
 
-GOOD = {"city": "Oslo"}
-"""What the skill takes."""
-BAD = {"city": 5}
-"""What breaks its contract."""
-TOLD = {"city": "Oslo", "degrees": 21.5}
-"""What it answers to ``GOOD``."""
+FORECAST = {"city": "Oslo", "degrees": 21.5}
+"""What the skill answers about Oslo."""
 
 
 class Query(BaseModel):
@@ -31,10 +27,10 @@ class Forecast(BaseModel):
     degrees: float
 
 
-def weather(folder: Path, join: str, join_key: str, version: str = "1.0.0") -> Agent:
+def weather(folder: Path, join: str, join_key: str) -> Agent:
     """The agent; its lock file is made in the folder."""
     lock = folder / "contracts.lock.json"
-    agent = Agent("weather", version=version, contracts=lock, join=join, join_key=join_key, environ={})
+    agent = Agent("weather", version="1.0.0", contracts=lock, join=join, join_key=join_key, environ={})
 
     @agent.skill
     async def forecast(query: Query) -> Forecast:

@@ -1,4 +1,4 @@
-"""Keeps a release for the tests of those that follow: its wheel, and what it leaves on disk and wire.
+"""Keeps a release for the tests of later ones: its wheel, and what it leaves on disk and wire.
 
     .venv/bin/python -m tests.compat.cut wheel             builds this checkout's wheel and keeps it
     .venv/bin/python -m tests.compat.cut golden VERSION    runs the kept wheel and keeps what it writes
@@ -19,7 +19,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.compat.releases import GOLDEN, WHEELS, install
+from tests.compat.releases import GOLDEN, WHEELS, install, kept
 from tests.e2e.environments import ROOT, build_wheel
 
 __all__ = ["Refused", "keep_golden", "keep_wheel", "version_to_release"]
@@ -52,7 +52,7 @@ def version_to_release(pyproject: str, changelog: str, changes: str) -> str:
 
 
 def keep_wheel(wheel: Path, folder: Path = WHEELS) -> Path:
-    """Keep a wheel.
+    """Keep a wheel: a copy in the folder.
 
     Raises:
         Refused: another one of the same version is kept.
@@ -74,7 +74,9 @@ def keep_golden(made: Path, folder: Path) -> list[str]:
     after = {file.name: file for file in made.iterdir()}
     changed = sorted(name for name, file in before.items() if not _stays(file, after))
     if changed:
-        raise Refused(f"{folder.name} wrote these otherwise: {', '.join(changed)}: mend tools/golden.py, not the files")
+        raise Refused(
+            f"{folder.name} wrote these otherwise: {', '.join(changed)}: change tools/golden.py, not the files"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     for name, file in after.items():
         if name not in before or name in GROWING:
@@ -101,7 +103,7 @@ def _wheel() -> None:
 def _golden(version: str) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         made = Path(scratch) / "made"
-        install(version, Path(scratch)).program("tools.golden", made)
+        install(kept()[version], Path(scratch)).program("tools.golden", made)
         new = keep_golden(made, GOLDEN / version)
         listed = len(json.loads((GOLDEN / version / "index.json").read_text("utf-8")))
     sys.stdout.write(f"{listed} files of {version} are kept, {len(new)} of them new\nnow: commit tests/compat\n")

@@ -1,21 +1,14 @@
-"""What a release reads in golden files: ``python -m tests.compat.reading FOLDER``, run by that release's Python.
-
-One function for each kind of file; the values are what JSON can hold. This module runs on every kept release and on
-this tree, so where a release has another name for something, it says so.
-"""
+"""What this tree reads in golden files: one function for each kind of file; the values are what JSON can hold."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import inspect
 import json
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +16,14 @@ import grpc as _grpc
 import msgspec
 
 from meshgate.a2a.bindings import grpc, jsonrpc
+from meshgate.a2a.bindings.base import Failure
 from meshgate.a2a.cards import read_card, terms_of
 from meshgate.a2a.errors import MeshError
 from meshgate.a2a.mesh import headers
 from meshgate.a2a.mesh.lineage_tokens import verify
 from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.a2a.methods import METHODS
+from meshgate.gateway.cluster.questions import UsageView
 from meshgate.gateway.config import ConfigError, load_config
 from meshgate.gateway.facts import Flight
 from meshgate.gateway.identity.keys import KeyStore
@@ -38,15 +33,17 @@ from meshgate.gateway.observe.call_record import CallRecord
 from meshgate.gateway.observe.job_tree import JobTree
 from meshgate.gateway.observe.metrics import Metrics
 from meshgate.gateway.observe.views import InstanceView, JobView, Status
-from meshgate.registry.backends.consul import entry as consul_entry
-from meshgate.registry.backends.consul.entry import Layout, instance_of, switch_of
+from meshgate.registry.backends.consul.entry import Layout, instance_of, subject_of, switch_of
 from meshgate.registry.backends.file import FileRegistry
 from meshgate.registry.home import Home
 from meshgate.registry.join import wire
 from meshgate.registry.limits import blob_digest
 from meshgate.registry.model import Delta, Manifest
+from meshgate.registry.schemas import Subject, load_image
 from meshgate.registry.snapshot import read_snapshot
 from meshgate.sdk import FileTasks
+from meshgate.sdk.schemas.lock.lockfile import read_lock
+from meshgate.sdk.schemas.lock.releases import decode_releases
 
 __all__ = ["KINDS", "names", "read"]
 
@@ -64,23 +61,19 @@ def _media(path: Path) -> wire.Media:
 
 
 def _register(path: Path) -> Any:
-    joining: Any = wire.decode_register(path.read_bytes(), _media(path))
-    # 0.1.0 gives a pair.
-    whole = hasattr(joining, "instance")
-    instance, manifest = (joining.instance, joining.manifest) if whole else (joining[0], joining[1])
-    images = [blob_digest(image) for image in joining.images] if whole else []
+    joining = wire.decode_register(path.read_bytes(), _media(path))
     return {
-        "instance": _built(instance),
-        "manifest": _built(manifest),
-        "digest": manifest.digest(),
-        **({"images": images} if images else {}),
+        "instance": _built(joining.instance),
+        "manifest": _built(joining.manifest),
+        "digest": joining.manifest.digest(),
+        "images": [blob_digest(image) for image in joining.images],
     }
 
 
 def _error(path: Path) -> Any:
     error = wire.decode_error(503, path.read_bytes())
     told = {"code": error.code, "message": error.message, "retryable": error.retryable}
-    return _built({**told, "violations": error.violations} if error.violations else told)
+    return _built({**told, "violations": error.violations})
 
 
 def _manifest(path: Path) -> Any:
@@ -91,9 +84,8 @@ def _manifest(path: Path) -> Any:
 
 def _state(delta: Delta) -> Any:
     entries = sorted(delta.put, key=lambda entry: entry.instance.id)
-    subjects = getattr(delta, "subjects", None)  # 0.1.0 has none
-    found = {"entries": _built(entries), "switches": _built(delta.switches), "reset": delta.reset}
-    return {**found, "subjects": _built(subjects)} if subjects else found
+    found = {"entries": entries, "switches": delta.switches, "reset": delta.reset, "subjects": delta.subjects}
+    return _built(found)
 
 
 async def _registry(path: Path) -> Any:
@@ -183,14 +175,7 @@ def _faults(path: Path) -> Any:
 
 
 def _over_grpc(status: _grpc.StatusCode, text: str, trailers: Mapping[str, bytes]) -> MeshError:
-    decode: Any = grpc.decode_error
-    if find_spec("meshgate.a2a.bindings.base") is None:  # 0.1.0 reads what grpcio gives
-        old: MeshError = decode(status, text, list(trailers.items()), peer="mesh")
-        return old
-    from meshgate.a2a.bindings.base import Failure
-
-    error: MeshError = decode(Failure(status.value[0], trailers["grpc-status-details-bin"], text), peer="mesh")
-    return error
+    return grpc.decode_error(Failure(status.value[0], trailers["grpc-status-details-bin"], text), peer="mesh")
 
 
 def _over_json(body: str) -> dict[str, Any] | None:
@@ -207,8 +192,9 @@ def _fault(error: MeshError) -> dict[str, Any]:
 
 
 def _own_names() -> Any:
-    """Names that others rely on, as this release has them."""
-    sent = {name: str(getattr(headers, name)) for name in headers.__all__}
+    """Names that others rely on."""
+    named = {name: getattr(headers, name) for name in headers.__all__}
+    sent = {name: value for name, value in named.items() if isinstance(value, str)}
     metrics = {metric.name: [metric.type, list(getattr(metric, "_labelnames", ()))] for metric in Metrics().collect()}
     return {"headers": sent, "metrics": metrics}
 
@@ -235,14 +221,9 @@ def _consul(path: Path) -> Any:
         "services": [[layout.service(instance), layout.service_id(instance.id)] for instance, _ in services],
         "switches": [layout.switch_key(switch) for switch in switches if switch is not None],
     }
-    subjects = _subjects(kv, layout)
+    subjects = [subject_of(key, value, layout) for key, value in kv.items() if key.startswith(layout.subjects)]
     found = {"services": services, "switches": switches, "manifests": manifests, "blobs": blobs, "places": places}
-    return _built({**found, "subjects": subjects} if subjects else found)
-
-
-def _subjects(kv: Mapping[str, bytes], layout: Layout) -> list[Any]:
-    folder = getattr(layout, "subjects", "")  # 0.1.0 has none
-    return [consul_entry.subject_of(key, kv[key], layout) for key in kv if folder and key.startswith(folder)]
+    return _built({**found, "subjects": subjects})
 
 
 def _card(path: Path) -> Any:
@@ -254,39 +235,26 @@ def _as(kind: Any, path: Path) -> Any:
     return _built(msgspec.json.decode(path.read_bytes(), type=kind))
 
 
-# -- of releases after 0.1.0; there these are not asked for
+# -- contracts
 
 
 def _image(path: Path) -> Any:
-    from meshgate.registry.schemas import load_image
-
     image = load_image(path.read_bytes())
     return {"digest": image.digest, "bytes_are_the_same": image.data == path.read_bytes()}
 
 
 def _subject(path: Path) -> Any:
-    from meshgate.registry.schemas import Subject
-
     subject = Subject.decode(path.read_bytes())
     return {"subject": _built(subject), "bytes_are_the_same": subject.encode() == path.read_bytes()}
 
 
 def _lock(path: Path) -> Any:
-    from meshgate.sdk.schemas.lock.lockfile import read_lock
-    from meshgate.sdk.schemas.lock.releases import decode_releases
-
     found = decode_releases(path.read_bytes(), path.name)
     releases = {
         name: [one.version, one.input, one.output, [image.digest for image in (one.takes, one.gives) if image]]
         for name, one in found.items()
     }
     return _built({"numbers": read_lock(path), "releases": releases})
-
-
-def _usage(path: Path) -> Any:
-    from meshgate.gateway.cluster.questions import UsageView
-
-    return _as(UsageView, path)
 
 
 def _released_task_ids(path: Path) -> Any:
@@ -327,9 +295,12 @@ _READERS: dict[str, Reader] = {
     "flights": partial(_as, list[Flight]),
     "grant": partial(_as, Grant),
     "instances": partial(_as, list[InstanceView]),
+    "usage": partial(_as, UsageView),
+    "image": _image,
+    "subject": _subject,
+    "lock": _lock,
+    "released_task_ids": _released_task_ids,
 }
-if find_spec("meshgate.registry.schemas") is not None:
-    _READERS.update(image=_image, subject=_subject, lock=_lock, usage=_usage, released_task_ids=_released_task_ids)
 KINDS = frozenset(_READERS)
 """The kinds of files that can be read."""
 
@@ -337,7 +308,7 @@ KINDS = frozenset(_READERS)
 async def read(folder: Path, kinds: Mapping[str, str]) -> dict[str, Any]:
     """What each file of a folder says, the kind given by name; what cannot be read is ``{"unreadable": ...}``.
 
-    The files are copied first: they are private where a release wants them so, and reading may write to them.
+    The files are copied first: keys have to be private to be read, and reading may write.
     """
     with tempfile.TemporaryDirectory() as scratch:
         copied = _copy(folder, Path(scratch))
@@ -357,15 +328,3 @@ async def _one(path: Path, kind: str) -> Any:
         return await found if inspect.isawaitable(found) else found
     except (MeshError, ConfigError, msgspec.MsgspecError, ValueError, KeyError) as error:
         return {"unreadable": f"{type(error).__name__}: {error}"}
-
-
-def main() -> None:
-    """Print what each file of a folder says that this release knows."""
-    folder = Path(sys.argv[1])
-    index = json.loads((folder / "index.json").read_text("utf-8"))
-    kinds = {name: about["kind"] for name, about in index.items() if about["kind"] in KINDS}
-    sys.stdout.write(json.dumps(asyncio.run(read(folder, kinds))) + "\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -7,7 +7,7 @@ import base64
 import json
 import secrets
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
@@ -20,12 +20,11 @@ from meshgate.registry.home import Run
 from meshgate.sdk import Mesh
 from tests.contract.doors import soon
 from tests.contract.scripts import Stage
-from tests.support.gateway import RunsGateway
+from tests.support.gateway import GatewayProcess
 
-__all__ = ["Fleet", "Load", "MakeGateway", "Site", "fleet", "replaced"]
+__all__ = ["Fleet", "Load", "Site", "fleet", "replaced"]
 
 T = TypeVar("T")
-MakeGateway = Callable[[Path, Mapping[str, Any]], RunsGateway]
 _LIMITS = {"rate": 5000, "burst": 10_000}
 """More than the load: what is counted is calls that a replacement lost."""
 
@@ -33,15 +32,15 @@ _LIMITS = {"rate": 5000, "burst": 10_000}
 class Site:
     """One of the places where a gateway runs: its home and its ports outlive the gateway."""
 
-    def __init__(self, home: Path, registry: str, limits: Mapping[str, float]) -> None:
+    def __init__(self, home: Path, registry: str) -> None:
         self.home = home
-        self._flags: dict[str, Any] = {"registry": registry, "limits": {**_LIMITS, **limits}}
-        self._gateway: RunsGateway | None = None
+        self._flags: dict[str, Any] = {"registry": registry, "limits": _LIMITS}
+        self._gateway: GatewayProcess | None = None
         self.run: Run
 
-    async def start(self, make: MakeGateway) -> None:
+    async def start(self) -> None:
         """Start a gateway here, on the ports of the one before it."""
-        self._gateway = make(self.home, self._flags)
+        self._gateway = GatewayProcess(self.home, self._flags)
         self.run = await self._gateway.start()
         urls = {"port": self.run.gateway, "join_port": self.run.join, "admin_port": self.run.admin}
         self._flags |= {
@@ -83,15 +82,6 @@ class Fleet:
 
         await soon(listed)
 
-    async def switched(self, count: int) -> None:
-        """Wait until every gateway knows of so many kill switches."""
-
-        async def told() -> bool:
-            thrown = [await self.admin(site, "GET", "switches") for site in self.sites]
-            return all(len(each) == count for each in thrown)
-
-        await soon(told)
-
     async def id(self, site: Site, agent: str) -> str:
         """The id of the gateway that runs there: the first part of the jobs that it opens."""
         async with Mesh(site.run.gateway, site.run.client_key) as mesh:
@@ -114,16 +104,16 @@ class Fleet:
 
 
 @asynccontextmanager
-async def fleet(folder: Path, registry: str, *makes: MakeGateway, **limits: float) -> AsyncGenerator[Fleet]:
-    """A mesh of gateways."""
+async def fleet(folder: Path, registry: str, gateways: int) -> AsyncGenerator[Fleet]:
+    """A mesh of so many gateways."""
     key = base64.b64encode(secrets.token_bytes(32)).decode()
-    sites = [Site(folder / f"gateway-{number}", registry, limits) for number in range(len(makes))]
+    sites = [Site(folder / f"gateway-{number}", registry) for number in range(gateways)]
     for site in sites:
         site.home.mkdir(mode=0o700, parents=True)
         (site.home / "mesh.key").touch(mode=0o600)
         (site.home / "mesh.key").write_text(key, "ascii")
     try:
-        await asyncio.gather(*(site.start(make) for site, make in zip(sites, makes, strict=True)))
+        await asyncio.gather(*(site.start() for site in sites))
         async with httpx.AsyncClient(trust_env=False) as client:
             yield Fleet(sites, client)
     finally:
@@ -221,9 +211,9 @@ class Load:
         await soon(gone)
 
 
-async def replaced(mesh: Fleet, load: Load, at: int, make: MakeGateway, stage: Stage, agent: str) -> None:
+async def replaced(mesh: Fleet, load: Load, at: int, stage: Stage, agent: str) -> None:
     """Take a gateway from the balancer, end it with two calls still open there, and start another in its place."""
-    site, key = mesh.sites[at], f"{make}-{at}"
+    site, key = mesh.sites[at], f"replaced-{at}"
     gateway = await mesh.id(site, agent)
     await load.served(gateway)
     async with Mesh(site.run.gateway, site.run.client_key) as direct:
@@ -242,7 +232,7 @@ async def replaced(mesh: Fleet, load: Load, at: int, make: MakeGateway, stage: S
         assert (await held).text == "released"
         assert await streamed == "released"
         await ending
-    await site.start(make)
+    await site.start()
     await load.served(await mesh.id(site, agent))
 
 

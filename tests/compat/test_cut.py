@@ -7,11 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.compat.cut import Refused, keep_golden, keep_wheel, version_to_release
-from tests.compat.releases import last
 
 PROJECT = '[project]\nversion = "0.2.0"\n'
 DATED = "# Changelog\n\n## 0.2.0 - 2026-12-01\n\n## 0.1.0 - 2026-11-21\n"
-GOES_ON = "# Changelog\n\n## Unreleased\n\n## 0.2.0 - 2026-12-01\n"
 
 
 def folder(path: Path, **files: str) -> Path:
@@ -57,11 +55,3 @@ def test_golden_files_are_added_and_not_changed(tmp_path: Path) -> None:
         with pytest.raises(Refused):
             keep_golden(folder(tmp_path / name, **files), kept)
     assert (kept / "run.json").read_text() == "1"
-
-
-@pytest.mark.requirement("compat.releases")
-def test_the_release_before_this_tree_is_the_newest_unless_this_tree_is_that_one() -> None:
-    assert last(["0.1.0"], GOES_ON) == "0.1.0"
-    assert last(["0.1.0", "0.2.0"], GOES_ON) == "0.2.0"
-    assert last(["0.1.0", "0.2.0"], DATED) == "0.1.0"
-    assert last(["0.1.0"], DATED) == "0.1.0"

@@ -1,4 +1,4 @@
-"""Gateways of the last release are replaced by this tree's, and back, while calls go on."""
+"""Gateways are replaced one by one while calls go on."""
 
 from __future__ import annotations
 
@@ -6,34 +6,29 @@ from pathlib import Path
 
 import pytest
 
-from tests.compat.releases import Release, SdkAgent
 from tests.compat.rolling import Load, fleet, replaced
 from tests.contract.scripts import Stage
 from tests.contract.sdkagent import scripted_agent
-from tests.support.gateway import GatewayProcess
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 SWITCH = {"kind": "agent", "name": "forger", "reason": "it forges"}
 
 
 @pytest.mark.requirement("compat.rolling")
-async def test_gateways_are_replaced_and_put_back_one_by_one_without_a_failed_call(
-    last: Release, tmp_path: Path
-) -> None:
+async def test_gateways_behind_a_balancer_are_replaced_one_by_one_without_a_failed_call(tmp_path: Path) -> None:
     stage = Stage()
-    async with fleet(tmp_path, f"file://{tmp_path}/registry.db", last.gateway, last.gateway) as mesh:
+    async with fleet(tmp_path, f"file://{tmp_path}/registry.db", 2) as mesh:
         key = mesh.sites[0].run.join_key
-        agents = [SdkAgent("desk", "file", "1.0.0", mesh.joins, key)]
+        desk = scripted_agent("desk", "file", stage, version="1.0.0", join=mesh.joins, join_key=key)
         lamp = scripted_agent("lamp", "light", stage, version="1.0.0", join=mesh.joins, join_key=key)
-        async with last.agents(agents, stage, tmp_path / "agents.log"), lamp.serve():
+        async with desk.serve(), lamp.serve():
             await mesh.known("desk", "lamp")
             await mesh.admin(mesh.sites[0], "POST", "kill", SWITCH)
             async with Load(mesh, ["desk", "lamp"]) as load:
-                for make in (GatewayProcess, last.gateway):
-                    for at, agent in ((0, "desk"), (1, "lamp")):
-                        await replaced(mesh, load, at, make, stage, agent)
-                        thrown = await mesh.admin(mesh.sites[at], "GET", "switches")
-                        assert [each["name"] for each in thrown] == ["forger"]
+                for at, agent in ((0, "desk"), (1, "lamp")):
+                    await replaced(mesh, load, at, stage, agent)
+                    thrown = await mesh.admin(mesh.sites[at], "GET", "switches")
+                    assert [each["name"] for each in thrown] == ["forger"]
     assert load.failures == []
 
 
@@ -41,7 +36,7 @@ async def test_gateways_are_replaced_and_put_back_one_by_one_without_a_failed_ca
 async def test_callers_that_know_both_gateways_lose_no_call_when_one_after_the_other_is_told_to_end(
     tmp_path: Path,
 ) -> None:
-    async with fleet(tmp_path, f"file://{tmp_path}/registry.db", GatewayProcess, GatewayProcess) as mesh:
+    async with fleet(tmp_path, f"file://{tmp_path}/registry.db", 2) as mesh:
         lamp = scripted_agent(
             "lamp", "light", Stage(), version="1.0.0", join=mesh.joins, join_key=mesh.sites[0].run.join_key
         )
@@ -56,6 +51,6 @@ async def test_callers_that_know_both_gateways_lose_no_call_when_one_after_the_o
                     load.answers.clear()
                     await load.served(ids[1 - at])
                 assert load.failures == []
-                await mesh.sites[at].start(GatewayProcess)
+                await mesh.sites[at].start()
                 await mesh.known("lamp")
                 ids[at] = await mesh.id(mesh.sites[at], "lamp")

@@ -13,8 +13,8 @@ import json
 import secrets
 import sys
 import uuid
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NoReturn
@@ -32,14 +32,13 @@ from tests.contract.foreign import ForeignAgent
 from tests.contract.scripts import Stage
 from tests.contract.sdkagent import scripted_agent
 from tests.contract.unrecorded import NotOnRecord
-from tests.support.gateway import GatewayProcess, RunsGateway, environment
+from tests.support.gateway import GatewayProcess, environment
 from tests.support.patience import patience
 
-__all__ = ["LIMITS", "Binding", "Layout", "MakeGateway", "Mesh", "sdk_agent", "start_mesh"]
+__all__ = ["LIMITS", "Binding", "Layout", "Mesh", "sdk_agent", "start_mesh"]
 
 Layout = Literal["one", "workers", "two"]
 Binding = Literal["JSONRPC", "GRPC"]
-MakeGateway = Callable[[Path, Mapping[str, Any]], RunsGateway]
 
 LIMITS: dict[str, Any] = {
     "heartbeat": 0.1,
@@ -208,10 +207,6 @@ class Mesh:
         if task.done():
             await task
 
-    async def keep(self, running: AbstractAsyncContextManager[None]) -> None:
-        """Keep something running until the mesh ends."""
-        await self._stack.enter_async_context(running)
-
     async def known(self, *names: str) -> None:
         """Wait until every gateway knows these agents."""
         for door in self.doors["JSONRPC"]:
@@ -355,27 +350,30 @@ def sdk_agent(mesh: Mesh, name: str, skill: str, *, where: int = 0, version: str
 
 @asynccontextmanager
 async def start_mesh(
-    layout: Layout, folder: Path, registry: str = "", gateways: Sequence[MakeGateway] = (GatewayProcess, GatewayProcess)
+    layout: Layout, folder: Path, registry: str = "", *, recorded: bool = True
 ) -> AsyncGenerator[Mesh]:
     """A running mesh.
 
     Args:
         registry: URL of the registry that the gateways of ``two`` share.
-        gateways: what runs here and there; another release's, to see that it keeps the same promises.
+        recorded: whether the gateways keep records.
     """
     keys = _write_secrets([folder / "here", folder / "there"])
     flags: dict[str, Any] = {"limits": LIMITS}
+    if not recorded:
+        flags["without_policies"] = ["record", "record_attempt"]
     if layout == "workers":
         flags["workers"] = 2
     if layout == "two":
         flags["registry"] = registry
     homes = [folder / "here", folder / "there"][: 2 if layout == "two" else 1]
-    processes = [make(home, flags) for make, home in zip(gateways, homes, strict=False)]
+    processes = [GatewayProcess(home, flags) for home in homes]
     stage = Stage()
     before = asyncio.all_tasks()
     try:
         runs = await asyncio.gather(*(process.start() for process in processes))
         mesh = Mesh(layout, homes, list(runs), keys, stage)
+        mesh.recorded = recorded
         try:
             await mesh.open()
             yield mesh

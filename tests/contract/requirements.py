@@ -133,12 +133,10 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("sdk.restart", "F50", "An agent follows a mesh that was started again, and its keys still hold"),
     Requirement("metrics.mesh", "metrics", "The metrics of all gateways are one exposition that tells them apart"),
     Requirement("package.releases", "VERSIONING", "The wheel of each release is kept, for tests of compatibility"),
-    Requirement("compat.golden", "VERSIONING", "What a release wrote to disk and wire is read as it meant it"),
-    Requirement("compat.newer", "VERSIONING", "A release reads what the next one writes, of what it knows itself"),
-    Requirement("compat.releases", "VERSIONING", "A release's SDK and gateway go together with the next one's"),
-    Requirement(
-        "compat.rolling", "VERSIONING", "Gateways are replaced one by one by the next release's without a failed call"
-    ),
+    Requirement("compat.golden", "VERSIONING", "What an earlier release wrote to disk is read as it meant it"),
+    Requirement("compat.newer", "VERSIONING", "Fields that a later release adds are passed over"),
+    Requirement("compat.callers", "VERSIONING", "Callers with the SDK or the command of an earlier release are served"),
+    Requirement("compat.rolling", "VERSIONING", "Gateways are replaced one by one without a failed call"),
     Requirement("join.key", "F59", "Only a join key joins", "drop:join_key"),
     Requirement("join.scope", "F59", "A join key registers, renews and ends only what it is for", "drop:join_scope"),
     Requirement("join.tenant", "F68", "The tenant comes from the credential", "drop:join_tenant"),
@@ -205,6 +203,7 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("example.hello", "example", "An agent in five lines joins a mesh and is called by name"),
     Requirement("example.policy", "example", "A policy of one's own is twenty lines and stands where it is placed"),
     Requirement("compat.exports", "VERSIONING", "What packages listed in 0.1.0 can be imported from the same place"),
+    Requirement("compat.moved", "VERSIONING", "The changelog says of each module that moved where it is"),
     # -- the shape of the tree
     Requirement("structure.sizes", "brief", "Modules and functions are short"),
     Requirement("structure.folders", "brief", "A folder holds at most sixteen modules and says what it is for"),

@@ -1,4 +1,4 @@
-"""An agent made with the project's SDK that acts scripts out; another release's SDK may import this too."""
+"""An agent made with the project's SDK that acts scripts out."""
 
 from __future__ import annotations
 

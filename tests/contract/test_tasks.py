@@ -150,6 +150,7 @@ async def test_anothers_task_looks_absent_byte_for_byte(
     gate = unique("own")
     task = await start(doors.here, {"do": "hold", "key": gate}, "clerk", key)
     absent = task[:-4] + ("aaaa" if not task.endswith("aaaa") else "bbbb")
+    # Each case has its own: who asks often for what is not there is refused, whichever case asks.
     strangers = [mesh.caller(), mesh.stranger()]
     found = [await touch(door, method, name, who) for who in strangers for door in doors for name in (task, absent)]
     assert {refused.raw for refused in found} == {found[0].raw}

@@ -13,7 +13,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -25,7 +25,7 @@ from meshgate.gateway.process.supervisor import run_workers
 from meshgate.registry.home import Home, Run
 from tests.support.patience import patience
 
-__all__ = ["GatewayProcess", "NotUp", "RunsGateway", "environment"]
+__all__ = ["GatewayProcess", "NotUp", "environment"]
 
 ROOT = Path(__file__).parents[2]
 _UP_WITHIN = patience(60.0)
@@ -41,22 +41,6 @@ def environment() -> dict[str, str]:
     roots = [str(ROOT / name) for name in ("", "protos", "registry", "sdk", "gateway")]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MESHGATE_")}
     return {**kept, "PYTHONPATH": os.pathsep.join(roots)}
-
-
-class RunsGateway(Protocol):
-    """A gateway in a process of its own, of this tree or of another release."""
-
-    async def start(self) -> Run:
-        """Start it, and return what it announces once it is ready."""
-        ...
-
-    async def stop(self) -> int:
-        """Ask it to drain, and return its exit code."""
-        ...
-
-    def tail(self) -> str:
-        """The end of its log."""
-        ...
 
 
 class GatewayProcess:

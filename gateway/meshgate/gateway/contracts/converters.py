@@ -58,8 +58,8 @@ class Converters:
         """The contract of a skill once it has that release, or what is known of it after ``mediation_wait`` seconds.
 
         Instances and contracts come from the registry separately, so the contract of a release may arrive after its
-        first instance. Calls wait for a release only once: the contract of an agent that joined at a gateway of 0.1.0
-        does not arrive until the agent joins again.
+        first instance. Calls wait for a release only once: a contract that the registry has lost does not arrive until
+        the agent joins again.
 
         Args:
             name: AGENT/SKILL.

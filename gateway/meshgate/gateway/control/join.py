@@ -96,7 +96,7 @@ class JoinApp:
     async def _check_contracts(self, instance_id: str) -> None:
         entry = self._table.entries.get(instance_id)
         if entry is not None and not await self._gate.knows(entry.instance.manifest, entry.manifest):
-            # A gateway of 0.1.0 took it in: when it registers again, its contracts come along.
+            # The registry has lost a contract of it: when it registers again, its contracts come along.
             raise UnknownLease(metadata={"instance": instance_id})
 
     async def _register(self, joining: wire.Registration, media: wire.Media, key: KeyRecord) -> bytes:

@@ -71,7 +71,7 @@ class SchemaGate:
         """Digests of manifests whose contracts are all releases. A release never goes, so this stays true."""
 
     async def knows(self, digest: str, manifest: Manifest) -> bool:
-        """Whether every contract of a listed manifest is a release. One that a gateway of 0.1.0 listed may not be.
+        """Whether every contract of a listed manifest is a release. One that the registry has lost is not.
 
         Args:
             digest: of the manifest, as it is listed.
