@@ -17,7 +17,7 @@ MESH = MeshKey(KEY)
 
 
 def load(secret: bytes) -> MeshKey:
-    return MeshKey.load(Path("none"), {"MESHGATE_MESH_KEY": base64.b64encode(secret).decode()})
+    return MeshKey.load(Path("/dev/null/none"), {"MESHGATE_MESH_KEY": base64.b64encode(secret).decode()})
 
 
 @pytest.mark.requirement("keys.weak")
@@ -47,7 +47,7 @@ def test_a_key_holds_no_known_word_twice_in_a_row() -> None:
 def test_a_key_with_a_character_that_is_no_base64_is_refused() -> None:
     text = base64.b64encode(KEY).decode()
     with pytest.raises(WeakSecret):
-        MeshKey.load(Path("none"), {"MESHGATE_MESH_KEY": text[:8] + "!" + text[8:]})
+        MeshKey.load(Path("/dev/null/none"), {"MESHGATE_MESH_KEY": text[:8] + "!" + text[8:]})
 
 
 def test_a_key_of_64_bytes_is_taken_as_it_is_and_a_longer_one_by_its_hash() -> None:
