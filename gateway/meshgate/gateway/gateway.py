@@ -42,6 +42,7 @@ class Gateway(Parts):
         self.ingress = Ingress(self.entrance, self.cards, self.authenticator, public, self.unready, self.limits)
         self.metrics.watch(
             stale_seconds=self.watcher.stale_seconds,
+            passed_over=lambda: dict[str, int](self.watcher.passed_over.items()),
             endpoints=self.instances.states,
             open_calls=lambda: self.in_flight.count,
             subjects=lambda: len(self.schemas),
