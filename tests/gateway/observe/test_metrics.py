@@ -1,3 +1,4 @@
+# pyright: reportPrivateUsage=false
 from collections.abc import Iterable
 from typing import Any
 

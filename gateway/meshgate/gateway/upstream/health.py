@@ -20,10 +20,11 @@ _AT_ONCE = 16
 
 
 class HealthChecks:
-    """Asks each lasting instance every ``check.interval`` seconds; ``limits.health_misses`` take it out, one answer brings it back.
+    """Asks each lasting instance every ``check.interval`` seconds; misses take it out, one answer brings it back.
 
     Args:
         ask: whether an instance answers within the seconds given.
+        limits: ``health_misses`` and ``foreign_health``.
     """
 
     def __init__(

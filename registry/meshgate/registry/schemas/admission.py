@@ -42,7 +42,7 @@ def admit(subject: Subject, release: Release, images: Mapping[str, Image], limit
         BadSchema: an image, or a type in it, is missing.
         VersionTaken: the version exists with other content.
         VersionRetired: the version exists and was retired.
-        Incompatible: it breaks the contract of its major version; ``violations`` holds the reasons, up to ``schema_reasons``.
+        Incompatible: it breaks the contract of its major version; ``violations`` holds ``schema_reasons`` reasons.
         StageRefused: an agent brings it, and it is proposed and not active yet, or has to be proposed first.
     """
     check_release(release, limits)
