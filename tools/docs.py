@@ -145,7 +145,7 @@ def metrics() -> list[str]:
     seen.call("", "", "", "", 0.0)
     seen.attempt("", "")
     seen.policies["", ""][0] += 1
-    seen.watch(endpoints=lambda: {"": 1})
+    seen.watch(endpoints=lambda: {"": 1}, passed_over=lambda: {"": 1})
     rows: list[tuple[str, str, str]] = []
     for one in seen.collect():
         name = f"{one.name}_total" if one.type == "counter" else one.name

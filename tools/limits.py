@@ -10,8 +10,13 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
+
+from constants import FIXED, NO_LIMITS
+from numbers_found import Number, numbers, shown
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "limits.md"
@@ -19,25 +24,33 @@ LIMITS = ROOT / "sdk/meshgate/a2a/limits.py"
 CONFIG = ROOT / "gateway/meshgate/gateway/config.py"
 
 GROUPS: dict[str, str] = {
-    "Time of a call and of a job": "deadline max_deadline job_seconds grace connect",
-    "A job's budget": "job_calls job_concurrency depth lease_patience peer_patience",
-    "Sizes": "body event answer json_depth json_nodes header_bytes header_count body_seconds streams connections",
+    "Time of a call and of a job": "deadline max_deadline job_seconds grace",
+    "A job's budget": "job_calls job_concurrency depth lease_calls lease_patience peer_patience peer_answer",
+    "Sizes": "body event answer json_depth json_nodes header_bytes header_count body_seconds",
+    "Connections": "connections backlog streams idle client_idle agent_idle connect agent_connect grpc_channels",
     "Schemas": (
         "schema_bytes schema_files schema_types schema_depth schema_fields schema_pattern schema_patterns schema_cel "
-        "schema_releases schema_images schema_json schema_memory schema_disk "
+        "schema_releases schema_images schema_reasons schema_json schema_memory schema_disk "
         "mediation_depth mediation_violations mediation_values mediation_inline mediation_threads "
         "mediation_cost mediation_result mediation_steps "
         "mediation_ways mediation_wait usage_rows usage_fields"
     ),
-    "Rate and load": "rate burst concurrency",
-    "Retries": "retry_attempts retry_ratio retry_floor retry_after",
+    "Rate and load": "rate burst rate_keys concurrency",
+    "Retries": "retry_attempts retry_pause retry_ratio retry_floor retry_window retry_after",
     "Breaker": (
         "breaker_failures breaker_ratio breaker_window breaker_volume breaker_backoff breaker_backoff_max "
         "breaker_jitter"
     ),
-    "Silence and health": "silence health_timeout heartbeat agent_heartbeat stream_silence",
-    "Membership and drain": "lease join_retry join_retry_max drain drain_notice",
-    "Tasks of an SDK agent": "tasks task_seconds tasks_open task_turns task_wait task_backlog cancel_seconds",
+    "Silence and health": (
+        "silence health_timeout health_misses foreign_health heartbeat agent_heartbeat stream_silence"
+    ),
+    "Membership and drain": "lease join_wait join_retry join_retry_max drain drain_notice drain_idle",
+    "A registry that loses instances": "hold_down hold_down_share hold_down_window hold_down_floor hold_down_grace",
+    "Agents of the settings": "card_seconds card_refresh card_retry",
+    "Workers": "worker_start worker_restart worker_restart_max worker_deaths worker_deaths_window",
+    "Tasks of an SDK agent": (
+        "tasks task_seconds tasks_open task_turns task_wait task_backlog task_poll task_lock cancel_seconds cancel_poll"
+    ),
     "Records, traces and metrics": (
         "records record_seconds job_records agent_tasks traces traces_beyond tracestate "
         "span_items span_text span_queue span_close "
@@ -58,25 +71,10 @@ span_queue metric_agents
 schema_files schema_types schema_depth schema_fields schema_pattern schema_patterns schema_cel schema_releases
 schema_images
 mediation_depth mediation_violations mediation_values mediation_threads mediation_steps mediation_ways usage_rows
-usage_fields
+usage_fields lease_calls backlog grpc_channels schema_reasons rate_keys health_misses hold_down_share hold_down_floor
+worker_deaths
 """
 """Limits that are neither sizes in bytes nor times."""
-
-FIXED: tuple[tuple[str, str, str, str], ...] = (
-    ("sdk/meshgate/a2a/selector.py", "MAX_SELECTOR", "", ""),
-    ("sdk/meshgate/a2a/cards.py", "MAX_CARD", "bytes", "Largest agent card that is read."),
-    ("sdk/meshgate/a2a/mesh/lineage_tokens.py", "MAX_TOKEN", "", ""),
-    ("registry/meshgate/registry/limits.py", "MAX_INSTANCE", "bytes", ""),
-    ("registry/meshgate/registry/limits.py", "MAX_BLOB", "bytes", ""),
-    ("registry/meshgate/registry/backends/consul/entry.py", "MAX_ENTRY", "bytes", ""),
-    ("registry/meshgate/registry/backends/consul/health.py", "NODE_GRACE", "s", ""),
-    ("registry/meshgate/registry/backends/consul/entry.py", "REAP_AFTER", "s", ""),
-    ("registry/meshgate/registry/backends/file.py", "POLL", "s", ""),
-    ("registry/meshgate/registry/backends/file.py", "REAP_AFTER", "s", ""),
-    ("gateway/meshgate/gateway/jobs/accounts.py", "_LEASE", "", ""),
-    ("gateway/meshgate/gateway/jobs/rates.py", "_KEYS", "", ""),
-    ("gateway/meshgate/gateway/control/join.py", "_SEEN_WITHIN", "s", ""),
-)
 
 INTRO = """\
 # Limits and settings
@@ -105,8 +103,17 @@ both are `meshgate.a2a.limits.Limits`.
 """
 
 LIMITS_INTRO = """\
-Each is above 0: nothing is without a limit. `retry_after`, `tracestate`, and the `json_depth` and `json_nodes` of
-answers always have their defaults: the code that reads them is not given the settings."""
+Each is above 0: nothing is without a limit. `tracestate`, the `json_depth` and `json_nodes` of answers, and the
+`retry_after` of an error that an agent answers with always have their defaults: the code that reads them is not given
+the settings."""
+
+FIXED_INTRO = """\
+Limits without a setting: one belongs to a form that all gateways, agents and registries share, or the code that reads
+it is given no settings (the parsers of names, and the command line)."""
+
+NO_LIMITS_INTRO = """\
+Nobody runs into these. `make check` fails on a number of the product that bounds something and stands in no table of
+this page; `tools/numbers_found.py` says which numbers that are."""
 
 VARIABLES = {
     "MESHGATE_HOME": "The folder of the mesh on this machine; `~/.meshgate` if not set.",
@@ -167,14 +174,6 @@ def fields(source: Path, cls: str) -> list[Field]:
     return documented(source.read_text("utf-8"), cls)
 
 
-def constant(source: Path, name: str) -> Field:
-    """A constant of a module."""
-    for field in documented(source.read_text("utf-8")):
-        if field.name == name:
-            return field
-    raise SystemExit(f"{source}: no constant {name}")
-
-
 def number(expression: str) -> float:
     """The value of products of numbers, as the code writes sizes."""
     product = 1.0
@@ -223,14 +222,47 @@ def _meaning(field: Field) -> str:
     return plain(field.text)
 
 
-def fixed() -> list[str]:
-    """What cannot be set."""
-    lines = ["## What is fixed", "", "| what | value | meaning |", "|---|---|---|"]
-    for place, name, unit, text in FIXED:
-        field = constant(ROOT / place, name)
-        where = place.rpartition("/")[2].removesuffix(".py")
-        lines.append(f"| `{where}.{name.lstrip('_')}` | {amount(field.value, unit)} | {text or _meaning(field)} |")
+def fixed(found: Mapping[str, Number]) -> list[str]:
+    """The limits that cannot be set."""
+    lines = ["## What is fixed", FIXED_INTRO, "", "| what | value | meaning |", "|---|---|---|"]
+    for place, unit, text in FIXED:
+        one = found[place]
+        meaning = plain(text) if text else _meaning(Field(one.name, "", one.text))
+        lines.append(f"| `{_short(one).partition(': ')[0]}` | {amount(shown(one.value[0]), unit)} | {meaning} |")
     return [*lines, ""]
+
+
+def no_limits(found: Mapping[str, Number]) -> list[str]:
+    """The constants that are no limits, and why."""
+    lines = ["## Constants that are no limits", NO_LIMITS_INTRO, "", "| why it is no limit | constants |", "|---|---|"]
+    for reason, places in NO_LIMITS.items():
+        told = ", ".join(f"`{_short(found[place])}`" for place in _places(places))
+        lines.append(f"| {reason} | {told} |")
+    return [*lines, ""]
+
+
+def _short(one: Number) -> str:
+    """A number's name with its module's; ``cli.call.call: 0.001`` of one in a function's body."""
+    folder, _, module = one.path.removesuffix(".py").rpartition("/")
+    return f"{module if module != '__main__' else folder}.{one.name.lstrip('_').replace(', _', ', ')}"
+
+
+def _places(lines: str) -> list[str]:
+    pairs = [line.strip().partition(": ") for line in lines.strip().splitlines()]
+    return [f"{path}: {name.strip()}" for path, _, names in pairs for name in names.split(";")]
+
+
+def listed(found: Mapping[str, Number]) -> None:
+    """Fail unless each number that bounds something has one place in ``tools/constants.py``."""
+    places = [*(place for place, _, _ in FIXED), *(one for lines in NO_LIMITS.values() for one in _places(lines))]
+    problems = {
+        "are listed twice": [place for place, count in Counter(places).items() if count > 1],
+        "are listed and not there": [place for place in places if place not in found],
+        "are neither a field of Limits nor listed": [place for place in found if place not in set(places)],
+    }
+    told = [f"these numbers {what}: {'; '.join(sorted(which))}" for what, which in problems.items() if which]
+    if told:
+        raise SystemExit("\n".join(f"tools/constants.py: {one}" for one in told))
 
 
 def settings() -> list[str]:
@@ -267,7 +299,10 @@ def environment() -> list[str]:
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([INTRO, *settings(), *environment(), *limits(), *fixed()]).rstrip() + "\n"
+    found = numbers()
+    listed(found)
+    parts = [INTRO, *settings(), *environment(), *limits(), *fixed(found), *no_limits(found)]
+    return "\n".join(parts).rstrip() + "\n"
 
 
 def main() -> int:

@@ -189,6 +189,11 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement(
         "docs.limits", "documentation", "One page lists every limit, setting and default, as the code has them"
     ),
+    Requirement(
+        "docs.constants",
+        "documentation",
+        "A number that bounds something is a limit, or stands in a list with its reason",
+    ),
     Requirement("docs.tables", "documentation", "Tables and figures that repeat the code say what the code says"),
     Requirement("docs.picture", "documentation", "The picture of the architecture shows the tree as it is"),
     Requirement("docs.links", "documentation", "What a page links to or names as a file is there"),

@@ -1,5 +1,6 @@
 """Sockets that the servers of gateway and agents listen on."""
 
+# pyright: reportPrivateUsage=false
 from __future__ import annotations
 
 import asyncio
@@ -7,7 +8,8 @@ import socket
 
 import pytest
 
-from meshgate.net.server import bind
+from meshgate.a2a.limits import Limits
+from meshgate.net.server import HttpServer, bind
 
 
 @pytest.mark.requirement("contract.nodelay")
@@ -26,3 +28,9 @@ async def test_what_is_accepted_on_a_bound_socket_sends_its_last_bytes_at_once()
         _, writer = await asyncio.open_connection(*listening.getsockname())
         assert await accepted
         writer.close()
+
+
+def test_what_a_listener_takes_and_keeps_are_limits() -> None:
+    limits = Limits(connections=7, backlog=5, idle=3)
+    config = HttpServer(None, [], limits)._config
+    assert (config.limit_concurrency, config.backlog, config.timeout_keep_alive) == (7, 5, 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from meshgate.a2a.limits import Limits
 from meshgate.registry.hold_down import HoldDown
 from meshgate.registry.model import Delta, Entry, Switch
 from tests.registry.samples import entry
@@ -110,3 +111,21 @@ def test_kill_switches_are_believed_at_once() -> None:
     switches = (Switch("agent", "rogue"),)
 
     assert HoldDown().sift(Delta(reset=True, switches=switches), known(4), 0.0).switches == switches
+
+
+def test_the_rule_takes_the_limits_of_a_gateway() -> None:
+    limits = Limits(
+        hold_down=5.0, hold_down_grace=2.0, hold_down_share=0.25, hold_down_window=1.0, hold_down_floor=1
+    )  # fmt: skip
+    hold = HoldDown.within(limits)
+    assert hold.sift(Delta(gone=names(0)), known(4), 0.0).gone == names(0)  # a quarter is not more than a quarter
+    assert hold.sift(Delta(gone=names(1)), known(4), 0.5).gone == ()
+    assert hold.due() == 5.5
+    later = HoldDown.within(limits)
+    later.sift(Delta(gone=names(0)), known(4), 0.0)
+    assert later.sift(Delta(gone=names(1)), known(4), 1.5).gone == names(1)
+    everything = known(8)
+    listed = tuple(everything[name] for name in names(*range(7)))
+    back = HoldDown.within(limits)
+    back.sift(Delta(put=listed, switches=(), reset=True), everything, 0.0)
+    assert back.due() == 2.0

@@ -42,6 +42,7 @@ class Gateway(Parts):
         self.ingress = Ingress(self.entrance, self.cards, self.authenticator, public, self.unready, self.limits)
         self.metrics.watch(
             stale_seconds=self.watcher.stale_seconds,
+            passed_over=lambda: dict[str, int](self.watcher.passed_over.items()),
             endpoints=self.instances.states,
             open_calls=lambda: self.in_flight.count,
             subjects=lambda: len(self.schemas),
@@ -56,7 +57,7 @@ class Gateway(Parts):
 
     async def start(self) -> None:
         """Begin to watch the registry and to look after contracts and foreign agents."""
-        checks = HealthChecks(self.instances, self.send.ask_health, self.clock, self.rng, self.sleep)
+        checks = HealthChecks(self.instances, self.send.ask_health, self.clock, self.rng, self.sleep, self.limits)
         self._tasks = [asyncio.ensure_future(run) for run in (self.watcher.run(), self.schemas.run(), checks.run())]
         for task in self._tasks:
             task.add_done_callback(self._ended)

@@ -38,6 +38,7 @@ from meshgate.gateway.upstream.instance import Instance
 from meshgate.gateway.upstream.instances import Instances
 from meshgate.gateway.upstream.send import Send, Wire
 from meshgate.gateway.upstream.transports.table import make_transports
+from meshgate.registry.hold_down import HoldDown
 from meshgate.registry.index import Index
 from meshgate.registry.interface import Registry
 from meshgate.registry.watcher import Watcher
@@ -108,7 +109,13 @@ class Parts:
     def _watch(self) -> None:
         self.table = Index()
         self.watcher = Watcher(
-            self.registry, self.table, self.settings.snapshot, clock=self.clock, sleep=self.sleep, rng=self.rng
+            self.registry,
+            self.table,
+            self.settings.snapshot,
+            clock=self.clock,
+            sleep=self.sleep,
+            rng=self.rng,
+            hold=HoldDown.within(self.limits),
         )
 
     def _find_peers(self, peers: Peers | None, alone: bool) -> None:
@@ -122,13 +129,13 @@ class Parts:
         self.records = Records(self.id, limits, clock, self.wall)
         self.accounts: Accounts = MemoryAccounts(self.id, self.peers, limits, clock, self.rng)
         self.in_flight = InFlight(limits, clock, self.wall)
-        self.rates = Rates(limits.rate, limits.burst, lambda: self.peers.live, clock)
+        self.rates = Rates(limits.rate, limits.burst, lambda: self.peers.live, clock, limits.rate_keys)
 
     def _reach_agents(self, wires: dict[Key, Wire] | None) -> None:
         self.instances = Instances(self.mesh.inbound_secret, self.limits, self.clock, self.rng)
         self.wires = wires if wires is not None else make_transports(self.limits, self.clock)
         self.tags = TaskTags(self.mesh.secret)
-        self.send = Send(self.wires, self.tags, self.mesh, self.clock)
+        self.send = Send(self.wires, self.tags, self.mesh, self.clock, self.limits.cancel_seconds)
         self.instances.on_gone.append(self.send.forget)
         self.routes = Routes(self.table, self.authorizer)
         self.task_owner = TaskOwner(self.table, self.tags, self.routes)

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.registry.model import Delta, Entry
 
 __all__ = ["HoldDown"]
@@ -30,7 +31,13 @@ class HoldDown:
     """
 
     def __init__(
-        self, *, hold: float = 30.0, grace: float = 10.0, share: float = 0.5, window: float = 10.0, floor: int = 3
+        self,
+        *,
+        hold: float = DEFAULTS.hold_down,
+        grace: float = DEFAULTS.hold_down_grace,
+        share: float = DEFAULTS.hold_down_share,
+        window: float = DEFAULTS.hold_down_window,
+        floor: int = DEFAULTS.hold_down_floor,
     ) -> None:
         self._hold = hold
         self._grace = grace
@@ -39,6 +46,17 @@ class HoldDown:
         self._floor = floor
         self._held: dict[str, float] = {}
         self._gone: deque[float] = deque()
+
+    @classmethod
+    def within(cls, limits: Limits) -> HoldDown:
+        """The rule with a gateway's limits."""
+        return cls(
+            hold=limits.hold_down,
+            grace=limits.hold_down_grace,
+            share=limits.hold_down_share,
+            window=limits.hold_down_window,
+            floor=limits.hold_down_floor,
+        )
 
     @property
     def held(self) -> frozenset[str]:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from meshgate.a2a.limits import DEFAULTS
 from meshgate.a2a.selector import parse_selector
 from meshgate.a2a.version_syntax import parse_version
 from meshgate.a2a.versions import Version, VersionRange
@@ -234,4 +235,4 @@ class Lease(msgspec.Struct, frozen=True):
     """The right to be listed for ``ttl`` seconds; a third of it is a good interval for renewing."""
 
     instance: str
-    ttl: float = 10.0
+    ttl: float = DEFAULTS.lease

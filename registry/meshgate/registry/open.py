@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 import msgspec
 
 from meshgate.a2a.errors import InvalidParams
+from meshgate.a2a.limits import DEFAULTS
 from meshgate.registry.backends.consul.address import ConsulAddress
 from meshgate.registry.backends.memory import MemoryRegistry
 from meshgate.registry.interface import Registry
@@ -18,7 +19,7 @@ __all__ = ["open_registry"]
 SCHEMES = ("memory", "file", "consul", "consul+https")
 
 
-def open_registry(url: str, *, ttl: float = 10.0, consul: ConsulAddress | None = None) -> Registry:
+def open_registry(url: str, *, ttl: float = DEFAULTS.lease, consul: ConsulAddress | None = None) -> Registry:
     """The registry that ``url`` names: ``memory:``, ``file:///PATH``, ``consul://HOST:PORT``, ``consul+https://HOST:PORT``.
 
     Nothing is connected yet. Lease terms (``ttl``) are in seconds. What has no place in a URL (the token, certificates)

@@ -52,6 +52,8 @@ class Limits(msgspec.Struct, frozen=True):
     """Silence after which a stream from an agent counts as failed."""
     drain: float = 30.0
     """Longest wait for open calls after SIGTERM; a second signal ends the wait."""
+    drain_idle: float = 0.25
+    """Time a caller's idle connection stays open after SIGTERM, so that its next call is answered as its last."""
     drain_notice: float = 1.0
     """Time in which an agent that leaves still takes new calls, until every gateway knows."""
     retry_after: float = 300.0
@@ -60,24 +62,70 @@ class Limits(msgspec.Struct, frozen=True):
     """Most open calls on one HTTP/2 connection."""
     connections: int = 10_000
     """Most open connections of a listener."""
+    backlog: int = 2048
+    """Connections of a listener that may wait to be accepted."""
+    idle: int = 75
+    """Time a listener keeps a connection that carries no request."""
+    client_idle: float = 10.0
+    """Time a client keeps such a connection to a gateway."""
+    agent_idle: float = 4.0
+    """Time a gateway keeps such a connection to an agent: less than the 5 s after which many servers close theirs."""
+    agent_connect: float = 1.0
+    """Longest a gateway waits for a connection to an agent."""
+    grpc_channels: int = 1000
+    """Addresses of agents to which a gateway has gRPC channels open at once; each has threads of gRPC's own."""
     retry_attempts: int = 3
     """Most tries of one call."""
     retry_ratio: float = 0.2
-    """Retries that one gateway allows, as a share of its calls of the last ten seconds; ``retry_floor`` is added."""
+    """Retries that one gateway allows, as a share of its calls in the window; ``retry_floor`` is added."""
     retry_floor: float = 5.0
     """Retries per second that one gateway allows beyond that share, also when there are few calls."""
+    retry_window: int = 10
+    """Length of that window."""
+    retry_pause: float = 0.025
+    """Longest pause before a retry, doubled for each try so far; a random part of it is waited."""
     rate: float = 500.0
     """Calls per second of one principal to one agent, over all gateways."""
     burst: int = 1000
     """Calls of one principal to one agent that may come at once, over all gateways."""
+    rate_keys: int = 100_000
+    """Pairs of a principal and an agent whose rate a gateway keeps; the one used longest ago goes first."""
     concurrency: int = 256
     """Most open calls to one instance from one gateway."""
     lease: float = 10.0
     """Time an instance stays listed without a renewal."""
+    join_wait: float = 1.0
+    """Longest a registration waits until the join port sees it itself, so that a call right after it is routed."""
     join_retry: float = 0.25
     """First pause after the join port did not answer; it doubles with each further failure."""
     join_retry_max: float = 2.0
     """Longest such pause."""
+    hold_down: float = 30.0
+    """Time for which instances stay listed that the registry lost suddenly."""
+    hold_down_share: float = 0.5
+    """Share of all instances whose loss counts as sudden."""
+    hold_down_window: float = 10.0
+    """Time over which losses are added up."""
+    hold_down_floor: int = 3
+    """Fewest losses that count as sudden."""
+    hold_down_grace: float = 10.0
+    """Time for which instances stay listed that are missing when a registry is back."""
+    card_seconds: float = 5.0
+    """Longest a gateway waits for the card of an agent of its settings."""
+    card_refresh: float = 60.0
+    """Pause before it fetches the card again."""
+    card_retry: float = 2.0
+    """Pause before it does so after a failure."""
+    worker_start: float = 30.0
+    """Longest that ``meshgate up --workers`` waits for its workers to come up."""
+    worker_restart: float = 0.1
+    """Pause before a worker that died after a long life is started again; it doubles with each short life."""
+    worker_restart_max: float = 5.0
+    """Longest such pause."""
+    worker_deaths: int = 5
+    """Deaths of workers that end ``meshgate up``: starting them again does not help."""
+    worker_deaths_window: float = 60.0
+    """Time in which they end it; a longer life of a worker is a long one."""
     connect: float = 5.0
     """Longest a client waits for a connection."""
     grace: float = 2.0
@@ -95,11 +143,21 @@ class Limits(msgspec.Struct, frozen=True):
     task_backlog: int = 1000
     """Events that a reader may be behind before its stream is ended."""
     cancel_seconds: float = 5.0
-    """Time that cancelled work has to end by itself."""
+    """Time that cancelled work has to end by itself, and an agent to answer a gateway that cancels its task."""
+    cancel_poll: float = 0.2
+    """Pause between two looks whether another instance wants a task of this one cancelled."""
+    task_poll: float = 0.1
+    """Pause between two looks for the events of a task that another instance works on."""
+    task_lock: float = 5.0
+    """Longest wait for the file of ``FileTasks`` while another instance writes it."""
     silence: float = 0.5
     """Silence of a call in flight after which the agent's health is asked."""
     health_timeout: float = 0.25
-    """Time a health question may take; two that are missed open the breaker."""
+    """Time a health question may take."""
+    health_misses: int = 2
+    """Health questions in a row without an answer that open the breaker, or take a foreign agent out."""
+    foreign_health: float = 2.0
+    """Time the health question to a foreign agent may take."""
     breaker_failures: int = 5
     """Failures in a row that open a breaker."""
     breaker_ratio: float = 0.8
@@ -118,6 +176,10 @@ class Limits(msgspec.Struct, frozen=True):
     """Longest a call waits for what other gateways know of its parent."""
     lease_patience: float = 0.25
     """Longest a call waits for its job's home to hand out calls."""
+    lease_calls: int = 4
+    """Calls that another gateway takes from a job's home at a time."""
+    peer_answer: float = 2.0
+    """Longest the admin API waits for what other gateways answer."""
     records: int = 10_000
     """Jobs whose records a gateway keeps."""
     record_seconds: float = 3600.0
@@ -164,6 +226,8 @@ class Limits(msgspec.Struct, frozen=True):
     """Most releases of a skill that are kept."""
     schema_images: int = 256
     """Most descriptor sets that one registration brings."""
+    schema_reasons: int = 500
+    """Reasons that the refusal of a release lists; its message has their number."""
     schema_json: int = 128 * 1024
     """JSON Schemas, together, that an agent's card has of its skills; what is beyond is left out."""
     schema_memory: int = 64 * 1024 * 1024

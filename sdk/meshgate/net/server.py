@@ -83,7 +83,7 @@ class HttpServer:
     """One ASGI app on its own sockets.
 
     Args:
-        limits: how many connections it takes (``connections``).
+        limits: how many connections it takes and keeps: ``connections``, ``backlog``, ``idle``.
         date: whether answers say when they were made, as origin servers with a clock should (RFC 9110 6.6.1).
     """
 
@@ -99,10 +99,10 @@ class HttpServer:
             proxy_headers=False,
             server_header=False,
             date_header=date,
-            timeout_keep_alive=75,  # longer than a gateway keeps an idle connection to an agent: it closes first
+            timeout_keep_alive=limits.idle,  # longer than ``agent_idle``: a gateway closes first
             timeout_graceful_shutdown=2,
             limit_concurrency=limits.connections,
-            backlog=2048,
+            backlog=limits.backlog,
         )
         self._sockets = sockets
         self._server: _Server | None = None

@@ -43,7 +43,7 @@ def listed(name: str, url: str = "") -> Entry:
 async def mesh(*others: Other) -> AsyncGenerator[tuple[RemotePeers, Index], None]:
     """The gateway ``me`` among others."""
     index = Index()
-    patient = limits(peer_patience=PATIENCE, lease_patience=PATIENCE)
+    patient = limits(peer_patience=PATIENCE, lease_patience=PATIENCE, peer_answer=PATIENCE)
     peers = RemotePeers(index, "me", "s3cret", patient)
     async with AsyncExitStack() as stack:
         urls = [await stack.enter_async_context(served(other.app)) for other in others]
@@ -106,4 +106,5 @@ async def test_a_question_goes_to_one_or_to_all() -> None:
         assert set(await peers.ask_all(FLIGHTS, "a", "b", patience=PATIENCE)) == {"gw1", "gw2"}
         assert set(await peers.ask_all(FLIGHTS, "a", "b", patience=PATIENCE, only="gw2")) == {"gw2"}
         assert await peers.ask_all(FLIGHTS, "a", "b", patience=PATIENCE, only="gw9") == {}
-    assert (len(one.asked), len(two.asked)) == (1, 2)
+        assert set(await peers.ask_all(FLIGHTS, "a", "b", only="gw1")) == {"gw1"}
+    assert (len(one.asked), len(two.asked)) == (2, 2)

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from meshgate.a2a.errors import InvalidParams, MeshError, PermissionDenied
-from meshgate.a2a.limits import DEFAULTS
+from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.gateway.control.join import JoinApp
 from meshgate.gateway.identity.keys import KeyStore, new_key
 from meshgate.gateway.identity.mesh_key import MeshKey
@@ -22,7 +22,7 @@ from meshgate.registry.join import wire
 from meshgate.registry.model import Capability, Endpoint, Instance, Manifest
 from meshgate.registry.watcher import Watcher
 from tests.gateway.asgi import Answer, request
-from tests.support.virtual_loop import virtual_time
+from tests.support.virtual_loop import elapsed, virtual_time
 
 MANIFEST = Manifest("echo", "1.0.0", skills=(Capability("say", "1.0.0"),), card={"name": "echo", "version": "1.0.0"})
 
@@ -35,7 +35,7 @@ def instance(**changes: Any) -> Instance:
 class Port:
     """A join port with a client that has keys."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits = DEFAULTS) -> None:
         import asyncio
 
         loop = asyncio.get_running_loop()
@@ -45,7 +45,7 @@ class Port:
         self.keys = KeyStore()
         self.mesh = MeshKey(os.urandom(32))
         addresses = AgentNetworks(refused=frozenset({8090}))
-        self.app = JoinApp(self.registry, self.table, self.keys, self.mesh, addresses, lambda: ("http://gw",), DEFAULTS)
+        self.app = JoinApp(self.registry, self.table, self.keys, self.mesh, addresses, lambda: ("http://gw",), limits)
 
     def key(self, **scope: Any) -> str:
         key, record = new_key("join", "someone", **scope)
@@ -61,8 +61,8 @@ class Port:
 
 
 @asynccontextmanager
-async def port() -> AsyncGenerator[Port, None]:
-    made = Port()
+async def port(limits: Limits = DEFAULTS) -> AsyncGenerator[Port, None]:
+    made = Port(limits)
     try:
         yield made
     finally:
@@ -81,6 +81,16 @@ async def test_who_registers_gets_a_lease_a_call_key_and_the_secret_that_gateway
         assert (answer.status, joined.lease.instance, joined.gateways) == (200, "echo-1", ("http://gw",))
         assert join.mesh.read_call_key(joined.call_key) == ("echo", "default", "echo-1")
         assert joined.inbound_secret == join.mesh.inbound_secret("echo-1")
+
+
+@pytest.mark.parametrize(("limits", "seconds"), [(DEFAULTS, 1.0), (Limits(join_wait=0.25), 0.25)], ids=["usual", "set"])
+@virtual_time
+async def test_a_registration_waits_until_it_is_seen_and_no_longer_than_its_limit(
+    limits: Limits, seconds: float
+) -> None:
+    async with port(limits) as join:
+        join.watching.cancel()
+        assert await elapsed(join.register(instance(), join.key())) == pytest.approx(seconds, abs=0.011)
 
 
 @pytest.mark.requirement("join.key")

@@ -178,6 +178,14 @@ async def test_away_from_home_four_calls_are_borrowed_at_a_time_and_only_when_no
     assert books.home.asked == [4, 4, 4]
 
 
+async def test_how_many_calls_are_borrowed_at_a_time_is_a_limit() -> None:
+    books = Books(lease_calls=5)
+    books.home.left = 6
+    await books.adopt()
+    assert await books.spendable("gw2.1") == 6
+    assert books.home.asked == [5, 5, 5]
+
+
 async def test_what_the_home_says_counts_from_the_first_loan_on() -> None:
     books = Books()
     books.home.left = 100

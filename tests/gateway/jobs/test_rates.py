@@ -8,7 +8,6 @@ import pytest
 
 from meshgate.a2a.call import Principal
 from meshgate.a2a.errors import RateLimited
-from meshgate.gateway.jobs import rates
 from meshgate.gateway.jobs.rates import Rates
 from tests.gateway.calls import ANN, Clock
 
@@ -18,9 +17,9 @@ pytestmark = pytest.mark.requirement("path.rate")
 class Bucket:
     """Rates, and how many calls they let through at once."""
 
-    def __init__(self, rate: float, burst: int, live: int = 1, now: float = 1000.0) -> None:
+    def __init__(self, rate: float, burst: int, live: int = 1, now: float = 1000.0, keys: int = 100_000) -> None:
         self.clock, self.live = Clock(now), live
-        self.rates = Rates(rate, burst, lambda: self.live, self.clock)
+        self.rates = Rates(rate, burst, lambda: self.live, self.clock, keys)
         self.refusal = RateLimited()
 
     def at_once(self, principal: Principal = ANN, agent: str = "echo") -> int:
@@ -105,9 +104,8 @@ def test_a_refusal_says_who_what_how_often_and_the_share() -> None:
     )
 
 
-def test_the_bucket_used_longest_ago_goes_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rates, "_KEYS", 3)
-    bucket = Bucket(1.0, 1)
+def test_the_bucket_used_longest_ago_goes_when_there_are_too_many() -> None:
+    bucket = Bucket(1.0, 1, keys=3)
     assert [bucket.at_once(agent=name) for name in "abcad"] == [1, 1, 1, 0, 1]
     assert [bucket.at_once(agent=name) for name in "bcda"] == [0, 0, 0, 1]  # "a" made room for "d"
     bucket.clock.now += 1.0

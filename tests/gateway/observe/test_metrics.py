@@ -1,3 +1,4 @@
+# pyright: reportPrivateUsage=false
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,7 +10,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.gateway.observe.metrics import BOUNDS, OTHER, Metrics, merge_metrics
+from meshgate.registry.model import Endpoint, Entry, Instance, Manifest
 from meshgate.testing import LocalMesh, text
+from tests.support.virtual_loop import settle
 
 Read = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -53,6 +56,7 @@ def test_every_family_has_its_type() -> None:
         "meshgate_lineage_invalid": "counter",
         "meshgate_call_seconds": "histogram",
         "meshgate_registry_stale_seconds": "gauge",
+        "meshgate_registry_passed_over": "gauge",
         "meshgate_open_calls": "gauge",
         "meshgate_endpoints": "gauge",
         "meshgate_schema_subjects": "gauge",
@@ -121,6 +125,30 @@ def test_gauges_are_read_when_the_metrics_are() -> None:
 
     del endpoints["open"]
     assert ("meshgate_endpoints", frozenset({("state", "open")})) not in read(metrics)
+
+
+def test_rows_that_are_passed_over_are_counted_by_reason() -> None:
+    metrics, rows = Metrics(), {"address": 2, "unreadable": 1}
+    metrics.watch(passed_over=lambda: rows)
+    seen = read(metrics)
+    assert at(seen, "meshgate_registry_passed_over", reason="address") == 2
+    assert at(seen, "meshgate_registry_passed_over", reason="unreadable") == 1
+    rows.clear()
+    assert not [name for name, _ in read(metrics) if name == "meshgate_registry_passed_over"]
+
+
+async def test_a_gateway_tells_which_rows_of_its_registry_it_passes_over() -> None:
+    later = (Endpoint("HTTP+JSON", "http://127.0.0.1:9001/"), Endpoint("JSONRPC", "http://127.0.0.1:9001/"))
+    async with LocalMesh() as mesh:
+        manifest = Manifest("later", "1.0.0")
+        # Registering refuses such a row; a later release writes it by itself.
+        mesh.registry._entries["l1"] = Entry.of(Instance("l1", "later", manifest.digest(), endpoints=later), manifest)
+        mesh.registry._note()
+        await settle()
+        assert at(read(mesh.gateway.metrics), "meshgate_registry_passed_over", reason="address") == 1
+        await mesh.registry.deregister("l1")
+        await settle()
+        assert ("meshgate_registry_passed_over", frozenset({("reason", "address")})) not in read(mesh.gateway.metrics)
 
 
 @given(st.lists(st.floats(0, 2000), min_size=1, max_size=50))

@@ -63,7 +63,7 @@ class Child:
 class Nursery:
     """Starts children that live as long as is listed, and notes when; None is one that cannot be started."""
 
-    def __init__(self, *lives: float | None, obeys: bool = True) -> None:
+    def __init__(self, *lives: float | None, obeys: bool = True, orders: Orders = ORDERS) -> None:
         self.loop = asyncio.get_running_loop()
         self.began = self.loop.time()
         self.started: list[float] = []
@@ -71,7 +71,7 @@ class Nursery:
         self.deaths = 0
         self._lives = list(lives)
         self._obeys = obeys
-        self.worker = Worker(ORDERS, self._died, self._start)
+        self.worker = Worker(orders, self._died, self._start)
         self.running = asyncio.ensure_future(self.worker.run())
 
     async def _start(self) -> Child:
@@ -105,6 +105,16 @@ async def test_a_long_life_makes_the_pause_short_again_and_a_minute_is_not_long(
 
 
 @virtual_time
+async def test_the_pauses_of_workers_and_what_is_a_long_life_are_limits() -> None:
+    changed = limits(worker_restart=1.0, worker_restart_max=3.0, worker_deaths_window=10.0)
+    orders = msgspec.structs.replace(ORDERS, config=Config(workers=2, limits=changed))
+    nursery = Nursery(0.0, 0.0, 11.0, 0.0, orders=orders)
+    await asyncio.sleep(100.0)
+    assert nursery.started == [0.0, 2.0, 5.0, 17.0, 19.0]
+    nursery.running.cancel()
+
+
+@virtual_time
 async def test_a_worker_that_cannot_be_started_is_tried_again_and_counts_as_a_death() -> None:
     nursery = Nursery(None, None)
     await asyncio.sleep(10.0)
@@ -134,6 +144,18 @@ def test_five_deaths_in_less_than_a_minute_end_the_supervisor(apart: float, ende
     assert told == []
     deaths.note()
     assert bool(told) is ended
+
+
+def test_how_many_deaths_end_the_supervisor_and_in_which_time_are_limits() -> None:
+    clock, told = Clock(), list[float]()
+    deaths = Deaths(lambda: told.append(clock.now), clock, limits(worker_deaths=2, worker_deaths_window=3.0))
+    deaths.note()
+    clock.now += 3.0
+    deaths.note()
+    assert told == []
+    clock.now += 2.999999
+    deaths.note()
+    assert told == [clock.now]
 
 
 def test_only_the_last_five_deaths_count() -> None:
@@ -191,6 +213,8 @@ async def test_the_workers_are_up_when_each_stands_in_the_registry_and_not_after
     assert await elapsed(waiting) <= 0.05 + 1e-6
     with pytest.raises(ConfigError, match="did not come up within 30 s"):
         await all_up(index, 3, signals)
+    with pytest.raises(ConfigError, match="did not come up within 2 s"):
+        await all_up(index, 3, signals, 2.0)
     signals.stop.set()
     assert await elapsed(all_up(index, 3, signals)) == 0.0
 

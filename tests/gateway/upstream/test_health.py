@@ -7,6 +7,7 @@ import random
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.gateway.upstream.health import HealthChecks
 from meshgate.gateway.upstream.instance import Instance
 from meshgate.gateway.upstream.instances import Instances
@@ -31,7 +32,7 @@ class Drawn(random.Random):
 class Rounds:
     """Health checks over some instances; those in ``silent`` do not answer."""
 
-    def __init__(self, *entries: Entry, takes: float = 0.0, share: float = 0.5) -> None:
+    def __init__(self, *entries: Entry, takes: float = 0.0, share: float = 0.5, limits: Limits = DEFAULTS) -> None:
         self.loop, self.rng = asyncio.get_running_loop(), Drawn(share)
         self.began = self.loop.time()
         self.instances = Instances(lambda _: "", clock=self.loop.time)
@@ -41,7 +42,7 @@ class Rounds:
         self.patience: set[float] = set()
         self.at_once = self.most = 0
         self._takes = takes
-        self._checks = HealthChecks(self.instances, self._ask, self.loop.time, self.rng)
+        self._checks = HealthChecks(self.instances, self._ask, self.loop.time, self.rng, limits=limits)
 
     async def _ask(self, instance: Instance, seconds: float) -> bool:
         self.asked.append((instance.id, self.loop.time() - self.began))
@@ -87,6 +88,16 @@ async def test_the_interval_is_a_tenth_longer_or_shorter_so_that_gateways_do_not
     async with rounds.running():
         await asyncio.sleep(25.0)
     assert [at for _, at in rounds.asked] == [0.0, 11.0, 22.0]
+
+
+@virtual_time
+async def test_how_many_misses_and_the_time_of_an_answer_are_limits() -> None:
+    rounds = Rounds(lasting("a", 1.0), limits=Limits(health_misses=1, foreign_health=0.5))
+    rounds.silent = {"a"}
+    async with rounds.running():
+        await asyncio.sleep(0.25)
+    assert not rounds.healthy("a")
+    assert rounds.patience == {0.5}
 
 
 @virtual_time

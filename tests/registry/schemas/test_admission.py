@@ -279,3 +279,10 @@ def test_the_oldest_retired_release_makes_room_and_no_other_does() -> None:
     assert versions(full) == ["1.0.0", "3.0.0"]
     with pytest.raises(InvalidParams):
         admit(full, release("4.0.0"), IMAGES, limits)
+
+
+def test_how_many_reasons_a_refusal_lists_is_a_limit() -> None:
+    subject = admit(EMPTY, release("1.0.0", WIDE), IMAGES)
+    with pytest.raises(Incompatible) as caught:
+        admit(subject, release("1.1.0", NARROW), IMAGES, Limits(schema_reasons=1))
+    assert [path for path, _ in caught.value.violations] == ["p.A.a"]

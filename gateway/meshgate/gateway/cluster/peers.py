@@ -21,7 +21,7 @@ class RemotePeers:
 
     Args:
         own: this gateway's id.
-        limits: how long the path of a call waits for an answer.
+        limits: how long the path of a call, and the admin API, wait for an answer.
     """
 
     def __init__(self, index: Index, own: str, secret: str, limits: Limits = DEFAULTS) -> None:
@@ -45,9 +45,14 @@ class RemotePeers:
         return {entry.id: entry.endpoints[0].url for entry in entries if entry.endpoints}
 
     async def ask_all(
-        self, question: Question[T], *arguments: object, patience: float = 2.0, only: str = ""
+        self, question: Question[T], *arguments: object, patience: float | None = None, only: str = ""
     ) -> dict[str, T | Unknown | None]:
-        """What the other gateways answer, by gateway; ``only`` asks a single one."""
+        """What the other gateways answer, by gateway; ``only`` asks a single one.
+
+        Args:
+            patience: seconds to wait for them, else ``limits.peer_answer``.
+        """
+        patience = self._limits.peer_answer if patience is None else patience
         urls = {gateway: url for gateway, url in self.urls().items() if only in ("", gateway)}
         return await self._client.ask_all(urls, question, *arguments, patience=patience)
 

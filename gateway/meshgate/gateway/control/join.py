@@ -28,8 +28,6 @@ from meshgate.registry.join import wire
 __all__ = ["JoinApp"]
 
 log = structlog.get_logger(__name__)
-_SEEN_WITHIN = 1.0
-"""Seconds that a registration waits until this process sees it itself, so that a call right after it is routed."""
 
 
 class JoinApp:
@@ -130,7 +128,7 @@ class JoinApp:
 
     async def _seen(self, instance_id: str) -> None:
         waited = 0.0
-        while instance_id not in self._table.entries and waited < _SEEN_WITHIN:
+        while instance_id not in self._table.entries and waited < self._limits.join_wait:
             await self._sleep(0.01)
             waited += 0.01
 

@@ -19,9 +19,6 @@ from meshgate.gateway.jobs.peers import ALONE, Peers
 
 __all__ = ["Accounts", "MemoryAccounts"]
 
-_LEASE = 4
-"""Calls that another gateway takes from a job's home at a time."""
-
 
 class Accounts(Protocol):
     """What jobs may spend. Nothing but the methods that return at once may be called without waiting."""
@@ -119,7 +116,7 @@ class MemoryAccounts:
         if account is None:
             return None
         if not account.home and account.leased <= 0:
-            grant = await self._peers.lease(job, _LEASE)
+            grant = await self._peers.lease(job, self._limits.lease_calls)
             if grant is not None:
                 account.learn(grant, self._clock())
         now = self._clock()

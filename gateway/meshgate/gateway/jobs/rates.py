@@ -10,11 +10,10 @@ from collections.abc import Callable
 
 from meshgate.a2a.call import Principal
 from meshgate.a2a.errors import RateLimited
+from meshgate.a2a.limits import DEFAULTS
 
 __all__ = ["Rates"]
 
-_KEYS = 100_000
-"""Buckets that are kept; the one used longest ago goes first, and by then it is full again."""
 _ROUNDING = 1e-6
 """Seconds by which a thousand additions to a clock of years may be off: the last call of a burst is not refused for
 them."""
@@ -28,15 +27,24 @@ class Rates:
         burst: calls that may come at once, shared likewise.
         live: how many gateways share them.
         clock: monotonic seconds.
+        keys: buckets that are kept; the one used longest ago goes first, and by then it is full again.
     """
 
-    def __init__(self, rate: float, burst: int, live: Callable[[], int], clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        rate: float,
+        burst: int,
+        live: Callable[[], int],
+        clock: Callable[[], float],
+        keys: int = DEFAULTS.rate_keys,
+    ) -> None:
         if not rate > 0 or burst < 1:
             raise ValueError("a rate limit needs rate > 0 and burst >= 1")
         self._rate = rate
         self._burst = burst
         self._live = live
         self._clock = clock
+        self._keys = keys
         self._full: OrderedDict[tuple[str, str, str], float] = OrderedDict()
         self._share(1)
 
@@ -63,7 +71,7 @@ class Rates:
             raise self._refusal(principal, agent, gateways, wait)
         self._full[key] = full + 1 / rate
         self._full.move_to_end(key)
-        if len(self._full) > _KEYS:
+        if len(self._full) > self._keys:
             self._full.popitem(last=False)
 
     def _refusal(self, principal: Principal, agent: str, gateways: int, wait: float) -> RateLimited:

@@ -72,6 +72,7 @@ class Metrics(Collector):
         self._open: Callable[[], float] = _nothing
         self._endpoints: Callable[[], Mapping[str, int]] = _no_states
         self._subjects: Callable[[], float] = _nothing
+        self._passed_over: Callable[[], Mapping[str, int]] = _no_states
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
 
@@ -82,6 +83,7 @@ class Metrics(Collector):
         open_calls: Callable[[], float] | None = None,
         endpoints: Callable[[], Mapping[str, int]] | None = None,
         subjects: Callable[[], float] | None = None,
+        passed_over: Callable[[], Mapping[str, int]] | None = None,
     ) -> None:
         """Read these whenever the metrics are read.
 
@@ -90,11 +92,13 @@ class Metrics(Collector):
             open_calls: how many calls are open.
             endpoints: how many endpoints there are in each state.
             subjects: how many skills have a contract that is known here.
+            passed_over: how many rows of the registry are passed over, by reason.
         """
         self._stale = stale_seconds or self._stale
         self._open = open_calls or self._open
         self._endpoints = endpoints or self._endpoints
         self._subjects = subjects or self._subjects
+        self._passed_over = passed_over or self._passed_over
 
     # --- what happens ---
 
@@ -187,6 +191,14 @@ class Metrics(Collector):
             "Seconds for which the registry has not answered.",
             value=self._stale(),
         )
+        passed_over = GaugeMetricFamily(
+            "meshgate_registry_passed_over",
+            "Rows of the registry that this gateway cannot use, by reason.",
+            labels=["reason"],
+        )
+        for reason, count in self._passed_over().items():
+            passed_over.add_metric([reason], count)
+        yield passed_over
         yield GaugeMetricFamily("meshgate_open_calls", "Calls that are open.", value=self._open())
         endpoints = GaugeMetricFamily(
             "meshgate_endpoints",

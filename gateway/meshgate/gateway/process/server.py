@@ -34,8 +34,6 @@ from meshgate.registry.open import open_registry
 __all__ = ["DataPlane", "Signals", "keep_foreign", "open_configured", "run_file", "run_single"]
 
 log = structlog.get_logger(__name__)
-_IDLE = 0.25
-"""Seconds that a caller's idle connection stays open after SIGTERM, for its next call to be answered as its last."""
 
 
 def open_configured(config: Config, home: Home) -> Registry:
@@ -157,10 +155,10 @@ class DataPlane:
             await asyncio.wait_for(self.registry.deregister(self.gateway.id), 1.0)
         except (MeshError, TimeoutError):
             log.info("leave_failed", gateway=self.gateway.id)
-        callers, waited = self._servers[0], 0.0
+        callers, waited, limits = self._servers[0], 0.0, self.config.limits
         callers.leave()
-        while waited < self.config.limits.drain and not hurry.is_set():
-            if not self.gateway.in_flight.count and (waited >= _IDLE or not callers.connections):
+        while waited < limits.drain and not hurry.is_set():
+            if not self.gateway.in_flight.count and (waited >= limits.drain_idle or not callers.connections):
                 break
             await asyncio.sleep(0.05)
             waited += 0.05
@@ -272,4 +270,4 @@ async def keep_foreign(config: Config, registry: Registry, addresses: AgentNetwo
         return
     from meshgate.gateway.process.static_agents import keep_registered
 
-    await keep_registered(config.agents, registry, addresses)
+    await keep_registered(config.agents, registry, addresses, config.limits)

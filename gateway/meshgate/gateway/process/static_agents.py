@@ -10,6 +10,7 @@ import structlog
 
 from meshgate.a2a.cards import MAX_CARD
 from meshgate.a2a.errors import InvalidParams, MeshError, UpstreamUnavailable
+from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.gateway.config import ForeignAgent
 from meshgate.net.addresses import AddressPolicy
 from meshgate.registry.foreign import foreign_instance, read_foreign
@@ -18,18 +19,16 @@ from meshgate.registry.interface import Registry
 __all__ = ["fetch_card", "keep_registered"]
 
 log = structlog.get_logger(__name__)
-_REFRESH = 60.0
-_AGAIN = 2.0
 
 
-async def fetch_card(session: aiohttp.ClientSession, url: str) -> bytes:
-    """The card at ``url``.
+async def fetch_card(session: aiohttp.ClientSession, url: str, seconds: float = DEFAULTS.card_seconds) -> bytes:
+    """The card at ``url``, within so many seconds.
 
     Raises:
         UpstreamUnavailable: it does not come. InvalidParams: it is too large.
     """
     try:
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(seconds):
             async with session.get(url, allow_redirects=False, headers={"accept-encoding": "identity"}) as response:
                 if response.status != 200:
                     raise UpstreamUnavailable(f"{url} answered with HTTP {response.status}")
@@ -43,23 +42,25 @@ async def fetch_card(session: aiohttp.ClientSession, url: str) -> bytes:
     return card
 
 
-async def keep_registered(agents: Sequence[ForeignAgent], registry: Registry, addresses: AddressPolicy) -> None:
-    """Register each agent, and look at its card again every minute; a card that is refused changes nothing."""
+async def keep_registered(
+    agents: Sequence[ForeignAgent], registry: Registry, addresses: AddressPolicy, limits: Limits = DEFAULTS
+) -> None:
+    """Register each agent, and look at its card again from time to time; a card that is refused changes nothing."""
     async with aiohttp.ClientSession(
         trust_env=False, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
     ) as session:
-        await asyncio.gather(*(_keep(agent, registry, addresses, session) for agent in agents))
+        await asyncio.gather(*(_keep(agent, registry, addresses, session, limits) for agent in agents))
 
 
 async def _keep(
-    agent: ForeignAgent, registry: Registry, addresses: AddressPolicy, session: aiohttp.ClientSession
+    agent: ForeignAgent, registry: Registry, addresses: AddressPolicy, session: aiohttp.ClientSession, limits: Limits
 ) -> None:
     known = b""
     while True:
-        pause = _REFRESH
+        pause = limits.card_refresh
         try:
             addresses.check(agent.card)
-            card = await fetch_card(session, agent.card)
+            card = await fetch_card(session, agent.card, limits.card_seconds)
             if card != known:
                 manifest, endpoints = read_foreign(card, agent.name)
                 for endpoint in endpoints:
@@ -71,5 +72,5 @@ async def _keep(
                 known = card
         except MeshError as error:
             log.warning("foreign_agent_failed", card=agent.card, reason=error.message)
-            pause = _AGAIN
+            pause = limits.card_retry
         await asyncio.sleep(pause)

@@ -18,6 +18,7 @@ from typing import Protocol
 import msgspec
 import structlog
 
+from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.gateway.cluster.peers import RemotePeers
 from meshgate.gateway.config import Config, ConfigError
 from meshgate.gateway.contracts.catalogue import Catalogue
@@ -28,6 +29,7 @@ from meshgate.gateway.identity.mesh_key import MeshKey
 from meshgate.gateway.identity.secrets import Secrets
 from meshgate.gateway.process.server import DataPlane, Signals, keep_foreign, open_configured, run_file
 from meshgate.net.server import bind
+from meshgate.registry.hold_down import HoldDown
 from meshgate.registry.home import Home, Run
 from meshgate.registry.index import Index
 from meshgate.registry.watcher import Watcher
@@ -35,13 +37,6 @@ from meshgate.registry.watcher import Watcher
 __all__ = ["Deaths", "Orders", "Worker", "all_up", "end_workers", "run_worker", "run_workers"]
 
 log = structlog.get_logger(__name__)
-_READY_WITHIN = 30.0
-_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
-"""Seconds before a worker that died after a long life is started again; they double with each short life."""
-_DEATHS, _WITHIN = 5, 60.0
-"""So many deaths of workers in so many seconds end the supervisor: something is wrong that starting again does not
-mend.
-"""
 
 
 class Orders(msgspec.Struct, frozen=True):
@@ -81,17 +76,18 @@ async def _start_gateway() -> _Process:
 class Deaths:
     """Counts the deaths of workers, and tells when there are too many of them in too short a time."""
 
-    def __init__(self, too_many: Callable[[], None], clock: Callable[[], float]) -> None:
+    def __init__(self, too_many: Callable[[], None], clock: Callable[[], float], limits: Limits = DEFAULTS) -> None:
         self._too_many = too_many
         self._clock = clock
-        self._times: deque[float] = deque(maxlen=_DEATHS)
+        self._deaths, self._window = limits.worker_deaths, limits.worker_deaths_window
+        self._times: deque[float] = deque(maxlen=self._deaths)
 
     def note(self) -> None:
         """A worker died."""
         now = self._clock()
         self._times.append(now)
-        if len(self._times) == _DEATHS and now - self._times[0] < _WITHIN:
-            log.critical("too_many_deaths", deaths=_DEATHS, seconds=_WITHIN)
+        if len(self._times) == self._deaths and now - self._times[0] < self._window:
+            log.critical("too_many_deaths", deaths=self._deaths, seconds=self._window)
             self._too_many()
 
 
@@ -109,7 +105,8 @@ class Worker:
         self._line = msgspec.json.encode(orders) + b"\n"
         self._died = died
         self._start = start
-        self._pause = _PAUSE
+        self._limits = orders.config.limits
+        self._pause = self._limits.worker_restart
         self.process: _Process | None = None
 
     async def run(self) -> None:
@@ -119,8 +116,14 @@ class Worker:
             began = loop.time()
             await self._live()
             self._died()
-            self._pause = _PAUSE if loop.time() - began > _WITHIN else min(self._pause * 2, _LONGEST_PAUSE)
+            self._pause = self._next_pause(loop.time() - began)
             await asyncio.sleep(self._pause)
+
+    def _next_pause(self, lived: float) -> float:
+        limits = self._limits
+        if lived > limits.worker_deaths_window:
+            return limits.worker_restart
+        return min(self._pause * 2, limits.worker_restart_max)
 
     async def _live(self) -> None:
         try:
@@ -167,9 +170,9 @@ async def run_workers(config: Config, secrets: Secrets, home: Home, announce: Ca
         grpc_port = int(reserved[-1].getsockname()[1])
     registry = open_configured(config, home)
     table = Index()
-    watcher = Watcher(registry, table)
+    watcher = Watcher(registry, table, hold=HoldDown.within(config.limits))
     schemas = Catalogue(SchemaStore(registry, home.path / "schemas", config.limits), watcher)
-    remote = RemotePeers(table, "", MeshKey(secrets.mesh).inspect_secret())
+    remote = RemotePeers(table, "", MeshKey(secrets.mesh).inspect_secret(), config.limits)
     urls = (config.base_url or f"http://{config.host}:{port}",)
     control = Control(config, secrets, registry, table, None, remote, urls, frozenset({port, grpc_port}), schemas)
     watching = [asyncio.ensure_future(watcher.run()), asyncio.ensure_future(schemas.run())]
@@ -177,12 +180,12 @@ async def run_workers(config: Config, secrets: Secrets, home: Home, announce: Ca
         task.add_done_callback(lambda ended: _watch_ended(ended, signals))
     await control.start()
     resolved = msgspec.structs.replace(config, port=port, grpc_port=grpc_port, inspect_port=0)
-    deaths = Deaths(signals.stop.set, asyncio.get_running_loop().time)
+    deaths = Deaths(signals.stop.set, asyncio.get_running_loop().time, config.limits)
     orders = Orders(resolved, secrets.mesh, secrets.keys, str(home.path))
     workers = [Worker(orders, deaths.note) for _ in range(config.workers)]
     running = [asyncio.ensure_future(worker.run()) for worker in workers]
     try:
-        await all_up(table, config.workers, signals)
+        await all_up(table, config.workers, signals, config.limits.worker_start)
         run = run_file(config, secrets, port=port, grpc_port=grpc_port, control=control)
         home.write(run)
         foreign = asyncio.ensure_future(keep_foreign(config, registry, control.addresses))
@@ -207,7 +210,7 @@ def _watch_ended(task: asyncio.Task[None], signals: Signals) -> None:
         signals.stop.set()
 
 
-async def all_up(table: Index, count: int, signals: Signals) -> None:
+async def all_up(table: Index, count: int, signals: Signals, seconds: float = DEFAULTS.worker_start) -> None:
     """Wait until so many gateways stand in the registry, or a signal comes.
 
     Raises:
@@ -215,8 +218,8 @@ async def all_up(table: Index, count: int, signals: Signals) -> None:
     """
     waited = 0.0
     while len(table.gateways) < count and not signals.stop.is_set():
-        if waited > _READY_WITHIN:
-            raise ConfigError(f"the workers did not come up within {_READY_WITHIN:.0f} s: see the log above")
+        if waited > seconds:
+            raise ConfigError(f"the workers did not come up within {seconds:.0f} s: see the log above")
         await asyncio.sleep(0.05)
         waited += 0.05
 

@@ -8,21 +8,23 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.gateway.upstream.instance import Instance
 from meshgate.gateway.upstream.instances import Instances
 
 __all__ = ["HealthChecks"]
 
 log = structlog.get_logger(__name__)
-_MISSES = 2
 _AT_ONCE = 16
+"""Instances that are asked at once."""
 
 
 class HealthChecks:
-    """Asks each lasting instance every ``check.interval`` seconds; two misses take it out, one answer brings it back.
+    """Asks each lasting instance every ``check.interval`` seconds; misses take it out, one answer brings it back.
 
     Args:
         ask: whether an instance answers within the seconds given.
+        limits: ``health_misses`` and ``foreign_health``.
     """
 
     def __init__(
@@ -32,12 +34,14 @@ class HealthChecks:
         clock: Callable[[], float],
         rng: random.Random,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        limits: Limits = DEFAULTS,
     ) -> None:
         self._instances = instances
         self._ask = ask
         self._clock = clock
         self._rng = rng
         self._sleep = sleep
+        self._misses_allowed, self._patience = limits.health_misses, limits.foreign_health
         self._due: dict[str, float] = {}
         self._misses: dict[str, int] = {}
         self._gate = asyncio.Semaphore(_AT_ONCE)
@@ -62,9 +66,9 @@ class HealthChecks:
 
     async def _look(self, instance: Instance) -> None:
         async with self._gate:
-            answered = await self._ask(instance, 2.0)
+            answered = await self._ask(instance, self._patience)
         self._misses[instance.id] = 0 if answered else self._misses.get(instance.id, 0) + 1
-        healthy = self._misses[instance.id] < _MISSES
+        healthy = self._misses[instance.id] < self._misses_allowed
         if healthy != instance.healthy:
             log.info("health_changed", instance=instance.id, healthy=healthy)
             instance.healthy = healthy

@@ -19,6 +19,7 @@ import structlog
 from meshgate.a2a.bindings.table import Key, key_of
 from meshgate.a2a.call import Call
 from meshgate.a2a.errors import InvalidAgentResponse, MeshError, UpstreamUnavailable
+from meshgate.a2a.limits import DEFAULTS
 from meshgate.a2a.mesh import headers as names
 from meshgate.a2a.mesh.lineage import Lineage, visit
 from meshgate.a2a.mesh.lineage_tokens import mint
@@ -85,13 +86,22 @@ class Send:
         wires: by binding.
         tags: translate task ids between client and agent.
         now: monotonic seconds.
+        cancel_seconds: time that an agent has to answer when a task of its own is cancelled.
     """
 
-    def __init__(self, wires: Mapping[Key, Wire], tags: TaskTags, mesh: MeshKey, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        wires: Mapping[Key, Wire],
+        tags: TaskTags,
+        mesh: MeshKey,
+        now: Callable[[], float],
+        cancel_seconds: float = DEFAULTS.cancel_seconds,
+    ) -> None:
         self._wires = wires
         self._tags = tags
         self._mesh = mesh
         self._now = now
+        self._cancel_seconds = cancel_seconds
         self._cancels: set[asyncio.Task[None]] = set()
 
     async def __call__(self, call: Call) -> Reply:
@@ -165,9 +175,9 @@ class Send:
     async def _cancel(self, attempt: Attempt, upstream: str) -> None:
         method = METHODS["CancelTask"]
         payload = JsonPayload(method.request, {"id": upstream}, CancelTaskRequest(upstream))
-        call = Call(method=method, payload=payload, task_id=upstream, deadline=self._now() + 5.0)
+        call = Call(method=method, payload=payload, task_id=upstream, deadline=self._now() + self._cancel_seconds)
         again = Attempt(call, attempt.instance, attempt.endpoint, self._now())
-        again.start_deadline(5.0)
+        again.start_deadline(self._cancel_seconds)
         try:
             with again.guard():
                 reply = await self._wires[key_of(attempt.endpoint.binding, attempt.endpoint.version)].send(

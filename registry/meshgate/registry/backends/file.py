@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
+from meshgate.a2a.limits import DEFAULTS
 from meshgate.registry.async_wait import Sleep, wait_or_sleep
 from meshgate.registry.backends.lease_clock import LeaseClock
 from meshgate.registry.backends.model import Rows, Snapshot
@@ -52,7 +53,7 @@ class FileRegistry:
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Sleep = asyncio.sleep,
-        ttl: float = 10.0,
+        ttl: float = DEFAULTS.lease,
     ) -> None:
         self.path = path
         self._clock = clock

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 
 from meshgate.a2a.errors import InvalidParams
+from meshgate.a2a.limits import DEFAULTS
 from meshgate.registry.async_wait import Sleep, wait_or_sleep
 from meshgate.registry.backends.model import Snapshot
 from meshgate.registry.backends.snapshot_diff import difference
@@ -34,7 +35,7 @@ class MemoryRegistry:
     """
 
     def __init__(
-        self, *, clock: Callable[[], float] = time.monotonic, sleep: Sleep = asyncio.sleep, ttl: float = 10.0
+        self, *, clock: Callable[[], float] = time.monotonic, sleep: Sleep = asyncio.sleep, ttl: float = DEFAULTS.lease
     ) -> None:
         self._clock = clock
         self._sleep = sleep

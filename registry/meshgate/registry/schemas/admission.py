@@ -24,9 +24,6 @@ __all__ = ["admit", "check_release", "check_texts", "examine"]
 _PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}(?:\.[A-Za-z_][A-Za-z0-9_]{0,127}){0,31}\Z")
 _DATE = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])\Z")
 _MOST_TEXT = 1024
-_MOST_TOLD = 500
-"""Most reasons that one refusal carries; its message has their number."""
-
 _MOST_MIGRATIONS = 32
 _MOST_TARGETS = 64
 
@@ -38,14 +35,14 @@ def admit(subject: Subject, release: Release, images: Mapping[str, Image], limit
         subject: the subject; one without releases takes the first.
         release: what an agent registers; one whose stage is proposed is a proposal.
         images: the images that the releases refer to, by digest.
-        limits: how many releases are kept; beyond that the oldest retired one makes room.
+        limits: how many releases are kept (beyond that the oldest retired one makes room), and how many reasons told.
 
     Raises:
         InvalidParams: the release is not well formed.
         BadSchema: an image, or a type in it, is missing.
         VersionTaken: the version exists with other content.
         VersionRetired: the version exists and was retired.
-        Incompatible: it breaks the contract of its major version; ``violations`` holds every reason, up to 500.
+        Incompatible: it breaks the contract of its major version; ``violations`` holds ``schema_reasons`` reasons.
         StageRefused: an agent brings it, and it is proposed and not active yet, or has to be proposed first.
     """
     check_release(release, limits)
@@ -61,7 +58,7 @@ def admit(subject: Subject, release: Release, images: Mapping[str, Image], limit
     found = examine(subject, release, images)
     if found:
         shown = "; ".join(str(one) for one in found[:3]) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
-        told = tuple((one.path, f"{one.what}: {one.remedy} [{one.rule}]") for one in found[:_MOST_TOLD])
+        told = tuple((one.path, f"{one.what}: {one.remedy} [{one.rule}]") for one in found[: limits.schema_reasons])
         remedy = f"correct them or raise the major version to {release.semver().major + 1}.0.0"
         raise Incompatible(f"{name} breaks the contract: {shown}: {remedy}", violations=told)
     _check_joins(subject, release)

@@ -25,7 +25,7 @@ def make_client(transport: httpx.AsyncBaseTransport | None = None, limits: Limit
     timeout = httpx.Timeout(None, connect=limits.connect)
     headers = {"accept-encoding": "identity", "user-agent": "meshgate"}
     return httpx.AsyncClient(
-        transport=_aiohttp_transport() if transport is None else transport,
+        transport=_aiohttp_transport(limits) if transport is None else transport,
         timeout=timeout,
         headers=headers,
         trust_env=False,
@@ -33,13 +33,13 @@ def make_client(transport: httpx.AsyncBaseTransport | None = None, limits: Limit
     )
 
 
-def _aiohttp_transport() -> httpx.AsyncBaseTransport:
+def _aiohttp_transport(limits: Limits) -> httpx.AsyncBaseTransport:
     import aiohttp
     from httpx_aiohttp import AiohttpTransport
 
     def session() -> aiohttp.ClientSession:
         # No limit: the gateway says how much may be open at once, and waiting here would be silent.
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=10.0)
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=limits.client_idle)
         return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
 
     return AiohttpTransport(trust_env=False, client=session)

@@ -22,9 +22,6 @@ from meshgate.sdk.tasks.task_state import TaskProjection
 
 __all__ = ["FileTasks"]
 
-_POLL = 0.1
-"""Seconds between two looks for the events of another instance."""
-
 _T = TypeVar("_T")
 
 
@@ -39,7 +36,7 @@ class FileTasks:
 
     def __init__(self, path: Path | str, limits: Limits = DEFAULTS, now: Callable[[], float] = time.time) -> None:
         self._file = TaskFile(Path(path).expanduser(), secrets.token_hex(8), limits, now)
-        self._turns = limits.task_turns
+        self._turns, self._poll = limits.task_turns, limits.task_poll
         self._thread: ThreadPoolExecutor | None = None
 
     async def _run(self, work: Callable[..., _T], *args: Any) -> _T:
@@ -73,7 +70,7 @@ class FileTasks:
         yield StreamResponse(task=task.snapshot())
         sequence = stored.sequence
         while task.status.state not in TERMINAL:
-            await asyncio.sleep(_POLL)
+            await asyncio.sleep(self._poll)
             for number, event in await self._run(self._file.events, task_id, sequence):
                 sequence = number
                 task.apply(event)

@@ -42,7 +42,6 @@ CREATE TABLE IF NOT EXISTS events (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS cancels (task TEXT PRIMARY KEY) WITHOUT ROWID;
 """
-_BUSY_MS = 5000
 _SWEEP = 500
 """Tasks saved between two looks for old ones."""
 
@@ -72,7 +71,7 @@ class TaskFile:
     def _open(self) -> sqlite3.Connection:
         if self._database is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            database = sqlite3.connect(self._path, timeout=_BUSY_MS / 1000, isolation_level=None)
+            database = sqlite3.connect(self._path, timeout=self._limits.task_lock, isolation_level=None)
             database.execute("PRAGMA journal_mode=WAL")
             database.execute("PRAGMA synchronous=NORMAL")
             database.executescript(_SCHEMA)

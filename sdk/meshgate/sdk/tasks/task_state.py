@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from meshgate.a2a.limits import DEFAULTS
 from meshgate.a2a.mesh.headers import PROGRESS
 from meshgate.a2a.types import (
     INTERRUPTED,
@@ -74,7 +75,7 @@ class TaskProjection:
         turns: most messages its history keeps, the latest ones.
     """
 
-    def __init__(self, task: Task, turns: int = 100) -> None:
+    def __init__(self, task: Task, turns: int = DEFAULTS.task_turns) -> None:
         self._turns = turns
         self._reset(task)
 

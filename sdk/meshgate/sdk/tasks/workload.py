@@ -26,9 +26,6 @@ __all__ = ["Workload"]
 
 log = structlog.get_logger(__name__)
 
-_CANCEL_POLL = 0.2
-"""Seconds between two looks whether another instance wants a task of this one cancelled."""
-
 
 class Workload:
     """Starts an agent's work, finds it, drains it and stops it.
@@ -157,7 +154,7 @@ class Workload:
         """Cancel what other instances were asked to cancel, for as long as a task is open here."""
         try:
             while self._runs:
-                await asyncio.sleep(_CANCEL_POLL)
+                await asyncio.sleep(self._limits.cancel_poll)
                 for task_id in await store.cancels():
                     if (run := self._runs.get(task_id)) is not None:
                         run.stop("cancel")

@@ -123,6 +123,15 @@ async def test_the_silence_is_a_limit() -> None:
 
 
 @virtual_time
+async def test_how_many_missed_questions_open_the_breaker_is_a_limit() -> None:
+    ward = Ward("n", health_misses=1)
+    waiting = asyncio.ensure_future(ward.call(ward.attempt()))
+    await asyncio.sleep(0.75)
+    assert isinstance(await ended(waiting), UpstreamUnavailable)
+    assert ward.asked == [0.5]
+
+
+@virtual_time
 async def test_an_attempt_that_was_heard_lately_is_not_silent() -> None:
     ward = Ward("n")
     attempt = ward.attempt()

@@ -155,9 +155,9 @@ async def test_nothing_that_was_not_sent_is_tried_again_past_the_deadline_either
 
 
 class Spent:
-    def __init__(self, ratio: float, floor: float) -> None:
+    def __init__(self, ratio: float, floor: float, window: int = 10) -> None:
         self.clock = Clock(1000.0)
-        self.budget = RetryBudget(ratio, floor, self.clock)
+        self.budget = RetryBudget(ratio, floor, self.clock, window)
 
     def call(self, times: int) -> None:
         for _ in range(times):
@@ -221,3 +221,20 @@ async def test_a_call_that_ends_at_its_deadline_takes_nothing_from_the_budget() 
     await tries.count(away(), deadline=1000.0)
     assert len(await tries.count(away())) == 2
     assert len(await tries.count(away())) == 1
+
+
+@pytest.mark.requirement("path.retry_budget")
+def test_the_length_of_the_window_is_a_limit() -> None:
+    spent = Spent(0.5, 1.0, window=3)
+    spent.call(10)
+    assert spent.take() == 8
+    spent.clock.now = 1002.999999
+    assert spent.take() == 0
+    spent.clock.now = 1003.0
+    assert spent.take() == 3
+
+
+async def test_the_pause_before_a_retry_is_a_limit() -> None:
+    tries = Tries(retry_pause=1.0)
+    await tries.count(away(), away())
+    assert tries.pauses == [2.0, 4.0]

@@ -15,7 +15,7 @@ from a2a.utils.errors import TaskNotFoundError
 
 from meshgate.a2a.bindings.grpc import BINDING
 from meshgate.a2a.errors import TaskNotFound, UpstreamUnavailable
-from meshgate.a2a.limits import DEFAULTS
+from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.gateway.upstream.instance import Instance
 from meshgate.gateway.upstream.transports.channels import Channel, Channels
 from meshgate.gateway.upstream.transports.grpc import GrpcTransport
@@ -163,6 +163,15 @@ async def test_addresses_that_live_at_the_same_time_are_bounded(channels: Watche
     with pytest.raises(UpstreamUnavailable) as caught:
         channels.take("127.0.0.1:9999")
     assert caught.value.unsent
+
+
+async def test_how_many_addresses_live_at_the_same_time_is_a_limit() -> None:
+    channels = Channels(Limits(grpc_channels=1))
+    channels.give_back(channels.take("127.0.0.1:1"))
+    channels.give_back(channels.take("127.0.0.1:1"))
+    with pytest.raises(UpstreamUnavailable, match="more than 1 gRPC addresses"):
+        channels.take("127.0.0.1:2")
+    await channels.aclose()
 
 
 async def test_a_server_that_lacks_the_health_service_is_healthy_and_a_closed_port_is_not(

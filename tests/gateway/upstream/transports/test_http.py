@@ -13,7 +13,7 @@ from a2a.utils.errors import TaskNotFoundError
 
 from meshgate.a2a.bindings.jsonrpc import BINDING
 from meshgate.a2a.errors import InvalidAgentResponse, MeshError, RateLimited, TaskNotFound, UpstreamUnavailable
-from meshgate.a2a.limits import DEFAULTS
+from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.gateway.upstream.transports.http import HttpTransport, make_client
 from meshgate.net.server import HttpServer, bind_one
 from meshgate.registry.model import Endpoint
@@ -105,6 +105,28 @@ async def test_a_status_tells_what_the_answer_is_worth(
     assert type(caught.value) is kind
     assert caught.value.endpoint == name
     assert caught.value.unsent == (status == 401)
+
+
+@pytest.mark.parametrize(("said", "taken"), [("7", 7.0), ("301", 300.0), ("soon", None)])
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_pause_that_an_agent_asks_for_is_bounded(
+    transport: HttpTransport, status: int, said: str, taken: float | None
+) -> None:
+    agents = Agents()
+    async with serving(answering(status, b"", **{"retry-after": said})) as url:
+        with pytest.raises(MeshError) as caught:
+            await transport.send(agents.call(agents.start(Endpoint("JSONRPC", url))))
+    assert caught.value.retry_after == taken
+
+
+async def test_the_longest_pause_that_is_taken_from_an_agent_is_a_limit() -> None:
+    limits, agents = Limits(retry_after=2.0), Agents()
+    transport = HttpTransport(BINDING, make_client(limits), limits, asyncio.get_running_loop().time)
+    async with serving(answering(503, b"", **{"retry-after": "3"})) as url:
+        with pytest.raises(UpstreamUnavailable) as caught:
+            await transport.send(agents.call(agents.start(Endpoint("JSONRPC", url))))
+    assert caught.value.retry_after == 2.0
+    await transport.aclose()
 
 
 async def test_a_port_on_which_nobody_listens_was_sent_nothing(transport: HttpTransport) -> None:

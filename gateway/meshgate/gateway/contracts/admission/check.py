@@ -26,9 +26,6 @@ from meshgate.registry.schemas import (
 
 __all__ = ["CheckResult", "check"]
 
-_LISTED = 500
-"""The most violations that an answer lists."""
-
 
 class CheckResult(msgspec.Struct, frozen=True):
     """The result of a check."""
@@ -42,7 +39,7 @@ class CheckResult(msgspec.Struct, frozen=True):
     message: str = ""
     """The refusal as text, with what to do about it."""
     violations: tuple[Violation, ...] = ()
-    """Every reason if the code is INCOMPATIBLE, 500 at most."""
+    """Every reason if the code is INCOMPATIBLE, ``limits.schema_reasons`` at most."""
     suggested_version: str = ""
     """A version that would be accepted: the next minor one if the release keeps the contract, else the next major."""
     stale: bool = False
@@ -93,7 +90,7 @@ async def _refused(
         compatible=False,
         code=error.code,
         message=error.message,
-        violations=found[:_LISTED],
+        violations=found[: gate.limits.schema_reasons],
         suggested_version=suggested.version,
         stale=stale,
     )

@@ -65,7 +65,7 @@ class SchemaGate:
         wall: Callable[[], float] = time.time,
         last: Callable[[str], Subject | None] | None = None,
     ) -> None:
-        self.store, self._restore, self._limits, self._wall = store, restore, limits, wall
+        self.store, self._restore, self.limits, self._wall = store, restore, limits, wall
         self._last = last
         self._registered: OrderedDict[str, None] = OrderedDict()
         """Digests of manifests whose contracts are all releases. A release never goes, so this stays true."""
@@ -138,8 +138,8 @@ class SchemaGate:
 
     async def _load(self, images: tuple[bytes, ...]) -> dict[str, Image]:
         """The images, by their own digests and by the digests of the bytes that were sent."""
-        if len(images) > self._limits.schema_images:
-            raise InvalidParams(f"{len(images)} images are too many: a registration has {self._limits.schema_images}")
+        if len(images) > self.limits.schema_images:
+            raise InvalidParams(f"{len(images)} images are too many: a registration has {self.limits.schema_images}")
         found: dict[str, Image] = {}
         for data in images:
             image = await self.store.load(data)
@@ -237,15 +237,15 @@ class SchemaGate:
         """
         for release in releases:
             if subject.release(release.version) is not None:
-                subject = admit(subject, release, known, self._limits)
+                subject = admit(subject, release, known, self.limits)
             else:
                 work = partial(self._admit_and_compile, subject, release, known)
                 subject = await self.store.aside(work, await self.load_compared(subject, release, known))
         return subject
 
     def _admit_and_compile(self, subject: Subject, release: Release, known: dict[str, Image]) -> Subject:
-        done = admit(subject, release, known, self._limits)
-        compile_release(subject, release, known, self._limits)
+        done = admit(subject, release, known, self.limits)
+        compile_release(subject, release, known, self.limits)
         return done
 
     async def load_compared(self, subject: Subject, release: Release, known: dict[str, Image]) -> int:

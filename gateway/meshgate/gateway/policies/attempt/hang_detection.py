@@ -17,14 +17,13 @@ from meshgate.net.timer_queue import TimerQueue
 
 __all__ = ["HangDetection"]
 
-_MISSES = 2
 _EARLY = 0.9
 """A timer may fire early, by rounding and by the time that the loop's pass took: an attempt it was set for counts as
 silent."""
 
 
 class HangDetection:
-    """After ``limits.silence`` without a byte, asks the instance's health; two misses open its breaker.
+    """After ``limits.silence`` without a byte, asks the instance's health; ``limits.health_misses`` open its breaker.
 
     Safe calls that wait there are then sent elsewhere. Others wait for their deadline, because they may be under way.
     No call goes there again until the health route answers.
@@ -76,7 +75,7 @@ class HangDetection:
         while self._silent(instance):
             instance.answering = await self._ask(instance)
             misses = 0 if instance.answering else misses + 1
-            if misses >= _MISSES:
+            if misses >= self._limits.health_misses:
                 return True
             if misses == 0:
                 await self._sleep(self._limits.silence)

@@ -13,22 +13,29 @@ import msgspec
 
 from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.errors import MeshError
-from meshgate.a2a.limits import Limits
+from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.reply import Reply
 from meshgate.gateway.observe.metrics import Metrics
 
 __all__ = ["Retry", "RetryBudget"]
 
-_WINDOW = 10
-"""Seconds over which retries are compared with calls."""
-
 
 class RetryBudget:
-    """Retries as a share of the calls of the last ten seconds, plus a floor: an outage is never amplified by more."""
+    """Retries as a share of the calls in a window, plus a floor: an outage is never amplified by more.
 
-    def __init__(self, ratio: float, floor: float, clock: Callable[[], float]) -> None:
+    Args:
+        ratio: the share.
+        floor: retries per second beyond it.
+        clock: monotonic seconds.
+        window: its length, in whole seconds; each holds its calls and its retries.
+    """
+
+    def __init__(
+        self, ratio: float, floor: float, clock: Callable[[], float], window: int = DEFAULTS.retry_window
+    ) -> None:
         self._ratio = ratio
         self._floor = floor
+        self._window = window
         self._clock = clock
         self._seconds: deque[list[int]] = deque()  # [second, calls, retries]
 
@@ -36,7 +43,7 @@ class RetryBudget:
         second = int(self._clock())
         if not self._seconds or self._seconds[-1][0] != second:
             self._seconds.append([second, 0, 0])
-            while self._seconds[0][0] <= second - _WINDOW:
+            while self._seconds[0][0] <= second - self._window:
                 self._seconds.popleft()
         return self._seconds[-1]
 
@@ -49,7 +56,7 @@ class RetryBudget:
         now = self._now()
         calls = sum(second[1] for second in self._seconds)
         retries = sum(second[2] for second in self._seconds)
-        if retries >= calls * self._ratio + self._floor * _WINDOW:
+        if retries >= calls * self._ratio + self._floor * self._window:
             return False
         now[2] += 1
         return True
@@ -73,7 +80,7 @@ class Retry:
         self._rng = rng
         self._metrics = metrics
         self._sleep = sleep
-        self._budget = RetryBudget(limits.retry_ratio, limits.retry_floor, clock)
+        self._budget = RetryBudget(limits.retry_ratio, limits.retry_floor, clock, limits.retry_window)
 
     async def __call__(self, call: Call, forward: Handler, /) -> Reply:
         self._budget.called()
@@ -101,5 +108,5 @@ class Retry:
     def _pause(self, error: MeshError, attempt: int) -> float:
         if error.unsent:
             return 0.0  # nothing was asked of the instance, and another one is asked next
-        full = 0.025 * 2**attempt
+        full = self._limits.retry_pause * 2**attempt
         return max(error.retry_after or 0.0, self._rng.uniform(0, full))  # full jitter

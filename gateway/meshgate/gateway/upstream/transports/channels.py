@@ -12,9 +12,6 @@ from meshgate.a2a.limits import Limits
 
 __all__ = ["Channel", "Channels"]
 
-_MOST = 1000
-"""Channels that are open at once: each holds a connection, and threads of gRPC's own look after them."""
-
 
 class Channel:
     """One ``grpc.aio`` channel, and how many calls are under way on it."""
@@ -36,6 +33,7 @@ class Channels:
     """
 
     def __init__(self, limits: Limits) -> None:
+        self._most = limits.grpc_channels
         self._options = [
             ("grpc.max_receive_message_length", limits.answer),
             ("grpc.max_metadata_size", limits.header_bytes),
@@ -60,8 +58,8 @@ class Channels:
         """
         found = self._by_address.get(address)
         if found is None:
-            if len(self._by_address) >= _MOST:
-                raise UpstreamUnavailable(f"more than {_MOST} gRPC addresses are in use", unsent=True)
+            if len(self._by_address) >= self._most:
+                raise UpstreamUnavailable(f"more than {self._most} gRPC addresses are in use", unsent=True)
             found = Channel(grpc.aio.insecure_channel(address, options=self._options))
             self._by_address[address] = found
         found.calls += 1

@@ -22,11 +22,6 @@ from meshgate.registry.model import Endpoint
 
 __all__ = ["HttpTransport", "make_client"]
 
-_KEEPALIVE = 4.0
-"""Seconds an idle connection is kept: below the 5 s after which many servers close theirs, so that none is found dead.
-"""
-_CONNECT = 1.0
-"""Seconds to connect. Agents are on the operator's own networks."""
 _SMALL = 64 * 1024
 """Bytes of an answer that is read in one piece: it says its length, and comes as one or two packets."""
 _BUSY = frozenset({502, 503, 504})
@@ -34,7 +29,7 @@ _BUSY = frozenset({502, 503, 504})
 
 def make_client(limits: Limits) -> HttpClient:
     """Connections to all agents, which every binding over HTTP shares."""
-    return HttpClient(connect=_CONNECT, keep=_KEEPALIVE, buffer=limits.event)
+    return HttpClient(connect=limits.agent_connect, keep=limits.agent_idle, buffer=limits.event)
 
 
 class HttpTransport:
@@ -65,7 +60,7 @@ class HttpTransport:
         attempt.heard = self._clock()
         handed_over = False
         try:
-            _check_status(response, attempt)
+            _check_status(response, attempt, self._limits)
             if response.content_type == "text/event-stream":
                 reply = await self._stream(out, exchange, response)
                 handed_over = True
@@ -166,18 +161,16 @@ def _url(base: str, request: Request) -> str:
     return base.rstrip("/") + request.path + (f"?{request.query}" if request.query else "")
 
 
-def _check_status(response: Response, attempt: Attempt) -> None:
+def _check_status(response: Response, attempt: Attempt, limits: Limits) -> None:
     status, instance = response.status, attempt.instance.id
     if status == 200:
         return
     if status in _BUSY:
-        raise UpstreamUnavailable(
-            f"{instance} answered {status}", endpoint=instance, retry_after=_retry_after(response)
-        )
+        pause = _retry_after(response, limits)
+        raise UpstreamUnavailable(f"{instance} answered {status}", endpoint=instance, retry_after=pause)
     if status == 429:
-        raise RateLimited(
-            f"{instance} answered that it is called too often", endpoint=instance, retry_after=_retry_after(response)
-        )
+        pause = _retry_after(response, limits)
+        raise RateLimited(f"{instance} answered that it is called too often", endpoint=instance, retry_after=pause)
     if status in (401, 403):
         # Another agent may listen where this one did. Who is not let in with 401 had nothing done (RFC 9110, 15.5.2).
         raise UpstreamUnavailable(
@@ -187,6 +180,6 @@ def _check_status(response: Response, attempt: Attempt) -> None:
         raise InvalidAgentResponse(f"{instance} answered with HTTP {status}", endpoint=instance)
 
 
-def _retry_after(response: Response) -> float | None:
+def _retry_after(response: Response, limits: Limits) -> float | None:
     text = response.headers.get("retry-after", "")
-    return min(float(text), 300.0) if text.isdigit() else None
+    return min(float(text), limits.retry_after) if text.isdigit() else None

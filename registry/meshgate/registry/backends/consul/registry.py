@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from meshgate.a2a.errors import InvalidParams
+from meshgate.a2a.limits import DEFAULTS
 from meshgate.registry.async_wait import Sleep
 from meshgate.registry.backends.consul.address import ConsulAddress, check_address
 from meshgate.registry.backends.consul.blocking_queries import ConsulFeed
@@ -55,7 +56,7 @@ class ConsulRegistry:
         self,
         address: ConsulAddress,
         *,
-        ttl: float = 10.0,
+        ttl: float = DEFAULTS.lease,
         wait: float = 30.0,
         timeout: float = 5.0,
         settle: float = 20.0,
