@@ -226,7 +226,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (info / "entry_points.txt").write_text(
         f"[meshgate.policies]\nslow = {__name__}:offered\nbroken = no_such_module:policies\n"
     )
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.syspath_prepend(str(tmp_path))  # pyright: ignore[reportUnknownMemberType] - pytest does not annotate it
 
 
 @virtual_time
