@@ -162,7 +162,7 @@ NO_LIMITS: dict[str, str] = {
         a2a/codec/strict_json.py: _QUOTED
         sdk/skills/deprecation.py: _MOST_WARNED
         registry/join/errors.py: MAX_MESSAGE; MAX_VIOLATIONS
-        registry/backends/consul/feed.py: ConsulFeed._once: 1000
+        registry/backends/consul/blocking_queries.py: ConsulFeed._once: 1000
         registry/schemas/admission.py: admit: 3
         gateway/contracts/catalogue.py: _AT_MOST
         gateway/contracts/transform/locations.py: _SEGMENT; _SEGMENTS
@@ -183,13 +183,13 @@ NO_LIMITS: dict[str, str] = {
         gateway/contracts/transform/typed_parts/media.py: _parse: 4096
         gateway/contracts/transform/typed_parts/part_conversion.py: _media: 4096
         gateway/contracts/transform/validation/validators.py: _MOST; _SMALL
-        gateway/routing/routes.py: _CACHE
+        gateway/ingress/http.py: _place: 1024; gateway/routing/routes.py: _CACHE
     """,
     "A step of background work, of waiting or of backing off: the limit above it is set, or nobody waits": """
         sdk/server/listener.py: Listener.stop: 1
         sdk/server/membership.py: Membership._step: 16
         sdk/tasks/task_file.py: _SWEEP
-        registry/backends/consul/feed.py: LACKING_WAIT; ConsulFeed._poll: 4; ConsulFeed._patience: 0.05
+        registry/backends/consul/blocking_queries.py: LACKING_WAIT; ConsulFeed._poll: 4; ConsulFeed._patience: 0.05
         registry/backends/consul/registry.py: ConsulRegistry.__init__: 64; ConsulRegistry.__init__: 16
         registry/watcher.py: FIRST_PAUSE, LONGEST_PAUSE; SAVE_EVERY
         cli/commands/down.py: _STEP
