@@ -183,7 +183,8 @@ NO_LIMITS: dict[str, str] = {
         gateway/contracts/transform/typed_parts/media.py: _parse: 4096
         gateway/contracts/transform/typed_parts/part_conversion.py: _media: 4096
         gateway/contracts/transform/validation/validators.py: _MOST; _SMALL
-        gateway/ingress/http.py: _place: 1024; gateway/routing/routes.py: _CACHE
+        gateway/ingress/http.py: _place: 1024
+        gateway/routing/routes.py: _CACHE
     """,
     "A step of background work, of waiting or of backing off: the limit above it is set, or nobody waits": """
         sdk/server/listener.py: Listener.stop: 1
