@@ -22,9 +22,10 @@ def edge(handler: Handler, binding: str, new_id: Callable[[], str]) -> Handler:
         new_id: makes ids of calls. They name things and protect nothing.
     """
     arrived = Arrived(binding)
+    alone: dict[type, object] = {Arrived: arrived}
 
     def handle(call: Call) -> Awaitable[Reply]:
-        facts = {**call.facts, Arrived: arrived} if call.facts else {Arrived: arrived}
+        facts = {**call.facts, Arrived: arrived} if call.facts else alone
         return handler(msgspec.structs.replace(call, id=new_id(), facts=facts))
 
     return handle

@@ -23,6 +23,8 @@ from meshgate.telemetry.traceparent import parse_traceparent
 
 __all__ = ["Lineages", "read_budget"]
 
+_OF_A_ROOT = Parents(((),))
+
 
 class Lineages:
     """Gives the call its place in a job, opening one for a call from outside.
@@ -53,7 +55,7 @@ class Lineages:
             lineage = await self._root(call)
         else:
             await self._accounts.adopt(lineage.job, lineage.remaining)
-        facts = {**call.facts, Parents: parents or Parents((lineage.path,))}
+        facts = {**call.facts, Parents: parents or _OF_A_ROOT}
         try:
             return await forward(msgspec.structs.replace(call, lineage=lineage, facts=facts))
         except (LoopDetected, DepthExceeded) as error:

@@ -29,16 +29,15 @@ class RecordAttempt:
         if note is None:
             return await forward(call)
 
-        def end(error: BaseException | None, state: str) -> None:
-            self._records.end_attempt(call.id, note, outcome_of(error, state), getattr(error, "code", ""))
+        def ended(outcome: Outcome) -> None:
+            error = outcome.error
+            code = "" if error is None else getattr(error, "code", "")
+            self._records.end_attempt(call.id, note, outcome_of(error, outcome.state), code)
 
         try:
             reply = await forward(call)
         except BaseException as error:
-            end(error, "failed")
+            ended(Outcome("failed", error))
             raise
-
-        def ended(outcome: Outcome) -> None:
-            end(outcome.error, outcome.state)
 
         return reply.on_end(ended)
