@@ -1,4 +1,4 @@
-"""Picks the instance: the less loaded of two taken at random, avoiding what just failed and what does not answer."""
+"""The balancer: picks the less loaded of two instances drawn at random, and avoids those that fail or do not answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looks after agents that renew nothing: a foreign agent is healthy while its card (or health route) answers."""
+"""Health checks of agents that renew no lease: a foreign agent is healthy while its card (or health route) answers."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class HealthChecks:
         self._gate = asyncio.Semaphore(_AT_ONCE)
 
     async def run(self) -> None:
-        """Look, for ever."""
+        """Check, until cancelled."""
         while True:
             now = self._clock()
             lasting = [instance for instance in self._instances if instance.entry.instance.lasting]

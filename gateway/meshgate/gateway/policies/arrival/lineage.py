@@ -1,4 +1,4 @@
-"""Whose child a call is: from its token, or worked out from the calls in flight to the agent that makes it."""
+"""The lineage of a call: its parent, from a token or inferred from the calls in flight to the calling agent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["Lineages", "read_budget"]
 
 
 class Lineages:
-    """Gives the call its place in a job, opening one for a call from outside.
+    """Assigns the call to its parent's job, and opens a job for a call from outside.
 
     Operations on tasks belong to no job and spend nothing.
     """
@@ -104,7 +104,7 @@ class Lineages:
 
 
 def read_budget(text: str, limits: Limits) -> tuple[int, float]:
-    """Calls and seconds of the header ``meshgate-budget``, never above the limits.
+    """The calls and seconds in the header ``meshgate-budget``, never above the limits.
 
     Raises:
         InvalidParams: it cannot be read.

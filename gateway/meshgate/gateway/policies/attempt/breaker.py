@@ -1,4 +1,4 @@
-"""Keeps calls away from an instance that fails, and lets one real call through as a probe."""
+"""The circuit breaker's policy: keeps calls from an instance that fails, and lets one real call through as a probe."""
 
 from __future__ import annotations
 

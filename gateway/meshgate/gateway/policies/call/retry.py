@@ -1,6 +1,4 @@
-"""Tries again what may be tried again: safe methods, and calls of which no byte had left. Never more than a budget
-allows.
-"""
+"""Retries, within a budget: of safe methods, and of calls of which no byte was sent."""
 
 from __future__ import annotations
 
@@ -48,7 +46,7 @@ class RetryBudget:
         return self._seconds[-1]
 
     def called(self) -> None:
-        """A call came in."""
+        """Count a call."""
         self._now()[1] += 1
 
     def take(self) -> bool:
@@ -63,7 +61,7 @@ class RetryBudget:
 
 
 class Retry:
-    """Outside the balancer, so that each try may go elsewhere; an instance that just failed is avoided."""
+    """Stands outside the balancer, so that each try may go to another instance; one that just failed is avoided."""
 
     name = "retry"
 
