@@ -1,4 +1,4 @@
-"""Policies of one's own: where they stand in the three lists, and the packages that bring them."""
+"""Added policies: their places in the three lists, and the installed packages that provide them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from meshgate.gateway.policy import Admit, Policy, Wrap
 __all__ = ["GROUP", "Placed", "Policies", "find_plugin", "place"]
 
 GROUP = "meshgate.policies"
-"""The group of entry points: each names a factory that takes the gateway's ``Parts`` and returns ``Policies``."""
+"""The entry point group: each names a factory that takes the gateway's ``Parts`` and returns ``Policies``."""
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -57,7 +57,7 @@ def place(listed: Sequence[Policy], added: Sequence[Placed], where: str) -> list
         found[one.policy.name] = one.policy
     waiting = list(added)
     while waiting:
-        # One that follows another added policy waits until that one has its place.
+        # A policy that follows another added one is placed after that one.
         ready = next((one for one in waiting if _names(one.after) <= set(order)), None)
         if ready is None:
             raise _impossible(waiting, found, where)

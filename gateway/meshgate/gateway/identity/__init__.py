@@ -1,4 +1,4 @@
-"""Who calls and what it may use: keys, the mesh key, and what is derived from it.
+"""Authentication and authorisation: callers' keys, the mesh key, and the credentials derived from it.
 
 May import ``facts`` and ``config``.
 """

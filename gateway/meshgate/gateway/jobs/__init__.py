@@ -1,1 +1,3 @@
-"""What a job may spend, and whose child a call is. May import ``facts`` and ``config``."""
+"""Jobs: their accounts, callers' rates, and the calls in flight from which parents are inferred. May import ``facts``
+and ``config``.
+"""

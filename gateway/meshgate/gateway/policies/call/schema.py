@@ -74,7 +74,7 @@ class Schema:
         negotiation.check_stage()
         if negotiation.parts:
             call = await self._input(negotiation, call, large)
-        # The answer's conversion is planned before anything is sent: work whose answer cannot be converted must not begin.
+        # The answer's conversion is planned before anything is sent: work must not begin if its answer cannot be read.
         agreement = await self._agree(negotiation)
         if call.method.on_task and negotiation.stated:
             await self._add_others(negotiation)
