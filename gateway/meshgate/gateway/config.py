@@ -1,7 +1,7 @@
-"""The settings of ``meshgate up``: flags go before the environment (``MESHGATE_*``), that before ``meshgate.toml``, and
-that before defaults.
+"""The settings of ``meshgate up``: from flags, the environment and ``meshgate.toml``.
 
-A key that is not known is refused, with the nearest one that is.
+Flags go before the environment (``MESHGATE_*``), that before ``meshgate.toml``, and that before defaults. An unknown
+key is refused, with the nearest known one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Added policies: their places in the three lists, and the installed packages that provide them."""
+"""Added policies: their places in the lists, and the packages that provide them."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _impossible(waiting: list[Placed], found: Iterable[str], where: str) -> Conf
     if unknown:
         return ConfigError(f"the list {where!r} has no policy {min(unknown)!r} to stand behind")
     circle = ", ".join(one.policy.name for one in waiting)
-    return ConfigError(f"the list {where!r}: each of {circle} is to stand behind another one of them")
+    return ConfigError(f"the list {where!r}: each of {circle} must follow another one of them")
 
 
 def _check_order(order: list[str], added: Sequence[Placed], where: str) -> None:
@@ -106,7 +106,7 @@ def _check_order(order: list[str], added: Sequence[Placed], where: str) -> None:
         for other in _names(one.before):
             if order.index(name) > order.index(other):
                 raise ConfigError(
-                    f"the list {where!r}: {name!r} cannot stand before {other!r} and behind what it is to follow"
+                    f"the list {where!r}: {name!r} cannot precede {other!r} and follow what it must follow"
                 )
 
 

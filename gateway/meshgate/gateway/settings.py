@@ -1,4 +1,4 @@
-"""The settings of a gateway that depend on its process: public addresses, folders and added policies."""
+"""The settings that a gateway gets from its process: addresses, folders, policies."""
 
 from __future__ import annotations
 

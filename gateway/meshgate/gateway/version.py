@@ -1,4 +1,4 @@
-"""The version of this gateway, and its features: what it can do that an earlier release could not."""
+"""The version of this gateway, and its features: the abilities that releases may lack."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ async def read_body(
         InvalidRequest: Content-Length is no number.
     """
     if headers.get("content-encoding", "identity") != "identity":
-        raise UnsupportedMediaType("a compressed body is not taken: leave Content-Encoding out")
+        raise UnsupportedMediaType("a compressed body is not accepted: leave Content-Encoding out")
     length = headers.get("content-length", "")
     if length and not (length.isascii() and length.isdecimal()):
         raise InvalidRequest("Content-Length is no number")

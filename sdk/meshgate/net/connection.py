@@ -167,7 +167,7 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade, Broken) as error:
-            self._fail(Broken(f"what came is no HTTP/1.1 answer: {error}"))
+            self._fail(Broken(f"the answer is no HTTP/1.1: {error}"))
             return
         if self._head is not None and self._response.status and not self._head.done():
             self._head.set_result(self._response)

@@ -126,7 +126,7 @@ class HttpServer:
         if not listening.done():
             listening.cancel()
             await self._serving
-            raise PortTaken(f"the server on port {self.port} ended as it began")
+            raise PortTaken(f"the server on port {self.port} ended while it started")
 
     @property
     def connections(self) -> int:

@@ -1,4 +1,4 @@
-"""Authentication and authorisation: callers' keys, the mesh key, and the credentials derived from it.
+"""Authentication and authorisation: callers' keys and the mesh key.
 
 May import ``facts`` and ``config``.
 """

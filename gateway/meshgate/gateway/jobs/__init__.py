@@ -1,3 +1,1 @@
-"""Jobs: their accounts, callers' rates, and the calls in flight from which parents are inferred. May import ``facts``
-and ``config``.
-"""
+"""Jobs: their accounts, callers' rates, and the calls in flight. May import ``facts`` and ``config``."""

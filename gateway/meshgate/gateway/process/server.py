@@ -235,7 +235,7 @@ async def run_single(config: Config, secrets: Secrets, home: Home, announce: Cal
     urls = (config.base_url or f"http://{config.host}:{plane.port}",)
     remote = plane.gateway.remote
     if remote is None:
-        raise RuntimeError("a data plane's gateway finds its peers in the registry")
+        raise RuntimeError("a gateway with a data plane finds its peers in the registry")
     control = Control(
         config,
         secrets,

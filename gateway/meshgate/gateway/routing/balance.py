@@ -51,7 +51,7 @@ class Balance:
         endpoint = instance.endpoint(self._bindings)
         if endpoint is None:
             raise UpstreamUnavailable(
-                f"{instance.id} has no address in a binding that is spoken here", endpoint=instance.id, unsent=True
+                f"{instance.id} has no address in a binding that this gateway speaks", endpoint=instance.id, unsent=True
             )
         attempt = Attempt(call, instance, endpoint, now)
         instance.attempts.add(attempt)

@@ -55,7 +55,7 @@ def decode_envelope(body: bytes, limits: Limits = DEFAULTS) -> Envelope:
     """
     tree = decode_json(body, max_depth=limits.json_depth, max_nodes=limits.json_nodes)
     if not isinstance(tree, dict):
-        raise InvalidRequest("the body must be one JSON-RPC request object; batches are not taken")
+        raise InvalidRequest("the body must be one JSON-RPC request object; batches are not supported")
     tree = cast("dict[str, Any]", tree)
     rpc_id = tree.get("id")
     if isinstance(rpc_id, bool) or not (rpc_id is None or isinstance(rpc_id, str | int | float)):

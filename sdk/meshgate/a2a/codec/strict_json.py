@@ -174,7 +174,7 @@ def _check_spelling(tree: dict[str, Any], shape: _Shape, path: str) -> bool:
             right = shape.folded.get(_fold(key))
             if right is not None:
                 # One parser would take it for the known key and another would not, which would let calls be smuggled.
-                raise _invalid(f"{path}.{key}", f"write {right!r}, the only spelling that is taken")
+                raise _invalid(f"{path}.{key}", f"write {right!r}, the only spelling that is accepted")
     if None in tree.values():
         null = any(value is None and key in shape.keys and key != "data" for key, value in tree.items())
     for key, child, many in shape.children:

@@ -76,7 +76,7 @@ class Lineages:
             return None, None
         parent = self._in_flight.get(lineage.parent)
         if lineage.remaining <= 0 or (parent is not None and parent.remaining <= 0):
-            raise UpstreamDeadline("the call that this one was made in has run out of time")
+            raise UpstreamDeadline("the parent of this call has run out of time")
         return lineage, Parents((lineage.path,), parent)
 
     async def _from_flights(self, call: Call, agent: str) -> tuple[Lineage | None, Parents | None]:

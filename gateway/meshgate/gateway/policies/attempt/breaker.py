@@ -26,7 +26,7 @@ class BreakerGate:
         permit = breaker.enter()
         if permit is None:
             raise UpstreamUnavailable(
-                f"{instance.id} failed lately and is being left alone",
+                f"{instance.id} failed lately: its breaker is open",
                 retry_after=max(0.1, breaker.retry_after()),
                 endpoint=instance.id,
                 unsent=True,

@@ -179,7 +179,7 @@ def _unconverted(call: Call, route: Route) -> Call:
     said = stated_version(call)
     if said not in ("", route.version):
         raise UpstreamUnavailable(
-            f"the contract of {route.agent}/{route.skill} {route.version} is not here yet, so {said[:64]} cannot be "
+            f"the contract of {route.agent}/{route.skill} {route.version} is still to arrive, so {said[:64]} cannot be "
             "converted: try again, and look at the registry",
             unsent=True,
         )
