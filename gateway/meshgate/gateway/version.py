@@ -1,4 +1,4 @@
-"""The version of this gateway, and its features: the abilities that releases may lack."""
+"""The version of this gateway, and the features that it has."""
 
 from __future__ import annotations
 
