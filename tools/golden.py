@@ -237,7 +237,7 @@ def message(role: Role, words: str, task_id: str) -> Message:
 
 
 async def tasks(golden: Golden) -> None:
-    """What the SDK keeps of tasks."""
+    """The files of the SDK about tasks."""
     draw(file_tasks)
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "tasks.sqlite"

@@ -35,7 +35,7 @@ def arrival(gateway: Parts) -> list[Policy]:
     """Who calls."""
     g = gateway
     return [
-        # What is refused further down must still be on record.
+        # First, because a call that is refused further down must still be on record.
         Record(g.records),
         # Before what refuses: refusals are counted too.
         CallMetrics(g.metrics, g.clock),

@@ -47,7 +47,7 @@ class RemotePeers:
     async def ask_all(
         self, question: Question[T], *arguments: object, patience: float | None = None, only: str = ""
     ) -> dict[str, T | Unknown | None]:
-        """What the other gateways answer, by gateway; ``only`` asks a single one.
+        """The answers of the other gateways, by gateway; ``only`` asks a single one.
 
         Args:
             patience: seconds to wait for them, else ``limits.peer_answer``.

@@ -211,7 +211,7 @@ def _watch_ended(task: asyncio.Task[None], signals: Signals) -> None:
 
 
 async def all_up(table: Index, count: int, signals: Signals, seconds: float = DEFAULTS.worker_start) -> None:
-    """Wait until so many gateways stand in the registry, or a signal comes.
+    """Wait until so many gateways are in the registry, or a signal comes.
 
     Raises:
         ConfigError: they do not come up in time.

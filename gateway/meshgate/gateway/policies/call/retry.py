@@ -19,7 +19,7 @@ __all__ = ["Retry", "RetryBudget"]
 
 
 class RetryBudget:
-    """Retries as a share of the calls in a window, plus a floor: an outage is never amplified by more.
+    """The retry budget: a share of the calls in a window, plus a floor. It bounds how far an outage is amplified.
 
     Args:
         ratio: the share.
@@ -105,6 +105,6 @@ class Retry:
 
     def _pause(self, error: MeshError, attempt: int) -> float:
         if error.unsent:
-            return 0.0  # nothing was asked of the instance, and another one is asked next
+            return 0.0  # nothing was sent, and the next try goes to another instance: no need to wait
         full = self._limits.retry_pause * 2**attempt
         return max(error.retry_after or 0.0, self._rng.uniform(0, full))  # full jitter

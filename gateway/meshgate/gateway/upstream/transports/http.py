@@ -170,7 +170,7 @@ def _check_status(response: Response, attempt: Attempt, limits: Limits) -> None:
         raise UpstreamUnavailable(f"{instance} answered {status}", endpoint=instance, retry_after=pause)
     if status == 429:
         pause = _retry_after(response, limits)
-        raise RateLimited(f"{instance} answered that it is called too often", endpoint=instance, retry_after=pause)
+        raise RateLimited(f"{instance} answered that it has too many requests", endpoint=instance, retry_after=pause)
     if status in (401, 403):
         # Another agent may listen on this address now. A request refused with 401 was not acted on (RFC 9110, 15.5.2).
         raise UpstreamUnavailable(
