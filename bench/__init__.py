@@ -1,1 +1,1 @@
-"""``make bench``: what a call costs, beside Envoy, nginx and a bare a2a-sdk agent, interleaved in one run."""
+"""``make bench``: the cost of a call, compared with Envoy, nginx and a bare a2a-sdk agent, interleaved in one run."""

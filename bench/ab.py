@@ -1,4 +1,4 @@
-"""``make bench AB=COMMIT``: what a call costs in this tree, compared with another commit.
+"""``make bench AB=COMMIT``: the cost of a call in this tree, compared with another commit.
 
 Gateways from the wheels of both trees serve at the same time on the same core. The kernel gives each a few
 milliseconds in turn, so whatever slows the machine slows both alike, and the ratio of their CPU time stays what it is.
@@ -81,12 +81,12 @@ def one_round(number: int, trees: Trees, seconds: float, home: Path, upstream: i
 
 
 def headers(one: Gateway) -> list[str]:
-    """What a caller of this gateway sends."""
+    """The request of a caller of this gateway."""
     return ["A2A-Version: 1.0", f"Authorization: Bearer {one.run['client_key']}"]
 
 
 def warm(one: Gateway) -> None:
-    """Load that is not measured: code is imported, connections are open, tables are filled."""
+    """Warm-up, which is not measured: it imports code, opens connections and fills tables."""
     drive(one.subject.port, _PATH, _WARM, headers(one))
 
 
@@ -104,7 +104,7 @@ def ratios(rows: list[Row]) -> list[float]:
 
 
 def tell(one: Row, other: Row) -> None:
-    """Say how a round went, while others go on."""
+    """Print how a round went, while others go on."""
     figures = "  ".join(f"{row['subject']} {row['cpu_us']:.1f} µs {row['rate']:.0f}/s" for row in (one, other))
     print(f"round {one['round']:2}  {figures}  ratio {ratios([one, other])[0]:.4f}", file=sys.stderr, flush=True)
 
@@ -122,7 +122,7 @@ def table(rows: list[Row]) -> str:
 
 
 def verdict(rows: list[Row]) -> tuple[list[str], bool]:
-    """What is to be said of the ratios, and whether a call got no dearer."""
+    """The verdict on the ratios, and whether a call got no dearer."""
     found = Comparison.of(ratios(rows))
     lines = found.lines(f"{rows[0]['subject']} / {rows[1]['subject']}")
     return [*lines, f"every call counted by: {', '.join(POLICIES)}"], found.good

@@ -1,4 +1,4 @@
-"""Bursts of load at one subject: what a call cost it, and the proof that a gateway's policies counted every call."""
+"""Bursts of load at one subject: the cost of a call, and the proof that a gateway's policies counted every call."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BODY = json.dumps(
     }
 ).encode()
 POLICIES = ("authentication", "rate_limit", "breaker", "lineage")
-"""What must have counted every call, or the figure is worth nothing."""
+"""The policies that must have counted every call, or the figure is worth nothing."""
 
 
 def drive(port: int, path: str, seconds: float, headers: list[str]) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class Comparison(NamedTuple):
         return self.median <= LIMIT
 
     def lines(self, name: str) -> list[str]:
-        """The verdict, and what is to be said against it."""
+        """The verdict, and the objections to it."""
         verdict = "PASS" if self.good else "FAIL"
         found = f"{self.median:.4f} (quartiles {self.low:.4f}-{self.high:.4f}, {self.rounds} rounds)"
         lines = [f"{verdict} {name}: {found}, limit {LIMIT:.2f}"]

@@ -1,4 +1,4 @@
-"""What contracts cost where they are registered and looked up, over each registry that is there.
+"""The cost of contracts at registration and look-up, over each available registry.
 
     python -m bench.registration [--skills 1000] [--releases 20] [--backends memory,file,consul] [--save FILE]
 
@@ -53,7 +53,7 @@ FIELDS = 10
 _STRING, _DOUBLE = FieldDescriptorProto.TYPE_STRING, FieldDescriptorProto.TYPE_DOUBLE
 
 
-# -- what is registered
+# -- contracts
 
 
 def image_of(skill: str, number: int) -> bytes:
@@ -73,7 +73,7 @@ def image_of(skill: str, number: int) -> bytes:
 
 
 def release_of(skill: str, number: int) -> tuple[Manifest, bytes]:
-    """What an agent sends of its release ``1.NUMBER.0``."""
+    """The registration of an agent of release ``1.NUMBER.0``."""
     image = image_of(skill, number)
     digest = blob_digest(image)
     refs = SchemaRef(f"bench.{skill}.Query", digest), SchemaRef(f"bench.{skill}.Answer", digest)
@@ -86,7 +86,7 @@ def release_of(skill: str, number: int) -> tuple[Manifest, bytes]:
 
 
 class Counting:
-    """What is written to a registry: calls, bytes, and the largest value."""
+    """The writes to a registry: calls, bytes, and the largest value."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -113,7 +113,7 @@ class Counting:
 
 @contextmanager
 def backends(names: list[str], folder: Path) -> Generator[dict[str, str]]:
-    """The URL of each registry that is there; those that are not are named on stderr."""
+    """The URL of each available registry; the others are named on stderr."""
     known = {"memory": "memory:", "file": f"file://{folder}/registry.db"}
     found = {name: known[name] for name in names if name in known}
     if "consul" not in names:
@@ -146,11 +146,11 @@ class Progress:
             print(f"\r{text}" if live else text, end="" if live and self._done < self._whole else "\n", file=sys.stderr)
 
 
-# -- registering
+# -- registration
 
 
 async def register_all(url: str, title: str, folder: Path, skills: int, releases: int) -> dict[str, Any]:
-    """Register everything; what it took."""
+    """Register everything; returns the cost."""
     made = [[release_of(f"skill{number}", version) for version in range(releases)] for number in range(skills + ALONE)]
     made, alone = made[:skills], made[skills:]
     progress = Progress(title, skills * releases)
@@ -202,7 +202,7 @@ async def lone(gate: SchemaGate, skills: list[list[tuple[Manifest, bytes]]]) -> 
 
 @asynccontextmanager
 async def opened(url: str) -> AsyncGenerator[Registry, None]:
-    """A registry; the one in memory is the same for all who open it here."""
+    """Open a registry; the one in memory is the same for all who open it here."""
     if url == "memory:":
         _MEMORY.setdefault(url, open_registry(url))
         yield _MEMORY[url]
@@ -218,7 +218,7 @@ _MEMORY: dict[str, Registry] = {}
 
 
 def consul_sizes(url: str) -> dict[str, Any]:
-    """What a watch of all pointers reads at each change, and the largest value, as Consul says."""
+    """The bytes that a watch of all pointers reads at each change, and the largest value, as Consul reports them."""
     base = url.replace("consul://", "http://") + "/v1/kv/meshgate"
     with urllib.request.urlopen(f"{base}/subjects/?recurse", timeout=60) as answer:
         pointers = answer.read()
@@ -226,11 +226,11 @@ def consul_sizes(url: str) -> dict[str, Any]:
     return {"pointers": len(found), "watch_bytes": len(pointers), "pointer_bytes": len(pointers) / len(found)}
 
 
-# -- a gateway that has it all
+# -- the catalogue of a gateway
 
 
 async def follow(url: str, folder: Path, skills: int) -> dict[str, Any]:
-    """In a process of its own: what the catalogue takes when a gateway starts with nothing."""
+    """The time and memory of the catalogue of a gateway that starts with nothing. Runs in a process of its own."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     before, began = resident(), time.perf_counter()
     async with AsyncExitStack() as stack:
@@ -256,7 +256,7 @@ def resident() -> int:
 
 
 async def followed(url: str, folder: Path, skills: int) -> dict[str, Any]:
-    """What ``follow`` says, from a process of its own."""
+    """The result of ``follow`` in a process of its own."""
     command = [sys.executable, "-m", "bench.registration", "--follow", url, str(folder), str(skills)]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     output, _ = await process.communicate()
@@ -298,7 +298,7 @@ def _known(skill: str, releases: int) -> Any:
     return index_subject("0" * 32, Subject(skill, "answer", made))
 
 
-# -- all of it
+# -- the whole
 
 
 def section(skills: int, releases: int, names: list[str]) -> list[dict[str, Any]]:

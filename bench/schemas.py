@@ -1,4 +1,4 @@
-"""What contracts cost on the path of a call: checking, converting, passing on, and what a hostile part can hold up.
+"""The cost of contracts on the path of a call: to check, to convert, to pass on, and how long a hostile part can block.
 
     python -m bench.schemas [--rounds 9] [--save FILE]
 
@@ -64,9 +64,9 @@ LIMITS = {
 }
 """µs at most. A name with a minus is the difference of two subjects within a round."""
 REST = "policy, same release, but for check and counts"
-"""What finding out, the thread of the call and the headers cost, of what the policy adds in all."""
+"""The share of finding the contract, the call's thread and the headers in the cost that the policy adds."""
 ADDED = ("policy, no contract", "policy, text alone", "policy, same release", "policy, same release, bytes")
-"""Subjects of which what the call costs without the policy is taken off."""
+"""Subjects from which the cost of the call without the policy is subtracted."""
 OLD = """enum Unit { UNIT_UNSPECIFIED = 0; CELSIUS = 1; FAHRENHEIT = 2; }
 message Wind { double speed = 1 [(buf.validate.field).double.gte = 0]; string from = 2; }
 message Request {
@@ -95,7 +95,7 @@ SLICES, SLICE = 7, 0.004
 
 
 class Subject(NamedTuple):
-    """Something to measure: what it does, and what its result must be, if that can be compared."""
+    """A subject of measurement: its function, and the result that it must have, if that can be compared."""
 
     work: Callable[[], object]
     result: object = None
@@ -138,7 +138,7 @@ class Clock:
 
 
 def contracts() -> dict[str, Subject]:
-    """The mediation core, and what else there is for the same message."""
+    """The conversion core and its peers, on the same message."""
     old, new = (
         CompiledContract(load_image(compiled(text)), "p.Request", each)
         for text, each in ((OLD, "1.0.0"), (NEW, "2.0.0"))
@@ -261,7 +261,7 @@ class Mesh:
         return await (await self.forward(call)).answer()
 
     async def subjects(self) -> dict[str, Subject]:
-        """What the policy does with calls that have nothing to wait for."""
+        """The policy on calls that have nothing to wait for."""
         named = media_text("json", "p.Request", "1.0.0")
         raw = {"raw": "CgRCZXJuEAM=", "mediaType": media_text("protobuf", "p.Request", "1.0.0")}
         calls = {
@@ -291,7 +291,7 @@ class Mesh:
         known = self.mesh.gateway.schemas.subject(SKILL)
 
         def pass_on() -> Any:
-            """What is left of the policy for a part that needs nothing: find it, its release and its way."""
+            """The rest of the policy for a part that needs no conversion: find it, its release and its path."""
             if known is None:
                 return None
             for part in contract_parts(known, typed_parts(whole)):
@@ -362,7 +362,7 @@ async def held(mesh: Mesh, size: int) -> tuple[float, float, str]:
     return max(gaps) * 1e6, took * 1e6, where[0]
 
 
-# -- all of it
+# -- the whole
 
 
 async def measure(rounds: int) -> list[dict[str, Any]]:
@@ -409,7 +409,7 @@ def section(rounds: int) -> list[dict[str, Any]]:
 
 
 def by_round(rows: list[dict[str, Any]], name: str) -> list[float]:
-    """A subject's figure of each round, or the difference of two; of the policy what it adds."""
+    """A subject's figure of each round, or the difference of two; for the policy the cost that it adds."""
     first, minus, second = name.partition(" - ")
     found = [row["us"] for row in rows if row["subject"] == first]
     if name == REST:

@@ -1,4 +1,4 @@
-"""What the commands of all examples share: a home, signals that end everything, and errors for people."""
+"""The commands of all examples: a home, signals that end everything, and errors for people."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["at_home", "guarded", "tell"]
 
 
 def at_home(name: str, console: Console, play: Callable[[Path], Coroutine[Any, Any, int]], *, keep: bool) -> int:
-    """Play in a new folder, which is removed at the end; gives the exit code.
+    """Run an example in a new folder, which is removed at the end; returns the exit code.
 
     Args:
         name: of the example.
@@ -56,7 +56,7 @@ def tell(error: CliError) -> None:
 async def guarded(
     console: Console, home: Path, play: Callable[[Stage], Awaitable[None]], staying: asyncio.Event | None = None
 ) -> int:
-    """Play on a stage, with signals: the first asks it to end, a second ends it at once.
+    """Run an example on a stage, with signals: the first asks it to end, a second ends it at once.
 
     Args:
         home: the stage's folder.

@@ -31,14 +31,14 @@ _TAIL = 15
 
 
 class Child:
-    """A process of ours, its log beside it."""
+    """A process of the example, with its log."""
 
     def __init__(self, name: str, process: asyncio.subprocess.Process, log: Path) -> None:
         self.name, self.process, self.log = name, process, log
 
     @property
     def ended(self) -> bool:
-        """Whether it is over."""
+        """Whether it has ended."""
         return self.process.returncode is not None
 
     def signal(self, number: signal.Signals) -> None:
@@ -155,7 +155,7 @@ class Stage:
                 await asyncio.sleep(_POLL)
 
     async def until(self, ready: Callable[[], bool], failure: str) -> None:
-        """Wait until ``ready`` says so.
+        """Wait until ``ready`` returns true.
 
         Raises:
             CliError: ``failure``, because a process ended or too much time passed.
@@ -171,7 +171,7 @@ class Stage:
                 code = child.process.returncode
                 raise CliError(f"{child.name} ended with code {code}: {failure}\n{child.tail()}", Exit.UNREACHABLE)
 
-    # -- asking
+    # -- queries
 
     async def instances(self) -> list[InstanceView]:
         """Every instance, as the gateway sees it now."""
@@ -197,7 +197,7 @@ class Stage:
     # -- ending
 
     async def end(self, child: Child) -> int:
-        """Ask one process to leave, and wait until it has; gives its exit code."""
+        """Ask one process to end, and wait until it has; returns its exit code."""
         child.signal(signal.SIGTERM)
         await _ended([child], self.stop_seconds)
         child.signal(signal.SIGKILL)
@@ -205,7 +205,7 @@ class Stage:
         return await child.process.wait()
 
     async def stop(self) -> None:
-        """End everything: agents before the gateway, so that they can take their leave; what does not go is killed."""
+        """End everything: agents before the gateway, so that they can leave the mesh; what does not end is killed."""
         await self._client.aclose()
         agents = [child for child in self.children if child.name != "gateway"]
         try:

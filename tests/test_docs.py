@@ -93,7 +93,7 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("gateway/meshgate/gateway/app.py", "        Names(),\n", "", NO_NAMES + DRIFTED),
         ("gateway/meshgate/gateway/policies/attempt/names.py", 'name = "names"', 'name = "ids"', IDS + DRIFTED),
         ("docs/architecture.md", "| call | `rate_limit` |", "| call | `budget` |", NOT_THE_CALL_LIST),
-        ("gateway/meshgate/gateway/jobs/__init__.py", "What a job may spend", "What a job has spent", DRIFTED),
+        ("gateway/meshgate/gateway/jobs/__init__.py", "Jobs: their accounts", "What a job has spent", DRIFTED),
         (
             "gateway/meshgate/gateway/jobs/rates.py",
             "from meshgate.a2a.call import Principal\n",

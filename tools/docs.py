@@ -70,7 +70,7 @@ def table(*rows: tuple[object, ...]) -> list[str]:
 
 
 def same(told: Mapping[str, object], known: set[str], what: str) -> None:
-    """Fail unless every one that the code knows is told of here."""
+    """Fail unless every key that the code has is explained here."""
     if set(told) != known:
         raise SystemExit(f"tools/docs.py: {what} differ from the code: {sorted(set(told) ^ known)}")
 

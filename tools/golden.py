@@ -1,4 +1,4 @@
-"""What a release leaves on disk and on the wire: ``python -m tools.golden FOLDER``, run by that release's Python.
+"""The files and messages that a release writes: ``python -m tools.golden FOLDER``, run by that release's Python.
 
 Cutting a release adds ``tests/compat/golden/VERSION``, written with the wheel that is kept of it (VERSIONING.md):
 
@@ -151,7 +151,7 @@ class Golden:
 
 
 def join_port(golden: Golden) -> None:
-    """What an agent and the join port say to each other."""
+    """The messages between an agent and the join port."""
     key = MeshKey(SECRET)
     joined = wire.RegisterResponse(
         Lease(INSTANCE_ID, 10.0),
@@ -175,7 +175,7 @@ def join_port(golden: Golden) -> None:
 
 
 async def registry(golden: Golden) -> None:
-    """What gateways keep of agents."""
+    """The files of gateways about agents."""
     golden.put("manifest.json", "manifest", "a manifest's bytes, which its digest is made of", MANIFEST.encode())
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "registry.sqlite"
@@ -191,7 +191,7 @@ async def registry(golden: Golden) -> None:
 
 
 def credentials(golden: Golden) -> None:
-    """What is made with the mesh key."""
+    """The credentials and tokens made with the mesh key."""
     draw(keys)
     key = MeshKey(SECRET)
     golden.put("mesh.key", "mesh_key", "the mesh key's file", base64.b64encode(SECRET).decode() + "\n")
@@ -237,7 +237,7 @@ def message(role: Role, words: str, task_id: str) -> Message:
 
 
 async def tasks(golden: Golden) -> None:
-    """What the SDK keeps of tasks."""
+    """The files of the SDK about tasks."""
     draw(file_tasks)
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "tasks.sqlite"
@@ -263,7 +263,7 @@ async def tasks(golden: Golden) -> None:
 
 
 async def records(golden: Golden) -> None:
-    """What gateways tell operators and each other."""
+    """The messages of gateways to operators and to each other."""
     draw(local, keys)
     async with LocalMesh(gateway_id="gw01", clock=lambda: 1000.0, wall=lambda: NOW) as mesh:
         answers, flights = mesh.gateway.answers, list[Any]()
@@ -295,7 +295,7 @@ async def records(golden: Golden) -> None:
 
 
 def card(golden: Golden) -> None:
-    """What an SDK agent says of itself."""
+    """The card of an SDK agent."""
     agent = Agent("writer", version="1.4.0", description="writes letters", labels={"region": "eu"}, environ={})
 
     @agent.skill(name="write", version="1.5.0", tags=["office"], labels={"ink": "blue"}, cost_usd=0.25, reentrant=2)
@@ -309,7 +309,7 @@ def card(golden: Golden) -> None:
 
 
 def words(golden: Golden) -> None:
-    """What others rely on by name, and what is in Consul."""
+    """The names that others rely on, and the entries in Consul."""
     golden.put("faults.json", "faults", "each error over JSON-RPC and over gRPC", faults())
     golden.put("names.json", "names", "headers and metadata, and metrics with their types and labels", names())
     golden.put("meshgate.toml", "config", "settings that name everything which can be set", settings())

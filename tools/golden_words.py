@@ -68,7 +68,7 @@ def consul(
     switches: tuple[Switch, ...],
     more: Callable[[Layout], Mapping[str, bytes]] = lambda _: {},
 ) -> str:
-    """What is in Consul's catalogue and KV store, as Consul gives it back.
+    """The entries in Consul's catalogue and KV store, as Consul returns them.
 
     Args:
         instances: with their manifests, by a name of their own.

@@ -131,7 +131,7 @@ VARIABLES = {
 }
 """Environment variables that are not only settings of a gateway."""
 INTERNAL = frozenset({"MESHGATE_DETACHED", "MESHGATE_DOMAIN"})
-"""What a process sets for its own child, and a constant of that form."""
+"""Names that are no settings: those that a process sets for its own child, and a constant of that form."""
 
 
 class Field(NamedTuple):

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes requirements/*.lock anew, every version with the hashes of its files.
+# Writes requirements/*.lock: every version with the hashes of its files.
 #   usage: tools/lock.sh [ARGUMENTS OF uv pip compile]     e.g. --upgrade, --upgrade-package grpcio
 set -euo pipefail
 cd "$(dirname "$0")/.."

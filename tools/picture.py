@@ -108,7 +108,7 @@ def is_modules(node: Node) -> bool:
 
 
 def content(node: Node, width: int) -> list[str]:
-    """What is said of a folder under its name."""
+    """The text of a folder under its name."""
     said = wrapped(node.lines[0][1], width - 16, 4)
     inner = ", ".join(f"{name}/" for name in node.folders)
     return said + (wrapped(inner, width - 16, 3) if inner else [])
@@ -177,7 +177,7 @@ def lane(box: Box, boxes: Sequence[Box], end: int) -> str:
 
 
 def draw_box(box: Box, on_path: bool) -> Iterator[str]:
-    """A box with what it says."""
+    """A box with its text."""
     kind = "box way" if on_path else "box"
     yield f'<rect class="{kind}" x="{box.x}" y="{box.y}" width="{box.width}" height="{box.height}" rx="5"/>'
     if is_modules(box.node):
@@ -293,7 +293,7 @@ def page(parts: Sequence[str], high: int) -> str:
 
 
 def wrong_lists() -> Iterator[str]:
-    """What the page's table of the three lists says otherwise than the code: a row is a policy, its list in front."""
+    """The differences between the page's table of the three lists and the code: a row is a policy after its list."""
     rows = re.findall(r"(?m)^\| ?(\w*) ?\| `(\w+)` \|", PAGE.read_text("utf-8"))
     told: dict[str, list[str]] = {}
     for name, policy in rows:

@@ -1,7 +1,7 @@
-"""How an audit goes, whoever does the work: what is asked of whom, in which batches, and what happens when it fails.
+"""The course of an audit: the questions, their batches, and what happens when one fails.
 
-It knows no mesh. ``Ask`` carries a question to a capability, ``Tell`` the progress to whoever watches; the planner
-gives both, and so do tests.
+It knows no mesh. ``Ask`` sends a question to a capability, ``Tell`` reports progress; the planner gives both, and so do
+tests.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _SHARES = {"inventory": 0.05, "licence": 0.1, "integrity": 0.75, "surroundings":
 
 
 class Again(Exception):
-    """An answer did not come, and whether the question was worked on is not known. These questions may be repeated."""
+    """No answer came, and it is unknown whether the agent worked on the question. These questions may be repeated."""
 
 
 class Rejected(Exception):
@@ -55,7 +55,9 @@ class Rejected(Exception):
 
 
 def batches(installed: Sequence[Installed], most: int) -> list[list[Installed]]:
-    """Distributions in at most ``most`` groups of about the same weight: heaviest first, each to the lightest group."""
+    """Divides distributions into at most ``most`` groups of about the same weight: the heaviest first, each to the
+    lightest group.
+    """
     groups: list[list[Installed]] = [[] for _ in range(min(most, len(installed)))]
     weights = [0] * len(groups)
     for one in sorted(installed, key=lambda one: (-one.weight, one.folder)):
@@ -69,8 +71,8 @@ class Conductor:
     """One audit.
 
     Args:
-        ask: carries questions.
-        tell: carries progress.
+        ask: sends a question.
+        tell: reports progress.
         pause: waits so many seconds.
     """
 
@@ -159,7 +161,7 @@ class Conductor:
     async def _repaired(
         self, env: str, verdict: Verdict, licences: Mapping[str, Licence], integrity: Mapping[str, Integrity]
     ) -> Report:
-        """Look anew at what is installed now, at what was never told of, and at what the critic doubts."""
+        """Check again what is installed now, what was never reported, and what the critic doubts."""
         inventory = await self._inventory(env)
         doubted = {problem.folder for problem in verdict.problems}
         known = (licences.keys() & integrity.keys()) - doubted
@@ -167,7 +169,7 @@ class Conductor:
         again = await self._rows(inventory, wanted)
         return await self._report(inventory, {**licences, **again[0]}, {**integrity, **again[1]})
 
-    # -- asking and telling
+    # -- questions and progress
 
     async def _ask(self, selector: str, said: BaseModel) -> Any:
         async with self._slots:

@@ -1,4 +1,4 @@
-"""The agent that believes no report before it has counted for itself."""
+"""The agent that checks a report by counting again itself."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ _POLL = 0.02
 
 
 class Options(NamedTuple):
-    """What was asked for on the command line."""
+    """The options of the command line."""
 
     env: str
     out: Path
@@ -50,7 +50,7 @@ class Options(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What the audit gave."""
+    """The result of an audit."""
 
     report: Report
     markdown: str
@@ -157,7 +157,7 @@ async def _audit(options: Options, run: Run, screen: Screen) -> Outcome:
 
 
 async def _chaos(stage: Stage, victim: Child, work: asyncio.Future[Outcome], screen: Screen) -> None:
-    """Freeze one integrity agent, so that what is sent there stays there, and kill it with that in its hands."""
+    """Freeze one integrity agent, so that calls wait there, and kill it while they are open."""
     victim.signal(signal.SIGSTOP)
     held = 0
     while not held and not work.done():

@@ -14,7 +14,9 @@ agent = Agent(
     "integrity",
     version="1.0.0",
     description="Verifies an installed Python environment.",
-    instance=os.environ.get("AUDIT_INSTANCE", ""),  # run.py names the two, to know later which one it killed
+    instance=os.environ.get(
+        "AUDIT_INSTANCE", ""
+    ),  # run.py gives the two instances names, to know later which one it killed
 )
 
 

@@ -1,4 +1,4 @@
-"""The agent that one calls for an audit. It knows what the others can do, and not who or where they are."""
+"""The agent that audits. It calls the others by capability, and does not know who or where they are."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def audit(wanted: Wanted, ctx: Context) -> str:
         try:
             return (await ctx.call(selector, data=said)).data
         except (OutcomeUnknown, UpstreamUnavailable) as error:
-            # Whether the instance got to it is not known. These questions change nothing, so they can be asked again.
+            # It is unknown whether the instance worked on it. These questions change nothing, so they can be repeated.
             raise Again(error.code) from error
 
     async def tell(step: str, how: str, fraction: float) -> None:

@@ -1,4 +1,4 @@
-"""What a person sees while the audit runs: a table that is kept up to date on a terminal, else plain lines."""
+"""The progress of an audit for people: a live table on a terminal, else plain lines."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Screen:
         self._fraction = 0.0
         self._over = self._broken = False
         self._spinner = Spinner("dots", style="cyan")
-        # The view makes itself anew at each refresh, so that the clock in it runs.
+        # The view is made again at each refresh, so that the clock in it runs.
         self._live = (
             Live(console=console, get_renderable=self._view, refresh_per_second=8) if console.is_terminal else None
         )

@@ -24,7 +24,7 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "1.2.0": {"city": "Bern", "days": 3},
     "2.0.0": {"city": "Bern", "days": 3},
 }
-"""What a caller of each release asks."""
+"""The request of a caller of each release."""
 _FIRST = {"city": "Bern", "temp_c": 21.5, "wind_kmh": 12.0, "wind_dir": "NW"}
 ANSWERS: dict[str, dict[str, Any]] = {
     "1.0.0": _FIRST,
@@ -32,7 +32,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "1.2.0": {"city": "Bern", "temperature": 21.5, "wind_kmh": 12.0, "wind_dir": "NW"},
     "2.0.0": {"city": "Bern", "temperature": 21.5, "wind": {"speed": 12.0, "direction": "NW"}},
 }
-"""What it must be told, whichever release answers; there may be humidity too."""
+"""The answer that it must get, whichever release answers; there may be humidity too."""
 _SECONDS = 10.0
 
 

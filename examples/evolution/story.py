@@ -44,7 +44,7 @@ _MET = re.compile(r"in=([^>;]+)>([^>;]+); out=([^>;]+)>([^>;]+)\Z")
 
 
 class Options(NamedTuple):
-    """What was asked for on the command line."""
+    """The options of the command line."""
 
     rate: float
     as_json: bool
@@ -52,7 +52,7 @@ class Options(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """What callers met: (caller's release, agent's release) to answers, and what went wrong, by what it was."""
+    """The results of callers: answers by (caller's release, agent's release), and failures by their kind."""
 
     met: Counter[tuple[str, str]]
     failed: Counter[str]
@@ -91,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class Story:
-    """What happens, in order."""
+    """The steps of the story, in order."""
 
     def __init__(self, stage: Stage, console: Console, options: Options) -> None:
         self._stage, self._console, self._options = stage, console, options
@@ -101,7 +101,7 @@ class Story:
         self._started = 0
 
     async def play(self) -> None:
-        """All of it.
+        """Run all steps.
 
         Raises:
             CliError: a process did not come up, a call failed, or the breaking release was let in.
@@ -158,7 +158,7 @@ class Story:
         return await self._stage.start(f"weather-{self._started}", "-m", module, MESHGATE_CONTRACTS="frozen")
 
     async def _refused(self) -> str:
-        """Start the release that breaks the contract; gives what it says as it ends."""
+        """Start the release that breaks the contract; returns the error with which it ends."""
         child = await self._start(BROKEN)
         try:
             async with asyncio.timeout(30.0):
@@ -189,7 +189,7 @@ class Story:
         self._tally = self._count()
 
     def _count(self) -> Tally:
-        """What callers have printed until now."""
+        """The lines that callers have printed so far."""
         tally = Tally(Counter(), Counter())
         for child in self._callers:
             for line in child.log.read_text("utf-8").splitlines(keepends=True):
@@ -197,10 +197,10 @@ class Story:
                     _note(json.loads(line), tally)
         return tally
 
-    # -- telling
+    # -- commands
 
     async def _meshgate(self, *arguments: str) -> str:
-        """What a command of Meshgate prints about this mesh."""
+        """The output of a Meshgate command about this mesh."""
         child = await self._stage.start("meshgate", "-m", "meshgate.cli", *arguments, COLUMNS="120")
         code = await child.process.wait()
         self._stage.children.remove(child)

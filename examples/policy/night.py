@@ -1,4 +1,4 @@
-"""A policy of one's own: what is expensive is not called at night. Runs as it is: python examples/policy/night.py"""
+"""A policy of your own: expensive skills are not called at night. Run it as it is: python examples/policy/night.py"""
 
 import asyncio
 import time

@@ -31,7 +31,7 @@ graph = (
     StateGraph(MessagesState).add_node("compose", compose).add_edge(START, "compose").add_edge("compose", END).compile()
 )
 
-# What makes it an agent of the mesh:
+# The part that makes it an agent of the mesh:
 
 agent = Agent("poet", version="1.0.0")
 

@@ -40,7 +40,7 @@ class Scripted(Model):
 
 librarian = Assistant("Librarian", instructions="Answer from the shelves.", tools=[shelf], model=Scripted())
 
-# What makes it an agent of the mesh:
+# The part that makes it an agent of the mesh:
 
 agent = Agent("librarian", version="1.0.0")
 

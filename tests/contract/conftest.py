@@ -57,7 +57,7 @@ async def mesh(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
             running.join("sum-old", version="1.4.0", skills={"sum": {"tags": ["slow"]}}, labels={"region": "eu"}),
             running.join("sum-new", version="2.1.0", skills={"sum": {"tags": ["fast"]}}, labels={"region": "us"}),
             running.join("sum-next", version="3.0.0-rc.1", skills={"sum": {}}),
-            # They take turns: whoever goes along the chain goes from one gateway to the other with each step.
+            # They alternate, so that each step along the chain goes from one gateway to the other.
             *(running.join(name, where=number % 2) for number, name in enumerate(CHAIN)),
         )
         await running.known("porter", "desk", "gamma", "delta", "sum-old", "sum-new", "sum-next", *CHAIN)

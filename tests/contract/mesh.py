@@ -308,7 +308,9 @@ class Mesh:
         return found if len(found) == wanted else []
 
     async def _everywhere(self, run: Run) -> None:
-        """Wait until whoever answers at this address knows the clerk: several new connections in a row say so."""
+        """Wait until every gateway that answers at this address knows the clerk: several new connections in a row say
+        so.
+        """
 
         async def known() -> bool:
             for _ in range(8):

@@ -275,7 +275,7 @@ _ROWS: tuple[Requirement, ...] = (
     ),
     Requirement("registry.hold_down", "F53", "A registry that suddenly lists far less is not believed at once"),
     Requirement("registry.nobody_evicted", "registry", "A restart of a gateway or of Consul evicts no healthy agent"),
-    Requirement("registry.index", "Consul's blocking queries", "An index that goes back makes a watch begin anew"),
+    Requirement("registry.index", "Consul's blocking queries", "An index that goes back makes a watch start again"),
     Requirement(
         "registry.few_queries",
         "Consul's blocking queries",

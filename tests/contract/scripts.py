@@ -64,7 +64,7 @@ class Stage:
         self._reached: dict[str, asyncio.Queue[Received | None]] = defaultdict(asyncio.Queue)
 
     def open(self, key: str) -> None:
-        """Let whoever waits, or will wait, at the gate go on."""
+        """Open the gate for all who wait there, now or later."""
         self._gates[key].set()
 
     def open_all(self) -> None:

@@ -90,7 +90,7 @@ class Report:
         ]
 
     def say(self, text: str) -> None:
-        """Progress, for whoever watches."""
+        """Print progress to stderr."""
         print(f"[{self._clock() - self._began:6.1f} s] {text}", file=sys.stderr, flush=True)
 
     def seconds(self) -> float:

@@ -208,7 +208,7 @@ async def _detached(stage: Stage) -> int:
         result = '{"task":{"id":"t1","contextId":"c1","status":{"state":"TASK_STATE_WORKING"}}}'
         event = f'data: {{"jsonrpc":"2.0","id":"{request.tree["id"]}","result":{result}}}\n\n'
         await send({"type": "http.response.body", "body": event.encode(), "more_body": True})
-        await asyncio.sleep(0.5)  # works on, whoever listens
+        await asyncio.sleep(0.5)  # works on, with or without a listener
         done.set()
 
     await stage.join("steady", streaming)

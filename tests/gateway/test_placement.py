@@ -79,7 +79,7 @@ def test_added_policies_may_follow_each_other_in_whatever_order_they_are_given()
         ([Placed(Named("two"))], "has a policy 'two' already"),
         ([Placed(Named("new")), Placed(Named("new"))], "has a policy 'new' already"),
         ([Placed(Named("a"), after="b"), Placed(Named("b"), after="a")], "each of a, b"),
-        ([Placed(Named("new"), after="three", before="one")], "cannot stand before 'one'"),
+        ([Placed(Named("new"), after="three", before="one")], "cannot precede 'one'"),
         ([Placed(Named(""))], "is no policy"),
     ],
 )

@@ -14,7 +14,7 @@ from meshgate.registry.schemas import Incompatible
 from tests.conftest import StartConsul
 from tests.gateway.contracts.schemas import BROKEN, FIRST, GROWN
 from tests.gateway.contracts.test_registry_away import refusal
-from tests.gateway.desk import desk, proposal
+from tests.gateway.control_plane import control_plane, proposal
 from tests.support.patience import patience
 
 pytestmark = pytest.mark.integration
@@ -27,7 +27,7 @@ async def test_consul_is_killed_and_a_gateway_that_starts_without_it_still_check
     consul = own_consul(persistent=True)
     address = ConsulAddress(port=consul.port)
     registry = ConsulRegistry(address)
-    async with desk(registry, tmp_path) as at:
+    async with control_plane(registry, tmp_path) as at:
         for version, text in (("1.0.0", FIRST), ("1.1.0", GROWN)):
             assert (await at.register(version, text)).status == 200
         await at.known("planner/plan", "1.0.0", "1.1.0")
@@ -36,7 +36,7 @@ async def test_consul_is_killed_and_a_gateway_that_starts_without_it_still_check
     consul.kill()
 
     registry = ConsulRegistry(address)
-    async with desk(registry, tmp_path) as at:
+    async with control_plane(registry, tmp_path) as at:
         await at.known("planner/plan", "1.0.0", "1.1.0")
         assert refusal(await at.register("1.2.0", BROKEN)) is Incompatible
         assert refusal(await at.register("1.2.0", GROWN)) is RegistryUnavailable

@@ -10,7 +10,7 @@ import pytest
 
 from meshgate.registry.join import wire
 from tests.gateway.contracts.schemas import BROKEN, FIRST, contract, instance_of, manifest_of
-from tests.gateway.desk import proposal
+from tests.gateway.control_plane import proposal
 from tests.registry.schemas.build import compiled
 from tests.support.gateway import GatewayProcess
 

@@ -38,7 +38,7 @@ class World:
         )
 
     async def pass_time(self, seconds: float) -> None:
-        """In steps, so that what sleeps anew after each wake-up keeps up."""
+        """Let time pass in steps, so that tasks which sleep again after each wake-up keep up."""
         for _ in range(round(seconds * 10)):
             await self.time.advance(0.1)
 

@@ -22,7 +22,7 @@ Tree = dict[str, Any]
 
 
 def children(tree: Any) -> list[tuple[str | int, Any]]:
-    """What an object or an array holds, each with its key or index."""
+    """The values in an object or an array, each with its key or index."""
     if is_object(tree):
         return list(tree.items())
     return list(enumerate(tree)) if is_array(tree) else []
@@ -137,7 +137,7 @@ by_kind: dict[type[A2AMessage], st.SearchStrategy[Tree]] = {
         | st.fixed_dictionaries({"artifactUpdate": artifact_updates})
     ),
 }
-"""What goes over a binding as a whole, by the class of its view."""
+"""The messages of a binding, by the class of their view."""
 
 
 def _of(kind: type[A2AMessage]) -> st.SearchStrategy[tuple[type[A2AMessage], Tree]]:
@@ -145,4 +145,4 @@ def _of(kind: type[A2AMessage]) -> st.SearchStrategy[tuple[type[A2AMessage], Tre
 
 
 anything: st.SearchStrategy[tuple[type[A2AMessage], Tree]] = st.sampled_from(list(by_kind)).flatmap(_of)
-"""Any of them, with its class."""
+"""Any of these messages, with its class."""

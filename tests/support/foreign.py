@@ -71,7 +71,7 @@ def app(agent: RequestHandler) -> Starlette:
 
 
 async def post(agent: RequestHandler, body: bytes) -> httpx.Response:
-    """What a2a-sdk's JSON-RPC server answers to a body."""
+    """The answer of a2a-sdk's JSON-RPC server to a body."""
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app(agent))) as client:
         return await client.post(URL, content=body, headers={"content-type": "application/json", "a2a-version": "1.0"})
 
@@ -82,7 +82,7 @@ def client(http: httpx.AsyncClient) -> JsonRpcTransport:
 
 
 def task(state: int = a2a_pb2.TASK_STATE_COMPLETED) -> a2a_pb2.Task:
-    """A task with something at every place of it."""
+    """A task with every field set."""
     return a2a_pb2.Task(
         id="task-1",
         context_id="ctx",

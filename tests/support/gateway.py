@@ -59,7 +59,7 @@ class GatewayProcess:
 
     @property
     def log(self) -> Path:
-        """What it wrote to stderr."""
+        """Its log: what it wrote to stderr."""
         return self._home / "log"
 
     async def start(self) -> Run:
@@ -114,7 +114,7 @@ def _announce(run: Run) -> None:
 
 
 def main() -> None:
-    """Run what the configuration file says until a signal comes."""
+    """Run the gateway of the configuration file until a signal comes."""
     told = json.loads(Path(sys.argv[1]).read_text("utf-8"))
     home = Home(told["home"])
     config = load_config(told["flags"], home=home.path, environ={})

@@ -49,7 +49,7 @@ class Seen:
 
     @property
     def service(self) -> str:
-        """The program that it comes from."""
+        """The service that it comes from."""
         return str(self.resource.get("service.name", ""))
 
 
@@ -115,12 +115,12 @@ def tree_of(spans: Iterable[Seen], *, below: str = "") -> Node:
 
 @dataclass
 class Collector:
-    """What `collector` gives. Its methods may be called from any thread; those that wait block theirs."""
+    """The collector that `collector` gives. Its methods may be called from any thread; those that wait block theirs."""
 
     endpoint: str = ""
     spans: list[Seen] = field(default_factory=list[Seen])
     exports: int = 0
-    """Requests that have arrived, those that are held included."""
+    """The number of requests that have arrived, held ones included."""
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _open: threading.Event = field(default_factory=threading.Event)
 
@@ -147,7 +147,7 @@ class Collector:
         self.wait(lambda seen: sum(span.trace_id == trace_id for span in seen.spans) >= count)
 
     def hold(self) -> None:
-        """Lets exports arrive, and answers none until `release`."""
+        """Receives exports, and answers none until `release`."""
         self._open.clear()
 
     def release(self) -> None:
@@ -160,7 +160,7 @@ class Collector:
             self.exports += 1
             self._changed.notify_all()
         while not self._open.wait(0.02):
-            if not context.is_active():  # whoever sent it has given up
+            if not context.is_active():  # the sender has given up
                 return ExportTraceServiceResponse()
         with self._changed:
             self.spans.extend(read(request))

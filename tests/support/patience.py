@@ -1,4 +1,4 @@
-"""How long a test waits before it takes what it waits for as hung.
+"""The time limits of tests: how long a test waits before it counts the event it waits for as hung.
 
 Tests wait for events, and go on as soon as these come, so a limit costs nothing while all is well. It is there to end
 what hangs, not to measure speed: thirty seconds or more, whatever the wait is for. On a machine with little to give to
@@ -23,7 +23,7 @@ def patience(seconds: float = HANG) -> float:
 
 
 def scale(environ: Mapping[str, str]) -> float:
-    """What limits are multiplied with, 1 unless the variable is set.
+    """The factor of all limits, 1 unless the variable is set.
 
     Raises:
         ValueError: the variable is no number above 0.

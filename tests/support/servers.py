@@ -1,6 +1,6 @@
 """Real servers for tests: each has free loopback ports and a folder of its own, and is ready when its `with` begins.
 
-A server can be paused, killed and started again on the same ports, which is what fault stories are made of.
+A server can be paused, killed and started again on the same ports, for stories of faults.
 """
 
 import json
@@ -27,7 +27,7 @@ MANAGEMENT_TOKEN = "7f3c8f5e-1a43-4f0b-9d52-3a2b6f1c0d11"
 
 
 class NotAvailable(Exception):
-    """The server can't be had on this machine; says the remedy."""
+    """The server is not available on this machine; the message says what to do."""
 
 
 class NotReady(Exception):
@@ -66,7 +66,7 @@ class Server:
 
     @property
     def log(self) -> Path:
-        """What it printed, over all its starts."""
+        """Its output, over all its starts."""
         return self.folder / "log"
 
     def start(self) -> Self:
@@ -83,7 +83,7 @@ class Server:
         return self
 
     def stop(self) -> None:
-        """Asks it to end, and makes it after ten seconds."""
+        """Asks it to end, and kills it after ten seconds."""
         self.signal(signal.SIGCONT)
         self.signal(signal.SIGTERM)
         if not self._ended_within(patience(10.0)):
@@ -134,7 +134,7 @@ class Consul(Server):
 
     @property
     def address(self) -> str:
-        """Where its HTTP API is."""
+        """The URL of its HTTP API."""
         return f"http://127.0.0.1:{self.port}"
 
 
@@ -242,7 +242,7 @@ class Jaeger(Server):
 
     @property
     def otlp_endpoint(self) -> str:
-        """Where spans go over gRPC."""
+        """The address that takes spans over gRPC."""
         return f"http://127.0.0.1:{self.otlp_grpc_port}"
 
     @property
@@ -283,7 +283,7 @@ def jaeger() -> Generator[Jaeger]:
 
 
 def _jaeger_config(otlp_grpc: int, otlp_http: int, query: int, query_grpc: int) -> dict[str, object]:
-    # Every address is said, because Jaeger's own defaults listen on all interfaces.
+    # Every address is set, because Jaeger's defaults listen on all interfaces.
     return {
         "service": {
             "extensions": ["jaeger_storage", "jaeger_query"],

@@ -27,11 +27,11 @@ _STEPS = 1_000_000
 
 
 class Stuck(RuntimeError):
-    """Every task waits for something that no timer brings."""
+    """Every task waits for something that no timer causes."""
 
 
 class _JumpingSelector(selectors.DefaultSelector):
-    """Never waits: what the loop would wait, its clock moves on instead."""
+    """A selector that never waits: where the loop would wait, it moves the loop's clock on."""
 
     loop: "VirtualLoop"
 
@@ -67,7 +67,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             raise Stuck("every task waits for something that no timer will bring")
         self._now += seconds
         if self._now > self._latest or self._steps > _STEPS:
-            self._latest, self._steps = self._now + LONGEST, 0  # what is left must be able to end
+            self._latest, self._steps = self._now + LONGEST, 0  # the tasks that are left must be able to end
             raise Stuck(f"at virtual second {self._now - START:.0f} only timers that renew themselves go on")
 
 
@@ -88,13 +88,13 @@ def virtual_time(test: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
 
 
 async def settle(turns: int = 20) -> None:
-    """Let everything that is ready run, without time passing."""
+    """Run everything that is ready, without time passing."""
     for _ in range(turns):
         await asyncio.sleep(0)
 
 
 async def elapsed(work: Awaitable[Any]) -> float:
-    """The virtual seconds that `work` takes."""
+    """Measure the virtual seconds that `work` takes."""
     loop = asyncio.get_running_loop()
     before = loop.time()
     await work

@@ -19,7 +19,7 @@ __all__ = ["whole_gateway"]
 
 @asynccontextmanager
 async def whole_gateway(folder: Path, **settings: Any) -> AsyncGenerator[tuple[Run, DataPlane], None]:
-    """A running gateway with join and admin ports, and what ``run.json`` would say of it."""
+    """A running gateway with join and admin ports, and the content of its ``run.json``."""
     home = Home(folder / "home")
     free = {"port": 0, "grpc_port": 0, "join_port": 0, "admin_port": 0}
     config = load_config({**free, **settings}, home=home.path, environ={})

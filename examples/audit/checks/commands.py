@@ -1,4 +1,4 @@
-"""Commands that distributions install, and what they get in the way of."""
+"""Commands that distributions install, and those that hide other commands."""
 
 from __future__ import annotations
 

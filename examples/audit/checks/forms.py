@@ -1,4 +1,4 @@
-"""What the agents say to each other."""
+"""The messages between the agents."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Place(_Form):
 
 
 class Wanted(_Form):
-    """What to audit."""
+    """The environment to audit."""
 
     env: str
     """A virtual environment, or a site-packages folder."""
@@ -130,7 +130,7 @@ class Licence(_Form):
 
 
 class Integrity(_Form):
-    """What became of a distribution's files. ``files`` is the sum of the five counts after it."""
+    """The result of checking a distribution's files. ``files`` is the sum of the five counts after it."""
 
     files: int = 0
     """Lines of its RECORD that can be read."""

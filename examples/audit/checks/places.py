@@ -90,7 +90,7 @@ def metadata_of(folder: Path) -> Message:
 
 
 def name_of(folder: Path) -> str:
-    """A distribution's name as far as its folder tells."""
+    """A distribution's name, from the name of its folder."""
     return shown(folder.name.removesuffix(folder.suffix).partition("-")[0])
 
 

@@ -114,7 +114,7 @@ def _digest(path: str, algorithm: str) -> bytes | None:
 
 
 def verify(folder: Path, place: Place) -> Integrity:
-    """Compare a distribution's files with what its RECORD says of them."""
+    """Compare a distribution's files with its RECORD."""
     name = name_of(folder)
     try:
         content = (folder / "RECORD").read_bytes()

@@ -1,4 +1,4 @@
-"""Text from files that anybody may have written, made fit to print."""
+"""Text from untrusted files, made safe to print."""
 
 from __future__ import annotations
 

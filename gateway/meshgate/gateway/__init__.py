@@ -1,4 +1,4 @@
-"""The gateway: what stands between callers and agents. Read ``app.py`` first; needs the extra ``gateway``."""
+"""The gateway between callers and agents. Read ``app.py`` first; needs the extra ``gateway``."""
 
 from meshgate.gateway.config import Config, ConfigError, load_config
 from meshgate.gateway.gateway import Gateway

@@ -1,6 +1,4 @@
-"""A worker of ``meshgate up --workers N``; the supervisor tells it what to be on standard input. Not started by
-hand.
-"""
+"""A worker of ``meshgate up --workers N``. The supervisor starts it and sends its settings to its standard input."""
 
 from __future__ import annotations
 

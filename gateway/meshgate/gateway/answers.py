@@ -1,4 +1,4 @@
-"""What a gateway answers to the questions of ``cluster.questions``."""
+"""The answers of a gateway to the questions of ``cluster.questions``."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from meshgate.gateway.version import VERSION
 __all__ = ["Answers"]
 
 _MOST_JOBS = 1000
-"""Jobs that one answer lists at most."""
+"""Most jobs that one answer lists."""
 
 
 class Answers:
-    """One gateway's answers: what it has seen, and what it can be told to do.
+    """One gateway's answers: its views, and the operations that it performs.
 
     Attributes:
         table: by the name of a question, the function that answers it.
@@ -45,7 +45,7 @@ class Answers:
         }
 
     def status(self) -> Status:
-        """How the gateway is."""
+        """The state of the gateway."""
         g = self._gateway
         stale = g.watcher.stale_seconds()
         return Status(g.id, VERSION, g.in_flight.count, len(g.instances), stale, g.draining, g.unready() or "")
@@ -80,12 +80,12 @@ class Answers:
         return [instance_view(instance) for instance in self._gateway.instances]
 
     def usage(self, subject: str, fields: bool) -> q.UsageView:
-        """Who uses what of a subject; with or without the fields."""
+        """The usage of a subject, with or without its fields."""
         usage = self._gateway.usage
         return q.UsageView(usage.since, usage.forgotten, usage.rows(subject, fields=fields))
 
     def end_job(self, job: str) -> int:
-        """Abort what runs of a job; how many calls that were."""
+        """Abort the open calls of a job; returns how many."""
         ended = 0
         for instance in self._gateway.instances:
             for attempt in list(instance.attempts):
@@ -105,7 +105,7 @@ class Answers:
 
 
 def job_view(job: JobRecord, account: Account | None, now: float, calls: tuple[CallRecord, ...]) -> JobView:
-    """A job's record together with its account, as far as that is still kept."""
+    """The view of a job: its record, and its account if that is still kept."""
     first = job.calls[0] if job.calls else None
     return JobView(
         job.id,
@@ -126,7 +126,7 @@ def job_view(job: JobRecord, account: Account | None, now: float, calls: tuple[C
 
 
 def instance_view(instance: Instance) -> InstanceView:
-    """An instance with what this gateway has learnt of it."""
+    """The view of an instance: its entry, its load and its health at this gateway."""
     listed, manifest = instance.entry.instance, instance.entry.manifest
     return InstanceView(
         id=listed.id,

@@ -1,4 +1,4 @@
-"""The composition: which policies there are, in which order, and the path they make. Read the three lists first."""
+"""The composition: the policies, their order, and the path that they make. Read the three lists first."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ def arrival(gateway: Parts) -> list[Policy]:
     """Who calls."""
     g = gateway
     return [
-        # What is refused further down must still be on record.
+        # First, because a call that is refused further down must still be on record.
         Record(g.records),
         # Before what refuses: refusals are counted too.
         CallMetrics(g.metrics, g.clock),
         Authentication(g.authenticator, g.metrics.policies, g.tell),
-        # An agent's credential says whose calls in flight may be the parent.
+        # Before lineage: an agent's credential says which calls in flight may be the parent.
         Lineages(g.accounts, g.in_flight, g.mesh, g.peers, g.metrics, g.limits),
         # Behind lineage, so that a call whose agent dropped its headers still joins its job's trace.
         Trace(g.tracing, g.sampler, g.ids),
-        # Behind lineage too: a child has no more time than its parent.
+        # Behind lineage, because a child has no more time than its parent.
         Deadline(g.limits, g.clock),
     ]
 
@@ -53,19 +53,19 @@ def call_policies(gateway: Parts) -> list[Policy]:
     """What is called."""
     g = gateway
     return [
-        # First, so that whatever is refused below was paid for here: an agent in a loop runs dry.
+        # First, so that a call which is refused below has been paid for: an agent in a loop uses up its budget.
         RateLimit(g.rates),
         # A loop is seen before anything of its job is spent on it.
         LineageGuard(g.limits),
         Kill(g.table),
         Budget(g.accounts, g.clock),
-        # Outside the contract, because each release of an agent has words of its own.
+        # Outside the schema policy, because each release of an agent has its own contract.
         Failover(),
-        # What breaks its contract is refused before it is tried, and converted once however often it is.
+        # Outside the retry: a call is checked before the first try, and converted once for all tries.
         g.schema,
-        # Behind what refuses: a call that was never on its way to its agent is no call's parent.
+        # Behind the policies that refuse: a call that never went to its agent cannot be a parent.
         KeepInFlight(g.in_flight),
-        # Innermost, so that what was spent above is spent once however often it is tried.
+        # Innermost, so that the policies above spend once, however many tries there are.
         Retry(g.limits, g.clock, g.rng, g.metrics, g.sleep),
     ]
 
@@ -75,7 +75,7 @@ def attempt(gateway: Parts) -> list[Policy]:
     g = gateway
     return [
         Names(),
-        # What is refused below is an attempt too.
+        # First, because an attempt that is refused below must be on record.
         RecordAttempt(g.records),
         # Before the breaker: a refusal here must not use up the permit of a probe.
         Concurrency(g.limits.concurrency),
@@ -85,7 +85,7 @@ def attempt(gateway: Parts) -> list[Policy]:
 
 
 def lists_of(gateway: Parts) -> tuple[list[Policy], list[Policy], list[Policy]]:
-    """The three lists, with the policies that are added and without those that are left out.
+    """The three lists, with the added policies and without those that are left out.
 
     Raises:
         ConfigError: a name is not known, or a place is not possible.

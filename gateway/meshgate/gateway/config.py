@@ -1,7 +1,7 @@
-"""Settings of ``meshgate up``: flags win over the environment (``MESHGATE_*``), that over ``meshgate.toml``, that
-over defaults.
+"""The settings of ``meshgate up``: from flags, the environment and ``meshgate.toml``.
 
-A key that is not known is refused, with the nearest one that is.
+Flags go before the environment (``MESHGATE_*``), that before ``meshgate.toml``, and that before defaults. An unknown
+key is refused, with the nearest known one.
 """
 
 from __future__ import annotations
@@ -25,20 +25,18 @@ class ConfigError(Exception):
 
 
 class ForeignAgent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An agent that knows nothing of the mesh, listed in the settings (``[[agents]]``)."""
+    """A foreign agent that the settings list (``[[agents]]``)."""
 
     card: str
     """The URL of its card."""
     name: str = ""
-    """What to call it; made from the card's name if empty."""
+    """Its name in the mesh; made from the card's name if empty."""
     labels: dict[str, str] = {}
     """Labels to select it by."""
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything that can be set. A field's name is its key in ``meshgate.toml`` and, after ``MESHGATE_``, in the
-    environment.
-    """
+    """All settings. A field's name is its key in ``meshgate.toml`` and, after ``MESHGATE_``, in the environment."""
 
     host: str = "127.0.0.1"
     """Address of the data plane. On 127.0.0.1 the gateway listens on ::1 as well."""
@@ -91,7 +89,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def loopback(self) -> bool:
-        """Whether nothing beyond this machine can connect."""
+        """Whether only this machine can connect."""
         hosts = {self.host, self.join_host or self.host, self.admin_host, self.inspect_host}
         return all(host in ("127.0.0.1", "::1", "localhost") or host.startswith("127.") for host in hosts)
 
@@ -152,7 +150,7 @@ def load_config(
     """The settings in force.
 
     Args:
-        flags: what was given on the command line; None values count as not given.
+        flags: the flags of the command line; None counts as not given.
         path: ``--config``; else ``meshgate.toml`` in the working folder, else in ``home``.
 
     Raises:

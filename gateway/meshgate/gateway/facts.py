@@ -1,4 +1,5 @@
-"""Facts: what one policy found and a later one needs. Each is a small frozen value that a call carries under its class.
+"""Facts: values that one policy finds and a later one needs. Each is small and frozen; a call carries it under its
+class.
 
 A fact whose field is a class of some folder lives in that folder: ``upstream.attempt.Chosen``.
 """
@@ -13,13 +14,13 @@ __all__ = ["Arrived", "Flight", "Parents", "Spoken", "TaskRoute"]
 
 
 class Arrived(msgspec.Struct, frozen=True):
-    """How a call came in: the name of its binding, as agent cards spell it; "" for a call that came by none."""
+    """The binding by which a call came in, as agent cards spell it; "" for a call that was made in this process."""
 
     binding: str = ""
 
 
 class Flight(msgspec.Struct, frozen=True):
-    """A call in flight, as far as another call needs it to be its child."""
+    """A call in flight as a possible parent of another call."""
 
     id: str
     job: str
@@ -34,14 +35,14 @@ class Flight(msgspec.Struct, frozen=True):
 
 
 class Parents(msgspec.Struct, frozen=True):
-    """The possible parents of a call: every path that leads to it, and the call whose job is charged."""
+    """The possible parents of a call: every path that may lead to it, and the call whose job is charged."""
 
     paths: tuple[tuple[Step, ...], ...]
     parent: Flight | None = None
 
 
 class TaskRoute(msgspec.Struct, frozen=True):
-    """A call is about a task: the task's id as its agent knows it, and the instance that keeps it."""
+    """The task that a call is about: its id as the agent knows it, and the instance that keeps it."""
 
     upstream: str
     instance: str

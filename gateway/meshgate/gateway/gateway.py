@@ -1,4 +1,4 @@
-"""A gateway: its parts and its path, and its life from start to close."""
+"""A gateway: its parts, the path of its calls, and its start and close."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 
 class Gateway(Parts):
-    """One gateway, without sockets of its own: a server brings those. ``Parts`` says what the arguments are."""
+    """One gateway, without sockets: a server has those. ``Parts`` says what the arguments are."""
 
     def _complete(self) -> None:
         self._tasks: list[asyncio.Task[None]] = []
@@ -53,7 +53,7 @@ class Gateway(Parts):
         """The handler for calls that come in by ``binding``; "" for calls that are made in this process."""
         return edge(self.path, binding, self.ids.span)
 
-    # -- life
+    # -- start and close
 
     async def start(self) -> None:
         """Begin to watch the registry and to look after contracts and foreign agents."""
@@ -63,7 +63,7 @@ class Gateway(Parts):
             task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        # A gateway that no longer hears of changes must say so, and must not look well.
+        # A gateway that no longer sees changes must report it, and must not look ready.
         if not task.cancelled() and (error := task.exception()) is not None:
             self.broken = f"{type(error).__name__}: {error}"
             log.critical("background_work_failed", error=self.broken, exc_info=error)

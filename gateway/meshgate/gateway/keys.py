@@ -1,4 +1,4 @@
-"""The keys of callers and of the mesh, under the name that programs import. They live in ``identity``."""
+"""The keys of callers and of the mesh, under the name that programs import. ``identity`` defines them."""
 
 from meshgate.gateway.identity.key_record import KEY_KINDS, KeyRecord
 from meshgate.gateway.identity.keys import KeyStore, new_key

@@ -1,4 +1,4 @@
-"""The parts of a gateway: made here, and put together by ``app.compose``."""
+"""The parts of a gateway, which are made here. ``app.compose`` joins them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ NO_POLICIES = Policies()
 
 
 class Parts:
-    """The parts of one gateway, in the order in which they need each other.
+    """The parts of one gateway, in the order of their dependencies.
 
     Args:
         wires: ways to agents, by binding; made here if left out.
@@ -104,7 +104,7 @@ class Parts:
         self._complete()
 
     def _complete(self) -> None:
-        """Put the parts together, once all are there; the gateway does."""
+        """Connect the parts, once all are made; the gateway calls it."""
 
     def _watch(self) -> None:
         self.table = Index()
@@ -154,12 +154,12 @@ class Parts:
         self.authenticator = authenticator
 
     def tell(self, call: Call) -> None:
-        """Tell the observers of a call."""
+        """Tell the observers about a call."""
         for observer in self.observers:
             observer.saw(call)
 
     def unready(self) -> str | None:
-        """Why this gateway should get no calls, or None."""
+        """The reason why this gateway should get no calls, or None."""
         if self.draining or self.broken:
             return self.broken or "draining"
         return None if self.watcher.ready.is_set() else self.watcher.reason

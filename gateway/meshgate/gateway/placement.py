@@ -1,4 +1,4 @@
-"""Policies of one's own: where they stand in the three lists, and the packages that bring them."""
+"""Added policies: their places in the lists, and the packages that provide them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from meshgate.gateway.policy import Admit, Policy, Wrap
 __all__ = ["GROUP", "Placed", "Policies", "find_plugin", "place"]
 
 GROUP = "meshgate.policies"
-"""The group of entry points: each names a factory that takes the gateway's ``Parts`` and returns ``Policies``."""
+"""The entry point group: each names a factory that takes the gateway's ``Parts`` and returns ``Policies``."""
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -57,7 +57,7 @@ def place(listed: Sequence[Policy], added: Sequence[Placed], where: str) -> list
         found[one.policy.name] = one.policy
     waiting = list(added)
     while waiting:
-        # One that follows another added policy waits until that one has its place.
+        # A policy that follows another added one is placed after that one.
         ready = next((one for one in waiting if _names(one.after) <= set(order)), None)
         if ready is None:
             raise _impossible(waiting, found, where)
@@ -97,7 +97,7 @@ def _impossible(waiting: list[Placed], found: Iterable[str], where: str) -> Conf
     if unknown:
         return ConfigError(f"the list {where!r} has no policy {min(unknown)!r} to stand behind")
     circle = ", ".join(one.policy.name for one in waiting)
-    return ConfigError(f"the list {where!r}: each of {circle} is to stand behind another one of them")
+    return ConfigError(f"the list {where!r}: each of {circle} must follow another one of them")
 
 
 def _check_order(order: list[str], added: Sequence[Placed], where: str) -> None:
@@ -106,7 +106,7 @@ def _check_order(order: list[str], added: Sequence[Placed], where: str) -> None:
         for other in _names(one.before):
             if order.index(name) > order.index(other):
                 raise ConfigError(
-                    f"the list {where!r}: {name!r} cannot stand before {other!r} and behind what it is to follow"
+                    f"the list {where!r}: {name!r} cannot precede {other!r} and follow what it must follow"
                 )
 
 

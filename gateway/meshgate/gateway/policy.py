@@ -1,4 +1,4 @@
-"""What a policy is, and how a list of them becomes one handler."""
+"""Policies: their two interfaces, and the handler that a list of them makes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Admit", "Counts", "Observer", "Policy", "Wrap", "chain", "entered", 
 
 
 class Counts(dict[tuple[str, str], list[int]]):
-    """How many calls each policy let pass or refused, by its name and "pass" or "refuse".
+    """The number of calls that each policy let pass or refused, by its name and "pass" or "refuse".
 
     Each count is a list of one number, so that a policy's is looked up once and then costs one addition a call.
     """
@@ -25,7 +25,7 @@ class Counts(dict[tuple[str, str], list[int]]):
 
 @runtime_checkable
 class Admit(Protocol):
-    """Looks at a call before it goes on: returns it, perhaps enriched, or raises. It gives nothing back afterwards."""
+    """Checks a call before it goes on: returns it, perhaps with more facts, or raises. It does nothing afterwards."""
 
     name: str
 
@@ -40,8 +40,8 @@ class Admit(Protocol):
 
 @runtime_checkable
 class Wrap(Protocol):
-    """Does something before a call is forwarded, after, or instead. A policy that takes something and must give it back
-    wraps.
+    """Acts before a call is forwarded, after it, or instead. A policy that takes something and must give it back is a
+    Wrap.
 
     A call counts as passed when it comes in, or, if the class says ``refuses = True``, when the policy forwards it.
     """
@@ -58,13 +58,15 @@ Policy = Admit | Wrap
 
 @runtime_checkable
 class Observer(Protocol):
-    """Is told how far the path has come with a call: when the call enters a list, and when it is refused in one.
+    """Is told about a call when it enters a list, and when a list refuses it.
 
-    It may be a policy itself. The path never reads it, so that leaving it out changes nothing else.
+    It may be a policy itself. The path never reads it, so that the path is the same without it.
     """
 
     def saw(self, call: Call, /) -> None:
-        """The call, with the facts that are known by now. A call may be told several times, once with fewer facts."""
+        """Take the call with the facts that are known so far. The same call may come several times, also with fewer
+        facts.
+        """
         ...
 
 
@@ -89,12 +91,12 @@ def chain(
     counts: Counts | None = None,
     tell: Callable[[Call], None] = _tell_nobody,
 ) -> Handler:
-    """One handler that takes a call through ``policies`` in reading order, and then to ``last``.
+    """One handler that takes a call through ``policies``, in their order, and then to ``last``.
 
     Neighbouring ``Admit`` policies run in one loop, which costs half of what nested coroutines do.
 
     Args:
-        tell: told of a call that is refused, by the policies themselves or further on.
+        tell: is told of a call that is refused, by these policies or further on.
     """
     counts = counts if counts is not None else Counts()
     handler = last
@@ -144,7 +146,8 @@ def _admitted(policies: list[Admit], forward: Handler, counts: Counts, tell: Cal
 def _wrapped(policy: Wrap, forward: Handler, counts: Counts) -> Handler:
     count = counts[policy.name, "pass"]
 
-    # What the policy returns is awaited by the next one out: neither of these need be a coroutine of its own.
+    # These are plain functions that return the policy's coroutine; the next policy out awaits it. Each saves a
+    # coroutine for each call.
     def passed(call: Call) -> Awaitable[Reply]:
         count[0] += 1
         return forward(call)

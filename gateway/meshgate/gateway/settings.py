@@ -1,4 +1,4 @@
-"""What a gateway is told about its surroundings."""
+"""The settings that a gateway gets from its process: addresses, folders, policies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Settings"]
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """What a gateway is told about its surroundings."""
+    """The settings of a gateway that depend on its process: public addresses, folders and added policies."""
 
     base_url: str = ""
     """The URL under which clients reach the data plane; "" takes each request's own."""

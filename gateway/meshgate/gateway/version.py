@@ -1,4 +1,4 @@
-"""The version of what runs, and what it can do that an earlier release could not."""
+"""The version of this gateway, and the features that it has."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _installed() -> str:
 VERSION = _installed()
 
 FEATURES: tuple[str, ...] = ("open-rows",)
-"""What the other gateways may count on, in the label ``features`` of this one's row; names are only ever added.
+"""The features that other gateways may count on, in the label ``features`` of this one's row. Names are only added.
 
 ``open-rows``: rows of the registry with kinds, bindings or fields that are not known here are passed over, so that a
 later release may write them once every gateway has this feature.

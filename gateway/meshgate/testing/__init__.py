@@ -1,4 +1,4 @@
-"""A whole mesh in one process, for tests: no ports, a clock of your own, agents that follow a script.
+"""A whole mesh in one process, for tests: it has no ports, takes a clock, and its agents follow scripts.
 
 ::
 

@@ -1,4 +1,4 @@
-"""Agents that follow a script: a function from a call to what is answered."""
+"""Agents that follow a script: a function from a call to its answer."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from meshgate.a2a.types import StreamResponse, Task
 __all__ = ["Script", "fail", "silent", "stream", "task", "text"]
 
 Script = Callable[[Call], Reply | Awaitable[Reply]]
-"""What an agent does with a call."""
+"""A script: what an agent does with a call."""
 
 
 def text(words: str, **metadata: Any) -> Callable[[Call], Reply]:
-    """Answer with a message of these words."""
+    """Answer with a message of this text."""
 
     def script(call: Call) -> Reply:
         tree: dict[str, Any] = {"messageId": f"re-{call.message_id}", "role": "ROLE_AGENT", "parts": [{"text": words}]}

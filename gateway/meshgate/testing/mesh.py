@@ -50,7 +50,7 @@ class Result(msgspec.Struct, frozen=True):
 
 
 class _Shared:
-    """What two gateways of one mesh have in common."""
+    """The state that two gateways of one mesh share."""
 
     def __init__(self, clock: Callable[[], float], limits: Limits) -> None:
         self.registry = MemoryRegistry(clock=clock, ttl=limits.lease)
@@ -153,7 +153,7 @@ class LocalMesh:
         return name
 
     async def seen(self, name: str, *, there: bool = True) -> None:
-        """Wait until the gateway has heard that an instance is there (or gone)."""
+        """Wait until the gateway knows that an instance has joined (or left)."""
         heard = asyncio.Event()
 
         def listen(_: Delta) -> None:
@@ -174,7 +174,7 @@ class LocalMesh:
     def make_call(
         self, selector: str, words: str = "hi", *, method: str = "SendMessage", key: str | None = None, **headers: str
     ) -> Call:
-        """A call as it enters the path. ``headers`` are written with underscores for dashes."""
+        """A call as it enters the path. ``headers`` have underscores in place of dashes."""
         found = METHODS[method]
         message = {"messageId": f"m{next(self._ids)}", "role": "ROLE_USER", "parts": [{"text": words}]}
         tree: dict[str, Any] = {"id": words} if found.on_task else {"message": message}

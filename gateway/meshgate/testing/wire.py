@@ -1,4 +1,4 @@
-"""The way to an agent in the same process: what other wires put on a network, handed over as it is."""
+"""The transport to an agent in the same process: it hands over what other transports send over a network."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["LocalWire"]
 
 
 class LocalWire:
-    """Calls scripts by URL. A URL without a script cannot be reached.
+    """Calls scripts by URL. A URL without a script is unreachable.
 
     Attributes:
         hung: URLs whose health route does not answer either.
@@ -52,10 +52,10 @@ class LocalWire:
         return endpoint.url in self.scripts and endpoint.url not in self.hung
 
     def forget(self, endpoint: Endpoint) -> None:
-        """Nothing is kept open."""
+        """Do nothing: no connection is kept."""
 
     async def aclose(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no connection is open."""
 
 
 def _arriving(out: Outbound) -> Call:

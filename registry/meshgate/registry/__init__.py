@@ -1,4 +1,4 @@
-"""The registry: who runs where, what they can do, which kill switches are thrown, and who answers to a selector.
+"""The registry: agents' instances, their skills, kill switches, and the selection of instances.
 
 ``interface`` says what a registry does, ``model`` what it holds; ``backends`` are its implementations, and
 :func:`open_registry` opens the one that a URL names. ``watcher`` follows a registry into an ``index``, through outages

@@ -1,8 +1,7 @@
 """A2A 1.0's messages as frozen values (specification 1.0.1, section 4; required fields first).
 
 They are the schema that JSON is checked against, and what handlers read. Attributes are snake_case, JSON keys are
-camelCase.
-Ids hold no control characters: they travel on in headers, metadata, paths and log lines.
+camelCase. Ids hold no control characters: they travel on in headers, metadata, paths and log lines.
 """
 
 from __future__ import annotations

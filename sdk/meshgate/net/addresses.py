@@ -1,7 +1,7 @@
-"""Which addresses may be called: two policies, one for agents' networks and one for the public Internet.
+"""Address policies, which say what addresses may be called: one for agents' networks, one for the public Internet.
 
-Whatever goes out to an address that somebody else named asks one of them first: where an agent says that it listens,
-the URL of a card, a webhook, a set of keys.
+A request to an address that somebody else named is checked by one of them first: an agent's own address, the URL of a
+card, a webhook, a key set.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _UNICAST_6 = ipaddress.IPv6Network("2000::/3")
 _NAME = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 _NUMBER = re.compile(r"(?:[0-9]+|0x[0-9a-f]*)\Z")
 _LOCAL = ("localhost", "local", "internal", "home.arpa", "localdomain")
-"""Names, and ends of names, that mean something on this machine or network alone."""
+"""Names, and suffixes of names, that have a meaning on this machine or network alone."""
 
 
 class AddressPolicy(Protocol):
@@ -70,9 +70,9 @@ class AddressPolicy(Protocol):
 
 
 class AgentNetworks:
-    """Where agents may listen: the networks and names that an operator listed; loopback alone if none were.
+    """The policy for agents: the networks and names that an operator listed; loopback alone if none were.
 
-    A host name passes only if it is listed: what another one resolves to can change after the check.
+    A host name passes only if it is listed: the addresses of another one can change after the check.
 
     Args:
         networks: CIDR blocks and host names.
@@ -117,10 +117,10 @@ class AgentNetworks:
 
 
 class PublicUnicast:
-    """The public Internet, for addresses that strangers name: webhooks, key sets, cards from outside.
+    """The policy for addresses that strangers name (webhooks, key sets, cards from outside): the public Internet alone.
 
-    A name says nothing about the address behind it, so whoever connects resolves it first, hands what was found to
-    :meth:`check_resolved`, and connects to one of these addresses, not to the name again.
+    A name does not tell its addresses. So the client resolves the name first, checks the addresses with
+    :meth:`check_resolved`, and connects to one of them, not to the name again.
 
     Args:
         schemes: the schemes that a URL may have.
@@ -140,7 +140,7 @@ class PublicUnicast:
             raise PermissionDenied(f"{host[:200]!r} is no name on the public Internet")
 
     def check_resolved(self, addresses: Iterable[str]) -> None:
-        """Refuse what a name resolved to, unless every address is public.
+        """Refuse the addresses of a name unless every one is public.
 
         Raises:
             PermissionDenied: one is not, or there is none.
@@ -156,7 +156,7 @@ class PublicUnicast:
 def is_public(text: str) -> bool:
     """Whether ``text`` is an IP address for one host on the public Internet.
 
-    An IPv6 address that only wraps an IPv4 one (mapped, NAT64, 6to4, Teredo) is not, whatever is inside.
+    An IPv6 address that embeds an IPv4 one (mapped, NAT64, 6to4, Teredo) is not, whatever that is.
     """
     address = _address(text)
     if address is None or "%" in text:  # an address with a zone belongs to one link
@@ -193,13 +193,13 @@ def _address(host: str) -> IPAddress | None:
 
 def _is_loopback(host: str) -> bool:
     address = _address(host)
-    return address is None or address.is_loopback  # a listed name may well be this machine's
+    return address is None or address.is_loopback  # A listed name may be this machine's.
 
 
 def _can_be_public(host: str) -> bool:
-    """Whether a host name can be registered by somebody: several labels, none of them local, and no number at the end.
+    """Whether a host name can be public: it has several labels, none of them local, and no number at the end.
 
-    Resolvers read 127.1, 0x7f.1 and 2130706433 as addresses.
+    Resolvers read 127.1, 0x7f.1 and 2130706433 as addresses, hence the rule about numbers.
     """
     name = host.removesuffix(".")
     if len(name) > 253 or _NAME.match(name) is None or _NUMBER.match(name.rpartition(".")[2]):

@@ -1,4 +1,4 @@
-"""One answer over HTTP on its way out: a whole one, or a stream of server-sent events with its heartbeat."""
+"""The answer to one HTTP request: a whole one, or a stream of server-sent events with a heartbeat."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _EVENTS: list[Header] = [
     (b"x-accel-buffering", b"no"),
 ]
 _LINGER = 0.5
-"""Seconds for a caller that is still sending to read that its body is refused."""
+"""Seconds that a caller which is still sending has to read that its body is refused."""
 
 
 async def refuse(send: Send, exchange: ServerExchange, error: MeshError) -> None:
@@ -33,14 +33,14 @@ async def refuse(send: Send, exchange: ServerExchange, error: MeshError) -> None
         headers.append((b"retry-after", str(max(1, math.ceil(error.retry_after))).encode()))
     if status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
-    if status in (408, 413):  # bytes of the request may still come: what follows them is no request
+    if status in (408, 413):  # The rest of the request may still arrive, and must not be read as the next request.
         headers.append((b"connection", b"close"))
     # Closing a connection with unread bytes resets it, and the caller loses the answer (RFC 9112 9.6).
     await respond(send, status, failure.body, headers, linger=_LINGER if status == 413 else 0.0)
 
 
 class Answer:
-    """What one request is answered with. An error takes the form that is still possible.
+    """The answer to one request. An error takes the form that is still possible.
 
     Args:
         send: ASGI's.
@@ -58,7 +58,7 @@ class Answer:
     async def _send(self, message: MutableMapping[str, Any]) -> None:
         try:
             await self._asgi_send(message)
-        except OSError:  # how ASGI says that the client has disconnected
+        except OSError:  # ASGI servers raise OSError when the client has disconnected
             raise CallerLeft from None
 
     async def whole(self, body: bytes, headers: list[Header]) -> None:
@@ -86,7 +86,7 @@ class Answer:
         await self._send({"type": "http.response.body", "body": b""})
 
     async def fail(self, error: MeshError) -> None:
-        """Send an error: an answer of its own, or the last event of a stream that has begun."""
+        """Send an error: as the whole answer, or as the last event of a stream that has begun."""
         if self._heart is None:
             await refuse(self._send, self._exchange, error)
             return
@@ -94,16 +94,16 @@ class Answer:
         await self.end()
 
     def stop(self) -> None:
-        """Send no comment any more."""
+        """Stop the heartbeat."""
         if self._heart is not None:
             self._heart.stop()
 
 
 class _Heart:
-    """Sends events, and a comment whenever nothing was sent for ``pause`` seconds.
+    """Sends events, and a comment after each ``pause`` seconds in which nothing was sent.
 
-    One timer runs for the whole stream. It is not set again for each event: when it rings, it looks how long ago the
-    last event was, and waits for the rest.
+    One timer runs for the whole stream. It is not reset for each event, which would cost a timer an event: when it
+    fires, it computes how long ago the last event was, and waits for the rest.
     """
 
     def __init__(self, send: Send, pause: float) -> None:
@@ -126,7 +126,7 @@ class _Heart:
     def _tick(self) -> None:
         quiet = self._loop.time() - self._sent
         if quiet >= self._pause:
-            if not self._sending:  # a reader that is behind needs no comment, and they must not pile up
+            if not self._sending:  # a slow reader needs no comment, and they must not pile up
                 self._beat = asyncio.ensure_future(self._comment())
             quiet = 0.0
         self._timer = self._loop.call_later(self._pause - quiet, self._tick)

@@ -1,4 +1,4 @@
-"""Requests as ASGI hands them over: headers and bodies within their limits, and whole answers."""
+"""Reads ASGI requests (headers and bodies, within their limits) and sends whole answers."""
 
 from __future__ import annotations
 
@@ -50,24 +50,26 @@ async def read_body(
     """The request's body.
 
     Args:
-        patience: timeouts of ``limits.body_seconds``. An endpoint that reads many bodies gives its own.
+        patience: timeouts of ``limits.body_seconds``. An endpoint that reads many bodies keeps one queue for all.
 
     Raises:
-        BodyTooLarge, BodyTimeout, UnsupportedMediaType: before more than the limit and one chunk was read.
+        BodyTooLarge, BodyTimeout, UnsupportedMediaType: at most the limit and one chunk were read.
         InvalidRequest: Content-Length is no number.
     """
     if headers.get("content-encoding", "identity") != "identity":
-        raise UnsupportedMediaType("a compressed body is not taken: leave Content-Encoding out")
+        raise UnsupportedMediaType("a compressed body is not accepted: leave Content-Encoding out")
     length = headers.get("content-length", "")
     if length and not (length.isascii() and length.isdecimal()):
         raise InvalidRequest("Content-Length is no number")
     if len(length) > _LENGTH_DIGITS or int(length or "0") > limits.body:
-        # Before a byte is read. The number of digits is looked at first, because a long number takes long to read.
+        # Checked before a byte is read. The digits are counted first, because a long number takes long to parse.
         raise BodyTooLarge(f"a request body may have {limits.body} bytes")
     if length == "0":
         return b""
+    if patience is None:
+        patience = TimerQueue(limits.body_seconds)
     try:
-        with (patience or TimerQueue(limits.body_seconds)).within():
+        with patience.within():
             return await _read_all(receive, limits.body)
     except TimeoutError:
         raise BodyTimeout(f"the request body did not arrive within {limits.body_seconds:g} s") from None
@@ -86,7 +88,7 @@ async def _read_all(receive: Receive, limit: int) -> bytes:
         if size > limit:
             raise BodyTooLarge(f"a request body may have {limit} bytes")
         chunks.append(chunk)
-    # Nearly every body comes in one piece: it is not copied.
+    # Nearly every body comes in one piece, which is not copied.
     return b"".join(chunks) if len(chunks) > 1 else chunks[0]
 
 

@@ -1,6 +1,6 @@
-"""HTTP/1.1 requests on kept connections, for calls of which many are open at once: one write out, one parse in.
+"""An HTTP/1.1 client on kept connections, for many open calls: one write for a request, one parse for its answer.
 
-It does what a call needs and no more: no redirects, cookies, proxies or decompression; nothing is sent twice.
+It has no redirects, cookies, proxies or decompression, and sends nothing twice.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from meshgate.net.timer_queue import TimerQueue
 __all__ = ["BadUrl", "HttpClient", "Origin", "parse_url"]
 
 _BODILESS = frozenset({"GET", "HEAD", "DELETE"})
-"""Methods of which a request without Content-Length has no body."""
+"""Methods whose requests have no body if they have no Content-Length."""
 
 
 class BadUrl(ValueError):
-    """No URL of HTTP that can be called."""
+    """The URL is no HTTP URL that can be called."""
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """A URL as it is used: where to connect, and what the first lines of a request to it are."""
+    """A parsed URL: where to connect, and the first lines of a request to it."""
 
     host: str
     port: int
@@ -39,13 +39,13 @@ class Origin(msgspec.Struct, frozen=True):
 
     @property
     def place(self) -> Place:
-        """What connections are kept under."""
+        """The key under which connections are kept."""
         return self.host, self.port, self.tls
 
 
 @functools.lru_cache(maxsize=4096)
 def parse_url(url: str) -> Origin:
-    """``url`` taken apart.
+    """Parse ``url``.
 
     Raises:
         BadUrl: it is not absolute, not http or https, or holds a character that no request line may hold.
@@ -65,7 +65,7 @@ def parse_url(url: str) -> Origin:
 
 
 class HttpClient:
-    """A pool of connections without an upper bound: who calls bounds how much is open.
+    """A pool of connections without an upper bound: its users bound their open calls.
 
     Args:
         connect: seconds to connect in, all addresses of a name together.
@@ -85,7 +85,7 @@ class HttpClient:
         """Send a request; the response once its head is there. Its reader closes it.
 
         Args:
-            method: a GET and a DELETE without a body say nothing of its length.
+            method: HTTP's method. A GET or DELETE without a body has no Content-Length.
 
         Raises:
             BadUrl, ValueError: the URL, or a header with a line break: nothing was sent.
@@ -139,12 +139,12 @@ class HttpClient:
         return connection
 
     def keep(self, place: Place, connection: Connection) -> None:
-        """Keep a connection that waits for its next request, for a while."""
+        """Keep an idle connection for its next request, at most ``keep`` seconds."""
         connection.idle = self._idling.start(connection.drop)
         self._idle.setdefault(place, []).append(connection)
 
     def forget(self, place: Place, connection: Connection) -> None:
-        """A connection is gone."""
+        """Forget a connection that is closed."""
         self._open.discard(connection)
         if connection.idle is not None:
             self._idling.stop(connection.idle)
@@ -157,7 +157,7 @@ class HttpClient:
 
 def _request(method: str, origin: Origin, headers: Mapping[str, str], length: int | None) -> bytes:
     lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-    # One line break for each header, or a value brought its own.
+    # More line breaks than headers mean that a value held one: header injection.
     if lines.count("\n") != len(headers) or lines.count("\r") != len(headers) or "\0" in lines:
         raise ValueError("a header may not hold a line break")
     size = "" if length is None else f"content-length: {length}\r\n"

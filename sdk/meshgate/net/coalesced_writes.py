@@ -1,4 +1,4 @@
-"""Answers in one piece: uvicorn writes the head of an answer and its body apart, each a system call and a packet."""
+"""Coalesced writes: uvicorn writes an answer's head and body apart, which costs two system calls and two packets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _HEAD = b"HTTP/1.1 "
 
 
 class CoalescedWrites:
-    """A transport that holds a head back until the body follows, or until the loop's next pass.
+    """A transport that holds a head back until its body follows, or until the event loop's next pass.
 
     Args:
         transport: what it writes to; everything but writing and closing is the transport's own.
@@ -27,7 +27,7 @@ class CoalescedWrites:
         self._held = b""
 
     def write(self, data: bytes) -> None:
-        """Write now, together with what was held; a head that comes alone is held for a moment."""
+        """Write now, together with what is held; a head that comes alone is held until the loop's next pass."""
         if self._held:
             data, self._held = self._held + data, b""
         elif data.startswith(_HEAD):
@@ -52,14 +52,14 @@ class CoalescedWrites:
 
 
 class CoalescedWritesProtocol(HttpToolsProtocol):
-    """uvicorn's protocol on such a transport."""
+    """uvicorn's protocol on a coalescing transport."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A connection was opened."""
         super().connection_made(CoalescedWrites(transport, self.loop))  # type: ignore[arg-type]
 
     def leave(self) -> None:
-        """Answer what is asked now, or else what is asked next, and close with that answer, which says so."""
+        """Close after the answer to the open request, or else to the next one, with ``connection: close``."""
         asked = cast("RequestResponseCycle | None", self.cycle)  # None before the first request
         if asked is not None and not asked.response_complete:
             asked.keep_alive = False

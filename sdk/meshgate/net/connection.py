@@ -1,6 +1,6 @@
-"""One connection that asks, and the answers that come on it.
+"""A client's connection: its requests, and the responses to them.
 
-An answer is a response only if it is whole: one that is cut off is an error (RFC 9112 section 8).
+A response must be whole: one that is cut off is an error (RFC 9112 section 8).
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ _HEADER_BYTES = 64 * 1024
 _NO_BODY = frozenset({204, 304})
 
 Place = tuple[str, int, bool]
-"""Host, port, and whether there is TLS: what connections are kept under."""
+"""Host, port, and whether there is TLS: the key under which connections are kept."""
 
 
 class Unreachable(OSError):
-    """No connection came about: nothing was sent."""
+    """No connection was made: nothing was sent."""
 
 
 class Broken(OSError):
-    """The connection ended, or what came is no HTTP: the request may have been read."""
+    """The connection ended, or the answer is no HTTP: the request may have been read."""
 
 
 class Pool(Protocol):
-    """Who owns connections."""
+    """The interface of a pool, which owns connections."""
 
     def keep(self, place: Place, connection: Connection) -> None:
-        """A connection waits for its next request."""
+        """Keep a connection that is idle."""
         ...
 
     def forget(self, place: Place, connection: Connection) -> None:
-        """A connection is gone."""
+        """Forget a connection that is closed."""
         ...
 
 
@@ -113,18 +113,18 @@ class Response:
             self._waiter = None
 
     def wake(self) -> None:
-        """Tell the reader that something came."""
+        """Wake the reader."""
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
     def fed(self, data: bytes) -> int:
-        """Bytes of the body came; returns how many wait for the reader."""
+        """Add bytes of the body; returns how many wait for the reader."""
         self._chunks.append(data)
         self._bytes += len(data)
         return self._bytes
 
     def failed(self, error: Broken) -> None:
-        """The rest will not come."""
+        """Fail: the rest of the body will not arrive."""
         self._error = error
         self.wake()
 
@@ -133,8 +133,8 @@ class Connection(asyncio.Protocol):
     """One connection, on which one request at a time is under way.
 
     Args:
-        pool: who owns it.
-        place: what it is kept under.
+        pool: its owner.
+        place: its key in the pool.
         buffer: bytes of a body that may wait for their reader.
     """
 
@@ -160,25 +160,25 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes came."""
+        """Parse received bytes."""
         if self._response is None:
-            self.drop()  # nobody asked
+            self.drop()  # no request is open
             return
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade, Broken) as error:
-            self._fail(Broken(f"what came is no HTTP/1.1 answer: {error}"))
+            self._fail(Broken(f"the answer is no HTTP/1.1: {error}"))
             return
         if self._head is not None and self._response.status and not self._head.done():
             self._head.set_result(self._response)
         self._response.wake()
 
     def eof_received(self) -> bool:
-        """The server will send no more: close."""
+        """The server has sent its last byte: close."""
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It is gone."""
+        """The connection is closed: this ends a body without a length, and fails any other open request."""
         self.closed = True
         self._pool.forget(self._place, self)
         response = self._response
@@ -202,7 +202,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """An answer begins."""
-        # What follows a whole answer would be taken for the answer to the next request (RFC 9112 11.2).
+        # Bytes after a whole answer would be taken for the answer to the next request (RFC 9112 11.2): refuse them.
         if self._response is not None and self._response.status:
             raise Broken("a second answer to one request")
 
@@ -252,7 +252,7 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if transport is None or self.closed:
             raise Unreachable("the connection is closed")
-        # A parser for each answer: what one leaves behind can then never colour the next.
+        # A new parser for each answer, so that no state of one answer can affect the next.
         self._parser = httptools.HttpResponseParser(self)
         self._response = response = Response(self)
         self._head = asyncio.get_running_loop().create_future()
@@ -266,13 +266,13 @@ class Connection(asyncio.Protocol):
         return response
 
     def room(self, waiting: int) -> None:
-        """The reader took something; ``waiting`` bytes are left."""
+        """Resume reading once few enough bytes wait; ``waiting`` bytes are left."""
         if self._paused and waiting <= self._buffer // 2 and self._transport is not None and not self.closed:
             self._paused = False
             self._transport.resume_reading()
 
     def done(self, response: Response) -> None:
-        """The reader has what it wants of ``response``."""
+        """Release the connection from ``response``: keep it if the answer was read to its end, else close it."""
         if response is not self._response:
             return
         clean = response.complete and self._keep and not self._paused and not self.closed and not self._until_eof

@@ -1,4 +1,4 @@
-"""A caller that leaves while its call is served."""
+"""Disconnects: cancels a call whose caller leaves while it is served."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ __all__ = ["CallerLeft", "Disconnect"]
 
 
 class CallerLeft(Exception):
-    """The caller is gone; there is nobody to tell anything."""
+    """The caller has disconnected, so no answer can be sent."""
 
 
 class Disconnect:
     """Cancels the task that serves a call when its caller disconnects.
 
-    ASGI tells of a disconnect only to who awaits ``receive``, and that takes a task of its own. Most calls are over
-    before it could matter, so the task starts only for calls that are still served after a moment.
+    ASGI reports a disconnect only to a task that awaits ``receive``. Most calls end before a disconnect could matter,
+    so that task starts only for calls that are still served after a moment.
 
     Args:
         receive: the request's; its body was read.
-        moments: timeouts of that moment.
+        moments: the timeouts after which the task starts.
     """
 
     __slots__ = ("_gone", "_moment", "_moments", "_receive", "_serving", "_watcher")

@@ -1,7 +1,7 @@
 """One binding over HTTP as an ASGI endpoint, for gateways and agents alike.
 
-It is what stands between bytes and a handler: limits before any parse, disconnects, heartbeats, and closing every
-reply. What the bytes mean is the binding's affair. There are no sockets here: the server is uvicorn's.
+It enforces limits before any parse, cancels calls whose callers disconnect, keeps streams alive, and closes every
+reply. The binding reads and writes the bytes; uvicorn has the sockets.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["HttpEndpoint", "choose"]
 log = structlog.get_logger(__name__)
 
 _WATCH_AFTER = 0.02
-"""Seconds after which a call is worth a task that notices its caller leaving."""
+"""Seconds after which a task watches for the caller's disconnect."""
 _BODILESS = frozenset({"GET", "HEAD", "DELETE"})
 """Methods whose requests have no body, or one that means nothing (RFC 9110, section 9.3)."""
 
@@ -39,8 +39,8 @@ class HttpEndpoint:
     Args:
         binding: reads requests and writes answers.
         handler: takes each call.
-        limits: sizes and times; ``heartbeat`` is the pause between comments on a quiet stream.
-        admit: looks at the headers before the body is read, and raises what refuses the request.
+        limits: sizes and times; ``heartbeat`` is the pause between comments on a silent stream.
+        admit: checks the headers before the body is read, and raises to refuse the request.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class HttpEndpoint:
         self._limits = limits
         self._admit = admit
         self._media_types = frozenset(binding.media_types)
-        # Two timers of the event loop for all requests, and none for each.
+        # Two timers of the event loop serve all requests, because a timer for each request would be dear.
         self._patience = TimerQueue(limits.body_seconds)
         self._moments = TimerQueue(_WATCH_AFTER)
 
@@ -64,7 +64,7 @@ class HttpEndpoint:
         return self.binding.takes(request)
 
     async def refuse(self, send: Send, error: MeshError) -> None:
-        """Answer a request that was not read with an error."""
+        """Answer with an error, without having read the request."""
         await refuse(send, self.binding.server(), error)
 
     async def __call__(self, request: Request, receive: Receive, send: Send) -> None:
@@ -118,8 +118,8 @@ class HttpEndpoint:
 def choose(endpoints: Sequence[HttpEndpoint], request: Request) -> HttpEndpoint | None:
     """The endpoint that serves a request to a URL which several share, or None.
 
-    Most bindings are told apart by HTTP's method and the path. Of those that are not, because they are versions of one
-    binding, the request's version decides; if it is no one's, the first of them says so.
+    HTTP's method and the path tell most bindings apart. Among versions of one binding the request's version decides; if
+    none has it, the first of them refuses it.
     """
     found = [endpoint for endpoint in endpoints if endpoint.binding.takes(request)]
     if len(found) > 1:
@@ -142,7 +142,7 @@ async def _stream(exchange: ServerExchange, answer: Answer, reply: Reply) -> Non
 
 
 def _head(reply: Reply) -> list[Header]:
-    # Some servers write a line break in a value as it is; what no header can carry is left out.
+    # Some servers write a line break in a value unchanged, so a value that no header can carry is left out.
     sent = reply.head.headers.items()
     return [
         (name.encode("ascii"), value.encode("ascii")) for name, value in sent if value.isascii() and value.isprintable()

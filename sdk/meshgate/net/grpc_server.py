@@ -27,7 +27,7 @@ __all__ = ["TARGET_METADATA", "A2AService", "make_server", "stop_server"]
 TARGET_METADATA = headers.TARGET
 """Metadata key by which a caller names the agent or skill it wants."""
 log = structlog.get_logger(__name__)
-_Context = Any  # grpc.aio.ServicerContext, which can be subscripted in its stubs alone
+_Context = Any  # grpc.aio.ServicerContext, which is generic in its stubs alone
 
 
 def _target(metadata: Mapping[str, str]) -> Selector | None:
@@ -43,8 +43,8 @@ class A2AService(grpc.GenericRpcHandler):
     Args:
         handler: takes each call.
         limits: sizes and times.
-        clock: monotonic seconds; deadlines are told on it.
-        admit: looks at the metadata before a message is parsed, and raises what refuses the request.
+        clock: monotonic seconds, the time of deadlines.
+        admit: checks the metadata before a message is parsed, and raises to refuse the request.
         binding: reads requests and writes answers; A2A 1.0's if left out.
     """
 
@@ -110,7 +110,7 @@ class A2AService(grpc.GenericRpcHandler):
         metadata = context.invocation_metadata() or ()
         self._check_size(metadata)
         sent = read_metadata(metadata)
-        # Who has no credential is refused before a byte of the message is parsed.
+        # A caller without a credential is refused before a byte of the message is parsed.
         if self._admit is not None:
             self._admit(sent)
         request = Request(path=path, headers=sent, body=body, target=_target(sent))
@@ -135,7 +135,7 @@ async def _send_head(context: _Context, reply: Reply) -> None:
 async def _abort(context: _Context, exchange: ServerExchange, error: MeshError) -> NoReturn:
     failure = exchange.encode_error(error)
     await context.abort(CODES[failure.status], failure.text, ((DETAILS, failure.body),))
-    raise error  # never reached: abort raises what makes gRPC end the call
+    raise error  # never reached: abort raises, and gRPC ends the call
 
 
 def make_server(services: Sequence[A2AService], limits: Limits = DEFAULTS, *, reuse_port: bool = False) -> Any:

@@ -1,4 +1,4 @@
-"""What gRPC's servers and clients say of a call, as bindings know it: metadata as headers, a status as a failure."""
+"""Converts between gRPC and bindings: metadata to headers, a status to a failure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def read_metadata(metadata: Metadata | None) -> dict[str, str]:
 
 
 def failure_of(error: Any) -> Failure:
-    """What a ``grpc.aio.AioRpcError`` says."""
+    """The failure that a ``grpc.aio.AioRpcError`` holds."""
     body = b""
     for key, value in error.trailing_metadata() or ():
         if key == DETAILS and isinstance(value, bytes):

@@ -1,4 +1,4 @@
-"""Sockets and HTTP servers: what several ASGI apps in one process need of uvicorn."""
+"""Sockets and HTTP servers: uvicorn for several ASGI apps in one process."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def bind(host: str, port: int, setting: str, *, share: bool = False) -> list[soc
 
 
 def bind_one(host: str, port: int, setting: str, *, share: bool = False) -> socket.socket:
-    """The same, of one address.
+    """A socket on one address.
 
     Raises:
         PortTaken: somebody else has it.
@@ -71,7 +71,7 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """Signals are the process's affair, not each server's."""
+        """Leave signals to the process: uvicorn would handle them in each server."""
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -114,10 +114,10 @@ class HttpServer:
         return int(self._sockets[0].getsockname()[1])
 
     async def start(self) -> None:
-        """Listen. Returns once connections are taken.
+        """Listen. Returns once connections are accepted.
 
         Raises:
-            PortTaken: it cannot.
+            PortTaken: a port cannot be bound.
         """
         self._server = _Server(self._config)
         self._serving = asyncio.ensure_future(self._server.serve(sockets=self._sockets))
@@ -126,18 +126,18 @@ class HttpServer:
         if not listening.done():
             listening.cancel()
             await self._serving
-            raise PortTaken(f"the server on port {self.port} ended as it began")
+            raise PortTaken(f"the server on port {self.port} ended while it started")
 
     @property
     def connections(self) -> int:
-        """How many are open."""
+        """The number of open connections."""
         return len(self._server.server_state.connections) if self._server is not None else 0
 
     def leave(self) -> None:
-        """Take no further connection, and let the open ones go: each closes with its next answer.
+        """Take no further connection, and close each open one with its next answer.
 
-        A client that is told so sends its next call elsewhere. One whose idle connection is just closed may have sent a
-        call already, and cannot know whether it arrived.
+        The answer says so, and the client sends its next call elsewhere. A client whose idle connection is simply
+        closed may have sent a call already, and cannot know whether it arrived.
         """
         if self._server is None:
             return
@@ -148,7 +148,7 @@ class HttpServer:
                 connection.leave()
 
     async def stop(self) -> None:
-        """Stop listening, and end what is still open after a moment."""
+        """Stop listening, and close connections that are still open after a moment."""
         if self._server is not None and self._serving is not None:
             self._server.should_exit = True
             await self._serving

@@ -1,4 +1,4 @@
-"""A queue of timeouts that all have one length.
+"""A queue of timeouts that all have the same length.
 
 The queue needs one timer of the event loop, however many timeouts it holds: a timer for each call would cost more than
 a policy does.
@@ -20,7 +20,7 @@ class TimerQueue:
     """Timeouts that all last ``seconds``, so that they end in the order in which they began.
 
     The queue belongs to the event loop that runs when its first timeout begins. It may move to another loop when it is
-    empty. It has no length, so that an empty queue is as true as a full one.
+    empty. It has no ``__len__``, so that an empty queue is not false.
     """
 
     __slots__ = ("_loop", "_running", "_timer", "seconds")

@@ -213,7 +213,7 @@ class Agent(SkillDecorators):
 
         Args:
             secret: what callers must present as ``Authorization: Bearer SECRET``; else the one it gets when it joins.
-            unguarded: let in everybody who reaches it, for an app behind a door of your own.
+            unguarded: serve every caller, for an app behind an authentication of your own.
         """
         self._ready()
         return AgentApp(self._handler, self._guard(secret, unguarded=unguarded), self.card, self.limits)

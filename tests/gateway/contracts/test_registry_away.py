@@ -19,7 +19,7 @@ from meshgate.registry.model import Manifest
 from meshgate.registry.schemas import Incompatible, VersionTaken, load_image
 from tests.gateway.asgi import Answer
 from tests.gateway.contracts.schemas import BROKEN, FIRST, GROWN
-from tests.gateway.desk import Desk, desk, proposal
+from tests.gateway.control_plane import ControlPlane, control_plane, proposal
 from tests.gateway.policies.test_schema import ANSWERS, Weather, said, skill
 from tests.registry.schemas.build import compiled
 
@@ -58,24 +58,26 @@ class Backend:
 
 
 @asynccontextmanager
-async def lost(kind: str, folder: Path, before: Callable[[Desk], Any]) -> AsyncGenerator[tuple[Desk, Backend], None]:
+async def lost(
+    kind: str, folder: Path, before: Callable[[ControlPlane], Any]
+) -> AsyncGenerator[tuple[ControlPlane, Backend], None]:
     """A gateway that started again, its registry gone meanwhile. ``before`` is done while all is well."""
     backend = Backend(kind, folder)
     registry = backend.open()
-    async with desk(registry, folder) as first:
+    async with control_plane(registry, folder) as first:
         await before(first)
         await first.saved()
     if kind == "file":
         await registry.aclose()
     backend.lose()
     registry = backend.open()
-    async with desk(registry, folder) as at:
+    async with control_plane(registry, folder) as at:
         yield at, backend
     if kind == "file":
         await registry.aclose()
 
 
-async def two_releases(at: Desk) -> None:
+async def two_releases(at: ControlPlane) -> None:
     assert (await at.register("1.0.0", FIRST)).status == 200
     assert (await at.register("1.1.0", GROWN)).status == 200
     await at.known("planner/plan", "1.0.0", "1.1.0")
@@ -150,7 +152,7 @@ async def test_nothing_is_changed_that_the_registry_does_not_hear_of(tmp_path: P
 @pytest.mark.requirement("schema.away")
 @pytest.mark.parametrize("kind", ["memory", "file"])
 async def test_traffic_is_checked_and_converted_from_the_snapshot(kind: str, tmp_path: Path) -> None:
-    async def weather(at: Desk) -> None:
+    async def weather(at: ControlPlane) -> None:
         for version in ("1.0.0", "2.0.0"):
             made, image = skill(version)
             assert (await at.send(Manifest("weather", version, skills=(made,), card={}), (image,))).status == 200

@@ -7,7 +7,7 @@ import pytest
 from meshgate.registry import MemoryRegistry
 from meshgate.registry.model import Capability, Instance, Manifest
 from tests.gateway.asgi import request
-from tests.gateway.desk import desk
+from tests.gateway.control_plane import control_plane
 from tests.registry.virtual import until
 
 
@@ -17,7 +17,7 @@ async def test_an_agents_versions_are_in_their_order(order: tuple[str, ...]) -> 
     for number, version in enumerate(order):
         manifest = Manifest("echo", version, skills=(Capability("say", version),))
         await registry.register(Instance(f"e{number}", "echo", manifest.digest(), lasting=True), manifest)
-    async with desk(registry) as at:
+    async with control_plane(registry) as at:
         await until(lambda: len(at.table.entries) == len(order))
         headers = {"authorization": f"Bearer {at.admin_key}"}
         admin = at._admin  # pyright: ignore[reportPrivateUsage]

@@ -18,7 +18,7 @@ from meshgate.registry.home import Run
 from meshgate.registry.schemas import load_image
 from tests.contract.doors import soon
 from tests.gateway.contracts.schemas import BROKEN, FIRST, GROWN, contract, manifest_of
-from tests.gateway.desk import Desk, desk, proposal
+from tests.gateway.control_plane import ControlPlane, control_plane, proposal
 from tests.gateway.meshes import limits
 from tests.registry.schemas.build import compiled
 from tests.registry.virtual import until
@@ -28,21 +28,21 @@ from tests.support.whole import whole_gateway
 PLAN = "/planner/plan"
 
 
-async def releases(at: Desk, *versions: tuple[str, str]) -> None:
+async def releases(at: ControlPlane, *versions: tuple[str, str]) -> None:
     """Register these releases of planner/plan."""
     for version, text in versions:
         assert (await at.register(version, text)).status == 200
     await at.known("planner/plan", *(version for version, _ in versions))
 
 
-async def subject(at: Desk) -> dict[str, Any]:
+async def subject(at: ControlPlane) -> dict[str, Any]:
     found: dict[str, Any] = (await at.ask("GET", PLAN)).json
     return found
 
 
 @pytest.mark.requirement("schema.admin")
 async def test_skills_with_contracts_are_listed_by_name_in_pages_and_by_agent() -> None:
-    async with desk(MemoryRegistry()) as at:
+    async with control_plane(MemoryRegistry()) as at:
         await at.register("1.0.0", FIRST, "two", "b")
         await at.register("1.0.0", FIRST, "one", "b")
         await at.register("1.0.0", FIRST, "plan", "a")
@@ -72,7 +72,7 @@ async def test_skills_with_contracts_are_listed_by_name_in_pages_and_by_agent() 
 
 @pytest.mark.requirement("schema.admin")
 async def test_a_skills_releases_and_settings_are_shown_as_the_registry_has_them() -> None:
-    async with desk(MemoryRegistry()) as at:
+    async with control_plane(MemoryRegistry()) as at:
         await releases(at, ("1.0.0", FIRST), ("1.1.0", GROWN))
         found = await subject(at)
 
@@ -98,7 +98,7 @@ async def test_a_skills_releases_and_settings_are_shown_as_the_registry_has_them
 
 @pytest.mark.requirement("schema.admin")
 async def test_a_releases_image_comes_with_the_name_of_its_message() -> None:
-    async with desk(MemoryRegistry()) as at:
+    async with control_plane(MemoryRegistry()) as at:
         await releases(at, ("1.0.0", FIRST))
         answer = await at.ask("GET", f"{PLAN}/releases/1.0.0/output")
         assert answer.body == load_image(compiled(FIRST)).data
@@ -121,7 +121,7 @@ async def test_a_releases_image_comes_with_the_name_of_its_message() -> None:
     ],
 )
 async def test_what_has_no_contract_is_not_found_and_nothing_is_made_of_it(method: str, path: str, body: Any) -> None:
-    async with desk(MemoryRegistry()) as at:
+    async with control_plane(MemoryRegistry()) as at:
         await releases(at, ("1.0.0", FIRST))
         answer = await at.ask(method, path, body)
         assert (answer.status, answer.json["code"]) == (404, "UNKNOWN_CONTRACT")
@@ -143,7 +143,7 @@ async def test_what_has_no_contract_is_not_found_and_nothing_is_made_of_it(metho
     ],
 )
 async def test_every_route_needs_an_admins_key(method: str, path: str, body: Any) -> None:
-    async with desk(MemoryRegistry()) as at:
+    async with control_plane(MemoryRegistry()) as at:
         await releases(at, ("1.0.0", FIRST))
         before = await subject(at)
         for key in ("", at.key("client"), at.join_key):
@@ -157,7 +157,7 @@ async def test_every_route_needs_an_admins_key(method: str, path: str, body: Any
 
 @pytest.mark.requirement("schema.check")
 async def test_a_release_is_judged_as_its_registration_would_be_and_nothing_is_stored() -> None:
-    async with desk(MemoryRegistry()) as at:
+    async with control_plane(MemoryRegistry()) as at:
         await releases(at, ("1.0.0", FIRST))
         pointer = await at.registry.subject("planner/plan")
         good = await at.ask("POST", f"{PLAN}/check", proposal("1.1.0", GROWN))
@@ -187,7 +187,7 @@ async def test_a_release_is_judged_as_its_registration_would_be_and_nothing_is_s
 
 @pytest.mark.requirement("schema.check")
 async def test_a_version_is_suggested_under_which_the_release_would_be_taken() -> None:
-    async with desk(MemoryRegistry()) as at:
+    async with control_plane(MemoryRegistry()) as at:
         await releases(at, ("1.0.0", FIRST), ("1.4.2", FIRST), ("2.0.0", BROKEN))
         taken = (await at.ask("POST", f"{PLAN}/check", proposal("1.0.0", GROWN))).json
         assert (taken["code"], taken["violations"], taken["suggested_version"]) == ("VERSION_TAKEN", [], "1.5.0")
@@ -201,7 +201,7 @@ async def test_a_version_is_suggested_under_which_the_release_would_be_taken() -
 
 
 async def test_a_first_release_and_one_that_is_there_are_fine() -> None:
-    async with desk(MemoryRegistry()) as at:
+    async with control_plane(MemoryRegistry()) as at:
         assert (await at.ask("POST", f"{PLAN}/check", proposal("1.0.0", FIRST))).json["compatible"]
         await releases(at, ("1.0.0", FIRST))
         assert (await at.ask("POST", f"{PLAN}/check", proposal("1.0.0", FIRST))).json["compatible"]
@@ -225,7 +225,7 @@ async def test_a_first_release_and_one_that_is_there_are_fine() -> None:
     ],
 )
 async def test_what_cannot_be_judged_is_an_error(changes: dict[str, Any], status: int, code: str) -> None:
-    async with desk(MemoryRegistry()) as at:
+    async with control_plane(MemoryRegistry()) as at:
         await releases(at, ("1.0.0", FIRST))
         answer = await at.ask("POST", f"{PLAN}/check", {**proposal("1.1.0", GROWN), **changes})
         assert (answer.status, answer.json["code"]) == (status, code)
@@ -233,7 +233,7 @@ async def test_what_cannot_be_judged_is_an_error(changes: dict[str, Any], status
 
 
 async def test_the_place_of_what_is_wrong_with_a_schema_is_told() -> None:
-    async with desk(MemoryRegistry()) as at:
+    async with control_plane(MemoryRegistry()) as at:
         wrong = {"type": "p.Nobody", "hash": load_image(compiled(GROWN)).digest}
         answer = await at.ask("POST", f"{PLAN}/check", proposal("1.1.0", GROWN, input=wrong))
         assert [one["path"] for one in answer.json["violations"]] == ["p.Nobody"]
@@ -241,7 +241,7 @@ async def test_the_place_of_what_is_wrong_with_a_schema_is_told() -> None:
 
 @pytest.mark.requirement("schema.admin-bounded")
 async def test_a_body_is_read_up_to_the_limit_whoever_sends_it() -> None:
-    async with desk(MemoryRegistry(), limits=limits(body=2000)) as at:
+    async with control_plane(MemoryRegistry(), limits=limits(body=2000)) as at:
         assert (await at.ask("POST", f"{PLAN}/check", proposal("1.0.0", FIRST))).status == 200
         answer = await at.ask("POST", f"{PLAN}/check", b" " * 2001)
         assert (answer.status, answer.json["code"]) == (413, "BODY_TOO_LARGE")
@@ -252,7 +252,7 @@ async def test_a_body_is_read_up_to_the_limit_whoever_sends_it() -> None:
 
 @pytest.mark.requirement("schema.admin-change")
 async def test_a_release_goes_through_its_stages_and_no_other_way() -> None:
-    async with desk(MemoryRegistry()) as at:
+    async with control_plane(MemoryRegistry()) as at:
         await releases(at, ("1.0.0", FIRST))
         order = {"version": "1.0.0", "stage": "deprecated", "notice": "use 2.0.0", "sunset": "2027-03-31"}
         shown = (await at.ask("POST", f"{PLAN}/promote", order)).json
@@ -274,7 +274,7 @@ async def test_a_release_goes_through_its_stages_and_no_other_way() -> None:
 
 @pytest.mark.requirement("schema.admin-change")
 async def test_settings_are_changed_one_by_one_and_count_for_releases_to_come() -> None:
-    async with desk(MemoryRegistry()) as at:
+    async with control_plane(MemoryRegistry()) as at:
         await releases(at, ("1.0.0", FIRST))
         answer = await at.ask("PUT", f"{PLAN}/settings", {"input": "NONE", "forms": ["json"]})
         assert (answer.json["input"], answer.json["forms"]) == ("NONE", ["json"])
@@ -298,7 +298,7 @@ async def test_settings_are_changed_one_by_one_and_count_for_releases_to_come() 
 
 @pytest.mark.requirement("schema.admin-change", "schema.race")
 async def test_what_several_change_at_once_is_all_kept() -> None:
-    async with desk(MemoryRegistry()) as at, desk(at.registry) as other:
+    async with control_plane(MemoryRegistry()) as at, control_plane(at.registry) as other:
         await releases(at, ("1.0.0", FIRST))
         await other.known()
         changes: list[dict[str, Any]] = [
@@ -324,7 +324,7 @@ async def test_what_several_change_at_once_is_all_kept() -> None:
 
 async def test_a_contract_that_the_registry_lost_is_put_back_before_it_is_changed(tmp_path: Path) -> None:
     registry = MemoryRegistry()
-    async with desk(registry, tmp_path) as at:
+    async with control_plane(registry, tmp_path) as at:
         await releases(at, ("1.0.0", FIRST))
         await at.saved()
         registry.wipe()
@@ -386,7 +386,7 @@ async def test_usage_is_summed_over_all_gateways_and_who_does_not_answer_is_name
 
 @pytest.mark.requirement("schema.admin")
 async def test_every_route_is_described_with_what_it_takes_and_answers() -> None:
-    async with desk(MemoryRegistry()) as at:
+    async with control_plane(MemoryRegistry()) as at:
         told = (await at.page("/openapi.json")).json
     routes = {path: ways for path, ways in told["paths"].items() if path.startswith("/api/v1/schemas")}
     assert sum(len(ways) for ways in routes.values()) == 8

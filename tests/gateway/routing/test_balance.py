@@ -150,7 +150,7 @@ async def test_an_instance_whose_bindings_are_not_spoken_here_is_told_so_that_an
     scale = Scale("a")
     scale.instances.apply(Delta(put=(entry("a", endpoints=(Endpoint("GRPC", "a:1"),)),)))
     refused = await scale.refusal()
-    assert refused.message == "a has no address in a binding that is spoken here"
+    assert refused.message == "a has no address in a binding that this gateway speaks"
     assert (refused.endpoint, refused.unsent, scale.at("a").pending) == ("a", True, 0)
 
 

@@ -240,7 +240,7 @@ async def test_what_no_join_port_said_is_not_taken_for_an_answer() -> None:
 @pytest.mark.parametrize("cls", [BadSchema, Incompatible, VersionTaken, VersionRetired])
 @virtual_time
 async def test_a_refused_contract_is_final_first_and_later(cls: Callable[..., MeshError]) -> None:
-    error = cls("p.M.x", "is wrong", "mend it") if cls is BadSchema else cls("no", violations=(("p.M.x", "mend it"),))
+    error = cls("p.M.x", "is wrong", "fix it") if cls is BadSchema else cls("no", violations=(("p.M.x", "fix it"),))
     member = Member()
     member.port.refusal = error
     with pytest.raises(type(error)) as caught:

@@ -1,4 +1,4 @@
-"""What gateways of one mesh ask each other, at both ends.
+"""The questions between the gateways of one mesh, at both ends.
 
 May import ``upstream``, ``observe``, ``jobs`` and ``contracts``.
 """

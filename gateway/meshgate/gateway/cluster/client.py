@@ -1,4 +1,4 @@
-"""Asks other gateways questions."""
+"""An HTTP client for the questions that gateways ask each other."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Unknown:
-    """The answer of a gateway that does not know the question, because it is older."""
+    """The answer of an older gateway, which does not know the question."""
 
 
 NOT_KNOWN: Final = Unknown()
@@ -51,7 +51,9 @@ class PeerClient:
     async def ask_all(
         self, urls: Mapping[str, str], question: Question[T], *arguments: object, patience: float
     ) -> dict[str, T | Unknown | None]:
-        """The answers of several gateways, by gateway. All are asked at once: silent ones would add up."""
+        """The answers of several gateways, by gateway. All are asked at once, so that the waits for silent ones do not
+        add up.
+        """
 
         async def one(url: str) -> T | Unknown | None:
             return await self.ask(url, question, *arguments, patience=patience)

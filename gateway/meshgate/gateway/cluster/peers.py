@@ -1,4 +1,4 @@
-"""The other gateways of the mesh, found in the registry."""
+"""The other gateways of the mesh, which are found in the registry."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class RemotePeers:
-    """Asks the other gateways over their inspect ports, whose addresses stand in the registry.
+    """Asks the other gateways over their inspect ports, whose addresses are in the registry.
 
     Args:
         own: this gateway's id.
@@ -47,7 +47,7 @@ class RemotePeers:
     async def ask_all(
         self, question: Question[T], *arguments: object, patience: float | None = None, only: str = ""
     ) -> dict[str, T | Unknown | None]:
-        """What the other gateways answer, by gateway; ``only`` asks a single one.
+        """The answers of the other gateways, by gateway; ``only`` asks a single one.
 
         Args:
             patience: seconds to wait for them, else ``limits.peer_answer``.
@@ -66,7 +66,7 @@ class RemotePeers:
         url = self.urls().get(job.partition(".")[0])
         if url is None:
             return None
-        # A home that lives answers in a moment; a call that waits for it is better off than one refused for nothing.
+        # A home gateway that runs answers at once, and a call that waits for it is better off than one that is refused.
         grant = await self._client.ask(url, LEND, job, calls, patience=self._limits.lease_patience)
         return grant if isinstance(grant, Grant) else None
 

@@ -45,17 +45,17 @@ class Question(msgspec.Struct, Generic[T], frozen=True):
 
 
 class UsageView(msgspec.Struct, frozen=True):
-    """What one gateway counted of one subject."""
+    """The usage of one subject, as one gateway counted it."""
 
     since: float
     """When it began to count, in seconds since 1970."""
     forgotten: int
-    """Rows, of any subject, that made room for others."""
+    """Rows, of any subject, that were dropped to make room for others."""
     rows: list[UsageRow]
 
 
 STATUS: Question[Status] = Question("status", Status)
-"""How the gateway is."""
+"""The state of the gateway."""
 FLIGHTS: Question[list[Flight]] = Question("flights", list[Flight], tuple[str, str])
 """Calls in flight to an agent (agent, tenant)."""
 LEND: Question[Grant | None] = Question("lend", Grant | None, tuple[str, int])
@@ -69,9 +69,9 @@ CALL: Question[CallRecord | None] = Question("call", CallRecord | None, tuple[st
 INSTANCES: Question[list[InstanceView]] = Question("instances", list[InstanceView])
 """The instances of agents."""
 USAGE: Question[UsageView] = Question("usage", UsageView, tuple[str, bool])
-"""Who uses what of a subject (subject, with its fields)."""
+"""The usage of a subject (subject, with its fields)."""
 END_JOB: Question[int] = Question("end_job", int, tuple[str])
-"""Abort what runs of a job; how many calls that were."""
+"""Abort the open calls of a job; the answer is how many."""
 DRAIN: Question[None] = Question("drain", None, tuple[bool])
 """Report not ready, so that balancers leave; or ready again."""
 METRICS: Question[str] = Question("metrics", str)

@@ -34,9 +34,9 @@ class JoinApp:
     """The join port's ASGI app.
 
     Args:
-        gateways: base URLs that agents call through, best first.
+        gateways: base URLs at which agents make their calls, best first.
         table: this process's view of the registry.
-        gate: admits the contracts of what joins; made here if left out.
+        gate: checks the contracts of agents that join; made here if left out.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what it answers with
@@ -110,7 +110,7 @@ class JoinApp:
         if known is not None and (known.instance.agent, known.instance.tenant) != (instance.agent, key.tenant):
             raise PermissionDenied(f"instance id {instance.id!r} belongs to another agent")
         if known is not None and instance.draining and known.manifest.version == manifest.version:
-            # Who leaves is let go, also when its release was retired meanwhile.
+            # An instance may leave even if its release was retired meanwhile.
             admitted = AdmittedManifest(known.manifest)
         else:
             admitted = await self._gate.admit(manifest, joining.images)

@@ -1,4 +1,4 @@
-"""The two ports beside the data plane: where agents join, and where operators look and act."""
+"""The two ports beside the data plane: the join port for agents, and the admin port for operators."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ class Control:
     """The join and admin ports.
 
     Args:
-        own: the gateway in this process, or None in a supervisor.
-        data_urls: where clients and agents reach the data plane.
+        own: the gateway in this process; None in a supervisor.
+        data_urls: the URLs at which clients and agents reach the data plane.
         schemas: the contracts of skills, as this process follows them.
     """
 

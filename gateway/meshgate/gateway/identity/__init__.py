@@ -1,4 +1,4 @@
-"""Who calls and what it may use: keys, the mesh key, and what is derived from it.
+"""Authentication and authorisation: callers' keys and the mesh key.
 
 May import ``facts`` and ``config``.
 """

@@ -1,4 +1,6 @@
-"""From credentials to a principal. ``Authenticator`` is the interface; ``KeyAuthenticator`` knows this mesh's keys."""
+"""Authentication: from credentials to a principal. ``Authenticator`` is the interface; ``KeyAuthenticator`` checks
+keys.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ __all__ = ["Authenticator", "Credentials", "KeyAuthenticator", "bearer_key"]
 
 
 class Credentials(msgspec.Struct, frozen=True):
-    """What a caller shows of itself."""
+    """The credentials that a caller sends."""
 
     headers: Mapping[str, str]
     """The request's headers or metadata, names in lower case."""
@@ -26,7 +28,7 @@ class Credentials(msgspec.Struct, frozen=True):
 
 
 class Authenticator(Protocol):
-    """Says who calls."""
+    """Authenticates callers."""
 
     async def authenticate(self, credentials: Credentials, /) -> Principal:
         """The principal that the credentials prove.
@@ -53,7 +55,7 @@ def bearer_key(headers: Mapping[str, str]) -> str:
 
 
 class KeyAuthenticator:
-    """Knows callers by their API keys, and registered agents by their call keys.
+    """Authenticates callers by their API keys, and registered agents by their call keys.
 
     Args:
         keys: callers' keys.

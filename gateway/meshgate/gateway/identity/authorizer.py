@@ -1,4 +1,4 @@
-"""What a principal may use. ``Authorizer`` is the interface; ``ScopeAuthorizer`` goes by the scope of a key."""
+"""Authorisation: what a principal may use. ``Authorizer`` is the interface; ``ScopeAuthorizer`` reads a key's scope."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Authorizer(Protocol):
 
     @property
     def revision(self) -> int:
-        """Grows when a decision may have changed; routes that were found before are then found again."""
+        """Grows when a decision may have changed; cached routes are then computed again."""
         ...
 
     def key(self, principal: Principal, /) -> Hashable:
-        """What decisions depend on: principals with equal keys may use the same."""
+        """The cache key of decisions: principals with equal keys may use the same."""
         ...
 
     def permits(self, principal: Principal, offer: Offer, /) -> bool:
@@ -29,7 +29,7 @@ class Authorizer(Protocol):
 
 
 class ScopeAuthorizer:
-    """Permits what the principal's tenant has and the patterns of its credential cover."""
+    """Permits what belongs to the principal's tenant and matches the patterns of its credential."""
 
     revision = 0
 

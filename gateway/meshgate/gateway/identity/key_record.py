@@ -1,4 +1,4 @@
-"""The record of a caller's key: its hash, whose it is and what it may do. The key in clear is never kept."""
+"""The record of a caller's key: its hash, its owner and its scope. The key in clear is never kept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KEY_PREFIX = "mg"
 
 
 class KeyRecord(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One caller's key as it is kept: its hash, whose it is and what it may do."""
+    """One caller's key as it is kept: its hash, its owner and its scope."""
 
     id: str
     kind: KeyKind

@@ -19,7 +19,7 @@ __all__ = ["KeyStore", "new_key"]
 
 
 def new_key(kind: KeyKind, name: str, **scope: object) -> tuple[str, KeyRecord]:
-    """A new key in clear, and what is kept of it. ``scope`` are fields of ``KeyRecord``."""
+    """A new key in clear, and its record. ``scope`` are fields of ``KeyRecord``."""
     key_id, secret = secrets.token_hex(5), secrets.token_urlsafe(32)
     record = msgspec.convert(
         {"id": key_id, "kind": kind, "hash": hash_secret(secret), "name": name, **scope}, KeyRecord
@@ -58,12 +58,12 @@ class KeyStore:
         partial.replace(path)
 
     def add(self, record: KeyRecord) -> None:
-        """Keep a key."""
+        """Add a key."""
         self._records[record.id] = record
         self._principals.clear()
 
     def records(self) -> tuple[KeyRecord, ...]:
-        """What is kept, hashes only."""
+        """The records, which hold hashes only."""
         return tuple(self._records.values())
 
     def __len__(self) -> int:
@@ -79,7 +79,7 @@ class KeyStore:
         return record if genuine and record.id and prefix == KEY_PREFIX and named == record.kind == kind else None
 
     def principal(self, key: str) -> Principal:
-        """Who calls with a client key.
+        """The principal of a client key.
 
         Raises:
             Unauthenticated: the key is not known.

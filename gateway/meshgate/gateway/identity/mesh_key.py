@@ -1,7 +1,7 @@
 """The mesh key: the one secret that all gateways of a mesh share, and the credentials derived from it.
 
 An agent's *call key* and the *inbound secret* that the gateway shows to it are MACs under the mesh key, so every
-gateway knows them without a word to the others. Nothing of this is stored in the registry.
+gateway computes them without asking another one. None of them is stored in the registry.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _KNOWN = ("changeme", "password", "secret", "default", "test", "example", "meshg
 
 
 class WeakSecret(MeshError):
-    """A secret is too short, too regular or publicly known; nothing starts with it."""
+    """A secret is too short, too regular or publicly known. A process that is given one does not start."""
 
     code, summary = "WEAK_SECRET", "the secret is too weak"
 
@@ -41,7 +41,7 @@ def _check_strength(key: bytes, source: str) -> bytes:
 
 
 class MeshKey:
-    """The one secret that all gateways of a mesh share, and what follows from it.
+    """The one secret that all gateways of a mesh share, and the credentials derived from it.
 
     Args:
         secret: 32 to 64 random bytes.
@@ -56,7 +56,7 @@ class MeshKey:
         """The key from ``MESHGATE_MESH_KEY`` (base64), else from ``path``, where one is made if there is none.
 
         Raises:
-            WeakSecret: what is there is too weak, or no base64, or readable by others.
+            WeakSecret: the key is too weak, or no base64, or readable by others.
         """
         text = (environ if environ is not None else dict(os.environ)).get("MESHGATE_MESH_KEY")
         if text is not None:
@@ -77,7 +77,7 @@ class MeshKey:
         return hashlib.blake2b(text, digest_size=size, key=self.secret, person=purpose).digest()
 
     def inbound_secret(self, instance: str) -> str:
-        """What the gateway shows to an SDK agent, which answers nobody without it."""
+        """The inbound secret: the gateway sends it to an SDK agent, which answers nobody without it."""
         return "mgi_" + _b64(self._derive(b"inbound", 24, instance))
 
     def dev_key(self, kind: KeyKind) -> tuple[str, KeyRecord]:
@@ -87,11 +87,11 @@ class MeshKey:
         return spell_key(kind, key_id, secret), KeyRecord(key_id, kind, hash_secret(secret), "dev")
 
     def inspect_secret(self) -> str:
-        """What gateways of one mesh show to each other."""
+        """The inspect secret, which gateways of one mesh send to each other."""
         return "mgp_" + _b64(self._derive(b"inspect", 24))
 
     def call_key(self, agent: str, tenant: str, instance: str) -> str:
-        """The credential under which an agent makes its calls; it ends with the instance's lease."""
+        """The call key under which an agent makes its calls; it ends with the instance's lease."""
         body = _b64(msgspec.json.encode((agent, tenant, instance)))
         return f"mgc_{body}.{_b64(self._derive(b'call', 18, body))}"
 

@@ -1,4 +1,4 @@
-"""The secrets of a mesh: its key, and the keys of those who may call, join and operate it."""
+"""The secrets of a mesh: the mesh key, and the keys of those who may call, join and operate it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Secrets(msgspec.Struct, frozen=True):
     clear: dict[str, str] = {}
     """The development keys in clear, by kind; for ``run.json`` on loopback."""
     made: dict[str, str] = {}
-    """Keys made now because there were none, in clear: shown once."""
+    """Keys that were made now because there were none, in clear: shown once."""
 
     def store(self) -> KeyStore:
         """The keys as a store."""
@@ -29,10 +29,10 @@ class Secrets(msgspec.Struct, frozen=True):
 
 
 def load_secrets(home: Home, config: Config) -> Secrets:
-    """The secrets in the mesh's home; what is missing is made.
+    """The secrets in the mesh's home. Those that are missing are made.
 
     Raises:
-        WeakSecret: what is there must not be used.
+        WeakSecret: a secret there must not be used.
     """
     folder = home.ensure()
     mesh = MeshKey.load(folder / "mesh.key")

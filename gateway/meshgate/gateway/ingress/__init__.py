@@ -1,1 +1,1 @@
-"""Where calls come in: URLs, gRPC methods and cards. May import ``routing`` and what that imports."""
+"""The data plane's servers: URLs, gRPC methods and cards. May import ``routing`` and what that imports."""

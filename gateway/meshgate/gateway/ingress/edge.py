@@ -1,4 +1,4 @@
-"""The edge: where a call gets its id, and is told the binding it came in by."""
+"""The start of the path: a call gets its id, and the fact that names the binding it came in by."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The data plane over gRPC: one server for every binding that is carried by it. Needs the extra ``grpc``."""
+"""The data plane over gRPC: one server for every binding that gRPC carries. Needs the extra ``grpc``."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ def grpc_ingress(entrance: Callable[[str], Handler], limits: Limits, *, reuse_po
         entrance: the start of the path for calls of one binding, by its name.
         reuse_port: whether workers share its port.
     """
-    # Nobody without a key makes the gateway parse a message; whether the key is good is the path's question.
+    # A caller without a key cannot make the gateway parse a message; the path then authenticates the key.
     services = [A2AService(entrance(row.id), limits, admit=bearer_key, binding=row.load()) for row in GRPC_ROWS]
     return make_server(services, limits, reuse_port=reuse_port)

@@ -31,10 +31,10 @@ class Ingress:
 
     Args:
         entrance: the start of the path for calls of one binding, by its name.
-        cards: what GET requests for cards are answered from.
-        authenticator: says who asks for a card.
+        cards: makes the answers to GET requests for cards.
+        authenticator: authenticates those who ask for a card.
         public: the caller to assume for cards without a key, or None if cards need one.
-        ready: None, or why this gateway should get no calls.
+        ready: returns None, or why this gateway should get no calls.
     """
 
     def __init__(
@@ -60,7 +60,8 @@ class Ingress:
         try:
             await self._route(scope, receive, send)
         except MeshError as error:
-            await self._endpoints[0].refuse(send, error)  # no binding has taken it: the preferred one tells it
+            # No binding has taken the request, so the error is written in the preferred one.
+            await self._endpoints[0].refuse(send, error)
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
@@ -119,9 +120,9 @@ class Ingress:
 
 @functools.lru_cache(maxsize=1024)
 def _place(path: str) -> tuple[Selector | None, str] | None:
-    """What a path names, and what follows that in the path. None if the path leads nowhere.
+    """The selector at the start of a path, and the rest of the path. None if the path leads nowhere.
 
-    What was authorised is what is used: the server has decoded the path once, so it must not hold an encoding still,
+    What was authorised must be what is used. The server has decoded the path once, so it must hold no further encoding,
     nor anything that another reader of the path might leave out.
     """
     if "%" in path or "//" in path or ".." in path.split("/"):

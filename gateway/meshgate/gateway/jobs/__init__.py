@@ -1,1 +1,1 @@
-"""What a job may spend, and whose child a call is. May import ``facts`` and ``config``."""
+"""Jobs: their accounts, callers' rates, and the calls in flight. May import ``facts`` and ``config``."""

@@ -1,4 +1,4 @@
-"""The account of a job: what it may spend, and what it has spent."""
+"""The account of a job: its budget, and what it has spent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["Account", "Grant"]
 
 
 class Grant(msgspec.Struct, frozen=True):
-    """Calls of a job that its home gateway hands to another gateway."""
+    """A lease of calls of a job, from its home gateway to another gateway."""
 
     calls: int
     """Calls that may be made; 0 when the budget is used up."""
@@ -37,11 +37,11 @@ class Account(msgspec.Struct, gc=False):
     home: bool = True
 
     def price(self, now: float) -> str:
-        """What the job has spent so far, as errors name it."""
+        """The price: what the job has spent so far, as errors name it."""
         return f"{self.used}/{self.call_limit} calls, {now - self.began:.1f}/{self.deadline - self.began:.0f} s"
 
     def learn(self, grant: Grant, now: float) -> None:
-        """Take over what the job's home says of it, and the calls that it hands out."""
+        """Apply what the job's home says of it, and add the calls that the home leases."""
         self.leased += grant.calls
         self.used = max(self.used, grant.used - self.leased)
         self.call_limit, self.concurrency = grant.limit, grant.concurrency
@@ -49,7 +49,7 @@ class Account(msgspec.Struct, gc=False):
         self.began = self.deadline - grant.job_seconds
 
     def exhausted(self, now: float) -> str:
-        """Why no further call may be spent, or ""."""
+        """The reason why no further call may be spent, or ""."""
         if now >= self.deadline:
             return "its time is used up"
         spent = self.used >= self.call_limit if self.home else self.leased <= 0

@@ -21,7 +21,7 @@ __all__ = ["Accounts", "MemoryAccounts"]
 
 
 class Accounts(Protocol):
-    """What jobs may spend. Nothing but the methods that return at once may be called without waiting."""
+    """The accounts of jobs. Its coroutines may wait; its plain methods return at once."""
 
     async def open(self, *, calls: int, seconds: float, concurrency: int) -> str:
         """The id of a new job, whose home is this gateway."""
@@ -51,7 +51,7 @@ class Accounts(Protocol):
         ...
 
     async def price(self, job: str) -> str | None:
-        """What the job has spent, asked of its home; None if the home does not answer."""
+        """What the job has spent, as its home says; None if the home does not answer."""
         ...
 
     async def lend(self, job: str, calls: int) -> Grant | None:
@@ -59,7 +59,7 @@ class Accounts(Protocol):
         ...
 
     def account(self, job: str) -> Account | None:
-        """The account as it is known here, for those who show it."""
+        """The account as this gateway knows it, for views."""
         ...
 
 
@@ -105,7 +105,7 @@ class MemoryAccounts:
         oldest = account.began - self._limits.record_seconds
         while len(accounts) > self._limits.records or next(iter(accounts.values())).began < oldest:
             victim = next((kept for kept in accounts.values() if kept.open <= 0), account)
-            # An old job that is open must not take younger ones with it.
+            # The oldest job is past its age but has open calls: it stays, and no younger one is dropped in its place.
             if victim is account or (len(accounts) <= self._limits.records and victim.began >= oldest):
                 break
             del accounts[victim.job]
@@ -133,7 +133,7 @@ class MemoryAccounts:
         return account
 
     def _check_open(self, account: Account, now: float, path: Callable[[], str]) -> None:
-        # Like a rate, what may be open at once is shared among the gateways: none need ask the others.
+        # Like a rate, the limit of open calls is divided among the gateways, so that none needs to ask the others.
         share = max(1, account.concurrency // self._peers.live)
         if account.open < share:
             return

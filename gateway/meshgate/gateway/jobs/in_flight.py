@@ -1,7 +1,7 @@
-"""Calls in flight: which calls are open to which agent now, so that the calls an agent makes meanwhile find a parent.
+"""Calls in flight: the calls that are open to each agent, so that the calls an agent makes meanwhile find a parent.
 
-A call whose task goes on after its answer stays a possible parent until its deadline, or until somebody is told that
-the task has ended. Operations on tasks are nobody's parent; they count as open calls all the same.
+A call whose task goes on after its answer stays a possible parent until its deadline, or until an answer says that the
+task has ended. An operation on a task is never a parent, but counts as an open call.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _OPEN_STATES = frozenset({"TASK_STATE_SUBMITTED", "TASK_STATE_WORKING"})
 
 
 class OpenCall(msgspec.Struct, gc=False):
-    """One call that is open to an agent, or whose task is. It holds on to no payload."""
+    """One call that is open to an agent, or whose task is. It keeps no payload."""
 
     id: str
     route: Route
@@ -41,7 +41,7 @@ class OpenCall(msgspec.Struct, gc=False):
     """Seconds since the epoch."""
     task: str = ""
     state: str = ""
-    """The state of the task as the agent told it last."""
+    """The state of the task as the agent last reported it."""
 
 
 class InFlight:
@@ -66,7 +66,7 @@ class InFlight:
         self._known: OrderedDict[str, OpenCall] = OrderedDict()
 
     def open(self, call: Call) -> OpenCall:
-        """A call goes to its agent: from here on it may be another call's parent."""
+        """Add a call that goes to its agent: from here on it may be another call's parent."""
         route, lineage = call.route or _NOWHERE, call.lineage
         entry = OpenCall(
             call.id, route, call.principal.tenant, lineage, call.fact(TraceContext), call.deadline, self._wall()
@@ -81,7 +81,7 @@ class InFlight:
         return entry
 
     def close(self, entry: OpenCall) -> None:
-        """A call has ended; its task may go on."""
+        """End a call; its task may go on."""
         agent = entry.route.agent
         if entry.lineage is None:
             self._on_tasks -= 1
@@ -105,7 +105,7 @@ class InFlight:
                 return
 
     def _forget_task(self, agent: str, task: str) -> None:
-        # It is known now that the task has ended: what the agent calls later cannot be on its behalf.
+        # The task has ended, so that later calls of the agent cannot be made on its behalf.
         kept = self._task_goes_on.get(agent)
         if kept is None:
             return
@@ -115,7 +115,7 @@ class InFlight:
             del self._task_goes_on[agent]
 
     def find(self, agent: str, tenant: str) -> list[Flight]:
-        """The calls that are open to ``agent`` now, or whose tasks are; the one started last at the end."""
+        """The calls that are open to ``agent`` now, or whose tasks are; the one that started last is last."""
         now = self._clock()
         found = list(self._open.get(agent, {}).values())
         kept = self._task_goes_on.get(agent)
@@ -125,7 +125,7 @@ class InFlight:
         return [_flight(entry, now) for entry in mine]
 
     def get(self, call_id: str) -> Flight | None:
-        """A call that went to an agent lately, whether it has ended or not; None if it is not known here."""
+        """A recent call to an agent, whether or not it has ended; None if it is not known here."""
         entry = self._known.get(call_id)
         return _flight(entry, self._clock()) if entry is not None else None
 

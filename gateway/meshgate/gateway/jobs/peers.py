@@ -1,4 +1,4 @@
-"""The other gateways of the mesh, as policies see them: how many live, what they know, and what they may hand out."""
+"""The interface to the other gateways of the mesh: how many run, their calls in flight, and leases of a job's calls."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["ALONE", "Alone", "Peers"]
 
 
 class Peers(Protocol):
-    """What one gateway asks of the others. Nobody waits long: silence counts as an empty answer."""
+    """The questions that one gateway asks the others. It waits for a short time: silence counts as an empty answer."""
 
     @property
     def live(self) -> int:
-        """How many gateways live, this one included; never less than 1."""
+        """How many gateways run, this one included; never less than 1."""
         ...
 
     async def in_flight(self, agent: str, tenant: str) -> list[Flight]:
@@ -23,7 +23,7 @@ class Peers(Protocol):
         ...
 
     async def lease(self, job: str, calls: int) -> Grant | None:
-        """Calls from the home of ``job``; None if the home cannot be reached or does not know the job."""
+        """A lease of calls from the home of ``job``; None if the home cannot be reached or does not know the job."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Rates: calls per second of one caller to one agent, as one number each.
+"""Rate limits: calls per second of one caller to one agent, one number for each pair.
 
 The generic cell rate algorithm (ITU-T I.371) is a token bucket that keeps a single instant: when it would be full.
 """
@@ -25,7 +25,7 @@ class Rates:
     Args:
         rate: calls per second over all gateways; each holds its share, never below one.
         burst: calls that may come at once, shared likewise.
-        live: how many gateways share them.
+        live: returns how many gateways share them.
         clock: monotonic seconds.
         keys: buckets that are kept; the one used longest ago goes first, and by then it is full again.
     """
@@ -53,7 +53,7 @@ class Rates:
         self._own_rate, self._own_burst = max(1.0, self._rate / gateways), max(1.0, self._burst / gateways)
 
     def take(self, principal: Principal, agent: str) -> None:
-        """Take one call from a bucket; the agent "" stands for names that nothing answers to.
+        """Take one call from a bucket; the agent "" stands for all names that do not exist.
 
         Raises:
             RateLimited: the bucket is empty.

@@ -1,4 +1,4 @@
-"""How a call ended in one word, for its record and for the metrics."""
+"""The outcome of a call in one word, for its record and for the metrics."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["call_outcome"]
 
 
 def call_outcome(error: BaseException | None, state: str) -> str:
-    """How a call ended: done, failed, refused or cancelled.
+    """The outcome of a call: done, failed, refused or cancelled.
 
     Args:
         state: how its reply ended.

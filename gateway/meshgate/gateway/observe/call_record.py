@@ -1,4 +1,4 @@
-"""Call records: what is kept of a call, of its attempts and of its job. Kept for people; the path never reads them.
+"""Call records: of a call, its attempts and its job. They are kept for people; the path never reads them.
 
 Records hold no cycles, so the garbage collector leaves them out (``gc=False``): ten thousand jobs are many objects, and
 visiting them again and again costs more than all policies together.
@@ -14,7 +14,7 @@ __all__ = ["AttemptRecord", "CallRecord", "JobRecord", "UsageReport"]
 
 
 class UsageReport(msgspec.Struct, omit_defaults=True, rename="camel", gc=False):
-    """The resources that an agent says a call took (metadata key ``meshgate/usage``)."""
+    """The resources that a call took, as its agent reports them (metadata key ``meshgate/usage``)."""
 
     input_tokens: int = 0
     output_tokens: int = 0

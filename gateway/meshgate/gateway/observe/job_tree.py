@@ -1,4 +1,4 @@
-"""The whole mesh, put together from what each gateway has seen: for the admin, which shows a mesh and not a process."""
+"""The view of the whole mesh, merged from what each gateway has seen, for the admin API."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class JobTree(msgspec.Struct):
 
 
 def tree(views: list[JobView]) -> JobTree | None:
-    """One job as several gateways saw it."""
+    """One job, merged from the views of several gateways."""
     if not views:
         return None
     home = next((view for view in views if view.home), views[0])

@@ -1,4 +1,4 @@
-"""Log lines on standard error: for people on a terminal, JSON lines anywhere else."""
+"""Logs on standard error: text for people on a terminal, JSON lines anywhere else."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import structlog
 __all__ = ["configure_logs"]
 
 
-# Local variables stay out of tracebacks: they hold keys, and what callers said.
+# Tracebacks show no local variables: these hold keys, and what callers sent.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
 
 

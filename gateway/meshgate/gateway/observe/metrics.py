@@ -1,4 +1,4 @@
-"""What Prometheus reads of one gateway.
+"""The metrics of one gateway, for Prometheus.
 
 Counters are plain numbers in dicts, because the event loop alone adds to them: 0.2 µs each, where a counter of
 prometheus_client costs 0.4 and a histogram 1.0, under locks that nobody contends for. They become prometheus_client's
@@ -22,7 +22,7 @@ from meshgate.gateway.policy import Counts
 __all__ = ["BOUNDS", "CONTENT_TYPE", "OTHER", "Metrics", "merge_metrics"]
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-"""Of what ``Metrics.render`` gives."""
+"""The media type of ``Metrics.render``."""
 OTHER = "other"
 """The agent under which further agents are counted once there are too many."""
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0)
@@ -31,7 +31,7 @@ _LABELS = [*map(str, BOUNDS), "+Inf"]
 
 
 class _Seconds:
-    """A histogram's numbers: how many fell in each bucket, and their sum."""
+    """A histogram: how many values fell in each bucket, and their sum."""
 
     __slots__ = ("buckets", "total")
 
@@ -85,7 +85,7 @@ class Metrics(Collector):
         subjects: Callable[[], float] | None = None,
         passed_over: Callable[[], Mapping[str, int]] | None = None,
     ) -> None:
-        """Read these whenever the metrics are read.
+        """Set the functions that are called whenever the metrics are read.
 
         Args:
             stale_seconds: for how long the registry has been out of reach.
@@ -100,28 +100,28 @@ class Metrics(Collector):
         self._subjects = subjects or self._subjects
         self._passed_over = passed_over or self._passed_over
 
-    # --- what happens ---
+    # --- counting ---
 
     def call(self, agent: str, method: str, binding: str, outcome: str, seconds: float) -> None:
-        """A call ended, ``seconds`` after it came. ``agent`` is "" if it was refused before it had one."""
+        """Count a call that ended ``seconds`` after it came. ``agent`` is "" if it was refused before it had one."""
         agent = self._names.get(agent) or self._name(agent)
         self._calls[agent, method, binding, outcome] += 1
         self._seconds[agent].add(seconds)
 
     def attempt(self, agent: str, outcome: str) -> None:
-        """A try of a call on one endpoint ended."""
+        """Count an attempt of a call on one endpoint."""
         self._attempts[self._names.get(agent) or self._name(agent), outcome] += 1
 
     def retry(self) -> None:
-        """A call is tried again."""
+        """Count a retry."""
         self._retries += 1
 
     def lineage_unknown(self) -> None:
-        """An agent called without a token, and no call in flight could be its parent."""
+        """Count a call that an agent made without a token while no call in flight could be its parent."""
         self._unknown += 1
 
     def lineage_invalid(self) -> None:
-        """A lineage token was forged, or was another agent's."""
+        """Count a lineage token that was forged, or was another agent's."""
         self._invalid += 1
 
     def _name(self, agent: str) -> str:
@@ -134,10 +134,10 @@ class Metrics(Collector):
         self._names[agent] = agent
         return agent
 
-    # --- what is read ---
+    # --- reading ---
 
     def render(self) -> bytes:
-        """All of it in Prometheus' text format, to be served as ``CONTENT_TYPE``."""
+        """All metrics in Prometheus' text format, to be served as ``CONTENT_TYPE``."""
         return generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:

@@ -1,4 +1,4 @@
-"""The records of one gateway: a bounded window on what happened, which ``meshgate job`` and the admin API show."""
+"""The records of one gateway: a bounded number of recent jobs and calls, for ``meshgate job`` and the admin API."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Records:
         oldest = job.began - self._limits.record_seconds
         while len(self._jobs) > self._limits.records or next(iter(self._jobs.values())).began < oldest:
             victim = next((kept for kept in self._jobs.values() if not kept.open), job)
-            # An old job that is open must not take younger ones with it.
+            # The oldest job is past its age but has open calls: it stays, and no younger one is dropped in its place.
             if victim is job or (len(self._jobs) <= self._limits.records and victim.began >= oldest):
                 break
             del self._jobs[victim.id]

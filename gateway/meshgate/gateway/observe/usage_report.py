@@ -19,4 +19,4 @@ def usage_in(metadata: dict[str, Any] | None) -> UsageReport | None:
     try:
         return msgspec.convert(metadata[headers.USAGE], UsageReport)
     except msgspec.ValidationError:
-        return None  # an agent's word about itself is advice, and this one says nothing
+        return None  # An agent's report is only for information, so one that cannot be read refuses nothing.

@@ -1,4 +1,4 @@
-"""Views: instances, jobs and gateways as one gateway shows them to the admin API and to other gateways."""
+"""Views of instances, jobs and gateways, which one gateway shows to the admin API and to other gateways."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class JobView(msgspec.Struct, frozen=True):
     seconds: float
     """Seconds that the job may take."""
     selector: str = ""
-    """What the first call asked for."""
+    """The target of the first call."""
     outcome: str = ""
     """How the first call ended, with its error's code if it has one; "open" while it runs."""
     calls: tuple[CallRecord, ...] = ()

@@ -1,1 +1,1 @@
-"""The policies, one a file. Which are on, and in what order, stands in ``meshgate.gateway.app``."""
+"""The policies, one a file. ``meshgate.gateway.app`` says which are on, and in what order."""

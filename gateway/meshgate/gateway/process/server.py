@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 
 def open_configured(config: Config, home: Home) -> Registry:
-    """The registry that the settings name; a file in the mesh's home if none."""
+    """The registry that the settings name; a file in the mesh's home if they name none."""
     url = config.registry or f"file://{home.path.resolve()}/registry.db"
     if not url.startswith("consul"):
         return open_registry(url, ttl=config.limits.lease)
@@ -98,14 +98,14 @@ class DataPlane:
         self._lease: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Watch, listen, and be known to the other gateways."""
+        """Watch the registry, listen, and register with the other gateways."""
         await self.gateway.start()
         for server in self._servers:
             await server.start()
         if self.grpc_port > 0:
             await self._start_grpc()
         self._lease = asyncio.ensure_future(self._keep_lease())
-        # What was made until here stays for good, and a call leaves little behind: look for cycles seldom.
+        # The objects made so far live as long as the process, and a call leaves few cycles: collect seldom.
         gc.collect()
         gc.freeze()
         gc.set_threshold(20_000, 20, 50)
@@ -142,7 +142,7 @@ class DataPlane:
             except MeshError as error:
                 log.warning("not_registered", gateway=me.id, code=error.code, reason=error.message)
             except Exception:
-                # Whatever it was, a gateway that stops renewing is soon counted as gone: try again.
+                # Any error: a gateway that stops renewing is soon counted as gone, so try again.
                 log.exception("renewal_failed", gateway=me.id)
             await asyncio.sleep(self.config.limits.lease / 3)
 
@@ -176,12 +176,12 @@ class DataPlane:
 
 
 def gateway_row(name: str, inspect: str) -> Instance:
-    """A gateway as the registry lists it: where the others ask it things, its version, and its features.
+    """The entry of a gateway in the registry: its inspect address, its version, and its features.
 
     Features are separated by spaces: a label holds no comma.
     """
     labels = {"version": VERSION.replace("+", "-"), "features": " ".join(FEATURES)}
-    # No A2A is spoken there, but each release reads a row of this binding.
+    # The inspect port speaks no A2A, but every release can read a row with this binding.
     endpoints = (Endpoint(DEFAULT.id, inspect),)
     return Instance(id=name, agent="gateway", manifest="", kind="gateway", endpoints=endpoints, labels=labels)
 
@@ -211,7 +211,7 @@ class Signals:
 
 
 def run_file(config: Config, secrets: Secrets, *, port: int, grpc_port: int, control: Control) -> Run:
-    """What ``run.json`` says of this mesh."""
+    """The content of ``run.json``: the mesh's addresses and keys."""
     host = "127.0.0.1" if config.host in ("0.0.0.0", "::") else config.host
     return Run(
         pid=os.getpid(),
@@ -235,7 +235,7 @@ async def run_single(config: Config, secrets: Secrets, home: Home, announce: Cal
     urls = (config.base_url or f"http://{config.host}:{plane.port}",)
     remote = plane.gateway.remote
     if remote is None:
-        raise RuntimeError("a data plane's gateway finds its peers in the registry")
+        raise RuntimeError("a gateway with a data plane finds its peers in the registry")
     control = Control(
         config,
         secrets,
@@ -265,7 +265,7 @@ async def run_single(config: Config, secrets: Secrets, home: Home, announce: Cal
 
 
 async def keep_foreign(config: Config, registry: Registry, addresses: AgentNetworks) -> None:
-    """Register the agents of the settings, and look after their cards, until cancelled."""
+    """Register the agents of the settings, and keep their cards current, until cancelled."""
     if not config.agents:
         return
     from meshgate.gateway.process.static_agents import keep_registered

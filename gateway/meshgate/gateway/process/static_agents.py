@@ -1,4 +1,4 @@
-"""Agents listed in the settings: their cards are fetched, and fetched again, and what changed is registered."""
+"""Agents listed in the settings: their cards are fetched every minute, and registered when they change."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def fetch_card(session: aiohttp.ClientSession, url: str, seconds: float = 
     """The card at ``url``, within so many seconds.
 
     Raises:
-        UpstreamUnavailable: it does not come. InvalidParams: it is too large.
+        UpstreamUnavailable: it cannot be fetched. InvalidParams: it is too large.
     """
     try:
         async with asyncio.timeout(seconds):

@@ -1,7 +1,7 @@
-"""``meshgate up --workers N``: N gateway processes on shared data ports; this process itself serves join and admin.
+"""The supervisor of ``meshgate up --workers N``: N gateway processes share the data ports; it serves join and admin.
 
-Workers are spawned, never forked (gRPC does not survive a fork). Each is told what to be on its standard input, which
-it keeps open: when the supervisor goes, however it goes, the input ends and the worker drains.
+Workers are spawned, never forked (gRPC does not survive a fork). Each reads its orders from its standard input, which
+the supervisor keeps open: when the supervisor ends, however it ends, the input ends too and the worker drains.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ log = structlog.get_logger(__name__)
 
 
 class Orders(msgspec.Struct, frozen=True):
-    """What a worker is told on its standard input, as one line of JSON."""
+    """A worker's orders, which it reads from its standard input as one line of JSON."""
 
     config: Config
     mesh: bytes
@@ -74,7 +74,7 @@ async def _start_gateway() -> _Process:
 
 
 class Deaths:
-    """Counts the deaths of workers, and tells when there are too many of them in too short a time."""
+    """Counts the deaths of workers, and reports when there are too many in too short a time."""
 
     def __init__(self, too_many: Callable[[], None], clock: Callable[[], float], limits: Limits = DEFAULTS) -> None:
         self._too_many = too_many
@@ -83,7 +83,7 @@ class Deaths:
         self._times: deque[float] = deque(maxlen=self._deaths)
 
     def note(self) -> None:
-        """A worker died."""
+        """Count the death of a worker."""
         now = self._clock()
         self._times.append(now)
         if len(self._times) == self._deaths and now - self._times[0] < self._window:
@@ -92,7 +92,7 @@ class Deaths:
 
 
 class Worker:
-    """One place that is always to hold a running gateway.
+    """One slot for a worker: starts the worker, and starts it again when it dies.
 
     Args:
         died: told of each death.
@@ -129,7 +129,7 @@ class Worker:
         try:
             self.process = await self._start()
         except OSError:
-            # The machine has no room for a process now; that may pass, like whatever ends one.
+            # The machine cannot start a process now. That may pass, so it counts as a death and is tried again.
             log.exception("worker_not_started")
             return
         if self.process.stdin is not None:
@@ -138,12 +138,12 @@ class Worker:
         log.error("worker_died", pid=self.process.pid, code=code)
 
     def terminate(self) -> None:
-        """Ask the gateway to drain, or, a second time, to hurry."""
+        """Ask the worker to drain, or, the second time, to hurry."""
         if self.process is not None and self.process.returncode is None:
             self.process.terminate()
 
     async def ended(self) -> None:
-        """Wait until the gateway is gone."""
+        """Wait until the worker has ended."""
         if self.process is not None:
             await self.process.wait()
 
@@ -161,7 +161,7 @@ async def run_workers(config: Config, secrets: Secrets, home: Home, announce: Ca
     if config.registry == "memory:":
         raise ConfigError("--workers needs a registry that processes share: leave --registry out, or use Consul")
     signals = Signals()
-    # Bound and never listened on: the ports are ours, and each worker binds them again.
+    # Bound, and never listened on: this reserves the ports, and each worker binds them again.
     reserved = bind(config.host, config.port, "--port", share=True)
     port = int(reserved[0].getsockname()[1])
     grpc_port = config.grpc_port
@@ -211,7 +211,7 @@ def _watch_ended(task: asyncio.Task[None], signals: Signals) -> None:
 
 
 async def all_up(table: Index, count: int, signals: Signals, seconds: float = DEFAULTS.worker_start) -> None:
-    """Wait until so many gateways stand in the registry, or a signal comes.
+    """Wait until so many gateways are in the registry, or a signal comes.
 
     Raises:
         ConfigError: they do not come up in time.
@@ -225,7 +225,7 @@ async def all_up(table: Index, count: int, signals: Signals, seconds: float = DE
 
 
 async def end_workers(workers: list[Worker], running: list[asyncio.Task[None]], signals: Signals) -> None:
-    """Let the workers drain, start none again, and wait until all are gone; a second signal asks them to hurry."""
+    """Let the workers drain, start none again, and wait until all have ended; a second signal asks them to hurry."""
     for task in running:
         task.cancel()
     await asyncio.gather(*running, return_exceptions=True)
@@ -243,7 +243,7 @@ async def end_workers(workers: list[Worker], running: list[asyncio.Task[None]], 
 
 
 async def run_worker(orders: Orders, lifeline: asyncio.StreamReader) -> None:
-    """One worker, until a signal comes or the supervisor is gone."""
+    """Run one worker until a signal comes or the supervisor has ended."""
     signals = Signals()
     home = Home(Path(orders.home))
     registry = open_configured(orders.config, home)

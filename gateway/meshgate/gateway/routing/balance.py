@@ -1,4 +1,4 @@
-"""Picks the instance: the less loaded of two taken at random, avoiding what just failed and what does not answer."""
+"""The balancer: picks the less loaded of two instances drawn at random, and avoids those that fail or do not answer."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Balance:
         endpoint = instance.endpoint(self._bindings)
         if endpoint is None:
             raise UpstreamUnavailable(
-                f"{instance.id} has no address in a binding that is spoken here", endpoint=instance.id, unsent=True
+                f"{instance.id} has no address in a binding that this gateway speaks", endpoint=instance.id, unsent=True
             )
         attempt = Attempt(call, instance, endpoint, now)
         instance.attempts.add(attempt)

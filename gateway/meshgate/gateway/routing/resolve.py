@@ -1,4 +1,4 @@
-"""Turns a selector, or the owner's tag in a task id, into a route: the instances that may answer, and why."""
+"""Resolution: from a selector, or the owner's tag in a task id, to a route: the instances that may answer, and why."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _ANY = VersionRange()
 
 
 class Releases(Protocol):
-    """What the contracts of skills say about routes."""
+    """The contracts of skills, as far as the choice of a route depends on them."""
 
     def prefer(self, call: Call, routes: Sequence[Route]) -> Sequence[Route]:
-        """The routes, those first that suit the caller's release best."""
+        """The routes, first those that suit the caller's release best."""
         ...
 
     def covers(self, agent: str, skill: str, versions: VersionRange) -> bool:
@@ -43,9 +43,9 @@ class Resolve:
     Args:
         routes: collects the candidates.
         tasks: routes operations on tasks.
-        ready: whether any of these instances may be sent to now.
-        releases: what contracts say, if there are any.
-        rates: what a caller spends by asking for what is not here.
+        ready: whether any of the given instances takes calls now.
+        releases: the contracts of skills, if there are any.
+        rates: the rate at which a caller may ask for names and ids that do not exist.
     """
 
     name = "resolve"
@@ -68,15 +68,15 @@ class Resolve:
         """Forward the call with its route.
 
         Raises:
-            NoRoute: nothing that the caller may use answers to the selector.
-            TaskNotFound: the task is not there, or not the caller's.
-            RateLimited: the caller asked too often for what is not here.
+            NoRoute: no skill that the caller may use matches the selector.
+            TaskNotFound: there is no such task, or it is not the caller's.
+            RateLimited: the caller asked too often for what does not exist.
             InvalidParams: the selector is missing or contradicts itself.
         """
         try:
             routed = self._resolve(call)
         except (NoRoute, TaskNotFound):
-            # Guessing names and ids is bounded like calling; there is no agent whose rate it could count for.
+            # Guessing names and ids is bounded as calls are. There is no agent to count it for, hence the agent "".
             self._rates.take(call.principal, "")
             raise
         return await forward(routed)
@@ -95,7 +95,7 @@ class Resolve:
         return msgspec.structs.replace(call, target=target, route=self._best(routes))
 
     def _best(self, routes: Sequence[Route]) -> Route:
-        # A later choice is better than a first one that cannot answer.
+        # A route that can answer goes before a better one that cannot.
         route = next((route for route in routes if self._ready(route.instances)), routes[0])
         if len(routes) == 1:
             return route

@@ -1,7 +1,7 @@
-"""The routes that answer to a selector for one caller, kept until the registry changes.
+"""The routes that match a selector for one caller, kept until the registry changes.
 
-Authorisation is the filter: what the caller may not use is not among the candidates, so absence and denial look the
-same.
+Authorisation is a filter: a skill that the caller may not use is not among the candidates, so absence and denial look
+the same.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from meshgate.registry.selection import catalogue, select
 __all__ = ["Routes"]
 
 _CACHE = 10_000
-"""Results that are kept: one for each selector, permission and skill that callers ask for."""
+"""Most results that are kept: one for each selector, permission and skill that callers ask for."""
 
 
 class Routes:
@@ -26,7 +26,7 @@ class Routes:
 
     Args:
         index: the registry's content, watched.
-        authorizer: says what a caller may use; what was found is kept by its key until its revision changes.
+        authorizer: says what a caller may use; results are kept by its key until its revision changes.
     """
 
     def __init__(self, index: Index, authorizer: Authorizer) -> None:
@@ -36,7 +36,7 @@ class Routes:
         self._cache: dict[tuple[Selector, Hashable, str], tuple[Route, ...]] = {}
 
     def find(self, target: Selector, principal: Principal, skill: str = "") -> tuple[Route, ...]:
-        """The routes that answer to ``target`` for this caller, best first."""
+        """The routes that match ``target`` for this caller, best first."""
         revisions = self._index.revision, self._authorizer.revision
         if self._revisions != revisions or len(self._cache) > _CACHE:
             self._cache.clear()

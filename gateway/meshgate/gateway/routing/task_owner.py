@@ -1,4 +1,4 @@
-"""From the owner's tag in a task id to the instances that may answer for the task."""
+"""The owner of a task: from the tag in a task id to the instances that may answer for the task."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ class TaskOwner:
         self._by_hash: dict[bytes, str] = {}
 
     def learn(self, delta: Delta) -> None:
-        """Remember the agents and instances that tags may name. An agent is remembered after its instances left."""
+        """Remember the agents and instances that tags may name. An agent is still remembered when its instances have
+        left.
+        """
         for entry in delta.put:
             if entry.instance.kind == "agent":
                 self._by_hash[self._tags.agent(entry.instance.agent)] = entry.instance.agent
@@ -44,7 +46,7 @@ class TaskOwner:
         """The call with the route to its task, and the fact ``TaskRoute``.
 
         Raises:
-            TaskNotFound: the task is not there, or not the caller's: the same answer, to the byte.
+            TaskNotFound: there is no such task, or it is not the caller's: the same answer, to the byte.
         """
         principal = call.principal
         tag = self._tags.read(call.task_id)

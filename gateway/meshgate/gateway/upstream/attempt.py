@@ -41,12 +41,12 @@ class Attempt:
             self._timer = asyncio.get_running_loop().call_later(max(0.0, remaining), self._expire)
 
     def stop(self) -> None:
-        """The attempt is over: forget its deadline."""
+        """End the attempt: its deadline is cancelled."""
         if self._timer is not None:
             self._timer.cancel()
 
     def _expire(self) -> None:
-        # An agent that does not even answer its health route may or may not have done the work: nobody can know.
+        # Whether an agent that hangs has done the work cannot be known, and the error has to say so.
         if self.sent and not self.call.method.safe and not self.instance.answering:
             self.abort(OutcomeUnknown(endpoint=self.instance.id))
         else:
@@ -54,7 +54,7 @@ class Attempt:
             self.abort(UpstreamDeadline(endpoint=self.instance.id, metadata=unknown))
 
     def abort(self, error: MeshError) -> None:
-        """Let whoever waits for the agent now, or waits next, get ``error`` instead."""
+        """Raise ``error`` in the task that waits for the agent now, or at its next wait."""
         if self._error is None:
             self._error = error
             if self._task is not None:
@@ -66,7 +66,7 @@ class Attempt:
         return self._error
 
     def guard(self) -> Attempt:
-        """Around each wait for the agent: turns the cancellation that ``abort`` causes into its error.
+        """A block around each wait for the agent: turns the cancellation that ``abort`` causes into its error.
 
         Raises:
             MeshError: the error given to ``abort``.
@@ -84,12 +84,15 @@ class Attempt:
         waiting, self._task = self._task, None
         if self._error is None or kind is None or not issubclass(kind, asyncio.CancelledError):
             return
-        if waiting is not None and waiting.uncancel() == 0:  # else somebody else cancelled the task as well
+        # A count above 0 means that somebody else cancelled the task as well: then it ends as cancelled.
+        if waiting is not None and waiting.uncancel() == 0:
             raise self._error from None
 
 
 class Chosen(msgspec.Struct, frozen=True):
-    """The fact by which the balancer tells the attempt policies and the transport where the call goes, and why."""
+    """The fact that names the chosen instance and the reason: from the balancer to the attempt policies and the
+    transport.
+    """
 
     attempt: Attempt
     reason: str

@@ -24,7 +24,7 @@ Permit = int
 
 
 class Breaker:
-    """The breaker of one instance."""
+    """The circuit breaker of one instance."""
 
     __slots__ = (
         "_backoff",
@@ -80,7 +80,7 @@ class Breaker:
         return max(0.0, self._opened + self._wait - self._clock())
 
     def enter(self) -> Permit | None:
-        """Let a call through, or None. An open breaker whose time is over lets one through as its probe."""
+        """A permit for one call, or None. An open breaker whose time is over lets one call through as its probe."""
         if not self._failing or self._state.current_state == pybreaker.STATE_CLOSED:
             return self._generation
         if not self.ready():
@@ -92,7 +92,9 @@ class Breaker:
         return self._generation
 
     def leave(self, permit: Permit, success: bool | None) -> None:
-        """Tell how the call ended; ``None`` says nothing about the instance (its caller left, or asked nonsense)."""
+        """Count how the call ended; ``None`` says nothing about the instance (its caller left, or the request was
+        invalid).
+        """
         if permit != self._generation:
             return
         probe = self._failing and self._state.current_state == pybreaker.STATE_HALF_OPEN
@@ -128,7 +130,7 @@ class Breaker:
             self.trip()
 
     def _count(self, success: bool) -> None:
-        # One [second, successes, calls] a second: the window costs the same however many calls it holds.
+        # One [second, successes, calls] for each second, so that the window's cost does not grow with the calls.
         second = int(self._clock())
         if not self._calls or self._calls[-1][0] != second:
             self._calls.append([second, 0, 0])
@@ -143,7 +145,7 @@ class Breaker:
         return total >= self._limits.breaker_volume and good < self._limits.breaker_ratio * total
 
     def trip(self) -> None:
-        """Open, whatever was counted: the instance is known not to answer."""
+        """Open the breaker, whatever was counted: the instance is known not to answer."""
         self._failing = True
         if self._state.current_state != pybreaker.STATE_OPEN:
             self._state.open()
@@ -165,7 +167,7 @@ class Breaker:
 
 
 class _Failure(Exception):
-    """What pybreaker is told; the real error stays with its call."""
+    """Stands for any failure towards pybreaker; the real error stays with its call."""
 
 
 _FAILURE = _Failure()

@@ -1,4 +1,4 @@
-"""Looks after agents that renew nothing: a foreign agent is healthy while its card (or health route) answers."""
+"""Health checks of agents that renew no lease: a foreign agent is healthy while its card (or health route) answers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _AT_ONCE = 16
 
 
 class HealthChecks:
-    """Asks each lasting instance every ``check.interval`` seconds; misses take it out, one answer brings it back.
+    """Checks each instance without a lease every ``check.interval`` seconds; misses take it out, an answer brings it back.
 
     Args:
         ask: whether an instance answers within the seconds given.
@@ -47,7 +47,7 @@ class HealthChecks:
         self._gate = asyncio.Semaphore(_AT_ONCE)
 
     async def run(self) -> None:
-        """Look, for ever."""
+        """Check, until cancelled."""
         while True:
             now = self._clock()
             lasting = [instance for instance in self._instances if instance.entry.instance.lasting]

@@ -1,4 +1,4 @@
-"""One instance of an agent as this gateway knows it: how busy, how fast, whether it answers."""
+"""One instance of an agent as this gateway sees it: its load, its latency and its health."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DECAY = 10.0
 
 
 class OpenAttempt(Protocol):
-    """An attempt that is open at an instance, as far as the instance's keepers need it."""
+    """An open attempt at an instance, as far as health checks and hang detection need it."""
 
     call: Call
     heard: float
@@ -29,12 +29,12 @@ class OpenAttempt(Protocol):
     """Whether the first event has come."""
 
     def abort(self, error: MeshError) -> None:
-        """Let the task that waits for the agent get ``error`` instead."""
+        """Raise ``error`` in the task that waits for the agent."""
         ...
 
 
 class Instance:
-    """What the gateway knows of one instance.
+    """One instance: its entry in the registry, and what the gateway has measured of it.
 
     Args:
         entry: what the registry says of it.
@@ -61,14 +61,14 @@ class Instance:
         self.entry = entry
         self.breaker = breaker
         self.secret = secret
-        """What an SDK agent wants to be shown ("" for a foreign one)."""
+        """The inbound secret that an SDK agent expects ("" for a foreign agent)."""
         self.attempts: set[OpenAttempt] = set()
         self.healthy = True
-        """What the gateway's own health checks say of a foreign agent."""
+        """The result of the gateway's own health checks of a foreign agent."""
         self.answering = True
-        """Whether the last health question was answered."""
+        """Whether the last health check was answered."""
         self.hung = False
-        """Whether it was found to hang, and has not answered a health question since."""
+        """Whether it was found to hang, and has not answered a health check since."""
         self.listed = True
         """Whether the registry lists it."""
         self.probing: asyncio.Task[None] | None = None
@@ -82,7 +82,7 @@ class Instance:
         return len(self.attempts)
 
     def ready(self) -> bool:
-        """Whether a call may be sent here now."""
+        """Whether the instance takes calls now."""
         return self.healthy and not self.hung and self.breaker.ready()
 
     def observe(self, seconds: float) -> None:
@@ -93,7 +93,7 @@ class Instance:
         self._sampled = now
 
     def load(self) -> float:
-        """What a new call would add to: (open calls + 1) x latency. Smaller is better."""
+        """The cost of one more call here: (open calls + 1) x latency. Smaller is better."""
         return (len(self.attempts) + 1) * (self._latency + 1e-4) / self.entry.instance.weight
 
     def endpoint(self, allowed: Container[Key]) -> Endpoint | None:

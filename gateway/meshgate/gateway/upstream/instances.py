@@ -34,10 +34,10 @@ class Instances:
         self._rng = rng or random.Random()
         self._by_id: dict[str, Instance] = {}
         self.on_gone: list[Callable[[Instance], None]] = []
-        """Called with each instance that is not listed any more, or has another address."""
+        """Called with each instance that is no longer listed, or has another address."""
 
     def apply(self, delta: Delta) -> None:
-        """Take over what changed. An instance that stays keeps what was learnt of it."""
+        """Apply what changed in the registry. An instance that stays keeps its breaker, load and health."""
         if delta.reset:
             kept = {entry.instance.id for entry in delta.put}
             for gone in [instance for instance in self._by_id if instance not in kept]:
@@ -70,7 +70,7 @@ class Instances:
         return self._by_id.get(instance_id)
 
     def ready(self, ids: Iterable[str]) -> bool:
-        """Whether any of these may be sent to now."""
+        """Whether any of these instances takes calls now."""
         return any((instance := self._by_id.get(name)) is not None and instance.ready() for name in ids)
 
     def __iter__(self) -> Iterator[Instance]:

@@ -1,4 +1,4 @@
-"""What counts against an instance, and how an attempt ended in one word, for breaker, balancer and records."""
+"""Outcomes of attempts: whether one counts against its instance, and its name in records."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from meshgate.a2a.errors import (
 __all__ = ["classify", "outcome_of"]
 
 _LEFT = (asyncio.CancelledError, GeneratorExit)
-"""What a call ends with whose caller has left."""
+"""The exceptions that end a call whose caller has left."""
 
 
 def classify(error: BaseException | None) -> bool | None:
     """True if the call shows that the instance works, False if that it does not, None if it says neither.
 
-    A caller that leaves says nothing, and nor does one whose own deadline passes: else a caller in a hurry would
-    take a slow agent from all others (one that hangs is found out by its health). An agent that answers "no such
-    task" or "invalid argument" works; a task that fails is an answer too. A refusal by the mesh never reached the
-    instance, and "too many" is neither health nor sickness.
+    A caller that leaves says nothing, nor does one whose own deadline passes: otherwise a caller in a hurry would take
+    a slow agent from all others (hang detection finds an instance that hangs). An agent that answers "no such task" or
+    "invalid argument" works; a task that fails is an answer too. A refusal by the mesh never reached the instance, and
+    "too many" is no sign of health or failure.
     """
     if error is None:
         return True
@@ -44,7 +44,7 @@ def classify(error: BaseException | None) -> bool | None:
 
 
 def outcome_of(error: BaseException | None, state: str) -> str:
-    """How an attempt ended, in one word: done, answered (with an error of its own), failed or cancelled.
+    """The name of an attempt's outcome: done, answered (with an error of the agent's), failed or cancelled.
 
     Args:
         state: how its reply ended.

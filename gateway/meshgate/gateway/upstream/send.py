@@ -1,10 +1,8 @@
-"""The last handler: sends a call to the instance that was chosen, and reads what comes back.
+"""The last handler of the path: sends a call to the chosen instance, and reads the reply.
 
-One protocol, ``Egress``; one implementation for each binding, and others for agents in the same process. What all
-share is
-here: what goes out is written from what was checked, with headers of the gateway's own making, and task ids are
-translated
-in both directions.
+One protocol, ``Wire``; one implementation for each binding, and others for agents in the same process. This module has
+what all of them share: the request is written from the checked payload, the gateway makes its headers, and task ids are
+translated in both directions.
 """
 
 from __future__ import annotations
@@ -43,7 +41,7 @@ log = structlog.get_logger(__name__)
 
 
 class Outbound(msgspec.Struct, frozen=True):
-    """A call as one binding sends it."""
+    """A call that is ready to be sent in one binding."""
 
     call: Call
     payload: Payload
@@ -55,11 +53,11 @@ class Wire(Protocol):
     """One binding's way to an agent."""
 
     async def send(self, out: Outbound) -> Reply:
-        """The agent's reply, once its first event is known. Sets ``attempt.sent`` before the first byte may have left,
-        and ``attempt.heard`` whenever one came.
+        """The agent's reply, once its first event is known. Sets ``attempt.sent`` before the first byte can be sent,
+        and ``attempt.heard`` whenever a byte arrives.
 
         Raises:
-            MeshError: ``unsent`` if no byte left.
+            MeshError: with ``unsent`` set if no byte was sent.
         """
         ...
 
@@ -72,7 +70,7 @@ class Wire(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Close connections. Several wires may share them, and then each is told."""
+        """Close connections. Several wires may share them, and then each is asked to."""
         ...
 
 
@@ -80,7 +78,7 @@ Egress = Callable[[Call], Awaitable[Reply]]
 
 
 class Send:
-    """The handler at the end of the path.
+    """The handler at the end of the path of a call.
 
     Args:
         wires: by binding.
@@ -121,7 +119,7 @@ class Send:
             reply.on_end(lambda outcome: self._follow_up(own, attempt, outcome.error))
         return reply
 
-    # -- what goes out
+    # -- the request
 
     def _translate(self, call: Call, attempt: Attempt) -> Payload:
         task = call.fact(TaskRoute)
@@ -158,7 +156,7 @@ class Send:
             sent[names.LINEAGE] = mint(child, self._mesh.secret, self._mesh.id)
         return sent
 
-    # -- what follows
+    # -- the end of an attempt
 
     def _follow_up(self, own: _Translation, attempt: Attempt, error: BaseException | None) -> None:
         # A caller that leaves only detaches; a deadline or an operator ends the work itself (section 3.1.5:
@@ -196,13 +194,14 @@ class Send:
             wire = self._wires.get(key_of(endpoint.binding, endpoint.version))
             if wire is not None:
                 answers = await wire.healthy(endpoint, check.url if check is not None else None, timeout)
-                if not instance.listed:  # it left before the question, which may have opened a connection to it
+                # If it left meanwhile, this check may have opened a connection that nobody else will close.
+                if not instance.listed:
                     wire.forget(endpoint)
                 return answers
         return False
 
     def forget(self, instance: Instance) -> None:
-        """An instance is gone: nothing is kept open for it."""
+        """Close what is kept open for an instance that is gone."""
         for endpoint in instance.entry.instance.endpoints:
             wire = self._wires.get(key_of(endpoint.binding, endpoint.version))
             if wire is not None:
@@ -217,7 +216,7 @@ class Send:
 
 
 class _Translation:
-    """Ids of one reply: what the agent calls a task becomes what the client calls it."""
+    """Translates the ids in one reply: the agent's id of a task becomes the client's."""
 
     def __init__(self, tags: TaskTags, call: Call, attempt: Attempt) -> None:
         instance = attempt.instance.entry.instance
@@ -226,7 +225,7 @@ class _Translation:
         self._tenant = call.principal.tenant
         self._owner = call.principal.id
         task = call.fact(TaskRoute)
-        # A task keeps the id it was given, whichever instance answers for it and whoever of the tenant asks.
+        # A task keeps the id it was given, whichever instance answers for it and whichever principal asks.
         self._known = {task.upstream: call.task_id} if task is not None else {}
         self._instance = instance.id
         spoken = call.fact(Spoken)
@@ -255,7 +254,7 @@ class _Translation:
 
 
 def _with_tenant(payload: Payload, tenant: str) -> Payload:
-    """The payload with the routing label that the agent's address wants: the caller's was for the gateway."""
+    """The payload with the routing label of the agent's address; the caller's label was for the gateway."""
     if getattr(payload.view(), "tenant", "") == tenant:
         return payload
     if isinstance(payload, ProtoPayload):

@@ -1,1 +1,1 @@
-"""The wire forms of A2A calls, replies, events and errors: bytes in, values out. May import ``a2a`` alone."""
+"""The wire forms of A2A calls, replies, events and errors, as bytes and as values. May import ``a2a`` alone."""

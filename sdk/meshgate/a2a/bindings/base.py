@@ -1,11 +1,11 @@
-"""What a binding is: one wire form of A2A, as bytes on one side and calls, payloads and errors on the other.
+"""The interface of bindings: each is one wire form of A2A, and converts between bytes and calls, payloads and errors.
 
 A binding does no I/O. Two carriers do: HTTP (``meshgate.net.endpoint`` serves, the gateway's transport and the SDK's
 client send) and gRPC (``meshgate.net.grpc_server`` and the gateway's gRPC transport). They know this module alone, so
 that a further binding is one module, and one row in ``bindings/table.py``.
 
 An exchange is one request and its answer. Each end has its own object for it, because a binding may have to remember
-something from the one for the other: JSON-RPC repeats the request's id in every answer.
+something of the request for its answer: JSON-RPC repeats the request's id.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ class Request(msgspec.Struct):
     method: str = "POST"
     """HTTP's method. A request over gRPC is a POST."""
     path: str = ""
-    """What follows the URL of what is called, "" for that URL itself; in gRPC ``/SERVICE/METHOD``."""
+    """The path below the URL of the agent or skill, "" for that URL itself; in gRPC ``/SERVICE/METHOD``."""
     query: str = ""
-    """What follows the question mark."""
+    """The query: what follows the question mark."""
     headers: Mapping[str, str] = {}
     """Names in lower case; in gRPC the metadata."""
     body: bytes = b""
-    """In gRPC the message. A server reads it only when a binding has taken the request."""
+    """The body; in gRPC the message. A server reads it only when a binding has taken the request."""
     target: Selector | None = None
-    """What the URL, or the metadata, names."""
+    """The selector in the URL or the metadata."""
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -49,22 +49,22 @@ class Failure(msgspec.Struct, frozen=True):
     status: int
     """HTTP's status; in gRPC a number of ``google.rpc.Code``."""
     body: bytes = b""
-    """In gRPC a ``google.rpc.Status``, or nothing."""
+    """The body; in gRPC a ``google.rpc.Status``, or nothing."""
     text: str = ""
-    """What gRPC's own status says. HTTP has no place for it."""
+    """The message of gRPC's status. HTTP has no place for it."""
 
 
 class ServerExchange(Protocol):
-    """One request and its answer, where they are served. ``encode_error`` works before and after ``decode_request``."""
+    """The server's side of an exchange. ``encode_error`` works before and after ``decode_request``."""
 
     media_type: str
-    """Of the answer, and of an error. Streams over HTTP are server-sent events in every binding."""
+    """The media type of answers and errors. Streams over HTTP are server-sent events in every binding."""
 
     def decode_request(self, request: Request, limits: Limits = DEFAULTS) -> Call:
         """The call that a request asks for.
 
         Raises:
-            MeshError: the request cannot be read, or what it asks for is not served.
+            MeshError: the request cannot be read, or asks for what is not served.
         """
         ...
 
@@ -85,22 +85,22 @@ class ServerExchange(Protocol):
         ...
 
     def encode_error(self, error: MeshError) -> Failure:
-        """The answer that tells an error. Its body is also the last event of a stream that fails over HTTP."""
+        """The answer for an error. Its body is also the last event of a stream that fails over HTTP."""
         ...
 
 
 class ClientExchange(Protocol):
-    """One request and its answer, where they are asked for."""
+    """The client's side of an exchange."""
 
     request: Request
-    """Its path is relative to the URL of who is called, and its headers are those of the binding alone."""
+    """The request. Its path is relative to the URL of the agent or skill; its headers are the binding's own."""
 
     def decode_answer(self, body: bytes, /) -> Payload:
         """The answer to a unary call, checked.
 
         Raises:
             InvalidAgentResponse: it is no valid answer to this request.
-            MeshError: what the answer says, if it is an error.
+            MeshError: the error that the answer holds.
         """
         ...
 
@@ -109,7 +109,7 @@ class ClientExchange(Protocol):
         ...
 
     def decode_error(self, failure: Failure) -> MeshError:
-        """What an answer says whose status is an error's. It is InvalidAgentResponse if the answer is none."""
+        """The error in an answer whose status is an error's; InvalidAgentResponse if the answer cannot be read."""
         ...
 
 
@@ -117,25 +117,25 @@ class Binding(Protocol):
     """One wire form of A2A."""
 
     id: str
-    """As agent cards spell it (specification, section 5.2)."""
+    """The binding's name, as agent cards spell it (specification, section 5.2)."""
     version: str
-    """Of A2A, major and minor."""
+    """The version of A2A, major and minor."""
 
     def takes(self, request: Request) -> bool:
         """Whether a request to a URL that bindings share is for this one. Its body is not known yet.
 
-        HTTP's method and the path decide. A binding takes what is written in it in any version: of several versions of
-        one binding the carrier chooses, and of a version that is not served ``decode_request`` can then say so in a
-        form that the caller reads.
+        HTTP's method and the path decide. A binding takes requests of any version: the carrier chooses among several
+        versions of one binding, and ``decode_request`` refuses a version that is not served in a form that the caller
+        can read.
         """
         ...
 
     def server(self) -> ServerExchange:
-        """The exchange of one request that is served."""
+        """The server's side of the exchange of one request."""
         ...
 
     def client(self, method: Method, payload: Payload, *, peer: Peer = "agent") -> ClientExchange:
-        """The exchange of one request that is sent.
+        """The client's side of the exchange of one request.
 
         Args:
             peer: who answers. An agent cannot speak about the caller's key or bytes, see ``errors.answered``.
@@ -150,11 +150,11 @@ class HttpBinding(Binding, Protocol):
     """A binding whose requests are HTTP requests."""
 
     media_types: tuple[str, ...]
-    """Of bodies that it reads, the usual one first."""
+    """The media types of bodies that it reads, the usual one first."""
 
 
 class GrpcBinding(Binding, Protocol):
-    """A binding whose requests are gRPC's."""
+    """A binding whose requests are gRPC calls."""
 
     methods: Mapping[str, Method | None]
-    """What is served on each path; None where the answer is always an error."""
+    """The method that is served on each path; None where the answer is always an error."""

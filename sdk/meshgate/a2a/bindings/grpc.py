@@ -40,7 +40,7 @@ SERVICE = "lf.a2a.v1.A2AService"
 
 
 def method_path(method: Method) -> str:
-    """``/service/method``, as it stands in a request."""
+    """``/SERVICE/METHOD``, the path of a request."""
     return f"/{SERVICE}/{method.name}"
 
 
@@ -71,7 +71,7 @@ def encode(payload: Payload) -> bytes:
     """The wire form of a request or an event.
 
     Raises:
-        InvalidParams: a JSON value has no protobuf form (no timestamp, or nested too deeply).
+        InvalidParams: a JSON value has no protobuf form (an invalid timestamp, or nested too deeply).
     """
     if isinstance(payload, ProtoPayload):
         return payload.message.SerializeToString()
@@ -93,7 +93,7 @@ def decode_answer(body: bytes, method: Method) -> Payload:
 
 
 class _Server:
-    """One request that is served. Nothing of the request is repeated in its answer."""
+    """The server's side of one exchange. The answer repeats nothing of the request."""
 
     __slots__ = ()
     media_type = "application/grpc"
@@ -108,7 +108,7 @@ class _Server:
     def encode_answer(self, payload: Payload) -> bytes:
         try:
             return encode(payload)
-        except InvalidParams as error:  # what is wrong here is the agent's doing, not the caller's
+        except InvalidParams as error:  # the fault is the agent's, not the caller's
             raise InvalidAgentResponse(f"the agent's answer cannot go over gRPC: {error.message}") from None
 
     encode_event = encode_answer
@@ -118,7 +118,7 @@ class _Server:
 
 
 class _Client:
-    """One request that is sent."""
+    """The client's side of one exchange."""
 
     __slots__ = ("_method", "_peer", "request")
 

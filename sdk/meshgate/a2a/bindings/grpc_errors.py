@@ -57,8 +57,8 @@ _CODES: dict[str, int] = {
     "CONVERSION_FAILED": code_pb2.FAILED_PRECONDITION,
     "SCHEMA_RETIRED": code_pb2.FAILED_PRECONDITION,
 }
-"""Section 10.6; the mesh's own errors take the status that says most about trying again."""
-# What a bare status code means when an agent sends no details.
+"""Section 10.6. The mesh's own errors have the status that best tells a client whether to retry."""
+# The meaning of a bare status code, when an agent sends no details.
 _BY_CODE: dict[int, type[MeshError]] = {
     code_pb2.NOT_FOUND: errors.TaskNotFound,
     code_pb2.INVALID_ARGUMENT: errors.InvalidParams,
@@ -75,9 +75,9 @@ _TEXT = 1000
 """Most bytes of an error's message. Trailers together must stay below the 8 KiB that a gRPC client takes: a byte of the
 message may become three there, one of the details four thirds."""
 _DETAILS = 3000
-"""Most bytes of the details; what does not fit is left out, the reason never."""
+"""Most bytes of the details. Details that do not fit are left out, except for the reason."""
 _HEARD = 2000
-"""Most characters of what an agent says that are repeated to a caller."""
+"""Most characters of an agent's error message that are repeated to a caller."""
 
 
 def encode_error(error: MeshError) -> Failure:
@@ -110,7 +110,7 @@ def _pack(status: status_pb2.Status, detail: message.Message) -> bool:
 
 
 def decode_error(failure: Failure, *, peer: Peer = "agent") -> MeshError:
-    """The error that a status and its details mean. Details that make no sense are passed over.
+    """The error that a status and its details mean. Details that cannot be read are ignored.
 
     Args:
         peer: who answered. An agent cannot speak about the caller's key or bytes, see ``errors.answered``.

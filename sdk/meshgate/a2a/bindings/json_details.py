@@ -21,11 +21,11 @@ _ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
 _RETRY_INFO = "type.googleapis.com/google.rpc.RetryInfo"
 _BAD_REQUEST = "type.googleapis.com/google.rpc.BadRequest"
 _TEXT = 2000
-"""Most characters of what an agent says that are repeated to a caller."""
+"""Most characters of an agent's error message that are repeated to a caller."""
 
 
 def encode_details(error: MeshError) -> list[dict[str, Any]]:
-    """What an error says beyond its code and its message."""
+    """The details of an error, beside its code and its message."""
     info = {"@type": _ERROR_INFO, "reason": error.code, "domain": error.domain, "metadata": error.metadata}
     found: list[dict[str, Any]] = [info]
     if error.violations:
@@ -37,11 +37,11 @@ def encode_details(error: MeshError) -> list[dict[str, Any]]:
 
 
 def decode_details(message: Any, details: Any, code: str) -> MeshError:
-    """The error that a message and its details mean. Details that make no sense are passed over.
+    """The error that a message and its details mean. Details that cannot be read are ignored.
 
     Args:
-        code: what the error's number or status says, "" if nothing. The reason counts before it: a reason is exact
-            where several errors share a number, but not every agent sends one.
+        code: the code that the error's number or status means, "" if none. The reason goes before it: a reason is exact
+        where several errors share a number, but not every agent sends one.
     """
     known = {str(item.get("@type")): item for item in _objects(details)}
     info = known.get(_ERROR_INFO, {})

@@ -39,7 +39,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Envelope(msgspec.Struct, frozen=True):
-    """A JSON-RPC request whose parameters were not looked at yet."""
+    """A JSON-RPC request whose parameters are not checked yet."""
 
     id: RpcId
     method: str
@@ -50,12 +50,12 @@ def decode_envelope(body: bytes, limits: Limits = DEFAULTS) -> Envelope:
     """Read a request.
 
     Raises:
-        ParseError: no JSON.
-        InvalidRequest: JSON, but no single JSON-RPC 2.0 request (batches are not part of A2A).
+        ParseError: it is no JSON.
+        InvalidRequest: it is no single JSON-RPC 2.0 request (A2A has no batches).
     """
     tree = decode_json(body, max_depth=limits.json_depth, max_nodes=limits.json_nodes)
     if not isinstance(tree, dict):
-        raise InvalidRequest("the body must be one JSON-RPC request object; batches are not taken")
+        raise InvalidRequest("the body must be one JSON-RPC request object; batches are not supported")
     tree = cast("dict[str, Any]", tree)
     rpc_id = tree.get("id")
     if isinstance(rpc_id, bool) or not (rpc_id is None or isinstance(rpc_id, str | int | float)):
@@ -91,7 +91,7 @@ def encode_result(rpc_id: RpcId, payload: Payload) -> bytes:
 
 
 def encode_error(rpc_id: RpcId, error: MeshError) -> bytes:
-    """An answer that says what went wrong (section 9.5: every entry of ``data`` has an ``@type``)."""
+    """An error answer (section 9.5: every entry of ``data`` has an ``@type``)."""
     return _encode({"jsonrpc": "2.0", "id": rpc_id, "error": encode_fault(error)})
 
 
@@ -103,7 +103,7 @@ def decode_answer(body: bytes, method: Method, rpc_id: str, *, peer: Peer = "age
 
     Raises:
         InvalidAgentResponse: it is no JSON-RPC answer to ``rpc_id``, or its result is no valid A2A.
-        MeshError: what the answer's error says.
+        MeshError: the error in the answer.
     """
     try:
         tree = decode_json(body)
@@ -126,7 +126,7 @@ def decode_answer(body: bytes, method: Method, rpc_id: str, *, peer: Peer = "age
 
 
 class _Server:
-    """One request that is served. It remembers the request's id, which every answer repeats."""
+    """The server's side of one exchange. It remembers the request's id, which every answer repeats."""
 
     __slots__ = ("_parsed", "_rpc_id")
     media_type = "application/json"
@@ -137,7 +137,7 @@ class _Server:
 
     def decode_request(self, request: Request, limits: Limits = DEFAULTS) -> Call:
         envelope = decode_envelope(request.body, limits)
-        # From here on the caller can be answered as a caller of JSON-RPC: with its id, and with HTTP status 200.
+        # The request is JSON-RPC, so from here on errors are JSON-RPC answers: with its id, and with HTTP status 200.
         self._rpc_id, self._parsed = envelope.id, True
         check_version(request.headers, version_in(request.query))
         return decode_call(envelope, request.headers, request.target)
@@ -158,7 +158,7 @@ _ids = itertools.count(1)
 
 
 class _Client:
-    """One request that is sent. It remembers the request's id, which every answer must repeat."""
+    """The client's side of one exchange. It remembers the request's id, which every answer must repeat."""
 
     __slots__ = ("_method", "_peer", "_rpc_id", "request")
 

@@ -1,4 +1,4 @@
-"""Errors in the JSON-RPC binding of A2A 1.0: their numbers, their HTTP statuses, and the object that tells one."""
+"""Errors in the JSON-RPC binding of A2A 1.0: their numbers, their HTTP statuses, and the error object."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _CODES: dict[str, int] = {
 """Section 9.5. Errors of the mesh's own are -32603 with an ErrorInfo that names them."""
 _BY_NUMBER = {number: code for code, number in _CODES.items()}
 _OWN = {"SCHEMA_VIOLATION": _CODES["INVALID_PARAMS"], "SCHEMA_RETIRED": _CODES["INVALID_PARAMS"]}
-"""Those that the caller's parameters cause share the number of such errors."""
+"""Errors of the mesh that the caller's parameters cause have the number of invalid parameters."""
 _INTERNAL = -32603
 
 HTTP_STATUS: dict[str, int] = {
@@ -56,7 +56,7 @@ HTTP_STATUS: dict[str, int] = {
     "UPSTREAM_DEADLINE": 504,
     "OUTCOME_UNKNOWN": 502,
 }
-"""The HTTP status of what is refused before there is a JSON-RPC call to answer; any other error is a 500 there."""
+"""The HTTP status of errors before the body is read as JSON-RPC; any other error is a 500 there."""
 
 
 def http_status(error: MeshError, *, parsed: bool) -> int:
@@ -73,7 +73,7 @@ def encode_fault(error: MeshError) -> dict[str, Any]:
 
 
 def decode_fault(fault: Any) -> MeshError:
-    """What the ``error`` of an answer means. It is InvalidAgentResponse if that has no number."""
+    """The error that the ``error`` of an answer means; InvalidAgentResponse if it has no number."""
     number = fault.get("code") if is_object(fault) else None
     if not isinstance(number, int):
         return InvalidAgentResponse("the agent's error is no JSON-RPC error")

@@ -1,4 +1,4 @@
-"""What bindings share when they read a request: which operation it asks for, and the call that this makes."""
+"""Operations, for all bindings: the operation that a request names, and the call that the request makes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Server-sent events, without I/O (WHATWG HTML, section 9.2): what A2A streams travel in over HTTP."""
+"""Server-sent events, without I/O (WHATWG HTML, section 9.2): the form of A2A streams over HTTP."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _BREAKS = ((b"\xc2\x85", b"\\u0085"), (b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80
 def event(data: bytes) -> bytes:
     """One event. ``data`` is JSON, so it has no line break.
 
-    What Unicode alone takes for one (NEL, LS, PS) goes out escaped: httpx's line reader, and so a2a-sdk's client, ends
-    lines there. In JSON they stand within strings only, where the escape means the same.
+    Line breaks of Unicode alone (NEL, LS, PS) are escaped, because httpx's line reader, and so a2a-sdk's client, ends
+    lines there. JSON has them within strings only, where the escape means the same.
     """
     for raw, escaped in _BREAKS:
         if raw in data:
@@ -27,7 +27,7 @@ def event(data: bytes) -> bytes:
 
 
 class SseParser:
-    """Bytes in, the data of whole events out. Each byte is looked at once, however small the pieces it comes in.
+    """The parser: from chunks of bytes to the data of whole events. It reads each byte once, in chunks of any size.
 
     Args:
         max_event: most bytes of one event, field names included. Comments that have ended are not counted.
@@ -35,11 +35,11 @@ class SseParser:
 
     def __init__(self, max_event: int) -> None:
         self._max = max_event
-        self._line = bytearray()  # a line whose end has not come
+        self._line = bytearray()  # the part of a line whose end has not arrived
         self._data: list[bytes] = []
         self._size = 0
         self._after_cr = False
-        self._start: bytes | None = b""  # what may become a byte order mark
+        self._start: bytes | None = b""  # the first bytes, which may be a byte order mark
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """The events that ``chunk`` completes.

@@ -1,6 +1,6 @@
-"""The table of bindings: one row for each binding in each version that is spoken here, the preferred one first.
+"""The table of bindings: one row for each binding in each version that this package has, the preferred one first.
 
-It is the one place where a binding is named. Who serves or sends asks it what there is.
+It is the one place that names bindings. Servers and clients look them up here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from meshgate.a2a.bindings.base import Binding, GrpcBinding, HttpBinding
 __all__ = ["DEFAULT", "DEFAULT_NAMES", "GRPC_ROWS", "HTTP_ROWS", "ROWS", "Key", "Name", "Row", "key_of"]
 
 Name = Literal["JSONRPC", "GRPC"]
-"""The ids in the table, for who chooses one in code. What comes over a wire or from a file is any string."""
+"""The ids in the table, for code that chooses one. An id from a wire or a file may be any string."""
 Key = tuple[str, str]
 """A binding's id and A2A's version, major and minor."""
 _B_co = TypeVar("_B_co", bound=Binding, covariant=True)
@@ -31,7 +31,7 @@ class Row(msgspec.Struct, Generic[_B_co], frozen=True):
     load: Callable[[], _B_co]
     """Imports the binding. Raises ImportError if its extra is not installed."""
     extra: str = ""
-    """What to install for it."""
+    """The extra to install for it."""
 
     @property
     def key(self) -> Key:
@@ -51,13 +51,13 @@ GRPC_ROWS: tuple[Row[GrpcBinding], ...] = (Row("GRPC", "1.0", _grpc, extra="grpc
 """Bindings over gRPC."""
 ROWS: tuple[Row[Binding], ...] = (*HTTP_ROWS, *GRPC_ROWS)
 DEFAULT: HttpBinding = jsonrpc.BINDING
-"""What the mesh speaks where nothing else was agreed: every agent serves it, and the SDK's client speaks it."""
+"""The mesh's default: every agent serves this binding, and the SDK's client speaks it."""
 DEFAULT_NAMES: tuple[Name, ...] = ("JSONRPC",)
-"""What an agent serves unless it is told otherwise."""
+"""The bindings that an agent serves by default."""
 
 
 @functools.lru_cache(maxsize=1024)
 def key_of(binding: str, version: str) -> Key:
-    """The key under which a binding stands in the table, if it does. Of a version the patch number does not count."""
+    """The key of a binding in the table. The patch number of the version is ignored."""
     major, _, rest = version.partition(".")
     return binding, f"{major}.{rest.partition('.')[0]}"

@@ -1,7 +1,7 @@
-"""How many values a protobuf message holds, told from its bytes before a parser spends memory on them.
+"""The number of values in a protobuf message, counted from its bytes before a parser spends memory on them.
 
-Two bytes on the wire can become a message of a hundred in memory. The count stops at the limit, so its cost is bounded
-whatever comes. Needs the extra ``grpc``.
+Two bytes on the wire can become a hundred in memory. The count stops at the limit, so its cost is bounded. Needs the
+extra ``grpc``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def guard_proto(body: bytes, cls: type[Message], max_nodes: int = MAX_NODES) -> 
 
     Raises:
         InvalidRequest: naming the limit.
-        InvalidParams: the bytes are no message, as far as they were looked at.
+        InvalidParams: the bytes are no message, as far as they were read.
     """
     if len(body) <= _LEAST * max_nodes:
         return
@@ -54,7 +54,7 @@ def guard_proto(body: bytes, cls: type[Message], max_nodes: int = MAX_NODES) -> 
 
 
 def _field(body: bytes, at: int, end: int, wire: int) -> tuple[int, int]:
-    """Where a field's content starts and ends."""
+    """The start and the end of a field's content."""
     start, stop = at, end + 1
     if wire == _BYTES:
         size, start = _varint(body, at, end)

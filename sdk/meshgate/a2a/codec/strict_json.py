@@ -1,8 +1,8 @@
 """The one strict check of A2A JSON: shape, spelling and size.
 
-JSON that looks the same to a person can mean different things to two parsers. What is let through here means one thing:
-known keys have their one spelling, unknown keys stay as they came (section 5.7), ``null`` is a key left out, and a
-required key that ProtoJSON leaves out because it is at its default is written out.
+JSON that looks the same to a person can mean different things to two parsers. A document that passes this check has one
+meaning: known keys have their one spelling, unknown keys stay as they came (section 5.7), ``null`` is a key left out,
+and a required key that ProtoJSON leaves out because it has its default is written out.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ _decoder = msgspec.json.Decoder()
 
 
 def is_object(value: Any) -> TypeGuard[dict[str, Any]]:
-    """Whether a value out of JSON is an object."""
+    """Whether a JSON value is an object."""
     return isinstance(value, dict)
 
 
 def is_array(value: Any) -> TypeGuard[list[Any]]:
-    """Whether a value out of JSON is an array."""
+    """Whether a JSON value is an array."""
     return isinstance(value, list)
 
 
@@ -53,8 +53,8 @@ def decode_json(body: bytes, *, max_depth: int = MAX_DEPTH, max_nodes: int = MAX
     """The JSON value in ``body``. Of duplicate keys the last wins, and only it is kept.
 
     Raises:
-        ParseError: no JSON, or no UTF-8, or a number that no double holds.
-        InvalidRequest: deeper or wider than allowed.
+        ParseError: it is no JSON or no UTF-8, or has a number that no double holds.
+        InvalidRequest: it is deeper or wider than allowed.
     """
     guard_shape(body, max_depth=max_depth, max_nodes=max_nodes)
     try:
@@ -82,7 +82,7 @@ def _check_numbers(tree: Any) -> None:
 def guard_shape(body: bytes, *, max_depth: int = MAX_DEPTH, max_nodes: int = MAX_NODES) -> None:
     """Refuse JSON that is too deep or too wide, from its bytes alone, before a parser spends memory on it.
 
-    The cost is linear in the body. What is no JSON may pass: that is for the parser to say.
+    The cost is linear in the body. Bytes that are no JSON may pass: the parser refuses them.
 
     Raises:
         InvalidRequest: naming the limit.
@@ -111,7 +111,7 @@ class _Shape(msgspec.Struct):
     """A key's letters alone, in lower case, to its one spelling."""
     children: list[tuple[str, _Shape, bool]]
     required: dict[str, Any]
-    """What a required key means where it is left out."""
+    """The value of a required key that is left out."""
 
 
 def _fold(key: str) -> str:
@@ -150,7 +150,7 @@ def _shape(kind: type[A2AMessage]) -> _Shape:
 
 
 def _clean(tree: dict[str, Any], shape: _Shape) -> bool:
-    """Whether there is nothing to look at closer: only known keys, and no null. Almost every message is so."""
+    """Whether an object needs no closer check: it has only known keys, and no null. Almost every message is so."""
     if not tree.keys() <= shape.keys or None in tree.values():
         return False
     for key, child, many in shape.children:
@@ -167,14 +167,14 @@ def _clean(tree: dict[str, Any], shape: _Shape) -> bool:
 
 
 def _check_spelling(tree: dict[str, Any], shape: _Shape, path: str) -> bool:
-    """Refuse keys that a looser parser would take for known ones; return whether a known key is null."""
+    """Refuse keys that a less strict parser would take for known ones; return whether a known key is null."""
     null = False
     if not tree.keys() <= shape.keys:
         for key in tree.keys() - shape.keys:
             right = shape.folded.get(_fold(key))
             if right is not None:
-                # One parser would take it for the known key, another would not: that is how calls are smuggled.
-                raise _invalid(f"{path}.{key}", f"write {right!r}, the only spelling that is taken")
+                # One parser would take it for the known key and another would not, which would let calls be smuggled.
+                raise _invalid(f"{path}.{key}", f"write {right!r}, the only spelling that is accepted")
     if None in tree.values():
         null = any(value is None and key in shape.keys and key != "data" for key, value in tree.items())
     for key, child, many in shape.children:
@@ -204,10 +204,10 @@ def _invalid(path: str, what: str) -> InvalidParams:
 
 
 def _normal(tree: Any, shape: _Shape) -> Any:
-    """Without nulls at known keys, and with required keys at their defaults: as a ProtoJSON parser reads it."""
+    """The object as a ProtoJSON parser reads it: without nulls at known keys, with required keys at their defaults."""
     if not is_object(tree):
         return tree
-    # Where any JSON value may stand (data, metadata), null stays what it is.
+    # In fields of any JSON value (data, metadata) a null is a value, and stays.
     out = {key: value for key, value in tree.items() if value is not None or key not in shape.keys or key == "data"}
     for key, default in shape.required.items():
         if default is not None:
@@ -222,7 +222,7 @@ def _normal(tree: Any, shape: _Shape) -> Any:
 
 
 def check(tree: Any, kind: type[_M]) -> tuple[dict[str, Any], _M]:
-    """Check ``tree`` against ``kind``; return what may be sent on, and the view of it.
+    """Check ``tree`` against ``kind``; return the tree that may be sent on, and its typed view.
 
     Raises:
         InvalidParams: with the path of the field and what is wrong with it.

@@ -1,4 +1,4 @@
-"""A2A's messages between JSON trees and protobuf, by tables made once from the descriptors.
+"""Converts A2A's messages between JSON trees and protobuf, by tables that are made once from the descriptors.
 
 ``json_format`` does the same for any message at some tens of microseconds a call; A2A's schema is fixed, so a table of
 converters for each field is enough. Protobuf's classes come from a2a-sdk's generated modules: a second copy of
@@ -119,7 +119,7 @@ _Table = tuple[dict[int, tuple[str, _Convert]], tuple[tuple[str, Any], ...]]
 
 @functools.cache
 def _tree_table(descriptor: Descriptor) -> _Table:
-    """The converters by field number, and the required fields with the default that each is written at."""
+    """The converters by field number, and the required fields with the defaults that are written for them."""
     table: dict[int, tuple[str, _Convert]] = {}
     required: list[tuple[str, Any]] = []
     for field in descriptor.fields:
@@ -135,7 +135,7 @@ def _tree_table(descriptor: Descriptor) -> _Table:
 
 
 def _is_required(field: FieldDescriptor) -> bool:
-    # A message that is not there cannot be told from one that is missing; anything else has a default.
+    # An absent message has no default to write; anything else has one.
     if field.has_presence:
         return False
     options: Any = field.GetOptions()  # the stubs of extensions and of field_behavior disagree
@@ -147,7 +147,7 @@ def _map_to_tree(convert: _Convert) -> _Convert:
 
 
 def to_tree(message: ProtoMessage) -> dict[str, Any]:
-    """The JSON tree of a protobuf message: ProtoJSON, with what is at its default left out unless it is required.
+    """The JSON tree of a protobuf message: ProtoJSON, without fields at their defaults unless they are required.
 
     Raises:
         InvalidParams: a number in it is not finite.
@@ -276,7 +276,7 @@ def to_proto(tree: dict[str, Any], cls: type[ProtoMessage]) -> ProtoMessage:
     """The protobuf message of a JSON tree that was checked; keys that protobuf does not know are left out.
 
     Raises:
-        InvalidParams: a value has no protobuf form (a timestamp that is none, or nesting too deep).
+        InvalidParams: a value has no protobuf form (an invalid timestamp, or nesting too deep).
     """
     message = cls()
     try:

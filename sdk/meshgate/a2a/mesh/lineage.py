@@ -20,7 +20,7 @@ class Lineage(msgspec.Struct, frozen=True, array_like=True):
     job: str
     """``HOME.RANDOM``: the gateway that keeps the job's account, and a random part."""
     parent: str
-    """The id of the call that this one was made in; "" for a job's first call."""
+    """The id of the parent call; "" for a job's first call."""
     path: tuple[Step, ...] = ()
     """The visits that led here, first one first; the last is the agent that now calls."""
     remaining: float = 0.0

@@ -84,8 +84,8 @@ class SkillDecorators:
         """Declare a tool: a typed async function that the agent's model calls. It stays what it is.
 
         A tool is a skill with the tag ``tool``, so its schemas have versions and are compared when the agent registers,
-        and callers of the agent may call it as well. It may have several parameters, each of which becomes a
-        field of its input, and answers with a plain message. It is never what a call by the agent's name means.
+        and callers of the agent may call it as well. It may have several parameters, each of which becomes a field of
+        its input, and answers with a plain message. It is never what a call by the agent's name means.
 
         Args:
             name, version, options: as for ``skill``.

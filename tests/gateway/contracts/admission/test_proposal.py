@@ -34,7 +34,7 @@ from meshgate.testing import LocalMesh
 from tests.gateway.contracts.admission.test_gate import Counting, gate, register, send, stored
 from tests.gateway.contracts.schemas import BROKEN, FIRST, GROWN, contract, manifest_of, reference
 from tests.gateway.control.test_join import port
-from tests.gateway.desk import Desk, desk, proposal
+from tests.gateway.control_plane import ControlPlane, control_plane, proposal
 from tests.gateway.policies.test_schema import ANSWERS, Weather, ask, change, heard, meshed, said, skill
 from tests.registry.schemas.build import compiled
 from tests.support.virtual_loop import virtual_time
@@ -157,14 +157,14 @@ async def test_the_join_port_tells_who_brings_a_proposed_release_what_it_waits_f
 # --- over the admin API
 
 
-async def stages(at: Desk) -> dict[str, str]:
+async def stages(at: ControlPlane) -> dict[str, str]:
     """The stages of all releases, by version."""
     return {one["version"]: one["stage"] for one in (await at.ask("GET", PLAN)).json["releases"]}
 
 
 @pytest.mark.requirement("schema.proposed")
 async def test_an_operator_proposes_a_release_promotes_it_and_then_its_agent_joins() -> None:
-    async with desk(MemoryRegistry()) as at:
+    async with control_plane(MemoryRegistry()) as at:
         assert (await at.register("1.0.0", FIRST)).status == 200
         wanted = proposal("1.1.0", GROWN, owner="team-plan", steward="team-review")
         made = await at.ask("POST", f"{PLAN}/propose", wanted)
@@ -191,7 +191,7 @@ async def test_an_operator_proposes_a_release_promotes_it_and_then_its_agent_joi
 
 @pytest.mark.requirement("schema.proposed")
 async def test_a_skill_may_begin_with_a_proposal_and_one_that_is_not_wanted_is_withdrawn() -> None:
-    async with desk(MemoryRegistry()) as at:
+    async with control_plane(MemoryRegistry()) as at:
         assert (await at.ask("POST", f"{PLAN}/propose", proposal("1.0.0", FIRST))).json["stage"] == "proposed"
         withdrawn = await at.ask("POST", f"{PLAN}/promote", {"version": "1.0.0", "stage": "retired"})
         assert withdrawn.json["stage"] == "retired"
@@ -215,7 +215,7 @@ async def test_a_skill_may_begin_with_a_proposal_and_one_that_is_not_wanted_is_w
 async def test_a_proposal_that_cannot_be_is_refused_and_leaves_nothing(
     body: dict[str, Any], status: int, code: str
 ) -> None:
-    async with desk(MemoryRegistry()) as at:
+    async with control_plane(MemoryRegistry()) as at:
         await at.register("1.0.0", FIRST)
         pointer = await at.registry.subject("planner/plan")
         answer = await at.ask("POST", f"{PLAN}/propose", body)
@@ -230,7 +230,7 @@ async def test_a_proposal_that_cannot_be_is_refused_and_leaves_nothing(
 
 @pytest.mark.requirement("schema.race")
 async def test_proposals_that_come_at_once_are_all_kept() -> None:
-    async with desk(MemoryRegistry()) as at, desk(at.registry) as other:
+    async with control_plane(MemoryRegistry()) as at, control_plane(at.registry) as other:
         versions = [f"1.{number}.0" for number in range(6)]
         answers = await asyncio.gather(
             *(
@@ -244,7 +244,7 @@ async def test_proposals_that_come_at_once_are_all_kept() -> None:
 
 @pytest.mark.requirement("schema.review")
 async def test_a_check_says_that_a_release_keeps_its_contract_and_what_its_agent_waits_for() -> None:
-    async with desk(MemoryRegistry()) as at:
+    async with control_plane(MemoryRegistry()) as at:
         await at.register("1.0.0", FIRST)
         set_ = await at.ask("PUT", f"{PLAN}/settings", {"review": True})
         assert (set_.json["review"], set_.json["mediation"]) == (True, "enforce")

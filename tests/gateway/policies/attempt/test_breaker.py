@@ -46,7 +46,7 @@ async def test_five_failures_close_the_gate_until_the_backoff_is_over() -> None:
     await gate.fail(5)
     refused = await gate.refusal()
     assert (refused.unsent, refused.endpoint, refused.retry_after) == (True, "echo-1", 2.0)
-    assert refused.message == "echo-1 failed lately and is being left alone"
+    assert refused.message == "echo-1 failed lately: its breaker is open"
     gate.clock.now += 2.0 - 1e-6
     assert (await gate.refusal()).retry_after == 0.1
     gate.clock.now = 1002.0

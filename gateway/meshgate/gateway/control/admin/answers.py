@@ -1,4 +1,4 @@
-"""The answers of the admin API about contracts, as values of msgspec. The API's description has their schemas."""
+"""The answers of the admin API about contracts, as msgspec values. The API's OpenAPI description has their schemas."""
 
 from __future__ import annotations
 
@@ -78,9 +78,9 @@ class UsageAnswer(msgspec.Struct, frozen=True):
     missing: tuple[str, ...]
     """The gateways that did not answer."""
     forgotten: int
-    """How many rows, of any subject, gateways have forgotten to make room for others."""
+    """How many rows, of any subject, gateways have dropped to make room for others."""
     rows: tuple[UsageRow, ...]
 
 
 ANSWERS = (SubjectPage, SubjectView, CheckResult, ReleaseView, SettingsView, UsageAnswer)
-"""The values that the API's description lists."""
+"""The values whose schemas the API's description has."""

@@ -49,7 +49,7 @@ def make_admin(
     Args:
         mesh: asks all gateways.
         registry: holds kill switches.
-        table: who is registered.
+        table: the registered instances.
         keys: the keys that open the API.
         catalogue: the contracts of skills.
         gate: judges releases.

@@ -1,4 +1,4 @@
-"""The forms of contracts in the admin API: read from requests, and shown in answers."""
+"""Contracts in the admin API: read from requests, and written to answers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 SCHEMAS_PATH = "/api/v1/schemas"
-"""Where the API has contracts."""
+"""The path of contracts in the API."""
 
 
 class UnknownContract(MeshError):
@@ -68,7 +68,7 @@ async def known_state(gate: SchemaGate, name: str) -> SubjectState:
 
 
 def summary_of(name: str, known: KnownContract) -> SubjectSummary:
-    """The line of a contract in a list."""
+    """The entry of a subject in a list."""
     releases = known.subject.releases
     latest = next((one for one in reversed(releases) if one.served), releases[-1] if releases else Release(""))
     return SubjectSummary(

@@ -30,7 +30,7 @@ _STATUS = {
 
 
 async def answer_mesh_error(_: Request, error: Exception) -> Response:
-    """The answer for an error of the mesh: its code, its message, and what is wrong where."""
+    """The answer for an error of the mesh: its code, its message, and its violations."""
     if not isinstance(error, MeshError):
         raise error
     status = _STATUS.get(error.code, 400)

@@ -47,7 +47,7 @@ def schema_routes(
 
     Args:
         mesh: asks all gateways.
-        table: who is registered.
+        table: the registered instances.
         catalogue: the contracts that this process knows.
         gate: judges registrations.
         wall: seconds since 1970.

@@ -1,4 +1,4 @@
-"""Who calls: the principal that a call's credentials prove."""
+"""Authentication: finds the principal that a call's credentials prove."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Authentication:
     """Puts the principal into the call.
 
     Args:
-        counts: how many calls were refused is counted here.
-        tell: told who calls, if the call is refused before another policy knows more of it.
+        counts: counts the calls that are refused.
+        tell: is told the principal, in case the call is refused before another policy runs.
     """
 
     name = "authentication"

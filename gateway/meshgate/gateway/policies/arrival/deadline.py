@@ -1,4 +1,4 @@
-"""How long the caller waits: what it says, never more than its parent has left, else the default."""
+"""The deadline of a call: the caller's own, never later than its parent's, else the default."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Deadline:
         asked = call.headers.get(headers.DEADLINE)
         remaining = self._limits.deadline if asked is None else self._read(asked)
         if asked is None and math.isfinite(call.deadline):
-            remaining = call.deadline - now  # a binding with deadlines of its own has told it
+            remaining = call.deadline - now  # the binding (gRPC) carries deadlines itself, and has set this one
         if call.lineage is not None:
             remaining = min(remaining, call.lineage.remaining)
             parents = call.fact(Parents)

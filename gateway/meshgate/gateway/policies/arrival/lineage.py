@@ -1,4 +1,4 @@
-"""Whose child a call is: from its token, or worked out from the calls in flight to the agent that makes it."""
+"""The lineage of a call: its parent, from a token or inferred from the calls in flight to the calling agent."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _OF_A_ROOT = Parents(((),))
 
 
 class Lineages:
-    """Gives the call its place in a job, opening one for a call from outside.
+    """Assigns the call to its parent's job, and opens a job for a call from outside.
 
     Operations on tasks belong to no job and spend nothing.
     """
@@ -78,7 +78,7 @@ class Lineages:
             return None, None
         parent = self._in_flight.get(lineage.parent)
         if lineage.remaining <= 0 or (parent is not None and parent.remaining <= 0):
-            raise UpstreamDeadline("the call that this one was made in has run out of time")
+            raise UpstreamDeadline("the parent of this call has run out of time")
         return lineage, Parents((lineage.path,), parent)
 
     async def _from_flights(self, call: Call, agent: str) -> tuple[Lineage | None, Parents | None]:
@@ -106,7 +106,7 @@ class Lineages:
 
 
 def read_budget(text: str, limits: Limits) -> tuple[int, float]:
-    """Calls and seconds of the header ``meshgate-budget``, never above the limits.
+    """The calls and seconds in the header ``meshgate-budget``, never above the limits.
 
     Raises:
         InvalidParams: it cannot be read.

@@ -1,4 +1,4 @@
-"""Counts each call and its seconds, under the agent that it was for and by how it ended."""
+"""Call metrics: counts each call and its seconds, by agent and by outcome."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NOT_SAID = Arrived()
 
 
 class CallMetrics:
-    """Counts a call when it has ended. The chain tells it of the agent (``policy.Observer``)."""
+    """Counts a call when it has ended. The chain tells it the agent (``policy.Observer``)."""
 
     name = "metrics"
 
@@ -53,7 +53,7 @@ class CallMetrics:
 
 
 class _OpenCall:
-    """What is counted of a call that is open. It holds on to no payload."""
+    """The counted values of an open call. It keeps no payload."""
 
     __slots__ = ("agent", "began", "binding", "id", "method")
 

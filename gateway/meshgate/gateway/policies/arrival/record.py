@@ -24,7 +24,7 @@ _NOT_SAID = Arrived()
 
 
 class Record:
-    """Keeps the record of each call, told by the chain what the other policies found (``policy.Observer``)."""
+    """Keeps the record of each call. The chain tells it what the other policies found (``policy.Observer``)."""
 
     name = "record"
 
@@ -50,7 +50,7 @@ class Record:
         return reply.map(note).on_end(ended)
 
     def saw(self, call: Call, /) -> None:
-        """Note what is known of a call by now."""
+        """Write what is known of the call so far into its record."""
         record = self._records.call(call.id)
         if record is None:
             return

@@ -1,4 +1,4 @@
-"""One span for each call, in the trace of its job: caller → gateway → agent → gateway → agent is one tree."""
+"""Tracing: one span for each call, in the trace of its job, so that all hops of a job make one tree."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Trace:
     """Decides whether to sample before any span object exists; the fact ``TraceContext`` carries the ids on.
 
     A call that belongs to a job joins that job's trace even if the agent between dropped every header. The chain tells
-    the policy what the others found (``policy.Observer``), for the attributes of the span.
+    the policy what the others found (``policy.Observer``), and the span gets it as attributes.
     """
 
     name = "trace"
@@ -56,11 +56,11 @@ class Trace:
         return reply.map(traced.note).on_end(ended)
 
     def saw(self, call: Call, /) -> None:
-        """Keep what is known of a call by now, if it has a span."""
+        """Keep what is known of the call so far, if it has a span."""
         if not self._open:
             return
         traced = self._open.get(call.id)
-        # A refusal is told from the inside out: the outer lists know less of the call than was told already.
+        # A refusal is reported from the innermost list outwards, and the outer lists know fewer facts: keep the first.
         if traced is not None and (call.route is not None or traced.call.route is None):
             traced.call = call
 
@@ -82,7 +82,7 @@ class Trace:
             sent = TraceContext(flight.trace_id, flight.span_id, flight.sampled)
         if sent is None:
             return None, new_context(self._sampler.sample(None), self._ids)
-        # Inside a job the decision was made at its start; from outside, a set bit is a wish.
+        # Inside a job the sampling decision was made at its start. From outside, a set bit is only a request.
         inside = call.lineage is not None and call.lineage.parent != ""
         if inside:
             return sent, child(sent, self._ids)
@@ -91,7 +91,7 @@ class Trace:
 
 
 class _OpenSpan:
-    """The span of a call that is open, with what its attributes are read from."""
+    """The span of an open call, and the values that its attributes are read from."""
 
     __slots__ = ("call", "span", "state", "task", "usage")
 

@@ -1,1 +1,1 @@
-"""Policies that know where a call is sent."""
+"""Policies of one attempt: the instance is known."""

@@ -1,4 +1,4 @@
-"""Keeps calls away from an instance that fails, and lets one real call through as a probe."""
+"""The circuit breaker's policy: keeps calls from an instance that fails, and lets one real call through as a probe."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class BreakerGate:
         permit = breaker.enter()
         if permit is None:
             raise UpstreamUnavailable(
-                f"{instance.id} failed lately and is being left alone",
+                f"{instance.id} failed lately: its breaker is open",
                 retry_after=max(0.1, breaker.retry_after()),
                 endpoint=instance.id,
                 unsent=True,

@@ -1,4 +1,4 @@
-"""A bound on the calls that are open to one instance."""
+"""The concurrency limit: a bound on the calls that are open to one instance."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Concurrency"]
 
 
 class Concurrency:
-    """Refuses, before a byte is sent, what would be one too many; the retry then tries another instance."""
+    """Refuses the attempt that would pass the bound, before a byte is sent; the retry then tries another instance."""
 
     name = "concurrency"
 

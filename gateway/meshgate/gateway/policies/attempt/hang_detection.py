@@ -1,5 +1,5 @@
-"""Notices an instance that hangs. An agent may think for minutes, so silence alone proves nothing: its health is
-asked.
+"""Detects an instance that hangs. Silence alone proves nothing, because an agent may think for minutes, so the policy
+asks the instance's health.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ silent."""
 class HangDetection:
     """After ``limits.silence`` without a byte, asks the instance's health; ``limits.health_misses`` open its breaker.
 
-    Safe calls that wait there are then sent elsewhere. Others wait for their deadline, because they may be under way.
-    No call goes there again until the health route answers.
+    Safe calls that wait there are then sent elsewhere. Others wait for their deadline, because the agent may be working
+    on them. The instance gets no further call until its health route answers.
 
     Args:
         ask: whether the instance answers its health route within ``limits.health_timeout``.
@@ -82,8 +82,8 @@ class HangDetection:
         return False
 
     async def _wait_for(self, instance: Instance) -> None:
-        # A breaker's probe is a real call, and a send that goes to an instance which still hangs is lost: so none goes
-        # there before the health route has answered.
+        # A breaker's probe is a real call, and a call that is sent to an instance which still hangs is lost: so the
+        # instance gets none before its health route has answered.
         instance.hung = True
         while instance.listed and not instance.answering:
             await self._sleep(self._limits.silence)

@@ -1,4 +1,4 @@
-"""Tells the caller the names of its call: the call's id, its job and the instance that answered."""
+"""Reply headers that name the call: its id, its job and the instance that answered."""
 
 from __future__ import annotations
 

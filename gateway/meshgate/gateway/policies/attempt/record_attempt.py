@@ -1,4 +1,4 @@
-"""Puts each attempt on its call's record: where it went, why, and how it ended."""
+"""Adds each attempt to its call's record: which instance, why that one, and how the attempt ended."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Policies that know what is called."""
+"""Policies of a resolved call: the agent, the version and the skill are known."""

@@ -21,7 +21,7 @@ _TICK = 0.005
 
 
 class Budget:
-    """Spends one call of the job for good, and one of its open calls until the reply ends."""
+    """Spends one of the job's calls for good, and one of its open calls until the reply ends."""
 
     name = "budget"
     refuses = True
@@ -53,7 +53,9 @@ class Budget:
         return reply.on_end(give_back)
 
     def _blame(self, error: UpstreamDeadline, account: Account, call: Call) -> UpstreamDeadline | BudgetExhausted:
-        """The error itself, or, if the job's time ran out rather than the call's own, the one that says so."""
+        """The error to raise: BudgetExhausted if the job's time ran out rather than the call's own, else ``error``
+        itself.
+        """
         now = self._clock()
         if now < account.deadline - _TICK:
             return error

@@ -1,4 +1,4 @@
-"""Another release of the agent answers when none of the chosen release's instances can be asked."""
+"""Failover: another release of the agent answers when no instance of the chosen release can be reached."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ __all__ = ["Failover"]
 class Failover:
     """Goes to the next route if nothing was sent on the one before.
 
-    An instance is exchanged for another of its release further in, where a call is in that release's words already.
-    This stands outside, so that the next release's words are found anew.
+    The retry, further in, exchanges an instance for another one of the same release, after the schema policy converted
+    the call to that release. Failover stands outside the schema policy, so that the call is converted again for the
+    next release.
     """
 
     name = "failover"

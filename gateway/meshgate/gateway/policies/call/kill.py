@@ -1,4 +1,4 @@
-"""What an operator has switched off stays off, at every gateway that watches the registry."""
+"""Kill switches: a call that an operator has switched off is refused at every gateway that watches the registry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stops loops and chains that are too deep."""
+"""The lineage guard: stops loops of calls, and chains of calls that are too deep."""
 
 from __future__ import annotations
 

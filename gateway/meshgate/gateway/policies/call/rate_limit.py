@@ -1,4 +1,4 @@
-"""Calls per second of one caller to one agent."""
+"""The rate limit: calls per second of one caller to one agent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["RateLimit"]
 
 
 class RateLimit:
-    """Refuses what comes faster than the caller's rate to the agent, beyond a burst."""
+    """Refuses calls that exceed the caller's rate to the agent and its burst."""
 
     name = "rate_limit"
 

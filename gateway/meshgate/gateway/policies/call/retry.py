@@ -1,6 +1,4 @@
-"""Tries again what may be tried again: safe methods, and calls of which no byte had left. Never more than a budget
-allows.
-"""
+"""Retries, within a budget: of safe methods, and of calls of which no byte was sent."""
 
 from __future__ import annotations
 
@@ -21,7 +19,7 @@ __all__ = ["Retry", "RetryBudget"]
 
 
 class RetryBudget:
-    """Retries as a share of the calls in a window, plus a floor: an outage is never amplified by more.
+    """The retry budget: a share of the calls in a window, plus a floor. It bounds how far an outage is amplified.
 
     Args:
         ratio: the share.
@@ -48,7 +46,7 @@ class RetryBudget:
         return self._seconds[-1]
 
     def called(self) -> None:
-        """A call came in."""
+        """Count a call."""
         self._now()[1] += 1
 
     def take(self) -> bool:
@@ -63,7 +61,7 @@ class RetryBudget:
 
 
 class Retry:
-    """Outside the balancer, so that each try may go elsewhere; an instance that just failed is avoided."""
+    """Stands outside the balancer, so that each try may go to another instance; one that just failed is avoided."""
 
     name = "retry"
 
@@ -107,6 +105,6 @@ class Retry:
 
     def _pause(self, error: MeshError, attempt: int) -> float:
         if error.unsent:
-            return 0.0  # nothing was asked of the instance, and another one is asked next
+            return 0.0  # nothing was sent, and the next try goes to another instance: no need to wait
         full = self._limits.retry_pause * 2**attempt
         return max(error.retry_after or 0.0, self._rng.uniform(0, full))  # full jitter

@@ -31,7 +31,7 @@ _NO_PARTS: list[TypedPart] = []
 class Schema:
     """Converts between the release that the caller speaks and the one that the agent runs.
 
-    Skills without a contract, parts of other types, texts and files pass untouched. Each skill has a mode: ``off`` does
+    Skills without a contract, parts of other types, text and files pass unchanged. Each skill has a mode: ``off`` does
     nothing, ``observe`` counts and changes nothing, ``enforce`` refuses and converts. Large messages and costly
     conversions go to a thread, so that they do not hold up the event loop.
 
@@ -74,7 +74,7 @@ class Schema:
         negotiation.check_stage()
         if negotiation.parts:
             call = await self._input(negotiation, call, large)
-        # The way back is found before anything is sent: work whose answer cannot be converted must not begin.
+        # The answer's conversion is planned before anything is sent: work must not begin if its answer cannot be read.
         agreement = await self._agree(negotiation)
         if call.method.on_task and negotiation.stated:
             await self._add_others(negotiation)
@@ -150,14 +150,14 @@ class Schema:
         return negotiation.count_converted(await self._converters.in_thread(negotiation.convert_event, event))
 
     def prefer(self, call: Call, routes: Sequence[Route]) -> Sequence[Route]:
-        """The routes, those first whose agents run the release that the caller speaks."""
+        """The routes, first those whose agents run the release that the caller speaks."""
         if len(routes) < 2 or not len(self._catalogue):
             return routes
         version = stated_version(call)
         return sorted(routes, key=lambda route: (route.version != version, self._is_awaited(route)))
 
     def _is_awaited(self, route: Route) -> bool:
-        """Whether the contract of the route's release is still to arrive."""
+        """Whether this gateway has not yet received the contract of the route's release."""
         known = self._catalogue.subject(f"{route.agent}/{route.skill}")
         return route.contract and (known is None or not known.runs(route.version))
 
@@ -170,7 +170,8 @@ class Schema:
 
 
 def _unconverted(call: Call, route: Route) -> Call:
-    """The call as it is, if its agent's contract is not here. It must not pass for a call in the agent's release.
+    """The call as it is, for an agent whose contract has not arrived. It must not pass as a call in the agent's
+    release.
 
     Raises:
         UpstreamUnavailable: the caller speaks another release.
@@ -178,7 +179,7 @@ def _unconverted(call: Call, route: Route) -> Call:
     said = stated_version(call)
     if said not in ("", route.version):
         raise UpstreamUnavailable(
-            f"the contract of {route.agent}/{route.skill} {route.version} is not here yet, so {said[:64]} cannot be "
+            f"the contract of {route.agent}/{route.skill} {route.version} is still to arrive, so {said[:64]} cannot be "
             "converted: try again, and look at the registry",
             unsent=True,
         )

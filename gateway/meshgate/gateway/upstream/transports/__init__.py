@@ -1,1 +1,3 @@
-"""The ways to agents: one module for each carrier of bindings, and the table of all. May import ``upstream.send``."""
+"""The transports to agents: one module for each carrier of bindings, and the table of all. May import
+``upstream.send``.
+"""

@@ -27,9 +27,8 @@ class Channel:
 class Channels:
     """All channels of a gateway, by address.
 
-    An address leaves with its instance, but a call may still be under way there, or may have been sent there just
-    before: closing a channel would cancel it. So a channel whose address is gone is closed when its last call has
-    ended.
+    An address leaves with its instance, but calls may still be under way there, and closing the channel would cancel
+    them. So a channel whose address is gone is closed when its last call has ended.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -47,7 +46,7 @@ class Channels:
 
     @property
     def addresses(self) -> frozenset[str]:
-        """Addresses with a channel that further calls would use."""
+        """Addresses with a channel that takes further calls."""
         return frozenset(self._by_address)
 
     def take(self, address: str) -> Channel:
@@ -66,7 +65,7 @@ class Channels:
         return found
 
     def give_back(self, channel: Channel) -> None:
-        """A call has ended."""
+        """Give the channel back: a call has ended."""
         channel.calls -= 1
         if channel.gone and not channel.calls:
             self._close(channel)

@@ -1,4 +1,4 @@
-"""gRPC to an agent, in any binding that gRPC carries."""
+"""The gRPC transport to agents, for every binding that gRPC carries."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from meshgate.registry.model import Endpoint
 __all__ = ["GrpcTransport"]
 
 _SLACK = 0.25
-"""Seconds that gRPC's own deadline lies behind ours, so that ours decides what the error is."""
+"""Seconds that gRPC's own deadline lies behind the call's, so that the call's deadline decides what the error is."""
 
 
 class GrpcTransport:
-    """The way to all agents that speak one binding.
+    """Calls agents over gRPC in one binding.
 
     Args:
         binding: writes requests and reads answers.
@@ -53,7 +53,7 @@ class GrpcTransport:
         finally:
             self._channels.give_back(channel)
             if not out.attempt.instance.listed:
-                # It left while the call was on its way here, so nobody else will say that this channel is not needed.
+                # It may have left before this call opened the channel: then nobody else will close it.
                 self._channels.forget(address)
 
     def _ask(self, out: Outbound, exchange: ClientExchange, make: Any) -> Any:
@@ -76,7 +76,7 @@ class GrpcTransport:
 
     async def _stream(self, out: Outbound, exchange: ClientExchange, channel: Channel) -> Reply:
         rpc = self._ask(out, exchange, channel.aio.unary_stream)
-        channel.calls += 1  # the stream's own share, which ends with the stream, whether or not anybody reads it
+        channel.calls += 1  # The stream holds the channel until it ends, whether or not it is read.
 
         def ended(_: object) -> None:
             self._channels.give_back(channel)
@@ -111,8 +111,8 @@ class GrpcTransport:
             rpc.cancel()
 
     async def healthy(self, endpoint: Endpoint, url: str | None, timeout: float) -> bool:
-        # HTTP/2 answers a ping even where an agent thinks, and a stopped process keeps its connection. So a call is
-        # sent that any server answers at once: a server that lacks the method says so.
+        # Neither an HTTP/2 ping nor the connection tells whether the agent itself is alive. So a call is sent that any
+        # server answers at once: one that lacks the method says so.
         channel = self._channels.take(endpoint.url)
         try:
             await channel.aio.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=timeout)
@@ -130,7 +130,7 @@ class GrpcTransport:
 
 
 def _failed(attempt: Attempt, exchange: ClientExchange, error: grpc.aio.AioRpcError) -> MeshError:
-    """What a status means: first of all, whether the agent can have done the work."""
+    """The error that a gRPC status means: first of all, whether the agent can have done the work."""
     instance, code, failure = attempt.instance.id, error.code(), failure_of(error)
     detailed = bool(failure.body)
     if code is grpc.StatusCode.UNAVAILABLE and not detailed:
@@ -148,7 +148,7 @@ def _failed(attempt: Attempt, exchange: ClientExchange, error: grpc.aio.AioRpcEr
 
 
 def _unreachable(attempt: Attempt, text: str) -> MeshError:
-    # Whether the request left cannot be told from the status; only "failed to connect" says that it did not.
+    # The status does not tell whether the request was sent; only "failed to connect" says that it was not.
     instance = attempt.instance.id
     if "onnect" in text and "failed" in text.lower():
         attempt.sent = False

@@ -1,6 +1,6 @@
-"""HTTP/1.1 to an agent, in any binding that HTTP carries.
+"""The HTTP/1.1 transport to agents, for every binding that HTTP carries.
 
-Nothing is decompressed, redirected, proxied or kept between calls.
+It decompresses nothing, follows no redirect, uses no proxy and keeps no cookie.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from meshgate.registry.model import Endpoint
 __all__ = ["HttpTransport", "make_client"]
 
 _SMALL = 64 * 1024
-"""Bytes of an answer that is read in one piece: it says its length, and comes as one or two packets."""
+"""Most bytes of an answer that is read in one piece: it says its length, and comes as one or two packets."""
 _BUSY = frozenset({502, 503, 504})
 
 
@@ -33,7 +33,7 @@ def make_client(limits: Limits) -> HttpClient:
 
 
 class HttpTransport:
-    """The way to all agents that speak one binding.
+    """Calls agents over HTTP in one binding.
 
     Args:
         binding: writes requests and reads answers.
@@ -149,7 +149,7 @@ class HttpTransport:
         return response.status < 500
 
     def forget(self, endpoint: Endpoint) -> None:
-        """Nothing is kept for one address alone: an idle connection closes by itself, soon."""
+        """Nothing to do: the pool closes an idle connection by itself, soon."""
 
     async def aclose(self) -> None:
         await self._client.aclose()
@@ -170,9 +170,9 @@ def _check_status(response: Response, attempt: Attempt, limits: Limits) -> None:
         raise UpstreamUnavailable(f"{instance} answered {status}", endpoint=instance, retry_after=pause)
     if status == 429:
         pause = _retry_after(response, limits)
-        raise RateLimited(f"{instance} answered that it is called too often", endpoint=instance, retry_after=pause)
+        raise RateLimited(f"{instance} answered that it has too many requests", endpoint=instance, retry_after=pause)
     if status in (401, 403):
-        # Another agent may listen where this one did. Who is not let in with 401 had nothing done (RFC 9110, 15.5.2).
+        # Another agent may listen on this address now. A request refused with 401 was not acted on (RFC 9110, 15.5.2).
         raise UpstreamUnavailable(
             f"{instance} did not accept the gateway's credential", endpoint=instance, unsent=status == 401
         )

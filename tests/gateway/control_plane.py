@@ -1,4 +1,4 @@
-"""A gateway with its join and admin apps in this process, over a registry that tests may take away."""
+"""A gateway with its join and admin apps in this process, over a registry that a test may stop."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ from tests.registry.schemas.build import compiled
 from tests.registry.virtual import until
 from tests.support.patience import patience
 
-__all__ = ["Desk", "desk", "proposal"]
+__all__ = ["ControlPlane", "control_plane", "proposal"]
 
 _PATH = "/api/v1/schemas"
 _MESH = bytes(range(32))
 
 
-class Desk:
-    """The two apps, and who may use them.
+class ControlPlane:
+    """A gateway with its join and admin apps, and a key of each kind.
 
     Args:
         home: the folder of the snapshot and of the schemas; None for none.
@@ -93,7 +93,7 @@ class Desk:
         return key
 
     async def ask(self, method: str, path: str = "", body: Any = None, *, key: str | None = None) -> Answer:
-        """One request to ``/api/v1/schemasPATH``; ``key`` is another key than the admin's, "" for none."""
+        """One request to ``/api/v1/schemasPATH``; ``key`` replaces the admin's key, "" for none."""
         key = self.admin_key if key is None else key
         headers = {"content-type": "application/json", **({"authorization": f"Bearer {key}"} if key else {})}
         path, _, query = path.partition("?")
@@ -136,14 +136,16 @@ class Desk:
         await until(there)
 
     async def saved(self) -> None:
-        """Wait until what is known is in the files that the next gateway reads."""
+        """Wait until the snapshot and the contracts are on disk, for the next gateway."""
         await until(lambda: self.gateway.watcher.saved and self.catalogue.settled)
 
 
 @asynccontextmanager
-async def desk(registry: Registry, home: Path | None = None, limits: Limits = DEFAULTS) -> AsyncGenerator[Desk, None]:
-    """A desk whose gateway follows its registry."""
-    made = Desk(registry, home, limits)
+async def control_plane(
+    registry: Registry, home: Path | None = None, limits: Limits = DEFAULTS
+) -> AsyncGenerator[ControlPlane, None]:
+    """A control plane whose gateway follows its registry."""
+    made = ControlPlane(registry, home, limits)
     await made.gateway.start()
     try:
         async with asyncio.timeout(patience()):
@@ -154,7 +156,7 @@ async def desk(registry: Registry, home: Path | None = None, limits: Limits = DE
 
 
 def proposal(version: str, text: str, **more: Any) -> dict[str, Any]:
-    """What is sent to be checked: a release with the contract of these declarations."""
+    """The body of a proposal: a release with the contract of these declarations."""
     digest = load_image(compiled(text)).digest
     return {
         "version": version,
