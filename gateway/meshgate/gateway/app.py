@@ -53,7 +53,7 @@ def call_policies(gateway: Parts) -> list[Policy]:
     """What is called."""
     g = gateway
     return [
-        # First, so that a call which is refused below has been paid for: an agent in a loop uses up its budget.
+        # First, so that a call which is refused below has been paid for: an agent in a loop uses up its rate.
         RateLimit(g.rates),
         # A loop is seen before anything of its job is spent on it.
         LineageGuard(g.limits),

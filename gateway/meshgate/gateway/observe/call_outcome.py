@@ -15,6 +15,8 @@ def call_outcome(error: BaseException | None, state: str) -> str:
     Args:
         state: how its reply ended.
     """
+    if error is None:
+        return state
     if isinstance(error, RefusedError | AccessError):
         return "refused"
     if isinstance(error, asyncio.CancelledError | GeneratorExit):

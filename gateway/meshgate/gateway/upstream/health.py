@@ -20,7 +20,7 @@ _AT_ONCE = 16
 
 
 class HealthChecks:
-    """Checks each instance without a lease every ``check.interval`` seconds: misses take it out, answers bring it back.
+    """Checks each instance without a lease every ``check.interval`` seconds; misses take it out, an answer puts it in.
 
     Args:
         ask: whether an instance answers within the seconds given.

@@ -17,49 +17,34 @@ _NOT_SAID = Arrived()
 
 
 class CallMetrics:
-    """Counts a call when it has ended. The chain tells it the agent (``policy.Observer``)."""
+    """Counts a call when it has ended. The chain tells it of the agent (``policy.Observer``)."""
 
     name = "metrics"
 
     def __init__(self, metrics: Metrics, clock: Callable[[], float]) -> None:
         self._metrics = metrics
         self._clock = clock
-        self._open: dict[str, _OpenCall] = {}
+        self._agents: dict[str, str] = {}
+        """The agents of the calls that are open, by the call's id; "" until the agent is known."""
 
     async def __call__(self, call: Call, forward: Handler, /) -> Reply:
-        binding = (call.fact(Arrived) or _NOT_SAID).binding
-        entry = self._open[call.id] = _OpenCall(call.id, call.method.name, binding, self._clock())
+        self._agents[call.id] = ""
+        began = self._clock()
+
+        def ended(outcome: Outcome) -> None:
+            agent, seconds = self._agents.pop(call.id), self._clock() - began
+            binding = (call.fact(Arrived) or _NOT_SAID).binding
+            self._metrics.call(agent, call.method.name, binding, call_outcome(outcome.error, outcome.state), seconds)
+
         try:
             reply = await forward(call)
         except BaseException as error:
-            self._count(entry, error, "failed")
+            ended(Outcome("failed", error))
             raise
-
-        def ended(outcome: Outcome) -> None:
-            self._count(entry, outcome.error, outcome.state)
-
         return reply.on_end(ended)
 
     def saw(self, call: Call, /) -> None:
         """Note the agent, once it is known."""
         route = call.route
-        if route is not None and (entry := self._open.get(call.id)) is not None:
-            entry.agent = route.agent
-
-    def _count(self, entry: _OpenCall, error: BaseException | None, state: str) -> None:
-        del self._open[entry.id]
-        seconds = self._clock() - entry.began
-        self._metrics.call(entry.agent, entry.method, entry.binding, call_outcome(error, state), seconds)
-
-
-class _OpenCall:
-    """The counted values of an open call. It keeps no payload."""
-
-    __slots__ = ("agent", "began", "binding", "id", "method")
-
-    def __init__(self, call_id: str, method: str, binding: str, began: float) -> None:
-        self.id = call_id
-        self.method = method
-        self.binding = binding
-        self.began = began
-        self.agent = ""
+        if route is not None and call.id in self._agents:
+            self._agents[call.id] = route.agent
