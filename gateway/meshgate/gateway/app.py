@@ -74,9 +74,9 @@ def attempt(gateway: Parts) -> list[Policy]:
     """Where."""
     g = gateway
     return [
-        Names(),
         # First, because an attempt that is refused below must be on record.
         RecordAttempt(g.records),
+        Names(),
         # Before the breaker: a refusal here must not use up the permit of a probe.
         Concurrency(g.limits.concurrency),
         BreakerGate(),

@@ -25,7 +25,11 @@ class Counts(dict[tuple[str, str], list[int]]):
 
 @runtime_checkable
 class Admit(Protocol):
-    """Checks a call before it goes on: returns it, perhaps with more facts, or raises. It does nothing afterwards."""
+    """Checks a call before it goes on: returns it, perhaps with more facts, or raises.
+
+    It may have a method ``replied(call, reply)`` as well: called with each reply before that goes back. It may hook
+    into the reply, and must not raise; a call that fails has no reply.
+    """
 
     name: str
 
@@ -50,6 +54,15 @@ class Wrap(Protocol):
 
     async def __call__(self, call: Call, forward: Handler, /) -> Reply:
         """The reply to the call."""
+        ...
+
+
+@runtime_checkable
+class Replied(Protocol):
+    """The further method that an ``Admit`` may have."""
+
+    def replied(self, call: Call, reply: Reply, /) -> None:
+        """See the reply to a call that was admitted."""
         ...
 
 
@@ -124,6 +137,8 @@ def _admitted(policies: list[Admit], forward: Handler, counts: Counts, tell: Cal
     if not policies:
         return forward
     steps = [(policy.admit, counts[policy.name, "pass"], counts[policy.name, "refuse"]) for policy in policies]
+    # The innermost policy sees the reply first, as it would if it wrapped.
+    replied = [policy.replied for policy in reversed(policies) if isinstance(policy, Replied)]
 
     async def handle(call: Call) -> Reply:
         refusing: list[int] | None = None
@@ -133,12 +148,15 @@ def _admitted(policies: list[Admit], forward: Handler, counts: Counts, tell: Cal
                 call = admit(call)
                 passed[0] += 1
             refusing = None
-            return await forward(call)
+            reply = await forward(call)
         except BaseException as error:
             if refusing is not None and isinstance(error, MeshError):
                 refusing[0] += 1
             tell(call)
             raise
+        for each in replied:
+            each(call, reply)
+        return reply
 
     return handle
 

@@ -7,7 +7,6 @@ import pytest
 from meshgate.a2a.call import Call
 from meshgate.a2a.mesh.lineage import Lineage
 from meshgate.a2a.outcome import Head
-from meshgate.a2a.reply import Reply
 from meshgate.gateway.policies.attempt.names import Names
 from tests.gateway.calls import Behind, Clock, chosen, instance, make_call
 
@@ -15,12 +14,11 @@ pytestmark = pytest.mark.requirement("path.names")
 
 
 async def headers(call: Call) -> dict[str, str]:
-    async def forward(call: Call) -> Reply:
-        reply = await Behind()(call)
-        reply.head = Head({"x-agent": "kept", "meshgate-call": "forged", "meshgate-job": "kept"})
-        return reply
-
-    return dict((await Names()(call, forward)).head.headers)
+    reply = await Behind()(call)
+    reply.head = Head({"x-agent": "kept", "meshgate-call": "forged", "meshgate-job": "kept"})
+    names = Names()
+    names.replied(names.admit(call), reply)
+    return dict(reply.head.headers)
 
 
 async def test_a_reply_names_the_call_its_job_and_the_instance_and_keeps_what_it_had() -> None:

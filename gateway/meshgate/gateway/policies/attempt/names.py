@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meshgate.a2a.call import Call, Handler
+from meshgate.a2a.call import Call
 from meshgate.a2a.mesh import headers
 from meshgate.a2a.outcome import Head
 from meshgate.a2a.reply import Reply
@@ -16,8 +16,10 @@ class Names:
 
     name = "names"
 
-    async def __call__(self, call: Call, forward: Handler, /) -> Reply:
-        reply = await forward(call)
+    def admit(self, call: Call, /) -> Call:
+        return call
+
+    def replied(self, call: Call, reply: Reply, /) -> None:
         found = {headers.CALL: call.id}
         if call.lineage is not None:
             found[headers.JOB] = call.lineage.job
@@ -27,4 +29,3 @@ class Names:
         if reply.head.headers:
             found = {**reply.head.headers, **found}
         reply.head = Head(found)
-        return reply
