@@ -66,7 +66,7 @@ NO_NAMES = (
     "docs/architecture.md does not have the list 'attempt' as it is: "
     "record_attempt, concurrency, breaker, hang_detection\n"
 )
-IDS = NO_NAMES.replace(": record", ": ids, record")
+IDS = NO_NAMES.replace(", concurrency", ", ids, concurrency")
 NOT_THE_CALL_LIST = (
     "docs/architecture.md does not have the list 'call' as it is: "
     "rate_limit, lineage_guard, kill, budget, failover, schema, in_flight, retry\n"

@@ -7,7 +7,7 @@ import pytest
 from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.errors import RateLimited
 from meshgate.a2a.reply import Reply
-from meshgate.gateway.policy import Counts, chain
+from meshgate.gateway.policy import Counts, Policy, chain
 from tests.gateway.calls import Behind, make_call
 
 
@@ -51,7 +51,13 @@ class Around:
 async def test_replies_are_seen_from_the_inside_out() -> None:
     order: list[str] = []
     behind = Behind()
-    policies = [Seen("first", order), Around(order), Seen("second", order), Step("third", order), Seen("last", order)]
+    policies: list[Policy] = [
+        Seen("first", order),
+        Around(order),
+        Seen("second", order),
+        Step("third", order),
+        Seen("last", order),
+    ]
     await chain(policies, behind)(make_call())
     assert order == [
         "first",
@@ -69,7 +75,7 @@ async def test_replies_are_seen_from_the_inside_out() -> None:
 async def test_of_a_refusal_no_policy_sees_a_reply_and_the_refusing_one_is_counted() -> None:
     order: list[str] = []
     counts, told = Counts(), list[Call]()
-    policies = [Seen("first", order), Step("second", order, refuses=True), Seen("third", order)]
+    policies: list[Policy] = [Seen("first", order), Step("second", order, refuses=True), Seen("third", order)]
     call = make_call()
     with pytest.raises(RateLimited):
         await chain(policies, Behind(), counts, told.append)(call)

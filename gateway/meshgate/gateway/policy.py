@@ -48,11 +48,13 @@ class Wrap(Protocol):
     Wrap.
 
     A call counts as passed when it comes in, or, if the class says ``refuses = True``, when the policy forwards it.
+    ``__call__`` may be a coroutine function, or a plain one that returns what ``forward`` gives: where there is nothing
+    to do, that costs no coroutine.
     """
 
     name: str
 
-    async def __call__(self, call: Call, forward: Handler, /) -> Reply:
+    def __call__(self, call: Call, forward: Handler, /) -> Awaitable[Reply]:
         """The reply to the call."""
         ...
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.mesh import headers
 from meshgate.a2a.outcome import Outcome
@@ -37,12 +39,13 @@ class Trace:
         self._ids = ids
         self._open: dict[str, _OpenSpan] = {}
 
-    async def __call__(self, call: Call, forward: Handler, /) -> Reply:
+    def __call__(self, call: Call, forward: Handler, /) -> Awaitable[Reply]:
         parent, context = self._place(call)
         call = call.with_fact(context)
         span = self._begin(call, parent, context) if context.sampled else None
-        if span is None:
-            return await forward(call)
+        return forward(call) if span is None else self._traced(span, call, forward)
+
+    async def _traced(self, span: Span, call: Call, forward: Handler) -> Reply:
         traced = self._open[call.id] = _OpenSpan(span, call)
         try:
             reply = await forward(call)

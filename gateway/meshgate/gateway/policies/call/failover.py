@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 import msgspec
 
-from meshgate.a2a.call import Call, Handler
+from meshgate.a2a.call import Call, Handler, Route
 from meshgate.a2a.errors import MeshError
 from meshgate.a2a.reply import Reply
 
@@ -21,13 +23,17 @@ class Failover:
 
     name = "failover"
 
-    async def __call__(self, call: Call, forward: Handler, /) -> Reply:
+    def __call__(self, call: Call, forward: Handler, /) -> Awaitable[Reply]:
+        others = call.route.others if call.route is not None else ()
+        return self._try(call, others, forward) if others else forward(call)
+
+    async def _try(self, call: Call, others: tuple[Route, ...], forward: Handler) -> Reply:
         try:
             return await forward(call)
         except MeshError as error:
-            if not error.unsent or call.route is None:
+            if not error.unsent:
                 raise
-            for route in call.route.others:
+            for route in others:
                 try:
                     return await forward(msgspec.structs.replace(call, route=route))
                 except MeshError as further:

@@ -50,11 +50,16 @@ class Schema:
         self._limits = limits
         self._agreements: dict[tuple[str, str, str], Agreement] = {}
 
-    async def __call__(self, call: Call, forward: Handler, /) -> Reply:
+    def __call__(self, call: Call, forward: Handler, /) -> Awaitable[Reply]:
         route = call.route
         if route is None:
-            return await forward(call)
+            return forward(call)
         known = self._catalogue.subject(f"{route.agent}/{route.skill}")
+        if known is None and not route.contract:
+            return forward(call)
+        return self._convert(call, route, known, forward)
+
+    async def _convert(self, call: Call, route: Route, known: KnownContract | None, forward: Handler) -> Reply:
         if route.contract and (known is None or not known.runs(route.version)):
             known = await self._converters.wait_for(f"{route.agent}/{route.skill}", route.version)
         if known is not None and known.subject.settings.mediation == "off":
