@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from meshgate.a2a.bindings.table import ROWS
 from meshgate.a2a.limits import DEFAULTS
 from meshgate.a2a.selector import parse_selector
 from meshgate.a2a.version_syntax import parse_version
@@ -40,7 +41,7 @@ __all__ = [
     "Unread",
 ]
 
-BINDINGS = ("JSONRPC", "GRPC")
+BINDINGS = tuple(dict.fromkeys(row.id for row in ROWS))
 """The bindings that are served here, by A2A's names (specification 1.0.1, section 5.2)."""
 
 KINDS = ("agent", "gateway")
