@@ -11,7 +11,7 @@ from meshgate.sdk import Agent
 from tests.sdk.calls import read, send, stream, text_of
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-MARK = "# What makes it an agent of the mesh:\n"
+MARK = "# The part that makes it an agent of the mesh:\n"
 
 
 def agent_of(path: str) -> Agent:
