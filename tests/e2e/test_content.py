@@ -10,7 +10,7 @@ from tests.e2e import environments
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180), pytest.mark.requirement("wheel.content")]
 
-PORTIONS = {"v1", "registry", "a2a", "http", "sdk", "gateway", "cli", "testing"}
+PORTIONS = {"v1", "registry", "a2a", "net", "telemetry", "sdk", "gateway", "cli", "testing"}
 
 
 def files_of(wheel: Path) -> set[str]:
