@@ -130,7 +130,7 @@ def _paths() -> None:
 
 
 def _key_first() -> None:
-    _replace(ingress, "credential", lambda headers: "")
+    _replace(ingress, "bearer_key", lambda headers: "")
 
 
 def _body() -> None:
