@@ -37,7 +37,7 @@ def only_job(mesh: LocalMesh) -> str:
 # -- record and authentication
 
 
-@pytest.mark.requirement("path.record")
+@pytest.mark.requirement("path.record", "path.attempts", "path.names")
 @virtual_time
 async def test_a_call_is_on_record_with_where_it_went_and_why() -> None:
     async with virtual_mesh() as mesh:
@@ -161,7 +161,7 @@ async def test_a_token_shown_by_another_agent_counts_as_absent() -> None:
         assert b"meshgate_lineage_invalid_total 2.0" in mesh.gateway.metrics.render()
 
 
-@pytest.mark.requirement("path.inferred")
+@pytest.mark.requirement("path.inferred", "path.in_flight")
 @virtual_time
 async def test_an_agent_that_drops_its_headers_is_still_a_child() -> None:
     async with virtual_mesh() as mesh:
