@@ -20,7 +20,7 @@ EXTRAS = {
 
 
 def extras() -> dict[str, bool]:
-    """Which optional parts are installed."""
+    """Return each optional part by name, with true where it is installed."""
     return {extra: all(_there(module) for module in modules) for extra, modules in EXTRAS.items()}
 
 

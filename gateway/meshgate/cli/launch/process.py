@@ -14,7 +14,7 @@ _SECONDS = 1.0
 
 
 def alive(pid: int) -> bool:
-    """Whether a process with this id runs. A zombie, which has ended and waits for its parent, does not."""
+    """Return true if a process with this id runs. A zombie, which waits for its parent, does not run."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -29,7 +29,7 @@ def alive(pid: int) -> bool:
 
 
 def is_ours(run: Run) -> bool:
-    """Whether the process of ``run`` is a mesh, and not another one that got its id later."""
+    """Return true if the process of ``run`` is a mesh, not another process that got its id later."""
     if not alive(run.pid):
         return False
     # The admin key belongs to this run, so no other program accepts it. A mesh that hangs shows in its command line.

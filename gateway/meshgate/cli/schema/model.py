@@ -111,7 +111,7 @@ class SubjectView(msgspec.Struct, frozen=True):
 
 
 class UsageRow(msgspec.Struct, frozen=True):
-    """What one caller did with one version in one direction."""
+    """The counted messages of one caller with one version in one direction."""
 
     caller: str = ""
     version: str = ""
@@ -125,7 +125,7 @@ class UsageRow(msgspec.Struct, frozen=True):
 
 
 class ContractUsage(msgspec.Struct, frozen=True):
-    """Who uses which version, by the counts of the gateways."""
+    """The users of each version of a contract, by the counts of the gateways."""
 
     subject: str
     since: dict[str, float] = {}

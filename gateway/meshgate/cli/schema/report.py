@@ -30,7 +30,7 @@ class CheckOptions(msgspec.Struct, frozen=True):
         return Mode(self.input if side == "input" else self.output)
 
     def has(self, entry: Entry) -> bool:
-        """Whether the check looks at the entry."""
+        """Return true if the check looks at the entry."""
         agent, _, skill = entry.subject.partition("/")
         return self.agent in ("", agent) and self.skill in ("", skill)
 

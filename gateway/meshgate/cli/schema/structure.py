@@ -12,7 +12,7 @@ _MOST_PAIRS = 4000
 
 
 def structural_changes(old: Image, new: Image, old_type: str, new_type: str) -> dict[str, str]:
-    """What was added, removed, renamed or given another type, by path.
+    """Return the changes by path: a field added, removed, renamed or given another type.
 
     Args:
         old, new: the images.

@@ -1,1 +1,1 @@
-"""What a terminal shows: tables, trees and answers."""
+"""The terminal views: tables, trees and answers."""

@@ -107,7 +107,7 @@ def _call(call: Call) -> Text:
 
 
 def _ways(call: Call) -> Iterator[str]:
-    """Where a call went, and why."""
+    """The route of a call, with its reasons."""
     asked = call.selector if call.selector not in ("", call.agent) else ""
     came = f"{call.method} over {call.binding}" + (f" to {asked}" if asked else "")
     yield came + (f" ({call.reason})" if call.reason else "")

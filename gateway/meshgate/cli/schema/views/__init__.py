@@ -1,1 +1,1 @@
-"""What a terminal shows of contracts."""
+"""The terminal views of contracts."""

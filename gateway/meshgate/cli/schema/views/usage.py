@@ -18,7 +18,7 @@ __all__ = ["ago", "usage_view", "version_key"]
 
 
 def usage_view(found: ContractUsage, now: float, *, fields: bool = False) -> RenderableType:
-    """Who uses which version, and since when gateways have counted.
+    """The table of the users of each version, with the time the gateways have counted.
 
     Args:
         now: seconds since 1970.
@@ -43,7 +43,7 @@ def usage_view(found: ContractUsage, now: float, *, fields: bool = False) -> Ren
 
 
 def ago(span: float) -> str:
-    """How long ago something was, given the seconds since."""
+    """The age of something in words, from the seconds since."""
     return f"{_length(span)} ago" if span >= 1 else "now"
 
 
