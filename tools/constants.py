@@ -114,6 +114,7 @@ FIXED: tuple[tuple[str, str, str], ...] = (
     ("cli/doctor/findings.py: PROBE_SECONDS", "s", "Longest a check of ``meshgate doctor`` waits for an answer."),
     ("cli/doctor/gateway_checks.py: _SKEW", "s", "Difference of two clocks from which it warns."),
     ("cli/doctor/mesh_checks.py: _STALE", "s", "Age of the registry's last answer from which it warns."),
+    ("cli/doctor/mesh_checks.py: _SKEW", "s", "Difference of two gateways' clocks from which it warns."),
     ("cli/launch/launch.py: _READY", "s", "Longest ``meshgate up --detach`` waits until it is ready."),
     ("cli/schema/api.py: _PAGE", "", "Contracts that ``meshgate schema`` fetches at once."),
     ("cli/schema/api.py: _MOST_PAGES", "", "Most such pages."),

@@ -144,6 +144,7 @@ def metrics() -> list[str]:
     seen = Metrics()
     seen.call("", "", "", "", 0.0)
     seen.attempt("", "")
+    seen.lineage_after("")
     seen.policies["", ""][0] += 1
     seen.watch(endpoints=lambda: {"": 1}, passed_over=lambda: {"": 1})
     rows: list[tuple[str, str, str]] = []

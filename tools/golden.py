@@ -216,7 +216,7 @@ def credentials(golden: Golden) -> None:
     step = (Step("planner", "plan"), Step("writer", "*"))
     tokens = [
         mint(Lineage("gw01.00000000000000aa", "00000000000000bb", step, 12.5, "writer"), SECRET, key.id),
-        mint(Lineage("gw02.00000000000000cc", "", (), 0.0, "writer", inferred=True, links=("a", "b")), SECRET, key.id),
+        mint(Lineage("gw02.00000000000000cc", "", (), 0.0, "writer", "open", ("a", "b")), SECRET, key.id),
     ]
     golden.put("lineage.txt", "lineage", "lineage tokens given to the agent writer", "\n".join(tokens) + "\n")
     tags = TaskTags(SECRET)

@@ -26,6 +26,7 @@ CONFIG = ROOT / "gateway/meshgate/gateway/config.py"
 GROUPS: dict[str, str] = {
     "Time of a call and of a job": "deadline max_deadline job_seconds grace",
     "A job's budget": "job_calls job_concurrency depth lease_calls lease_patience peer_patience peer_answer",
+    "Lineage": "agent_tasks agent_recent recent_calls agent_roots agent_roots_burst clock_skew",
     "Sizes": "body event answer json_depth json_nodes header_bytes header_count body_seconds",
     "Connections": "connections backlog streams idle client_idle agent_idle connect agent_connect grpc_channels",
     "Schemas": (
@@ -52,7 +53,7 @@ GROUPS: dict[str, str] = {
         "tasks task_seconds tasks_open task_turns task_wait task_backlog task_poll task_lock cancel_seconds cancel_poll"
     ),
     "Records, traces and metrics": (
-        "records record_seconds job_records agent_tasks traces traces_beyond tracestate "
+        "records record_seconds job_records traces traces_beyond tracestate "
         "span_items span_text span_queue span_close "
         "metric_agents"
     ),
@@ -66,7 +67,8 @@ BYTES = frozenset(
 NUMBERS = """
 job_calls job_concurrency depth json_depth json_nodes header_count streams connections rate burst concurrency
 retry_attempts retry_ratio retry_floor breaker_failures breaker_ratio breaker_volume breaker_jitter tasks tasks_open
-task_turns task_backlog records job_records agent_tasks traces traces_beyond tracestate span_items span_text
+task_turns task_backlog records job_records agent_tasks agent_recent recent_calls agent_roots agent_roots_burst
+traces traces_beyond tracestate span_items span_text
 span_queue metric_agents
 schema_files schema_types schema_depth schema_fields schema_pattern schema_patterns schema_cel schema_releases
 schema_images

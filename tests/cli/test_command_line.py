@@ -15,7 +15,7 @@ from meshgate.a2a.errors import MeshError
 from meshgate.cli import main
 from meshgate.cli.app import app
 from meshgate.cli.commands.call import budget_of, data_of, text_of
-from meshgate.cli.commands.register import card_url, labels_of
+from meshgate.cli.commands.register import card_url, counts_of, labels_of
 from meshgate.cli.commands.up import limits_of
 from meshgate.cli.exits import CliError, Exit, from_mesh
 from meshgate.cli.launch.flags import FLAGS, arguments_of
@@ -270,6 +270,17 @@ def test_what_is_no_url_is_refused(text: str) -> None:
 
 def test_labels_are_pairs() -> None:
     assert labels_of(["a=b", "c=d=e"]) == {"a": "b", "c": "d=e"}
+
+
+def test_counts_are_skills_with_a_number() -> None:
+    assert counts_of(["a=1", "b=c=20"]) == {"a": 1, "b=c": 20}
+    for text in ("a", "=2", "a=", "a=0", "a=-1", "a=two", "a=\u00b2"):
+        with pytest.raises(CliError) as refused:
+            counts_of([text])
+        assert (refused.value.code, refused.value.message) == (
+            Exit.USAGE,
+            f"--reentrant {text!r} is no skill with a count",
+        )
 
 
 def test_limits_are_checked_against_those_there_are() -> None:

@@ -55,6 +55,30 @@ _ROWS: tuple[Requirement, ...] = (
         "drop:inference",
     ),
     Requirement(
+        "path.after",
+        "F98",
+        "A call that an agent makes after its answer belongs to the job it answered, so that a loop ends there too",
+        "drop:after",
+    ),
+    Requirement(
+        "path.onward",
+        "F99",
+        "Whoever looks at a task is not the parent of the calls that its agent makes meanwhile",
+        "drop:onward",
+    ),
+    Requirement(
+        "path.roots",
+        "F98",
+        "What no token and no open call explains has a rate of its own for each agent",
+        "drop:roots",
+    ),
+    Requirement(
+        "lineage.minted",
+        "lineage",
+        "A lineage token is refused once its parent's time is over, at any gateway",
+        "drop:minted",
+    ),
+    Requirement(
         "path.trace",
         "W3C Trace Context",
         "One job is one trace, also through an agent that drops headers",

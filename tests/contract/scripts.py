@@ -6,8 +6,9 @@ A script is a JSON object with the word ``do``::
     {"do": "count", "to": 3}                  hands over three chunks, one after the other
     {"do": "hold", "key": "k"}                works until the test opens the gate "k"
     {"do": "call", "to": "b", "say": {...}}   calls on and answers with what came of it
-    {"do": "calls", "count": 3, ...}          the same several times, one after the other
+    {"do": "calls", "count": 3, ...}          the same several times, one by one; with "key" once that gate is open
     {"do": "burst", "count": 3, ...}          the same several times at once; "to" lists agents that take turns
+    {"do": "later", "key": "k", "to": ...}    answers at once, and calls on after the gate "k" is open
 
 ``"keep": true`` in a script that calls on hands the received headers back to the gateway; else every header is dropped.
 """
@@ -18,7 +19,7 @@ import asyncio
 import json
 import uuid
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -62,6 +63,23 @@ class Stage:
     def __init__(self) -> None:
         self._gates: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._reached: dict[str, asyncio.Queue[Received | None]] = defaultdict(asyncio.Queue)
+        self._told: dict[str, asyncio.Queue[dict[str, Any]]] = defaultdict(asyncio.Queue)
+        self._later: set[asyncio.Task[None]] = set()
+
+    def follow(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run what an agent does after its answer."""
+        task = asyncio.ensure_future(work)
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
+
+    def tell(self, key: str, outcome: dict[str, Any]) -> None:
+        """A call that an agent made after its answer has ended."""
+        self._told[key].put_nowait(outcome)
+
+    async def outcome(self, key: str) -> dict[str, Any]:
+        """Open the gate and wait for what came of the call behind it."""
+        self.open(key)
+        return await self._told[key].get()
 
     def open(self, key: str) -> None:
         """Open the gate for all who wait there, now or later."""
@@ -101,14 +119,25 @@ async def act(script: Script, role: Role, stage: Stage) -> str:
         await role.working()
         await stage.wait_at(script["key"], role.received)
         return "released"
+    if word == "later":
+        stage.follow(_later(script, role, stage))
+        return "answered"
     keep, count = script.get("keep", False), script.get("count", 1)
     outcomes: list[dict[str, Any]] = []
     if word == "burst":
         outcomes += await asyncio.gather(*(_call(script, number, role, stage) for number in range(count)))
     else:
+        if "key" in script:
+            await role.working()
+            await stage.wait_at(script["key"], role.received)
         for _ in range(count):
             outcomes.append(await role.call(script["to"], script["say"], keep=keep))
     return json.dumps({"did": word, "agent": role.received.agent, "outcomes": outcomes})
+
+
+async def _later(script: Script, role: Role, stage: Stage) -> None:
+    await stage.wait_at(script["key"], role.received)
+    stage.tell(script["key"], await role.call(script["to"], script["say"], keep=script.get("keep", False)))
 
 
 async def _call(script: Script, number: int, role: Role, stage: Stage) -> dict[str, Any]:

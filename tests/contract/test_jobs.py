@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from tests.contract.conftest import CHAIN, Doors
-from tests.contract.doors import soon
+from tests.contract.doors import Door, soon
 from tests.contract.mesh import Mesh
 from tests.contract.scripts import Script, inner, saying
 from tests.contract.test_calls import refusal
@@ -142,8 +143,64 @@ async def test_a_loop_is_refused_with_path_and_price(
     calls = sorted(nodes(tree), key=lambda call: len(call["path"]))
     assert [call["agent"] for call in calls] == [first, second, first]
     assert [call.get("code", "") for call in calls] == ["", "", "LOOP"]
-    assert [call.get("inferred", False) for call in calls] == [False, not keep, not keep]
+    assert [call.get("inferred", "") for call in calls] == ["", *(2 * ["" if keep else "open"])]
     assert [call.get("parent", "") for call in calls] == ["", calls[0]["id"], calls[1]["id"]]
+
+
+@pytest.mark.requirement("path.after")
+@pytest.mark.cells("path.after")
+@pytest.mark.parametrize("agent", ["JSONRPC", "GRPC"])
+async def test_agents_that_call_each_other_after_their_answers_are_refused_as_a_loop(
+    mesh: Mesh, doors: Doors, key: str, agent: Literal["JSONRPC", "GRPC"], unique: Any
+) -> None:
+    first, second = unique("first"), unique("second")
+    await mesh.join(first, binding=agent)
+    await mesh.join(second, where=1, binding=agent)
+    await mesh.known(first, second)
+    gates = unique("gate"), unique("gate")
+    back = {"do": "later", "key": gates[1], "to": first, "say": {"do": "echo"}}
+    script = {"do": "later", "key": gates[0], "to": second, "say": back}
+    answer = await doors.here.ask("SendMessage", saying(script), first, key=key)
+    assert await mesh.stage.outcome(gates[0]) == {"text": "answered"}
+    error = (await mesh.stage.outcome(gates[1]))["error"]
+    assert (error["reason"], error["metadata"]["path"]) == ("LOOP", f"{first}.* → {second}.* → {first}.*")
+    tree = await mesh.tree(answer.head["meshgate-job"], lambda found: found["refused"] == 1)
+    calls = sorted(nodes(tree), key=lambda call: len(call["path"]))
+    assert [call.get("inferred", "") for call in calls] == ["", "after", "after"]
+    assert [call.get("parent", "") for call in calls] == ["", calls[0]["id"], calls[1]["id"]]
+
+
+@pytest.mark.requirement("path.onward")
+@pytest.mark.cells("path.onward")
+@pytest.mark.parametrize("agent", ["JSONRPC", "GRPC"])
+async def test_an_agent_calls_on_while_its_task_is_polled_subscribed_to_and_seen_by_a_second_viewer(
+    mesh: Mesh, doors: Doors, key: str, agent: Literal["JSONRPC", "GRPC"], unique: Any
+) -> None:
+    name, gate = unique("onward"), unique("gate")
+    await mesh.join(name, where=1, binding=agent)
+    await mesh.known(name)
+    script = {**calling("clerk", {"do": "echo"}, keep=False, do="calls", count=4), "key": gate}
+    answer = await doors.here.ask("SendMessage", {**saying(script), **AT_ONCE}, name, key=key)
+    await mesh.stage.reached(gate)
+    task = {"id": answer.task["id"]}
+
+    async def watch(door: Door) -> str:
+        while True:
+            found = await door.ask("GetTask", task, key=key)
+            if found.tree["status"]["state"] != "TASK_STATE_WORKING":
+                return found.text
+            await asyncio.sleep(0.1)
+
+    async def subscribe() -> None:
+        async for _ in doors.there.stream("SubscribeToTask", task, key=key):
+            mesh.stage.open(gate)
+
+    _, *seen = await asyncio.gather(subscribe(), watch(doors.here), watch(doors.there))
+    for text in seen:
+        assert [list(outcome) for outcome in inner(text)] == [["text"]] * 4
+    tree = await mesh.tree(answer.head["meshgate-job"], lambda found: len(list(nodes(found))) == 5)
+    children = [call for call in nodes(tree) if call["agent"] == "clerk"]
+    assert [(call["inferred"], call["parent"]) for call in children] == [("open", tree["roots"][0]["call"]["id"])] * 4
 
 
 @pytest.mark.requirement("path.loop")

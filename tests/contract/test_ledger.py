@@ -6,6 +6,7 @@ import ast
 from collections import defaultdict
 from pathlib import Path
 
+from tests.contract.cells import TABLES, collect, report
 from tests.contract.requirements import LEDGER
 
 TESTS = Path(__file__).parents[1]
@@ -31,3 +32,8 @@ def test_every_promise_has_a_test() -> None:
 def test_every_mark_names_a_promise() -> None:
     unknown = {name: where for name, where in marks().items() if name not in LEDGER}
     assert not unknown, f"marks that name no promise: {unknown}"
+
+
+def test_every_cell_of_a_table_has_a_test_or_a_reason() -> None:
+    assert set(TABLES) <= set(LEDGER)
+    assert [line for line in report(collect()) if "NOT TESTED" in line] == []

@@ -19,6 +19,8 @@ UNRECORDED: dict[str, str] = {
     "test_a_job_over_its_calls_is_refused_with_path_and_price": "the tree of the job, after the refusals",
     "test_a_job_with_too_many_calls_open_at_once_is_refused": "the tree of the job, after the refusals",
     "test_a_loop_is_refused_with_path_and_price": "the tree of the job, after the refusal",
+    "test_agents_that_call_each_other_after_their_answers_are_refused_as_a_loop": "the tree of the job, at the end",
+    "test_an_agent_calls_on_while_its_task_is_polled_subscribed_to_and_seen_by_a_second_viewer": "the tree of the job",
     "test_a_chain_deeper_than_the_limit_is_refused": "the tree of the job, after the refusal",
     "test_one_job_is_one_trace": "the trace of each call in the tree, after the trace that the agent was sent",
     "test_the_command_line_shows_the_refusal_in_the_tree": "it is about what is shown of records",

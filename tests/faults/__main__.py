@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import aiohttp
 
-from tests.faults import hostile, instances, jobs, registry, upstream
+from tests.faults import hostile, instances, jobs, onward, registry, upstream
 from tests.faults.agents import open_stage
 from tests.faults.crew import open_crew
 from tests.faults.limits import LIMITS
@@ -112,11 +112,20 @@ async def _jobs(setting: Setting) -> None:
         await setting.step("F74", lambda: jobs.fan_out(stage, report))
 
 
+async def _onward(setting: Setting) -> None:
+    report = setting.report
+    gateway = GatewayUnderTest(setting.folder / "onward", setting.session, limits=jobs.ROOMY)
+    async with open_stage(gateway, setting.session) as stage:
+        await setting.step("F98", lambda: onward.after_answers(stage, report))
+        await setting.step("F99", lambda: onward.watched(stage, report))
+
+
 _STORIES: dict[str, Callable[[Setting], Awaitable[None]]] = {
     "F5 F6 F7 F8 F9 F10 F14 F17": _hostile,
     "F31 F34 F43 F48 F49": _upstream,
     "F34": _retries,
     "F73 F74": _jobs,
+    "F98 F99": _onward,
     "F35 F36 F50 F51 F52 F53 F58": _crew,
     "F54": _trio,
 }

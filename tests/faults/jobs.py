@@ -14,7 +14,7 @@ from tests.faults.load import Answer, Caller, percentile
 from tests.faults.processes import GatewayUnderTest, Worker, eventually
 from tests.faults.report import Report
 
-__all__ = ["ROOMY", "fan_out", "loops"]
+__all__ = ["ROOMY", "fan_out", "loops", "second_gateway"]
 
 ROOMY = {"rate": 5000, "burst": 5000, "health_timeout": 5}
 """Limits of the gateway that are not what is measured. All agents share a process, which is busy with calls of their
@@ -57,7 +57,7 @@ async def _circle(stage: Stage, names: list[str], via: GatewayUnderTest | None =
 async def loops(stage: Stage, report: Report) -> None:
     """F73: A to A, A to B to A, a ring of ten, and A to B to A over two gateways."""
     report.say("F73: calls in circles")
-    other = await _second(stage)
+    other = await second_gateway(stage)
     try:
         rounds = [
             ("LOOP", await _circle(stage, ["self"])),
@@ -84,7 +84,7 @@ def _names_path_and_price(answer: Answer) -> bool:
     return " → " in text and "calls" in text and '"price"' in text
 
 
-async def _second(stage: Stage) -> GatewayUnderTest:
+async def second_gateway(stage: Stage) -> GatewayUnderTest:
     """Another gateway of the same mesh."""
     first = stage.gateway
     home = first.home.parent / f"{first.home.name}-second"

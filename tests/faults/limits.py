@@ -148,6 +148,13 @@ LIMITS: dict[str, dict[str, Limit]] = {
     "F58": {"connections": Limit(16, "connections"), "more_for_agents": _none("connections")},
     # -- the mesh
     "F73": {"not_refused": _none("calls"), "extra_calls": Limit(1, "calls"), "no_path_or_price": _none("answers")},
+    "F98": {
+        "extra_visits": _none("calls"),
+        "not_refused": _none("calls"),
+        "visits_in_a_crowd": Limit(64, "calls"),
+        "not_counted": _none("calls"),
+    },
+    "F99": {"refused": _none("calls"), "wrong_job": _none("calls")},
     "F74": {
         "calls": Limit(256, "calls"),
         "at_once": Limit(64, "calls"),

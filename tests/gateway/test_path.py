@@ -142,7 +142,7 @@ async def test_a_call_made_with_the_token_is_a_child_of_the_call_it_was_made_in(
         first, second = job.calls
         account = mesh.gateway.accounts.account(job.id)
         assert account is not None
-        assert (second.parent, second.inferred, account.used) == (first.id, False, 2)
+        assert (second.parent, second.inferred, account.used) == (first.id, "", 2)
         assert [step.agent for step in second.path] == ["front", "leaf"]
 
 
@@ -171,7 +171,7 @@ async def test_an_agent_that_drops_its_headers_is_still_a_child() -> None:
         await mesh.call("front")
         job = mesh.gateway.records.job(only_job(mesh))
         assert job is not None
-        assert [(call.agent, call.inferred) for call in job.calls] == [("front", False), ("leaf", True)]
+        assert [(call.agent, call.inferred) for call in job.calls] == [("front", ""), ("leaf", "open")]
 
 
 @pytest.mark.requirement("path.inferred")

@@ -31,6 +31,9 @@ from meshgate.gateway.control.admin import schema_routes
 from meshgate.gateway.control.admin.errors import BoundedBodies
 from meshgate.gateway.identity import key_record, keys, mesh_key
 from meshgate.gateway.ingress import http as ingress
+from meshgate.gateway.jobs.in_flight import InFlight
+from meshgate.gateway.jobs.parents import PossibleParents
+from meshgate.gateway.jobs.rates import Rates
 from meshgate.gateway.policies.arrival.lineage import Lineages
 from meshgate.gateway.policies.call.lineage_guard import LineageGuard
 from meshgate.gateway.policies.call.retry import Retry, RetryBudget
@@ -98,7 +101,41 @@ def _inference() -> None:
     async def nothing(self: Any, call: Any, agent: str) -> tuple[None, None]:
         return None, None
 
-    _replace(Lineages, "_from_flights", nothing)
+    _replace(Lineages, "_infer", nothing)
+
+
+def _after() -> None:
+    _replace(PossibleParents, "_answered", lambda self, agent, tenant: [])
+
+
+def _lineage_with(**changes: Any) -> None:
+    build = Lineages.__init__
+
+    def changed(self: Any, *arguments: Any) -> None:
+        accounts, parents, roots, mesh, metrics, limits, wall = arguments
+        roots = changes.get("roots", roots)
+        build(self, accounts, parents, roots, mesh, metrics, msgspec.structs.replace(limits, **changes["limits"]), wall)
+
+    _replace(Lineages, "__init__", changed)
+
+
+def _onward() -> None:
+    opened = InFlight.open
+
+    def anyone(self: Any, call: Any) -> Any:
+        entry = opened(self, call)
+        self._open.setdefault(entry.route.agent, {})[entry.id] = entry
+        return entry
+
+    _replace(InFlight, "open", anyone)
+
+
+def _roots() -> None:
+    _lineage_with(roots=Rates(1e9, 10**9, lambda: 1, lambda: 0.0), limits={})
+
+
+def _minted() -> None:
+    _lineage_with(limits={"clock_skew": 1e12})
 
 
 def _depth() -> None:
@@ -362,6 +399,10 @@ def _refusal_final() -> None:
 DROPS: dict[str, Callable[[], None]] = {
     "scope": _scope,
     "inference": _inference,
+    "after": _after,
+    "onward": _onward,
+    "roots": _roots,
+    "minted": _minted,
     "depth": _depth,
     "retry_unsafe": _retry_unsafe,
     "retry_budget": _retry_budget,

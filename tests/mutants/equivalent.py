@@ -33,7 +33,6 @@ EQUIVALENT: dict[str, str] = {
     "next(iter(kept.values())).deadline < self._clock() -> next(iter(kept.values())).deadline <= self._clock()": (
         "at its very deadline a call is no parent any more: find leaves it out whether it is kept or not"
     ),
-    f"{_GATEWAY}jobs/rates.py _KEYS: _KEYS = 100000 -> _KEYS = 100001": _ONE_MORE,
     f"{_GATEWAY}jobs/rates.py Rates.take: self._full.get(key, 0.0) -> self._full.get(key, 1.0)": _ALWAYS_LATER,
     f"{_GATEWAY}jobs/rates.py Rates.take: wait > _ROUNDING -> wait >= _ROUNDING": (
         "the bound is there for errors of rounding: no call is meant to be at it"

@@ -9,7 +9,7 @@ import socket
 import pytest
 
 from meshgate.a2a.limits import Limits
-from meshgate.net.server import HttpServer, bind
+from meshgate.net.server import HttpServer, PortTaken, bind
 
 
 @pytest.mark.requirement("contract.nodelay")
@@ -32,5 +32,27 @@ async def test_what_is_accepted_on_a_bound_socket_sends_its_last_bytes_at_once()
 
 def test_what_a_listener_takes_and_keeps_are_limits() -> None:
     limits = Limits(connections=7, backlog=5, idle=3)
-    config = HttpServer(None, [], limits)._config
+    sockets = bind("127.0.0.1", 0, "--port")
+    config = HttpServer(None, sockets, limits)._config
+    for each in sockets:
+        each.close()
     assert (config.limit_concurrency, config.backlog, config.timeout_keep_alive) == (7, 5, 3)
+
+
+async def test_a_port_that_another_process_took_since_it_was_bound_is_told_with_the_remedy() -> None:
+    mine = bind("127.0.0.1", 0, "--port")
+    port = int(mine[0].getsockname()[1])
+    others = bind("127.0.0.1", port, "--port")
+    for other in others:
+        other.listen()
+    server = HttpServer(None, mine, Limits())
+    with pytest.raises(PortTaken) as refused:
+        await server.start()
+    assert str(refused.value) == (
+        f"port {port} cannot be used (Address already in use): is another mesh starting? Choose another port"
+    )
+    assert [each.fileno() for each in mine] == [-1] * len(mine)
+    await server.stop()
+    assert (server.port, server.connections) == (port, 0)
+    for other in others:
+        other.close()

@@ -81,3 +81,28 @@ def test_a_name_is_made_from_free_text(text: str, name: str) -> None:
 def test_text_without_a_letter_gives_no_name() -> None:
     with pytest.raises(InvalidParams):
         agent_name("你好!")
+
+
+@pytest.mark.requirement("path.loop")
+def test_an_operator_says_how_often_a_skill_may_stand_on_a_path() -> None:
+    params = {"skills": {"greet": {"reentrant": 3}}}
+    extended = _card(capabilities={"extensions": [{"uri": CAPABILITIES_URI, "params": params}]})
+    plain = _card()
+    for card, given, found in [
+        (plain, {}, 1),
+        (plain, {"greet": 2}, 2),
+        (extended, {}, 3),
+        (extended, {"greet": 2}, 2),
+    ]:
+        manifest, _ = read_foreign(card, reentrant=given)
+        assert [skill.reentrant for skill in manifest.skills] == [found]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [({"meet": 2}, "there is no skill 'meet'; the card lists greet"), ({"greet": 0}, "greet=0 must be at least 1")],
+)
+def test_a_skill_that_is_not_there_and_a_count_of_nothing_are_refused(given: dict[str, int], told: str) -> None:
+    with pytest.raises(InvalidParams) as refused:
+        read_foreign(_card(), reentrant=given)
+    assert refused.value.message == f"reentrant: {told}"

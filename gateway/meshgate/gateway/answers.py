@@ -48,11 +48,13 @@ class Answers:
         """The state of the gateway."""
         g = self._gateway
         stale = g.watcher.stale_seconds()
-        return Status(g.id, VERSION, g.in_flight.count, len(g.instances), stale, g.draining, g.unready() or "")
+        return Status(
+            g.id, VERSION, g.in_flight.count, len(g.instances), stale, g.draining, g.unready() or "", g.wall()
+        )
 
     def flights(self, agent: str, tenant: str) -> list[Flight]:
-        """Calls in flight to an agent."""
-        return self._gateway.in_flight.find(agent, tenant)
+        """Calls in flight to an agent; if there is none, those that it has answered."""
+        return self._gateway.parents.here(agent, tenant)
 
     async def lend(self, job: str, calls: int) -> Grant | None:
         """Calls of a job whose home this is."""

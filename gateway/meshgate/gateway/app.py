@@ -41,7 +41,7 @@ def arrival(gateway: Parts) -> list[Policy]:
         CallMetrics(g.metrics, g.clock),
         Authentication(g.authenticator, g.metrics.policies, g.tell),
         # Before lineage: an agent's credential says which calls in flight may be the parent.
-        Lineages(g.accounts, g.in_flight, g.mesh, g.peers, g.metrics, g.limits),
+        Lineages(g.accounts, g.parents, g.roots, g.mesh, g.metrics, g.limits, g.wall),
         # Behind lineage, so that a call whose agent dropped its headers still joins its job's trace.
         Trace(g.tracing, g.sampler, g.ids),
         # Behind lineage, because a child has no more time than its parent.

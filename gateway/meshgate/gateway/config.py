@@ -33,6 +33,8 @@ class ForeignAgent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Its name in the mesh; made from the card's name if empty."""
     labels: dict[str, str] = {}
     """Labels to select it by."""
+    reentrant: dict[str, int] = {}
+    """By skill, how often it may stand on one path of calls: 2 for an agent that calls its callers back."""
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -20,18 +20,20 @@ class Arrived(msgspec.Struct, frozen=True):
 
 
 class Flight(msgspec.Struct, frozen=True):
-    """A call in flight as a possible parent of another call."""
+    """A call as a possible parent of another call: one in flight, or one that was answered a short time ago."""
 
     id: str
     job: str
     path: tuple[Step, ...]
     remaining: float
-    """Seconds that it still has."""
+    """Seconds that it still has; that its job still has, if it was answered."""
     started: float
     """Seconds since the epoch; the parent is the one started last."""
     trace_id: str = ""
     span_id: str = ""
     sampled: bool = False
+    answered: float | None = None
+    """Seconds since it was answered; None if it is in flight."""
 
 
 class Parents(msgspec.Struct, frozen=True):

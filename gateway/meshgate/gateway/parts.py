@@ -24,8 +24,9 @@ from meshgate.gateway.identity.leases import Leases
 from meshgate.gateway.identity.mesh_key import MeshKey
 from meshgate.gateway.jobs.accounts import Accounts, MemoryAccounts
 from meshgate.gateway.jobs.in_flight import InFlight
+from meshgate.gateway.jobs.parents import PossibleParents
 from meshgate.gateway.jobs.peers import ALONE, Peers
-from meshgate.gateway.jobs.rates import Rates
+from meshgate.gateway.jobs.rates import Rates, root_words
 from meshgate.gateway.observe.metrics import Metrics
 from meshgate.gateway.observe.records import Records
 from meshgate.gateway.placement import Policies
@@ -129,13 +130,20 @@ class Parts:
         self.records = Records(self.id, limits, clock, self.wall)
         self.accounts: Accounts = MemoryAccounts(self.id, self.peers, limits, clock, self.rng)
         self.in_flight = InFlight(limits, clock, self.wall)
-        self.rates = Rates(limits.rate, limits.burst, lambda: self.peers.live, clock, limits.rate_keys)
+        self.parents = PossibleParents(self.in_flight, self.accounts, self.peers, clock)
+        self.rates = Rates(limits.rate, limits.burst, self._live, clock, limits.rate_keys)
+        self.roots = Rates(
+            limits.agent_roots, limits.agent_roots_burst, self._live, clock, limits.rate_keys, words=root_words
+        )
+
+    def _live(self) -> int:
+        return self.peers.live
 
     def _reach_agents(self, wires: dict[Key, Wire] | None) -> None:
         self.instances = Instances(self.mesh.inbound_secret, self.limits, self.clock, self.rng)
         self.wires = wires if wires is not None else make_transports(self.limits, self.clock)
         self.tags = TaskTags(self.mesh.secret)
-        self.send = Send(self.wires, self.tags, self.mesh, self.clock, self.limits.cancel_seconds)
+        self.send = Send(self.wires, self.tags, self.mesh, self.clock, self.limits.cancel_seconds, self.wall)
         self.instances.on_gone.append(self.send.forget)
         self.routes = Routes(self.table, self.authorizer)
         self.task_owner = TaskOwner(self.table, self.tags, self.routes)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
+
+import msgspec
 
 from meshgate.a2a.card_types import AgentSkill, SkillTerms
 from meshgate.a2a.cards import read_card, terms_of
@@ -29,15 +32,19 @@ def agent_name(text: str) -> str:
     return name
 
 
-def read_foreign(card: bytes, name: str = "") -> tuple[Manifest, tuple[Endpoint, ...]]:
+def read_foreign(
+    card: bytes, name: str = "", reentrant: Mapping[str, int] | None = None
+) -> tuple[Manifest, tuple[Endpoint, ...]]:
     """What a foreign agent is and where it listens.
 
     Args:
         card: the agent card as it was served (A2A 1.0).
         name: the name to list the agent under; else it is made from the card's.
+        reentrant: by skill, how often it may stand on one path of calls; else what the card says, or once.
 
     Raises:
-        InvalidParams: the card cannot be read, or offers no address in a binding and version that is spoken here.
+        InvalidParams: the card cannot be read, or offers no address in a binding and version that is spoken here; or
+            ``reentrant`` names a skill that is not on it.
     """
     tree, view = read_card(card)
     endpoints = tuple(
@@ -56,7 +63,10 @@ def read_foreign(card: bytes, name: str = "") -> tuple[Manifest, tuple[Endpoint,
         agent=name or agent_name(view.name),
         version=version,
         description=view.description,
-        skills=tuple(_capability(skill, terms.skills.get(skill.id, SkillTerms()), version) for skill in view.skills),
+        skills=_reentrant(
+            tuple(_capability(skill, terms.skills.get(skill.id, SkillTerms()), version) for skill in view.skills),
+            reentrant or {},
+        ),
         shared_tasks=terms.shared_tasks,
         foreign=True,
         card=tree,
@@ -85,6 +95,18 @@ def foreign_instance(
         labels=labels or {},
         check=HealthCheck(card_url, interval),
         lasting=True,
+    )
+
+
+def _reentrant(skills: tuple[Capability, ...], reentrant: Mapping[str, int]) -> tuple[Capability, ...]:
+    names = [skill.skill for skill in skills]
+    for name, count in reentrant.items():
+        if name not in names:
+            raise InvalidParams(f"reentrant: there is no skill {name!r}; the card lists {', '.join(names) or 'none'}")
+        if count < 1:
+            raise InvalidParams(f"reentrant: {name}={count} must be at least 1")
+    return tuple(
+        msgspec.structs.replace(skill, reentrant=reentrant.get(skill.skill, skill.reentrant)) for skill in skills
     )
 
 

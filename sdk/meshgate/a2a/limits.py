@@ -188,6 +188,16 @@ class Limits(msgspec.Struct, frozen=True):
     """Calls of one job that it keeps a record of; further ones are counted by how they ended."""
     agent_tasks: int = 1000
     """Calls of one agent that stay possible parents because their tasks go on."""
+    agent_recent: int = 64
+    """Calls of one agent that stay possible parents after their answers, the latest ones."""
+    recent_calls: int = 10_000
+    """Calls of all agents that do."""
+    agent_roots: float = 10.0
+    """Calls per second of one agent that no open call of its own explains, over all gateways."""
+    agent_roots_burst: int = 600
+    """Such calls that may come at once."""
+    clock_skew: float = 5.0
+    """Most that the clocks of two gateways may differ: a lineage token is taken for so long after its time."""
     traces: float = 20.0
     """Jobs per second that are all traced."""
     traces_beyond: int = 100

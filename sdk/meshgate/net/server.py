@@ -105,28 +105,34 @@ class HttpServer:
             backlog=limits.backlog,
         )
         self._sockets = sockets
+        self.port = int(sockets[0].getsockname()[1])
+        """The port it listens on."""
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
-
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        return int(self._sockets[0].getsockname()[1])
 
     async def start(self) -> None:
         """Listen. Returns once connections are accepted.
 
         Raises:
-            PortTaken: a port cannot be bound.
+            PortTaken: another process has begun to listen on the port since it was bound.
         """
         self._server = _Server(self._config)
         self._serving = asyncio.ensure_future(self._server.serve(sockets=self._sockets))
         listening = asyncio.ensure_future(self._server.listening.wait())
         await asyncio.wait((self._serving, listening), return_when=asyncio.FIRST_COMPLETED)
-        if not listening.done():
-            listening.cancel()
-            await self._serving
-            raise PortTaken(f"the server on port {self.port} ended while it started")
+        if listening.done():
+            return
+        listening.cancel()
+        serving, self._server, self._serving = self._serving, None, None
+        reason = "the server ended while it started"
+        try:
+            await serving
+        except OSError as error:
+            reason = error.strerror or str(error)
+        finally:
+            for each in self._sockets:
+                each.close()
+        raise PortTaken(f"port {self.port} cannot be used ({reason}): is another mesh starting? Choose another port")
 
     @property
     def connections(self) -> int:

@@ -24,7 +24,7 @@ lineages = st.builds(
     path=st.lists(st.builds(Step, _texts, _texts), max_size=3).map(tuple),
     remaining=st.floats(0, 1e6),
     audience=_texts,
-    inferred=st.booleans(),
+    inferred=st.sampled_from(["", "open", "after"]),
     links=st.lists(_texts, max_size=2).map(tuple),
     budget=_texts,
 )

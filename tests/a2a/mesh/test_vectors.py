@@ -7,11 +7,11 @@ from meshgate.a2a.mesh.lineage_tokens import mint, verify
 from meshgate.a2a.mesh.task_ids import TaskTags
 
 KEY = bytes(range(32))
-LINEAGE = Lineage("g.1", "c1", (Step("a", "x"),), 2.5, "b")
+LINEAGE = Lineage("g.1", "c1", (Step("a", "x"),), 2.5, "b", minted=1.8e9)
 
 
 def test_a_lineage_token_is_spelled_as_in_every_release() -> None:
-    token = "1.k1.WyJnLjEiLCJjMSIsW1siYSIsIngiXV0sMi41LCJiIixmYWxzZSxbXSwiIl0.cJXkoLkeTBs7NobXeMkTEg"
+    token = "1.k1.WyJnLjEiLCJjMSIsW1siYSIsIngiXV0sMi41LCJiIiwiIixbXSwiIiwxODAwMDAwMDAwLjBd.JaDK4nD-jlaZTDOf0crHKQ"
     assert mint(LINEAGE, KEY, "k1") == token
     assert verify(token, {"k1": KEY}, "b") == LINEAGE
 

@@ -132,7 +132,7 @@ def test_a_call_that_delivered_a_failed_task_is_shown_as_failed() -> None:
 
 
 def test_a_job_that_runs_says_so_and_an_inferred_parent_is_marked() -> None:
-    found = tree({"call": call("a", outcome="open", duration=None, inferred=True)})
+    found = tree({"call": call("a", outcome="open", duration=None, inferred="open")})
     text = shown(job_view(found))
     assert "running for 4.0 s" in text
     assert "its parent was worked out" in text

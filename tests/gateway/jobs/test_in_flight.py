@@ -9,7 +9,8 @@ from meshgate.a2a.limits import DEFAULTS
 from meshgate.a2a.mesh.lineage import Lineage, Step
 from meshgate.a2a.methods import METHODS
 from meshgate.a2a.payload import JsonPayload
-from meshgate.gateway.jobs.in_flight import InFlight, OpenCall
+from meshgate.gateway.jobs.in_flight import InFlight
+from meshgate.gateway.jobs.open_call import OpenCall
 
 SEND, GET = METHODS["SendMessage"], METHODS["GetTask"]
 
@@ -88,6 +89,7 @@ def test_a_call_whose_task_goes_on_is_a_parent_no_longer_than_its_deadline() -> 
     assert parents(in_flight) == []
 
 
+@pytest.mark.requirement("path.onward")
 def test_an_operation_on_a_task_is_open_and_is_nobodys_parent() -> None:
     in_flight = InFlight(clock=Clock())
     entry = in_flight.open(call_to("worker", "c1", job=""))

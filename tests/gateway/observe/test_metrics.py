@@ -53,6 +53,7 @@ def test_every_family_has_its_type() -> None:
         "meshgate_attempts": "counter",
         "meshgate_retries": "counter",
         "meshgate_lineage_unknown": "counter",
+        "meshgate_lineage_after": "counter",
         "meshgate_lineage_invalid": "counter",
         "meshgate_call_seconds": "histogram",
         "meshgate_registry_stale_seconds": "gauge",

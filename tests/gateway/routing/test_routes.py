@@ -37,6 +37,13 @@ def test_a_foreign_agent_called_by_its_name_has_any_skill_once_and_no_contract()
     assert (route.skill, route.reentrant, route.contract) == ("*", 1, False)
 
 
+@pytest.mark.requirement("path.loop")
+def test_a_foreign_agent_called_by_its_name_may_stand_on_a_path_as_often_as_any_of_its_skills() -> None:
+    skills = (Capability("say", "1.0.0"), Capability("ask", "1.0.0", reentrant=2))
+    _, routes = listed(entry("f", foreign=True, skills=skills))
+    assert [route.reentrant for route in routes.find(parse_selector("echo"), ANN)] == [2]
+
+
 @pytest.mark.requirement("path.scope")
 def test_each_caller_finds_what_it_may_use_and_no_other_callers_result() -> None:
     _, routes = listed(entry("a"), entry("z", tenant="acme"))

@@ -38,7 +38,7 @@ class Post:
 
     def __init__(self, script: Script, *, tenant: str = "", **more: Any) -> None:
         self.clock = Clock()
-        self.mesh = LocalMesh(clock=self.clock)
+        self.mesh = LocalMesh(clock=self.clock, wall=lambda: 1.8e9)
         self.send, self.tags = self.mesh.gateway.send, self.mesh.gateway.tags
         self.mesh.wire.scripts["local://echo-1"] = script
         listed = entry(endpoints=(Endpoint("JSONRPC", "local://echo-1", tenant=tenant),), **more)
@@ -82,7 +82,7 @@ async def test_an_agent_is_told_its_place_in_the_job_and_the_time_that_is_left()
     headers = dict(post.sent[0].headers)
     keys = {post.mesh.mesh_key.id: post.mesh.mesh_key.secret}
     token = verify(headers.pop("meshgate-lineage"), keys, "echo")
-    assert token == Lineage("g.1", "c1", (*PATH, Step("echo", "say")), 7.25, "echo")
+    assert token == Lineage("g.1", "c1", (*PATH, Step("echo", "say")), 7.25, "echo", minted=1.8e9)
     assert headers == {
         "a2a-version": "1.0",
         "meshgate-call": "c1",

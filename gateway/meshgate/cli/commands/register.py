@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from meshgate.registry.join.wire import RegisterResponse
     from meshgate.registry.model import Instance, Manifest
 
-__all__ = ["card_url", "labels_of", "register"]
+__all__ = ["card_url", "counts_of", "labels_of", "register"]
 
 _SECONDS = 5.0
 _WELL_KNOWN = "/.well-known/agent-card.json"
@@ -29,6 +29,14 @@ def register(
         list[str] | None,
         typer.Option("--label", "-l", metavar="KEY=VALUE", help="A label to select it by; repeatable."),
     ] = None,
+    reentrant: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SKILL=COUNT",
+            help="How often a skill may stand on one path of calls: 2 for an agent that calls its callers back; "
+            "repeatable.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was registered as JSON.")] = False,
 ) -> None:
     """List an A2A server, unchanged, as an agent of the mesh.
@@ -40,9 +48,10 @@ def register(
     Examples:
       meshgate register --card http://127.0.0.1:9000
       meshgate register --card http://127.0.0.1:9000/.well-known/agent-card.json --name translator -l region=eu
+      meshgate register --card http://127.0.0.1:9000 --reentrant review=2
     """
-    labels = labels_of(label or [])
-    instance, manifest, joined = asyncio.run(_register(card_url(card), name, labels))
+    labels, counts = labels_of(label or []), counts_of(reentrant or [])
+    instance, manifest, joined = asyncio.run(_register(card_url(card), name, labels, counts))
     names = [skill.skill for skill in manifest.skills]
     if as_json:
         shown = {"agent": instance.agent, "instance": instance.id, "version": manifest.version}
@@ -88,7 +97,25 @@ def labels_of(given: list[str]) -> dict[str, str]:
     return labels
 
 
-async def _register(url: str, name: str, labels: dict[str, str]) -> tuple[Instance, Manifest, RegisterResponse]:
+def counts_of(given: list[str]) -> dict[str, int]:
+    """The counts of texts such as ``review=2``.
+
+    Raises:
+        CliError: a text is no skill with a count of at least 1.
+    """
+    counts: dict[str, int] = {}
+    for text in given:
+        skill, _, count = text.rpartition("=")
+        if not skill or not count.isascii() or not count.isdigit() or int(count) < 1:
+            remedy = "write --reentrant SKILL=COUNT, such as review=2"
+            raise CliError(f"--reentrant {text!r} is no skill with a count", Exit.USAGE, remedy)
+        counts[skill] = int(count)
+    return counts
+
+
+async def _register(
+    url: str, name: str, labels: dict[str, str], reentrant: dict[str, int]
+) -> tuple[Instance, Manifest, RegisterResponse]:
     from meshgate.registry.foreign import foreign_instance, read_foreign
     from meshgate.sdk.client.discovery import find_join
     from meshgate.sdk.client.sender import make_client
@@ -96,7 +123,7 @@ async def _register(url: str, name: str, labels: dict[str, str]) -> tuple[Instan
 
     access = find_join()
     async with make_client() as client:
-        manifest, endpoints = read_foreign(await _fetch(client, url), name)
+        manifest, endpoints = read_foreign(await _fetch(client, url), name, reentrant)
         instance = foreign_instance(manifest, endpoints, url, labels=labels)
         joined = await JoinClient(access, client).register(instance, manifest)
     return instance, manifest, joined

@@ -13,6 +13,8 @@ from meshgate.cli.views.tables import plural
 __all__ = []
 
 _STALE = 5.0
+_SKEW = 2.0
+"""A difference of two gateways' clocks, in seconds, that is more than the time their answers took."""
 
 
 _BAD = {"unhealthy": "it does not answer", "open": "its calls failed, so it gets none for a while (breaker open)"}
@@ -29,6 +31,7 @@ def check_mesh(environ: Mapping[str, str]) -> Iterator[Finding]:
     yield Finding("admin port", "ok", f"{admin.url} takes the key")
     for one in gateways:
         yield _status(one)
+    yield from compare_clocks(gateways)
     yield from _agents(agents)
 
 
@@ -44,6 +47,22 @@ def _status(one: GatewayStatus) -> Finding:
     counts = f"{plural(one.instances, 'instance')}, {plural(one.open_calls, 'open call')}"
     age = "up to date" if one.registry_stale < 1.0 else f"last heard of {one.registry_stale:.0f} s ago"
     return Finding(name, "ok", f"{counts}, registry {age}")
+
+
+def compare_clocks(gateways: tuple[GatewayStatus, ...]) -> Iterator[Finding]:
+    """Whether the clocks of several gateways agree."""
+    if len(gateways) < 2:
+        return
+    first, last = min(gateways, key=lambda one: one.clock), max(gateways, key=lambda one: one.clock)
+    skew = last.clock - first.clock
+    if skew > _SKEW:
+        detail = f"gateway {first.gateway} is {skew:.0f} s behind gateway {last.gateway}"
+        remedy = (
+            "let all follow NTP: beyond limits.clock_skew a gateway refuses the calls of agents that another called"
+        )
+        yield Finding("clocks", "warn", detail, remedy)
+    else:
+        yield Finding("clocks", "ok", "the gateways agree")
 
 
 def _agents(agents: tuple[Agent, ...]) -> Iterator[Finding]:

@@ -112,7 +112,8 @@ def _ways(call: Call) -> Iterator[str]:
     came = f"{call.method} over {call.binding}" + (f" to {asked}" if asked else "")
     yield came + (f" ({call.reason})" if call.reason else "")
     if call.inferred:
-        yield "no token came with it: its parent was worked out from the calls in flight"
+        seen = "that its agent had answered" if call.inferred == "after" else "in flight"
+        yield f"no token came with it: its parent was worked out from the calls {seen}"
     if len(call.attempts) == 1:
         yield _attempt(call.attempts[0], alone=True)
         return

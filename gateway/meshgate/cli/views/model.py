@@ -78,6 +78,8 @@ class GatewayStatus(msgspec.Struct, frozen=True):
     draining: bool = False
     ready: str = ""
     """Why it is not ready, or ""."""
+    clock: float = 0.0
+    """Seconds since the epoch, by its own clock."""
 
 
 class Usage(msgspec.Struct, frozen=True, rename="camel"):
@@ -122,7 +124,8 @@ class Call(msgspec.Struct, frozen=True):
     outcome: str = "open"
     code: str = ""
     message: str = ""
-    inferred: bool = False
+    inferred: str = ""
+    """How its parent was worked out, if no token came with it: ``open`` or ``after``."""
     attempts: tuple[Attempt, ...] = ()
     usage: Usage | None = None
     trace_id: str = ""

@@ -57,7 +57,7 @@ class UsageView(msgspec.Struct, frozen=True):
 STATUS: Question[Status] = Question("status", Status)
 """The state of the gateway."""
 FLIGHTS: Question[list[Flight]] = Question("flights", list[Flight], tuple[str, str])
-"""Calls in flight to an agent (agent, tenant)."""
+"""Calls in flight to an agent; if there is none, those that it has answered (agent, tenant)."""
 LEND: Question[Grant | None] = Question("lend", Grant | None, tuple[str, int])
 """Calls of a job whose home the gateway is (job, calls)."""
 JOBS: Question[list[JobView]] = Question("jobs", list[JobView], tuple[int])

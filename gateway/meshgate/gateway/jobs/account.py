@@ -48,6 +48,11 @@ class Account(msgspec.Struct, gc=False):
         self.deadline = now + grant.seconds
         self.began = self.deadline - grant.job_seconds
 
+    def time_left(self, now: float) -> float:
+        """Seconds that the job still has; 0 if its calls are used up, as far as is known here."""
+        known = self.call_limit > 0
+        return 0.0 if known and self.used >= self.call_limit else self.deadline - now
+
     def exhausted(self, now: float) -> str:
         """The reason why no further call may be spent, or ""."""
         if now >= self.deadline:

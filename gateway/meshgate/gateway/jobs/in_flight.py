@@ -1,7 +1,8 @@
 """Calls in flight: the calls that are open to each agent, so that the calls an agent makes meanwhile find a parent.
 
 A call whose task goes on after its answer stays a possible parent until its deadline, or until an answer says that the
-task has ended. An operation on a task is never a parent, but counts as an open call.
+task has ended. A call that was answered is kept for a while, for the calls that an agent makes afterwards. An operation
+on a task is never a parent, but counts as an open call.
 """
 
 from __future__ import annotations
@@ -10,38 +11,20 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-import msgspec
-
 from meshgate.a2a.call import Call, Route
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.mesh.lineage import Lineage, visit
 from meshgate.gateway.facts import Flight
+from meshgate.gateway.jobs.open_call import OpenCall
+from meshgate.gateway.jobs.recent_calls import RecentCalls
 from meshgate.telemetry.context import TraceContext
 
-__all__ = ["InFlight", "OpenCall"]
+__all__ = ["InFlight"]
 
 _NOWHERE = Route("", "", "", ())
 _NO_JOB = Lineage("", "")
 _NO_TRACE = TraceContext("", "", sampled=False)
 _OPEN_STATES = frozenset({"TASK_STATE_SUBMITTED", "TASK_STATE_WORKING"})
-
-
-class OpenCall(msgspec.Struct, gc=False):
-    """One call that is open to an agent, or whose task is. It keeps no payload."""
-
-    id: str
-    route: Route
-    tenant: str
-    lineage: Lineage | None
-    """None for an operation on a task."""
-    trace: TraceContext | None
-    deadline: float
-    """Monotonic seconds."""
-    started: float
-    """Seconds since the epoch."""
-    task: str = ""
-    state: str = ""
-    """The state of the task as the agent last reported it."""
 
 
 class InFlight:
@@ -64,6 +47,7 @@ class InFlight:
         self._on_tasks = 0
         self._task_goes_on: dict[str, OrderedDict[str, OpenCall]] = {}
         self._known: OrderedDict[str, OpenCall] = OrderedDict()
+        self._recent = RecentCalls(limits)
 
     def open(self, call: Call) -> OpenCall:
         """Add a call that goes to its agent: from here on it may be another call's parent."""
@@ -80,8 +64,8 @@ class InFlight:
             self._known.popitem(last=False)
         return entry
 
-    def close(self, entry: OpenCall) -> None:
-        """End a call; its task may go on."""
+    def close(self, entry: OpenCall, *, sent: bool = True) -> None:
+        """End a call; its task may go on. A call that was not sent is no parent of what its agent does next."""
         agent = entry.route.agent
         if entry.lineage is None:
             self._on_tasks -= 1
@@ -89,6 +73,9 @@ class InFlight:
             open_calls = self._open.get(agent)
             if open_calls is not None and open_calls.pop(entry.id, None) is not None and not open_calls:
                 del self._open[agent]
+            if sent and entry.answered is None:
+                entry.answered = self._clock()
+                self._recent.add(entry)
         if entry.state in _OPEN_STATES:
             if entry.lineage is not None:
                 self._keep(agent, entry)
@@ -124,6 +111,12 @@ class InFlight:
         mine = sorted((entry for entry in found if entry.tenant == tenant), key=lambda entry: entry.started)
         return [_flight(entry, now) for entry in mine]
 
+    def answered(self, agent: str, tenant: str) -> list[Flight]:
+        """The calls that ``agent`` answered last; the latest answer is last. Their time left is that of the call."""
+        now = self._clock()
+        recent = self._recent.find(agent, tenant)
+        return [_flight(entry, now, now - entry.answered) for entry in recent if entry.answered is not None]
+
     def get(self, call_id: str) -> Flight | None:
         """A recent call to an agent, whether or not it has ended; None if it is not known here."""
         entry = self._known.get(call_id)
@@ -135,7 +128,7 @@ class InFlight:
         return self._on_tasks + sum(len(calls) for calls in self._open.values())
 
 
-def _flight(entry: OpenCall, now: float) -> Flight:
+def _flight(entry: OpenCall, now: float, answered: float | None = None) -> Flight:
     route, lineage, trace = entry.route, entry.lineage or _NO_JOB, entry.trace or _NO_TRACE
     return Flight(
         entry.id,
@@ -146,4 +139,5 @@ def _flight(entry: OpenCall, now: float) -> Flight:
         trace.trace_id,
         trace.span_id,
         trace.sampled,
+        answered,
     )

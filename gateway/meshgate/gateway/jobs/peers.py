@@ -19,7 +19,7 @@ class Peers(Protocol):
         ...
 
     async def in_flight(self, agent: str, tenant: str) -> list[Flight]:
-        """Calls in flight to ``agent`` at the other gateways."""
+        """Calls in flight to ``agent`` at the other gateways, and those it has answered at a gateway without one."""
         ...
 
     async def lease(self, job: str, calls: int) -> Grant | None:

@@ -12,11 +12,21 @@ from meshgate.a2a.call import Principal
 from meshgate.a2a.errors import RateLimited
 from meshgate.a2a.limits import DEFAULTS
 
-__all__ = ["Rates"]
+__all__ = ["Rates", "call_words", "root_words"]
 
 _ROUNDING = 1e-6
 """Seconds by which a thousand additions to a clock of years may be off: the last call of a burst is not refused for
 them."""
+
+
+def call_words(agent: str) -> str:
+    """What is bounded by the rate of calls to an agent."""
+    return f"call {agent}" if agent else "ask for what is not here"
+
+
+def root_words(_: str) -> str:
+    """What is bounded by the rate of an agent's calls that nothing explains."""
+    return "make calls without a lineage token while no call is open to it (limits.agent_roots)"
 
 
 class Rates:
@@ -28,6 +38,7 @@ class Rates:
         live: returns how many gateways share them.
         clock: monotonic seconds.
         keys: buckets that are kept; the one used longest ago goes first, and by then it is full again.
+        words: says what an agent's name in ``take`` stands for, for the refusal: ``call front``.
     """
 
     def __init__(
@@ -37,6 +48,7 @@ class Rates:
         live: Callable[[], int],
         clock: Callable[[], float],
         keys: int = DEFAULTS.rate_keys,
+        words: Callable[[str], str] = call_words,
     ) -> None:
         if not rate > 0 or burst < 1:
             raise ValueError("a rate limit needs rate > 0 and burst >= 1")
@@ -45,6 +57,7 @@ class Rates:
         self._live = live
         self._clock = clock
         self._keys = keys
+        self._words = words
         self._full: OrderedDict[tuple[str, str, str], float] = OrderedDict()
         self._share(1)
 
@@ -68,15 +81,14 @@ class Rates:
         ahead = full + 1 / rate - now
         wait = ahead - burst / rate
         if wait > _ROUNDING:
-            raise self._refusal(principal, agent, gateways, wait)
+            raise self._refusal(principal, self._words(agent), wait)
         self._full[key] = full + 1 / rate
         self._full.move_to_end(key)
         if len(self._full) > self._keys:
             self._full.popitem(last=False)
 
-    def _refusal(self, principal: Principal, agent: str, gateways: int, wait: float) -> RateLimited:
-        rate, burst = self._own_rate, self._own_burst
-        what = f"call {agent}" if agent else "ask for what is not here"
+    def _refusal(self, principal: Principal, what: str, wait: float) -> RateLimited:
+        rate, burst, gateways = self._own_rate, self._own_burst, self._shared_by
         return RateLimited(
             f"{principal.id} may {what} {rate:g} times a second here (burst {burst:g}; "
             f"{self._rate:g} a second over {gateways} gateway{'s' if gateways > 1 else ''})",

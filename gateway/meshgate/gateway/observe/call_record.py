@@ -67,7 +67,8 @@ class CallRecord(msgspec.Struct, omit_defaults=True, gc=False):
     message: str = ""
     path: tuple[Step, ...] = ()
     """The visits that led here, this call's own last (once it is resolved)."""
-    inferred: bool = False
+    inferred: str = ""
+    """How its parent was worked out, if no token came with it: ``open`` or ``after``."""
     links: tuple[str, ...] = ()
     attempts: list[AttemptRecord] = []
     usage: UsageReport | None = None

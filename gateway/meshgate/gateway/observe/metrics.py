@@ -68,6 +68,7 @@ class Metrics(Collector):
         """Calls that each policy let pass or refused: (its name, "pass" or "refuse")."""
         self._attempts: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._retries = self._unknown = self._invalid = 0
+        self._after: defaultdict[str, int] = defaultdict(int)
         self._stale: Callable[[], float] = _nothing
         self._open: Callable[[], float] = _nothing
         self._endpoints: Callable[[], Mapping[str, int]] = _no_states
@@ -120,6 +121,10 @@ class Metrics(Collector):
         """Count a call that an agent made without a token while no call in flight could be its parent."""
         self._unknown += 1
 
+    def lineage_after(self, agent: str) -> None:
+        """Count a call that an agent made, without a token, after it had answered every call it knew of."""
+        self._after[self._names.get(agent) or self._name(agent)] += 1
+
     def lineage_invalid(self) -> None:
         """Count a lineage token that was forged, or was another agent's."""
         self._invalid += 1
@@ -169,6 +174,14 @@ class Metrics(Collector):
         yield CounterMetricFamily(
             "meshgate_lineage_unknown", "Calls of agents for which no parent is known.", value=self._unknown
         )
+        after = CounterMetricFamily(
+            "meshgate_lineage_after",
+            "Calls of agents, without a token, whose parent is a call that the agent had answered.",
+            labels=["agent"],
+        )
+        for agent, count in self._after.items():
+            after.add_metric([agent], count)
+        yield after
         yield CounterMetricFamily(
             "meshgate_lineage_invalid",
             "Lineage tokens that were forged or another agent's.",

@@ -62,3 +62,5 @@ class Status(msgspec.Struct, frozen=True):
     draining: bool
     ready: str
     """Why it is not ready, or ""."""
+    clock: float = 0.0
+    """Seconds since the epoch, by its own clock."""

@@ -62,7 +62,7 @@ async def _keep(
             addresses.check(agent.card)
             card = await fetch_card(session, agent.card, limits.card_seconds)
             if card != known:
-                manifest, endpoints = read_foreign(card, agent.name)
+                manifest, endpoints = read_foreign(card, agent.name, agent.reentrant)
                 for endpoint in endpoints:
                     addresses.check(endpoint.url)
                 await registry.register(

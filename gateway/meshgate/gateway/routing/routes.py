@@ -55,7 +55,9 @@ class Routes:
 
 def _route(group: Group, place: int, count: int) -> Route:
     reason = f"{group.skill}@{group.version}: choice {place + 1} of {count}, {len(group.entries)} instances"
-    reentrant = group.capability.reentrant if group.capability is not None else 1
+    # A foreign agent that is called by its name may use any of its skills.
+    skills = group.entries[0].manifest.skills if group.capability is None else (group.capability,)
+    reentrant = max((skill.reentrant for skill in skills), default=1)
     ids = tuple(entry.instance.id for entry in group.entries)
     contract = group.capability is not None and bool(group.capability.contracts)
     return Route(group.agent, group.skill, group.version, ids, reason, reentrant, contract)

@@ -8,6 +8,7 @@ translated in both directions.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
@@ -83,7 +84,7 @@ class Send:
     Args:
         wires: by binding.
         tags: translate task ids between client and agent.
-        now: monotonic seconds.
+        now: monotonic seconds. wall: seconds since the epoch, for the tokens that are minted.
         cancel_seconds: time that an agent has to answer when a task of its own is cancelled.
     """
 
@@ -94,11 +95,13 @@ class Send:
         mesh: MeshKey,
         now: Callable[[], float],
         cancel_seconds: float = DEFAULTS.cancel_seconds,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self._wires = wires
         self._tags = tags
         self._mesh = mesh
         self._now = now
+        self._wall = wall
         self._cancel_seconds = cancel_seconds
         self._cancels: set[asyncio.Task[None]] = set()
 
@@ -152,7 +155,7 @@ class Send:
             sent[names.SKILL] = route.skill
             sent[names.JOB] = lineage.job
             path = visit(lineage.path, route.agent, route.skill)
-            child = Lineage(lineage.job, call.id, path, remaining, route.agent)
+            child = Lineage(lineage.job, call.id, path, remaining, route.agent, minted=self._wall())
             sent[names.LINEAGE] = mint(child, self._mesh.secret, self._mesh.id)
         return sent
 

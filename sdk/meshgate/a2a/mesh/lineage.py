@@ -27,12 +27,15 @@ class Lineage(msgspec.Struct, frozen=True, array_like=True):
     """Seconds the parent had left when the token was minted."""
     audience: str = ""
     """The agent that the token was given to: no other agent may present it."""
-    inferred: bool = False
-    """Whether the place was worked out from calls in flight because no token came."""
+    inferred: str = ""
+    """How the place was worked out because no token came: ``open``, from the calls in flight to the agent; ``after``,
+    from those it has answered; "" if it was not."""
     links: tuple[str, ...] = ()
     """Other calls that may have been the parent."""
     budget: str = ""
     """Which account is charged, if not the job's own."""
+    minted: float = 0.0
+    """When the token was minted, in wall-clock seconds since the epoch."""
 
 
 def visit(path: tuple[Step, ...], agent: str, skill: str) -> tuple[Step, ...]:

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from meshgate.a2a.call import Call, Principal, Route
-from meshgate.a2a.errors import DepthExceeded, InvalidParams, LoopDetected, UpstreamDeadline
+from meshgate.a2a.errors import DepthExceeded, InvalidParams, LoopDetected, RateLimited, UpstreamDeadline
 from meshgate.a2a.limits import DEFAULTS
 from meshgate.a2a.mesh.lineage import Lineage, Step
 from meshgate.a2a.mesh.lineage_tokens import mint
@@ -17,6 +17,9 @@ from meshgate.gateway.identity.mesh_key import MeshKey
 from meshgate.gateway.jobs.account import Grant
 from meshgate.gateway.jobs.accounts import MemoryAccounts
 from meshgate.gateway.jobs.in_flight import InFlight
+from meshgate.gateway.jobs.open_call import OpenCall
+from meshgate.gateway.jobs.parents import PossibleParents
+from meshgate.gateway.jobs.rates import Rates, root_words
 from meshgate.gateway.observe.metrics import Metrics
 from meshgate.gateway.policies.arrival.lineage import Lineages, read_budget
 from meshgate.telemetry.context import TraceContext
@@ -48,15 +51,21 @@ class Place:
 
     def __init__(self, others: Others | None = None, **changes: float) -> None:
         self.clock = Clock()
-        self.started = 1.8e9
+        self.started = self.wall = 1.8e9
         self.metrics = Metrics()
         self.limits = limits(**changes)
         self.others = others or Others()
         self.accounts = MemoryAccounts("gw", self.others, self.limits, self.clock, random.Random(7))
         self.in_flight = InFlight(self.limits, self.clock, lambda: self.started)
-        self.policy = Lineages(self.accounts, self.in_flight, MESH, self.others, self.metrics, self.limits)
+        self.parents = PossibleParents(self.in_flight, self.accounts, self.others, self.clock)
+        self.roots = Rates(
+            self.limits.agent_roots, self.limits.agent_roots_burst, lambda: 1, self.clock, words=root_words
+        )
+        self.policy = Lineages(
+            self.accounts, self.parents, self.roots, MESH, self.metrics, self.limits, lambda: self.wall
+        )
 
-    def flies(self, call_id: str, *before: Step, seconds: float = 60.0, job: str = "gw.1", **more: str) -> None:
+    def flies(self, call_id: str, *before: Step, seconds: float = 60.0, job: str = "gw.1", **more: str) -> OpenCall:
         """A call is in flight to front; each begins a second after the one before."""
         self.started += 1.0
         call = make_call(
@@ -68,7 +77,15 @@ class Place:
         )
         if "trace" in more:
             call = call.with_fact(TraceContext(more["trace"], "b" * 16, sampled=True))
-        self.in_flight.open(call)
+        return self.in_flight.open(call)
+
+    async def answers(self, call_id: str, *before: Step, trace: str = "") -> str:
+        """A call to front is answered; its job."""
+        job = await self.accounts.open(calls=9, seconds=100.0, concurrency=9)
+        traced = {"trace": trace} if trace else {}
+        self.in_flight.close(self.flies(call_id, *before, job=job, seconds=60.0, **traced))
+        self.clock.now += 1.0
+        return job
 
     async def at(self, principal: Principal = ANN, **headers: str) -> Call:
         behind = Behind()
@@ -89,7 +106,7 @@ class Place:
 
 
 def token(audience: str = "front", **changes: object) -> str:
-    lineage = Lineage("gw2.77", "c1", (FRONT,), 12.5, audience)
+    lineage = Lineage("gw2.77", "c1", (FRONT,), 12.5, audience, minted=1.8e9)
     return mint(msgspec.structs.replace(lineage, **changes), MESH.secret, MESH.id)
 
 
@@ -173,7 +190,7 @@ async def test_an_operation_on_a_task_belongs_to_no_job(method: str) -> None:
 async def test_the_token_says_whose_child_a_call_is_and_the_job_is_charged() -> None:
     place = Place()
     call = await place.at(front(), meshgate_lineage=token())
-    assert call.lineage == Lineage("gw2.77", "c1", (FRONT,), 12.5, "front")
+    assert call.lineage == Lineage("gw2.77", "c1", (FRONT,), 12.5, "front", minted=1.8e9)
     assert call.fact(Parents) == Parents(((FRONT,),), None)
     account = place.accounts.account("gw2.77")
     assert account is not None
@@ -213,6 +230,19 @@ async def test_a_call_of_a_parent_whose_time_is_over_is_refused() -> None:
         await place.at(front(), meshgate_lineage=token())
 
 
+@pytest.mark.requirement("lineage.minted")
+async def test_where_the_parent_is_not_known_a_token_lasts_for_its_time_and_the_skew_of_clocks() -> None:
+    place = Place()
+    for age, left in [(-9.0, 12.5), (0.0, 12.5), (5.0, 12.5), (6.0, 11.5), (17.0, 0.5)]:
+        place.wall = 1.8e9 + age
+        assert (await place.lineage(front(), meshgate_lineage=token())).remaining == left
+    place.wall = 1.8e9 + 17.5
+    with pytest.raises(UpstreamDeadline):
+        await place.at(front(), meshgate_lineage=token())
+    with pytest.raises(UpstreamDeadline):
+        await place.at(front(), meshgate_lineage=token(minted=0.0))
+
+
 @pytest.mark.requirement("path.lineage")
 @pytest.mark.parametrize("principal", [ANN, front()])
 @pytest.mark.parametrize("text", [token("thief"), token() + "A", "garbage"])
@@ -238,7 +268,7 @@ async def test_without_a_token_the_call_in_flight_to_the_agent_is_the_parent() -
     place.flies("c1", BACK, seconds=30.0)
     place.clock.now += 10.0
     call = await place.at(front())
-    assert call.lineage == Lineage("gw.1", "c1", (BACK, FRONT), 20.0, "front", inferred=True)
+    assert call.lineage == Lineage("gw.1", "c1", (BACK, FRONT), 20.0, "front", inferred="open")
     parents = call.fact(Parents)
     assert parents is not None
     assert parents.paths == ((BACK, FRONT),)
@@ -299,6 +329,64 @@ async def test_calls_of_another_tenant_are_nobodys_parent_and_the_call_opens_a_j
     place.flies("c1", tenant="acme")
     assert (await place.lineage(front())).parent == ""
     assert place.counted == (False, True)
+
+
+# -- by the calls that were answered
+
+
+@pytest.mark.requirement("path.after")
+async def test_a_call_after_the_answer_belongs_to_the_job_of_the_call_that_was_answered_last() -> None:
+    place = Place()
+    await place.answers("c1")
+    job = await place.answers("c2", BACK)
+    call = await place.at(front())
+    assert call.lineage == Lineage(job, "c2", (BACK, FRONT), 99.0, "front", inferred="after")
+    parents = call.fact(Parents)
+    assert parents is not None
+    assert (parents.paths, parents.parent is not None) == (((FRONT,), (BACK, FRONT)), True)
+    assert place.counted == (False, False)
+    assert b'lineage_after_total{agent="front"} 1.0' in place.metrics.render()
+
+
+@pytest.mark.requirement("path.after")
+async def test_a_call_in_flight_explains_a_call_before_one_that_was_answered() -> None:
+    place = Place()
+    await place.answers("c1")
+    place.flies("c2")
+    lineage = await place.lineage(front())
+    assert (lineage.parent, lineage.inferred) == ("c2", "open")
+    assert b"lineage_after_total{" not in place.metrics.render()
+
+
+@pytest.mark.requirement("path.after")
+async def test_the_trace_says_which_of_the_answered_calls_it_was() -> None:
+    place = Place()
+    await place.answers("c1", trace="a" * 32)
+    await place.answers("c2", trace="c" * 32)
+    call = await place.at(front(), traceparent=f"00-{'a' * 32}-{'e' * 16}-01")
+    parents = call.fact(Parents)
+    assert call.lineage is not None
+    assert parents is not None
+    assert (call.lineage.parent, parents.paths) == ("c1", ((FRONT,),))
+
+
+@pytest.mark.requirement("path.roots")
+@pytest.mark.parametrize("answered", [False, True])
+async def test_what_no_token_and_no_open_call_explains_has_a_rate_of_its_own(answered: bool) -> None:
+    place = Place(agent_roots=2.0, agent_roots_burst=3)
+    if answered:
+        await place.answers("c1")
+    for _ in range(3):
+        await place.at(front())
+    with pytest.raises(RateLimited) as refused:
+        await place.at(front())
+    assert "limits.agent_roots" in refused.value.message
+    assert refused.value.retry_after == 0.5
+    await place.at(front("acme"))
+    await place.at(ANN)
+    await place.at(front(), meshgate_lineage=token())
+    place.flies("c2")
+    await place.at(front())
 
 
 # -- the price of a job, with a refusal

@@ -127,7 +127,7 @@ async def test_the_task_and_the_usage_of_the_last_event_stand_in_the_record() ->
 async def test_what_the_other_policies_found_is_noted_and_the_job_is_filed_once() -> None:
     book = Book()
     book.records.open("c1", "SendMessage", "JSONRPC", "")
-    lineage = Lineage("g.1", "c0", (Step("front", "work"),), inferred=True, links=("c8",))
+    lineage = Lineage("g.1", "c0", (Step("front", "work"),), inferred="open", links=("c8",))
     call = make_call(lineage=lineage, route=ECHO, deadline=1060.0, target=parse_selector("echo"))
     call = call.with_fact(TraceContext("a" * 32, "b" * 16, sampled=True))
     book.policy.saw(call)
@@ -135,7 +135,7 @@ async def test_what_the_other_policies_found_is_noted_and_the_job_is_filed_once(
 
     record = book.record
     assert (record.principal, record.tenant, record.selector, record.deadline) == ("ann", "default", "echo", 1060.0)
-    assert (record.job, record.parent, record.inferred, record.links) == ("g.1", "c0", True, ("c8",))
+    assert (record.job, record.parent, record.inferred, record.links) == ("g.1", "c0", "open", ("c8",))
     assert (record.agent, record.skill, record.version) == ("echo", "say", "1.0.0")
     assert record.path == (Step("front", "work"), Step("echo", "say"))
     assert (record.trace_id, record.span_id, record.sampled) == ("a" * 32, "b" * 16, True)

@@ -161,14 +161,14 @@ async def test_a_span_ends_with_the_reply_and_says_what_was_known() -> None:
 
 async def test_a_span_says_why_the_instance_was_chosen_which_release_and_that_the_parent_was_worked_out() -> None:
     kept, clock = Kept(), Clock()
-    call = make_call(lineage=msgspec.structs.replace(CHILD, inferred=True))
+    call = make_call(lineage=msgspec.structs.replace(CHILD, inferred="open"))
     reply = await kept.policy(call, Behind())
     kept.policy.saw(chosen(msgspec.structs.replace(call, route=ECHO), instance(clock), clock))
     kept.policy.saw(make_call(id="c2"))
     await reply.answer()
     attributes = kept.spans[0].attributes
     assert (attributes[semconv.AGENT_VERSION], attributes[semconv.REASON]) == ("1.0.0", "the only one ready of 1")
-    assert attributes[semconv.INFERRED] is True
+    assert attributes[semconv.INFERRED] == "open"
     assert {semconv.TASK_ID, semconv.COST_USD, semconv.MESSAGE_ID} & set(attributes) == set()
 
 

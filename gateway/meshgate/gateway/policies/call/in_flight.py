@@ -24,8 +24,8 @@ class KeepInFlight:
         entry = self._in_flight.open(call)
         try:
             reply = await forward(call)
-        except BaseException:
-            self._in_flight.close(entry)
+        except BaseException as error:
+            self._in_flight.close(entry, sent=not getattr(error, "unsent", False))
             raise
 
         def note(event: Payload) -> Payload:

@@ -32,7 +32,7 @@ class LineageGuard:
             times = f"{route.reentrant} time{'s' if route.reentrant > 1 else ''}"
             what = f"{route.agent}.{route.skill} may stand on a path {times}"
             raise _refusal(LoopDetected, what, visit(lineage.path, route.agent, route.skill), route.reentrant)
-        depth = max(len(path) for path in parents.paths) + 1
+        depth = len(lineage.path) + 1
         if depth > self._limits.depth:
             what = f"the chain is {depth} calls deep, the limit is {self._limits.depth}"
             raise _refusal(DepthExceeded, what, visit(lineage.path, route.agent, route.skill), self._limits.depth)
