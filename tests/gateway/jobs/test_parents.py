@@ -93,6 +93,11 @@ async def test_of_those_that_were_answered_at_any_gateway_the_last_one_is_the_li
     assert await place.ids() == ["d1", "c1", "d2", "c2"]
 
 
+async def test_a_call_that_was_answered_this_moment_is_the_likeliest() -> None:
+    place = Place(away("d1", answered=0.0), away("d2", answered=0.5))
+    assert await place.ids() == ["d2", "d1"]
+
+
 async def test_an_answered_call_has_its_own_visit_on_the_path_and_the_time_of_its_job() -> None:
     place = Place()
     job = await place.answer("c1", seconds=100.0)
@@ -121,6 +126,16 @@ async def test_a_call_is_no_parent_once_its_job_has_no_time_or_no_calls() -> Non
     assert await place.ids() == ["c2"]
     await place.accounts.spend(spent, str)
     assert await place.ids() == []
+
+
+async def test_of_a_job_whose_home_has_told_nothing_only_the_time_is_known() -> None:
+    place = Place()
+    await place.accounts.adopt("gw2.1", 5.0)
+    for call_limit, used, left in [(0, 0, 5.0), (1, 0, 5.0), (1, 1, 0.0), (2, 1, 5.0)]:
+        account = place.accounts.account("gw2.1")
+        assert account is not None
+        account.call_limit, account.used = call_limit, used
+        assert account.time_left(0.0) == left
 
 
 async def test_a_call_is_no_parent_once_its_job_is_forgotten() -> None:

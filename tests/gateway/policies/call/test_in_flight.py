@@ -81,3 +81,15 @@ async def test_the_last_state_of_its_task_says_whether_it_goes_on_as_a_parent(
     reply = await flying.policy(CALL, task_in(*states))
     assert len([event async for event in reply]) == len(states) + 1
     assert (flying.parents, flying.in_flight.count) == (parents, 0)
+
+
+@pytest.mark.requirement("path.after")
+@pytest.mark.parametrize(
+    ("error", "kept"),
+    [(UpstreamUnavailable(), ["c1"]), (UpstreamUnavailable(unsent=True), []), (asyncio.CancelledError(), ["c1"])],
+)
+async def test_a_call_that_reached_its_agent_is_remembered_after_its_end(error: BaseException, kept: list[str]) -> None:
+    flying = Flying()
+    with pytest.raises(type(error)):
+        await flying.policy(CALL, Behind(error))
+    assert [flight.id for flight in flying.in_flight.answered("front", "default")] == kept
