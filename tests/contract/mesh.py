@@ -32,6 +32,7 @@ from tests.contract.foreign import ForeignAgent
 from tests.contract.scripts import Stage
 from tests.contract.sdkagent import scripted_agent
 from tests.contract.unrecorded import NotOnRecord
+from tests.contract.wild import WildAgent
 from tests.support.gateway import GatewayProcess, environment
 from tests.support.patience import patience
 
@@ -144,13 +145,39 @@ class Mesh:
         """
         instance = instance or f"{name}-{uuid.uuid4().hex[:8]}"
         agent = ForeignAgent(name, instance, self.stage, self.client, store)
+        terms: dict[str, Any] = {"version": version, "skills": skills or {}, "shared": shared, "labels": labels or {}}
+        joined = await self._list(agent, where, binding, url, **terms)
+        agent.caller.key = joined["callKey"]
+        agent.caller.gateway = self.run(where).gateway
+        return agent
+
+    async def wild(self, name: str, *, where: int = 0, binding: Binding = "JSONRPC") -> WildAgent:
+        """Bring an agent up that answers what the test says, and register it."""
+        agent = WildAgent(name, f"{name}-{uuid.uuid4().hex[:8]}")
+        await self._list(agent, where, binding, "", version="1.0.0", skills={}, shared=True, labels={})
+        await self.known(name)
+        return agent
+
+    async def _list(
+        self,
+        agent: ForeignAgent | WildAgent,
+        where: int,
+        binding: Binding,
+        url: str,
+        *,
+        version: str,
+        skills: dict[str, dict[str, Any]],
+        shared: bool,
+        labels: dict[str, str],
+    ) -> dict[str, Any]:
+        name, instance = agent.name, agent.instance
         self._web.apps[instance] = agent.app
         url = url or (
             f"{self.agents_url}/{instance}/"
             if binding == "JSONRPC"
             else await self._stack.enter_async_context(agent.grpc())
         )
-        capabilities = [{"skill": skill, "version": version, **rest} for skill, rest in (skills or {}).items()]
+        capabilities = [{"skill": skill, "version": version, **rest} for skill, rest in skills.items()]
         card = {
             "name": name,
             "version": version,
@@ -158,14 +185,14 @@ class Mesh:
             "capabilities": {"streaming": True, "pushNotifications": True},
             "skills": [
                 {"id": skill, "name": skill, "description": f"to {skill}", "tags": rest.get("tags", ["office"])}
-                for skill, rest in (skills or {}).items()
+                for skill, rest in skills.items()
             ],
         }
         registration = {
             "instanceId": instance,
             "agent": name,
             "endpoints": [{"binding": binding, "url": url, "protocolVersion": "1.0"}],
-            "labels": labels or {},
+            "labels": labels,
             "lasting": True,
             "manifest": {
                 "agent": name,
@@ -176,10 +203,7 @@ class Mesh:
                 "cardJson": json.dumps(card),
             },
         }
-        joined = await self._post(where, "Register", {"registration": registration})
-        agent.caller.key = joined["callKey"]
-        agent.caller.gateway = self.run(where).gateway
-        return agent
+        return await self._post(where, "Register", {"registration": registration})
 
     async def leave(self, agent: ForeignAgent, where: int = 0) -> None:
         """Deregister an instance; it serves on, but nobody is sent there."""

@@ -102,6 +102,12 @@ _ROWS: tuple[Requirement, ...] = (
         "A chain deeper than the limit is refused, and the error names path and price",
         "drop:depth",
     ),
+    Requirement(
+        "bounds.ids",
+        "F105",
+        "Ids of tasks, contexts, messages and artifacts, and references, are bounded from either end",
+        "drop:ids",
+    ),
     Requirement("path.kill", "call path", "What a kill switch matches is refused at every gateway", "policy:kill"),
     Requirement(
         "path.budget", "F74", "A job's calls, time and open calls are bounded, over all gateways", "policy:budget"
@@ -128,6 +134,12 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("path.concurrency", "call path", "Open calls to one instance are bounded", "policy:concurrency"),
     Requirement(
         "path.breaker", "F31", "An instance that fails leaves rotation fast and returns by one probe", "policy:breaker"
+    ),
+    Requirement(
+        "instance.limits",
+        "F112",
+        "An answer that one of our own limits refuses does not count against its instance",
+        "drop:beyond",
     ),
     Requirement(
         "path.hang",

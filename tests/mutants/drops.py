@@ -14,8 +14,10 @@ from typing import Any
 import msgspec
 
 from meshgate.a2a import limits as limit_checks
+from meshgate.a2a import types
 from meshgate.a2a.bindings import jsonrpc
 from meshgate.a2a.codec import strict_json as checking
+from meshgate.a2a.errors import InvalidAgentResponse
 from meshgate.a2a.limits import DEFAULTS
 from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.a2a.selector import parse_selector
@@ -35,8 +37,10 @@ from meshgate.gateway.jobs.in_flight import InFlight
 from meshgate.gateway.jobs.parents import PossibleParents
 from meshgate.gateway.jobs.rates import Rates
 from meshgate.gateway.policies.arrival.lineage import Lineages
+from meshgate.gateway.policies.attempt import breaker as breaker_gate
 from meshgate.gateway.policies.call.lineage_guard import LineageGuard
 from meshgate.gateway.policies.call.retry import Retry, RetryBudget
+from meshgate.gateway.upstream import outcome
 from meshgate.net import asgi, endpoint
 from meshgate.net.addresses import AgentNetworks
 from meshgate.registry.backends.memory import MemoryRegistry
@@ -117,6 +121,20 @@ def _lineage_with(**changes: Any) -> None:
         build(self, accounts, parents, roots, mesh, metrics, msgspec.structs.replace(limits, **changes["limits"]), wall)
 
     _replace(Lineages, "__init__", changed)
+
+
+def _ids() -> None:
+    _replace(types, "MAX_ID", 10**9)
+    _replace(types._check_id, "__defaults__", (10**9,))
+    _replace(types, "_REFERENCES", 10**9)
+
+
+def _beyond() -> None:
+    def classified(error: Any) -> bool | None:
+        return False if isinstance(error, InvalidAgentResponse) else None
+
+    for module in (outcome, breaker_gate):
+        _replace(module, "classify", classified)
 
 
 def _onward() -> None:
@@ -401,6 +419,8 @@ DROPS: dict[str, Callable[[], None]] = {
     "inference": _inference,
     "after": _after,
     "onward": _onward,
+    "ids": _ids,
+    "beyond": _beyond,
     "roots": _roots,
     "minted": _minted,
     "depth": _depth,

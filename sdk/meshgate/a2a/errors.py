@@ -95,6 +95,7 @@ class MeshError(Exception):
         metadata: short facts for ``ErrorInfo.metadata`` (names, limits, counts).
         violations: (field path, what is wrong with it), for errors about the request's content.
         unsent: true when the agent cannot have begun with the call, so that even an unsafe one may be tried again.
+        limit: true when one of the mesh's own limits was met, which says nothing of the health of who met it.
     """
 
     code: ClassVar[str] = "INTERNAL"
@@ -113,6 +114,7 @@ class MeshError(Exception):
         metadata: Mapping[str, str] | None = None,
         violations: tuple[tuple[str, str], ...] = (),
         unsent: bool = False,
+        limit: bool = False,
     ) -> None:
         self.message = message or self.summary
         self.retry_after = max(0.0, retry_after) if retry_after is not None and math.isfinite(retry_after) else None
@@ -120,6 +122,7 @@ class MeshError(Exception):
         self.metadata: dict[str, str] = dict(metadata or {})
         self.violations = violations
         self.unsent = unsent
+        self.limit = limit
         super().__init__(self.message)
 
 

@@ -1,7 +1,8 @@
 """A2A 1.0's messages as frozen values (specification 1.0.1, section 4; required fields first).
 
 They are the schema that JSON is checked against, and what handlers read. Attributes are snake_case, JSON keys are
-camelCase. Ids hold no control characters: they travel on in headers, metadata, paths and log lines.
+camelCase. Ids are short and hold no control characters: they travel on in headers, metadata, paths and log lines, and
+are kept.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 __all__ = [
+    "BEYOND",
     "INTERRUPTED",
+    "MAX_ID",
     "TERMINAL",
     "A2AMessage",
     "Artifact",
@@ -103,18 +106,28 @@ class Part(A2AMessage, frozen=True):
 
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+MAX_ID = 512
+"""Longest id of a message, a context, an artifact, or of a task at its agent, in bytes of UTF-8."""
+_TAG = 166
+"""Most that the mesh puts before an agent's id of a task: a tag, a version and what separates them."""
+BEYOND = "must not be longer than"
+"""The words of a check that a limit fails."""
+_REFERENCES = 64
+"""Most tasks that a message refers to."""
 
 
-def _check_id(name: str, text: str) -> None:
+def _check_id(name: str, text: str, most: int = MAX_ID) -> None:
     # isprintable costs a tenth of the search, and nearly every id passes it.
     if not text.isprintable() and _CONTROL.search(text) is not None:
         raise ValueError(f"{name} must not hold control characters")
+    if 4 * len(text) > most and len(text.encode("utf-8", "surrogatepass")) > most:
+        raise ValueError(f"{name} {BEYOND} {most} bytes")
 
 
 def _check_task(name: str, task: str, context: str = "") -> None:
     if not task:
         raise ValueError(f"{name} must not be empty")
-    _check_id(name, task)
+    _check_id(name, task, MAX_ID + _TAG)
     _check_id("contextId", context)
 
 
@@ -142,9 +155,11 @@ class Message(A2AMessage, frozen=True):
     def __post_init__(self) -> None:
         _check_id("messageId", self.message_id)
         _check_id("contextId", self.context_id)
-        _check_id("taskId", self.task_id)
+        _check_id("taskId", self.task_id, MAX_ID + _TAG)
+        if len(self.reference_task_ids) > _REFERENCES:
+            raise ValueError(f"referenceTaskIds {BEYOND} {_REFERENCES} ids")
         for task in self.reference_task_ids:
-            _check_id("referenceTaskIds", task)
+            _check_id("referenceTaskIds", task, MAX_ID + _TAG)
 
 
 class Artifact(A2AMessage, frozen=True):
@@ -156,6 +171,9 @@ class Artifact(A2AMessage, frozen=True):
     description: str = ""
     metadata: dict[str, Any] = {}
     extensions: list[str] = []
+
+    def __post_init__(self) -> None:
+        _check_id("artifactId", self.artifact_id)
 
 
 class TaskStatus(A2AMessage, frozen=True):

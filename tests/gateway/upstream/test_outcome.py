@@ -43,6 +43,12 @@ def test_what_counts_against_an_instance_and_what_says_nothing() -> None:
     assert {kind.__name__: classify(kind()) for kind in NEITHER} == {kind.__name__: None for kind in NEITHER}
 
 
+@pytest.mark.requirement("instance.limits")
+def test_an_answer_beyond_a_limit_of_the_meshs_own_says_nothing() -> None:
+    assert classify(errors.InvalidAgentResponse(limit=True)) is None
+    assert outcome_of(errors.InvalidAgentResponse(limit=True), "failed") == "failed"
+
+
 @pytest.mark.parametrize(
     ("error", "state", "word"),
     [

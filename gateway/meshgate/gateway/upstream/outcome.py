@@ -28,11 +28,14 @@ def classify(error: BaseException | None) -> bool | None:
     A caller that leaves says nothing, nor does one whose own deadline passes: otherwise a caller in a hurry would take
     a slow agent from all others (hang detection finds an instance that hangs). An agent that answers "no such task" or
     "invalid argument" works; a task that fails is an answer too. A refusal by the mesh never reached the instance, and
-    "too many" is no sign of health or failure.
+    "too many" is no sign of health or failure. Nor is an answer that one of the mesh's own limits refuses: one caller
+    who asks for much would take the agent from all others.
     """
     if error is None:
         return True
     if isinstance(error, (*_LEFT, Killed, RateLimited, UpstreamDeadline)):
+        return None
+    if isinstance(error, MeshError) and error.limit:
         return None
     if isinstance(error, InvalidAgentResponse | InternalError):
         return False

@@ -27,7 +27,7 @@ from meshgate.a2a.methods import METHODS
 from meshgate.a2a.payload import JsonPayload, Payload, ProtoPayload
 from meshgate.a2a.protocol_version import EXTENSIONS_HEADER, PROTOCOL_VERSION, VERSION_HEADER
 from meshgate.a2a.reply import Reply
-from meshgate.a2a.types import CancelTaskRequest
+from meshgate.a2a.types import MAX_ID, CancelTaskRequest
 from meshgate.gateway.facts import Spoken, TaskRoute
 from meshgate.gateway.identity.mesh_key import MeshKey
 from meshgate.gateway.upstream.attempt import Attempt, Chosen
@@ -239,6 +239,8 @@ class _Translation:
         self.upstream = self.upstream or upstream
         found = self._known.get(upstream)
         if found is None:
+            if 4 * len(upstream) > MAX_ID and len(upstream.encode("utf-8", "surrogatepass")) > MAX_ID:
+                raise InvalidAgentResponse(f"{self._instance} sent a task id of more than {MAX_ID} bytes", limit=True)
             found = self._known[upstream] = self._tags.tag(
                 upstream,
                 tenant=self._tenant,

@@ -88,7 +88,8 @@ def decode_answer(body: bytes, method: Method) -> Payload:
         payload = ProtoPayload(method.response, _parse(body, proto_class(method.response), DEFAULTS.json_nodes))
         payload.view()
     except (InvalidParams, InvalidRequest) as error:
-        raise InvalidAgentResponse(f"the agent's {method.response.__name__} is not valid: {error.message}") from None
+        what = f"the agent's {method.response.__name__} is not valid: {error.message}"
+        raise InvalidAgentResponse(what, limit=error.limit) from None
     return payload
 
 

@@ -108,7 +108,8 @@ def decode_answer(body: bytes, method: Method, rpc_id: str, *, peer: Peer = "age
     try:
         tree = decode_json(body)
     except (ParseError, InvalidRequest) as error:
-        raise InvalidAgentResponse(f"the agent's answer cannot be read: {error.message}") from None
+        what = f"the agent's answer cannot be read: {error.message}"
+        raise InvalidAgentResponse(what, limit=error.limit) from None
     if not isinstance(tree, dict):
         raise InvalidAgentResponse("the agent's answer is no JSON object")
     tree = cast("dict[str, Any]", tree)
@@ -121,7 +122,8 @@ def decode_answer(body: bytes, method: Method, rpc_id: str, *, peer: Peer = "age
     try:
         result, view = check(tree.get("result"), method.response)
     except InvalidParams as error:
-        raise InvalidAgentResponse(f"the agent's {method.response.__name__} is not valid: {error.message}") from None
+        what = f"the agent's {method.response.__name__} is not valid: {error.message}"
+        raise InvalidAgentResponse(what, limit=error.limit) from None
     return JsonPayload(method.response, result, view)
 
 

@@ -93,7 +93,7 @@ class HttpTransport:
         if length is not None and length <= _SMALL:
             return await response.read()
         if (length or 0) > limit:
-            raise InvalidAgentResponse(f"the agent's answer is larger than {limit} bytes")
+            raise InvalidAgentResponse(f"the agent's answer is larger than {limit} bytes", limit=True)
         chunks: list[bytes] = []
         size = 0
         while chunk := await response.chunk():
@@ -101,7 +101,7 @@ class HttpTransport:
             chunks.append(chunk)
             size += len(chunk)
             if size > limit:
-                raise InvalidAgentResponse(f"the agent's answer is larger than {limit} bytes")
+                raise InvalidAgentResponse(f"the agent's answer is larger than {limit} bytes", limit=True)
         return b"".join(chunks)
 
     async def _stream(self, out: Outbound, exchange: ClientExchange, response: Response) -> Reply:
