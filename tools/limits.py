@@ -45,7 +45,9 @@ GROUPS: dict[str, str] = {
     "Silence and health": (
         "silence health_timeout health_misses foreign_health heartbeat agent_heartbeat stream_silence"
     ),
-    "Membership and drain": "lease join_wait join_retry join_retry_max drain drain_notice drain_idle",
+    "Membership and drain": (
+        "lease join_rate join_burst join_wait join_retry join_retry_max drain drain_notice drain_idle"
+    ),
     "A registry that loses instances": "hold_down hold_down_share hold_down_window hold_down_floor hold_down_grace",
     "Agents of the settings": "card_seconds card_refresh card_retry",
     "Workers": "worker_start worker_restart worker_restart_max worker_deaths worker_deaths_window",
@@ -68,6 +70,7 @@ NUMBERS = """
 job_calls job_concurrency depth json_depth json_nodes header_count streams connections rate burst concurrency
 retry_attempts retry_ratio retry_floor breaker_failures breaker_ratio breaker_volume breaker_jitter tasks tasks_open
 task_turns task_backlog records job_records agent_tasks agent_recent recent_calls agent_roots agent_roots_burst
+join_rate join_burst
 traces traces_beyond tracestate span_items span_text
 span_queue metric_agents
 schema_files schema_types schema_depth schema_fields schema_pattern schema_patterns schema_cel schema_releases

@@ -54,6 +54,7 @@ class Table:
 TABLES: dict[str, Table] = {
     "path.after": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
     "bounds.ids": Table({"caller": _BINDINGS, "agent": _BINDINGS, "end": ("caller", "agent"), "gateways": _GATEWAYS}),
+    "bounds.deadline": Table({"caller": _BINDINGS, "gateways": _GATEWAYS}),
     "path.onward": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
 }
 """By the id of the promise."""

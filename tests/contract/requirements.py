@@ -108,6 +108,7 @@ _ROWS: tuple[Requirement, ...] = (
         "Ids of tasks, contexts, messages and artifacts, and references, are bounded from either end",
         "drop:ids",
     ),
+    Requirement("bounds.deadline", "deadlines", "A caller that asks for more time than there is is told what it got"),
     Requirement("path.kill", "call path", "What a kill switch matches is refused at every gateway", "policy:kill"),
     Requirement(
         "path.budget", "F74", "A job's calls, time and open calls are bounded, over all gateways", "policy:budget"
@@ -177,6 +178,7 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("join.scope", "F59", "A join key registers, renews and ends only what it is for", "drop:join_scope"),
     Requirement("join.tenant", "F68", "The tenant comes from the credential", "drop:join_tenant"),
     Requirement("join.address", "F59, F64", "Agents listen only in the operator's networks", "drop:address"),
+    Requirement("join.rate", "F108", "Registrations under one join key have a rate", "drop:join_rate"),
     Requirement("join.body", "join", "Garbage at the join port is refused and registers nothing"),
     Requirement(
         "config.unknown", "settings", "An unknown setting is refused with the nearest known one", "drop:config_keys"

@@ -225,6 +225,17 @@ async def test_every_hop_has_less_time_than_the_one_before(
     assert 0 < float(json.loads(outcome["text"])["headers"]["meshgate-deadline"]) < 20
 
 
+@pytest.mark.requirement("bounds.deadline")
+@pytest.mark.cells("bounds.deadline")
+async def test_a_caller_that_asks_for_more_time_than_there_is_is_told_what_it_got(doors: Doors, key: str) -> None:
+    for asked, got in (("100000", "900.000000"), ("900", None)):
+        answer = await doors.here.ask(
+            "SendMessage", saying({"do": "echo"}), "clerk", key=key, headers={"meshgate-deadline": asked}
+        )
+        assert answer.head.get("meshgate-deadline") == got
+        assert float(answer.heard["headers"]["meshgate-deadline"]) <= 900
+
+
 @pytest.mark.requirement("path.deadline")
 async def test_a_deadline_that_is_none_or_over_is_refused(doors: Doors, key: str) -> None:
     wrong = {"soon": "INVALID_PARAMS", "nan": "INVALID_PARAMS", "0": "UPSTREAM_DEADLINE", "-1": "UPSTREAM_DEADLINE"}

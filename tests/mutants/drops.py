@@ -137,6 +137,10 @@ def _beyond() -> None:
         _replace(module, "classify", classified)
 
 
+def _join_rate() -> None:
+    _replace(join, "Rates", lambda *arguments, **named: Rates(1e9, 10**9, lambda: 1, lambda: 0.0))
+
+
 def _onward() -> None:
     opened = InFlight.open
 
@@ -419,6 +423,7 @@ DROPS: dict[str, Callable[[], None]] = {
     "inference": _inference,
     "after": _after,
     "onward": _onward,
+    "join_rate": _join_rate,
     "ids": _ids,
     "beyond": _beyond,
     "roots": _roots,

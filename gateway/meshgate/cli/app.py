@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
@@ -21,7 +22,7 @@ from meshgate.cli.commands.kill import kill
 from meshgate.cli.commands.register import register
 from meshgate.cli.commands.up import up
 from meshgate.cli.commands.version import show_version, version
-from meshgate.cli.console import err, fail_line
+from meshgate.cli.console import err, fail_line, show_warning
 from meshgate.cli.exits import CliError, Exit, from_mesh
 from meshgate.cli.help import help_of
 from meshgate.cli.schema.app import schema
@@ -85,6 +86,7 @@ app.add_typer(schema, name="schema", rich_help_panel=_AGREE)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command, and return its exit code. A bug shows its traceback only with ``MESHGATE_DEBUG=1``."""
     command: Any = typer.main.get_command(app)
+    warnings.showwarning = show_warning
     try:
         given = None if arguments is None else list(arguments)
         code = command.main(args=given, prog_name="meshgate", standalone_mode=False)

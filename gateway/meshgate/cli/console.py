@@ -17,7 +17,7 @@ from rich.text import Text
 
 from meshgate.cli.exits import CliError
 
-__all__ = ["err", "fail_line", "out", "plain", "print_json"]
+__all__ = ["err", "fail_line", "out", "plain", "print_json", "show_warning"]
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
@@ -43,6 +43,11 @@ def print_json(value: Any) -> None:
         print(json.dumps(msgspec.to_builtins(value), indent=2, ensure_ascii=False))
     else:
         print(msgspec.json.encode(value).decode())
+
+
+def show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    """Print a warning as one line, in the place of ``warnings.showwarning``."""
+    err().print(Text("note: ", "yellow").append(plain(str(message)), "default not bold"), soft_wrap=True)
 
 
 def fail_line(error: CliError) -> Text:

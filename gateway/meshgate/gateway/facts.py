@@ -10,7 +10,7 @@ import msgspec
 
 from meshgate.a2a.mesh.lineage import Step
 
-__all__ = ["Arrived", "Flight", "Parents", "Spoken", "TaskRoute"]
+__all__ = ["Arrived", "DeadlineCut", "Flight", "Parents", "Spoken", "TaskRoute"]
 
 
 class Arrived(msgspec.Struct, frozen=True):
@@ -41,6 +41,12 @@ class Parents(msgspec.Struct, frozen=True):
 
     paths: tuple[tuple[Step, ...], ...]
     parent: Flight | None = None
+
+
+class DeadlineCut(msgspec.Struct, frozen=True):
+    """The caller asked for a longer deadline than there is, and got so many seconds."""
+
+    seconds: float
 
 
 class TaskRoute(msgspec.Struct, frozen=True):

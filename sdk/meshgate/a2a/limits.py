@@ -94,6 +94,10 @@ class Limits(msgspec.Struct, frozen=True):
     """Most open calls to one instance from one gateway."""
     lease: float = 10.0
     """Time an instance stays listed without a renewal."""
+    join_rate: float = 20.0
+    """Registrations per second under one join key at one join port."""
+    join_burst: int = 200
+    """Registrations under one join key that may come at once."""
     join_wait: float = 1.0
     """Longest a registration waits until the join port sees it itself, so that a call right after it is routed."""
     join_retry: float = 0.25

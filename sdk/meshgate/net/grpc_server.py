@@ -118,7 +118,7 @@ class A2AService(grpc.GenericRpcHandler):
         remaining: float | None = context.time_remaining()
         if remaining is None:
             return call
-        return msgspec.structs.replace(call, deadline=self._clock() + min(remaining, self._limits.max_deadline))
+        return msgspec.structs.replace(call, deadline=self._clock() + remaining)
 
     def _check_size(self, metadata: Sequence[tuple[str, str | bytes]]) -> None:
         if len(metadata) > self._limits.header_count:

@@ -16,7 +16,7 @@ from meshgate.sdk.client.usage import Budget, Usage
 from meshgate.sdk.context import Context
 from meshgate.sdk.server.running_agent import RunningAgent
 from meshgate.sdk.skills.contract import Contract
-from meshgate.sdk.skills.deprecation import DeprecatedContract
+from meshgate.sdk.skills.deprecation import DeprecatedContract, ShorterDeadline
 from meshgate.sdk.skills.skill import Tool
 from meshgate.sdk.tasks.file_tasks import FileTasks
 from meshgate.sdk.tasks.outcome import Fail, Reject
@@ -47,6 +47,7 @@ __all__ = [
     "RunningAgent",
     "Served",
     "SharedTasks",
+    "ShorterDeadline",
     "TaskCancelled",
     "TaskFailed",
     "TaskRejected",

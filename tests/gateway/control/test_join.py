@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -36,8 +37,6 @@ class Port:
     """A join port with a client that has keys."""
 
     def __init__(self, limits: Limits = DEFAULTS) -> None:
-        import asyncio
-
         loop = asyncio.get_running_loop()
         self.registry = MemoryRegistry(clock=loop.time)
         self.table = Index()
@@ -45,7 +44,9 @@ class Port:
         self.keys = KeyStore()
         self.mesh = MeshKey(os.urandom(32))
         addresses = AgentNetworks(refused=frozenset({8090}))
-        self.app = JoinApp(self.registry, self.table, self.keys, self.mesh, addresses, lambda: ("http://gw",), limits)
+        self.app = JoinApp(
+            self.registry, self.table, self.keys, self.mesh, addresses, lambda: ("http://gw",), limits, clock=loop.time
+        )
 
     def key(self, **scope: Any) -> str:
         key, record = new_key("join", "someone", **scope)
@@ -199,3 +200,31 @@ async def test_only_the_three_methods_exist() -> None:
 def test_errors_have_connects_form() -> None:
     status, body = wire.encode_error(MeshError("boom"))
     assert (status, msgspec.json.decode(body)) == (500, {"code": "internal", "message": "boom"})
+
+
+@pytest.mark.requirement("join.rate")
+@virtual_time
+async def test_registrations_under_one_key_have_a_rate_and_renewals_and_departures_have_none() -> None:
+    async with port(Limits(join_rate=2.0, join_burst=3)) as join:
+        key, other = join.key(), join.key()
+        for _ in range(3):
+            assert (await join.register(instance(), key)).status == 200
+        refused = await join.register(instance(), key)
+        assert code(refused) == (429, "resource_exhausted")
+        assert "may register (limits.join_rate) 2 times a second here (burst 3" in refused.json["message"]
+        assert dict(refused.headers)["retry-after"] == "1"
+        assert (await join.post("Renew", wire.encode_renew("echo-1"), key)).status == 200
+        assert (await join.register(instance(), other)).status == 200
+        await asyncio.sleep(0.5)
+        assert (await join.register(instance(), key)).status == 200
+        assert (await join.register(instance(), key)).status == 429
+        assert (await join.post("Deregister", wire.encode_deregister("echo-1"), key)).status == 200
+
+
+@pytest.mark.requirement("join.rate")
+@virtual_time
+async def test_a_registration_over_the_rate_is_refused_before_its_body_is_read() -> None:
+    async with port(Limits(join_rate=1.0, join_burst=1)) as join:
+        key = join.key()
+        await join.register(instance(), key)
+        assert code(await join.post("Register", b"no registration at all", key)) == (429, "resource_exhausted")

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from meshgate.a2a.errors import MeshError, OutcomeUnknown, PermissionDenied, UpstreamUnavailable
+from meshgate.a2a.errors import MeshError, OutcomeUnknown, PermissionDenied, RateLimited, UpstreamUnavailable
 from meshgate.registry.errors import RegistryUnavailable
 from meshgate.registry.model import Endpoint, Instance, Lease, Manifest
 from meshgate.registry.schemas import BadSchema, Incompatible, StageRefused, VersionRetired, VersionTaken
@@ -292,6 +292,21 @@ async def test_a_registry_that_cannot_be_asked_is_no_refusal() -> None:
         await asyncio.sleep(2.1)
 
     await member.during(60, come_back)
+    assert member.credentials.access is not None
+
+
+@pytest.mark.requirement("join.rate")
+@virtual_time
+async def test_an_agent_that_comes_with_many_others_waits_for_its_turn() -> None:
+    member = Member()
+    member.port.refusal = RateLimited("too many at once")
+
+    async def turn() -> None:
+        assert len(member.port.asked("Register")) > 1
+        member.port.refusal = None
+        await asyncio.sleep(2.1)
+
+    await member.during(10, turn)
     assert member.credentials.access is not None
 
 

@@ -33,7 +33,10 @@ def call(  # noqa: PLR0917 - options, which nobody passes by position
         str | None, typer.Option(metavar="JSON|@FILE", help="A JSON value to send, alone or beside the text.")
     ] = None,
     deadline: Annotated[
-        float | None, typer.Option(min=0.001, metavar="SECONDS", help="Longest wait. [dim]\\[default: 60][/dim]")
+        float | None,
+        typer.Option(
+            min=0.001, metavar="SECONDS", help="Longest wait; the gateway gives at most 900. [dim]\\[default: 60][/dim]"
+        ),
     ] = None,
     budget: Annotated[
         str | None, typer.Option(metavar="calls=N,seconds=S", help="The most that the whole job may use.")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 from fnmatch import fnmatchcase
 
 import msgspec
 import structlog
 
+from meshgate.a2a.call import Principal
 from meshgate.a2a.errors import MeshError, MethodNotFound, PermissionDenied
 from meshgate.a2a.limits import Limits
 from meshgate.gateway.contracts.admission.gate import SchemaGate
@@ -18,6 +21,7 @@ from meshgate.gateway.contracts.store import SchemaStore
 from meshgate.gateway.identity.key_record import KeyRecord
 from meshgate.gateway.identity.keys import KeyStore
 from meshgate.gateway.identity.mesh_key import MeshKey
+from meshgate.gateway.jobs.rates import Rates
 from meshgate.net.addresses import AddressPolicy
 from meshgate.net.asgi import Receive, Scope, Send, read_body, read_headers, respond
 from meshgate.registry.errors import UnknownLease
@@ -26,6 +30,11 @@ from meshgate.registry.interface import Registry
 from meshgate.registry.join import wire
 
 __all__ = ["JoinApp"]
+
+
+def _join_words(_: str) -> str:
+    return "register (limits.join_rate)"
+
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +46,7 @@ class JoinApp:
         gateways: base URLs at which agents make their calls, best first.
         table: this process's view of the registry.
         gate: checks the contracts of agents that join; made here if left out.
+        clock: monotonic seconds, for the rate of registrations.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what it answers with
@@ -50,9 +60,11 @@ class JoinApp:
         limits: Limits,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         gate: SchemaGate | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._registry, self._table, self._keys, self._mesh = registry, table, keys, mesh
         self._addresses, self._gateways, self._limits, self._sleep = addresses, gateways, limits, sleep
+        self._rates = Rates(limits.join_rate, limits.join_burst, lambda: 1, clock, words=_join_words)
         self._gate = SchemaGate(SchemaStore(registry, limits=limits), limits=limits) if gate is None else gate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,12 +78,17 @@ class JoinApp:
             if scope["path"] == name or scope["method"] != "POST" or name not in ("Register", "Renew", "Deregister"):
                 raise MethodNotFound(f"POST {wire.SERVICE_PATH}Register, Renew or Deregister")
             key = self._keys.require(headers.get("authorization"), "join")
+            if name == "Register":
+                # Before the body is read: a registration may bring many descriptor sets.
+                self._rates.take(Principal("service", f"join key {key.id}", key.tenant), "")
             media = wire.media_type(headers.get("content-type", ""))
             body = await read_body(headers, receive, self._limits)
             answer = await self._answer(name, body, media, key)
         except MeshError as error:
             status, answer = wire.encode_error(error)
-            await respond(send, status, answer)
+            pause = error.retry_after
+            retry = [(b"retry-after", str(math.ceil(pause)).encode())] if pause is not None else []
+            await respond(send, status, answer, retry)
             return
         await respond(send, 200, answer, [(b"content-type", media.encode())])
 

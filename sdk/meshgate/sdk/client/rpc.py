@@ -26,7 +26,7 @@ from meshgate.sdk.client.access import Access
 from meshgate.sdk.client.results import Event
 from meshgate.sdk.client.sender import Sender, make_client, read_body
 from meshgate.sdk.current import CURRENT
-from meshgate.sdk.skills.deprecation import warn_once
+from meshgate.sdk.skills.deprecation import warn_of_deadline, warn_once
 from meshgate.sdk.spans import Spans
 
 __all__ = ["RpcClient", "origin_of"]
@@ -131,6 +131,7 @@ class RpcClient:
         with self._span(method, sent):
             async with self._open_sender().post(access.urls, path, body, sent, safe=method.safe) as response:
                 warn_once(path, response.headers.get(headers.DEPRECATED, ""))
+                warn_of_deadline(path, response.headers.get(headers.DEADLINE, ""))
                 yield response
 
     async def unary(

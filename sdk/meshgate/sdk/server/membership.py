@@ -13,7 +13,7 @@ from contextlib import suppress
 import httpx
 import structlog
 
-from meshgate.a2a.errors import MeshError, OutcomeUnknown, UpstreamUnavailable
+from meshgate.a2a.errors import MeshError, OutcomeUnknown, RateLimited, UpstreamUnavailable
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.registry.errors import RegistryUnavailable, UnknownLease
 from meshgate.registry.join import wire
@@ -26,7 +26,7 @@ __all__ = ["Credentials", "JoinClient", "Membership", "log_refusal"]
 
 log = structlog.get_logger(__name__)
 
-_AWAY = (RegistryUnavailable, UpstreamUnavailable, OutcomeUnknown)
+_AWAY = (RegistryUnavailable, UpstreamUnavailable, OutcomeUnknown, RateLimited)
 _FINAL = ("BAD_SCHEMA", "INCOMPATIBLE", "VERSION_TAKEN", "VERSION_RETIRED")
 """Refusals that no further try changes: the author must change the agent."""
 _MAX_ANSWER = 1024 * 1024

@@ -9,6 +9,10 @@ import pytest
 from meshgate.a2a.errors import InvalidParams, UpstreamDeadline
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.mesh.lineage import Lineage
+from meshgate.a2a.outcome import Head
+from meshgate.a2a.payload import JsonPayload
+from meshgate.a2a.reply import Reply
+from meshgate.a2a.types import Task
 from meshgate.gateway.facts import Flight, Parents
 from meshgate.gateway.policies.arrival.deadline import Deadline
 from tests.gateway.calls import Clock, limits, make_call
@@ -102,3 +106,30 @@ def test_a_long_text_is_not_repeated_whole() -> None:
     with pytest.raises(InvalidParams) as refused:
         seconds("x" * 41)
     assert refused.value.message == f"meshgate-deadline: {'x' * 40!r} is no number of seconds"
+
+
+@pytest.mark.parametrize("said", ["900.000001", "1e300"])
+@pytest.mark.parametrize(("binding", "token"), [(False, None), (True, None), (False, 7.5)])
+def test_a_caller_that_asks_for_more_time_than_there_is_is_told_what_it_got(
+    said: str, binding: bool, token: float | None
+) -> None:
+    clock = Clock(4096.0)
+    lineage = None if token is None else Lineage("g.1", "c0", remaining=token)
+    if binding:
+        call = make_call(deadline=clock.now + float(said))
+    else:
+        call = make_call(headers={"meshgate-deadline": said}, lineage=lineage)
+    policy = Deadline(DEFAULTS, clock)
+    reply = Reply.one(JsonPayload(Task, {}))
+    reply.head = Head({"meshgate-call": "c1"})
+    policy.replied(policy.admit(call), reply)
+    got = "900.000000" if token is None else "7.500000"
+    assert reply.head.headers == {"meshgate-call": "c1", "meshgate-deadline": got}
+
+
+@pytest.mark.parametrize("said", ["900", "1", None])
+def test_a_caller_that_gets_the_time_it_asked_for_is_told_nothing(said: str | None) -> None:
+    policy = Deadline(DEFAULTS, Clock(4096.0))
+    reply = Reply.one(JsonPayload(Task, {}))
+    policy.replied(policy.admit(make_call(headers={"meshgate-deadline": said} if said else {})), reply)
+    assert reply.head.headers == {}
