@@ -81,6 +81,7 @@ FIXED: tuple[tuple[str, str, str], ...] = (
     ("registry/limits.py: check_switch: 128", "bytes", "Longest name in a kill switch of the registry."),
     ("registry/limits.py: check_switch: 1024", "", "Longest reason in it, in characters."),
     ("registry/home.py: _MAX", "bytes", "Most of ``run.json`` that is read."),
+    ("registry/backends/sqlite.py: _SHRINK", "bytes", ""),
     (
         "registry/backends/sqlite.py: connect: 5",
         "s",

@@ -49,6 +49,7 @@ GROUPS: dict[str, str] = {
         "lease join_rate join_burst join_wait join_retry join_retry_max drain drain_notice drain_idle"
     ),
     "A registry that loses instances": "hold_down hold_down_share hold_down_window hold_down_floor hold_down_grace",
+    "What nobody uses any more": "orphan_seconds orphan_look lasting_absent",
     "Agents of the settings": "card_seconds card_refresh card_retry",
     "Workers": "worker_start worker_restart worker_restart_max worker_deaths worker_deaths_window",
     "Tasks of an SDK agent": (

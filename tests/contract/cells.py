@@ -23,10 +23,11 @@ __all__ = ["TABLES", "Table", "collect", "report"]
 
 TESTS = Path(__file__).parents[1]
 Cell = tuple[str, ...]
-_PARAMETERS = {"caller": "binding", "gateways": "mesh"}
+_PARAMETERS = {"caller": "binding", "gateways": "mesh", "registry": "backend"}
 """The parameter that an axis is read from, if its name is another."""
 
 _BINDINGS = ("JSONRPC", "GRPC")
+_BACKENDS = ("memory", "file", "consul")
 _GATEWAYS = ("one", "unrecorded", "workers", "two")
 
 
@@ -55,6 +56,7 @@ TABLES: dict[str, Table] = {
     "path.after": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
     "bounds.ids": Table({"caller": _BINDINGS, "agent": _BINDINGS, "end": ("caller", "agent"), "gateways": _GATEWAYS}),
     "bounds.deadline": Table({"caller": _BINDINGS, "gateways": _GATEWAYS}),
+    "registry.swept": Table({"registry": _BACKENDS}),
     "path.onward": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
 }
 """By the id of the promise."""

@@ -297,6 +297,18 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement(
         "registry.watch", "registry", "A watch begins with everything and misses nothing, on memory, file and Consul"
     ),
+    Requirement(
+        "registry.absent",
+        "registry",
+        "An agent that an operator registered and that no gateway finds well for a day is taken off the list",
+        "drop:absent",
+    ),
+    Requirement(
+        "registry.swept",
+        "F108",
+        "Manifests and schemas that nothing names go after an hour, on every backend, and the file becomes small again",
+        "drop:swept",
+    ),
     Requirement("registry.lease", "registry", "A lease that nobody renews runs out, and a renewed one does not"),
     Requirement(
         "registry.file",

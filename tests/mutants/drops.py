@@ -28,7 +28,9 @@ from meshgate.gateway.contracts.blob_folder import BlobFolder
 from meshgate.gateway.contracts.catalogue import Catalogue
 from meshgate.gateway.contracts.known_contract import KnownContract
 from meshgate.gateway.contracts.store import SchemaStore
+from meshgate.gateway.contracts.sweeper import Sweeper
 from meshgate.gateway.control import join
+from meshgate.gateway.control.absent_agents import AbsentAgents
 from meshgate.gateway.control.admin import schema_routes
 from meshgate.gateway.control.admin.errors import BoundedBodies
 from meshgate.gateway.identity import key_record, keys, mesh_key
@@ -139,6 +141,20 @@ def _beyond() -> None:
 
 def _join_rate() -> None:
     _replace(join, "Rates", lambda *arguments, **named: Rates(1e9, 10**9, lambda: 1, lambda: 0.0))
+
+
+def _swept() -> None:
+    async def nothing(self: Any) -> int:
+        return 0
+
+    _replace(Sweeper, "sweep", nothing)
+
+
+def _absent() -> None:
+    async def nothing(self: Any) -> None:
+        return None
+
+    _replace(AbsentAgents, "look", nothing)
 
 
 def _onward() -> None:
@@ -423,6 +439,8 @@ DROPS: dict[str, Callable[[], None]] = {
     "inference": _inference,
     "after": _after,
     "onward": _onward,
+    "absent": _absent,
+    "swept": _swept,
     "join_rate": _join_rate,
     "ids": _ids,
     "beyond": _beyond,

@@ -97,6 +97,18 @@ class Registry(Protocol):
         """
         ...
 
+    async def documents(self) -> frozenset[str]:
+        """The digests of all stored manifests and blobs, also of those that nothing names any more."""
+        ...
+
+    async def stamp(self, digest: str) -> int | None:
+        """A number that changes whenever the manifest or blob is stored again; None if there is none of that digest."""
+        ...
+
+    async def discard(self, digest: str, stamp: int) -> bool:
+        """Delete a manifest or blob, unless it was stored again since it had that stamp: then False."""
+        ...
+
     async def throw(self, switch: Switch) -> None:
         """Throw a kill switch; it stays thrown until it is lifted."""
         ...

@@ -98,6 +98,12 @@ class Limits(msgspec.Struct, frozen=True):
     """Registrations per second under one join key at one join port."""
     join_burst: int = 200
     """Registrations under one join key that may come at once."""
+    orphan_seconds: float = 3600.0
+    """Time for which the registry keeps manifests and schemas that no instance and no contract names."""
+    orphan_look: float = 600.0
+    """Pause between two looks for such, and for agents that are away."""
+    lasting_absent: float = 86_400.0
+    """Time after which an agent that an operator registered, and that no gateway finds well, is taken off the list."""
     join_wait: float = 1.0
     """Longest a registration waits until the join port sees it itself, so that a call right after it is routed."""
     join_retry: float = 0.25

@@ -440,3 +440,45 @@ async def test_what_is_no_name_of_a_subject_is_refused_by_all(backend: Backend, 
 async def test_what_is_no_digest_is_refused_by_all(backend: Backend, digest: str) -> None:
     with pytest.raises(InvalidParams):
         await backend.registry.put_subject("a/s", digest, "")
+
+
+# -- documents that nothing names
+
+
+@pytest.mark.requirement("registry.swept")
+@pytest.mark.cells("registry.swept")
+async def test_every_document_is_listed_with_a_stamp_that_changes_when_it_is_stored_again(backend: Backend) -> None:
+    registry = backend.registry
+    assert await registry.documents() == frozenset()
+    blob = await registry.put_blob(b"data")
+    await registry.register(agent(), SUMMARISER)
+    assert await backend.other.documents() == {blob, SUMMARISER.digest()}
+    assert await registry.stamp("0" * 32) is None
+    before = {digest: await registry.stamp(digest) for digest in (blob, SUMMARISER.digest())}
+    assert None not in before.values()
+    await registry.register(gateway())
+    assert {digest: await registry.stamp(digest) for digest in before} == before
+    await backend.other.put_blob(b"data")
+    await backend.other.register(agent("a2"), SUMMARISER)
+    after = {digest: await registry.stamp(digest) for digest in before}
+    assert [after[digest] != stamp for digest, stamp in before.items()] == [True, True]
+
+
+@pytest.mark.requirement("registry.swept")
+async def test_a_document_is_discarded_unless_it_was_stored_again(backend: Backend) -> None:
+    registry = backend.registry
+    digest = await registry.put_blob(b"data")
+    stamp = await registry.stamp(digest)
+    assert stamp is not None
+    await backend.other.put_blob(b"data")
+    assert not await registry.discard(digest, stamp)
+    assert await registry.get_blob(digest) == b"data"
+    stamp = await registry.stamp(digest)
+    assert stamp is not None
+    assert await registry.discard(digest, stamp)
+    assert not await registry.discard(digest, stamp)
+    with pytest.raises(KeyError):
+        await backend.other.get_blob(digest)
+    assert await registry.documents() == frozenset()
+    assert await registry.put_blob(b"data") == digest
+    assert await registry.get_blob(digest) == b"data"

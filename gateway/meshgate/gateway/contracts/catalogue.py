@@ -92,6 +92,12 @@ class Catalogue:
         return len(self._behind)
 
     @property
+    def complete(self) -> bool:
+        """Whether this knows every subject of a registry that answers now, and there is no row it cannot read."""
+        watcher = self._watcher
+        return watcher.contacts > 0 and not watcher.stale and not watcher.passed_over and self.settled
+
+    @property
     def settled(self) -> bool:
         """Whether every known change of the registry is fetched, and saved to disk if there is a folder."""
         return not (self._behind or self._lost or self._images)
@@ -147,11 +153,15 @@ class Catalogue:
             return False
         if self._fetched >= _SWEEP_AFTER and self._wanted:
             self._fetched = 0
-            used = {known.digest for known in self._known.values()}
-            for known in self._known.values():
-                used |= digests_of(known.subject)
-            await self.store.sweep(used)
+            await self.store.sweep(self.used())
         return True
+
+    def used(self) -> set[str]:
+        """The digests of all documents and images that the known subjects name."""
+        used = {known.digest for known in self._known.values()}
+        for known in self._known.values():
+            used |= digests_of(known.subject)
+        return used
 
     async def _each(self, names: list[str], work: Callable[[str], Awaitable[None]]) -> bool:
         """Do ``work`` for each name, a few at once; false if the registry is unavailable, so the rest has to wait."""

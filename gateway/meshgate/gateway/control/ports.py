@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TypeVar, cast
 
 from meshgate.gateway.cluster.client import Unknown
@@ -10,6 +11,8 @@ from meshgate.gateway.cluster.questions import METRICS, Question
 from meshgate.gateway.config import Config
 from meshgate.gateway.contracts.admission.gate import SchemaGate
 from meshgate.gateway.contracts.catalogue import Catalogue
+from meshgate.gateway.contracts.sweeper import Sweeper
+from meshgate.gateway.control.absent_agents import AbsentAgents
 from meshgate.gateway.control.admin.app import make_admin
 from meshgate.gateway.control.join import JoinApp
 from meshgate.gateway.gateway import Gateway
@@ -84,6 +87,10 @@ class Control:
             asking, registry, table, keys, catalogue=schemas, gate=gate, metrics=metrics, limits=config.limits
         )
         self.addresses = addresses
+        self._sweeper = Sweeper(schemas, table, config.limits)
+        cards = frozenset(agent.card for agent in config.agents)
+        self._absent = AbsentAgents(registry, table, asking, cards, config.limits)
+        self._sweeping: list[asyncio.Task[None]] = []
         self.join = HttpServer(join, join_sockets, config.limits)
         self.admin = HttpServer(admin, admin_sockets, config.limits)
 
@@ -91,8 +98,11 @@ class Control:
         """Listen."""
         await self.join.start()
         await self.admin.start()
+        self._sweeping = [asyncio.ensure_future(run) for run in (self._sweeper.run(), self._absent.run())]
 
     async def stop(self) -> None:
         """Close."""
+        for task in self._sweeping:
+            task.cancel()
         await self.join.stop()
         await self.admin.stop()

@@ -133,6 +133,18 @@ class FileRegistry:
         check_subject(name, digest)
         return await self._run(lambda: self._opened().put_subject(name, digest, expected))
 
+    async def documents(self) -> frozenset[str]:
+        """See ``Registry.documents``."""
+        return await self._run(lambda: self._opened().documents())
+
+    async def stamp(self, digest: str) -> int | None:
+        """See ``Registry.stamp``."""
+        return await self._run(lambda: self._opened().stamp(digest))
+
+    async def discard(self, digest: str, stamp: int) -> bool:
+        """See ``Registry.discard``. What a row names stays, whoever asks. The file becomes smaller."""
+        return await self._run(lambda: self._discard(digest, stamp))
+
     async def throw(self, switch: Switch) -> None:
         """See ``Registry.throw``."""
         check_switch(switch)
@@ -187,6 +199,13 @@ class FileRegistry:
             self._close_reader(reader)
         if self._store is not None:
             self._store.close()
+
+    def _discard(self, digest: str, stamp: int) -> bool:
+        store = self._opened()
+        gone = store.discard(digest, stamp)
+        if gone:
+            store.shrink()
+        return gone
 
     def _reap_one(self, instance_id: str, epoch: int, renewals: int) -> None:
         self._opened().reap(instance_id, epoch, renewals)

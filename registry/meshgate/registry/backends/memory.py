@@ -45,6 +45,7 @@ class MemoryRegistry:
         self._switches: dict[tuple[str, str], Switch] = {}
         self._manifests: dict[str, Manifest] = {}
         self._blobs: dict[str, bytes] = {}
+        self._stamps: dict[str, int] = {}
         self._subjects: dict[str, str] = {}
         self._changed = asyncio.Event()
         self._state = Snapshot()
@@ -58,6 +59,7 @@ class MemoryRegistry:
         check_manifest(instance, manifest)
         if manifest is not None:
             self._manifests[instance.manifest] = manifest
+            self._stamp(instance.manifest)
         if instance.kind == "agent" and instance.manifest not in self._manifests:
             raise InvalidParams("this manifest is not stored: send it with the registration")
         self._entries[instance.id] = Entry.of(instance, self._manifests.get(instance.manifest))
@@ -103,6 +105,7 @@ class MemoryRegistry:
         self._open()
         digest = blob_digest(check_blob(data))
         self._blobs[digest] = data
+        self._stamp(digest)
         return digest
 
     async def get_blob(self, digest: str) -> bytes:
@@ -125,6 +128,26 @@ class MemoryRegistry:
         # Replaced, not changed: watches hold the one before.
         self._subjects = {**self._subjects, name: digest}
         self._note()
+        return True
+
+    async def documents(self) -> frozenset[str]:
+        """See ``Registry.documents``."""
+        self._open()
+        return frozenset(self._manifests.keys() | self._blobs.keys())
+
+    async def stamp(self, digest: str) -> int | None:
+        """See ``Registry.stamp``."""
+        self._open()
+        return self._stamps.get(digest)
+
+    async def discard(self, digest: str, stamp: int) -> bool:
+        """See ``Registry.discard``."""
+        self._open()
+        if self._stamps.get(digest) != stamp:
+            return False
+        del self._stamps[digest]
+        self._manifests.pop(digest, None)
+        self._blobs.pop(digest, None)
         return True
 
     async def throw(self, switch: Switch) -> None:
@@ -160,12 +183,15 @@ class MemoryRegistry:
 
     def wipe(self) -> None:
         """Lose everything, as a registry does whose disk was replaced."""
-        for kept in (self._entries, self._ends, self._switches, self._manifests, self._blobs):
+        for kept in (self._entries, self._ends, self._switches, self._manifests, self._blobs, self._stamps):
             kept.clear()
         self._subjects = {}
         self._note()
 
     # --- inside ---
+
+    def _stamp(self, digest: str) -> None:
+        self._stamps[digest] = self._stamps.get(digest, 0) + 1
 
     def _open(self) -> None:
         if not self._reachable or self._closed:

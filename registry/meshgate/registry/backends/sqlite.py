@@ -1,8 +1,8 @@
 """The file registry's SQLite statements: synchronous, for one worker thread.
 
 Tables: ``instances`` (a row a lease; ``epoch`` names a registration, ``renewals`` counts), ``manifests``, ``blobs``,
-``switches``, ``subjects`` (``changed`` counts the writes, so that a reader asks for what is new). Values are the
-model's types as JSON.
+``switches``, ``subjects`` (``changed`` counts the writes, so that a reader asks for what is new), ``stamps`` (how often
+a manifest or blob was stored). Values are the model's types as JSON.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ __all__ = ["FORMAT", "Store", "connect"]
 FORMAT = 1
 """The layout's number, in ``PRAGMA user_version``."""
 
+_SHRINK = 1024 * 1024
+"""Bytes of a file that nothing uses from which it is written anew, which takes a moment."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS instances (
     id TEXT PRIMARY KEY, epoch INTEGER NOT NULL, renewals INTEGER NOT NULL, data BLOB NOT NULL, manifest TEXT NOT NULL
@@ -38,6 +41,7 @@ CREATE TABLE IF NOT EXISTS subjects (
     name TEXT PRIMARY KEY, digest TEXT NOT NULL, changed INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS subjects_changed ON subjects (changed);
+CREATE TABLE IF NOT EXISTS stamps (digest TEXT PRIMARY KEY, stamp INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS epochs (last INTEGER NOT NULL);
 INSERT INTO epochs SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM epochs);
 """
@@ -59,8 +63,8 @@ def connect(path: Path) -> sqlite3.Connection:
             raise RegistryUnavailable(f"{path} was written by a newer Meshgate (format {found}): upgrade this one")
         _use_log(connection)
         connection.execute("PRAGMA synchronous=NORMAL")
-        # Files of 0.1.0 have format 1 without subjects, and 0.1.0 ignores that table.
-        if found < FORMAT or not _has_subjects(connection):
+        # Files of 0.1.0 have format 1 without subjects and stamps, and 0.1.0 ignores these tables.
+        if found < FORMAT or not _is_complete(connection):
             connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={FORMAT}; COMMIT;")
     except BaseException:
         connection.close()
@@ -77,8 +81,9 @@ def _use_log(connection: sqlite3.Connection) -> None:
             raise
 
 
-def _has_subjects(connection: sqlite3.Connection) -> bool:
-    return bool(connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'subjects_changed'").fetchone())
+def _is_complete(connection: sqlite3.Connection) -> bool:
+    latest = "SELECT count(*) FROM sqlite_master WHERE name IN ('subjects_changed', 'stamps')"
+    return bool(connection.execute(latest).fetchone()[0] == 2)
 
 
 class Store:
@@ -110,6 +115,7 @@ class Store:
         with self._writing() as db:
             if manifest:
                 db.execute("INSERT OR IGNORE INTO manifests VALUES (?, ?)", (instance.manifest, manifest))
+                _stamp(db, instance.manifest)
             elif instance.kind == "agent" and self._blob("manifests", instance.manifest) is None:
                 raise InvalidParams("this manifest is not stored: send it with the registration")
             db.execute("UPDATE epochs SET last = last + 1")
@@ -142,11 +148,42 @@ class Store:
         digest = blob_digest(data)
         with self._writing() as db:
             db.execute("INSERT OR IGNORE INTO blobs VALUES (?, ?)", (digest, data))
+            _stamp(db, digest)
         return digest
 
     def get_blob(self, digest: str) -> bytes | None:
         """The blob, or None."""
         return self._blob("blobs", digest)
+
+    def documents(self) -> frozenset[str]:
+        """The digests of all manifests and blobs."""
+        rows = self._db.execute("SELECT digest FROM manifests UNION SELECT digest FROM blobs").fetchall()
+        return frozenset(str(row[0]) for row in rows)
+
+    def stamp(self, digest: str) -> int | None:
+        """How often a manifest or blob was stored, 0 by a release that did not count; None if there is none."""
+        if self._blob("manifests", digest) is None and self._blob("blobs", digest) is None:
+            return None
+        found = self._db.execute("SELECT stamp FROM stamps WHERE digest = ?", (digest,)).fetchone()
+        return 0 if found is None else int(found[0])
+
+    def discard(self, digest: str, stamp: int) -> bool:
+        """Delete a manifest or blob that no row names and that was not stored again."""
+        with self._writing() as db:
+            named = db.execute("SELECT 1 FROM instances WHERE manifest = ?", (digest,)).fetchone()
+            if named or self.stamp(digest) != stamp:
+                return False
+            for table in ("manifests", "blobs", "stamps"):
+                db.execute(f"DELETE FROM {table} WHERE digest = ?", (digest,))  # noqa: S608 (constant)
+            return True
+
+    def shrink(self) -> None:
+        """Give the space of what was deleted back to the disk, if it is much."""
+        free = self._db.execute("PRAGMA freelist_count").fetchone()[0]
+        size = self._db.execute("PRAGMA page_size").fetchone()[0]
+        if free * size > _SHRINK:
+            self._db.execute("VACUUM")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def subject(self, name: str) -> str:
         """The digest that a subject points to, or ""."""
@@ -185,3 +222,7 @@ class Store:
     def _blob(self, table: str, digest: str) -> bytes | None:
         found = self._db.execute(f"SELECT data FROM {table} WHERE digest = ?", (digest,)).fetchone()  # noqa: S608
         return None if found is None else bytes(found[0])
+
+
+def _stamp(db: sqlite3.Connection, digest: str) -> None:
+    db.execute("INSERT INTO stamps VALUES (?, 1) ON CONFLICT (digest) DO UPDATE SET stamp = stamp + 1", (digest,))

@@ -15,6 +15,7 @@ from meshgate.registry.async_wait import Sleep
 from meshgate.registry.backends.consul.address import ConsulAddress, check_address
 from meshgate.registry.backends.consul.blocking_queries import ConsulFeed
 from meshgate.registry.backends.consul.client import ConsulClient
+from meshgate.registry.backends.consul.documents import ConsulDocuments
 from meshgate.registry.backends.consul.entry import Layout, check_of, lease_of, reachable, service_of
 from meshgate.registry.backends.model import Snapshot
 from meshgate.registry.backends.snapshot_diff import difference
@@ -73,6 +74,7 @@ class ConsulRegistry:
         # Consul adds up to a sixteenth to a blocking query's time.
         self._watching = ConsulClient(address, timeout=wait * 17 / 16 + timeout, connections=16)
         self._commands = ConsulClient(address, timeout=timeout, connections=64)
+        self._documents = ConsulDocuments(self._commands, self._layout)
         self._known: dict[str, bytes] = {}
         self._feed: ConsulFeed | None = None
         self._feeding: asyncio.Task[None] | None = None
@@ -86,8 +88,8 @@ class ConsulRegistry:
         data = check_manifest(instance, manifest)
         service = self._service(instance)
         if data:
-            await self._put(self._layout.manifests + instance.manifest, data)
-        elif instance.kind == "agent" and await self._get(self._layout.manifests + instance.manifest) is None:
+            await self._documents.put(self._layout.manifests + instance.manifest, data)
+        elif instance.kind == "agent" and await self._documents.get(self._layout.manifests + instance.manifest) is None:
             raise InvalidParams("this manifest is not stored: send it with the registration")
         await self._commands.call(lambda consul: consul.agent.service.register(**service, replace_existing_checks=True))
         # Consul gives a check that it knows its old state back, critical if the lease had run out.
@@ -147,13 +149,13 @@ class ConsulRegistry:
         """See ``Registry.put_blob``."""
         self._open()
         digest = blob_digest(check_blob(data))
-        await self._put(self._layout.blobs + digest, data)
+        await self._documents.put(self._layout.blobs + digest, data)
         return digest
 
     async def get_blob(self, digest: str) -> bytes:
         """See ``Registry.get_blob``."""
         self._open()
-        data = await self._content(self._layout.blobs, digest)
+        data = await self._documents.content(self._layout.blobs, digest)
         if data is None:
             raise KeyError(digest)
         return data
@@ -173,6 +175,21 @@ class ConsulRegistry:
             return False
         key = self._layout.subject_key(name)
         return bool(await self._commands.call(lambda consul: consul.kv.put(key, digest, cas=index)))
+
+    async def documents(self) -> frozenset[str]:
+        """See ``Registry.documents``."""
+        self._open()
+        return await self._documents.digests()
+
+    async def stamp(self, digest: str) -> int | None:
+        """See ``Registry.stamp``: Consul's index of the last write."""
+        self._open()
+        return await self._documents.stamp(digest)
+
+    async def discard(self, digest: str, stamp: int) -> bool:
+        """See ``Registry.discard``."""
+        self._open()
+        return await self._documents.discard(digest, stamp)
 
     async def throw(self, switch: Switch) -> None:
         """See ``Registry.throw``."""
@@ -219,27 +236,14 @@ class ConsulRegistry:
 
     # --- keys and values ---
 
-    async def _put(self, key: str, data: bytes) -> None:
-        # Written only if the key is new: its name is the hash of the data, so it cannot hold anything else.
-        await self._commands.call(lambda consul: consul.kv.put(key, data, cas=0))
-
-    async def _get(self, key: str) -> bytes | None:
-        _, found = await self._commands.call(lambda consul: consul.kv.get(key))
-        return None if found is None else found["Value"] or b""
-
     async def _pointer(self, name: str) -> tuple[str, int]:
         """What a subject points to, and the index that a write of it must name."""
         key = self._layout.subject_key(name)
         _, found = await self._commands.call(lambda consul: consul.kv.get(key, consistency="consistent"))
         return ("", 0) if found is None else ((found["Value"] or b"").decode(errors="replace"), found["ModifyIndex"])
 
-    async def _content(self, folder: str, digest: str) -> bytes | None:
-        """What is stored under ``digest``, if it is what the name says: anyone who may write keys could change it."""
-        data = await self._get(folder + digest) if digest.isalnum() else None
-        return data if data is not None and blob_digest(data) == digest else None
-
     async def _fetch(self, digest: str) -> Manifest | None:
-        data = await self._content(self._layout.manifests, digest) or await self._put_back(digest)
+        data = await self._documents.content(self._layout.manifests, digest) or await self._put_back(digest)
         try:
             manifest = Manifest.decode(data)
         except msgspec.DecodeError:
