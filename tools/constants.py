@@ -11,6 +11,7 @@ FIXED: tuple[tuple[str, str, str], ...] = (
     ("a2a/selector.py: MAX_SELECTOR", "", ""),
     ("a2a/version_syntax.py: _LONGEST_VERSION", "", "Longest version, in characters."),
     ("a2a/codec/transcode.py: _DEEPEST", "", ""),
+    ("a2a/bindings/json_details.py: MAX_ERROR", "bytes", ""),
     ("a2a/types.py: MAX_ID", "bytes", ""),
     ("a2a/types.py: _TAG", "bytes", ""),
     ("a2a/types.py: _REFERENCES", "", ""),
@@ -130,7 +131,7 @@ FIXED: tuple[tuple[str, str, str], ...] = (
 
 NO_LIMITS: dict[str, str] = {
     "A number of a protocol, a format or a language": """
-        a2a/bindings/jsonrpc_errors.py: _INTERNAL
+        a2a/bindings/json_details.py: INTERNAL; _FAILED
         a2a/codec/protobuf_size.py: _VARINT, _FIXED64, _BYTES, _FIXED32; _LEAST
         a2a/codec/transcode.py: _EXACT
         a2a/mesh/lineage_tokens.py: verify: 4
@@ -159,10 +160,10 @@ NO_LIMITS: dict[str, str] = {
         gateway/control/admin/requests.py: PromoteBody.sunset: 10
         gateway/control/admin/responses.py: response(status)
         gateway/identity/mesh_key.py: _check_strength: 64
-        gateway/upstream/transports/http.py: _check_status: 400; _check_status: 500
+        gateway/upstream/transports/http.py: _FAILED
     """,
     "How much of a text, or how many reasons, an error or a log repeats": """
-        a2a/bindings/grpc_errors.py: _TEXT; _DETAILS; _HEARD
+        a2a/bindings/grpc_errors.py: _TEXT; _DETAILS; _HEARD; _REASON
         a2a/bindings/json_details.py: _TEXT
         a2a/codec/strict_json.py: _QUOTED
         sdk/skills/deprecation.py: _MOST_WARNED

@@ -58,11 +58,28 @@ def test_an_agents_word_about_keys_and_bytes_is_never_the_callers_affair(cls: ty
         assert type(told) is UpstreamUnavailable
     elif issubclass(cls, EdgeError):
         assert type(told) is InvalidAgentResponse
-    else:
-        assert told is error
-    if told is not error:
+    if issubclass(cls, AccessError | EdgeError):
         assert "secret" not in told.message
         assert told.metadata == {"agentReason": cls.code}
+
+
+_AS_IT_IS = {cls for cls in LEAVES if issubclass(cls, ProtocolError)} - {errors.InternalError}
+
+
+@pytest.mark.parametrize("cls", [cls for cls in LEAVES if not issubclass(cls, AccessError | EdgeError)])
+@pytest.mark.requirement("errors.agents")
+def test_of_the_meshs_reasons_an_agent_may_say_two_and_the_others_are_its_own(cls: type[MeshError]) -> None:
+    error = cls("m", metadata={"a": "1"})
+    told = error_for_caller(error, "agent")
+    if cls in _AS_IT_IS or cls is errors.AgentError:
+        assert told is error
+    elif cls in (errors.RateLimited, errors.SchemaViolation):
+        assert (told, told.metadata) == (error, {"a": "1", "source": "agent"})
+    else:
+        assert isinstance(told, errors.AgentError)
+        assert (told.message, told.metadata) == ("m", {"a": "1", "source": "agent", "agentReason": cls.code})
+        assert told.internal is (cls is errors.InternalError)
+    assert error_for_caller(cls(), "agent", named=False).code in {cls.code, "AGENT_ERROR"}
 
 
 @pytest.mark.parametrize("cls", LEAVES)

@@ -11,13 +11,13 @@ import json
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import grpc
 import httpx
 import msgspec
 from a2a.types import a2a_pb2, a2a_pb2_grpc
-from google.protobuf import json_format
+from google.protobuf import json_format, struct_pb2
 from google.rpc import (  # pyright: ignore[reportMissingTypeStubs] - they lie beside the code
     error_details_pb2,
     status_pb2,
@@ -239,7 +239,10 @@ def _result(body: bytes) -> Tree:
         assert answer["id"] == "one"
         result: Tree = answer["result"]
         return result
-    details = {str(item["@type"]).rpartition(".")[2]: item for item in fault["data"]}
+    data: Any = fault.get("data")
+    items = cast("list[Any]", data) if isinstance(data, list) else []
+    typed: list[Tree] = [item for item in items if isinstance(item, dict) and "@type" in item]
+    details = {str(item["@type"]).rpartition(".")[2]: item for item in typed}
     raise Refused("JSONRPC", fault["code"], fault["message"], details, body)
 
 
@@ -316,7 +319,7 @@ def _refused(error: grpc.aio.AioRpcError) -> Refused:
     for key, value in trailers:
         if key == "grpc-status-details-bin" and isinstance(value, bytes):
             for detail in status_pb2.Status.FromString(value).details:
-                cls = getattr(error_details_pb2, detail.TypeName().rpartition(".")[2])
+                cls = getattr(error_details_pb2, detail.TypeName().rpartition(".")[2], struct_pb2.Value)
                 details[cls.DESCRIPTOR.name] = json_format.MessageToDict(cls.FromString(detail.value))
     raw = repr((error.code(), error.details(), trailers)).encode()
     return Refused("GRPC", error.code().name, error.details() or "", details, raw)

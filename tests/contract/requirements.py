@@ -137,6 +137,18 @@ _ROWS: tuple[Requirement, ...] = (
         "path.breaker", "F31", "An instance that fails leaves rotation fast and returns by one probe", "policy:breaker"
     ),
     Requirement(
+        "errors.agents",
+        "F105, F112",
+        "What an agent says in an error reaches its caller as the agent's, bounded, and never as the mesh's word",
+        "drop:agents_reasons",
+    ),
+    Requirement(
+        "instance.own_errors",
+        "F112",
+        "Errors of an agent's own open no breaker, and an instance that fails at once draws no more calls than others",
+        "drop:own_errors",
+    ),
+    Requirement(
         "instance.limits",
         "F112",
         "An answer that one of our own limits refuses does not count against its instance",

@@ -15,7 +15,7 @@ import msgspec
 
 from meshgate.a2a import limits as limit_checks
 from meshgate.a2a import types
-from meshgate.a2a.bindings import jsonrpc
+from meshgate.a2a.bindings import grpc_errors, jsonrpc
 from meshgate.a2a.codec import strict_json as checking
 from meshgate.a2a.errors import InvalidAgentResponse
 from meshgate.a2a.limits import DEFAULTS
@@ -132,7 +132,7 @@ def _ids() -> None:
 
 
 def _beyond() -> None:
-    def classified(error: Any) -> bool | None:
+    def classified(error: Any, *, alone: bool = False) -> bool | None:
         return False if isinstance(error, InvalidAgentResponse) else None
 
     for module in (outcome, breaker_gate):
@@ -155,6 +155,22 @@ def _absent() -> None:
         return None
 
     _replace(AbsentAgents, "look", nothing)
+
+
+def _agents_reasons() -> None:
+    def as_it_is(error: Any, peer: str, *, named: bool = True) -> Any:
+        return error
+
+    for module in (jsonrpc, grpc_errors):
+        _replace(module, "error_for_caller", as_it_is)
+
+
+def _own_errors() -> None:
+    def counted(error: Any, *, alone: bool = False) -> bool | None:
+        return error is None
+
+    for module in (outcome, breaker_gate):
+        _replace(module, "classify", counted)
 
 
 def _onward() -> None:
@@ -439,6 +455,8 @@ DROPS: dict[str, Callable[[], None]] = {
     "inference": _inference,
     "after": _after,
     "onward": _onward,
+    "agents_reasons": _agents_reasons,
+    "own_errors": _own_errors,
     "absent": _absent,
     "swept": _swept,
     "join_rate": _join_rate,

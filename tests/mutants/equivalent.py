@@ -45,6 +45,7 @@ EQUIVALENT: dict[str, str] = {
     f"{_GATEWAY}policies/call/budget.py Budget.__call__: "
     "account.deadline < call.deadline -> account.deadline <= call.deadline": "replaces a deadline by one that is equal",
     f"{_GATEWAY}policies/call/kill.py Kill.admit: if not switches: return call -> pass": _SHORTCUT,
+    f"{_SCHEMA}__call__: if known is None and (not route.contract): return forward(call) -> pass": _SHORTCUT,
     f"{_SCHEMA}_negotiate: (False, _NO_PARTS) -> (True, _NO_PARTS)": (
         "read only where there are parts, and then it has been set"
     ),

@@ -21,7 +21,7 @@
     │   └── SchemaViolation, ConversionFailed, SchemaRetired
     └── UpstreamError                   the agent, or the way to it, failed
         ├── UpstreamUnavailable, UpstreamDeadline
-        └── OutcomeUnknown
+        └── AgentError, OutcomeUnknown
 
 An error knows what went wrong and whether another try may help. It knows nothing of HTTP, JSON-RPC or gRPC: how a
 class is spelt on the wire stands in the tables of the bindings alone.
@@ -31,52 +31,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
-__all__ = [
-    "A2A_DOMAIN",
-    "MESHGATE_DOMAIN",
-    "AccessError",
-    "BodyTimeout",
-    "BodyTooLarge",
-    "BudgetExhausted",
-    "ContentTypeNotSupported",
-    "ConversionFailed",
-    "DepthExceeded",
-    "EdgeError",
-    "ExtendedAgentCardNotConfigured",
-    "ExtensionSupportRequired",
-    "FanOut",
-    "HeadersTooLarge",
-    "InternalError",
-    "InvalidAgentResponse",
-    "InvalidParams",
-    "InvalidRequest",
-    "Killed",
-    "LoopDetected",
-    "MeshError",
-    "MethodNotFound",
-    "NoRoute",
-    "OutcomeUnknown",
-    "ParseError",
-    "PermissionDenied",
-    "ProtocolError",
-    "PushNotificationNotSupported",
-    "RateLimited",
-    "RefusedError",
-    "SchemaError",
-    "SchemaRetired",
-    "SchemaViolation",
-    "TaskNotCancelable",
-    "TaskNotFound",
-    "Unauthenticated",
-    "UnsupportedMediaType",
-    "UnsupportedOperation",
-    "UpstreamDeadline",
-    "UpstreamError",
-    "UpstreamUnavailable",
-    "VersionNotSupported",
-]
+__all__ = ["A2A_DOMAIN", "MESHGATE_DOMAIN", "AccessError", "AgentError", "BodyTimeout", "BodyTooLarge"]
+__all__ += ["BudgetExhausted", "ContentTypeNotSupported", "ConversionFailed", "DepthExceeded", "EdgeError"]
+__all__ += ["ExtendedAgentCardNotConfigured", "ExtensionSupportRequired", "FanOut", "HeadersTooLarge"]
+__all__ += ["InternalError", "InvalidAgentResponse", "InvalidParams", "InvalidRequest", "Killed", "LoopDetected"]
+__all__ += ["MeshError", "MethodNotFound", "NoRoute", "OutcomeUnknown", "ParseError", "PermissionDenied"]
+__all__ += ["ProtocolError", "PushNotificationNotSupported", "RateLimited", "RefusedError", "SchemaError"]
+__all__ += ["SchemaRetired", "SchemaViolation", "TaskNotCancelable", "TaskNotFound", "Unauthenticated"]
+__all__ += ["UnsupportedMediaType", "UnsupportedOperation", "UpstreamDeadline", "UpstreamError"]
+__all__ += ["UpstreamUnavailable", "VersionNotSupported"]
 
 A2A_DOMAIN = "a2a-protocol.org"
 """``google.rpc.ErrorInfo.domain`` of A2A's own errors (specification 1.0.1, section 5.4)."""
@@ -342,6 +307,35 @@ class UpstreamDeadline(UpstreamError):
     """The call's time ran out."""
 
     code, summary = "UPSTREAM_DEADLINE", "the call's deadline has passed"
+
+
+class AgentError(UpstreamError):
+    """An error of the agent's own, which neither A2A nor the mesh names. It reaches the caller as the agent said it.
+
+    Args:
+        number: its code in JSON-RPC, if it came over that.
+        data: its data in JSON-RPC, or the ``google.protobuf.Value`` of a gRPC status: any JSON value; None if it has
+            none.
+        status: its status in gRPC, a number, if it came over that.
+        internal: whether the agent says that it failed itself, and not the request.
+        more: see ``MeshError``.
+    """
+
+    code, summary = "AGENT_ERROR", "the agent answered with an error of its own"
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        number: int | None = None,
+        data: Any = None,
+        status: int | None = None,
+        internal: bool = False,
+        metadata: Mapping[str, str] | None = None,
+        **more: Any,
+    ) -> None:
+        super().__init__(message, metadata={"source": "agent", **(metadata or {})}, **more)
+        self.number, self.data, self.status, self.internal = number, data, status, internal
 
 
 class OutcomeUnknown(UpstreamError):

@@ -18,8 +18,8 @@ from meshgate.a2a.bindings.base import Failure
 from meshgate.a2a.codec.strict_json import MAX_NODES
 from meshgate.a2a.errors import (
     AccessError,
+    AgentError,
     EdgeError,
-    InternalError,
     InvalidAgentResponse,
     InvalidParams,
     InvalidRequest,
@@ -69,6 +69,7 @@ CODES = {
     "UPSTREAM_UNAVAILABLE": Code.UNAVAILABLE,
     "UPSTREAM_DEADLINE": Code.DEADLINE_EXCEEDED,
     "OUTCOME_UNKNOWN": Code.UNKNOWN,
+    "AGENT_ERROR": Code.UNKNOWN,
     "NO_ROUTE": Code.NOT_FOUND,
     "SCHEMA_VIOLATION": Code.INVALID_ARGUMENT,
     "SCHEMA_RETIRED": Code.FAILED_PRECONDITION,
@@ -122,7 +123,11 @@ async def aborted(error: foreign_errors.A2AError) -> Call:
 async def test_we_know_each_error_of_a_stock_server(kind: type[foreign_errors.A2AError]) -> None:
     call = await aborted(kind("what happened"))
     error = binding.decode_error(failure_of(call))
-    assert error.code == foreign_errors.A2A_ERROR_REASONS[kind]
+    reason = foreign_errors.A2A_ERROR_REASONS[kind]
+    assert error.code == ("AGENT_ERROR" if reason == "INTERNAL_ERROR" else reason)
+    if isinstance(error, AgentError):
+        assert (error.metadata["agentReason"], error.internal) == ("INTERNAL_ERROR", True)
+        return
     assert error.message == "what happened"
     assert CODES[error.code] is call.code()
 
@@ -141,7 +146,7 @@ def test_a_stock_client_reads_the_status_of_each_error_as_we_write_it(cls: type[
     assert status is not None
     info = error_details_pb2.ErrorInfo()
     assert status.details[0].Unpack(info)
-    assert (info.reason, info.domain, dict(info.metadata)) == (cls.code, cls.domain, {"a": "1"})
+    assert (info.reason, info.domain, dict(info.metadata)) == (cls.code, cls.domain, cls(metadata={"a": "1"}).metadata)
 
 
 # -- the table, both ways
@@ -157,7 +162,7 @@ def test_every_error_arrives_as_itself_with_all_it_says(cls: type[MeshError]) ->
     assert (got.message, got.retry_after, got.metadata, got.violations) == (
         "what",
         1.5,
-        {"limit": "8"},
+        error.metadata,
         error.violations,
     )
 
@@ -181,11 +186,11 @@ def test_an_agent_cannot_speak_of_the_callers_key_or_bytes(cls: type[MeshError])
         (Code.DEADLINE_EXCEEDED, "UPSTREAM_DEADLINE"),
         (Code.UNAUTHENTICATED, "UPSTREAM_UNAVAILABLE"),
         (Code.PERMISSION_DENIED, "UPSTREAM_UNAVAILABLE"),
-        (Code.INTERNAL, "INTERNAL_ERROR"),
-        (Code.UNKNOWN, "INTERNAL_ERROR"),
-        (Code.CANCELLED, "INTERNAL_ERROR"),
-        (Code.ABORTED, "INTERNAL_ERROR"),
-        (Code.DATA_LOSS, "INTERNAL_ERROR"),
+        (Code.INTERNAL, "AGENT_ERROR"),
+        (Code.UNKNOWN, "AGENT_ERROR"),
+        (Code.CANCELLED, "AGENT_ERROR"),
+        (Code.ABORTED, "AGENT_ERROR"),
+        (Code.DATA_LOSS, "AGENT_ERROR"),
     ],
 )
 def test_a_bare_status_means_what_it_most_likely_means(code: Code, reason: str) -> None:
@@ -212,11 +217,32 @@ def trailer(*details: Any) -> list[tuple[str, str | bytes]]:
         error_details_pb2.ErrorInfo(reason="NO_SUCH", domain="a2a-protocol.org"),
         error_details_pb2.ErrorInfo(reason="TASK_NOT_CANCELABLE", domain="example.com"),
         error_details_pb2.ErrorInfo(reason="LOOP", domain="a2a-protocol.org"),
-        error_details_pb2.ErrorInfo(),
     ],
 )
-def test_a_reason_that_says_nothing_leaves_the_status(info: error_details_pb2.ErrorInfo) -> None:
+@pytest.mark.requirement("errors.agents")
+def test_a_reason_that_nobody_knows_is_the_agents_own(info: error_details_pb2.ErrorInfo) -> None:
+    found = binding.decode_error(failure_of(Call(Code.NOT_FOUND, "m", trailer(info))))
+    assert isinstance(found, AgentError)
+    assert (found.status, found.internal) == (Code.NOT_FOUND.value[0], False)
+    assert found.metadata == {"source": "agent", "status": "NOT_FOUND", "agentReason": info.reason}
+    assert binding.encode_error(found).status == Code.NOT_FOUND.value[0]
+
+
+def test_a_reason_that_says_nothing_leaves_the_status() -> None:
+    info = error_details_pb2.ErrorInfo()
     assert binding.decode_error(failure_of(Call(Code.NOT_FOUND, "m", trailer(info)))).code == "TASK_NOT_FOUND"
+
+
+@pytest.mark.requirement("errors.agents")
+@pytest.mark.parametrize("data", [{"account": 7.5}, [1.0, "x"], "text", None])
+def test_an_agents_own_code_and_data_come_through_grpc_and_back(data: object) -> None:
+    said = AgentError("no such account", number=1001, data=data, metadata={"code": "1001"})
+    failure = binding.encode_error(said)
+    assert CODE[failure.status] is Code.UNKNOWN
+    heard = binding.decode_error(failure, peer="mesh")
+    assert isinstance(heard, AgentError)
+    assert (heard.message, heard.number, heard.data) == ("no such account", 1001, data)
+    assert heard.metadata == {"source": "agent", "code": "1001"}
 
 
 @pytest.mark.parametrize(
@@ -363,5 +389,5 @@ def test_a_methods_path_is_the_stock_services_own() -> None:
 
 
 def test_an_error_without_text_says_its_summary() -> None:
-    assert binding.decode_error(failure_of(Call(Code.UNKNOWN, ""))).message == InternalError.summary
+    assert binding.decode_error(failure_of(Call(Code.UNKNOWN, ""))).message == AgentError.summary
     assert binding.decode_error(failure_of(Call(Code.UNAVAILABLE, ""))).message == UpstreamUnavailable.summary

@@ -26,6 +26,7 @@ from meshgate.a2a.bindings.jsonrpc_errors import HTTP_STATUS, http_status
 from meshgate.a2a.bindings.sse import SseParser
 from meshgate.a2a.error_lookup import error_class
 from meshgate.a2a.errors import (
+    AgentError,
     InternalError,
     InvalidAgentResponse,
     InvalidParams,
@@ -225,15 +226,20 @@ async def test_we_know_each_error_of_a_stock_server(kind: type[foreign_errors.A2
     response = await foreign.post(agent, encode_call(GET, request, "7"))
     with pytest.raises(MeshError) as caught:
         decode_answer(response.content, GET, "7")
-    assert NUMBERS[caught.value.code] == JSON_RPC_ERROR_CODE_MAP[kind]
-    assert (caught.value.message, caught.value.metadata) == ("what happened", {"fact": "1"})
+    found = caught.value
+    if isinstance(found, AgentError):
+        assert (JSON_RPC_ERROR_CODE_MAP[kind], found.metadata["agentReason"]) == (-32603, "INTERNAL_ERROR")
+        return
+    assert NUMBERS[found.code] == JSON_RPC_ERROR_CODE_MAP[kind]
+    assert (found.message, found.metadata) == ("what happened", {"fact": "1"})
 
 
 @pytest.mark.parametrize("kind", RAISED)
 def test_the_details_that_a_stock_server_builds_are_read(kind: type[foreign_errors.A2AError]) -> None:
     payload = build_rest_error_payload(kind("m", data={"errors": [{"field": "a.b", "message": "is bad"}]}))
     error = failure({"code": -32603, "message": "m", "data": payload["error"]["details"]})
-    assert NUMBERS[error.code] == JSON_RPC_ERROR_CODE_MAP[kind]  # by its reason: the number says "internal" for each
+    # By its reason: the number says "internal" for each.
+    assert NUMBERS.get(error.code, -32603) == JSON_RPC_ERROR_CODE_MAP[kind]
     assert error.violations == ((("a.b", "is bad"),) if kind is foreign_errors.InvalidParamsError else ())
 
 
@@ -254,7 +260,7 @@ def test_every_error_arrives_as_itself_with_all_it_says(cls: type[MeshError]) ->
     assert (got.message, got.retry_after, got.metadata, got.violations) == (
         "what",
         1.5,
-        {"limit": "8"},
+        error.metadata,
         error.violations,
     )
 
@@ -270,6 +276,7 @@ def test_an_agent_cannot_say_that_the_callers_key_is_bad(reason: str) -> None:
 
 @pytest.mark.parametrize(("code", "number"), list(NUMBERS.items()))
 def test_a_number_alone_is_enough(code: str, number: int) -> None:
+    code = "AGENT_ERROR" if number == -32603 else code
     assert failure({"code": number, "message": "m"}).code == code
     assert failure({"code": number}).code == code
 
@@ -289,7 +296,47 @@ def test_a_number_alone_is_enough(code: str, number: int) -> None:
 def test_a_reason_that_says_nothing_leaves_the_number(info: dict[str, Any]) -> None:
     data = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", **info}]
     assert failure({"code": -32001, "message": "m", "data": data}).code == "TASK_NOT_FOUND"
-    assert type(failure({"code": -32050, "message": "m", "data": data})) is InternalError
+    own = failure({"code": -32050, "message": "m", "data": data})
+    assert isinstance(own, AgentError)
+    assert (own.number, own.data) == (-32050, data)
+
+
+@pytest.mark.requirement("errors.agents")
+@pytest.mark.parametrize("peer", ["agent", "mesh"])
+@pytest.mark.parametrize("data", [{}, {"account": 7}, [1, "x"], "text", 0, False, None, "x" * 16_000])
+@pytest.mark.parametrize("number", [1001, -1, 0, -32000, -32050, -32603, 2**40])
+def test_an_agents_own_error_goes_on_as_it_said_it(peer: Any, data: Any, number: int) -> None:
+    said = {"code": number, "message": "no such account", **({} if data is None else {"data": data})}
+    with pytest.raises(AgentError) as caught:
+        decode_answer(body(error=said), GET, "1", peer=peer)
+    found = caught.value
+    assert (found.number, found.data, found.internal) == (number, data, number == -32603)
+    assert found.metadata == {"source": "agent", "code": str(number)}
+    assert json.loads(encode_error("1", found))["error"] == said
+
+
+@pytest.mark.requirement("errors.agents")
+def test_what_an_agent_says_in_an_error_is_bounded() -> None:
+    found = failure({"code": 1001, "message": "m" * 100_000, "data": {"x": "y" * 100_000}})
+    assert isinstance(found, AgentError)
+    assert found.metadata == {"source": "agent", "code": "1001", "dropped": "100008 bytes of data"}
+    assert len(encode_error("1", found)) < 3000
+    facts = {f"k{number}": "v" * 1000 for number in range(100)}
+    info = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "TASK_NOT_FOUND", "metadata": facts}
+    bad = [{"field": f"f{number}", "description": "d" * 1000} for number in range(100)]
+    details = [info, {"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": bad}]
+    found = failure({"code": -32001, "message": "m", "data": details})
+    assert (found.code, len(found.metadata), len(found.violations)) == ("TASK_NOT_FOUND", 16, 16)
+
+
+@pytest.mark.requirement("errors.agents")
+@pytest.mark.parametrize("reason", ["NO_ROUTE", "LOOP", "KILLED", "BUDGET_EXHAUSTED", "OUTCOME_UNKNOWN"])
+def test_an_agent_that_speaks_for_the_mesh_is_named_with_what_it_said(reason: str) -> None:
+    info = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason, "domain": "meshgate.dev"}
+    found = failure({"code": -32603, "message": "m", "data": [info]})
+    fault = json.loads(encode_error("1", found))["error"]
+    assert (fault["code"], fault["message"]) == (-32603, "m")
+    assert fault["data"] == [{**info, "reason": "AGENT_ERROR", "metadata": {"source": "agent", "agentReason": reason}}]
 
 
 def test_a_reason_counts_before_the_number() -> None:

@@ -402,3 +402,12 @@ async def test_who_sends_and_reads_what_is_counted() -> None:
 
 def test_the_default_is_to_enforce() -> None:
     assert SubjectSettings().mediation == "enforce"
+
+
+@pytest.mark.requirement("path.schema")
+async def test_an_agent_that_joined_without_a_contract_is_not_kept_waiting_for_one() -> None:
+    async with meshed(releases=("1.0.0",), mediation_wait=0.05) as (mesh, _):
+        plain = Weather({"text": "sunny"})
+        await mesh.add("weather", plain, skills=(Capability("forecast", "9.0.0"),), version="9.0.0")
+        assert (await ask(mesh, {"data": {"city": "Bern"}}))[0] == {"text": "sunny"}
+        assert not mesh.gateway.mediator._missed  # pyright: ignore[reportPrivateUsage]

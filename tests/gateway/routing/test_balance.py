@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections import Counter
 
 import pytest
 
 from meshgate.a2a.call import Call, Route
-from meshgate.a2a.errors import UpstreamDeadline, UpstreamUnavailable
+from meshgate.a2a.errors import AgentError, UpstreamDeadline, UpstreamUnavailable
 from meshgate.a2a.reply import Reply
 from meshgate.gateway.facts import TaskRoute
 from meshgate.gateway.observe.metrics import Metrics
@@ -228,3 +229,67 @@ async def test_the_attempt_ends_at_the_calls_deadline_and_its_timer_with_the_rep
     fact = behind.last.fact(Chosen)
     assert fact is not None
     assert fact.attempt.aborted is None
+
+
+# -- an instance that fails at once
+
+
+@pytest.mark.requirement("instance.own_errors")
+async def test_an_instance_that_fails_at_once_draws_no_more_calls_than_one_that_works() -> None:
+    scale = Scale("works", "fails")
+    taken: Counter[str] = Counter()
+
+    async def forward(call: Call) -> Reply:
+        fact = call.fact(Chosen)
+        assert fact is not None
+        name = fact.attempt.instance.id
+        taken[name] += 1
+        scale.clock.now += 0.1 if name == "works" else 0.001
+        if name == "fails":
+            raise AgentError("out of order", internal=True)
+        return await Behind()(call)
+
+    for _ in range(400):
+        with contextlib.suppress(AgentError):
+            await (await scale.balance(scale.call(), forward)).answer()
+    assert 150 < taken["fails"] < 250
+
+
+@pytest.mark.requirement("instance.own_errors")
+async def test_a_failure_counts_as_what_it_took_or_what_the_others_take_whichever_is_more() -> None:
+    for took, others, sample in [(0.5, (0.2, 0.4), 0.5), (0.1, (0.2, 0.4), 0.3), (0.1, (), 0.1), (0.1, (0.2,), 0.2)]:
+        names = [f"o{number}" for number in range(len(others))]
+        scale = Scale("a", *names, "idle")
+        for name, latency in zip(names, others, strict=True):
+            scale.at(name).observe(latency)
+
+        async def forward(call: Call, scale: Scale = scale, took: float = took) -> Reply:
+            scale.clock.now += took
+            raise AgentError
+
+        for name in names:
+            scale.at(name).healthy = False
+        scale.at("idle").healthy = False
+        with pytest.raises(AgentError):
+            await scale.balance(scale.call(), forward)
+        assert scale.at("a").latency == pytest.approx(sample)
+
+
+@pytest.mark.requirement("instance.own_errors")
+async def test_what_was_not_sent_and_who_left_say_nothing_of_the_speed() -> None:
+    for error in (UpstreamUnavailable(unsent=True), asyncio.CancelledError()):
+        scale = Scale("a", "b")
+        with pytest.raises(type(error)):
+            await scale.balance(scale.call(), Behind(error))
+        assert (scale.at("a").latency, scale.at("b").latency) == (0.0, 0.0)
+
+
+@pytest.mark.requirement("instance.own_errors")
+async def test_the_choice_says_whether_another_instance_takes_calls() -> None:
+    scale, behind = Scale("a", "b"), Behind()
+    for ready, alone in [(True, False), (False, True)]:
+        scale.at("b").healthy = ready
+        await (await scale.balance(scale.call(), behind)).answer()
+        fact = behind.last.fact(Chosen)
+        assert fact is not None
+        assert fact.alone is alone

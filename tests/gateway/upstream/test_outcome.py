@@ -43,6 +43,15 @@ def test_what_counts_against_an_instance_and_what_says_nothing() -> None:
     assert {kind.__name__: classify(kind()) for kind in NEITHER} == {kind.__name__: None for kind in NEITHER}
 
 
+@pytest.mark.requirement("instance.own_errors")
+def test_an_agents_own_error_shows_that_it_works_unless_it_failed_itself_and_another_could_do_better() -> None:
+    assert classify(errors.AgentError(number=1001)) is True
+    assert classify(errors.AgentError(number=1001), alone=True) is True
+    assert classify(errors.AgentError(internal=True)) is False
+    assert classify(errors.AgentError(internal=True), alone=True) is None
+    assert classify(errors.UpstreamUnavailable(), alone=True) is False
+
+
 @pytest.mark.requirement("instance.limits")
 def test_an_answer_beyond_a_limit_of_the_meshs_own_says_nothing() -> None:
     assert classify(errors.InvalidAgentResponse(limit=True)) is None

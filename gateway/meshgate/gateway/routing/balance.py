@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from meshgate.a2a.bindings.table import Key
 from meshgate.a2a.call import Call, Handler, Route
-from meshgate.a2a.errors import UpstreamDeadline, UpstreamUnavailable
+from meshgate.a2a.errors import MeshError, UpstreamDeadline, UpstreamUnavailable
 from meshgate.a2a.outcome import Outcome
 from meshgate.a2a.reply import Reply
 from meshgate.gateway.facts import TaskRoute
@@ -18,6 +18,8 @@ from meshgate.gateway.upstream.instances import Instances
 from meshgate.gateway.upstream.outcome import outcome_of
 
 __all__ = ["Balance"]
+
+_NOWHERE = Route("", "", "", ())
 
 
 class Balance:
@@ -47,7 +49,9 @@ class Balance:
         now = self._clock()
         if now >= call.deadline:
             raise UpstreamDeadline
-        instance, why = self._pick(call)
+        known = self._known(call)
+        ready = [each for each in known if each.ready()]
+        instance, why = self._pick(call, known, ready)
         endpoint = instance.endpoint(self._bindings)
         if endpoint is None:
             raise UpstreamUnavailable(
@@ -57,9 +61,11 @@ class Balance:
         instance.attempts.add(attempt)
         attempt.start_deadline(call.deadline - now)
         try:
-            reply = await forward(call.with_fact(Chosen(attempt, why)))
+            reply = await forward(call.with_fact(Chosen(attempt, why, alone=len(ready) <= 1)))
         except BaseException as error:
             self._finish(attempt, error, "failed")
+            if isinstance(error, MeshError) and not error.unsent:
+                instance.observe(max(self._clock() - now, _usual(instance, known)))
             raise
         attempt.begun = True
         instance.observe(self._clock() - now)
@@ -69,10 +75,12 @@ class Balance:
 
         return reply.on_end(ended)
 
-    def _pick(self, call: Call) -> tuple[Instance, str]:
-        route = call.route or Route("", "", "", ())
-        known = [found for name in route.instances if (found := self._instances.get(name)) is not None]
-        ready = [instance for instance in known if instance.ready()]
+    def _known(self, call: Call) -> list[Instance]:
+        route = call.route or _NOWHERE
+        return [found for name in route.instances if (found := self._instances.get(name)) is not None]
+
+    def _pick(self, call: Call, known: list[Instance], ready: list[Instance]) -> tuple[Instance, str]:
+        route = call.route or _NOWHERE
         fresh = [instance for instance in ready if instance.id not in call.avoid] if call.avoid else ready
         keeper = call.fact(TaskRoute)
         if keeper is not None:
@@ -97,3 +105,9 @@ class Balance:
         attempt.stop()
         attempt.instance.attempts.discard(attempt)
         self._metrics.attempt(attempt.instance.entry.instance.agent, outcome_of(error, state))
+
+
+def _usual(instance: Instance, known: list[Instance]) -> float:
+    """The usual latency of the other instances, in seconds: an instance that fails at once is not a fast one."""
+    others = [each.latency for each in known if each is not instance and each.latency > 0]
+    return sum(others) / len(others) if others else 0.0

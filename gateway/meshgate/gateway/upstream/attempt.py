@@ -96,3 +96,5 @@ class Chosen(msgspec.Struct, frozen=True):
 
     attempt: Attempt
     reason: str
+    alone: bool = False
+    """Whether no other instance of the route takes calls."""

@@ -5,9 +5,10 @@ Codes are numbers of ``google.rpc.Code``, which gRPC's own status codes repeat.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from google.protobuf import duration_pb2, message
+from google.protobuf import duration_pb2, json_format, message, struct_pb2
 from google.rpc import (  # pyright: ignore[reportMissingTypeStubs] - they lie beside the code
     code_pb2,
     error_details_pb2,
@@ -16,8 +17,9 @@ from google.rpc import (  # pyright: ignore[reportMissingTypeStubs] - they lie b
 
 from meshgate.a2a import errors
 from meshgate.a2a.bindings.base import Failure
+from meshgate.a2a.bindings.json_details import bounded, own_error
 from meshgate.a2a.error_lookup import Peer, error_class, error_for_caller
-from meshgate.a2a.errors import MeshError
+from meshgate.a2a.errors import AgentError, MeshError
 from meshgate.a2a.limits import DEFAULTS
 
 __all__ = ["decode_error", "encode_error"]
@@ -52,6 +54,7 @@ _CODES: dict[str, int] = {
     "UPSTREAM_UNAVAILABLE": code_pb2.UNAVAILABLE,
     "UPSTREAM_DEADLINE": code_pb2.DEADLINE_EXCEEDED,
     "OUTCOME_UNKNOWN": code_pb2.UNKNOWN,
+    "AGENT_ERROR": code_pb2.UNKNOWN,
     "NO_ROUTE": code_pb2.NOT_FOUND,
     "SCHEMA_VIOLATION": code_pb2.INVALID_ARGUMENT,
     "CONVERSION_FAILED": code_pb2.FAILED_PRECONDITION,
@@ -76,6 +79,10 @@ _TEXT = 1000
 message may become three there, one of the details four thirds."""
 _DETAILS = 3000
 """Most bytes of the details. Details that do not fit are left out, except for the reason."""
+_REASON = 64
+"""Most characters of an agent's own reason that are repeated."""
+_NUMBER = re.compile(r"-?[0-9]{1,10}", re.ASCII)
+"""A code of JSON-RPC, in an error's facts."""
 _HEARD = 2000
 """Most characters of an agent's error message that are repeated to a caller."""
 
@@ -83,12 +90,16 @@ _HEARD = 2000
 def encode_error(error: MeshError) -> Failure:
     """An error's code, its message, and the ``google.rpc.Status`` with its details."""
     code = _CODES.get(error.code, code_pb2.INTERNAL)
+    if isinstance(error, AgentError):
+        code = code_pb2.UNKNOWN if error.status is None else error.status
     text = error.message.encode("utf-8", "replace")[:_TEXT].decode("utf-8", "ignore")
     status = status_pb2.Status(code=code, message=text)
     info = error_details_pb2.ErrorInfo(reason=error.code, domain=error.domain, metadata=error.metadata)
     if not _pack(status, info):
         info.ClearField("metadata")
         _pack(status, info)
+    if isinstance(error, AgentError) and error.data is not None:
+        _pack(status, json_format.ParseDict(error.data, struct_pb2.Value()))
     if error.retry_after is not None:
         delay = duration_pb2.Duration()
         delay.FromMilliseconds(round(error.retry_after * 1000))
@@ -118,21 +129,47 @@ def decode_error(failure: Failure, *, peer: Peer = "agent") -> MeshError:
     details = _read_details(failure.body)
     info, bad, retry = details.get("ErrorInfo"), details.get("BadRequest"), details.get("RetryInfo")
     cls = error_class(info.reason, info.domain) if info is not None else None
-    cls = cls or _BY_CODE.get(failure.status, errors.InternalError)
-    seconds = retry.retry_delay.ToMilliseconds() / 1000 if retry is not None else None
-    error = cls(
-        failure.text[:_HEARD],
-        retry_after=None if seconds is None else min(seconds, DEFAULTS.retry_after),
-        metadata=dict(info.metadata) if info is not None else None,
-        violations=tuple((item.field, item.description) for item in bad.field_violations) if bad is not None else (),
-    )
-    return error_for_caller(error, peer)
+    seconds = min(retry.retry_delay.ToMilliseconds() / 1000, DEFAULTS.retry_after) if retry is not None else None
+    text = failure.text[:_HEARD]
+    if cls is None and not (info is not None and info.reason):
+        cls = _BY_CODE.get(failure.status)
+    if cls is None:
+        return _own_error(failure.status, text, details, seconds)
+    told = {item.field: item.description for item in bad.field_violations} if bad is not None else {}
+    facts = bounded(dict(info.metadata)) if info is not None else None
+    error = cls(text, retry_after=seconds, metadata=facts, violations=tuple(bounded(told).items()))
+    if isinstance(error, AgentError):
+        error.status, error.data = failure.status, _data(details)
+        code = error.metadata.get("code", "")
+        error.number = int(code) if _NUMBER.fullmatch(code) is not None else None
+    return error_for_caller(error, peer, named=info is not None)
+
+
+def _name(status: int) -> str:
+    return code_pb2.Code.Name(status) if status in code_pb2.Code.values() else str(status)
+
+
+def _own_error(status: int, text: str, details: dict[str, Any], retry_after: float | None) -> AgentError:
+    """An agent's error that neither A2A nor the mesh names."""
+    found = own_error(text, _data(details), status=status, retry_after=retry_after)
+    found.metadata["status"] = _name(status)
+    info = details.get("ErrorInfo")
+    if info is not None and info.reason:
+        found.metadata["agentReason"] = info.reason[:_REASON]
+    found.internal = status in (code_pb2.INTERNAL, code_pb2.UNKNOWN) and "agentReason" not in found.metadata
+    return found
+
+
+def _data(details: dict[str, Any]) -> Any:
+    value = details.get("Value")
+    return None if value is None else json_format.MessageToDict(value)
 
 
 _DETAIL_TYPES: tuple[type[message.Message], ...] = (
     error_details_pb2.ErrorInfo,
     error_details_pb2.BadRequest,
     error_details_pb2.RetryInfo,
+    struct_pb2.Value,
 )
 
 

@@ -9,19 +9,27 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from meshgate.a2a import errors
-from meshgate.a2a.codec.strict_json import is_array, is_object
+from meshgate.a2a.codec.strict_json import decode_json, is_array, is_object
 from meshgate.a2a.error_lookup import error_class
 from meshgate.a2a.errors import A2A_DOMAIN, MeshError
 from meshgate.a2a.limits import DEFAULTS
 
-__all__ = ["decode_details", "encode_details"]
+__all__ = ["INTERNAL", "MAX_ERROR", "bounded", "decode_details", "encode_details", "own_error", "problem_in"]
 
 _ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
 _RETRY_INFO = "type.googleapis.com/google.rpc.RetryInfo"
 _BAD_REQUEST = "type.googleapis.com/google.rpc.BadRequest"
+_FAILED = 500
+"""HTTP's status of a server that failed."""
 _TEXT = 2000
 """Most characters of an agent's error message that are repeated to a caller."""
+
+
+MAX_ERROR = 16 * 1024
+"""Most bytes of an agent's error that reach a caller: its facts, or its data. What is beyond is left out."""
 
 
 def encode_details(error: MeshError) -> list[dict[str, Any]]:
@@ -36,24 +44,74 @@ def encode_details(error: MeshError) -> list[dict[str, Any]]:
     return found
 
 
-def decode_details(message: Any, details: Any, code: str) -> MeshError:
+def decode_details(message: Any, details: Any, code: str, number: int | None = None) -> MeshError:
     """The error that a message and its details mean. Details that cannot be read are ignored.
 
     Args:
         code: the code that the error's number or status means, "" if none. The reason goes before it: a reason is exact
-        where several errors share a number, but not every agent sends one.
+            where several errors share a number, but not every agent sends one.
+        number: of JSON-RPC, for an error that neither A2A nor the mesh names.
     """
     known = {str(item.get("@type")): item for item in _objects(details)}
     info = known.get(_ERROR_INFO, {})
-    cls = error_class(str(info.get("reason", "")), str(info.get("domain", A2A_DOMAIN)))
-    cls = cls or error_class(code) or errors.InternalError
+    cls = error_class(str(info.get("reason", "")), str(info.get("domain", A2A_DOMAIN))) or error_class(code)
+    text = str(message)[:_TEXT]
+    retry_after = _seconds(known.get(_RETRY_INFO, {}).get("retryDelay"))
+    if cls is None:
+        return own_error(text, details, number=number, retry_after=retry_after)
     violations = _objects(known.get(_BAD_REQUEST, {}).get("fieldViolations"))
-    return cls(
-        str(message)[:_TEXT],
-        retry_after=_seconds(known.get(_RETRY_INFO, {}).get("retryDelay")),
-        metadata={key: str(value) for key, value in _object(info.get("metadata")).items()},
-        violations=tuple((str(each.get("field", "")), str(each.get("description", ""))) for each in violations),
+    told = {str(each.get("field", "")): str(each.get("description", "")) for each in violations}
+    facts = {key: str(value) for key, value in _object(info.get("metadata")).items()}
+    return cls(text, retry_after=retry_after, metadata=bounded(facts), violations=tuple(bounded(told).items()))
+
+
+def own_error(
+    text: str, data: Any, *, number: int | None = None, status: int | None = None, retry_after: float | None = None
+) -> errors.AgentError:
+    """An agent's own error, without data that is larger than ``MAX_ERROR``."""
+    facts = {"code": str(number)} if number is not None else {}
+    size = len(msgspec.json.encode(data))
+    if size > MAX_ERROR:
+        facts["dropped"] = f"{size} bytes of data"
+        data = None
+    return errors.AgentError(
+        text,
+        number=number,
+        data=data,
+        status=status,
+        internal=number == INTERNAL,
+        retry_after=retry_after,
+        metadata=facts,
     )
+
+
+INTERNAL = -32603
+"""JSON-RPC's number of an internal error."""
+
+
+def problem_in(body: bytes) -> errors.AgentError | None:
+    """The error in problem details (RFC 9457): its ``detail``, else its ``title``; None if the body is none."""
+    try:
+        found = decode_json(body)
+    except MeshError:
+        return None
+    if not is_object(found) or not {"title", "detail", "type"} & found.keys():
+        return None
+    text = found.get("detail") or found.get("title") or ""
+    error = own_error(str(text)[:_TEXT], found)
+    error.internal = found.get("status") == _FAILED
+    return error
+
+
+def bounded(facts: dict[str, str]) -> dict[str, str]:
+    """The first facts that together take no more than ``MAX_ERROR`` bytes."""
+    left, found = MAX_ERROR, dict[str, str]()
+    for key, value in facts.items():
+        left -= len(key.encode("utf-8", "replace")) + len(value.encode("utf-8", "replace"))
+        if left < 0:
+            break
+        found[key] = value
+    return found
 
 
 def _object(value: Any) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from meshgate.a2a.bindings.json_details import decode_details, encode_details
+from meshgate.a2a.bindings.json_details import INTERNAL, decode_details, encode_details
 from meshgate.a2a.codec.strict_json import is_object
-from meshgate.a2a.errors import AccessError, InvalidAgentResponse, MeshError
+from meshgate.a2a.errors import AccessError, AgentError, InvalidAgentResponse, MeshError
 
 __all__ = ["HTTP_STATUS", "decode_fault", "encode_fault", "http_status"]
 
@@ -30,7 +30,8 @@ _CODES: dict[str, int] = {
 _BY_NUMBER = {number: code for code, number in _CODES.items()}
 _OWN = {"SCHEMA_VIOLATION": _CODES["INVALID_PARAMS"], "SCHEMA_RETIRED": _CODES["INVALID_PARAMS"]}
 """Errors of the mesh that the caller's parameters cause have the number of invalid parameters."""
-_INTERNAL = -32603
+
+_VALUE = "type.googleapis.com/google.protobuf.Value"
 
 HTTP_STATUS: dict[str, int] = {
     "PARSE_ERROR": 400,
@@ -68,8 +69,15 @@ def http_status(error: MeshError, *, parsed: bool) -> int:
 
 def encode_fault(error: MeshError) -> dict[str, Any]:
     """The ``error`` of an answer."""
-    number = _CODES.get(error.code) or _OWN.get(error.code, _INTERNAL)
-    return {"code": number, "message": error.message, "data": encode_details(error)}
+    if isinstance(error, AgentError) and error.number is not None and "agentReason" not in error.metadata:
+        # As the agent said it, with nothing of ours: a caller that knows the agent knows its codes and data.
+        said = {"code": error.number, "message": error.message}
+        return said if error.data is None else {**said, "data": error.data}
+    number = _CODES.get(error.code) or _OWN.get(error.code, INTERNAL)
+    data = encode_details(error)
+    if isinstance(error, AgentError) and error.data is not None:
+        data.append({"@type": _VALUE, "value": error.data})
+    return {"code": number, "message": error.message, "data": data}
 
 
 def decode_fault(fault: Any) -> MeshError:
@@ -77,4 +85,5 @@ def decode_fault(fault: Any) -> MeshError:
     number = fault.get("code") if is_object(fault) else None
     if not isinstance(number, int):
         return InvalidAgentResponse("the agent's error is no JSON-RPC error")
-    return decode_details(fault.get("message", ""), fault.get("data"), _BY_NUMBER.get(number, ""))
+    code = "" if number == INTERNAL else _BY_NUMBER.get(number, "")
+    return decode_details(fault.get("message", ""), fault.get("data"), code, number)

@@ -12,7 +12,14 @@ import pytest
 from a2a.utils.errors import TaskNotFoundError
 
 from meshgate.a2a.bindings.jsonrpc import BINDING
-from meshgate.a2a.errors import InvalidAgentResponse, MeshError, RateLimited, TaskNotFound, UpstreamUnavailable
+from meshgate.a2a.errors import (
+    AgentError,
+    InvalidAgentResponse,
+    MeshError,
+    RateLimited,
+    TaskNotFound,
+    UpstreamUnavailable,
+)
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.gateway.upstream.transports.http import HttpTransport, make_client
 from meshgate.net.server import HttpServer, bind_one
@@ -85,7 +92,13 @@ RESULT = b'{"jsonrpc":"2.0","id":"1","result":{"id":"t","status":{"state":"TASK_
         (404, FAULT, "application/json", TaskNotFound),
         (404, b"<html>", "text/html", InvalidAgentResponse),
         (400, RESULT, "application/json", InvalidAgentResponse),
-        (500, FAULT, "application/json", InvalidAgentResponse),
+        (500, FAULT, "application/json", TaskNotFound),
+        (500, b"<html>", "text/html", AgentError),
+        (500, b"{}", "application/json", AgentError),
+        (400, b"{}", "application/problem+json", InvalidAgentResponse),
+        (422, b'{"title":"no"}', "application/problem+json", AgentError),
+        (422, b'{"title":"no"', "application/problem+json", InvalidAgentResponse),
+        (501, b"<html>", "text/html", InvalidAgentResponse),
         (302, b"", "application/json", InvalidAgentResponse),
         (401, FAULT, "application/json", UpstreamUnavailable),
         (403, FAULT, "application/json", UpstreamUnavailable),

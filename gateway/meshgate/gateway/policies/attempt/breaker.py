@@ -34,10 +34,10 @@ class BreakerGate:
         try:
             reply = await forward(call)
         except BaseException as error:
-            breaker.leave(permit, classify(error))
+            breaker.leave(permit, classify(error, alone=chosen.alone))
             raise
 
         def ended(outcome: Outcome) -> None:
-            breaker.leave(permit, classify(outcome.error) if outcome.state != "cancelled" else None)
+            breaker.leave(permit, classify(outcome.error, alone=chosen.alone) if outcome.state != "cancelled" else None)
 
         return reply.on_end(ended)

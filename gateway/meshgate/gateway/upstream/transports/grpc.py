@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 
 from meshgate.a2a.bindings.base import ClientExchange, GrpcBinding
-from meshgate.a2a.errors import MeshError, OutcomeUnknown, UpstreamDeadline, UpstreamUnavailable
+from meshgate.a2a.errors import InvalidAgentResponse, MeshError, OutcomeUnknown, UpstreamDeadline, UpstreamUnavailable
 from meshgate.a2a.limits import Limits
 from meshgate.a2a.payload import Payload
 from meshgate.a2a.reply import Reply
@@ -99,6 +99,9 @@ class GrpcTransport:
                     data = await rpc.read()
                 if data is grpc.aio.EOF:
                     return
+                if len(data) > self._limits.event:
+                    what = f"an event of the stream is larger than {self._limits.event} bytes"
+                    raise InvalidAgentResponse(what, endpoint=instance, limit=True)
                 yield exchange.decode_event(data)
         except TimeoutError:
             silence = self._limits.stream_silence
@@ -135,6 +138,9 @@ def _failed(attempt: Attempt, exchange: ClientExchange, error: grpc.aio.AioRpcEr
     detailed = bool(failure.body)
     if code is grpc.StatusCode.UNAVAILABLE and not detailed:
         return _unreachable(attempt, failure.text)
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and not detailed and "larger than max" in failure.text:
+        # gRPC's own words, on this side: the agent sent more than a gateway reads.
+        return InvalidAgentResponse("the agent's answer is larger than a gateway reads", endpoint=instance, limit=True)
     if code is grpc.StatusCode.DEADLINE_EXCEEDED and not detailed:
         return UpstreamDeadline(endpoint=instance)
     if code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):

@@ -10,7 +10,15 @@ from collections.abc import AsyncIterator, Callable
 
 from meshgate.a2a.bindings import sse
 from meshgate.a2a.bindings.base import ClientExchange, Failure, HttpBinding, Request
-from meshgate.a2a.errors import InvalidAgentResponse, MeshError, OutcomeUnknown, RateLimited, UpstreamUnavailable
+from meshgate.a2a.bindings.json_details import problem_in
+from meshgate.a2a.errors import (
+    AgentError,
+    InvalidAgentResponse,
+    MeshError,
+    OutcomeUnknown,
+    RateLimited,
+    UpstreamUnavailable,
+)
 from meshgate.a2a.limits import Limits
 from meshgate.a2a.payload import Payload
 from meshgate.a2a.reply import Reply
@@ -25,6 +33,7 @@ __all__ = ["HttpTransport", "make_client"]
 _SMALL = 64 * 1024
 """Most bytes of an answer that is read in one piece: it says its length, and comes as one or two packets."""
 _BUSY = frozenset({502, 503, 504})
+_FAILED = 500
 
 
 def make_client(limits: Limits) -> HttpClient:
@@ -67,7 +76,7 @@ class HttpTransport:
                 return reply
             body = await self._whole(response, attempt)
             if response.status != 200:
-                raise exchange.decode_error(Failure(response.status, body))
+                raise _error_in(exchange, response, body)
             return Reply.one(exchange.decode_answer(body))
         except OSError as error:
             raise self._failed(attempt, error) from None
@@ -155,6 +164,19 @@ class HttpTransport:
         await self._client.aclose()
 
 
+def _error_in(exchange: ClientExchange, response: Response, body: bytes) -> MeshError:
+    """The error in an answer whose status is an error's: the binding's own, or a problem (RFC 9457)."""
+    found = exchange.decode_error(Failure(response.status, body))
+    if not isinstance(found, InvalidAgentResponse) or found.limit:
+        return found
+    problem = problem_in(body)
+    if problem is None:
+        if response.status == _FAILED:
+            return AgentError(f"the agent answered with HTTP {_FAILED}", internal=True)
+        return found
+    return problem
+
+
 def _url(base: str, request: Request) -> str:
     if not request.path and not request.query:
         return base
@@ -176,10 +198,17 @@ def _check_status(response: Response, attempt: Attempt, limits: Limits) -> None:
         raise UpstreamUnavailable(
             f"{instance} did not accept the gateway's credential", endpoint=instance, unsent=status == 401
         )
-    if not (400 <= status < 500 and response.content_type == "application/json"):
+    if status < 400 or not _is_json(response.content_type):
+        if status == _FAILED:
+            raise AgentError(f"{instance} answered with HTTP {status}", internal=True, endpoint=instance)
         raise InvalidAgentResponse(f"{instance} answered with HTTP {status}", endpoint=instance)
 
 
+def _is_json(media: str) -> bool:
+    return media == "application/json" or (media.startswith("application/") and media.endswith("+json"))
+
+
 def _retry_after(response: Response, limits: Limits) -> float | None:
+    # Digits of other scripts are digits to Python, and no number in a header (RFC 9110, section 10.2.3).
     text = response.headers.get("retry-after", "")
-    return min(float(text), limits.retry_after) if text.isdigit() else None
+    return min(float(text), limits.retry_after) if text.isascii() and text.isdigit() else None
