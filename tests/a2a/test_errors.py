@@ -27,7 +27,7 @@ def test_every_class_of_the_tree_is_drawn_in_the_modules_docstring() -> None:
 
 
 def test_every_class_is_exported() -> None:
-    assert {cls.__name__ for cls in CLASSES} <= set(errors.__all__)
+    assert {cls.__name__ for cls in CLASSES} <= set(vars(errors)["__all__"])
 
 
 def test_codes_are_unique_and_lead_back_to_their_class() -> None:

@@ -65,7 +65,7 @@ class Balance:
         except BaseException as error:
             self._finish(attempt, error, "failed")
             if isinstance(error, MeshError) and not error.unsent:
-                instance.observe(max(self._clock() - now, _usual(instance, known)))
+                _observe_failure(instance, known, self._clock() - now)
             raise
         attempt.begun = True
         instance.observe(self._clock() - now)
@@ -107,7 +107,11 @@ class Balance:
         self._metrics.attempt(attempt.instance.entry.instance.agent, outcome_of(error, state))
 
 
-def _usual(instance: Instance, known: list[Instance]) -> float:
-    """The usual latency of the other instances, in seconds: an instance that fails at once is not a fast one."""
+def _observe_failure(instance: Instance, known: list[Instance], took: float) -> None:
+    """Add the usual latency of the other instances, if a call failed faster than that: an instance that fails at once
+    is not a fast one. A slow failure adds nothing, or the instance would be without calls for long after it is well.
+    """
     others = [each.latency for each in known if each is not instance and each.latency > 0]
-    return sum(others) / len(others) if others else 0.0
+    usual = sum(others) / len(others) if others else 0.0
+    if took < usual:
+        instance.observe(usual)
