@@ -118,3 +118,27 @@ async def test_an_id_that_is_too_long_ends_a_stream(
         async for _ in doors.here.stream("SendStreamingMessage", saying({"do": "x"}), wild.name, key=key):
             pass
     assert refused.value.means("INVALID_AGENT_RESPONSE")
+
+
+# -- what is beyond a limit of the mesh's own
+
+
+@pytest.mark.requirement("instance.limits")
+@pytest.mark.cells("instance.limits")
+@AGENTS
+async def test_events_beyond_the_limit_end_their_streams_and_open_no_breaker(
+    mesh: Mesh, doors: Doors, key: str, agent: Agent, unique: Any
+) -> None:
+    wild = await mesh.wild(unique("wild"), binding=agent)
+    wild.say(task(state="WORKING"), update("WORKING", message=_message("x" * 1_100_000)), update("COMPLETED"))
+    for _ in range(6):
+        with pytest.raises(Refused) as refused:
+            async for _ in doors.here.stream("SendStreamingMessage", saying({"do": "x"}), wild.name, key=key):
+                pass
+        assert refused.value.means("INVALID_AGENT_RESPONSE")
+    wild.say(task())
+    assert (await doors.here.ask("SendMessage", saying({"do": "x"}), wild.name, key=key)).task["id"]
+
+
+def _message(text: str) -> dict[str, Any]:
+    return {"messageId": "m", "role": "ROLE_AGENT", "parts": [{"text": text}]}

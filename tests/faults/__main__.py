@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import aiohttp
 
-from tests.faults import hostile, instances, jobs, onward, registry, upstream
+from tests.faults import hostile, instances, jobs, onward, own_errors, registry, upstream
 from tests.faults.agents import open_stage
 from tests.faults.crew import open_crew
 from tests.faults.limits import LIMITS
@@ -118,6 +118,7 @@ async def _onward(setting: Setting) -> None:
     async with open_stage(gateway, setting.session) as stage:
         await setting.step("F98", lambda: onward.after_answers(stage, report))
         await setting.step("F99", lambda: onward.watched(stage, report))
+        await setting.step("F112", lambda: own_errors.own_errors(stage, report))
 
 
 _STORIES: dict[str, Callable[[Setting], Awaitable[None]]] = {
@@ -125,7 +126,7 @@ _STORIES: dict[str, Callable[[Setting], Awaitable[None]]] = {
     "F31 F34 F43 F48 F49": _upstream,
     "F34": _retries,
     "F73 F74": _jobs,
-    "F98 F99": _onward,
+    "F98 F99 F112": _onward,
     "F35 F36 F50 F51 F52 F53 F58": _crew,
     "F54": _trio,
 }

@@ -154,6 +154,7 @@ LIMITS: dict[str, dict[str, Limit]] = {
         "visits_in_a_crowd": Limit(64, "calls"),
         "not_counted": _none("calls"),
     },
+    "F112": {"not_as_it_was": _none("answers"), "others_refused": _none("calls")},
     "F99": {"refused": _none("calls"), "wrong_job": _none("calls")},
     "F74": {
         "calls": Limit(256, "calls"),
