@@ -9,7 +9,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import grpc
@@ -25,7 +25,7 @@ from starlette.applications import Starlette
 
 from tests.contract.scripts import Received, Script, Stage, act
 
-__all__ = ["Caller", "ForeignAgent"]
+__all__ = ["Caller", "ForeignAgent", "serve_grpc"]
 
 _generated: Any = a2a_pb2_grpc  # without annotations
 _KEPT = ("meshgate-lineage", "traceparent")
@@ -138,14 +138,19 @@ class ForeignAgent:
         self._handler = DefaultRequestHandler(_Executor(self), store or InMemoryTaskStore(), card)
         self.app = Starlette(routes=create_jsonrpc_routes(self._handler, "/"))
 
-    @asynccontextmanager
-    async def grpc(self) -> AsyncGenerator[str]:
+    def grpc(self) -> AbstractAsyncContextManager[str]:
         """Serve it over gRPC; its address."""
-        server = grpc.aio.server()
-        _generated.add_A2AServiceServicer_to_server(GrpcHandler(self._handler), server)
-        port = server.add_insecure_port("127.0.0.1:0")
-        await server.start()
-        try:
-            yield f"127.0.0.1:{port}"
-        finally:
-            await asyncio.shield(server.stop(0.1))
+        return serve_grpc(GrpcHandler(self._handler))
+
+
+@asynccontextmanager
+async def serve_grpc(service: Any) -> AsyncGenerator[str]:
+    """Serve an A2A service over gRPC; its address."""
+    server = grpc.aio.server()
+    _generated.add_A2AServiceServicer_to_server(service, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        await asyncio.shield(server.stop(0.1))

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,10 +23,11 @@ from google.rpc import (  # pyright: ignore[reportMissingTypeStubs] - they lie b
     status_pb2,
 )
 
+from tests.contract.foreign import serve_grpc
+
 __all__ = ["GONE", "Answer", "WildAgent", "task", "update"]
 
 Tree = dict[str, Any]
-_generated: Any = a2a_pb2_grpc  # without annotations
 _details: Any = error_details_pb2
 _STREAMS = frozenset({"SendStreamingMessage", "SubscribeToTask"})
 GONE = object()
@@ -127,17 +128,9 @@ class WildAgent:
 
     # -- over gRPC
 
-    @asynccontextmanager
-    async def grpc(self) -> AsyncGenerator[str]:
+    def grpc(self) -> AbstractAsyncContextManager[str]:
         """Serve it over gRPC; its address."""
-        server = grpc.aio.server()
-        _generated.add_A2AServiceServicer_to_server(_Servicer(self._answer), server)
-        port = server.add_insecure_port("127.0.0.1:0")
-        await server.start()
-        try:
-            yield f"127.0.0.1:{port}"
-        finally:
-            await asyncio.shield(server.stop(0.1))
+        return serve_grpc(_Servicer(self._answer))
 
 
 async def _send(send: Any, status: int, body: bytes, media: str, headers: Mapping[str, str]) -> None:

@@ -280,11 +280,12 @@ async def test_a_release_that_waits_for_its_promotion_ends_an_agent_that_starts_
     await member.during(5, promoted)
 
 
-@pytest.mark.requirement("contracts.refused")
+@pytest.mark.requirement("contracts.refused", "join.rate")
+@pytest.mark.parametrize("error", [RegistryUnavailable("away"), RateLimited("too many at once")])
 @virtual_time
-async def test_a_registry_that_cannot_be_asked_is_no_refusal() -> None:
+async def test_a_registry_that_cannot_be_asked_now_is_no_refusal(error: MeshError) -> None:
     member = Member()
-    member.port.refusal = RegistryUnavailable("away")
+    member.port.refusal = error
 
     async def come_back() -> None:
         assert len(member.port.asked("Register")) > 10
@@ -292,21 +293,6 @@ async def test_a_registry_that_cannot_be_asked_is_no_refusal() -> None:
         await asyncio.sleep(2.1)
 
     await member.during(60, come_back)
-    assert member.credentials.access is not None
-
-
-@pytest.mark.requirement("join.rate")
-@virtual_time
-async def test_an_agent_that_comes_with_many_others_waits_for_its_turn() -> None:
-    member = Member()
-    member.port.refusal = RateLimited("too many at once")
-
-    async def turn() -> None:
-        assert len(member.port.asked("Register")) > 1
-        member.port.refusal = None
-        await asyncio.sleep(2.1)
-
-    await member.during(10, turn)
     assert member.credentials.access is not None
 
 
