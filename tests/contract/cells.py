@@ -59,6 +59,7 @@ TABLES: dict[str, Table] = {
     "registry.swept": Table({"registry": _BACKENDS}),
     "errors.agents": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
     "instance.limits": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
+    "instance.weight": Table({"caller": _BINDINGS, "gateways": _GATEWAYS}),
     "path.onward": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
 }
 """By the id of the promise."""

@@ -151,10 +151,10 @@ class Mesh:
         agent.caller.gateway = self.run(where).gateway
         return agent
 
-    async def wild(self, name: str, *, where: int = 0, binding: Binding = "JSONRPC") -> WildAgent:
+    async def wild(self, name: str, *, where: int = 0, binding: Binding = "JSONRPC", weight: float = 1.0) -> WildAgent:
         """Bring an agent up that answers what the test says, and register it."""
         agent = WildAgent(name, f"{name}-{uuid.uuid4().hex[:8]}")
-        await self._list(agent, where, binding, "", version="1.0.0", skills={}, shared=True, labels={})
+        await self._list(agent, where, binding, "", version="1.0.0", skills={}, shared=True, labels={}, weight=weight)
         await self.known(name)
         return agent
 
@@ -169,6 +169,7 @@ class Mesh:
         skills: dict[str, dict[str, Any]],
         shared: bool,
         labels: dict[str, str],
+        weight: float = 1.0,
     ) -> dict[str, Any]:
         name, instance = agent.name, agent.instance
         self._web.apps[instance] = agent.app
@@ -194,6 +195,7 @@ class Mesh:
             "endpoints": [{"binding": binding, "url": url, "protocolVersion": "1.0"}],
             "labels": labels,
             "lasting": True,
+            "weight": weight,
             "manifest": {
                 "agent": name,
                 "version": version,
@@ -205,7 +207,7 @@ class Mesh:
         }
         return await self._post(where, "Register", {"registration": registration})
 
-    async def leave(self, agent: ForeignAgent, where: int = 0) -> None:
+    async def leave(self, agent: ForeignAgent | WildAgent, where: int = 0) -> None:
         """Deregister an instance; it serves on, but nobody is sent there."""
         await self._post(where, "Deregister", {"instanceId": agent.instance})
 

@@ -149,6 +149,12 @@ _ROWS: tuple[Requirement, ...] = (
         "drop:own_errors",
     ),
     Requirement(
+        "instance.weight",
+        "balance",
+        "An instance of weight 0 takes calls only when no other of the route is ready",
+        "drop:weight",
+    ),
+    Requirement(
         "instance.limits",
         "F112",
         "An answer that one of our own limits refuses does not count against its instance",

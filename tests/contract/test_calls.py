@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.contract.conftest import CHAIN, Doors
-from tests.contract.doors import Door, Refused, RpcDoor, text_of
+from tests.contract.doors import Door, Refused, RpcDoor, soon, text_of
 from tests.contract.mesh import Mesh
 from tests.contract.scripts import inner, saying
 
@@ -243,3 +243,31 @@ async def test_a_deadline_that_is_none_or_over_is_refused(doors: Doors, key: str
         headers = {"meshgate-deadline": value}
         found = await refusal(doors.here, "SendMessage", saying({"do": "echo"}), "clerk", key=key, headers=headers)
         assert found.means(reason), value
+
+
+# -- weights
+
+
+@pytest.mark.requirement("instance.weight")
+@pytest.mark.cells("instance.weight")
+async def test_an_instance_of_weight_0_gets_no_calls_until_no_other_is_there(
+    mesh: Mesh, doors: Doors, key: str, unique: Any
+) -> None:
+    name = unique("pair")
+    usual, spare = await mesh.wild(name), await mesh.wild(name, weight=0.0)
+
+    async def both() -> bool:
+        listed = await mesh.admin("GET", "instances", where=1)
+        return {usual.instance, spare.instance} <= {each["id"] for each in listed}
+
+    await soon(both)
+    for _ in range(8):
+        await doors.here.ask("SendMessage", saying({"do": "x"}), name, key=key)
+    assert (len(usual.arrived), len(spare.arrived)) == (8, 0)
+    await mesh.leave(usual)
+
+    async def taken() -> bool:
+        await doors.here.ask("SendMessage", saying({"do": "x"}), name, key=key)
+        return bool(spare.arrived)
+
+    await soon(taken)

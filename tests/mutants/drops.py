@@ -42,6 +42,7 @@ from meshgate.gateway.policies.arrival.lineage import Lineages
 from meshgate.gateway.policies.attempt import breaker as breaker_gate
 from meshgate.gateway.policies.call.lineage_guard import LineageGuard
 from meshgate.gateway.policies.call.retry import Retry, RetryBudget
+from meshgate.gateway.routing import balance
 from meshgate.gateway.upstream import outcome
 from meshgate.net import asgi, endpoint
 from meshgate.net.addresses import AgentNetworks
@@ -171,6 +172,10 @@ def _own_errors() -> None:
 
     for module in (outcome, breaker_gate):
         _replace(module, "classify", counted)
+
+
+def _weight() -> None:
+    _replace(balance, "_weighted", lambda pool: pool)
 
 
 def _onward() -> None:
@@ -455,6 +460,7 @@ DROPS: dict[str, Callable[[], None]] = {
     "inference": _inference,
     "after": _after,
     "onward": _onward,
+    "weight": _weight,
     "agents_reasons": _agents_reasons,
     "own_errors": _own_errors,
     "absent": _absent,

@@ -26,11 +26,12 @@ from tests.support.virtual_loop import virtual_time
 class Scale:
     """The balancer over some instances, all of one release."""
 
-    def __init__(self, *names: str, seed: int = 0) -> None:
+    def __init__(self, *names: str, seed: int = 0, weights: dict[str, float] | None = None) -> None:
         self.clock, self.metrics = Clock(), Metrics()
         changed = limits(breaker_backoff=2.0, breaker_jitter=NEXT_TO_NONE)
         self.instances = Instances(lambda _: "", changed, self.clock, random.Random(1))
-        self.instances.apply(Delta(put=tuple(entry(name) for name in names)))
+        given = weights or {}
+        self.instances.apply(Delta(put=tuple(entry(name, weight=given.get(name, 1.0)) for name in names)))
         self.names = names
         self.balance = Balance(
             self.instances, self.metrics, frozenset({("JSONRPC", "1.0")}), self.clock, random.Random(seed)
@@ -106,6 +107,33 @@ async def test_what_failed_this_call_is_avoided_as_long_as_there_is_another() ->
     assert set(await scale.picks(avoid="a b c")) == {"a", "b", "c"}
     scale.at("c").healthy = False
     assert set(await scale.picks(avoid="a b")) == {"a", "b"}
+
+
+@pytest.mark.requirement("instance.weight")
+async def test_an_instance_of_weight_0_takes_calls_only_when_no_other_is_ready() -> None:
+    scale = Scale("a", "b", "c", weights={"a": 0.0})
+    assert set(await scale.picks()) == {"b", "c"}
+    assert await scale.picks(avoid="c") == {"b": 60}
+    assert set(await scale.picks(avoid="b c")) == {"b", "c"}
+    scale.at("b").healthy = False
+    assert await scale.picks() == {"c": 60}
+    scale.at("c").healthy = False
+    assert await scale.picks() == {"a": 60}
+    assert (await scale.pick(keeper="a"))[0] == "a"
+
+
+@pytest.mark.requirement("instance.weight")
+async def test_instances_that_all_have_weight_0_are_equals() -> None:
+    scale = Scale("a", "b", weights={"a": 0.0, "b": 0.0})
+    assert set(await scale.picks()) == {"a", "b"}
+    scale.at("a").observe(0.5)
+    assert await scale.picks() == {"b": 60}
+
+
+@pytest.mark.requirement("instance.weight")
+async def test_a_task_is_asked_for_at_the_instance_that_keeps_it_whatever_its_weight() -> None:
+    scale = Scale("a", "b", weights={"a": 0.0})
+    assert await scale.pick(keeper="a") == ("a", "it keeps the task")
 
 
 async def test_what_is_not_ready_or_not_there_is_passed_over() -> None:

@@ -74,3 +74,10 @@ def test_its_address_is_the_first_whose_binding_is_spoken() -> None:
     assert both.endpoint(frozenset({("JSONRPC", "1.0"), ("GRPC", "1.0")})) == grpc
     assert both.endpoint(frozenset({("JSONRPC", "1.0")})) == http
     assert instance(Clock(), endpoints=(http,)).endpoint(frozenset({("GRPC", "1.0")})) is None
+
+
+@pytest.mark.requirement("instance.weight")
+def test_a_weight_divides_the_load_and_none_counts_as_one() -> None:
+    clock = Clock()
+    loads = {weight: instance(clock, weight=weight).load() for weight in (0.0, 0.5, 1.0, 4.0)}
+    assert loads == {0.0: loads[1.0], 0.5: 2 * loads[1.0], 1.0: loads[1.0], 4.0: loads[1.0] / 4}

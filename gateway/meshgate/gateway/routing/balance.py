@@ -81,13 +81,14 @@ class Balance:
 
     def _pick(self, call: Call, known: list[Instance], ready: list[Instance]) -> tuple[Instance, str]:
         route = call.route or _NOWHERE
-        fresh = [instance for instance in ready if instance.id not in call.avoid] if call.avoid else ready
         keeper = call.fact(TaskRoute)
-        if keeper is not None:
-            for instance in fresh:
+        if keeper is not None and keeper.instance not in call.avoid:
+            for instance in ready:
                 if instance.id == keeper.instance:
                     return instance, "it keeps the task"
-        pool = fresh or ready
+        usable = _weighted(ready)
+        fresh = [instance for instance in usable if instance.id not in call.avoid] if call.avoid else usable
+        pool = fresh or usable
         if not pool:
             waits = [instance.breaker.retry_after() for instance in known if instance.healthy]
             raise UpstreamUnavailable(
@@ -105,6 +106,11 @@ class Balance:
         attempt.stop()
         attempt.instance.attempts.discard(attempt)
         self._metrics.attempt(attempt.instance.entry.instance.agent, outcome_of(error, state))
+
+
+def _weighted(pool: list[Instance]) -> list[Instance]:
+    """The instances that have a weight; all if none has: one of weight 0 takes calls only where nothing else can."""
+    return [each for each in pool if each.entry.instance.weight > 0] or pool
 
 
 def _observe_failure(instance: Instance, known: list[Instance], took: float) -> None:

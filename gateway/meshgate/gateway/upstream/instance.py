@@ -93,8 +93,11 @@ class Instance:
         self._sampled = now
 
     def load(self) -> float:
-        """The cost of one more call here: (open calls + 1) x latency. Smaller is better."""
-        return (len(self.attempts) + 1) * (self._latency + 1e-4) / self.entry.instance.weight
+        """The cost of one more call here: (open calls + 1) x latency / weight. Smaller is better.
+
+        A weight of 0 counts as 1, since such an instance is compared only with others of weight 0.
+        """
+        return (len(self.attempts) + 1) * (self._latency + 1e-4) / (self.entry.instance.weight or 1.0)
 
     def endpoint(self, allowed: Container[Key]) -> Endpoint | None:
         """The address to use: the first whose binding this gateway can speak."""
