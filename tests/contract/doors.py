@@ -11,7 +11,7 @@ import json
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar
 
 import grpc
 import httpx
@@ -239,9 +239,8 @@ def _result(body: bytes) -> Tree:
         assert answer["id"] == "one"
         result: Tree = answer["result"]
         return result
-    data: Any = fault.get("data")
-    items = cast("list[Any]", data) if isinstance(data, list) else []
-    typed: list[Tree] = [item for item in items if isinstance(item, dict) and "@type" in item]
+    data: list[Any] | Tree | None = fault.get("data")
+    typed = [item for item in data if isinstance(item, dict) and "@type" in item] if isinstance(data, list) else []
     details = {str(item["@type"]).rpartition(".")[2]: item for item in typed}
     raise Refused("JSONRPC", fault["code"], fault["message"], details, body)
 

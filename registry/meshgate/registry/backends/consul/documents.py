@@ -60,8 +60,11 @@ class ConsulDocuments:
     async def _find(self, digest: str) -> tuple[str, int] | None:
         """The key of a document, and the index of its last write."""
         for folder in self._folders if digest.isalnum() else ():
-            key = folder + digest
-            _, found = await self._client.call(lambda consul, key=key: consul.kv.get(key, consistency="consistent"))
-            if found is not None:
-                return key, int(found["ModifyIndex"])
+            index = await self._index(folder + digest)
+            if index is not None:
+                return folder + digest, index
         return None
+
+    async def _index(self, key: str) -> int | None:
+        _, found = await self._client.call(lambda consul: consul.kv.get(key, consistency="consistent"))
+        return None if found is None else int(found["ModifyIndex"])
