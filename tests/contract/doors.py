@@ -240,7 +240,9 @@ def _result(body: bytes) -> Tree:
         result: Tree = answer["result"]
         return result
     data: list[Any] | Tree | None = fault.get("data")
-    typed = [item for item in data if isinstance(item, dict) and "@type" in item] if isinstance(data, list) else []
+    typed: list[Tree] = (
+        [item for item in data if isinstance(item, dict) and "@type" in item] if isinstance(data, list) else []
+    )
     details = {str(item["@type"]).rpartition(".")[2]: item for item in typed}
     raise Refused("JSONRPC", fault["code"], fault["message"], details, body)
 
