@@ -79,14 +79,14 @@ async def test_ids_of_an_agent_are_as_long_as_the_limit_and_no_longer(
     mesh: Mesh, doors: Doors, key: str, agent: Agent, unique: Any
 ) -> None:
     wild = await mesh.wild(unique("wild"), binding=agent)
-    for field in ("messageId", "contextId", "taskId", "artifactId", "history"):
+    fields = ("messageId", "contextId", "taskId", "artifactId", "history")
+    for field, value in zip(fields, (LONG, MULTIBYTE, LONG, MULTIBYTE, LONG), strict=True):
         wild.say(*event(field, FITS))
         assert (await doors.here.ask("SendMessage", saying({"do": "x"}), wild.name, key=key)).tree
-        for value in (LONG, MULTIBYTE):
-            wild.say(*event(field, value))
-            found = await refusal(doors.here, "SendMessage", saying({"do": "x"}), wild.name, key=key)
-            assert (field, found.means("INVALID_AGENT_RESPONSE")) == (field, True)
-            assert len(found.raw) < 2000
+        wild.say(*event(field, value))
+        found = await refusal(doors.here, "SendMessage", saying({"do": "x"}), wild.name, key=key)
+        assert (field, found.means("INVALID_AGENT_RESPONSE")) == (field, True)
+        assert len(found.raw) < 2000
 
 
 @pytest.mark.requirement("bounds.ids")
