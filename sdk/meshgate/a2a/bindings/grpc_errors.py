@@ -113,7 +113,8 @@ def encode_error(error: MeshError) -> Failure:
 
 
 def _pack(status: status_pb2.Status, detail: message.Message) -> bool:
-    status.details.add().Pack(detail)
+    # The order of a map is not defined otherwise: the same error has the same bytes.
+    status.details.add().Pack(detail, deterministic=True)
     if status.ByteSize() <= _DETAILS:
         return True
     del status.details[-1]
