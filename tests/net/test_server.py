@@ -5,10 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from typing import Any
 
 import pytest
 
+from meshgate.a2a.bindings.jsonrpc import BINDING
+from meshgate.a2a.errors import BodyTooLarge
 from meshgate.a2a.limits import Limits
+from meshgate.net.answer import refuse
 from meshgate.net.server import HttpServer, PortTaken, bind
 
 
@@ -56,3 +60,21 @@ async def test_a_port_that_another_process_took_since_it_was_bound_is_told_with_
     assert (server.port, server.connections) == (port, 0)
     for other in others:
         other.close()
+
+
+async def test_a_caller_that_is_still_sending_has_time_to_read_that_its_body_is_refused() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await refuse(send, BINDING.server(), BodyTooLarge())
+
+    server = HttpServer(app, bind("127.0.0.1", 0, "--port"), Limits())
+    await server.start()
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100000000\r\n\r\n")
+        for _ in range(128):
+            writer.write(b"x" * 65536)
+        await asyncio.sleep(1.0)  # busy, or a slow machine
+        assert (await reader.readline()).split()[1] == b"413"
+        writer.transport.abort()
+    finally:
+        await server.stop()

@@ -20,7 +20,7 @@ _EVENTS: list[Header] = [
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
 ]
-_LINGER = 0.5
+_LINGER = 2.0
 """Seconds that a caller which is still sending has to read that its body is refused."""
 
 
