@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from meshgate.a2a.bindings.base import Binding, Failure, Request
 from meshgate.a2a.bindings.table import DEFAULT, DEFAULT_NAMES, GRPC_ROWS, HTTP_ROWS, ROWS, Key, Row, key_of
-from meshgate.a2a.errors import AccessError, EdgeError, InvalidAgentResponse, MeshError
+from meshgate.a2a.errors import AccessError, EdgeError, InvalidAgentResponse, MeshError, SchemaViolation
 from meshgate.a2a.methods import METHODS, Method
 from meshgate.a2a.payload import JsonPayload, Payload, ProtoPayload
 from meshgate.a2a.selector import parse_selector
@@ -194,6 +194,15 @@ def test_an_agent_cannot_speak_of_the_callers_key_or_bytes(row: Row[Binding], cl
 def test_any_failure_is_an_error_of_the_tree(body: bytes, status: int, text: str) -> None:
     for row in ROWS:
         assert isinstance(any_client(row).decode_error(Failure(status, body, text)), MeshError)
+
+
+def test_a_field_that_breaks_several_rules_is_told_with_each(row: Row[Binding]) -> None:
+    error = SchemaViolation("what", violations=(("a.b", "is short [len]"), ("a.b", "is no word [word]")))
+    for peer in ("mesh", "agent"):
+        client = any_client(row, peer=peer)
+        server = row.load().server()
+        server.decode_request(received(client.request))
+        assert client.decode_error(server.encode_error(error)).violations == error.violations
 
 
 # -- a peer that is not ours, for each row

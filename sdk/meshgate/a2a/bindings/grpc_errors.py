@@ -136,9 +136,9 @@ def decode_error(failure: Failure, *, peer: Peer = "agent") -> MeshError:
         cls = _BY_CODE.get(failure.status)
     if cls is None:
         return _own_error(failure.status, text, details, seconds)
-    told = {item.field: item.description for item in bad.field_violations} if bad is not None else {}
-    facts = bounded(dict(info.metadata)) if info is not None else None
-    error = cls(text, retry_after=seconds, metadata=facts, violations=tuple(bounded(told).items()))
+    told = ((item.field, item.description) for item in bad.field_violations) if bad is not None else ()
+    facts = dict(bounded(info.metadata.items())) if info is not None else None
+    error = cls(text, retry_after=seconds, metadata=facts, violations=tuple(bounded(told)))
     if isinstance(error, AgentError):
         error.status, error.data = failure.status, _data(details)
         code = error.metadata.get("code", "")

@@ -6,7 +6,7 @@ Every binding that is written in JSON has them (specification, sections 9.5 and 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -60,9 +60,9 @@ def decode_details(message: Any, details: Any, code: str, number: int | None = N
     if cls is None:
         return own_error(text, details, number=number, retry_after=retry_after)
     violations = _objects(known.get(_BAD_REQUEST, {}).get("fieldViolations"))
-    told = {str(each.get("field", "")): str(each.get("description", "")) for each in violations}
-    facts = {key: str(value) for key, value in _object(info.get("metadata")).items()}
-    return cls(text, retry_after=retry_after, metadata=bounded(facts), violations=tuple(bounded(told).items()))
+    told = ((str(each.get("field", "")), str(each.get("description", ""))) for each in violations)
+    facts = ((key, str(value)) for key, value in _object(info.get("metadata")).items())
+    return cls(text, retry_after=retry_after, metadata=dict(bounded(facts)), violations=tuple(bounded(told)))
 
 
 def own_error(
@@ -103,15 +103,14 @@ def problem_in(body: bytes) -> errors.AgentError | None:
     return error
 
 
-def bounded(facts: dict[str, str]) -> dict[str, str]:
-    """The first facts that together take no more than ``MAX_ERROR`` bytes."""
-    left, found = MAX_ERROR, dict[str, str]()
-    for key, value in facts.items():
+def bounded(facts: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """The first facts, or violations, that together take no more than ``MAX_ERROR`` bytes."""
+    left = MAX_ERROR
+    for key, value in facts:
         left -= len(key.encode("utf-8", "replace")) + len(value.encode("utf-8", "replace"))
         if left < 0:
-            break
-        found[key] = value
-    return found
+            return
+        yield key, value
 
 
 def _object(value: Any) -> dict[str, Any]:
