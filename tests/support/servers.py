@@ -3,6 +3,7 @@
 A server can be paused, killed and started again on the same ports, for stories of faults.
 """
 
+import fcntl
 import json
 import os
 import re
@@ -14,9 +15,11 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Self
 
@@ -34,13 +37,45 @@ class NotReady(Exception):
     """The server did not come up; carries the end of its log."""
 
 
+_PORTS = range(20_000, 32_000)  # below the ports that Linux and macOS give to connections and to "any port"
+_BLOCK = 100
+
+
+@cache
+def _own_ports() -> Iterator[int]:
+    """A block of ports, in turn, that no other process of the tests takes: its lock is held until this one ends."""
+    folder = Path(tempfile.gettempdir()) / f"meshgate-test-ports-{os.getuid()}"
+    folder.mkdir(exist_ok=True)
+    for first in _PORTS[::_BLOCK]:
+        lock = os.open(folder / str(first), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+        else:
+            return cycle(range(first, first + _BLOCK))
+    raise NotAvailable("each block of ports for tests is taken: end other runs of the tests")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
 def free_ports(count: int) -> list[int]:
-    """Ports that nothing listens on, all different."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+    """Ports that nothing listens on, all different.
+
+    A server that is told its port binds it later. A port which the system chose could meanwhile go to a connection.
+    """
+    free = (port for port in islice(_own_ports(), _BLOCK) if _is_free(port))
+    found = list(islice(free, count))
+    if len(found) < count:
+        raise NotAvailable(f"the tests need {count} free ports and found {len(found)}")
+    return found
 
 
 def answers(url: str, wanted: Callable[[bytes], bool] = bool, headers: Mapping[str, str] | None = None) -> bool:

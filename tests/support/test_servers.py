@@ -1,5 +1,7 @@
 import json
 import ssl
+import subprocess
+import sys
 import urllib.request
 
 import pytest
@@ -13,6 +15,16 @@ def get(url: str, *, token: str | None = None, context: ssl.SSLContext | None = 
     request = urllib.request.Request(url, headers={"X-Consul-Token": token} if token else {})
     with urllib.request.urlopen(request, timeout=patience(), context=context) as response:
         return json.load(response)
+
+
+def test_no_other_process_of_the_tests_gets_a_port_that_one_was_given() -> None:
+    own = set(servers.free_ports(60)) | set(servers.free_ports(60))
+    script = "from tests.support.servers import free_ports; print(*free_ports(60))"
+
+    other = subprocess.run([sys.executable, "-c", script], cwd=servers.ROOT, capture_output=True, text=True, check=True)
+
+    assert own.isdisjoint(map(int, other.stdout.split()))
+    assert max(own) < 32_768, "a port that the system gives to connections is taken between its choice and its use"
 
 
 @pytest.mark.integration
