@@ -199,6 +199,7 @@ NO_LIMITS: dict[str, str] = {
         registry/backends/consul/blocking_queries.py: LACKING_WAIT; ConsulFeed._poll: 4; ConsulFeed._patience: 0.05
         registry/backends/consul/registry.py: ConsulRegistry.__init__: 64; ConsulRegistry.__init__: 16
         registry/watcher.py: FIRST_PAUSE, LONGEST_PAUSE; SAVE_EVERY
+        sdk/server/loop_watch.py: _AGAIN
         cli/commands/down.py: _STEP
         cli/launch/launch.py: _STEP
         cli/launch/process.py: _SECONDS
@@ -211,6 +212,7 @@ NO_LIMITS: dict[str, str] = {
     """,
     "A tolerance of clocks and timers, or the shortest time that is told": """
         net/answer.py: _LINGER
+        net/connection.py: _PROBES
         net/endpoint.py: _WATCH_AFTER
         sdk/client/rpc.py: RpcClient._headers: 0.001
         cli/exits.py: from_mesh: 0.1

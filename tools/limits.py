@@ -28,7 +28,9 @@ GROUPS: dict[str, str] = {
     "A job's budget": "job_calls job_concurrency depth lease_calls lease_patience peer_patience peer_answer",
     "Lineage": "agent_tasks agent_recent recent_calls agent_roots agent_roots_burst clock_skew",
     "Sizes": "body event answer json_depth json_nodes header_bytes header_count body_seconds",
-    "Connections": "connections backlog streams idle client_idle agent_idle connect agent_connect grpc_channels",
+    "Connections": (
+        "connections backlog streams idle client_idle agent_idle agent_lost connect agent_connect grpc_channels"
+    ),
     "Schemas": (
         "schema_bytes schema_files schema_types schema_depth schema_fields schema_pattern schema_patterns schema_cel "
         "schema_releases schema_images schema_reasons schema_json schema_memory schema_disk "
@@ -43,7 +45,8 @@ GROUPS: dict[str, str] = {
         "breaker_jitter"
     ),
     "Silence and health": (
-        "silence health_timeout health_misses foreign_health heartbeat agent_heartbeat stream_silence"
+        "silence silence_max patience health_timeout health_misses foreign_health loop_stall "
+        "heartbeat agent_heartbeat stream_silence"
     ),
     "Membership and drain": (
         "lease join_rate join_burst join_wait join_retry join_retry_max drain drain_notice drain_idle"

@@ -60,6 +60,8 @@ TABLES: dict[str, Table] = {
     "errors.agents": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
     "instance.limits": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
     "instance.weight": Table({"caller": _BINDINGS, "gateways": _GATEWAYS}),
+    "stream.quiet": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
+    "instance.silent": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
     "path.onward": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
 }
 """By the id of the promise."""

@@ -144,10 +144,11 @@ class ForeignAgent:
 
 
 @asynccontextmanager
-async def serve_grpc(service: Any) -> AsyncGenerator[str]:
-    """Serve an A2A service over gRPC; its address."""
+async def serve_grpc(service: Any, *more: grpc.GenericRpcHandler) -> AsyncGenerator[str]:
+    """Serve an A2A service, and what other handlers there are, over gRPC; its address."""
     server = grpc.aio.server()
     _generated.add_A2AServiceServicer_to_server(service, server)
+    server.add_generic_rpc_handlers(more)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:

@@ -49,7 +49,8 @@ LIMITS: dict[str, Any] = {
     "job_concurrency": 16,
     "peer_patience": patience(2.0),
     "lease_patience": patience(2.0),
-    "health_timeout": patience(2.0),
+    "silence": 0.25,
+    "health_timeout": patience(1.0),
 }
 """Small, so that a case meets them in a moment; patient with the other gateway and with agents, because the machine may
 be slow."""

@@ -166,6 +166,18 @@ _ROWS: tuple[Requirement, ...] = (
         "An instance that hangs leaves rotation; safe calls that wait there go elsewhere",
         "policy:hang_detection",
     ),
+    Requirement(
+        "stream.quiet",
+        "9.B3, F110",
+        "A quiet stream goes on while its agent answers for its health, and ends as unknown when it does not",
+        "drop:quiet",
+    ),
+    Requirement(
+        "instance.silent",
+        "9.B6",
+        "Where an instance is only silent, calls wait for it; when it answers, it is back at once",
+        "drop:silent",
+    ),
     Requirement("path.task_owner", "F67", "A task is its owner's alone; another's looks absent", "drop:task_owner"),
     # -- the edge
     Requirement("edge.paths", "F19", "No path but the gateway's own leads to an agent", "drop:paths"),

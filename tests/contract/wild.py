@@ -56,6 +56,7 @@ class Answer:
         body: what is sent over HTTP in place of all that.
         headers: of HTTP; over gRPC they go as trailers.
         hold: whether a stream stays open after its last event.
+        after: what a unary answer waits for.
     """
 
     events: list[Any] = field(default_factory=lambda: [task()])
@@ -65,6 +66,7 @@ class Answer:
     media: str = ""
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     hold: bool = False
+    after: asyncio.Event | None = None
 
 
 class WildAgent:
@@ -73,6 +75,8 @@ class WildAgent:
     Attributes:
         answers: by method; "" for all others.
         arrived: the methods that were called.
+        healthy: whether it answers for its health, by card or health service; else it is silent.
+        asked: how often it was asked.
     """
 
     def __init__(self, name: str, instance: str) -> None:
@@ -92,14 +96,18 @@ class WildAgent:
         self.params.append(params)
         return self.answers.get(method) or self.answers[""]
 
+    async def health(self) -> None:
+        """Be asked for the health: return, or never."""
+        self.asked += 1
+        if not self.healthy:
+            await asyncio.Event().wait()
+
     # -- over HTTP
 
     async def app(self, scope: Any, receive: Any, send: Any) -> None:
         """Take one request (ASGI 3)."""
         if scope["method"] != "POST":
-            self.asked += 1
-            if not self.healthy:
-                await asyncio.Event().wait()
+            await self.health()
             card = {"name": self.name, "version": "1.0.0", "description": "x", "skills": []}
             await _send(send, 200, json.dumps(card).encode(), "application/json", {})
             return
@@ -120,6 +128,8 @@ class WildAgent:
         elif request["method"] in _STREAMS:
             await _stream(send, request["id"], answer)
         else:
+            if answer.after is not None:
+                await answer.after.wait()
             result = answer.events[0]
             if request["method"] in {"GetTask", "CancelTask"}:
                 result = result.get("task", result)
@@ -130,7 +140,25 @@ class WildAgent:
 
     def grpc(self) -> AbstractAsyncContextManager[str]:
         """Serve it over gRPC; its address."""
-        return serve_grpc(_Servicer(self._answer))
+        return serve_grpc(_Servicer(self._answer), _HealthService(self))
+
+
+class _HealthService(grpc.GenericRpcHandler):
+    """``grpc.health.v1.Health`` without its messages: an answer of no bytes, or none."""
+
+    def __init__(self, agent: WildAgent) -> None:
+        self._agent = agent
+
+    def service(self, handler_call_details: Any) -> Any:
+        """The handler of ``Check``; None for anything else."""
+        if handler_call_details.method != "/grpc.health.v1.Health/Check":
+            return None
+
+        async def check(_: bytes, __: Any) -> bytes:
+            await self._agent.health()
+            return b""
+
+        return grpc.unary_unary_rpc_method_handler(check)
 
 
 async def _send(send: Any, status: int, body: bytes, media: str, headers: Mapping[str, str]) -> None:
@@ -163,6 +191,8 @@ class _Servicer(a2a_pb2_grpc.A2AServiceServicer):
     async def _unary(self, method: str, request: Any, context: Any, kind: type[Any]) -> Any:
         answer = self._answer(method, json_format.MessageToDict(request))
         await _refuse(answer, context)
+        if answer.after is not None:
+            await answer.after.wait()
         event = answer.events[0]
         return json_format.ParseDict(event if kind is a2a_pb2.SendMessageResponse else event.get("task", event), kind())
 

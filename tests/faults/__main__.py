@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import aiohttp
 
-from tests.faults import hostile, instances, jobs, onward, own_errors, registry, upstream
+from tests.faults import hostile, instances, jobs, onward, own_errors, registry, streams, upstream
 from tests.faults.agents import open_stage
 from tests.faults.crew import open_crew
 from tests.faults.limits import LIMITS
@@ -96,6 +96,7 @@ async def _upstream(setting: Setting) -> None:
         await setting.step("F43", lambda: upstream.heals(stage, report))
         await setting.step("F48", lambda: upstream.callers_leave(stage, report))
         await setting.step("F49", lambda: upstream.silent_sends(stage, report))
+        await setting.step("F110", lambda: streams.quiet(stage, report, 12.0 if setting.quick else 120.0))
 
 
 async def _retries(setting: Setting) -> None:
@@ -123,7 +124,7 @@ async def _onward(setting: Setting) -> None:
 
 _STORIES: dict[str, Callable[[Setting], Awaitable[None]]] = {
     "F5 F6 F7 F8 F9 F10 F14 F17": _hostile,
-    "F31 F34 F43 F48 F49": _upstream,
+    "F31 F34 F43 F48 F49 F110": _upstream,
     "F34": _retries,
     "F73 F74": _jobs,
     "F98 F99 F112": _onward,

@@ -49,6 +49,7 @@ class FaultAgent:
     Attributes:
         behave: what it does now.
         arrived: the requests that reached it.
+        health: awaited, with ASGI's receive, before it answers for its health.
     """
 
     def __init__(self, name: str, instance: str, behave: Behaviour) -> None:
@@ -56,10 +57,13 @@ class FaultAgent:
         self.arrived: list[Arrived] = []
         self.call_key = ""
         self.open = 0
+        self.health: Callable[[Any], Awaitable[None]] | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Take one request (ASGI 3)."""
         if scope["method"] != "POST":
+            if self.health is not None:
+                await self.health(receive)
             await respond(send, {"name": self.name, "version": "1.0.0", "description": "x", "skills": []})
             return
         body, more = b"", True

@@ -21,7 +21,7 @@ UNITS: dict[Kind, tuple[str, ...]] = {
     "time": ("ms", "s"),
     "count": (
         *("answers", "calls", "connections", "headers", "instances", "lines", "probes", "requests"),
-        *("tasks", "threads", "tries"),
+        *("streams", "tasks", "threads", "tries"),
     ),
     "ratio": ("of the budget", "of the outage", "tries per call"),
     "size": ("KiB", "MiB"),
@@ -153,6 +153,11 @@ LIMITS: dict[str, dict[str, Limit]] = {
         "not_refused": _none("calls"),
         "visits_in_a_crowd": Limit(64, "calls"),
         "not_counted": _none("calls"),
+    },
+    "F110": {
+        "cut_off_while_healthy": _none("streams"),
+        "not_said_unknown": _none("answers"),
+        "ends_after_second_miss_s": Limit(1.5, "s"),
     },
     "F112": {"not_as_it_was": _none("answers"), "others_refused": _none("calls")},
     "F99": {"refused": _none("calls"), "wrong_job": _none("calls")},

@@ -592,6 +592,45 @@ async def test_a_send_on_a_hung_instance_ends_as_unknown_at_its_deadline() -> No
 
 
 @pytest.mark.requirement("path.hang")
+@pytest.mark.parametrize("method", ["SendMessage", "SendStreamingMessage"])
+@virtual_time
+async def test_a_message_that_a_silent_agent_got_ends_as_unknown_at_its_deadline(method: str) -> None:
+    async with virtual_mesh() as mesh:
+        name = await mesh.add("echo", silent)
+        mesh.wire.hung.add(f"local://{name}")
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        with pytest.raises(OutcomeUnknown) as unknown:
+            await mesh.call("echo", method=method, meshgate_deadline="4")
+        assert (loop.time() - began, unknown.value.metadata) == (4.0, {})
+
+
+@pytest.mark.requirement("instance.silent")
+@virtual_time
+async def test_an_agent_whose_one_thread_is_busy_serves_its_second_caller_afterwards() -> None:
+    async with virtual_mesh() as mesh:
+        loop = asyncio.get_running_loop()
+        busy = ""
+
+        async def blocked(call: Call) -> Reply:
+            mesh.wire.hung.add(f"local://{busy}")
+            await asyncio.sleep(3.0)
+            mesh.wire.hung.discard(f"local://{busy}")
+            return text("done")(call)
+
+        busy = await mesh.add("busy", blocked)
+        first = asyncio.ensure_future(mesh.call("busy"))
+        await asyncio.sleep(1.5)
+        began = loop.time()
+        await mesh.call("busy")
+        assert loop.time() - began <= 1.5 + 0.5 + 3.0
+        await first
+        await asyncio.sleep(0.6)
+        (view,) = mesh.gateway.answers.instances()
+        assert (view.breaker, view.healthy) == ("closed", True)
+
+
+@pytest.mark.requirement("path.hang")
 @virtual_time
 async def test_an_agent_that_thinks_for_a_minute_is_left_to_think() -> None:
     async with virtual_mesh() as mesh:

@@ -40,9 +40,11 @@ from meshgate.gateway.jobs.parents import PossibleParents
 from meshgate.gateway.jobs.rates import Rates
 from meshgate.gateway.policies.arrival.lineage import Lineages
 from meshgate.gateway.policies.attempt import breaker as breaker_gate
+from meshgate.gateway.policies.attempt.hang_detection import HangDetection
 from meshgate.gateway.policies.call.lineage_guard import LineageGuard
 from meshgate.gateway.policies.call.retry import Retry, RetryBudget
 from meshgate.gateway.routing import balance
+from meshgate.gateway.routing.silent_instances import SilentInstances
 from meshgate.gateway.upstream import outcome
 from meshgate.net import asgi, endpoint
 from meshgate.net.addresses import AgentNetworks
@@ -176,6 +178,18 @@ def _own_errors() -> None:
 
 def _weight() -> None:
     _replace(balance, "_weighted", lambda pool: pool)
+
+
+def _quiet() -> None:
+    whole = HangDetection._quiet
+    _replace(HangDetection, "_quiet", lambda self, there: [each for each in whole(self, there) if not each.begun])
+
+
+def _silent() -> None:
+    async def at_once(self: Any, call: Any, instances: Any) -> None:
+        pass
+
+    _replace(SilentInstances, "wait", at_once)
 
 
 def _onward() -> None:
@@ -460,6 +474,8 @@ DROPS: dict[str, Callable[[], None]] = {
     "inference": _inference,
     "after": _after,
     "onward": _onward,
+    "quiet": _quiet,
+    "silent": _silent,
     "weight": _weight,
     "agents_reasons": _agents_reasons,
     "own_errors": _own_errors,

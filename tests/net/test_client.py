@@ -1,9 +1,13 @@
 """The HTTP client against bytes that are not ours: servers here are sockets that write what a test says."""
 
+# pyright: reportPrivateUsage=false
+# The socket of a connection is nobody's business but its own.
+
 from __future__ import annotations
 
 import asyncio
 import itertools
+import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -146,6 +150,19 @@ async def test_what_follows_an_answer_never_becomes_the_answer_to_the_next_reque
             await body_of(client, server.url)
         assert await body_of(client, server.url) == b"other"
         assert server.connections == 2
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_KEEPIDLE"), reason="this system keeps its own times")
+async def test_the_system_asks_whether_the_other_end_is_still_there() -> None:
+    async with serving(WHOLE) as (client, server):
+        response = await client.post(server.url, {}, b"")
+        (connection,) = client._open
+        assert connection._transport is not None
+        found = connection._transport.get_extra_info("socket")
+        assert found.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        times = [getattr(socket, name) for name in ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT")]
+        assert [found.getsockopt(socket.IPPROTO_TCP, name) for name in times] == [10, 5, 4]
+        response.close()
 
 
 async def test_nothing_is_sent_to_where_nobody_listens() -> None:

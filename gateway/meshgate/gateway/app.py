@@ -113,7 +113,7 @@ def compose(gateway: Parts) -> Handler:
     lists = lists_of(g)
     g.observers += [policy for policies in lists for policy in policies if isinstance(policy, Observer)]
     resolve = Resolve(g.routes, g.task_owner, g.instances.ready, g.schema, g.rates)
-    balance = Balance(g.instances, g.metrics, frozenset(g.wires), g.clock, g.rng)
+    balance = Balance(g.instances, g.metrics, frozenset(g.wires), g.limits, g.clock, g.rng)
     tell = teller(g.observers)
     send = entered(chain(lists[2], g.send, counts, tell), tell)
     call = entered(chain([*lists[1], balance], send, counts, tell), tell)

@@ -10,7 +10,7 @@ import msgspec
 
 from meshgate.a2a.mesh.lineage import Step
 
-__all__ = ["Arrived", "DeadlineCut", "Flight", "Parents", "Spoken", "TaskRoute"]
+__all__ = ["Arrived", "DeadlineCut", "Flight", "Parents", "Spoken", "TaskRoute", "Waited"]
 
 
 class Arrived(msgspec.Struct, frozen=True):
@@ -56,6 +56,10 @@ class TaskRoute(msgspec.Struct, frozen=True):
     instance: str
     release: str = ""
     """The release of the skill's contract that its caller speaks, if it said so when the task began."""
+
+
+class Waited(msgspec.Struct, frozen=True):
+    """The call is on its way to another release, and waits for silent instances no more: the first try did."""
 
 
 class Spoken(msgspec.Struct, frozen=True):

@@ -35,7 +35,7 @@ from meshgate.gateway.policy import Observer
 from meshgate.gateway.routing.routes import Routes
 from meshgate.gateway.routing.task_owner import TaskOwner
 from meshgate.gateway.settings import Settings
-from meshgate.gateway.upstream.instance import Instance
+from meshgate.gateway.upstream.instance import Health, Instance
 from meshgate.gateway.upstream.instances import Instances
 from meshgate.gateway.upstream.send import Send, Wire
 from meshgate.gateway.upstream.transports.table import make_transports
@@ -172,6 +172,6 @@ class Parts:
             return self.broken or "draining"
         return None if self.watcher.ready.is_set() else self.watcher.reason
 
-    async def ask_health(self, instance: Instance) -> bool:
-        """Whether an instance answers its health route in time."""
+    async def ask_health(self, instance: Instance) -> Health:
+        """Ask an instance's health route."""
         return await self.send.ask_health(instance, self.limits.health_timeout)

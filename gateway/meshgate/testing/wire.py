@@ -10,6 +10,7 @@ import msgspec
 from meshgate.a2a.call import Call
 from meshgate.a2a.errors import MeshError, UpstreamUnavailable
 from meshgate.a2a.reply import Reply
+from meshgate.gateway.upstream.instance import Health
 from meshgate.gateway.upstream.send import Outbound, streamed
 from meshgate.registry.model import Endpoint
 from meshgate.testing.agents import Script
@@ -47,9 +48,11 @@ class LocalWire:
             error.endpoint = error.endpoint or instance
             raise
 
-    async def healthy(self, endpoint: Endpoint, url: str | None, timeout: float) -> bool:
-        """See ``Wire.healthy``."""
-        return endpoint.url in self.scripts and endpoint.url not in self.hung
+    async def health(self, endpoint: Endpoint, url: str | None, timeout: float) -> Health:
+        """See ``Wire.health``."""
+        if endpoint.url in self.hung:
+            return Health.SILENT
+        return Health.WELL if endpoint.url in self.scripts else Health.FAILED
 
     def forget(self, endpoint: Endpoint) -> None:
         """Do nothing: no connection is kept."""

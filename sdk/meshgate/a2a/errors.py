@@ -35,13 +35,12 @@ from typing import Any, ClassVar
 
 __all__ = ["A2A_DOMAIN", "MESHGATE_DOMAIN", "AccessError", "AgentError", "BodyTimeout", "BodyTooLarge"]
 __all__ += ["BudgetExhausted", "ContentTypeNotSupported", "ConversionFailed", "DepthExceeded", "EdgeError"]
-__all__ += ["ExtendedAgentCardNotConfigured", "ExtensionSupportRequired", "FanOut", "HeadersTooLarge"]
-__all__ += ["InternalError", "InvalidAgentResponse", "InvalidParams", "InvalidRequest", "Killed", "LoopDetected"]
-__all__ += ["MeshError", "MethodNotFound", "NoRoute", "OutcomeUnknown", "ParseError", "PermissionDenied"]
-__all__ += ["ProtocolError", "PushNotificationNotSupported", "RateLimited", "RefusedError", "SchemaError"]
-__all__ += ["SchemaRetired", "SchemaViolation", "TaskNotCancelable", "TaskNotFound", "Unauthenticated"]
-__all__ += ["UnsupportedMediaType", "UnsupportedOperation", "UpstreamDeadline", "UpstreamError"]
-__all__ += ["UpstreamUnavailable", "VersionNotSupported"]
+__all__ += ["ExtendedAgentCardNotConfigured", "ExtensionSupportRequired", "FanOut", "HeadersTooLarge", "InternalError"]
+__all__ += ["InvalidAgentResponse", "InvalidParams", "InvalidRequest", "Killed", "LoopDetected", "MeshError"]
+__all__ += ["MethodNotFound", "NoRoute", "OutcomeUnknown", "ParseError", "PermissionDenied", "ProtocolError"]
+__all__ += ["PushNotificationNotSupported", "RateLimited", "RefusedError", "SchemaError", "SchemaRetired"]
+__all__ += ["SchemaViolation", "TaskNotCancelable", "TaskNotFound", "Unauthenticated", "UnsupportedMediaType"]
+__all__ += ["UnsupportedOperation", "UpstreamDeadline", "UpstreamError", "UpstreamUnavailable", "VersionNotSupported"]
 
 A2A_DOMAIN = "a2a-protocol.org"
 """``google.rpc.ErrorInfo.domain`` of A2A's own errors (specification 1.0.1, section 5.4)."""
@@ -57,7 +56,7 @@ class MeshError(Exception):
         message: one sentence for the caller: what is wrong and what to do about it. It never holds a secret.
         retry_after: seconds after which another try may help.
         endpoint: the endpoint that failed; a retry avoids it.
-        metadata: short facts for ``ErrorInfo.metadata`` (names, limits, counts).
+        metadata: short facts for ``ErrorInfo.metadata``.
         violations: (field path, what is wrong with it), for errors about the request's content.
         unsent: true when the agent cannot have begun with the call, so that even an unsafe one may be tried again.
         limit: true when one of the mesh's own limits was met, which says nothing of the health of who met it.
@@ -314,8 +313,7 @@ class AgentError(UpstreamError):
 
     Args:
         number: its code in JSON-RPC, if it came over that.
-        data: its data in JSON-RPC, or the ``google.protobuf.Value`` of a gRPC status: any JSON value; None if it has
-            none.
+        data: its data in JSON-RPC, or the ``google.protobuf.Value`` of a gRPC status: any JSON value, or None.
         status: its status in gRPC, a number, if it came over that.
         internal: whether the agent says that it failed itself, and not the request.
         more: see ``MeshError``.
@@ -339,6 +337,14 @@ class AgentError(UpstreamError):
 
 
 class OutcomeUnknown(UpstreamError):
-    """The call was sent, and how it ended cannot be known. It is never sent again by itself."""
+    """The call was sent, and how it ended cannot be known. It is never sent again by itself.
+
+    Args:
+        task: the id, as the caller knows it, of a task that may go on: metadata names it, and how to follow it.
+    """
 
     code, summary = "OUTCOME_UNKNOWN", "the call was sent, but how it ended is not known"
+
+    def __init__(self, message: str = "", *, task: str = "", **more: Any) -> None:
+        super().__init__(message, **more)
+        self.metadata |= {"task": task, "retryable": "SubscribeToTask"} if task else {}

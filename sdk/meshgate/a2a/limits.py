@@ -49,7 +49,7 @@ class Limits(msgspec.Struct, frozen=True):
     agent_heartbeat: float = 10.0
     """Pause after which an SDK agent does."""
     stream_silence: float = 30.0
-    """Silence after which a stream from an agent counts as failed."""
+    """Silence after which a client takes its stream from a gateway for broken: a gateway sends comments meanwhile."""
     drain: float = 30.0
     """Longest wait for open calls after SIGTERM; a second signal ends the wait."""
     drain_idle: float = 0.25
@@ -70,6 +70,8 @@ class Limits(msgspec.Struct, frozen=True):
     """Time a client keeps such a connection to a gateway."""
     agent_idle: float = 4.0
     """Time a gateway keeps such a connection to an agent: less than the 5 s after which many servers close theirs."""
+    agent_lost: int = 30
+    """Time after which a connection to an agent breaks whose other end is gone without a word."""
     agent_connect: float = 1.0
     """Longest a gateway waits for a connection to an agent."""
     grpc_channels: int = 1000
@@ -161,7 +163,13 @@ class Limits(msgspec.Struct, frozen=True):
     task_lock: float = 5.0
     """Longest wait for the file of ``FileTasks`` while another instance writes it."""
     silence: float = 0.5
-    """Silence of a call in flight after which the agent's health is asked."""
+    """Silence of an open call or stream after which the agent's health is asked."""
+    silence_max: float = 5.0
+    """Longest pause between such questions: it doubles as long as they are answered."""
+    loop_stall: float = 0.5
+    """Time for which the event loop of an SDK agent may stand still before the agent warns of it."""
+    patience: float = 5.0
+    """Longest a call waits where no instance is ready, and one does nothing worse than not to answer its health."""
     health_timeout: float = 0.25
     """Time a health question may take."""
     health_misses: int = 2

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from meshgate.a2a.limits import DEFAULTS
 from meshgate.net.connection import Connection, Place, Response, Unreachable
 from meshgate.net.timer_queue import TimerQueue
 
@@ -71,10 +72,12 @@ class HttpClient:
         connect: seconds to connect in, all addresses of a name together.
         keep: seconds an idle connection is kept.
         buffer: bytes of a body that may wait for their reader before the sender is slowed down.
+        lost: seconds after which a connection breaks whose other end is gone without a word; whole seconds.
     """
 
-    def __init__(self, *, connect: float, keep: float, buffer: int) -> None:
+    def __init__(self, *, connect: float, keep: float, buffer: int, lost: int = DEFAULTS.agent_lost) -> None:
         self._connect = connect
+        self._lost = lost
         self._buffer = buffer
         self._idle: dict[Place, list[Connection]] = {}
         self._idling = TimerQueue(keep)
@@ -136,6 +139,7 @@ class HttpClient:
         except (OSError, UnicodeError) as error:
             raise Unreachable(str(error)) from None
         self._open.add(connection)
+        connection.probe(self._lost)
         return connection
 
     def keep(self, place: Place, connection: Connection) -> None:

@@ -6,6 +6,7 @@ A response must be whole: one that is cut off is an error (RFC 9112 section 8).
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections import deque
 from typing import Any, Protocol, cast
 
@@ -15,6 +16,8 @@ __all__ = ["Broken", "Connection", "Place", "Pool", "Response", "Unreachable"]
 
 _HEADER_BYTES = 64 * 1024
 """Most bytes of an answer's headers."""
+_PROBES = 4
+"""Probes of the system's that must stay without an answer before a connection breaks."""
 _NO_BODY = frozenset({204, 304})
 
 Place = tuple[str, int, bool]
@@ -246,6 +249,23 @@ class Connection(asyncio.Protocol):
             response.headers.clear()  # an interim answer (RFC 9110 15.2): the real one follows
 
     # -- the pool's side
+
+    def probe(self, lost: int) -> None:
+        """Let the system ask now and then whether the other end is still there: a peer that lost its power, or a route,
+        says nothing, and an open stream would wait for it. Systems without these options keep their own times.
+
+        Args:
+            lost: seconds after which the connection breaks if nothing answers.
+        """
+        found = self._transport.get_extra_info("socket") if self._transport is not None else None
+        if found is None:
+            return
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        first = max(1, lost // 3)
+        pause = max(1, (lost - first) // _PROBES)
+        for name, value in (("TCP_KEEPIDLE", first), ("TCP_KEEPINTVL", pause), ("TCP_KEEPCNT", _PROBES)):
+            if hasattr(socket, name):
+                found.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
     async def ask(self, data: bytes) -> Response:
         """Send one request; the response once its head is there."""

@@ -34,7 +34,7 @@ class Scale:
         self.instances.apply(Delta(put=tuple(entry(name, weight=given.get(name, 1.0)) for name in names)))
         self.names = names
         self.balance = Balance(
-            self.instances, self.metrics, frozenset({("JSONRPC", "1.0")}), self.clock, random.Random(seed)
+            self.instances, self.metrics, frozenset({("JSONRPC", "1.0")}), changed, self.clock, random.Random(seed)
         )
 
     def at(self, name: str) -> Instance:

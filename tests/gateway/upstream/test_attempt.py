@@ -8,13 +8,14 @@ import pytest
 
 from meshgate.a2a.errors import Killed, MeshError, OutcomeUnknown, UpstreamDeadline
 from meshgate.gateway.upstream.attempt import Attempt
+from meshgate.gateway.upstream.instance import Health
 from tests.gateway.calls import Clock, instance, make_call
 from tests.support.virtual_loop import elapsed, settle, virtual_time
 
 
 def attempt_of(method: str = "SendMessage", *, sent: bool = False, answering: bool = True) -> Attempt:
     where = instance(Clock())
-    where.answering = answering
+    where.health = Health.WELL if answering else Health.SILENT
     attempt = Attempt(make_call(method), where, where.entry.instance.endpoints[0], 1000.0)
     attempt.sent = sent
     return attempt

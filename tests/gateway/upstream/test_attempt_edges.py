@@ -8,6 +8,7 @@ import pytest
 
 from meshgate.a2a.errors import UpstreamDeadline
 from meshgate.gateway.upstream.attempt import Attempt
+from meshgate.gateway.upstream.instance import Health
 from tests.gateway.calls import Clock, instance, make_call
 from tests.support.virtual_loop import virtual_time
 
@@ -40,4 +41,5 @@ async def test_an_instance_that_nobody_has_asked_counts_as_answering_and_nothing
 
 def test_an_instance_is_listed_answers_and_is_healthy_until_it_is_known_otherwise() -> None:
     where = instance(Clock())
-    assert (where.listed, where.answering, where.healthy, where.hung, where.probing) == (True, True, True, False, None)
+    assert (where.listed, where.health, where.healthy, where.hung) == (True, Health.WELL, True, False)
+    assert where.probing is None

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.gateway.upstream.health import HealthChecks
-from meshgate.gateway.upstream.instance import Instance
+from meshgate.gateway.upstream.instance import Health, Instance
 from meshgate.gateway.upstream.instances import Instances
 from meshgate.registry.model import Delta, Entry, HealthCheck
 from tests.gateway.calls import entry
@@ -44,14 +44,14 @@ class Rounds:
         self._takes = takes
         self._checks = HealthChecks(self.instances, self._ask, self.loop.time, self.rng, limits=limits)
 
-    async def _ask(self, instance: Instance, seconds: float) -> bool:
+    async def _ask(self, instance: Instance, seconds: float) -> Health:
         self.asked.append((instance.id, self.loop.time() - self.began))
         self.patience.add(seconds)
         self.at_once += 1
         self.most = max(self.most, self.at_once)
         await asyncio.sleep(self._takes)
         self.at_once -= 1
-        return instance.id not in self.silent
+        return Health.SILENT if instance.id in self.silent else Health.WELL
 
     def healthy(self, name: str) -> bool:
         found = self.instances.get(name)

@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from meshgate.gateway.upstream.instance import Health
 from meshgate.registry.model import Endpoint
 from tests.gateway.calls import Clock, chosen, instance, make_call
 
@@ -56,13 +57,13 @@ def test_the_load_grows_with_open_calls_and_latency_and_falls_with_weight() -> N
 def test_it_may_be_sent_to_unless_it_is_unhealthy_hangs_or_is_left_alone_by_its_breaker() -> None:
     where = instance(Clock())
     assert where.ready()
-    assert (where.answering, where.listed, where.probing) == (True, True, None)
+    assert (where.health, where.listed, where.probing) == (Health.WELL, True, None)
     where.healthy = False
     assert not where.ready()
     where.healthy, where.hung = True, True
     assert not where.ready()
     where.hung = False
-    where.answering = False
+    where.health = Health.SILENT
     assert where.ready()
     where.breaker.trip()
     assert not where.ready()

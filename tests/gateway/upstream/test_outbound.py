@@ -21,7 +21,7 @@ from meshgate.a2a.reply import Reply
 from meshgate.gateway.facts import Spoken, TaskRoute
 from meshgate.gateway.upstream.attempt import Attempt, Chosen
 from meshgate.gateway.upstream.breaker import Breaker
-from meshgate.gateway.upstream.instance import Instance
+from meshgate.gateway.upstream.instance import Health, Instance
 from meshgate.gateway.upstream.send import Outbound
 from meshgate.registry.model import Endpoint
 from meshgate.telemetry.context import TraceContext
@@ -184,11 +184,11 @@ async def test_tasks_that_an_answer_refers_to_are_tagged_unless_they_are_already
 
 async def test_the_health_question_goes_to_the_first_address_whose_binding_is_spoken() -> None:
     post = Post(task("t1"))
-    assert await post.send.ask_health(post.where, 1.0)
+    assert await post.send.ask_health(post.where, 1.0) is Health.WELL
     post.mesh.wire.hung.add("local://echo-1")
-    assert not await post.send.ask_health(post.where, 1.0)
+    assert await post.send.ask_health(post.where, 1.0) is Health.SILENT
     other = entry(endpoints=(Endpoint("JSONRPC", "local://echo-1", version="9.0"),))
-    assert not await post.send.ask_health(Instance(other, post.where.breaker, post.clock, ""), 1.0)
+    assert await post.send.ask_health(Instance(other, post.where.breaker, post.clock, ""), 1.0) is Health.FAILED
 
 
 async def test_a_call_for_which_no_instance_was_chosen_is_not_sent() -> None:

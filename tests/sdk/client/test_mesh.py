@@ -274,7 +274,7 @@ async def test_a_stream_that_breaks_says_which_task_may_go_on(broken: tuple[Any,
         async for _ in mesh(Gateways(one=streams(WORKING, *broken))).stream("a", text="x"):
             pass
     if not broken:
-        assert caught.value.metadata == {"task": "tag~t"}
+        assert caught.value.metadata == {"task": "tag~t", "retryable": "SubscribeToTask"}
 
 
 async def test_a_subscription_goes_on_where_the_task_only_asks() -> None:

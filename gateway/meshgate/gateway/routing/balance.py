@@ -8,10 +8,12 @@ from collections.abc import Callable
 from meshgate.a2a.bindings.table import Key
 from meshgate.a2a.call import Call, Handler, Route
 from meshgate.a2a.errors import MeshError, UpstreamDeadline, UpstreamUnavailable
+from meshgate.a2a.limits import Limits
 from meshgate.a2a.outcome import Outcome
 from meshgate.a2a.reply import Reply
 from meshgate.gateway.facts import TaskRoute
 from meshgate.gateway.observe.metrics import Metrics
+from meshgate.gateway.routing.silent_instances import SilentInstances
 from meshgate.gateway.upstream.attempt import Attempt, Chosen
 from meshgate.gateway.upstream.instance import Instance
 from meshgate.gateway.upstream.instances import Instances
@@ -36,6 +38,7 @@ class Balance:
         instances: Instances,
         metrics: Metrics,
         bindings: frozenset[Key],
+        limits: Limits,
         clock: Callable[[], float],
         rng: random.Random,
     ) -> None:
@@ -44,13 +47,17 @@ class Balance:
         self._bindings = bindings
         self._clock = clock
         self._rng = rng
+        self._silent = SilentInstances(limits, clock)
 
     async def __call__(self, call: Call, forward: Handler, /) -> Reply:
         now = self._clock()
         if now >= call.deadline:
             raise UpstreamDeadline
-        known = self._known(call)
+        known = self._known(call.route or _NOWHERE)
         ready = [each for each in known if each.ready()]
+        if not ready:
+            await self._silent.wait(call, known + self._elsewhere(call))
+            now, ready = self._clock(), [each for each in known if each.ready()]
         instance, why = self._pick(call, known, ready)
         endpoint = instance.endpoint(self._bindings)
         if endpoint is None:
@@ -75,8 +82,10 @@ class Balance:
 
         return reply.on_end(ended)
 
-    def _known(self, call: Call) -> list[Instance]:
-        route = call.route or _NOWHERE
+    def _elsewhere(self, call: Call) -> list[Instance]:
+        return [each for route in (call.route or _NOWHERE).others for each in self._known(route)]
+
+    def _known(self, route: Route) -> list[Instance]:
         return [found for name in route.instances if (found := self._instances.get(name)) is not None]
 
     def _pick(self, call: Call, known: list[Instance], ready: list[Instance]) -> tuple[Instance, str]:

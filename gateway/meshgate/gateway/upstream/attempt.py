@@ -10,7 +10,7 @@ import msgspec
 
 from meshgate.a2a.call import Call
 from meshgate.a2a.errors import MeshError, OutcomeUnknown, UpstreamDeadline
-from meshgate.gateway.upstream.instance import Instance
+from meshgate.gateway.upstream.instance import Health, Instance
 from meshgate.registry.model import Endpoint
 
 __all__ = ["Attempt", "Chosen"]
@@ -19,7 +19,7 @@ __all__ = ["Attempt", "Chosen"]
 class Attempt:
     """One try of a call on one instance. ``abort`` ends it from outside with an error of the caller's choosing."""
 
-    __slots__ = ("_error", "_task", "_timer", "begun", "call", "endpoint", "heard", "instance", "sent")
+    __slots__ = ("_error", "_task", "_timer", "begun", "call", "endpoint", "heard", "instance", "sent", "task")
 
     def __init__(self, call: Call, instance: Instance, endpoint: Endpoint, now: float) -> None:
         self.call = call
@@ -31,6 +31,8 @@ class Attempt:
         """Whether the request may have reached the agent."""
         self.begun = False
         """Whether the first event has come."""
+        self.task = ""
+        """The id, as its client knows it, of the task that a stream tells of; "" while it is not known."""
         self._task: asyncio.Task[object] | None = None
         self._error: MeshError | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -47,8 +49,8 @@ class Attempt:
 
     def _expire(self) -> None:
         # Whether an agent that hangs has done the work cannot be known, and the error has to say so.
-        if self.sent and not self.call.method.safe and not self.instance.answering:
-            self.abort(OutcomeUnknown(endpoint=self.instance.id))
+        if self.sent and not self.call.method.safe and self.instance.health is not Health.WELL:
+            self.abort(OutcomeUnknown(endpoint=self.instance.id, task=self.task))
         else:
             unknown = {"outcome": "unknown"} if self.sent and not self.call.method.safe else None
             self.abort(UpstreamDeadline(endpoint=self.instance.id, metadata=unknown))

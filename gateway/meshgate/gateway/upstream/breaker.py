@@ -36,6 +36,7 @@ class Breaker:
         "_opened",
         "_probing",
         "_rng",
+        "_silenced",
         "_state",
         "_wait",
     )
@@ -57,6 +58,7 @@ class Breaker:
         self._generation = 0
         self._probing = False
         self._failing = False
+        self._silenced = False
         self._opened = 0.0
         self._wait = 0.0
         self._backoff = limits.breaker_backoff
@@ -65,6 +67,16 @@ class Breaker:
     def state(self) -> str:
         """``closed``, ``open`` or ``half-open``."""
         return self._state.current_state
+
+    @property
+    def failing(self) -> bool:
+        """Whether a failure was counted since the last success, or the breaker is not closed."""
+        return self._failing
+
+    @property
+    def silenced(self) -> bool:
+        """Whether it is open because the instance was silent, and for nothing else."""
+        return self._silenced
 
     def ready(self) -> bool:
         """Whether a call would be let through now."""
@@ -144,12 +156,23 @@ class Breaker:
         total = sum(bucket[2] for bucket in self._calls)
         return total >= self._limits.breaker_volume and good < self._limits.breaker_ratio * total
 
-    def trip(self) -> None:
-        """Open the breaker, whatever was counted: the instance is known not to answer."""
+    def trip(self, *, silent: bool = False) -> None:
+        """Open the breaker, whatever was counted.
+
+        Args:
+            silent: the instance does not answer its health route, which is no failure of a call.
+        """
+        self._silenced = silent and (self._silenced or not self._failing)
         self._failing = True
         if self._state.current_state != pybreaker.STATE_OPEN:
             self._state.open()
         self._opening()
+
+    def answered(self) -> None:
+        """The instance answers its health route: close the breaker if silence alone opened it."""
+        if self._silenced:
+            self._failing = False
+            self._close()
 
     def _opening(self) -> None:
         self._generation += 1
@@ -159,6 +182,7 @@ class Breaker:
         self._wait = self._backoff * (1 + self._limits.breaker_jitter * self._rng.random())
 
     def _close(self) -> None:
+        self._silenced = False
         self._generation += 1
         self._calls.clear()
         self._backoff = self._limits.breaker_backoff

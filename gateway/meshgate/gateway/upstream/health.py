@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from meshgate.a2a.limits import DEFAULTS, Limits
-from meshgate.gateway.upstream.instance import Instance
+from meshgate.gateway.upstream.instance import Health, Instance
 from meshgate.gateway.upstream.instances import Instances
 
 __all__ = ["HealthChecks"]
@@ -23,14 +23,14 @@ class HealthChecks:
     """Checks each instance without a lease every ``check.interval`` seconds; misses take it out, an answer puts it in.
 
     Args:
-        ask: whether an instance answers within the seconds given.
+        ask: what becomes of a question for an instance's health within the seconds given.
         limits: ``health_misses`` and ``foreign_health``.
     """
 
     def __init__(
         self,
         instances: Instances,
-        ask: Callable[[Instance, float], Awaitable[bool]],
+        ask: Callable[[Instance, float], Awaitable[Health]],
         clock: Callable[[], float],
         rng: random.Random,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -51,7 +51,8 @@ class HealthChecks:
         while True:
             now = self._clock()
             lasting = [instance for instance in self._instances if instance.entry.instance.lasting]
-            due = [instance for instance in lasting if self._due.get(instance.id, 0.0) <= now]
+            # One that calls wait for is asked each time.
+            due = [each for each in lasting if each.waiting or self._due.get(each.id, 0.0) <= now]
             self._forget({instance.id for instance in lasting})
             for instance in due:
                 interval = instance.entry.instance.check.interval if instance.entry.instance.check else 5.0
@@ -66,9 +67,12 @@ class HealthChecks:
 
     async def _look(self, instance: Instance) -> None:
         async with self._gate:
-            answered = await self._ask(instance, self._patience)
-        self._misses[instance.id] = 0 if answered else self._misses.get(instance.id, 0) + 1
+            instance.health = await self._ask(instance, self._patience)
+        well = instance.health is Health.WELL
+        self._misses[instance.id] = 0 if well else self._misses.get(instance.id, 0) + 1
         healthy = self._misses[instance.id] < self._misses_allowed
         if healthy != instance.healthy:
             log.info("health_changed", instance=instance.id, healthy=healthy)
             instance.healthy = healthy
+        if instance.ready():
+            instance.wake()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 import math
 from collections.abc import Callable, Container
 from typing import Protocol
@@ -13,10 +14,20 @@ from meshgate.a2a.errors import MeshError
 from meshgate.gateway.upstream.breaker import Breaker
 from meshgate.registry.model import Endpoint, Entry
 
-__all__ = ["Instance", "OpenAttempt"]
+__all__ = ["Health", "Instance", "OpenAttempt"]
 
 _DECAY = 10.0
 """Seconds after which an old latency sample counts for 1/e (peak-EWMA, as in Finagle and Linkerd)."""
+
+
+class Health(enum.Enum):
+    """What became of a question for an instance's health."""
+
+    WELL = "well"
+    SILENT = "silent"
+    """It did not answer in time, as a program does not whose event loop is blocked."""
+    FAILED = "failed"
+    """Nothing listens there, or the answer was an error."""
 
 
 class OpenAttempt(Protocol):
@@ -27,6 +38,8 @@ class OpenAttempt(Protocol):
     """When the last byte came from the agent, on the gateway's clock."""
     begun: bool
     """Whether the first event has come."""
+    task: str
+    """The id, as its client knows it, of the task that a stream tells of; "" while it is not known."""
 
     def abort(self, error: MeshError) -> None:
         """Raise ``error`` in the task that waits for the agent."""
@@ -44,16 +57,17 @@ class Instance:
         "_clock",
         "_latency",
         "_sampled",
-        "answering",
         "attempts",
         "breaker",
         "entry",
+        "health",
         "healthy",
         "hung",
         "id",
         "listed",
         "probing",
         "secret",
+        "waiting",
     )
 
     def __init__(self, entry: Entry, breaker: Breaker, clock: Callable[[], float], secret: str) -> None:
@@ -65,13 +79,15 @@ class Instance:
         self.attempts: set[OpenAttempt] = set()
         self.healthy = True
         """The result of the gateway's own health checks of a foreign agent."""
-        self.answering = True
-        """Whether the last health check was answered."""
+        self.health = Health.WELL
+        """What became of the last question for its health."""
         self.hung = False
         """Whether it was found to hang, and has not answered a health check since."""
         self.listed = True
         """Whether the registry lists it."""
         self.probing: asyncio.Task[None] | None = None
+        self.waiting: set[asyncio.Future[None]] = set()
+        """Calls that wait until it answers its health route again."""
         self._clock = clock
         self._latency = 0.0
         self._sampled = clock()
@@ -84,6 +100,17 @@ class Instance:
     def ready(self) -> bool:
         """Whether the instance takes calls now."""
         return self.healthy and not self.hung and self.breaker.ready()
+
+    def silent(self) -> bool:
+        """Whether it takes no calls for one reason alone: it does not answer its health route. No call failed there."""
+        out = self.hung or not self.healthy
+        return out and self.health is Health.SILENT and (self.breaker.silenced or not self.breaker.failing)
+
+    def wake(self) -> None:
+        """Let the calls go on that wait until it answers."""
+        for future in self.waiting:
+            if not future.done():
+                future.set_result(None)
 
     def observe(self, seconds: float) -> None:
         """Add a latency sample: a slower one counts at once, faster ones only with time."""

@@ -17,7 +17,7 @@ import structlog
 
 from meshgate.a2a.bindings.table import Key, key_of
 from meshgate.a2a.call import Call
-from meshgate.a2a.errors import InvalidAgentResponse, MeshError, UpstreamUnavailable
+from meshgate.a2a.errors import InvalidAgentResponse, MeshError, OutcomeUnknown, UpstreamUnavailable
 from meshgate.a2a.limits import DEFAULTS
 from meshgate.a2a.mesh import headers as names
 from meshgate.a2a.mesh.lineage import Lineage, visit
@@ -27,11 +27,12 @@ from meshgate.a2a.methods import METHODS
 from meshgate.a2a.payload import JsonPayload, Payload, ProtoPayload
 from meshgate.a2a.protocol_version import EXTENSIONS_HEADER, PROTOCOL_VERSION, VERSION_HEADER
 from meshgate.a2a.reply import Reply
+from meshgate.a2a.task_event import task_event
 from meshgate.a2a.types import MAX_ID, CancelTaskRequest
 from meshgate.gateway.facts import Spoken, TaskRoute
 from meshgate.gateway.identity.mesh_key import MeshKey
 from meshgate.gateway.upstream.attempt import Attempt, Chosen
-from meshgate.gateway.upstream.instance import Instance
+from meshgate.gateway.upstream.instance import Health, Instance
 from meshgate.registry.model import Endpoint
 from meshgate.telemetry.context import TraceContext
 from meshgate.telemetry.traceparent import format_traceparent
@@ -62,8 +63,8 @@ class Wire(Protocol):
         """
         ...
 
-    async def healthy(self, endpoint: Endpoint, url: str | None, timeout: float) -> bool:
-        """Whether the agent answers its health route (or ``url``) within ``timeout`` seconds."""
+    async def health(self, endpoint: Endpoint, url: str | None, timeout: float) -> Health:
+        """What becomes of a question to the agent's health route (or ``url``) within ``timeout`` seconds."""
         ...
 
     def forget(self, endpoint: Endpoint) -> None:
@@ -119,6 +120,7 @@ class Send:
         own = _Translation(self._tags, call, attempt)
         reply.map(own.event)
         if not reply.unary:
+            reply.map(lambda event: _noted(attempt, event))
             reply.on_end(lambda outcome: self._follow_up(own, attempt, outcome.error))
         return reply
 
@@ -164,7 +166,10 @@ class Send:
     def _follow_up(self, own: _Translation, attempt: Attempt, error: BaseException | None) -> None:
         # A caller that leaves only detaches; a deadline or an operator ends the work itself (section 3.1.5:
         # CancelTask).
+        # Who only watches a task does not end it. An instance that is silent may still finish: its caller reads that.
         if attempt.aborted is None or error is not attempt.aborted or not own.upstream:
+            return
+        if attempt.call.method.safe or isinstance(error, OutcomeUnknown):
             return
         self._spawn(self._cancel(attempt, own.upstream))
 
@@ -190,18 +195,18 @@ class Send:
         finally:
             again.stop()
 
-    async def ask_health(self, instance: Instance, timeout: float) -> bool:
-        """Whether the instance answers its health route."""
+    async def ask_health(self, instance: Instance, timeout: float) -> Health:
+        """Ask the instance's health route."""
         check = instance.entry.instance.check
         for endpoint in instance.entry.instance.endpoints:
             wire = self._wires.get(key_of(endpoint.binding, endpoint.version))
             if wire is not None:
-                answers = await wire.healthy(endpoint, check.url if check is not None else None, timeout)
+                found = await wire.health(endpoint, check.url if check is not None else None, timeout)
                 # If it left meanwhile, this check may have opened a connection that nobody else will close.
                 if not instance.listed:
                     wire.forget(endpoint)
-                return answers
-        return False
+                return found
+        return Health.FAILED
 
     def forget(self, instance: Instance) -> None:
         """Close what is kept open for an instance that is gone."""
@@ -256,6 +261,11 @@ class _Translation:
 
     def event(self, event: Payload) -> Payload:
         return event.with_ids(self._own, self._referenced)
+
+
+def _noted(attempt: Attempt, event: Payload) -> Payload:
+    attempt.task = attempt.task or task_event(event)[0]
+    return event
 
 
 def _with_tenant(payload: Payload, tenant: str) -> Payload:

@@ -190,7 +190,7 @@ class RpcClient:
                 if event.final and method is _STREAM:
                     return
             if method is _STREAM:
-                raise OutcomeUnknown(_broken_stream(task_id), metadata={"task": task_id} if task_id else None)
+                raise OutcomeUnknown(_broken_stream(task_id), task=task_id)
 
     async def _lines(self, response: httpx.Response, ends: float) -> AsyncGenerator[bytes, None]:
         parser = SseParser(self._limits.event)

@@ -18,6 +18,7 @@ from meshgate.registry.model import Endpoint
 from meshgate.sdk.client.discovery import NotConfigured
 from meshgate.sdk.server.app import Guard
 from meshgate.sdk.server.listen_address import CannotServe, ListenAddress
+from meshgate.sdk.server.loop_watch import LoopWatch
 
 if TYPE_CHECKING:
     from meshgate.a2a.call import Handler
@@ -58,6 +59,7 @@ class Listener:
         self._limits = limits
         self._server: HttpServer | None = None
         self._grpc: Any = None
+        self._watch = LoopWatch(limits.loop_stall)
 
     async def start(self) -> tuple[Endpoint, ...]:
         """Listen; returns the addresses once calls are taken.
@@ -78,6 +80,7 @@ class Listener:
             raise
         self._server = HttpServer(self._app, [sock], self._limits, date=False)
         await self._server.start()
+        self._watch.start()
         return endpoints_of(self._place, self._server.port, grpc_port)
 
     async def _start_grpc(self) -> int:
@@ -99,6 +102,7 @@ class Listener:
 
     async def stop(self) -> None:
         """Stop listening; what is being answered gets a moment."""
+        self._watch.stop()
         if self._grpc is not None:
             await self._grpc.stop(1.0)
             self._grpc = None

@@ -16,7 +16,7 @@ from a2a.utils.errors import TaskNotFoundError
 from meshgate.a2a.bindings.grpc import BINDING
 from meshgate.a2a.errors import TaskNotFound, UpstreamUnavailable
 from meshgate.a2a.limits import DEFAULTS, Limits
-from meshgate.gateway.upstream.instance import Instance
+from meshgate.gateway.upstream.instance import Health, Instance
 from meshgate.gateway.upstream.transports.channels import Channel, Channels
 from meshgate.gateway.upstream.transports.grpc import GrpcTransport
 from meshgate.registry.model import Endpoint
@@ -99,7 +99,7 @@ async def test_an_agent_may_start_again_any_number_of_times(
     for number in range(RESTARTS):
         closed = Endpoint("GRPC", f"127.0.0.1:{number + 1}")
         name = agents.start(closed)
-        await transport.healthy(closed, None, 5.0)
+        await transport.health(closed, None, 5.0)
         agents.stop(name)
     assert channels.addresses == frozenset()
     async with stock_server(foreign.ScriptedAgent(foreign.task())) as address:
@@ -178,5 +178,5 @@ async def test_a_server_that_lacks_the_health_service_is_healthy_and_a_closed_po
     transport: GrpcTransport,
 ) -> None:
     async with stock_server(foreign.ScriptedAgent(foreign.task())) as address:
-        assert await transport.healthy(Endpoint("GRPC", address), None, 5.0)
-    assert not await transport.healthy(Endpoint("GRPC", address), None, 5.0)
+        assert await transport.health(Endpoint("GRPC", address), None, 5.0) is Health.WELL
+    assert await transport.health(Endpoint("GRPC", address), None, 5.0) is Health.FAILED

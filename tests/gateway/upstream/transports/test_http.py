@@ -21,6 +21,7 @@ from meshgate.a2a.errors import (
     UpstreamUnavailable,
 )
 from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.gateway.upstream.instance import Health
 from meshgate.gateway.upstream.transports.http import HttpTransport, make_client
 from meshgate.net.server import HttpServer, bind_one
 from meshgate.registry.model import Endpoint
@@ -154,6 +155,6 @@ async def test_a_port_on_which_nobody_listens_was_sent_nothing(transport: HttpTr
 
 
 async def test_any_answer_below_500_is_a_healthy_one(transport: HttpTransport) -> None:
-    for status, well in ((200, True), (404, True), (500, False), (503, False)):
+    for status, found in ((200, Health.WELL), (404, Health.WELL), (500, Health.FAILED), (503, Health.FAILED)):
         async with serving(answering(status, b"")) as url:
-            assert await transport.healthy(Endpoint("JSONRPC", url), None, 5.0) is well
+            assert await transport.health(Endpoint("JSONRPC", url), None, 5.0) is found

@@ -9,6 +9,7 @@ import msgspec
 from meshgate.a2a.call import Call, Handler, Route
 from meshgate.a2a.errors import MeshError
 from meshgate.a2a.reply import Reply
+from meshgate.gateway.facts import Waited
 
 __all__ = ["Failover"]
 
@@ -35,7 +36,7 @@ class Failover:
                 raise
             for route in others:
                 try:
-                    return await forward(msgspec.structs.replace(call, route=route))
+                    return await forward(msgspec.structs.replace(call, route=route).with_fact(Waited()))
                 except MeshError as further:
                     if not further.unsent:
                         raise

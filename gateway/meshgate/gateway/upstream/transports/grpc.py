@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ from meshgate.a2a.limits import Limits
 from meshgate.a2a.payload import Payload
 from meshgate.a2a.reply import Reply
 from meshgate.gateway.upstream.attempt import Attempt
+from meshgate.gateway.upstream.instance import Health
 from meshgate.gateway.upstream.send import Outbound, streamed
 from meshgate.gateway.upstream.transports.channels import Channel, Channels
 from meshgate.net.grpc_status import failure_of
@@ -21,6 +21,7 @@ from meshgate.registry.model import Endpoint
 
 __all__ = ["GrpcTransport"]
 
+_HEALTH = {grpc.StatusCode.UNAVAILABLE: Health.FAILED, grpc.StatusCode.DEADLINE_EXCEEDED: Health.SILENT}
 _SLACK = 0.25
 """Seconds that gRPC's own deadline lies behind the call's, so that the call's deadline decides what the error is."""
 
@@ -95,35 +96,29 @@ class GrpcTransport:
         instance = out.attempt.instance.id
         try:
             while True:
-                async with asyncio.timeout(self._limits.stream_silence):
-                    data = await rpc.read()
+                data = await rpc.read()
                 if data is grpc.aio.EOF:
                     return
                 if len(data) > self._limits.event:
                     what = f"an event of the stream is larger than {self._limits.event} bytes"
                     raise InvalidAgentResponse(what, endpoint=instance, limit=True)
                 yield exchange.decode_event(data)
-        except TimeoutError:
-            silence = self._limits.stream_silence
-            raise UpstreamUnavailable(
-                f"{instance} sent nothing on its stream for {silence:g} s", endpoint=instance
-            ) from None
         except grpc.aio.AioRpcError as error:
             raise _failed(out.attempt, exchange, error) from None
         finally:
             rpc.cancel()
 
-    async def healthy(self, endpoint: Endpoint, url: str | None, timeout: float) -> bool:
+    async def health(self, endpoint: Endpoint, url: str | None, timeout: float) -> Health:
         # Neither an HTTP/2 ping nor the connection tells whether the agent itself is alive. So a call is sent that any
         # server answers at once: one that lacks the method says so.
         channel = self._channels.take(endpoint.url)
         try:
             await channel.aio.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=timeout)
         except grpc.aio.AioRpcError as error:
-            return error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+            return _HEALTH.get(error.code(), Health.WELL)
         finally:
             self._channels.give_back(channel)
-        return True
+        return Health.WELL
 
     def forget(self, endpoint: Endpoint) -> None:
         self._channels.forget(endpoint.url)

@@ -23,6 +23,7 @@ from meshgate.a2a.limits import Limits
 from meshgate.a2a.payload import Payload
 from meshgate.a2a.reply import Reply
 from meshgate.gateway.upstream.attempt import Attempt
+from meshgate.gateway.upstream.instance import Health
 from meshgate.gateway.upstream.send import Outbound, streamed
 from meshgate.net.client import HttpClient
 from meshgate.net.connection import Response, Unreachable
@@ -38,7 +39,7 @@ _FAILED = 500
 
 def make_client(limits: Limits) -> HttpClient:
     """Connections to all agents, which every binding over HTTP shares."""
-    return HttpClient(connect=limits.agent_connect, keep=limits.agent_idle, buffer=limits.event)
+    return HttpClient(connect=limits.agent_connect, keep=limits.agent_idle, buffer=limits.event, lost=limits.agent_lost)
 
 
 class HttpTransport:
@@ -124,18 +125,12 @@ class HttpTransport:
         instance = out.attempt.instance.id
         try:
             while True:
-                async with asyncio.timeout(self._limits.stream_silence):
-                    chunk = await response.chunk()
+                chunk = await response.chunk()
                 if not chunk:
                     return
                 out.attempt.heard = self._clock()
                 for data in parser.feed(chunk):
                     yield exchange.decode_event(data)
-        except TimeoutError:
-            silence = self._limits.stream_silence
-            raise UpstreamUnavailable(
-                f"{instance} sent nothing on its stream for {silence:g} s", endpoint=instance
-            ) from None
         except OSError as error:
             raise OutcomeUnknown(
                 f"the stream from {instance} broke: {type(error).__name__}", endpoint=instance
@@ -146,16 +141,18 @@ class HttpTransport:
         finally:
             response.close()
 
-    async def healthy(self, endpoint: Endpoint, url: str | None, timeout: float) -> bool:
+    async def health(self, endpoint: Endpoint, url: str | None, timeout: float) -> Health:
         """A GET on the health route; SDK agents have ``/livez`` below their URL."""
         target = url or endpoint.url.rstrip("/") + "/livez"
         try:
             async with asyncio.timeout(timeout):
                 response = await self._client.get(target, {"accept-encoding": "identity"})
-        except (OSError, ValueError, TimeoutError):
-            return False
+        except TimeoutError:
+            return Health.SILENT
+        except (OSError, ValueError):
+            return Health.FAILED
         response.close()
-        return response.status < 500
+        return Health.WELL if response.status < _FAILED else Health.FAILED
 
     def forget(self, endpoint: Endpoint) -> None:
         """Nothing to do: the pool closes an idle connection by itself, soon."""
