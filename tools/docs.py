@@ -145,6 +145,8 @@ def metrics() -> list[str]:
     seen.call("", "", "", "", 0.0)
     seen.attempt("", "")
     seen.lineage_after("")
+    seen.stream_cut("")
+    seen.stream_dropped("", "")
     seen.policies["", ""][0] += 1
     seen.watch(endpoints=lambda: {"": 1}, passed_over=lambda: {"": 1})
     rows: list[tuple[str, str, str]] = []

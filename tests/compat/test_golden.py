@@ -20,6 +20,8 @@ FOLDERS = sorted(folder.name for folder in GOLDEN.iterdir() if folder.is_dir())
 ADDED_TO = ["joined.json", "register.json", "renewed.json"]
 """Messages that a later release may send with more fields."""
 
+_LABELS = "names.json.metrics."
+
 
 def index(folder: Path) -> dict[str, dict[str, Any]]:
     """What the files of a folder are, and what they say."""
@@ -33,13 +35,17 @@ def kinds(folder: Path) -> dict[str, str]:
 
 
 def lost(stated: Any, found: Any, path: str = "") -> list[str]:
-    """Where ``found`` says something else than stated. It may say more of an object: a release adds fields."""
+    """Where ``found`` says something else than stated. It may say more of an object, and of the labels
+    of a metric: a release adds fields.
+    """
     inner: list[tuple[str, Any, Any]] | None = None
     if isinstance(stated, dict) and isinstance(found, dict):
         values, given = cast("dict[str, Any]", stated), cast("dict[str, Any]", found)
         inner = [(f"{path}.{key}", value, given.get(key, "nothing")) for key, value in values.items()]
     elif isinstance(stated, list) and isinstance(found, list):
         items, others = cast("Sequence[Any]", stated), cast("Sequence[Any]", found)
+        if path.startswith(_LABELS):
+            others = others[: len(items)]
         if len(items) == len(others):
             inner = [(f"{path}[{at}]", item, others[at]) for at, item in enumerate(items)]
     if inner is not None:

@@ -173,6 +173,24 @@ _ROWS: tuple[Requirement, ...] = (
         "drop:quiet",
     ),
     Requirement(
+        "stream.end",
+        "9.C1, 9.C2, F111",
+        "A stream ends where A2A lets it end; any other end is an error that names the task",
+        "drop:stream_end",
+    ),
+    Requirement(
+        "stream.done",
+        "9.C3",
+        "What was delivered is done, whoever leaves afterwards, and a task that failed is shown as failed",
+        "drop:delivered",
+    ),
+    Requirement(
+        "stream.drain",
+        "9.C4, F109",
+        "A gateway that stops tells the callers of open streams where to go on",
+        "drop:drain",
+    ),
+    Requirement(
         "instance.silent",
         "9.B6",
         "Where an instance is only silent, calls wait for it; when it answers, it is back at once",

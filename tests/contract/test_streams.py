@@ -12,7 +12,8 @@ from tests.contract.conftest import Doors
 from tests.contract.doors import Refused, soon
 from tests.contract.mesh import Mesh
 from tests.contract.scripts import saying
-from tests.contract.wild import task, update
+from tests.contract.wild import GONE, task, update
+from tests.support.patience import patience
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 AGENTS = pytest.mark.parametrize("agent", ["JSONRPC", "GRPC"])
@@ -100,3 +101,90 @@ async def test_a_call_to_an_agent_that_is_busy_waits_for_it(
     free.set()
     assert [(await each).task["status"]["state"] for each in (first, second)] == ["TASK_STATE_COMPLETED"] * 2
     assert not await out()
+
+
+# -- ends
+
+
+async def counted(mesh: Mesh, name: str, agent: str, **labels: str) -> float:
+    """The sum of a counter's series for an agent, over all gateways."""
+    text = await mesh.metrics()
+    wanted = {f'{key}="{value}"' for key, value in {"agent": agent, **labels}.items()}
+    lines = [line for line in text.splitlines() if line.startswith(name + "{")]
+    return sum(float(line.rpartition(" ")[2]) for line in lines if all(label in line for label in wanted))
+
+
+@pytest.mark.requirement("stream.end")
+@pytest.mark.cells("stream.end")
+@AGENTS
+@pytest.mark.parametrize("gone", [False, True], ids=["clean", "broken"])
+async def test_a_stream_that_ends_in_the_middle_of_a_task_ends_as_unknown(
+    mesh: Mesh, doors: Doors, key: str, agent: Agent, gone: bool, unique: Any
+) -> None:
+    wild = await mesh.wild(unique("wild"), binding=agent)
+    wild.say(task(state="WORKING"), *([GONE] if gone else []))
+    for _ in range(6):
+        events, error = await heard(doors, wild.name, key)
+        assert error is not None
+        assert (error.reason, states(events)) == ("OUTCOME_UNKNOWN", ["WORKING"])
+        assert error.metadata["task"] == events[0]["task"]["id"]
+    assert await counted(mesh, "meshgate_streams_cut_total", wild.name) == 6
+    wild.say(task(state="WORKING"), update("COMPLETED"))
+    assert (await heard(doors, wild.name, key))[1] is None, "an agent that answers its health is not at fault"
+
+
+@pytest.mark.requirement("stream.end")
+@pytest.mark.cells("stream.end")
+@AGENTS
+async def test_the_caller_is_answered_at_once_and_what_is_not_of_its_task_is_dropped(
+    mesh: Mesh, doors: Doors, key: str, agent: Agent, unique: Any
+) -> None:
+    wild = await mesh.wild(unique("wild"), binding=agent)
+    late = [update("WORKING"), task(state="FAILED")]
+    wild.say(task(state="WORKING"), task("t2"), update("FAILED", "t2"), update("COMPLETED"), *late, hold=True)
+    began = asyncio.get_running_loop().time()
+    events, error = await heard(doors, wild.name, key)
+    assert (states(events), error) == (["WORKING", "COMPLETED"], None)
+    assert asyncio.get_running_loop().time() - began < patience(10.0)
+
+    async def dropped() -> bool:
+        name = "meshgate_stream_events_dropped_total"
+        found = [await counted(mesh, name, wild.name, reason=why) for why in ("other_task", "after_end")]
+        return found == [2, 2]
+
+    await soon(dropped)
+
+
+@pytest.mark.requirement("stream.end")
+@AGENTS
+async def test_a_task_that_waits_for_its_caller_may_go_on(
+    mesh: Mesh, doors: Doors, key: str, agent: Agent, unique: Any
+) -> None:
+    wild = await mesh.wild(unique("wild"), binding=agent)
+    wild.say(task(state="INPUT_REQUIRED"))
+    assert [states(found) if found else error for found, error in [await heard(doors, wild.name, key)]] == [
+        ["INPUT_REQUIRED"]
+    ]
+    wild.say(task(state="INPUT_REQUIRED"), 0.05, update("WORKING"), update("COMPLETED"))
+    events, error = await heard(doors, wild.name, key)
+    assert (states(events), error) == (["INPUT_REQUIRED", "WORKING", "COMPLETED"], None)
+
+
+@pytest.mark.requirement("stream.done")
+@pytest.mark.cells("stream.done")
+@AGENTS
+async def test_a_caller_that_leaves_after_the_last_event_had_all_of_it(
+    mesh: Mesh, doors: Doors, key: str, agent: Agent, unique: Any
+) -> None:
+    wild = await mesh.wild(unique("wild"), binding=agent)
+    wild.say(task(state="WORKING"), update("FAILED"), hold=True)
+    for _ in range(5):
+        stream = doors.here.stream("SendStreamingMessage", ASKED, wild.name, key=key)
+        async with aclosing(stream):
+            assert [states([await anext(stream)]) for _ in range(2)] == [["WORKING"], ["FAILED"]]
+
+    async def all_done() -> bool:
+        return await counted(mesh, "meshgate_calls_total", wild.name, outcome="done", task="failed") == 5
+
+    await soon(all_done)
+    assert await counted(mesh, "meshgate_calls_total", wild.name) == 5

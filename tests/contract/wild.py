@@ -126,7 +126,7 @@ class WildAgent:
             body = json.dumps({"jsonrpc": "2.0", "id": request["id"], "error": answer.error}).encode()
             await _send(send, status, body, answer.media or "application/json", answer.headers)
         elif request["method"] in _STREAMS:
-            await _stream(send, request["id"], answer)
+            await _stream(receive, send, request["id"], answer)
         else:
             if answer.after is not None:
                 await answer.after.wait()
@@ -168,7 +168,7 @@ async def _send(send: Any, status: int, body: bytes, media: str, headers: Mappin
     await send({"type": "http.response.body", "body": body})
 
 
-async def _stream(send: Any, rpc_id: Any, answer: Answer) -> None:
+async def _stream(receive: Any, send: Any, rpc_id: Any, answer: Answer) -> None:
     raw = [(b"content-type", b"text/event-stream")]
     await send({"type": "http.response.start", "status": answer.status, "headers": raw})
     for event in answer.events:
@@ -179,8 +179,8 @@ async def _stream(send: Any, rpc_id: Any, answer: Answer) -> None:
             continue
         text = json.dumps({"jsonrpc": "2.0", "id": rpc_id, "result": event}).encode()
         await send({"type": "http.response.body", "body": b"data: " + text + b"\n\n", "more_body": True})
-    if answer.hold:
-        await asyncio.Event().wait()
+    while answer.hold and (await receive())["type"] != "http.disconnect":
+        pass
     await send({"type": "http.response.body", "body": b""})
 
 

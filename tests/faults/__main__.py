@@ -96,6 +96,7 @@ async def _upstream(setting: Setting) -> None:
         await setting.step("F43", lambda: upstream.heals(stage, report))
         await setting.step("F48", lambda: upstream.callers_leave(stage, report))
         await setting.step("F49", lambda: upstream.silent_sends(stage, report))
+        await setting.step("F111", lambda: streams.ends(stage, report))
         await setting.step("F110", lambda: streams.quiet(stage, report, 12.0 if setting.quick else 120.0))
 
 
@@ -122,9 +123,16 @@ async def _onward(setting: Setting) -> None:
         await setting.step("F112", lambda: own_errors.own_errors(stage, report))
 
 
+async def _drain(setting: Setting) -> None:
+    gateway = GatewayUnderTest(setting.folder / "drain", setting.session, limits={"drain": 4})
+    async with open_stage(gateway, setting.session) as stage:
+        await setting.step("F109", lambda: streams.drained(stage, setting.report, 100))
+
+
 _STORIES: dict[str, Callable[[Setting], Awaitable[None]]] = {
     "F5 F6 F7 F8 F9 F10 F14 F17": _hostile,
-    "F31 F34 F43 F48 F49 F110": _upstream,
+    "F31 F34 F43 F48 F49 F110 F111": _upstream,
+    "F109": _drain,
     "F34": _retries,
     "F73 F74": _jobs,
     "F98 F99 F112": _onward,

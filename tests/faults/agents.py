@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 import uvicorn
@@ -41,6 +41,13 @@ class Arrived:
 
 Behaviour = Callable[["FaultAgent", Arrived, Any, Any], Awaitable[None]]
 """What an agent does with a request: (agent, request, ASGI receive, ASGI send)."""
+
+
+class Listed(Protocol):
+    """What is said of an instance when it is registered."""
+
+    name: str
+    instance: str
 
 
 class FaultAgent:
@@ -114,12 +121,14 @@ class Stage:
         self.gateway, self.session = gateway, session
         self.caller = Caller(session, gateway.url, lambda: gateway.ran.client_key)
         self.agents: dict[str, FaultAgent] = {}
+        self.apps: dict[str, Any] = {}
+        """ASGI apps of other agents, by instance."""
         self.url = ""
 
     async def route(self, scope: Any, receive: Any, send: Any) -> None:
         """The ASGI app of all agents: the first part of the path is the instance."""
         instance = scope["path"].removeprefix("/").partition("/")[0]
-        await self.agents[instance](scope, receive, send)
+        await (self.agents.get(instance) or self.apps[instance])(scope, receive, send)
 
     async def join(self, name: str, behave: Behaviour = answer_text, instances: int = 1) -> list[FaultAgent]:
         """Register instances of an agent, as an operator would, and wait until the gateway lists them."""
@@ -135,6 +144,10 @@ class Stage:
 
     async def _register(self, agent: FaultAgent) -> None:
         self.agents[agent.instance] = agent
+        agent.call_key = await self.list(agent, "JSONRPC", f"{self.url}/{agent.instance}/")
+
+    async def list(self, agent: Listed, binding: str, url: str) -> str:
+        """Register an instance that listens somewhere; its call key."""
         run = self.gateway.ran
         card = {
             "name": agent.name,
@@ -146,7 +159,7 @@ class Stage:
             "instanceId": agent.instance,
             "agent": agent.name,
             "lasting": True,
-            "endpoints": [{"binding": "JSONRPC", "url": f"{self.url}/{agent.instance}/", "protocolVersion": "1.0"}],
+            "endpoints": [{"binding": binding, "url": url, "protocolVersion": "1.0"}],
             "manifest": {
                 "agent": agent.name,
                 "version": "1.0.0",
@@ -162,7 +175,7 @@ class Stage:
             answer = await response.json()
             if response.status != 200:
                 raise RuntimeError(f"registration refused: {answer}")
-            agent.call_key = answer["callKey"]
+            return str(answer["callKey"])
 
     def caller_of(self, agent: FaultAgent) -> Caller:
         """Calls that an agent makes, under its own key."""

@@ -154,6 +154,13 @@ LIMITS: dict[str, dict[str, Limit]] = {
         "visits_in_a_crowd": Limit(64, "calls"),
         "not_counted": _none("calls"),
     },
+    "F109": {"ends_s": Limit(4, "s"), "not_told": _none("streams"), "without_task": _none("streams")},
+    "F111": {
+        "not_unknown": _none("answers"),
+        "passed_on": _none("answers"),
+        "not_counted": _none("answers"),
+        "answered_ms": Limit(250, "ms"),
+    },
     "F110": {
         "cut_off_while_healthy": _none("streams"),
         "not_said_unknown": _none("answers"),

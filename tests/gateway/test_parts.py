@@ -20,5 +20,5 @@ async def test_the_parts_take_the_limits_that_they_do_not_read_themselves() -> N
     gateway = LocalMesh(limits=limits).gateway
     hold = gateway.watcher._hold
     assert (hold._hold, hold._grace, hold._share, hold._window, hold._floor) == (4.0, 2.0, 0.25, 7.0, 9)
-    assert (gateway.rates._keys, gateway.send._cancel_seconds) == (3, 0.5)
+    assert (gateway.rates._keys, gateway.send._limits.cancel_seconds) == (3, 0.5)
     await gateway.aclose()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -22,9 +23,11 @@ from meshgate.a2a.errors import (
     UpstreamDeadline,
     UpstreamUnavailable,
 )
+from meshgate.a2a.payload import JsonPayload, Payload
 from meshgate.a2a.reply import Reply
 from meshgate.registry.model import Capability, Switch
 from meshgate.testing import LocalMesh, Result, fail, silent, stream, task, text
+from tests.contract.wild import update
 from tests.gateway.meshes import limits, relay, virtual_mesh
 from tests.support.virtual_loop import virtual_time
 
@@ -355,7 +358,7 @@ async def test_a_job_over_its_calls_is_refused_with_path_and_price() -> None:
 async def test_a_job_over_its_time_is_refused() -> None:
     async with virtual_mesh() as mesh:
         await mesh.add("leaf", text("done"))
-        front = await mesh.add("front", stream({"task": {"id": "t", "status": {"state": "TASK_STATE_WORKING"}}}))
+        front = await mesh.add("front", stream({"task": {"id": "t", "status": {"state": "TASK_STATE_INPUT_REQUIRED"}}}))
         await mesh.call("front", method="SendStreamingMessage", meshgate_budget="seconds=5", meshgate_deadline="60")
         token = mesh.wire.sent[-1].headers["meshgate-lineage"]
         await asyncio.sleep(6.0)
@@ -589,6 +592,82 @@ async def test_a_send_on_a_hung_instance_ends_as_unknown_at_its_deadline() -> No
         with pytest.raises(OutcomeUnknown):
             await mesh.call("echo", meshgate_deadline="5")
         assert asyncio.get_running_loop().time() - began == pytest.approx(5.0)
+
+
+@pytest.mark.requirement("stream.done")
+@pytest.mark.parametrize(
+    ("state", "shown"), [("FAILED", "task failed"), ("REJECTED", "task rejected"), ("COMPLETED", "done"), ("", "done")]
+)
+@virtual_time
+async def test_a_task_that_failed_is_shown_as_failed(state: str, shown: str) -> None:
+    async with virtual_mesh() as mesh:
+        await mesh.add("echo", task("t1", f"TASK_STATE_{state}") if state else text("hello"))
+        await mesh.call("echo")
+        (job,) = mesh.gateway.answers.jobs(10)
+        assert job.outcome == shown
+        labels = f'method="SendMessage",outcome="done",task="{state.lower()}"'
+        assert labels in mesh.gateway.answers.metrics()
+
+
+@pytest.mark.requirement("stream.done")
+@virtual_time
+async def test_a_caller_that_leaves_after_the_last_event_had_all_of_it() -> None:
+    async with virtual_mesh() as mesh:
+        events = [update("WORKING"), update("COMPLETED")]
+
+        async def lingers(call: Call) -> Reply:
+            async def sent() -> AsyncIterator[Payload]:
+                for event in events:
+                    yield JsonPayload(call.method.response, event)
+                await asyncio.sleep(1000)
+
+            return Reply(sent())
+
+        await mesh.add("echo", lingers)
+        found = await mesh.call("echo", method="SendStreamingMessage")
+        assert len(found.events) == 2
+        (job,) = mesh.gateway.answers.jobs(10)
+        assert (job.outcome, job.open) == ("done", 0)
+
+
+@pytest.mark.requirement("stream.drain")
+@pytest.mark.parametrize(
+    ("agent", "method", "code", "task_told"),
+    [
+        ("talks", "SendStreamingMessage", "UPSTREAM_UNAVAILABLE", True),
+        ("talks", "SubscribeToTask", "UPSTREAM_UNAVAILABLE", True),
+        ("silent", "SendStreamingMessage", "OUTCOME_UNKNOWN", False),
+        ("silent", "SendMessage", "OUTCOME_UNKNOWN", False),
+    ],
+)
+@virtual_time
+async def test_a_gateway_that_stops_ends_what_is_open_and_says_where_to_go_on(
+    agent: str, method: str, code: str, task_told: bool
+) -> None:
+    async with virtual_mesh() as mesh:
+        working = {"task": {"id": "t", "contextId": "c", "status": {"state": "TASK_STATE_WORKING"}}}
+
+        async def talks(call: Call) -> Reply:
+            async def events() -> AsyncIterator[Payload]:
+                yield JsonPayload(call.method.response, working)
+                await asyncio.sleep(1000)
+
+            return Reply(events()) if call.method.streaming else task("t", "TASK_STATE_WORKING")(call)
+
+        await mesh.add("talks", talks)
+        await mesh.add("silent", silent)
+        task_id = (await mesh.call("talks")).tree["task"]["id"] if method == "SubscribeToTask" else ""
+        waiting = asyncio.ensure_future(mesh.call("" if task_id else agent, task_id, method=method))
+        await asyncio.sleep(0.1)
+        mesh.wire.sent.clear()
+        assert mesh.gateway.end_open() == 1
+        with pytest.raises((UpstreamUnavailable, OutcomeUnknown)) as told:
+            await waiting
+        assert (told.value.code, told.value.metadata["reason"]) == (code, "DRAINING")
+        assert ("task" in told.value.metadata) is task_told
+        await asyncio.sleep(0.1)
+        assert mesh.wire.sent == [], "the work goes on: nothing is cancelled, and nothing is tried again"
+        assert {view.breaker for view in mesh.gateway.answers.instances()} == {"closed"}
 
 
 @pytest.mark.requirement("path.hang")

@@ -20,8 +20,9 @@ from meshgate.a2a.codec import strict_json as checking
 from meshgate.a2a.errors import InvalidAgentResponse
 from meshgate.a2a.limits import DEFAULTS
 from meshgate.a2a.mesh.task_ids import TaskTags
+from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import parse_selector
-from meshgate.gateway import app, config
+from meshgate.gateway import answers, app, config
 from meshgate.gateway.contracts.admission import check as schema_check
 from meshgate.gateway.contracts.admission import gate as schema_gate
 from meshgate.gateway.contracts.blob_folder import BlobFolder
@@ -33,11 +34,13 @@ from meshgate.gateway.control import join
 from meshgate.gateway.control.absent_agents import AbsentAgents
 from meshgate.gateway.control.admin import schema_routes
 from meshgate.gateway.control.admin.errors import BoundedBodies
+from meshgate.gateway.gateway import Gateway
 from meshgate.gateway.identity import key_record, keys, mesh_key
 from meshgate.gateway.ingress import http as ingress
 from meshgate.gateway.jobs.in_flight import InFlight
 from meshgate.gateway.jobs.parents import PossibleParents
 from meshgate.gateway.jobs.rates import Rates
+from meshgate.gateway.policies.arrival import metrics as call_metrics
 from meshgate.gateway.policies.arrival.lineage import Lineages
 from meshgate.gateway.policies.attempt import breaker as breaker_gate
 from meshgate.gateway.policies.attempt.hang_detection import HangDetection
@@ -46,6 +49,7 @@ from meshgate.gateway.policies.call.retry import Retry, RetryBudget
 from meshgate.gateway.routing import balance
 from meshgate.gateway.routing.silent_instances import SilentInstances
 from meshgate.gateway.upstream import outcome
+from meshgate.gateway.upstream.task_stream import TaskStream
 from meshgate.net import asgi, endpoint
 from meshgate.net.addresses import AgentNetworks
 from meshgate.registry.backends.memory import MemoryRegistry
@@ -190,6 +194,24 @@ def _silent() -> None:
         pass
 
     _replace(SilentInstances, "wait", at_once)
+
+
+def _stream_end() -> None:
+    def anything(self: Any, tree: Any) -> bool:
+        self.rests = True
+        return True
+
+    _replace(TaskStream, "_follow", anything)
+
+
+def _delivered() -> None:
+    _replace(Reply, "finish", lambda self: None)
+    _replace(answers, "_UNDONE", frozenset())
+    _replace(call_metrics, "task_outcome", lambda state: "")
+
+
+def _drain() -> None:
+    _replace(Gateway, "end_open", lambda self: 0)
 
 
 def _onward() -> None:
@@ -476,6 +498,9 @@ DROPS: dict[str, Callable[[], None]] = {
     "onward": _onward,
     "quiet": _quiet,
     "silent": _silent,
+    "drain": _drain,
+    "stream_end": _stream_end,
+    "delivered": _delivered,
     "weight": _weight,
     "agents_reasons": _agents_reasons,
     "own_errors": _own_errors,

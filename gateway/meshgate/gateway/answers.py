@@ -9,6 +9,7 @@ from meshgate.a2a.errors import Killed
 from meshgate.gateway.cluster import questions as q
 from meshgate.gateway.facts import Flight
 from meshgate.gateway.jobs.account import Account, Grant
+from meshgate.gateway.observe.call_outcome import task_outcome
 from meshgate.gateway.observe.call_record import CallRecord, JobRecord
 from meshgate.gateway.observe.views import InstanceView, JobView, Status
 from meshgate.gateway.parts import Parts
@@ -17,6 +18,7 @@ from meshgate.gateway.version import VERSION
 
 __all__ = ["Answers"]
 
+_UNDONE = frozenset({"failed", "rejected", "canceled"})
 _MOST_JOBS = 1000
 """Most jobs that one answer lists."""
 
@@ -121,10 +123,16 @@ def job_view(job: JobRecord, account: Account | None, now: float, calls: tuple[C
         account.open if account is not None else 0,
         account.deadline - account.began if account is not None else 0.0,
         first.selector if first is not None else "",
-        (first.code or first.outcome) if first is not None else "",
+        _ended(first) if first is not None else "",
         calls,
         job.more,
     )
+
+
+def _ended(call: CallRecord) -> str:
+    """How a call ended, in a word. One that delivered a task's failure is done, but the task is what people ask for."""
+    task = task_outcome(call.task_state)
+    return f"task {task}" if call.outcome == "done" and task in _UNDONE else call.code or call.outcome
 
 
 def instance_view(instance: Instance) -> InstanceView:

@@ -7,6 +7,7 @@ import asyncio
 import structlog
 
 from meshgate.a2a.call import Handler, Principal
+from meshgate.a2a.errors import MeshError, OutcomeUnknown, UpstreamUnavailable
 from meshgate.gateway.answers import Answers
 from meshgate.gateway.app import compose
 from meshgate.gateway.ingress.cards import Cards
@@ -14,6 +15,7 @@ from meshgate.gateway.ingress.edge import edge
 from meshgate.gateway.ingress.http import Ingress
 from meshgate.gateway.parts import Parts
 from meshgate.gateway.upstream.health import HealthChecks
+from meshgate.gateway.upstream.instance import OpenAttempt
 from meshgate.gateway.version import VERSION
 from meshgate.registry.model import Delta, Switch
 from meshgate.telemetry.tracing import NoTracing
@@ -80,6 +82,16 @@ class Gateway(Parts):
         if self.remote is not None:
             await self.remote.aclose()
 
+    def end_open(self) -> int:
+        """End every call that is open at an agent, because this gateway stops; returns how many.
+
+        The work itself goes on: a caller is told what can be known, and the task's id if it has one.
+        """
+        attempts = [attempt for instance in self.instances for attempt in instance.attempts]
+        for attempt in attempts:
+            attempt.abort(_stopping(attempt))
+        return len(attempts)
+
     def _learn(self, delta: Delta) -> None:
         for switch in delta.switches or ():
             if switch.kind == "job":
@@ -88,3 +100,11 @@ class Gateway(Parts):
     async def kill(self, switch: Switch) -> None:
         """Throw a kill switch for the whole mesh."""
         await self.registry.throw(switch)
+
+
+def _stopping(attempt: OpenAttempt) -> MeshError:
+    reason = {"reason": "DRAINING"}
+    if attempt.begun or attempt.call.method.safe:
+        text = "this gateway stops: go on at another one"
+        return UpstreamUnavailable(text, task=attempt.task, metadata=reason, neutral=True)
+    return OutcomeUnknown("this gateway stops before the agent has answered", metadata=reason, neutral=True)

@@ -143,7 +143,7 @@ class Parts:
         self.instances = Instances(self.mesh.inbound_secret, self.limits, self.clock, self.rng)
         self.wires = wires if wires is not None else make_transports(self.limits, self.clock)
         self.tags = TaskTags(self.mesh.secret)
-        self.send = Send(self.wires, self.tags, self.mesh, self.clock, self.limits.cancel_seconds, self.wall)
+        self.send = Send(self.wires, self.tags, self.mesh, self.clock, self.metrics, self.limits, self.wall)
         self.instances.on_gone.append(self.send.forget)
         self.routes = Routes(self.table, self.authorizer)
         self.task_owner = TaskOwner(self.table, self.tags, self.routes)

@@ -59,7 +59,7 @@ class MeshError(Exception):
         metadata: short facts for ``ErrorInfo.metadata``.
         violations: (field path, what is wrong with it), for errors about the request's content.
         unsent: true when the agent cannot have begun with the call, so that even an unsafe one may be tried again.
-        limit: true when one of the mesh's own limits was met, which says nothing of the health of who met it.
+        neutral: true when it says nothing of the endpoint's health: a limit of the mesh's own was met, for example.
     """
 
     code: ClassVar[str] = "INTERNAL"
@@ -78,7 +78,7 @@ class MeshError(Exception):
         metadata: Mapping[str, str] | None = None,
         violations: tuple[tuple[str, str], ...] = (),
         unsent: bool = False,
-        limit: bool = False,
+        neutral: bool = False,
     ) -> None:
         self.message = message or self.summary
         self.retry_after = max(0.0, retry_after) if retry_after is not None and math.isfinite(retry_after) else None
@@ -86,7 +86,7 @@ class MeshError(Exception):
         self.metadata: dict[str, str] = dict(metadata or {})
         self.violations = violations
         self.unsent = unsent
-        self.limit = limit
+        self.neutral = neutral
         super().__init__(self.message)
 
 
@@ -293,7 +293,15 @@ class SchemaRetired(SchemaError):
 
 
 class UpstreamError(MeshError):
-    """The agent, or the way to it, failed."""
+    """The agent, or the way to it, failed.
+
+    Args:
+        task: the id, as the caller knows it, of a task that may go on: metadata names it, and how to follow it.
+    """
+
+    def __init__(self, message: str = "", *, task: str = "", **more: Any) -> None:
+        super().__init__(message, **more)
+        self.metadata |= {"task": task, "retryable": "SubscribeToTask"} if task else {}
 
 
 class UpstreamUnavailable(UpstreamError):
@@ -337,14 +345,6 @@ class AgentError(UpstreamError):
 
 
 class OutcomeUnknown(UpstreamError):
-    """The call was sent, and how it ended cannot be known. It is never sent again by itself.
-
-    Args:
-        task: the id, as the caller knows it, of a task that may go on: metadata names it, and how to follow it.
-    """
+    """The call was sent, and how it ended cannot be known. It is never sent again by itself."""
 
     code, summary = "OUTCOME_UNKNOWN", "the call was sent, but how it ended is not known"
-
-    def __init__(self, message: str = "", *, task: str = "", **more: Any) -> None:
-        super().__init__(message, **more)
-        self.metadata |= {"task": task, "retryable": "SubscribeToTask"} if task else {}

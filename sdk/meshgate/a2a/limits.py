@@ -50,8 +50,12 @@ class Limits(msgspec.Struct, frozen=True):
     """Pause after which an SDK agent does."""
     stream_silence: float = 30.0
     """Silence after which a client takes its stream from a gateway for broken: a gateway sends comments meanwhile."""
+    stream_linger: float = 1.0
+    """Time in which an agent may end its stream after the task's last state, so that its connection is kept."""
     drain: float = 30.0
     """Longest wait for open calls after SIGTERM; a second signal ends the wait."""
+    drain_last: float = 1.0
+    """The end of that wait, in which calls that are still open are told to go on elsewhere, and are ended."""
     drain_idle: float = 0.25
     """Time a caller's idle connection stays open after SIGTERM, so that its next call is answered as its last."""
     drain_notice: float = 1.0

@@ -32,7 +32,7 @@ class Reply:
         close: awaited when the reply ends before its events do, to give back what feeds them.
     """
 
-    __slots__ = ("_before", "_close", "_ended", "_events", "_maps", "_on_end", "_only", "head")
+    __slots__ = ("_before", "_close", "_ended", "_events", "_last", "_maps", "_on_end", "_only", "head", "rests")
 
     def __init__(
         self,
@@ -48,6 +48,9 @@ class Reply:
         self._before: list[Callable[[Payload], Awaitable[None]]] = []
         self._on_end: list[Callable[[Outcome], None]] = []
         self._ended: Outcome | None = None
+        self._last = False
+        self.rests = False
+        """Whether it may end after the event that was delivered last: a reader who leaves then has all there was."""
 
     @classmethod
     def one(cls, event: Payload, head: Head = _NO_HEAD) -> Reply:
@@ -70,6 +73,12 @@ class Reply:
         """Await ``wait`` before each event leaves. What it raises ends the reply as failed."""
         self._before.append(wait)
         return self
+
+    def finish(self) -> None:
+        """Make the event that is on its way the last one: the reply is done as it is delivered. What feeds the reply is
+        not closed then; who calls this sees to that.
+        """
+        self._last = True
 
     def on_end(self, tell: Callable[[Outcome], None]) -> Reply:
         """Call ``tell`` once with how the reply ended. What it raises is logged."""
@@ -99,13 +108,15 @@ class Reply:
                     await wait(event)
         except GeneratorExit as error:
             # The reader was thrown away while it waited, and nothing may be awaited any more.
-            self._end(Outcome("cancelled", error))
+            self._end(DONE if self.rests else Outcome("cancelled", error))
             raise
         except BaseException as error:
-            cancelled = isinstance(error, asyncio.CancelledError)
-            await self._stop(Outcome("cancelled", error) if cancelled else Outcome("failed", error))
+            if isinstance(error, asyncio.CancelledError):
+                await self._stop(DONE if self.rests else Outcome("cancelled", error))
+            else:
+                await self._stop(Outcome("failed", error))
             raise
-        if event is None or self._events is None:
+        if event is None or self._events is None or self._last:
             self._end(DONE)
         return event
 
@@ -130,9 +141,9 @@ class Reply:
         return event
 
     async def aclose(self) -> None:
-        """End the reply as cancelled, unless it has already ended."""
+        """End the reply as cancelled, unless it has already ended, or may end after its last event."""
         if self._ended is None:
-            await self._stop(_CANCELLED)
+            await self._stop(DONE if self.rests else _CANCELLED)
 
     async def _stop(self, outcome: Outcome) -> None:
         self._end(outcome)

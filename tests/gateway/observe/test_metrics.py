@@ -52,6 +52,8 @@ def test_every_family_has_its_type() -> None:
         "meshgate_policy": "counter",
         "meshgate_attempts": "counter",
         "meshgate_retries": "counter",
+        "meshgate_streams_cut": "counter",
+        "meshgate_stream_events_dropped": "counter",
         "meshgate_lineage_unknown": "counter",
         "meshgate_lineage_after": "counter",
         "meshgate_lineage_invalid": "counter",
@@ -70,12 +72,24 @@ def test_calls_are_counted_by_agent_method_binding_and_outcome() -> None:
         metrics.call("worker", "SendMessage", "GRPC", "done", 0.003)
     metrics.call("worker", "GetTask", "JSONRPC", "failed", 0.1)
     metrics.call("", "SendMessage", "JSONRPC", "refused", 0.0)
+    metrics.call("worker", "SendMessage", "GRPC", "done", 0.1, "failed")
 
     seen = read(metrics)
     name = "meshgate_calls_total"
-    assert at(seen, name, agent="worker", method="SendMessage", binding="GRPC", outcome="done") == 3
-    assert at(seen, name, agent="worker", method="GetTask", binding="JSONRPC", outcome="failed") == 1
-    assert at(seen, name, agent="", method="SendMessage", binding="JSONRPC", outcome="refused") == 1
+    assert at(seen, name, agent="worker", method="SendMessage", binding="GRPC", outcome="done", task="") == 3
+    assert at(seen, name, agent="worker", method="GetTask", binding="JSONRPC", outcome="failed", task="") == 1
+    assert at(seen, name, agent="", method="SendMessage", binding="JSONRPC", outcome="refused", task="") == 1
+    assert at(seen, name, agent="worker", method="SendMessage", binding="GRPC", outcome="done", task="failed") == 1
+
+
+def test_streams_that_were_cut_and_events_that_were_dropped_are_counted_by_agent() -> None:
+    metrics = Metrics()
+    metrics.stream_cut("worker")
+    metrics.stream_cut("worker")
+    metrics.stream_dropped("worker", "other_task")
+    seen = read(metrics)
+    assert at(seen, "meshgate_streams_cut_total", agent="worker") == 2
+    assert at(seen, "meshgate_stream_events_dropped_total", agent="worker", reason="other_task") == 1
 
 
 def test_each_policy_counts_the_calls_that_it_saw() -> None:
@@ -176,7 +190,8 @@ def test_agents_beyond_the_limit_are_counted_together() -> None:
     seen = read(metrics)
     for agent, calls in (("a", 2), ("b", 1), (OTHER, 3)):
         assert (
-            at(seen, "meshgate_calls_total", agent=agent, method="SendMessage", binding="GRPC", outcome="done") == calls
+            at(seen, "meshgate_calls_total", agent=agent, method="SendMessage", binding="GRPC", outcome="done", task="")
+            == calls
         )
         assert at(seen, "meshgate_attempts_total", agent=agent, outcome="done") == calls
         assert at(seen, "meshgate_call_seconds_count", agent=agent) == calls

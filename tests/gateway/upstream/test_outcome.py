@@ -54,8 +54,8 @@ def test_an_agents_own_error_shows_that_it_works_unless_it_failed_itself_and_ano
 
 @pytest.mark.requirement("instance.limits")
 def test_an_answer_beyond_a_limit_of_the_meshs_own_says_nothing() -> None:
-    assert classify(errors.InvalidAgentResponse(limit=True)) is None
-    assert outcome_of(errors.InvalidAgentResponse(limit=True), "failed") == "failed"
+    assert classify(errors.InvalidAgentResponse(neutral=True)) is None
+    assert outcome_of(errors.InvalidAgentResponse(neutral=True), "failed") == "failed"
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,13 @@
-"""The outcome of a call in one word, for its record and for the metrics."""
+"""The outcome of a call, and of its task, in one word each: for its record and for the metrics."""
 
 from __future__ import annotations
 
 import asyncio
 
 from meshgate.a2a.errors import AccessError, RefusedError
+from meshgate.a2a.types import TERMINAL
 
-__all__ = ["call_outcome"]
+__all__ = ["call_outcome", "task_outcome"]
 
 
 def call_outcome(error: BaseException | None, state: str) -> str:
@@ -22,3 +23,17 @@ def call_outcome(error: BaseException | None, state: str) -> str:
     if isinstance(error, asyncio.CancelledError | GeneratorExit):
         return "cancelled"
     return state
+
+
+_PREFIX = "TASK_STATE_"
+
+
+def task_outcome(state: str) -> str:
+    """What became of a task: completed, failed, rejected or canceled; open if it has not ended; "" if there is none.
+
+    Args:
+        state: as A2A spells it, or "".
+    """
+    if not state:
+        return ""
+    return state.removeprefix(_PREFIX).lower() if state in TERMINAL else "open"

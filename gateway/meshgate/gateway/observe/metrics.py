@@ -62,13 +62,15 @@ class Metrics(Collector):
     def __init__(self, agents: int = DEFAULTS.metric_agents) -> None:
         self._room = agents
         self._names: dict[str, str] = {"": "", OTHER: OTHER}
-        self._calls: defaultdict[tuple[str, str, str, str], int] = defaultdict(int)
+        self._calls: defaultdict[tuple[str, str, str, str, str], int] = defaultdict(int)
         self._seconds: defaultdict[str, _Seconds] = defaultdict(_Seconds)
         self.policies = Counts()
         """Calls that each policy let pass or refused: (its name, "pass" or "refuse")."""
         self._attempts: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._retries = self._unknown = self._invalid = 0
         self._after: defaultdict[str, int] = defaultdict(int)
+        self._cut: defaultdict[str, int] = defaultdict(int)
+        self._dropped: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._stale: Callable[[], float] = _nothing
         self._open: Callable[[], float] = _nothing
         self._endpoints: Callable[[], Mapping[str, int]] = _no_states
@@ -103,15 +105,28 @@ class Metrics(Collector):
 
     # --- counting ---
 
-    def call(self, agent: str, method: str, binding: str, outcome: str, seconds: float) -> None:
-        """Count a call that ended ``seconds`` after it came. ``agent`` is "" if it was refused before it had one."""
+    def call(self, agent: str, method: str, binding: str, outcome: str, seconds: float, task: str = "") -> None:
+        """Count a call that ended ``seconds`` after it came.
+
+        Args:
+            agent: "" if it was refused before it had one.
+            task: what became of its task, "" if it had none.
+        """
         agent = self._names.get(agent) or self._name(agent)
-        self._calls[agent, method, binding, outcome] += 1
+        self._calls[agent, method, binding, outcome, task] += 1
         self._seconds[agent].add(seconds)
 
     def attempt(self, agent: str, outcome: str) -> None:
         """Count an attempt of a call on one endpoint."""
         self._attempts[self._names.get(agent) or self._name(agent), outcome] += 1
+
+    def stream_cut(self, agent: str) -> None:
+        """Count a stream that ended before its task did."""
+        self._cut[self._names.get(agent) or self._name(agent)] += 1
+
+    def stream_dropped(self, agent: str, why: str) -> None:
+        """Count an event of a stream that was not passed on: of ``other_task``, or ``after_end``."""
+        self._dropped[self._names.get(agent) or self._name(agent), why] += 1
 
     def retry(self) -> None:
         """Count a retry."""
@@ -149,8 +164,8 @@ class Metrics(Collector):
         """The metrics as prometheus_client has them; for its registries."""
         calls = CounterMetricFamily(
             "meshgate_calls",
-            "Calls by outcome: done, failed, refused, cancelled.",
-            labels=["agent", "method", "binding", "outcome"],
+            "Calls by outcome (done, failed, refused, cancelled) and by what became of their task.",
+            labels=["agent", "method", "binding", "outcome", "task"],
         )
         for labels, count in self._calls.items():
             calls.add_metric(labels, count)
@@ -169,7 +184,7 @@ class Metrics(Collector):
         )
         for tried, count in self._attempts.items():
             attempts.add_metric(tried, count)
-        yield from (calls, policies, attempts, self._histogram())
+        yield from (calls, policies, attempts, self._histogram(), *self._streams())
         yield CounterMetricFamily("meshgate_retries", "Tries of a call beyond its first.", value=self._retries)
         yield CounterMetricFamily(
             "meshgate_lineage_unknown", "Calls of agents for which no parent is known.", value=self._unknown
@@ -188,6 +203,21 @@ class Metrics(Collector):
             value=self._invalid,
         )
         yield from self._gauges()
+
+    def _streams(self) -> Iterator[CounterMetricFamily]:
+        cut = CounterMetricFamily(
+            "meshgate_streams_cut", "Streams of agents that ended before their task did.", labels=["agent"]
+        )
+        for agent, count in self._cut.items():
+            cut.add_metric([agent], count)
+        dropped = CounterMetricFamily(
+            "meshgate_stream_events_dropped",
+            "Events of agents that were not passed on: of another task than the stream's, or after its end.",
+            labels=["agent", "reason"],
+        )
+        for why, count in self._dropped.items():
+            dropped.add_metric(why, count)
+        yield from (cut, dropped)
 
     def _histogram(self) -> HistogramMetricFamily:
         family = HistogramMetricFamily(

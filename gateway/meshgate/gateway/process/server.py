@@ -155,14 +155,24 @@ class DataPlane:
             await asyncio.wait_for(self.registry.deregister(self.gateway.id), 1.0)
         except (MeshError, TimeoutError):
             log.info("leave_failed", gateway=self.gateway.id)
-        callers, waited, limits = self._servers[0], 0.0, self.config.limits
-        callers.leave()
-        while waited < limits.drain and not hurry.is_set():
-            if not self.gateway.in_flight.count and (waited >= limits.drain_idle or not callers.connections):
-                break
+        limits = self.config.limits
+        last = min(limits.drain_last, limits.drain / 2)
+        self._servers[0].leave()
+        if not await self._idle(limits.drain - last, limits.drain_idle, hurry):
+            ended = self.gateway.end_open()
+            log.info("ended_open_calls", calls=ended)
+            await self._idle(last, 0.0, asyncio.Event())
+        await self.stop()
+
+    async def _idle(self, seconds: float, idle: float, hurry: asyncio.Event) -> bool:
+        """Wait until no call is open, and for ``idle`` seconds for callers' connections to close; whether that came."""
+        waited, callers = 0.0, self._servers[0]
+        while waited < seconds and not hurry.is_set():
+            if not self.gateway.in_flight.count and (waited >= idle or not callers.connections):
+                return True
             await asyncio.sleep(0.05)
             waited += 0.05
-        await self.stop()
+        return not self.gateway.in_flight.count
 
     async def stop(self) -> None:
         """Close everything now."""

@@ -40,7 +40,7 @@ def classify(error: BaseException | None, *, alone: bool = False) -> bool | None
         return True
     if isinstance(error, (*_LEFT, Killed, RateLimited, UpstreamDeadline)):
         return None
-    if isinstance(error, MeshError) and error.limit:
+    if isinstance(error, MeshError) and error.neutral:
         return None
     if isinstance(error, AgentError):
         return True if not error.internal else None if alone else False

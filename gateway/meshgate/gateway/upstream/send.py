@@ -8,6 +8,7 @@ translated in both directions.
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Protocol
@@ -17,22 +18,24 @@ import structlog
 
 from meshgate.a2a.bindings.table import Key, key_of
 from meshgate.a2a.call import Call
-from meshgate.a2a.errors import InvalidAgentResponse, MeshError, OutcomeUnknown, UpstreamUnavailable
-from meshgate.a2a.limits import DEFAULTS
+from meshgate.a2a.errors import InvalidAgentResponse, Killed, MeshError, UpstreamDeadline, UpstreamUnavailable
+from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.mesh import headers as names
 from meshgate.a2a.mesh.lineage import Lineage, visit
 from meshgate.a2a.mesh.lineage_tokens import mint
 from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.a2a.methods import METHODS
+from meshgate.a2a.outcome import Outcome
 from meshgate.a2a.payload import JsonPayload, Payload, ProtoPayload
 from meshgate.a2a.protocol_version import EXTENSIONS_HEADER, PROTOCOL_VERSION, VERSION_HEADER
 from meshgate.a2a.reply import Reply
-from meshgate.a2a.task_event import task_event
 from meshgate.a2a.types import MAX_ID, CancelTaskRequest
 from meshgate.gateway.facts import Spoken, TaskRoute
 from meshgate.gateway.identity.mesh_key import MeshKey
+from meshgate.gateway.observe.metrics import Metrics
 from meshgate.gateway.upstream.attempt import Attempt, Chosen
 from meshgate.gateway.upstream.instance import Health, Instance
+from meshgate.gateway.upstream.task_stream import TaskStream
 from meshgate.registry.model import Endpoint
 from meshgate.telemetry.context import TraceContext
 from meshgate.telemetry.traceparent import format_traceparent
@@ -76,6 +79,8 @@ class Wire(Protocol):
         ...
 
 
+_ENDS_WORK = (Killed, UpstreamDeadline)
+"""Errors that end the work itself, and not only the wait for it."""
 Egress = Callable[[Call], Awaitable[Reply]]
 
 
@@ -86,7 +91,7 @@ class Send:
         wires: by binding.
         tags: translate task ids between client and agent.
         now: monotonic seconds. wall: seconds since the epoch, for the tokens that are minted.
-        cancel_seconds: time that an agent has to answer when a task of its own is cancelled.
+        limits: ``cancel_seconds``, ``health_timeout`` and ``stream_linger``.
     """
 
     def __init__(
@@ -95,7 +100,8 @@ class Send:
         tags: TaskTags,
         mesh: MeshKey,
         now: Callable[[], float],
-        cancel_seconds: float = DEFAULTS.cancel_seconds,
+        metrics: Metrics,
+        limits: Limits = DEFAULTS,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._wires = wires
@@ -103,7 +109,8 @@ class Send:
         self._mesh = mesh
         self._now = now
         self._wall = wall
-        self._cancel_seconds = cancel_seconds
+        self._metrics = metrics
+        self._limits = limits
         self._cancels: set[asyncio.Task[None]] = set()
 
     async def __call__(self, call: Call) -> Reply:
@@ -118,11 +125,26 @@ class Send:
             reply = await wire.send(out)
         attempt.heard = self._now()
         own = _Translation(self._tags, call, attempt)
-        reply.map(own.event)
-        if not reply.unary:
-            reply.map(lambda event: _noted(attempt, event))
-            reply.on_end(lambda outcome: self._follow_up(own, attempt, outcome.error))
-        return reply
+        return reply.map(own.event) if reply.unary else self._stream(reply, attempt, own)
+
+    def _stream(self, upstream: Reply, attempt: Attempt, own: _Translation) -> Reply:
+        ask = functools.partial(self.ask_health, timeout=self._limits.health_timeout)
+        events = TaskStream(upstream, attempt, own.event, ask, self._metrics, self._limits.stream_linger)
+        reply = Reply(events, upstream.head)
+
+        def mark(event: Payload) -> Payload:
+            reply.rests = events.rests
+            if events.ended:
+                reply.finish()
+            return event
+
+        def ended(outcome: Outcome) -> None:
+            if events.ended and outcome.error is None:
+                self._spawn(events.finish())
+            else:
+                self._follow_up(own, attempt, outcome.error)
+
+        return reply.map(mark).on_end(ended)
 
     # -- the request
 
@@ -167,11 +189,8 @@ class Send:
         # A caller that leaves only detaches; a deadline or an operator ends the work itself (section 3.1.5:
         # CancelTask).
         # Who only watches a task does not end it. An instance that is silent may still finish: its caller reads that.
-        if attempt.aborted is None or error is not attempt.aborted or not own.upstream:
-            return
-        if attempt.call.method.safe or isinstance(error, OutcomeUnknown):
-            return
-        self._spawn(self._cancel(attempt, own.upstream))
+        if error is attempt.aborted and isinstance(error, _ENDS_WORK) and own.upstream and not attempt.call.method.safe:
+            self._spawn(self._cancel(attempt, own.upstream))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -181,9 +200,11 @@ class Send:
     async def _cancel(self, attempt: Attempt, upstream: str) -> None:
         method = METHODS["CancelTask"]
         payload = JsonPayload(method.request, {"id": upstream}, CancelTaskRequest(upstream))
-        call = Call(method=method, payload=payload, task_id=upstream, deadline=self._now() + self._cancel_seconds)
+        call = Call(
+            method=method, payload=payload, task_id=upstream, deadline=self._now() + self._limits.cancel_seconds
+        )
         again = Attempt(call, attempt.instance, attempt.endpoint, self._now())
-        again.start_deadline(self._cancel_seconds)
+        again.start_deadline(self._limits.cancel_seconds)
         try:
             with again.guard():
                 reply = await self._wires[key_of(attempt.endpoint.binding, attempt.endpoint.version)].send(
@@ -245,7 +266,7 @@ class _Translation:
         found = self._known.get(upstream)
         if found is None:
             if 4 * len(upstream) > MAX_ID and len(upstream.encode("utf-8", "surrogatepass")) > MAX_ID:
-                raise InvalidAgentResponse(f"{self._instance} sent a task id of more than {MAX_ID} bytes", limit=True)
+                raise InvalidAgentResponse(f"{self._instance} sent a task id of more than {MAX_ID} bytes", neutral=True)
             found = self._known[upstream] = self._tags.tag(
                 upstream,
                 tenant=self._tenant,
@@ -261,11 +282,6 @@ class _Translation:
 
     def event(self, event: Payload) -> Payload:
         return event.with_ids(self._own, self._referenced)
-
-
-def _noted(attempt: Attempt, event: Payload) -> Payload:
-    attempt.task = attempt.task or task_event(event)[0]
-    return event
 
 
 def _with_tenant(payload: Payload, tenant: str) -> Payload:

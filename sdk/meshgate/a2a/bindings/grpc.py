@@ -89,7 +89,7 @@ def decode_answer(body: bytes, method: Method) -> Payload:
         payload.view()
     except (InvalidParams, InvalidRequest) as error:
         what = f"the agent's {method.response.__name__} is not valid: {error.message}"
-        raise InvalidAgentResponse(what, limit=error.limit) from None
+        raise InvalidAgentResponse(what, neutral=error.neutral) from None
     return payload
 
 

@@ -109,7 +109,7 @@ def decode_answer(body: bytes, method: Method, rpc_id: str, *, peer: Peer = "age
         tree = decode_json(body)
     except (ParseError, InvalidRequest) as error:
         what = f"the agent's answer cannot be read: {error.message}"
-        raise InvalidAgentResponse(what, limit=error.limit) from None
+        raise InvalidAgentResponse(what, neutral=error.neutral) from None
     if not isinstance(tree, dict):
         raise InvalidAgentResponse("the agent's answer is no JSON object")
     tree = cast("dict[str, Any]", tree)
@@ -123,7 +123,7 @@ def decode_answer(body: bytes, method: Method, rpc_id: str, *, peer: Peer = "age
         result, view = check(tree.get("result"), method.response)
     except InvalidParams as error:
         what = f"the agent's {method.response.__name__} is not valid: {error.message}"
-        raise InvalidAgentResponse(what, limit=error.limit) from None
+        raise InvalidAgentResponse(what, neutral=error.neutral) from None
     return JsonPayload(method.response, result, view)
 
 

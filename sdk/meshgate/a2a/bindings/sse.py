@@ -75,7 +75,7 @@ class SseParser:
     def _grow(self, piece: bytes) -> None:
         self._line += piece
         if self._size + len(self._line) > self._max:
-            raise InvalidAgentResponse(f"an event of the stream is larger than {self._max} bytes", limit=True)
+            raise InvalidAgentResponse(f"an event of the stream is larger than {self._max} bytes", neutral=True)
 
     def _end_line(self, piece: bytes, events: list[bytes]) -> None:
         self._grow(piece)

@@ -45,7 +45,7 @@ def guard_proto(body: bytes, cls: type[Message], max_nodes: int = MAX_NODES) -> 
         while at < end:
             count += 1
             if count > max_nodes:
-                raise InvalidRequest(f"the message has more than {max_nodes} values", limit=True)
+                raise InvalidRequest(f"the message has more than {max_nodes} values", neutral=True)
             tag, at = _varint(body, at, end)
             start, at = _field(body, at, end, tag & 7)
             child = children.get(tag >> 3)

@@ -95,12 +95,12 @@ def guard_shape(body: bytes, *, max_depth: int = MAX_DEPTH, max_nodes: int = MAX
     opened = bare.count(b"{") + bare.count(b"[")
     empty = bare.count(b"{}") + bare.count(b"[]")
     if 1 + bare.count(b",") + opened - empty > max_nodes:
-        raise InvalidRequest(f"the document has more than {max_nodes} values", limit=True)
+        raise InvalidRequest(f"the document has more than {max_nodes} values", neutral=True)
     depth = 0
     for bracket in bare.translate(None, _NOT_BRACKET):
         depth += 1 if bracket in b"{[" else -1
         if depth > max_depth:
-            raise InvalidRequest(f"the document is nested deeper than {max_depth} levels", limit=True)
+            raise InvalidRequest(f"the document is nested deeper than {max_depth} levels", neutral=True)
         if depth < 0:
             return
 
@@ -200,7 +200,7 @@ def _invalid(path: str, what: str) -> InvalidParams:
         what = named[3] or "must be there"
     field = path.removeprefix("$").removeprefix(".")[:_QUOTED] or "params"
     what = what[:_QUOTED]
-    return InvalidParams(f"{field}: {what}", violations=((field, what),), limit=what.startswith(BEYOND))
+    return InvalidParams(f"{field}: {what}", violations=((field, what),), neutral=what.startswith(BEYOND))
 
 
 def _normal(tree: Any, shape: _Shape) -> Any:

@@ -36,9 +36,10 @@ def calls_in(metrics: Metrics) -> list[str]:
     return [line for line in metrics.render().decode().splitlines() if line.startswith(wanted)]
 
 
-def series(agent: str, outcome: str, *, method: str = "SendMessage", binding: str = "JSONRPC") -> str:
+def series(agent: str, outcome: str, *, method: str = "SendMessage", binding: str = "JSONRPC", task: str = "") -> str:
     """One call of an agent's."""
-    return f'meshgate_calls_total{{agent="{agent}",binding="{binding}",method="{method}",outcome="{outcome}"}} 1.0'
+    labels = f'agent="{agent}",binding="{binding}",method="{method}",outcome="{outcome}",task="{task}"'
+    return f"meshgate_calls_total{{{labels}}} 1.0"
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.25, 2.5])

@@ -1,4 +1,4 @@
-"""Call metrics: counts each call and its seconds, by agent and by outcome."""
+"""Call metrics: counts each call and its seconds, by agent, by outcome and by what became of its task."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.outcome import Outcome
+from meshgate.a2a.payload import Payload
 from meshgate.a2a.reply import Reply
+from meshgate.a2a.task_event import task_event
 from meshgate.gateway.facts import Arrived
-from meshgate.gateway.observe.call_outcome import call_outcome
+from meshgate.gateway.observe.call_outcome import call_outcome, task_outcome
 from meshgate.gateway.observe.metrics import Metrics
 
 __all__ = ["CallMetrics"]
@@ -29,19 +31,25 @@ class CallMetrics:
 
     async def __call__(self, call: Call, forward: Handler, /) -> Reply:
         self._agents[call.id] = ""
-        began = self._clock()
+        began, task = self._clock(), ""
+
+        def note(event: Payload) -> Payload:
+            nonlocal task
+            task = task_event(event)[1] or task
+            return event
 
         def ended(outcome: Outcome) -> None:
             agent, seconds = self._agents.pop(call.id), self._clock() - began
             binding = (call.fact(Arrived) or _NOT_SAID).binding
-            self._metrics.call(agent, call.method.name, binding, call_outcome(outcome.error, outcome.state), seconds)
+            how = call_outcome(outcome.error, outcome.state)
+            self._metrics.call(agent, call.method.name, binding, how, seconds, task_outcome(task))
 
         try:
             reply = await forward(call)
         except BaseException as error:
             ended(Outcome("failed", error))
             raise
-        return reply.on_end(ended)
+        return reply.map(note).on_end(ended)
 
     def saw(self, call: Call, /) -> None:
         """Note the agent, once it is known."""

@@ -101,7 +101,7 @@ class GrpcTransport:
                     return
                 if len(data) > self._limits.event:
                     what = f"an event of the stream is larger than {self._limits.event} bytes"
-                    raise InvalidAgentResponse(what, endpoint=instance, limit=True)
+                    raise InvalidAgentResponse(what, endpoint=instance, neutral=True)
                 yield exchange.decode_event(data)
         except grpc.aio.AioRpcError as error:
             raise _failed(out.attempt, exchange, error) from None
@@ -135,7 +135,9 @@ def _failed(attempt: Attempt, exchange: ClientExchange, error: grpc.aio.AioRpcEr
         return _unreachable(attempt, failure.text)
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED and not detailed and "larger than max" in failure.text:
         # gRPC's own words, on this side: the agent sent more than a gateway reads.
-        return InvalidAgentResponse("the agent's answer is larger than a gateway reads", endpoint=instance, limit=True)
+        return InvalidAgentResponse(
+            "the agent's answer is larger than a gateway reads", endpoint=instance, neutral=True
+        )
     if code is grpc.StatusCode.DEADLINE_EXCEEDED and not detailed:
         return UpstreamDeadline(endpoint=instance)
     if code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):

@@ -103,7 +103,7 @@ class HttpTransport:
         if length is not None and length <= _SMALL:
             return await response.read()
         if (length or 0) > limit:
-            raise InvalidAgentResponse(f"the agent's answer is larger than {limit} bytes", limit=True)
+            raise InvalidAgentResponse(f"the agent's answer is larger than {limit} bytes", neutral=True)
         chunks: list[bytes] = []
         size = 0
         while chunk := await response.chunk():
@@ -111,7 +111,7 @@ class HttpTransport:
             chunks.append(chunk)
             size += len(chunk)
             if size > limit:
-                raise InvalidAgentResponse(f"the agent's answer is larger than {limit} bytes", limit=True)
+                raise InvalidAgentResponse(f"the agent's answer is larger than {limit} bytes", neutral=True)
         return b"".join(chunks)
 
     async def _stream(self, out: Outbound, exchange: ClientExchange, response: Response) -> Reply:
@@ -164,7 +164,7 @@ class HttpTransport:
 def _error_in(exchange: ClientExchange, response: Response, body: bytes) -> MeshError:
     """The error in an answer whose status is an error's: the binding's own, or a problem (RFC 9457)."""
     found = exchange.decode_error(Failure(response.status, body))
-    if not isinstance(found, InvalidAgentResponse) or found.limit:
+    if not isinstance(found, InvalidAgentResponse) or found.neutral:
         return found
     problem = problem_in(body)
     if problem is None:
