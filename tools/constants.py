@@ -30,6 +30,8 @@ FIXED: tuple[tuple[str, str, str], ...] = (
     # what an agent sends, and what it is registered with
     ("a2a/cards.py: MAX_CARD", "bytes", "Largest agent card that is read."),
     ("net/connection.py: _HEADER_BYTES", "bytes", ""),
+    ("net/connection.py: _INTERIM", "", ""),
+    ("a2a/bindings/sse.py: MAX_LINES", "", ""),
     ("sdk/agent.py: Agent.__init__: 1000", "", "Largest weight of an agent."),
     ("registry/join/messages.py: registration_from_proto: 1000", "", "Largest weight that the join port takes."),
     ("registry/model.py: HealthCheck.interval", "s", "Pause between health checks if a registration names none."),
@@ -208,6 +210,7 @@ NO_LIMITS: dict[str, str] = {
         gateway/control/join.py: JoinApp._seen: 0.01
         gateway/process/server.py: DataPlane._idle: 0.05; DataPlane.drain: 1; DataPlane.stop: 0.5
         gateway/process/supervisor.py: all_up: 0.05
+        gateway/upstream/task_stream.py: _AT_ONCE
         gateway/upstream/health.py: _AT_ONCE; HealthChecks.run: 0.5
     """,
     "A tolerance of clocks and timers, or the shortest time that is told": """

@@ -185,6 +185,12 @@ _ROWS: tuple[Requirement, ...] = (
         "drop:delivered",
     ),
     Requirement(
+        "agent.bounds",
+        "9.C5, F105",
+        "What an agent sends costs a gateway a bounded time: interim answers, lines without an event, brackets",
+        "drop:agent_bounds",
+    ),
+    Requirement(
         "stream.drain",
         "9.C4, F109",
         "A gateway that stops tells the callers of open streams where to go on",

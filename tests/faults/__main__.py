@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import aiohttp
 
-from tests.faults import hostile, instances, jobs, onward, own_errors, registry, streams, upstream
+from tests.faults import hostile, instances, jobs, onward, own_errors, raw_agents, registry, streams, upstream
 from tests.faults.agents import open_stage
 from tests.faults.crew import open_crew
 from tests.faults.limits import LIMITS
@@ -86,6 +86,7 @@ async def _hostile(setting: Setting) -> None:
         await setting.step("F9", lambda: hostile.odd_values(stage, report))
         await setting.step("F10", lambda: hostile.batches(stage, report))
         await setting.step("F17", lambda: hostile.headers(stage, report, echo))
+        await setting.step("F105", lambda: raw_agents.hold(stage, report))
 
 
 async def _upstream(setting: Setting) -> None:
@@ -130,7 +131,7 @@ async def _drain(setting: Setting) -> None:
 
 
 _STORIES: dict[str, Callable[[Setting], Awaitable[None]]] = {
-    "F5 F6 F7 F8 F9 F10 F14 F17": _hostile,
+    "F5 F6 F7 F8 F9 F10 F14 F17 F105": _hostile,
     "F31 F34 F43 F48 F49 F110 F111": _upstream,
     "F109": _drain,
     "F34": _retries,

@@ -154,6 +154,12 @@ LIMITS: dict[str, dict[str, Limit]] = {
         "visits_in_a_crowd": Limit(64, "calls"),
         "not_counted": _none("calls"),
     },
+    "F105": {
+        "not_named": _none("answers"),
+        "cpu": Limit(1, "of the budget"),
+        "largest_error": Limit(24, "KiB"),
+        "kept": Limit(15, "MiB"),
+    },
     "F109": {"ends_s": Limit(4, "s"), "not_told": _none("streams"), "without_task": _none("streams")},
     "F111": {
         "not_unknown": _none("answers"),

@@ -68,6 +68,12 @@ def peak_memory(pid: int) -> float:
     return _status(pid, "VmHWM") / 1024
 
 
+def cpu_seconds(pid: int) -> float:
+    """Seconds of CPU that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def threads(pid: int) -> int:
     """How many threads a process has."""
     return _status(pid, "Threads")

@@ -15,7 +15,7 @@ import msgspec
 
 from meshgate.a2a import limits as limit_checks
 from meshgate.a2a import types
-from meshgate.a2a.bindings import grpc_errors, jsonrpc
+from meshgate.a2a.bindings import grpc_errors, jsonrpc, sse
 from meshgate.a2a.codec import strict_json as checking
 from meshgate.a2a.errors import InvalidAgentResponse
 from meshgate.a2a.limits import DEFAULTS
@@ -50,7 +50,7 @@ from meshgate.gateway.routing import balance
 from meshgate.gateway.routing.silent_instances import SilentInstances
 from meshgate.gateway.upstream import outcome
 from meshgate.gateway.upstream.task_stream import TaskStream
-from meshgate.net import asgi, endpoint
+from meshgate.net import asgi, connection, endpoint
 from meshgate.net.addresses import AgentNetworks
 from meshgate.registry.backends.memory import MemoryRegistry
 from meshgate.registry.backends.sqlite import Store
@@ -212,6 +212,11 @@ def _delivered() -> None:
 
 def _drain() -> None:
     _replace(Gateway, "end_open", lambda self: 0)
+
+
+def _agent_bounds() -> None:
+    _replace(sse, "MAX_LINES", 10**9)
+    _replace(connection, "_INTERIM", 10**9)
 
 
 def _onward() -> None:
@@ -498,6 +503,7 @@ DROPS: dict[str, Callable[[], None]] = {
     "onward": _onward,
     "quiet": _quiet,
     "silent": _silent,
+    "agent_bounds": _agent_bounds,
     "drain": _drain,
     "stream_end": _stream_end,
     "delivered": _delivered,

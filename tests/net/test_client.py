@@ -22,6 +22,7 @@ from tests.support.patience import patience
 
 WHOLE = b"HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: 5\r\n\r\nhello"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 TO_THE_END = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nhello"
 
 
@@ -139,6 +140,17 @@ async def test_an_interim_answer_is_passed_over() -> None:
         assert (response.status, "link" in response.headers) == (200, False)
         assert await response.read() == b"hello"
         response.close()
+
+
+@pytest.mark.requirement("agent.bounds")
+@pytest.mark.parametrize("interim", [CONTINUE, b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"])
+async def test_only_so_many_interim_answers_are_passed_over(interim: bytes) -> None:
+    async with serving(interim * 8 + WHOLE) as (client, server):
+        assert await body_of(client, server.url) == b"hello"
+    async with serving(interim * 9 + WHOLE, interim * 8 + WHOLE) as (client, server):
+        with pytest.raises(Broken, match="more than 8 interim answers"):
+            await client.post(server.url, {}, b"body")
+        assert await body_of(client, server.url) == b"hello"
 
 
 @pytest.mark.requirement("http.one-answer")

@@ -16,6 +16,8 @@ __all__ = ["Broken", "Connection", "Place", "Pool", "Response", "Unreachable"]
 
 _HEADER_BYTES = 64 * 1024
 """Most bytes of an answer's headers."""
+_INTERIM = 8
+"""Interim answers (HTTP 1xx) to one request."""
 _PROBES = 4
 """Probes of the system's that must stay without an answer before a connection breaks."""
 _NO_BODY = frozenset({204, 304})
@@ -149,7 +151,7 @@ class Connection(asyncio.Protocol):
         self._parser: Any = None
         self._response: Response | None = None
         self._head: asyncio.Future[Response] | None = None
-        self._header_bytes = 0
+        self._header_bytes = self._interim = 0
         self._paused = False
         self._until_eof = False
         self._keep = True
@@ -170,7 +172,8 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade, Broken) as error:
-            self._fail(Broken(f"the answer is no HTTP/1.1: {error}"))
+            own = error.__context__  # what a callback of the parser's raised
+            self._fail(own if isinstance(own, Broken) else Broken(f"the answer is no HTTP/1.1: {error}"))
             return
         if self._head is not None and self._response.status and not self._head.done():
             self._head.set_result(self._response)
@@ -247,6 +250,9 @@ class Connection(asyncio.Protocol):
             response.complete = True
         else:
             response.headers.clear()  # an interim answer (RFC 9110 15.2): the real one follows
+            self._interim += 1
+            if self._interim > _INTERIM:
+                raise Broken(f"more than {_INTERIM} interim answers")
 
     # -- the pool's side
 
@@ -276,7 +282,7 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._response = response = Response(self)
         self._head = asyncio.get_running_loop().create_future()
-        self._header_bytes = 0
+        self._header_bytes = self._interim = 0
         transport.write(data)
         try:
             await self._head

@@ -119,3 +119,21 @@ def test_a_line_that_grows_in_small_pieces_is_never_copied_again() -> None:
 
 def test_what_is_written_is_read() -> None:
     assert parse([sse.event(b'{"a":"b"}') + sse.HEARTBEAT + sse.event(b"[]")]) == [b'{"a":"b"}', b"[]"]
+
+
+@pytest.mark.requirement("agent.bounds")
+@pytest.mark.parametrize("line", [b": beat\n", b"\n", b"data\n", b"id: 7\n"])
+def test_only_so_many_lines_may_come_without_an_event(line: bytes) -> None:
+    parser = SseParser(10**6)
+    lines = sse.MAX_LINES - 2
+    for _ in range(3):  # an event begins the count anew
+        parser.feed(line * lines)
+        assert parser.feed(b"data: x\n\n")[-1].endswith(b"x")
+    parser.feed(line * sse.MAX_LINES)
+    with pytest.raises(InvalidAgentResponse, match="10000 lines of the stream hold no event") as refused:
+        parser.feed(b"\n")
+    assert refused.value.neutral
+
+
+def test_heartbeats_of_a_second_for_the_longest_call_are_well_below_that() -> None:
+    assert parse([sse.HEARTBEAT * 900 + b"data: x\n\n"]) == [b"x"]

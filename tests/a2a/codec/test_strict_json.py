@@ -1,3 +1,5 @@
+# pyright: reportPrivateUsage=false
+# How much is looked at is nowhere to be seen from outside.
 import json
 from typing import Any
 
@@ -5,7 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from meshgate.a2a.codec.strict_json import check, decode_json, guard_shape
+from meshgate.a2a.codec import strict_json
+from meshgate.a2a.codec.strict_json import _STRING, check, decode_json, guard_shape
 from meshgate.a2a.errors import InvalidParams, InvalidRequest, MeshError, ParseError
 from meshgate.a2a.types import (
     A2AMessage,
@@ -324,3 +327,52 @@ def test_an_error_repeats_little_of_what_was_sent(tree: Any) -> None:
     with pytest.raises(InvalidParams) as caught:
         check(tree, SendMessageRequest)
     assert len(caught.value.message) + sum(len(text) for pair in caught.value.violations for text in pair) < 2_000
+
+
+# -- what a refusal costs
+
+_FLAT = 2**22
+
+
+def _counted(body: bytes) -> tuple[int, str]:
+    """How many strings were looked at, and what was said."""
+    seen: list[int] = []
+
+    class Strings:
+        def subn(self, new: bytes, text: bytes, count: int) -> tuple[bytes, int]:
+            found = _STRING.subn(new, text, count=count)
+            seen.append(found[1])
+            return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(strict_json, "_STRING", Strings())
+        try:
+            decode_json(body, max_nodes=1000)
+        except (InvalidRequest, ParseError) as error:
+            return sum(seen), error.message
+    return sum(seen), ""
+
+
+@pytest.mark.requirement("agent.bounds")
+@pytest.mark.parametrize("unit", [b'{"a":', b'[{"":', b'"",', b'"[",'])
+def test_no_more_strings_are_looked_at_than_a_document_may_have(unit: bytes) -> None:
+    strings, said = _counted(b"[" + unit * (_FLAT // len(unit)))
+    assert (strings, said) == (2001, "the document has more than 1000 values")
+
+
+@pytest.mark.requirement("agent.bounds")
+@pytest.mark.parametrize("body", [b"{}" * _FLAT, b"[" + b"[]" * _FLAT, b"[[" + b"{}" * _FLAT, b"[" * _FLAT])
+def test_no_more_brackets_are_looked_at_than_a_document_may_have(body: bytes) -> None:
+    with pytest.raises(InvalidRequest, match="more than 50000 values"):
+        decode_json(body)
+
+
+def test_what_follows_a_whole_document_is_left_to_the_parser() -> None:
+    with pytest.raises(ParseError):
+        decode_json(b"[" + b"[]," * 100 + b"0]" + b"]" * _FLAT)
+
+
+def test_as_many_strings_as_a_document_may_have_are_taken() -> None:
+    assert (
+        len(decode_json(b"{" + b",".join(b'"%d":"x"' % number for number in range(999)) + b"}", max_nodes=1000)) == 999
+    )

@@ -21,6 +21,9 @@ from meshgate.gateway.upstream.instance import Health, Instance
 
 __all__ = ["TaskStream"]
 
+_AT_ONCE = 32
+"""Events that are read in one pass of the event loop."""
+
 
 class TaskStream:
     """The events of an agent's reply, with the ids that its client knows. An iterator that one reader drives.
@@ -52,6 +55,7 @@ class TaskStream:
         self._ask = ask
         self._metrics = metrics
         self._linger = linger
+        self._read = 0
         self.task = ""
         self.ended = self.rests = False
 
@@ -78,9 +82,16 @@ class TaskStream:
                 # A connection may break without any fault of the agent's.
                 health = await self._ask(self._attempt.instance)
                 raise self._cut("broke", neutral=health is Health.WELL) from None
+            await self._let_others_run()
             if self._follow(event.tree()):
                 return event
             self._drop("other_task")
+
+    async def _let_others_run(self) -> None:
+        # Events that are here already are read without a wait: many small ones would hold the event loop.
+        self._read += 1
+        if self._read % _AT_ONCE == 0:
+            await asyncio.sleep(0)
 
     def _follow(self, tree: dict[str, dict[str, Any]]) -> bool:
         """Note the state of the task; whether the event is one of this stream."""
@@ -112,6 +123,7 @@ class TaskStream:
             async with asyncio.timeout(self._linger):
                 async for _ in self._upstream:
                     self._drop("after_end")
+                    await self._let_others_run()
         except (MeshError, TimeoutError):
             pass  # the caller has its answer
         finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from meshgate.a2a.errors import InvalidAgentResponse
 
-__all__ = ["HEARTBEAT", "SseParser", "event"]
+__all__ = ["HEARTBEAT", "MAX_LINES", "SseParser", "event"]
 
 HEARTBEAT = b": heartbeat\n\n"
 """A comment: it keeps a quiet connection open, and no reader takes it for an event."""
@@ -26,6 +26,10 @@ def event(data: bytes) -> bytes:
     return b"data: " + data + b"\n\n"
 
 
+MAX_LINES = 10_000
+"""Lines, comments and empty ones among them, that may come before an event is whole."""
+
+
 class SseParser:
     """The parser: from chunks of bytes to the data of whole events. It reads each byte once, in chunks of any size.
 
@@ -37,7 +41,7 @@ class SseParser:
         self._max = max_event
         self._line = bytearray()  # the part of a line whose end has not arrived
         self._data: list[bytes] = []
-        self._size = 0
+        self._size = self._lines = 0
         self._after_cr = False
         self._start: bytes | None = b""  # the first bytes, which may be a byte order mark
 
@@ -45,7 +49,7 @@ class SseParser:
         """The events that ``chunk`` completes.
 
         Raises:
-            InvalidAgentResponse: an event is larger than ``max_event``.
+            InvalidAgentResponse: an event is larger than ``max_event``, or more than ``MAX_LINES`` lines hold none.
         """
         if self._start is not None:
             chunk = self._without_bom(self._start + chunk)
@@ -79,11 +83,15 @@ class SseParser:
 
     def _end_line(self, piece: bytes, events: list[bytes]) -> None:
         self._grow(piece)
+        self._lines += 1
+        if self._lines > MAX_LINES:
+            raise InvalidAgentResponse(f"more than {MAX_LINES} lines of the stream hold no event", neutral=True)
         line = bytes(self._line)
         self._line.clear()
         if not line:
             if self._data:
                 events.append(b"\n".join(self._data))
+                self._lines = 0
             self._data.clear()
             self._size = 0
         elif not line.startswith(b":"):

@@ -90,18 +90,22 @@ def guard_shape(body: bytes, *, max_depth: int = MAX_DEPTH, max_nodes: int = MAX
     opened = body.count(b"{") + body.count(b"[")
     if opened <= max_depth and opened + body.count(b",") < max_nodes:
         return
-    bare = _STRING.sub(b"0", body).translate(None, _SPACE)
+    # A document has at most as many keys as values, so no more strings than that are looked at.
+    bare, strings = _STRING.subn(b"0", body, count=2 * max_nodes + 1)
+    if strings > 2 * max_nodes:
+        raise InvalidRequest(f"the document has more than {max_nodes} values", neutral=True)
+    bare = bare.translate(None, _SPACE)
     # The root, what follows a comma, and the first value of each container that is not empty.
     opened = bare.count(b"{") + bare.count(b"[")
     empty = bare.count(b"{}") + bare.count(b"[]")
-    if 1 + bare.count(b",") + opened - empty > max_nodes:
+    if max(opened, 1 + bare.count(b",") + opened - empty) > max_nodes:
         raise InvalidRequest(f"the document has more than {max_nodes} values", neutral=True)
     depth = 0
     for bracket in bare.translate(None, _NOT_BRACKET):
         depth += 1 if bracket in b"{[" else -1
         if depth > max_depth:
             raise InvalidRequest(f"the document is nested deeper than {max_depth} levels", neutral=True)
-        if depth < 0:
+        if depth <= 0:
             return
 
 
