@@ -32,6 +32,7 @@ FIXED: tuple[tuple[str, str, str], ...] = (
     ("net/connection.py: _HEADER_BYTES", "bytes", ""),
     ("net/connection.py: _INTERIM", "", ""),
     ("a2a/bindings/sse.py: MAX_LINES", "", ""),
+    ("a2a/codec/timestamps.py: _LONGEST", "", "Longest timestamp of an agent's that is read, in characters."),
     ("sdk/agent.py: Agent.__init__: 1000", "", "Largest weight of an agent."),
     ("registry/join/messages.py: registration_from_proto: 1000", "", "Largest weight that the join port takes."),
     ("registry/model.py: HealthCheck.interval", "s", "Pause between health checks if a registration names none."),

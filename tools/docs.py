@@ -146,6 +146,7 @@ def metrics() -> list[str]:
     seen.attempt("", "")
     seen.lineage_after("")
     seen.stream_cut("")
+    seen.answer_corrected("")
     seen.stream_dropped("", "")
     seen.policies["", ""][0] += 1
     seen.watch(endpoints=lambda: {"": 1}, passed_over=lambda: {"": 1})

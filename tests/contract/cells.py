@@ -63,6 +63,7 @@ TABLES: dict[str, Table] = {
     "stream.quiet": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
     "stream.end": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
     "stream.done": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
+    "agent.values": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
     "instance.silent": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
     "path.onward": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
 }

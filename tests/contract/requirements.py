@@ -191,6 +191,12 @@ _ROWS: tuple[Requirement, ...] = (
         "drop:agent_bounds",
     ),
     Requirement(
+        "agent.values",
+        "9.C6",
+        "A value that one of the bindings has no form for never costs a finished task",
+        "drop:agent_values",
+    ),
+    Requirement(
         "stream.drain",
         "9.C4, F109",
         "A gateway that stops tells the callers of open streams where to go on",

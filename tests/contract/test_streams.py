@@ -188,3 +188,30 @@ async def test_a_caller_that_leaves_after_the_last_event_had_all_of_it(
 
     await soon(all_done)
     assert await counted(mesh, "meshgate_calls_total", wild.name) == 5
+
+
+# -- values
+
+
+@pytest.mark.requirement("agent.values")
+@pytest.mark.cells("agent.values")
+@AGENTS
+async def test_a_value_that_one_binding_has_no_form_for_costs_no_finished_task(
+    mesh: Mesh, doors: Doors, key: str, agent: Agent, unique: Any
+) -> None:
+    wild = await mesh.wild(unique("wild"), binding=agent)
+    finished = task(metadata={"price": float("nan")}) if agent == "GRPC" else task()
+    if agent == "JSONRPC":
+        finished["task"]["status"]["timestamp"] = "2026-11-29T04:00:00.5"
+    wild.say(finished)
+    answer = (await doors.here.ask("SendMessage", ASKED, wild.name, key=key)).task
+    (event,), error = await heard(doors, wild.name, key)
+    assert error is None
+    for found in (answer, event["task"]):
+        assert found["status"]["state"] == "TASK_STATE_COMPLETED"
+        if agent == "GRPC":
+            assert found["metadata"] == {"price": None}
+        else:
+            assert found["status"]["timestamp"].removesuffix("Z").rstrip("0") == "2026-11-29T04:00:00.5"
+            assert found["status"]["timestamp"].endswith("Z")
+    assert await counted(mesh, "meshgate_answers_corrected_total", wild.name) == 2

@@ -15,6 +15,7 @@ import msgspec
 
 from meshgate.a2a import limits as limit_checks
 from meshgate.a2a import types
+from meshgate.a2a.bindings import grpc as grpc_binding
 from meshgate.a2a.bindings import grpc_errors, jsonrpc, sse
 from meshgate.a2a.codec import strict_json as checking
 from meshgate.a2a.errors import InvalidAgentResponse
@@ -217,6 +218,11 @@ def _drain() -> None:
 def _agent_bounds() -> None:
     _replace(sse, "MAX_LINES", 10**9)
     _replace(connection, "_INTERIM", 10**9)
+
+
+def _agent_values() -> None:
+    _replace(jsonrpc, "correct_times", lambda tree: tree)
+    _replace(grpc_binding, "correct_message", lambda message: False)
 
 
 def _onward() -> None:
@@ -503,6 +509,7 @@ DROPS: dict[str, Callable[[], None]] = {
     "onward": _onward,
     "quiet": _quiet,
     "silent": _silent,
+    "agent_values": _agent_values,
     "agent_bounds": _agent_bounds,
     "drain": _drain,
     "stream_end": _stream_end,

@@ -5,15 +5,14 @@ The same binding out needs no conversion, another binding exactly one. Policies 
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from meshgate.a2a.codec.strict_json import check, is_array, is_object
+from meshgate.a2a.codec.timestamps import fraction_of, instant
 from meshgate.a2a.types import (
     A2AMessage,
     CancelTaskRequest,
@@ -42,13 +41,15 @@ class Payload:
 
     Attributes:
         kind: the class of ``view()``.
+        corrected: whether a value that an agent sent was corrected, so that each binding has a form for it.
     """
 
-    __slots__ = ("_view", "kind")
+    __slots__ = ("_view", "corrected", "kind")
 
     def __init__(self, kind: type[A2AMessage], view: A2AMessage | None = None) -> None:
         self.kind = kind
         self._view = view
+        self.corrected = False
 
     def tree(self) -> dict[str, Any]:
         """The message as A2A 1.0 JSON."""
@@ -135,20 +136,10 @@ def _same_numbers(value: Any) -> Any:
     return value
 
 
-_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII)
-
-
 def _same_time(text: str) -> str:
     """One spelling for each instant: in UTC, without the zeros that end a fraction. What is no time stays as it is."""
-    match = _TIME.fullmatch(text)
-    if match is None:
-        return text
-    second, fraction, zone = match.groups()
-    try:
-        utc = dt.datetime.fromisoformat(second + zone).astimezone(dt.UTC)
-    except (ValueError, OverflowError):
-        return text
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{(fraction or '').rstrip('0')}Z"
+    found = instant(text)
+    return text if found is None else f"{found:%Y-%m-%dT%H:%M:%S}.{fraction_of(text).rstrip('0')}Z"
 
 
 def _same_times(tree: dict[str, Any], kind: type[A2AMessage]) -> None:

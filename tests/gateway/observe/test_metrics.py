@@ -53,6 +53,7 @@ def test_every_family_has_its_type() -> None:
         "meshgate_attempts": "counter",
         "meshgate_retries": "counter",
         "meshgate_streams_cut": "counter",
+        "meshgate_answers_corrected": "counter",
         "meshgate_stream_events_dropped": "counter",
         "meshgate_lineage_unknown": "counter",
         "meshgate_lineage_after": "counter",

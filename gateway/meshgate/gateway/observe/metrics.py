@@ -70,6 +70,7 @@ class Metrics(Collector):
         self._retries = self._unknown = self._invalid = 0
         self._after: defaultdict[str, int] = defaultdict(int)
         self._cut: defaultdict[str, int] = defaultdict(int)
+        self._corrected: defaultdict[str, int] = defaultdict(int)
         self._dropped: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._stale: Callable[[], float] = _nothing
         self._open: Callable[[], float] = _nothing
@@ -127,6 +128,10 @@ class Metrics(Collector):
     def stream_dropped(self, agent: str, why: str) -> None:
         """Count an event of a stream that was not passed on: of ``other_task``, or ``after_end``."""
         self._dropped[self._names.get(agent) or self._name(agent), why] += 1
+
+    def answer_corrected(self, agent: str) -> None:
+        """Count an answer, or an event, with a value that one of the bindings has no form for."""
+        self._corrected[self._names.get(agent) or self._name(agent)] += 1
 
     def retry(self) -> None:
         """Count a retry."""
@@ -217,7 +222,14 @@ class Metrics(Collector):
         )
         for why, count in self._dropped.items():
             dropped.add_metric(why, count)
-        yield from (cut, dropped)
+        corrected = CounterMetricFamily(
+            "meshgate_answers_corrected",
+            "Answers and events of agents with a timestamp without a zone, or another value that had to be corrected.",
+            labels=["agent"],
+        )
+        for agent, count in self._corrected.items():
+            corrected.add_metric([agent], count)
+        yield from (cut, dropped, corrected)
 
     def _histogram(self) -> HistogramMetricFamily:
         family = HistogramMetricFamily(

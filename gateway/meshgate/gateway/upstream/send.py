@@ -124,7 +124,7 @@ class Send:
         with attempt.guard():
             reply = await wire.send(out)
         attempt.heard = self._now()
-        own = _Translation(self._tags, call, attempt)
+        own = _Translation(self._tags, self._metrics, call, attempt)
         return reply.map(own.event) if reply.unary else self._stream(reply, attempt, own)
 
     def _stream(self, upstream: Reply, attempt: Attempt, own: _Translation) -> Reply:
@@ -247,9 +247,10 @@ class Send:
 class _Translation:
     """Translates the ids in one reply: the agent's id of a task becomes the client's."""
 
-    def __init__(self, tags: TaskTags, call: Call, attempt: Attempt) -> None:
+    def __init__(self, tags: TaskTags, metrics: Metrics, call: Call, attempt: Attempt) -> None:
         instance = attempt.instance.entry.instance
         self._tags = tags
+        self._metrics = metrics
         self._agent = instance.agent
         self._tenant = call.principal.tenant
         self._owner = call.principal.id
@@ -281,6 +282,8 @@ class _Translation:
         return task_id if self._tags.read(task_id) is not None else self._own(task_id)
 
     def event(self, event: Payload) -> Payload:
+        if event.corrected:
+            self._metrics.answer_corrected(self._agent)
         return event.with_ids(self._own, self._referenced)
 
 

@@ -14,6 +14,7 @@ from meshgate.a2a.bindings.base import Failure, Request
 from meshgate.a2a.bindings.grpc_errors import decode_error, encode_error
 from meshgate.a2a.bindings.operations import build_call, method_named
 from meshgate.a2a.call import Call
+from meshgate.a2a.codec.agent_messages import correct_message
 from meshgate.a2a.codec.protobuf_size import guard_proto
 from meshgate.a2a.codec.transcode import proto_class, to_proto
 from meshgate.a2a.error_lookup import Peer
@@ -86,7 +87,13 @@ def decode_answer(body: bytes, method: Method) -> Payload:
     """
     try:
         payload = ProtoPayload(method.response, _parse(body, proto_class(method.response), DEFAULTS.json_nodes))
-        payload.view()
+        try:
+            payload.view()
+        except InvalidParams:
+            if not correct_message(payload.message):
+                raise
+            payload.corrected = True
+            payload.view()
     except (InvalidParams, InvalidRequest) as error:
         what = f"the agent's {method.response.__name__} is not valid: {error.message}"
         raise InvalidAgentResponse(what, neutral=error.neutral) from None

@@ -13,6 +13,7 @@ from meshgate.a2a.bindings.jsonrpc_errors import decode_fault, encode_fault, htt
 from meshgate.a2a.bindings.operations import build_call, method_named
 from meshgate.a2a.call import Call
 from meshgate.a2a.codec.strict_json import check, decode_json
+from meshgate.a2a.codec.timestamps import correct_times
 from meshgate.a2a.error_lookup import Peer, error_for_caller
 from meshgate.a2a.errors import InvalidAgentResponse, InvalidParams, InvalidRequest, MeshError, ParseError
 from meshgate.a2a.limits import DEFAULTS, Limits
@@ -119,12 +120,16 @@ def decode_answer(body: bytes, method: Method, rpc_id: str, *, peer: Peer = "age
         raise InvalidAgentResponse("the agent's answer is not the JSON-RPC answer to this request")
     if fault is not None:
         raise error_for_caller(decode_fault(fault), peer)
+    answer = tree.get("result")
+    corrected = correct_times(answer)
     try:
-        result, view = check(tree.get("result"), method.response)
+        result, view = check(corrected, method.response)
     except InvalidParams as error:
         what = f"the agent's {method.response.__name__} is not valid: {error.message}"
         raise InvalidAgentResponse(what, neutral=error.neutral) from None
-    return JsonPayload(method.response, result, view)
+    payload = JsonPayload(method.response, result, view)
+    payload.corrected = corrected is not answer
+    return payload
 
 
 class _Server:

@@ -81,7 +81,10 @@ def _struct_to_tree(value: struct_pb2.Struct) -> dict[str, Any]:
 
 
 def _timestamp_to_tree(value: timestamp_pb2.Timestamp) -> str:
-    return value.ToJsonString()
+    try:
+        return value.ToJsonString()
+    except ValueError:
+        raise InvalidParams("a timestamp in the message is out of range") from None
 
 
 def _bytes_to_tree(value: bytes) -> str:
@@ -150,7 +153,7 @@ def to_tree(message: ProtoMessage) -> dict[str, Any]:
     """The JSON tree of a protobuf message: ProtoJSON, without fields at their defaults unless they are required.
 
     Raises:
-        InvalidParams: a number in it is not finite.
+        InvalidParams: a number in it is not finite, or a timestamp out of range.
     """
     table, required = _tree_table(message.DESCRIPTOR)
     out: dict[str, Any] = {}
