@@ -49,7 +49,8 @@ GROUPS: dict[str, str] = {
         "heartbeat agent_heartbeat stream_silence stream_linger"
     ),
     "Membership and drain": (
-        "lease join_rate join_burst join_wait join_retry join_retry_max drain drain_last drain_notice drain_idle"
+        "lease join_rate join_burst join_wait switch_wait join_retry join_retry_max "
+        "drain drain_last drain_notice drain_idle"
     ),
     "A registry that loses instances": "hold_down hold_down_share hold_down_window hold_down_floor hold_down_grace",
     "What nobody uses any more": "orphan_seconds orphan_look lasting_absent",

@@ -364,6 +364,30 @@ _ROWS: tuple[Requirement, ...] = (
         "drop:absent",
     ),
     Requirement(
+        "registry.replaced",
+        "9.D2, F100",
+        "A registry file that was deleted, replaced or overwritten acknowledges nothing that nobody reads",
+        "drop:replaced",
+    ),
+    Requirement(
+        "registry.acknowledged",
+        "9.D2, 9.D4, F101",
+        "What is acknowledged is in force; what was written and is not seen is said to be so",
+        "drop:acknowledged",
+    ),
+    Requirement(
+        "registry.degraded",
+        "9.D1, 9.D3",
+        "A gateway with something wrong with its registry says so in readyz, doctor, log and metrics",
+        "drop:degraded",
+    ),
+    Requirement(
+        "registry.full",
+        "9.D1, F100",
+        "A store that nobody can write to evicts nobody",
+        "drop:full",
+    ),
+    Requirement(
         "registry.swept",
         "F108",
         "Manifests and schemas that nothing names go after an hour, on every backend, and the file becomes small again",

@@ -168,7 +168,7 @@ async def test_the_environment_of_other_consul_clients_is_not_looked_at(
         await seen.until(lambda: seen.ids == {"a1"})
 
 
-async def _limited_token(consul: servers.Consul, rules: str) -> str:
+async def limited_token(consul: servers.Consul, rules: str) -> str:
     policy = json.dumps({"Name": f"policy{next(_numbers)}", "Rules": rules}).encode()
     made = json.loads(await ask(consul, "PUT", "/v1/acl/policy", policy))
     token = json.dumps({"Policies": [{"ID": made["ID"]}]}).encode()
@@ -188,7 +188,7 @@ async def test_everything_works_with_the_least_privilege_that_the_error_names(ow
     # Consul itself needs a token to bring its catalogue in line with what was deregistered at it.
     agents_own = json.dumps({"Token": consul.token}).encode()
     await ask(consul, "PUT", "/v1/agent/token/agent", agents_own)
-    token = await _limited_token(consul, LEAST)
+    token = await limited_token(consul, LEAST)
     async with (
         serving() as (port, _, _),
         opened(consul, prefix="mesh", token=token) as registry,
@@ -211,7 +211,7 @@ async def test_everything_works_with_the_least_privilege_that_the_error_names(ow
 
 async def test_a_token_that_may_not_is_an_unavailable_registry_that_says_what_it_needs(own_consul: StartConsul) -> None:
     consul = own_consul(acl=True)
-    token = await _limited_token(consul, 'node_prefix "" { policy = "read" }')
+    token = await limited_token(consul, 'node_prefix "" { policy = "read" }')
     async with opened(consul, prefix="mesh", token=token) as registry:
         for command in (registry.register(agent("a1"), SUMMARISER), registry.throw(Switch("job", "j1"))):
             with pytest.raises(RegistryUnavailable, match="service:write on 'mesh-"):

@@ -35,12 +35,14 @@ from meshgate.gateway.control import join
 from meshgate.gateway.control.absent_agents import AbsentAgents
 from meshgate.gateway.control.admin import schema_routes
 from meshgate.gateway.control.admin.errors import BoundedBodies
+from meshgate.gateway.control.switches import Switches
 from meshgate.gateway.gateway import Gateway
 from meshgate.gateway.identity import key_record, keys, mesh_key
 from meshgate.gateway.ingress import http as ingress
 from meshgate.gateway.jobs.in_flight import InFlight
 from meshgate.gateway.jobs.parents import PossibleParents
 from meshgate.gateway.jobs.rates import Rates
+from meshgate.gateway.parts import Parts
 from meshgate.gateway.policies.arrival import metrics as call_metrics
 from meshgate.gateway.policies.arrival.lineage import Lineages
 from meshgate.gateway.policies.attempt import breaker as breaker_gate
@@ -53,6 +55,9 @@ from meshgate.gateway.upstream import outcome
 from meshgate.gateway.upstream.task_stream import TaskStream
 from meshgate.net import asgi, connection, endpoint
 from meshgate.net.addresses import AgentNetworks
+from meshgate.registry.backends import file as file_registry
+from meshgate.registry.backends import sqlite_reader
+from meshgate.registry.backends.lease_clock import LeaseClock
 from meshgate.registry.backends.memory import MemoryRegistry
 from meshgate.registry.backends.sqlite import Store
 from meshgate.registry.groups import Scope
@@ -223,6 +228,36 @@ def _agent_bounds() -> None:
 def _agent_values() -> None:
     _replace(jsonrpc, "correct_times", lambda tree: tree)
     _replace(grpc_binding, "correct_message", lambda message: False)
+
+
+def _full() -> None:
+    whole = LeaseClock.look
+
+    def look(self: Any, now: float, counters: Any = None) -> None:
+        self._still = 0.0
+        whole(self, now, counters)
+
+    _replace(LeaseClock, "look", look)
+
+
+def _replaced() -> None:
+    for module in (sqlite_reader, file_registry):
+        _replace(module, "check_same", lambda path, inode: None)
+
+
+def _acknowledged() -> None:
+    async def at_once(self: Any, shown: Any) -> None:
+        pass
+
+    async def seen(self: Any, instance_id: str) -> bool:
+        return True
+
+    _replace(Switches, "_see", at_once)
+    _replace(join.JoinApp, "_seen", seen)
+
+
+def _degraded() -> None:
+    _replace(Parts, "degraded", lambda self: ())
 
 
 def _onward() -> None:
@@ -509,6 +544,10 @@ DROPS: dict[str, Callable[[], None]] = {
     "onward": _onward,
     "quiet": _quiet,
     "silent": _silent,
+    "replaced": _replaced,
+    "acknowledged": _acknowledged,
+    "degraded": _degraded,
+    "full": _full,
     "agent_values": _agent_values,
     "agent_bounds": _agent_bounds,
     "drain": _drain,

@@ -180,6 +180,23 @@ async def test_a_watcher_started_while_the_registry_is_away_serves_from_its_snap
         assert second.stale_seconds() == pytest.approx(3.0)
 
 
+@pytest.mark.requirement("registry.snapshot")
+async def test_what_came_within_a_second_of_the_end_is_in_the_snapshot(tmp_path: Path) -> None:
+    world, path = World(), tmp_path / "snapshot.json"
+    await world.join("a1")
+    watcher = world.watcher(path)
+    async with running(watcher):
+        await until(path.exists)
+        await world.registry.throw(Switch("agent", "rogue", "it loops"))
+        await settle()
+        before = watcher.saved
+    await watcher.save()
+    assert (before, watcher.saved) == (False, True)
+    kept = read_snapshot(path)
+    assert kept is not None
+    assert kept.switches == (Switch("agent", "rogue", "it loops"),)
+
+
 async def test_without_a_snapshot_and_a_registry_a_watcher_is_not_ready_and_says_why() -> None:
     world = World()
     world.registry.cut()

@@ -51,7 +51,15 @@ class Answers:
         g = self._gateway
         stale = g.watcher.stale_seconds()
         return Status(
-            g.id, VERSION, g.in_flight.count, len(g.instances), stale, g.draining, g.unready() or "", g.wall()
+            gateway=g.id,
+            version=VERSION,
+            open_calls=g.in_flight.count,
+            instances=len(g.instances),
+            registry_stale=stale,
+            draining=g.draining,
+            ready=g.unready() or "",
+            clock=g.wall(),
+            degraded=g.degraded(),
         )
 
     def flights(self, agent: str, tenant: str) -> list[Flight]:

@@ -41,13 +41,14 @@ class Gateway(Parts):
             self.routes, self.schemas, base=settings.base_url, grpc=settings.grpc_address, version=VERSION
         )
         public = Principal("anonymous", "", agents=("*",), skills=("*",)) if settings.public_cards else None
-        self.ingress = Ingress(self.entrance, self.cards, self.authenticator, public, self.unready, self.limits)
+        self.ingress = Ingress(self.entrance, self.cards, self.authenticator, public, self, self.limits)
         self.metrics.watch(
             stale_seconds=self.watcher.stale_seconds,
             passed_over=lambda: dict[str, int](self.watcher.passed_over.items()),
             endpoints=self.instances.states,
             open_calls=lambda: self.in_flight.count,
             subjects=lambda: len(self.schemas),
+            degraded=lambda: len(self.degraded()),
         )
         self.watcher.on_change += [self.instances.apply, self.task_owner.learn, self.leases.learn, self._learn]
 
@@ -75,6 +76,7 @@ class Gateway(Parts):
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.watcher.save()
         await self.send.aclose()
         self.mediator.close()
         if not isinstance(self.tracing, NoTracing):

@@ -42,6 +42,7 @@ from meshgate.gateway.upstream.transports.table import make_transports
 from meshgate.registry.hold_down import HoldDown
 from meshgate.registry.index import Index
 from meshgate.registry.interface import Registry
+from meshgate.registry.row_filter import PassedOver
 from meshgate.registry.watcher import Watcher
 from meshgate.telemetry.ids import Ids
 from meshgate.telemetry.sampler import Sampler
@@ -49,6 +50,7 @@ from meshgate.telemetry.tracing import NoTracing, Tracing
 
 __all__ = ["Parts"]
 
+_UNREAD: tuple[PassedOver, ...] = ("unreadable", "manifest")
 NO_POLICIES = Policies()
 
 
@@ -96,6 +98,8 @@ class Parts:
         self.observers: list[Observer] = []
         self.draining = False
         self.broken = ""
+        self.own_row = ""
+        """What is wrong with this gateway's own row in the registry, or ""; its process says so."""
         self._watch()
         self._find_peers(peers, alone)
         self._keep_accounts()
@@ -171,6 +175,20 @@ class Parts:
         if self.draining or self.broken:
             return self.broken or "draining"
         return None if self.watcher.ready.is_set() else self.watcher.reason
+
+    def degraded(self) -> tuple[str, ...]:
+        """What is wrong with a gateway that takes calls all the same: one sentence each, and no names, for anybody."""
+        stale = self.watcher.stale_seconds()
+        unread = sum(self.watcher.passed_over.get(reason, 0) for reason in _UNREAD)
+        return tuple(
+            text
+            for wrong, text in (
+                (self.own_row, self.own_row),
+                (stale, f"the registry has been out of reach for {stale:.0f} s: what was last known is in force"),
+                (unread, f"{unread} rows of the registry cannot be read, and are passed over"),
+            )
+            if wrong
+        )
 
     async def ask_health(self, instance: Instance) -> Health:
         """Ask an instance's health route."""

@@ -180,6 +180,11 @@ class Watcher:
 
     # --- the snapshot ---
 
+    async def save(self) -> None:
+        """Write the snapshot now, if it lacks anything: the process is about to end."""
+        self._save_at = self._clock()
+        await self._save()
+
     def _load(self) -> None:
         if self._snapshot is None:
             return

@@ -112,6 +112,8 @@ class Limits(msgspec.Struct, frozen=True):
     """Time after which an agent that an operator registered, and that no gateway finds well, is taken off the list."""
     join_wait: float = 1.0
     """Longest a registration waits until the join port sees it itself, so that a call right after it is routed."""
+    switch_wait: float = 2.0
+    """Longest a kill switch waits for the registry to take it, and then for this process to see it there."""
     join_retry: float = 0.25
     """First pause after the join port did not answer; it doubles with each further failure."""
     join_retry_max: float = 2.0

@@ -94,6 +94,19 @@ async def test_a_registration_waits_until_it_is_seen_and_no_longer_than_its_limi
         assert await elapsed(join.register(instance(), join.key())) == pytest.approx(seconds, abs=0.011)
 
 
+@pytest.mark.requirement("registry.acknowledged")
+@virtual_time
+async def test_a_registration_that_the_registry_does_not_show_has_a_notice() -> None:
+    async with port() as join:
+        seen = wire.decode_register_response((await join.register(instance(), join.key())).body)
+        join.watching.cancel()
+        unseen = wire.decode_register_response((await join.register(instance(id="echo-2"), join.key())).body)
+        assert seen.notices == ()
+        assert [text.partition(":")[0] for text in unseen.notices] == [
+            "the registry took this registration and does not show it yet"
+        ]
+
+
 @pytest.mark.requirement("join.key")
 @virtual_time
 async def test_a_client_key_or_none_does_not_join() -> None:

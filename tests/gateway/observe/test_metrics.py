@@ -39,6 +39,7 @@ def test_a_fresh_gateway_can_be_scraped_and_has_counted_nothing() -> None:
             "meshgate_lineage_unknown_total",
             "meshgate_lineage_invalid_total",
             "meshgate_registry_stale_seconds",
+            "meshgate_degraded",
             "meshgate_open_calls",
             "meshgate_schema_subjects",
         )
@@ -61,6 +62,7 @@ def test_every_family_has_its_type() -> None:
         "meshgate_call_seconds": "histogram",
         "meshgate_registry_stale_seconds": "gauge",
         "meshgate_registry_passed_over": "gauge",
+        "meshgate_degraded": "gauge",
         "meshgate_open_calls": "gauge",
         "meshgate_endpoints": "gauge",
         "meshgate_schema_subjects": "gauge",

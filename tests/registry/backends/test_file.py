@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from meshgate.registry.backends.file import FileRegistry
-from meshgate.registry.errors import RegistryUnavailable
+from meshgate.registry.errors import RegistryUnavailable, UnknownLease
 from meshgate.registry.model import Switch
 from tests.registry.samples import SUMMARISER, Following, agent
 from tests.registry.virtual import VirtualTime, until
+from tests.support.patience import patience
 
 ROOT = Path(__file__).parents[3]
 
@@ -50,19 +51,28 @@ async def test_everything_survives_a_restart(tmp_path: Path) -> None:
     await second.aclose()
 
 
+async def alive(time: VirtualTime, registry: FileRegistry, seconds: float) -> None:
+    """Let time pass while a gateway renews its own lease, as each does."""
+    while seconds > 0:
+        await registry.renew("gw")
+        await looks(time, min(3.0, seconds))
+        seconds -= 3.0
+
+
 async def test_a_restarted_watcher_gives_every_lease_one_full_term(tmp_path: Path) -> None:
     path = tmp_path / "registry.db"
     before = FileRegistry(path, ttl=10.0)
     await before.register(agent("a1"), SUMMARISER)
+    await before.register(agent("gw"), SUMMARISER)
     await before.aclose()
 
     time = VirtualTime(now=1_000_000.0)
     after = FileRegistry(path, clock=time.clock, sleep=time.sleep, ttl=10.0)
     async with Following(after) as seen:
-        await looks(time, 9.8)
-        assert seen.ids == {"a1"}
-        await looks(time, 0.4)
-        assert seen.ids == set()
+        await alive(time, after, 9.5)
+        assert seen.ids == {"a1", "gw"}
+        await alive(time, after, 1.0)
+        assert seen.ids == {"gw"}
     await after.aclose()
 
 
@@ -72,13 +82,14 @@ async def test_a_renewal_gives_a_full_term_to_every_reader(tmp_path: Path) -> No
     writer = FileRegistry(path)
     reader = FileRegistry(path, clock=time.clock, sleep=time.sleep, ttl=10.0)
     await writer.register(agent("a1"), SUMMARISER)
+    await writer.register(agent("gw"), SUMMARISER)
     async with Following(reader) as seen:
-        await looks(time, 8.0)
+        await alive(time, writer, 8.0)
         await writer.renew("a1")
-        await looks(time, 9.0)
-        assert seen.ids == {"a1"}
-        await looks(time, 1.5)
-        assert seen.ids == set()
+        await alive(time, writer, 9.0)
+        assert seen.ids == {"a1", "gw"}
+        await alive(time, writer, 1.5)
+        assert seen.ids == {"gw"}
     await reader.aclose()
     await writer.aclose()
 
@@ -100,14 +111,92 @@ async def test_a_lease_that_ran_out_is_revived_by_a_renewal_for_a_minute_and_the
     path = tmp_path / "registry.db"
     registry = FileRegistry(path, clock=time.clock, sleep=time.sleep, ttl=10.0)
     await registry.register(agent("a1"), SUMMARISER)
+    await registry.register(agent("gw"), SUMMARISER)
     async with Following(registry) as seen:
-        await looks(time, 30.0)
-        assert seen.ids == set()
+        await alive(time, registry, 30.0)
+        assert seen.ids == {"gw"}
         await registry.renew("a1")
         await looks(time, 0.2)
-        assert seen.ids == {"a1"}
-        await looks(time, 61.0)
-        assert _rows(path) == 0
+        assert seen.ids == {"a1", "gw"}
+        await alive(time, registry, 61.0)
+        assert _rows(path) == 1
+    await registry.aclose()
+
+
+@pytest.mark.requirement("registry.full")
+async def test_a_store_that_nobody_can_write_to_evicts_nobody(tmp_path: Path) -> None:
+    time = VirtualTime()
+    path = tmp_path / "registry.db"
+    registry = FileRegistry(path, clock=time.clock, sleep=time.sleep, ttl=10.0)
+    for name in ("a1", "a2", "gw"):
+        await registry.register(agent(name), SUMMARISER)
+    async with Following(registry) as seen:
+        await alive(time, registry, 6.0)
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(RegistryUnavailable, match="locked"):
+                await registry.renew("a1")
+            await looks(time, 60.0)
+            assert seen.ids == {"a1", "a2", "gw"}
+            other.execute("ROLLBACK")
+        await registry.renew("a1")
+        await alive(time, registry, 1.5)
+        assert seen.ids == {"a1", "a2", "gw"}
+        await alive(time, registry, 6.0)
+        assert seen.ids == {"gw", "a1"}, "what nobody renews is still found out"
+    await registry.aclose()
+
+
+@pytest.mark.requirement("registry.replaced")
+async def test_a_file_whose_middle_was_overwritten_acknowledges_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "registry.db"
+    before = FileRegistry(path)
+    for number in range(40):
+        await before.register(agent(f"a{number}"), SUMMARISER)
+    await before.aclose()
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 25_000)
+    registry = FileRegistry(path)
+    with pytest.raises(RegistryUnavailable):
+        await anext(registry.watch())
+    with pytest.raises(RegistryUnavailable):
+        await registry.register(agent("a99"), SUMMARISER)
+    await registry.aclose()
+
+
+@pytest.mark.requirement("registry.replaced")
+@pytest.mark.parametrize("how", ["deleted", "replaced"])
+async def test_a_file_that_was_deleted_or_replaced_is_opened_again_by_readers_and_writers(
+    how: str, tmp_path: Path
+) -> None:
+    time = VirtualTime()
+    path = tmp_path / "registry.db"
+    registry = FileRegistry(path, clock=time.clock, sleep=time.sleep, ttl=10.0)
+    await registry.register(agent("a1"), SUMMARISER)
+    if how == "replaced":
+        other = FileRegistry(tmp_path / "other.db")
+        await other.register(agent("a2"), SUMMARISER)
+        await other.aclose()
+    watch = registry.watch()
+    assert [entry.instance.id for entry in (await anext(watch)).put] == ["a1"]
+
+    path.unlink()
+    for log in ("registry.db-wal", "registry.db-shm"):
+        (tmp_path / log).unlink(missing_ok=True)
+    if how == "replaced":
+        (tmp_path / "other.db").rename(path)
+    waiting = asyncio.ensure_future(anext(watch))
+    await until(lambda: time.sleepers or waiting.done())
+    await time.advance(0.1)
+    with pytest.raises(RegistryUnavailable, match="was deleted or replaced"):
+        await asyncio.wait_for(waiting, patience(10.0))
+    with pytest.raises(UnknownLease):
+        await registry.renew("a1")
+    await registry.throw(Switch("agent", "rogue"))
+    again = await anext(registry.watch())
+    assert {entry.instance.id for entry in again.put} == ({"a2"} if how == "replaced" else set())
+    assert again.switches == (Switch("agent", "rogue"),)
     await registry.aclose()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 from meshgate.cli.doctor.findings import PROBE_SECONDS, Finding
 from meshgate.cli.doctor.machine_checks import listens
@@ -12,6 +13,7 @@ from meshgate.registry.home import Run
 
 __all__ = []
 
+_LOG = "its log says more"
 _SKEW = 5.0
 """A larger difference of two clocks, in seconds, makes log lines and records hard to compare."""
 
@@ -29,24 +31,29 @@ def check_gateway(url: str, clock: Callable[[], float]) -> Iterator[Finding]:
         yield Finding("gateway", "fail", f"{url}/livez answered HTTP {response.status_code}", "is it a gateway?")
         return
     yield Finding("gateway", "ok", f"{url} answers")
-    yield _ready(url)
+    yield from _ready(url)
     yield from _clock(response.headers.get("date", ""), clock)
 
 
-def _ready(url: str) -> Finding:
+def _ready(url: str) -> Iterator[Finding]:
     import httpx
 
     try:
         response = httpx.get(f"{url}/readyz", timeout=PROBE_SECONDS, trust_env=False)
     except httpx.TransportError:
-        return Finding("ready", "fail", f"{url}/readyz does not answer", "its log says more")
-    if response.status_code == 200:
-        return Finding("ready", "ok", "it takes calls")
+        yield Finding("ready", "fail", f"{url}/readyz does not answer", _LOG)
+        return
     try:
-        reason = str(response.json()["reason"])
-    except (ValueError, KeyError, TypeError):
-        reason = f"HTTP {response.status_code}"
-    return Finding("ready", "fail", f"it asks for no new calls: {reason}", "its log says more")
+        said: dict[str, Any] = response.json()
+        reason, degraded = str(said.get("reason", "")), [str(each) for each in said.get("degraded", ())]
+    except (ValueError, AttributeError, TypeError):
+        reason, degraded = "", []
+    if response.status_code == 200:
+        yield Finding("ready", "ok", "it takes calls")
+    else:
+        yield Finding("ready", "fail", f"it asks for no new calls: {reason or f'HTTP {response.status_code}'}", _LOG)
+    for each in degraded:
+        yield Finding("registry", "fail", each, _LOG)
 
 
 def _clock(date: str, clock: Callable[[], float]) -> Iterator[Finding]:

@@ -37,6 +37,10 @@ def _join_words(_: str) -> str:
 
 
 log = structlog.get_logger(__name__)
+_NOT_SEEN = (
+    "the registry took this registration and does not show it yet: calls reach the agent once gateways read it there "
+    "('meshgate doctor' says whether they can)"
+)
 
 
 class JoinApp:
@@ -135,19 +139,22 @@ class JoinApp:
         name = instance.id or f"{instance.agent[:100]}-{secrets.token_hex(6)}"
         instance = msgspec.structs.replace(instance, id=name, tenant=key.tenant, manifest=manifest.digest())
         lease = await self._registry.register(instance, manifest)
-        await self._seen(name)
-        log.info("joined", agent=instance.agent, instance=name, version=manifest.version)
+        notices = admitted.notices if await self._seen(name) else (*admitted.notices, _NOT_SEEN)
+        seen = _NOT_SEEN not in notices
+        log.info("joined", agent=instance.agent, instance=name, version=manifest.version, seen=seen)
         call_key = self._mesh.call_key(instance.agent, key.tenant, name)
-        joined = wire.RegisterResponse(
-            lease, call_key, self._mesh.inbound_secret(name), self._gateways(), admitted.notices
-        )
+        joined = wire.RegisterResponse(lease, call_key, self._mesh.inbound_secret(name), self._gateways(), notices)
         return wire.encode_register_response(joined, media)
 
-    async def _seen(self, instance_id: str) -> None:
+    async def _seen(self, instance_id: str) -> bool:
+        """Wait until the registry shows an instance that it took; whether it did in time."""
         waited = 0.0
-        while instance_id not in self._table.entries and waited < self._limits.join_wait:
+        while instance_id not in self._table.entries:
+            if waited >= self._limits.join_wait:
+                return False
             await self._sleep(0.01)
             waited += 0.01
+        return True
 
     def _may_name(self, agent: str, key: KeyRecord) -> None:
         if not any(fnmatchcase(agent, pattern) for pattern in key.agents):

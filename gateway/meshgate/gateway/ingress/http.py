@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any, Protocol
 
 import msgspec
 
@@ -26,6 +27,18 @@ _KINDS = ("agents", "skills")
 _CARD_PATHS = ("", "/", CARD_PATH)
 
 
+class Readiness(Protocol):
+    """What a gateway says of itself to balancers and operators."""
+
+    def unready(self) -> str | None:
+        """The reason why it should get no calls, or None."""
+        ...
+
+    def degraded(self) -> tuple[str, ...]:
+        """What is wrong although it takes calls, in sentences for anybody."""
+        ...
+
+
 class Ingress:
     """The ASGI app of the data plane.
 
@@ -34,7 +47,7 @@ class Ingress:
         cards: makes the answers to GET requests for cards.
         authenticator: authenticates those who ask for a card.
         public: the caller to assume for cards without a key, or None if cards need one.
-        ready: returns None, or why this gateway should get no calls.
+        readiness: says whether this gateway should get calls, and what is wrong although it may.
     """
 
     def __init__(
@@ -43,14 +56,14 @@ class Ingress:
         cards: Cards,
         authenticator: Authenticator,
         public: Principal | None,
-        ready: Callable[[], str | None],
+        readiness: Readiness,
         limits: Limits,
     ) -> None:
         self._endpoints = [HttpEndpoint(row.load(), entrance(row.id), limits, admit=bearer_key) for row in HTTP_ROWS]
         self._cards = cards
         self._authenticator = authenticator
         self._public = public
-        self._ready = ready
+        self._readiness = readiness
         self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -91,9 +104,13 @@ class Ingress:
             await respond(send, 405, b'{"error":"POST calls, GET cards"}', [(b"allow", b"POST, GET")])
 
     async def _health(self, path: str, send: Send) -> None:
-        why = self._ready() if path == "/readyz" else None
-        body = msgspec.json.encode({"status": "ok"} if why is None else {"status": "unavailable", "reason": why})
-        await respond(send, 200 if why is None else 503, body)
+        why, degraded = None, tuple[str, ...]()
+        if path == "/readyz":
+            why, degraded = self._readiness.unready(), self._readiness.degraded()
+        answer: dict[str, Any] = {"status": "ok"} if why is None else {"status": "unavailable", "reason": why}
+        if degraded:
+            answer["degraded"] = degraded
+        await respond(send, 200 if why is None else 503, msgspec.json.encode(answer))
 
     async def _card(self, scope: Scope, request: Request, send: Send) -> None:
         headers = request.headers

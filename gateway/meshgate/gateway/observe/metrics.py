@@ -76,6 +76,7 @@ class Metrics(Collector):
         self._open: Callable[[], float] = _nothing
         self._endpoints: Callable[[], Mapping[str, int]] = _no_states
         self._subjects: Callable[[], float] = _nothing
+        self._degraded: Callable[[], float] = _nothing
         self._passed_over: Callable[[], Mapping[str, int]] = _no_states
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
@@ -88,6 +89,7 @@ class Metrics(Collector):
         endpoints: Callable[[], Mapping[str, int]] | None = None,
         subjects: Callable[[], float] | None = None,
         passed_over: Callable[[], Mapping[str, int]] | None = None,
+        degraded: Callable[[], float] | None = None,
     ) -> None:
         """Set the functions that are called whenever the metrics are read.
 
@@ -97,12 +99,14 @@ class Metrics(Collector):
             endpoints: how many endpoints there are in each state.
             subjects: how many skills have a contract that is known here.
             passed_over: how many rows of the registry are passed over, by reason.
+            degraded: how many things are wrong with a gateway that takes calls all the same.
         """
         self._stale = stale_seconds or self._stale
         self._open = open_calls or self._open
         self._endpoints = endpoints or self._endpoints
         self._subjects = subjects or self._subjects
         self._passed_over = passed_over or self._passed_over
+        self._degraded = degraded or self._degraded
 
     # --- counting ---
 
@@ -254,6 +258,11 @@ class Metrics(Collector):
         for reason, count in self._passed_over().items():
             passed_over.add_metric([reason], count)
         yield passed_over
+        yield GaugeMetricFamily(
+            "meshgate_degraded",
+            "Things that are wrong although calls are taken; /readyz names them.",
+            value=self._degraded(),
+        )
         yield GaugeMetricFamily("meshgate_open_calls", "Calls that are open.", value=self._open())
         endpoints = GaugeMetricFamily(
             "meshgate_endpoints",

@@ -64,3 +64,5 @@ class Status(msgspec.Struct, frozen=True):
     """Why it is not ready, or ""."""
     clock: float = 0.0
     """Seconds since the epoch, by its own clock."""
+    degraded: tuple[str, ...] = ()
+    """What is wrong although it takes calls."""

@@ -34,6 +34,7 @@ from meshgate.registry.open import open_registry
 __all__ = ["DataPlane", "Signals", "keep_foreign", "open_configured", "run_file", "run_single"]
 
 log = structlog.get_logger(__name__)
+_RIGHTS = "give its Consul token the rights that docs/operating.md lists"
 
 
 def open_configured(config: Config, home: Home) -> Registry:
@@ -133,6 +134,7 @@ class DataPlane:
             try:
                 if registered:
                     await self.registry.renew(me.id)
+                    self._note_row(me.id)
                 else:
                     await self.registry.register(me)
                     registered = True
@@ -141,10 +143,19 @@ class DataPlane:
                 continue
             except MeshError as error:
                 log.warning("not_registered", gateway=me.id, code=error.code, reason=error.message)
+                self.gateway.own_row = "this gateway's own row in the registry cannot be written"
             except Exception:
                 # Any error: a gateway that stops renewing is soon counted as gone, so try again.
                 log.exception("renewal_failed", gateway=me.id)
             await asyncio.sleep(self.config.limits.lease / 3)
+
+    def _note_row(self, me: str) -> None:
+        """Note whether the registry shows this gateway the row that it took from it a while ago."""
+        seen = me in self.gateway.table.entries or self.gateway.watcher.stale
+        found = "" if seen else "the registry took this gateway's own row and does not show it: may it read all rows?"
+        if found and found != self.gateway.own_row:
+            log.warning("own_row_not_seen", gateway=me, effect="agents that join are not seen either", remedy=_RIGHTS)
+        self.gateway.own_row = found
 
     async def drain(self, hurry: asyncio.Event) -> None:
         """Leave the mesh, let open calls end, then close. ``hurry`` cuts the waiting short."""

@@ -18,7 +18,7 @@ from meshgate.registry.async_wait import Sleep, wait_or_sleep
 from meshgate.registry.backends.lease_clock import LeaseClock
 from meshgate.registry.backends.model import Rows, Snapshot
 from meshgate.registry.backends.snapshot_diff import difference
-from meshgate.registry.backends.sqlite import Store
+from meshgate.registry.backends.sqlite import Store, check_same
 from meshgate.registry.backends.sqlite_reader import Reader
 from meshgate.registry.errors import RegistryUnavailable, UnknownLease
 from meshgate.registry.limits import check_blob, check_instance, check_manifest, check_subject, check_switch
@@ -181,6 +181,12 @@ class FileRegistry:
     # The rest runs in the worker thread.
 
     def _opened(self) -> Store:
+        if self._store is not None:
+            try:
+                check_same(self.path, self._store.inode)
+            except RegistryUnavailable:
+                self._store.close()
+                self._store = None
         if self._store is None:
             self._store = Store(self.path)
         return self._store

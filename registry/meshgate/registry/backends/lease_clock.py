@@ -4,6 +4,10 @@ The monotonic clocks of two processes, or of one process before and after a rest
 only raises a counter, and each reader times on its own clock how long a counter has not changed. It counts only the
 time in which it was looking: a reader that was stopped for a minute cannot know whether anybody renewed meanwhile. A
 reader that has just started gives every lease one full term.
+
+Nor does it count the time in which no counter at all moves, beyond half a term: then nobody can write (the disk may be
+full), and a store that fails must evict nobody. Every gateway renews a lease of its own, so in a store that works some
+counter moves at each third of a term.
 """
 
 from __future__ import annotations
@@ -24,17 +28,21 @@ class LeaseClock:
     def __init__(self, ttl: float, *, max_gap: float = 1.0) -> None:
         self._ttl = ttl
         self._max_gap = max_gap
-        self._watched = 0.0
+        self._watched = self._still = 0.0
         self._looked: float | None = None
         self._seen: dict[str, tuple[object, float]] = {}
 
     def look(self, now: float, counters: Mapping[str, object] | None = None) -> None:
         """Take in the counters by lease as they stand at ``now``; None if none has changed since the last look."""
         if self._looked is not None:
-            self._watched += min(max(0.0, now - self._looked), self._max_gap)
+            gap = min(max(0.0, now - self._looked), self._max_gap)
+            self._watched += min(gap, max(0.0, self._ttl / 2 - self._still))
+            self._still += gap
         self._looked = now
         if counters is not None:
             known = self._seen
+            if known.keys() != counters.keys() or any(known[key][0] != counter for key, counter in counters.items()):
+                self._still = 0.0
             self._seen = {
                 key: known[key] if key in known and known[key][0] == counter else (counter, self._watched)
                 for key, counter in counters.items()

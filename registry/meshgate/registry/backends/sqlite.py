@@ -20,7 +20,7 @@ from meshgate.registry.errors import RegistryUnavailable
 from meshgate.registry.limits import blob_digest
 from meshgate.registry.model import Instance, Switch
 
-__all__ = ["FORMAT", "Store", "connect"]
+__all__ = ["FORMAT", "Store", "check_same", "connect"]
 
 FORMAT = 1
 """The layout's number, in ``PRAGMA user_version``."""
@@ -72,6 +72,20 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def check_same(path: Path, inode: int) -> None:
+    """Check that a connection still has the file that stands at the path.
+
+    Raises:
+        RegistryUnavailable: the file was deleted or replaced, so what is written here nobody reads.
+    """
+    try:
+        found = path.stat().st_ino
+    except FileNotFoundError:
+        found = 0
+    if found != inode:
+        raise RegistryUnavailable(f"the registry file {path} was deleted or replaced: it is opened again")
+
+
 def _use_log(connection: sqlite3.Connection) -> None:
     try:
         connection.execute("PRAGMA journal_mode=WAL")
@@ -91,6 +105,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self._db = connect(path)
+        self.inode = path.stat().st_ino
 
     def close(self) -> None:
         """Close the connection."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from meshgate.registry.backends.model import Rows
-from meshgate.registry.backends.sqlite import connect
+from meshgate.registry.backends.sqlite import check_same, connect
 from meshgate.registry.limits import is_subject
 from meshgate.registry.model import Entry, Instance, Manifest, Switch, Unread
 
@@ -24,6 +24,7 @@ class Reader:
 
     def __init__(self, path: Path) -> None:
         self._db = connect(path)
+        self._path, self._inode = path, path.stat().st_ino
         self._version = -1
         self._entries: dict[str, tuple[int, Entry | Unread]] = {}
         self._manifests: dict[str, Manifest] = {}
@@ -36,7 +37,12 @@ class Reader:
         self._db.close()
 
     def poll(self) -> Rows | None:
-        """What the file holds, or None if nothing was written since the last call."""
+        """What the file holds, or None if nothing was written since the last call.
+
+        Raises:
+            RegistryUnavailable: the file is no longer the one that was opened.
+        """
+        check_same(self._path, self._inode)
         version = self._db.execute("PRAGMA data_version").fetchone()[0]
         if version == self._version:
             return None

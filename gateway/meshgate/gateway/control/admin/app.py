@@ -25,6 +25,7 @@ from meshgate.gateway.control.admin.job_routes import add_job_routes
 from meshgate.gateway.control.admin.mesh import Mesh
 from meshgate.gateway.control.admin.mesh_routes import add_change_routes, add_view_routes
 from meshgate.gateway.control.admin.schema_routes import schema_routes
+from meshgate.gateway.control.switches import Switches
 from meshgate.gateway.identity.keys import KeyStore
 from meshgate.gateway.version import VERSION
 from meshgate.registry.index import Index
@@ -67,7 +68,7 @@ def make_admin(
     app.add_middleware(BoundedBodies, limits=limits)
     add_view_routes(app, mesh, table, guarded)
     add_job_routes(app, mesh, guarded)
-    add_change_routes(app, mesh, registry, guarded)
+    add_change_routes(app, mesh, Switches(registry, table, limits.switch_wait), guarded)
     app.include_router(schema_routes(mesh, table, catalogue, gate), dependencies=guarded)
     _describe(app)
     _add_health(app, mesh, metrics, guarded)
@@ -88,7 +89,7 @@ def _add_health(app: FastAPI, mesh: Mesh, metrics: Callable[[], Awaitable[bytes]
         response.status_code = 200 if ready else 503
         return {
             "status": "ok" if ready else "unavailable",
-            "gateways": {name: one.ready or "ok" for name, one in statuses.items()},
+            "gateways": {name: one.ready or "; ".join(one.degraded) or "ok" for name, one in statuses.items()},
         }
 
     @app.get("/metrics", tags=["health"], dependencies=guarded)

@@ -25,6 +25,8 @@ _STATUS = {
     "UNSUPPORTED_MEDIA_TYPE": 415,
     "HEADERS_TOO_LARGE": 431,
     "REGISTRY_UNAVAILABLE": 503,
+    "OUTCOME_UNKNOWN": 503,
+    "WRITTEN_NOT_SEEN": 503,
 }
 """HTTP status of errors, by code; 400 for any other."""
 

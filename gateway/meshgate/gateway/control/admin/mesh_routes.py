@@ -11,11 +11,11 @@ from meshgate.gateway.cluster import questions
 from meshgate.gateway.control.admin import responses as jsonable
 from meshgate.gateway.control.admin.mesh import Mesh
 from meshgate.gateway.control.admin.requests import DrainRequest, KillRequest
+from meshgate.gateway.control.switches import Switches
 from meshgate.gateway.observe.job_tree import merge_instances
 from meshgate.gateway.observe.views import InstanceView
 from meshgate.registry.groups import Scope
 from meshgate.registry.index import Index, version_order
-from meshgate.registry.interface import Registry
 from meshgate.registry.model import Switch
 from meshgate.registry.selection import explain
 
@@ -56,22 +56,24 @@ def add_view_routes(app: FastAPI, mesh: Mesh, table: Index, guarded: list[Any]) 
         return jsonable.response(sorted(table.switches))
 
 
-def add_change_routes(app: FastAPI, mesh: Mesh, registry: Registry, guarded: list[Any]) -> None:
+def add_change_routes(app: FastAPI, mesh: Mesh, switches: Switches, guarded: list[Any]) -> None:
     """Add the routes that throw and lift kill switches, and drain gateways."""
 
     @app.post("/api/v1/kill", tags=["mesh"], dependencies=guarded)
     async def kill(request: KillRequest) -> dict[str, Any]:
         """Throw a kill switch; one on a job also ends what runs of it."""
-        await registry.throw(Switch(request.kind, request.name, request.reason))
         ended: dict[str, int] = {}
-        if request.kind == "job":
-            ended = await mesh.ask(questions.END_JOB, request.name)
+        try:
+            await switches.throw(Switch(request.kind, request.name, request.reason))
+        finally:
+            if request.kind == "job":  # its calls are ended even where the registry does not answer
+                ended = await mesh.ask(questions.END_JOB, request.name)
         return {"thrown": f"{request.kind} {request.name}", "ended": sum(ended.values())}
 
     @app.post("/api/v1/lift", tags=["mesh"], dependencies=guarded)
     async def lift(request: KillRequest) -> dict[str, str]:
         """Lift a kill switch."""
-        await registry.lift(Switch(request.kind, request.name))
+        await switches.lift(Switch(request.kind, request.name))
         return {"lifted": f"{request.kind} {request.name}"}
 
     @app.post("/api/v1/drain", tags=["mesh"], dependencies=guarded)
