@@ -12,6 +12,7 @@ _LOOP_ASKS_AGAIN = "the loop is entered for nothing: its body asks for the same 
 _ONE_MORE = "one more entry of a memory that is bounded either way"
 _COMPARED = "generations are only compared for being the same, and no permit of the other number is out"
 _SHORTCUT = "a shortcut: what follows gives the same, at a higher cost"
+_BOUND = "no time falls on the bound, which is a tolerance"
 _ALWAYS_LATER = "the clock of a machine that runs is past the first second"
 _PADDING = "base64 is decoded alike with more padding than it needs"
 _FOR_TYPES = "cannot happen; it tells the type checkers that there is a loop"
@@ -84,10 +85,15 @@ EQUIVALENT: dict[str, str] = {
     f"{_BREAKER}_opening: self._generation += 1 -> self._generation += 2": _COMPARED,
     f"{_BREAKER}_close: self._generation += 1 -> self._generation -= 1": _COMPARED,
     f"{_BREAKER}_close: self._generation += 1 -> self._generation += 2": _COMPARED,
-    f"{_BREAKER}_close: self._state.current_state != pybreaker.STATE_CLOSED -> "
-    "self._state.current_state == pybreaker.STATE_CLOSED": "pybreaker has closed it by then, and is told once more",
+    f"{_GATEWAY}policies/attempt/hang_detection.py HangDetection._hangs: (0, -math.inf, 0.0) -> (0, -math.inf, 1.0)": (
+        "before the first question any pause is over"
+    ),
+    f"{_GATEWAY}policies/attempt/hang_detection.py HangDetection._hangs: max(heard) + self._limits.silence > "
+    "asked + self._early -> max(heard) + self._limits.silence >= asked + self._early": _BOUND,
+    f"{_GATEWAY}policies/attempt/hang_detection.py HangDetection._hangs: now < asked + pause - self._early -> "
+    "now <= asked + pause - self._early": _BOUND,
     f"{_GATEWAY}upstream/health.py HealthChecks.run: "
-    "self._due.get(instance.id, 0.0) -> self._due.get(instance.id, 1.0)": _ALWAYS_LATER,
+    "self._due.get(each.id, 0.0) -> self._due.get(each.id, 1.0)": _ALWAYS_LATER,
     f"{_GATEWAY}upstream/instance.py Instance.observe: seconds > self._latency -> seconds >= self._latency": (
         "a sample like the estimate leaves it as it is, by either formula"
     ),

@@ -13,8 +13,14 @@ MODULES = sorted(
     path.relative_to(ROOT).as_posix()
     for pattern in (
         f"{_GATEWAY}/policies/*/*.py",
-        *(f"{_GATEWAY}/routing/{name}.py" for name in ("balance", "resolve", "routes", "task_owner")),
-        *(f"{_GATEWAY}/upstream/{name}.py" for name in ("attempt", "breaker", "health", "instance", "outcome")),
+        *(
+            f"{_GATEWAY}/routing/{name}.py"
+            for name in ("balance", "resolve", "routes", "silent_instances", "task_owner")
+        ),
+        *(
+            f"{_GATEWAY}/upstream/{name}.py"
+            for name in ("attempt", "breaker", "health", "instance", "outcome", "task_stream")
+        ),
         f"{_GATEWAY}/jobs/*.py",
         *(f"{_GATEWAY}/identity/{name}.py" for name in ("authenticator", "keys", "leases", "mesh_key")),
         f"{_GATEWAY}/ingress/edge.py",

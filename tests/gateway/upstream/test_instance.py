@@ -69,6 +69,24 @@ def test_it_may_be_sent_to_unless_it_is_unhealthy_hangs_or_is_left_alone_by_its_
     assert not where.ready()
 
 
+@pytest.mark.requirement("instance.silent")
+@pytest.mark.parametrize("healthy", [False, True])
+@pytest.mark.parametrize("hung", [False, True])
+@pytest.mark.parametrize("health", [Health.SILENT, Health.FAILED, Health.WELL])
+@pytest.mark.parametrize("breaker", ["closed", "silenced", "failing", "tripped"])
+def test_it_is_only_silent_if_it_is_out_does_not_answer_and_no_call_failed(
+    healthy: bool, hung: bool, health: Health, breaker: str
+) -> None:
+    where = instance(Clock())
+    where.healthy, where.hung, where.health = healthy, hung, health
+    if breaker == "failing":
+        where.breaker.leave(where.breaker.enter() or 0, success=False)
+    elif breaker != "closed":
+        where.breaker.trip(silent=breaker == "silenced")
+    out = hung or not healthy
+    assert where.silent() is (out and health is Health.SILENT and breaker in ("closed", "silenced"))
+
+
 def test_its_address_is_the_first_whose_binding_is_spoken() -> None:
     http, grpc = Endpoint("JSONRPC", "http://a"), Endpoint("GRPC", "a:1")
     both = instance(Clock(), endpoints=(grpc, http))

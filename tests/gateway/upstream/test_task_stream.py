@@ -1,5 +1,8 @@
 """What a caller hears of a stream: one task to its end, and an error where the agent ended it otherwise."""
 
+# pyright: reportPrivateUsage=false
+# How much is read in one pass is nowhere to be seen from outside.
+
 from __future__ import annotations
 
 import asyncio
@@ -238,3 +241,33 @@ async def test_what_was_delivered_is_done_whoever_leaves_afterwards(last: str, e
         await anext(closed.reply)
     await closed.reply.aclose()
     assert closed.ended == ended
+
+
+# -- many events at once
+
+
+@pytest.mark.requirement("agent.bounds")
+@virtual_time
+async def test_events_that_are_here_already_are_read_in_portions_so_that_others_run_between_them() -> None:
+    agent = Agent(*[update("WORKING")] * 100, update("COMPLETED"), *[update("WORKING")] * 60)
+    began = asyncio.get_running_loop().time()
+    seen: list[int] = []
+
+    async def others() -> None:
+        while not agent.outcomes:
+            seen.append(agent.stream._read)
+            await asyncio.sleep(0)
+
+    watching = asyncio.ensure_future(others())
+    heard, error = await agent.heard()
+    await watching
+    assert (len(heard), error) == (101, None)
+    assert seen == [32, 64, 96]
+
+    finishing = asyncio.ensure_future(agent.stream.finish())
+    rest: list[int] = []
+    while not finishing.done():
+        await asyncio.sleep(0)
+        rest.append(agent.stream._read)
+    assert list(dict.fromkeys(rest)) == [128, 160, 161]
+    assert asyncio.get_running_loop().time() == began

@@ -315,6 +315,42 @@ async def test_a_stream_of_a_hung_instance_that_falls_silent_later_ends_then() -
     assert (heard, round(ward.clock.passed, 6)) == ([0.4, 0.8, 1.2], 2.0)
 
 
+@pytest.mark.requirement("stream.quiet")
+@virtual_time
+async def test_a_call_that_was_heard_just_before_a_question_is_asked_about_when_it_falls_silent() -> None:
+    ward = Ward("y")
+    _, _, reading = await streaming(ward, 1000.0)
+    await asyncio.sleep(7.9)
+    waiting = asyncio.ensure_future(ward.call(ward.attempt()))
+    await asyncio.sleep(2.0)
+    assert ward.asked == [0.5, 1.0, 2.0, 4.0, 8.0, 8.5, 9.0]
+    waiting.cancel()
+    reading.cancel()
+
+
+@pytest.mark.requirement("path.hang")
+@virtual_time
+async def test_an_instance_that_hangs_again_is_noticed_again_by_the_message_that_waits_there() -> None:
+    ward = Ward("nnynn")
+    waiting = asyncio.ensure_future(ward.call(ward.attempt("SendMessage")))
+    await asyncio.sleep(2.25)
+    assert ward.asked[:5] == [0.5, 0.5, 1.0, 1.0, 1.0]
+    assert ward.where.hung
+    waiting.cancel()
+
+
+@pytest.mark.requirement("path.hang")
+@virtual_time
+async def test_an_instance_that_left_while_it_hung_is_asked_no_more_though_a_message_waits_there() -> None:
+    ward = Ward("n")
+    waiting = asyncio.ensure_future(ward.call(ward.attempt("SendMessage")))
+    await asyncio.sleep(0.75)
+    ward.where.listed = False
+    await asyncio.sleep(10.0)
+    assert (ward.asked, ward.where.probing) == ([0.5, 0.5, 1.0], None)
+    waiting.cancel()
+
+
 # -- what is silent, and what failed
 
 
