@@ -24,6 +24,7 @@ from tests.faults.agents import open_stage
 from tests.faults.crew import open_crew
 from tests.faults.limits import LIMITS
 from tests.faults.processes import GatewayUnderTest
+from tests.faults.registry_file import file_registry
 from tests.faults.report import Report
 from tests.faults.trio import consul_trio, no_leader
 from tests.support.servers import consul
@@ -124,6 +125,11 @@ async def _onward(setting: Setting) -> None:
         await setting.step("F112", lambda: own_errors.own_errors(stage, report))
 
 
+async def _files(setting: Setting) -> None:
+    work = functools.partial(file_registry, setting.folder / "files", setting.session, setting.report)
+    await setting.step("F100 F101", work)
+
+
 async def _drain(setting: Setting) -> None:
     gateway = GatewayUnderTest(setting.folder / "drain", setting.session, limits={"drain": 4})
     async with open_stage(gateway, setting.session) as stage:
@@ -134,6 +140,7 @@ _STORIES: dict[str, Callable[[Setting], Awaitable[None]]] = {
     "F5 F6 F7 F8 F9 F10 F14 F17 F105": _hostile,
     "F31 F34 F43 F48 F49 F110 F111": _upstream,
     "F109": _drain,
+    "F100 F101": _files,
     "F34": _retries,
     "F73 F74": _jobs,
     "F98 F99 F112": _onward,

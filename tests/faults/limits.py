@@ -154,6 +154,16 @@ LIMITS: dict[str, dict[str, Limit]] = {
         "visits_in_a_crowd": Limit(64, "calls"),
         "not_counted": _none("calls"),
     },
+    "F100": {
+        "evicted": _none("instances"),
+        "errors": _none("calls"),
+        "acknowledged": _none("answers"),
+        "not_named": _none("answers"),
+        "recovery_s": Limit(5, "s"),
+        "lost_with_the_file": _none("calls"),
+        "not_in_force": _none("answers"),
+    },
+    "F101": {"lost": _none("calls"), "not_in_force": _none("answers"), "not_counted": _none("answers")},
     "F105": {
         "not_named": _none("answers"),
         "cpu": Limit(1, "of the budget"),

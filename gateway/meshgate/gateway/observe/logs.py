@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import TextIO, cast
 
 import structlog
+
+from meshgate.net.log_stream import LogStream
 
 __all__ = ["configure_logs"]
 
@@ -31,7 +34,7 @@ def configure_logs(level: int = logging.INFO) -> None:
     structlog.configure(
         processors=[*structures, last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", LogStream(sys.stderr))),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)

@@ -142,8 +142,8 @@ class DataPlane:
                 registered = False
                 continue
             except MeshError as error:
-                log.warning("not_registered", gateway=me.id, code=error.code, reason=error.message)
                 self.gateway.own_row = "this gateway's own row in the registry cannot be written"
+                log.warning("not_registered", gateway=me.id, code=error.code, reason=error.message)
             except Exception:
                 # Any error: a gateway that stops renewing is soon counted as gone, so try again.
                 log.exception("renewal_failed", gateway=me.id)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import MutableMapping
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 from structlog.typing import Processor
 
+from meshgate.net.log_stream import LogStream
 from meshgate.sdk.current import CURRENT
 
 __all__ = ["add_call", "configure"]
@@ -49,7 +50,7 @@ def configure(stream: TextIO | None = None, level: int = logging.INFO) -> None:
         structlog.configure(
             processors=[*shared, *final],
             wrapper_class=structlog.make_filtering_bound_logger(level),
-            logger_factory=structlog.PrintLoggerFactory(out),
+            logger_factory=structlog.PrintLoggerFactory(cast("TextIO", LogStream(out))),
         )
     if not logging.getLogger().handlers:
         _configure_standard_logging(out, level, shared, final)
