@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -171,69 +171,59 @@ class Metrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """The metrics as prometheus_client has them; for its registries."""
-        calls = CounterMetricFamily(
+        yield _counted(
             "meshgate_calls",
             "Calls by outcome (done, failed, refused, cancelled) and by what became of their task.",
-            labels=["agent", "method", "binding", "outcome", "task"],
+            ("agent", "method", "binding", "outcome", "task"),
+            self._calls.items(),
         )
-        for labels, count in self._calls.items():
-            calls.add_metric(labels, count)
-        policies = CounterMetricFamily(
+        yield _counted(
             "meshgate_policy",
             "Calls by decision of a policy: pass, refuse.",
-            labels=["policy", "decision"],
+            ("policy", "decision"),
+            [(seen, count) for seen, (count,) in self.policies.items() if count],
         )
-        for seen, (count,) in self.policies.items():
-            if count:
-                policies.add_metric(seen, count)
-        attempts = CounterMetricFamily(
+        yield _counted(
             "meshgate_attempts",
             "Tries by outcome: done, answered (with an error), failed, cancelled.",
-            labels=["agent", "outcome"],
+            ("agent", "outcome"),
+            self._attempts.items(),
         )
-        for tried, count in self._attempts.items():
-            attempts.add_metric(tried, count)
-        yield from (calls, policies, attempts, self._histogram(), *self._streams())
+        yield from (self._histogram(), *self._streams(), *self._lineages(), *self._gauges())
+
+    def _streams(self) -> Iterator[CounterMetricFamily]:
+        yield _counted(
+            "meshgate_streams_cut", "Streams of agents that ended before their task did.", ("agent",), self._cut.items()
+        )
+        yield _counted(
+            "meshgate_stream_events_dropped",
+            "Events of agents that were not passed on: of another task than the stream's, or after its end.",
+            ("agent", "reason"),
+            self._dropped.items(),
+        )
+        yield _counted(
+            "meshgate_answers_corrected",
+            "Answers and events of agents with a timestamp without a zone, or another value that had to be corrected.",
+            ("agent",),
+            self._corrected.items(),
+        )
         yield CounterMetricFamily("meshgate_retries", "Tries of a call beyond its first.", value=self._retries)
+
+    def _lineages(self) -> Iterator[CounterMetricFamily]:
         yield CounterMetricFamily(
             "meshgate_lineage_unknown", "Calls of agents for which no parent is known.", value=self._unknown
         )
-        after = CounterMetricFamily(
+        yield _counted(
             "meshgate_lineage_after",
             "Calls of agents, without a token, whose parent is a call that the agent had answered.",
-            labels=["agent"],
+            ("agent",),
+            self._after.items(),
         )
-        for agent, count in self._after.items():
-            after.add_metric([agent], count)
-        yield after
         yield CounterMetricFamily(
             "meshgate_lineage_invalid",
             "Lineage tokens that were forged or another agent's.",
             value=self._invalid,
         )
-        yield from self._gauges()
-
-    def _streams(self) -> Iterator[CounterMetricFamily]:
-        cut = CounterMetricFamily(
-            "meshgate_streams_cut", "Streams of agents that ended before their task did.", labels=["agent"]
-        )
-        for agent, count in self._cut.items():
-            cut.add_metric([agent], count)
-        dropped = CounterMetricFamily(
-            "meshgate_stream_events_dropped",
-            "Events of agents that were not passed on: of another task than the stream's, or after its end.",
-            labels=["agent", "reason"],
-        )
-        for why, count in self._dropped.items():
-            dropped.add_metric(why, count)
-        corrected = CounterMetricFamily(
-            "meshgate_answers_corrected",
-            "Answers and events of agents with a timestamp without a zone, or another value that had to be corrected.",
-            labels=["agent"],
-        )
-        for agent, count in self._corrected.items():
-            corrected.add_metric([agent], count)
-        yield from (cut, dropped, corrected)
 
     def _histogram(self) -> HistogramMetricFamily:
         family = HistogramMetricFamily(
@@ -275,6 +265,16 @@ class Metrics(Collector):
         yield GaugeMetricFamily(
             "meshgate_schema_subjects", "Skills whose contract this gateway knows.", value=self._subjects()
         )
+
+
+def _counted(
+    name: str, about: str, labels: Sequence[str], counts: Iterable[tuple[str | tuple[str, ...], int]]
+) -> CounterMetricFamily:
+    """A counter with labels: the counts by the values of the labels, or by the value of the only one."""
+    family = CounterMetricFamily(name, about, labels=labels)
+    for key, count in counts:
+        family.add_metric((key,) if isinstance(key, str) else key, count)
+    return family
 
 
 def merge_metrics(texts: Mapping[str, str]) -> bytes:
