@@ -11,7 +11,7 @@ import pytest
 
 from meshgate.a2a.call import Call
 from meshgate.a2a.codec.transcode import proto_class, to_proto
-from meshgate.a2a.errors import Killed, UpstreamUnavailable
+from meshgate.a2a.errors import Killed, MeshError, OutcomeUnknown, UpstreamDeadline, UpstreamUnavailable
 from meshgate.a2a.mesh.lineage import Lineage, Step
 from meshgate.a2a.mesh.lineage_tokens import verify
 from meshgate.a2a.mesh.task_tag import TaskTag
@@ -219,9 +219,9 @@ class Working:
         return Reply(events())
 
 
-async def begun(post: Post) -> tuple[Reply, Attempt]:
+async def begun(post: Post, method: str = "SendStreamingMessage") -> tuple[Reply, Attempt]:
     """A stream whose first event was read."""
-    call = post.chosen(make_call("SendStreamingMessage", route=ECHO, deadline=1060.0))
+    call = post.chosen(make_call(method, route=ECHO, deadline=1060.0))
     reply = await post.send(call)
     assert (await anext(reply)).tree()["task"]["id"] != "t1"
     fact = call.fact(Chosen)
@@ -229,15 +229,31 @@ async def begun(post: Post) -> tuple[Reply, Attempt]:
     return reply, fact.attempt
 
 
+@pytest.mark.requirement("stream.quiet", "stream.drain")
+@pytest.mark.parametrize(
+    ("method", "error", "cancelled"),
+    [
+        ("SendStreamingMessage", Killed(), True),
+        ("SubscribeToTask", Killed(), True),
+        ("SendStreamingMessage", UpstreamDeadline(), True),
+        ("SubscribeToTask", UpstreamDeadline(), False),
+        ("SendStreamingMessage", OutcomeUnknown(), False),
+        ("SendStreamingMessage", UpstreamUnavailable(), False),
+    ],
+    ids=lambda value: getattr(value, "code", None),
+)
 @virtual_time
-async def test_work_that_a_deadline_or_an_operator_ended_is_cancelled_at_its_agent() -> None:
+async def test_a_deadline_or_an_operator_ends_the_work_itself_and_a_viewer_or_a_silent_agent_does_not(
+    method: str, error: MeshError, cancelled: bool
+) -> None:
     agent = Working()
-    reply, attempt = await begun(Post(agent))
-    attempt.abort(Killed())
-    with pytest.raises(Killed):
+    reply, attempt = await begun(Post(agent), method)
+    attempt.begun = True
+    attempt.abort(error)
+    with pytest.raises(type(error)):
         await anext(reply)
     await settle()
-    assert agent.cancelled == [("t1", "5.000000")]
+    assert agent.cancelled == ([("t1", "5.000000")] if cancelled else [])
 
 
 @virtual_time

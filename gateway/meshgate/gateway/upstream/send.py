@@ -79,8 +79,6 @@ class Wire(Protocol):
         ...
 
 
-_ENDS_WORK = (Killed, UpstreamDeadline)
-"""Errors that end the work itself, and not only the wait for it."""
 Egress = Callable[[Call], Awaitable[Reply]]
 
 
@@ -188,8 +186,9 @@ class Send:
     def _follow_up(self, own: _Translation, attempt: Attempt, error: BaseException | None) -> None:
         # A caller that leaves only detaches; a deadline or an operator ends the work itself (section 3.1.5:
         # CancelTask).
-        # Who only watches a task does not end it. An instance that is silent may still finish: its caller reads that.
-        if error is attempt.aborted and isinstance(error, _ENDS_WORK) and own.upstream and not attempt.call.method.safe:
+        # Who only watches a task does not end it, and an instance that is silent may still finish.
+        late = isinstance(error, UpstreamDeadline) and not attempt.call.method.safe
+        if error is attempt.aborted and own.upstream and (late or isinstance(error, Killed)):
             self._spawn(self._cancel(attempt, own.upstream))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
