@@ -129,6 +129,8 @@ def _cut(draw: st.DrawFn, source: bytes) -> bytes:
 
 
 @pytest.mark.requirement("contracts.spoilt")
+@example(NUMBERS.replace(b'"Door"', b'"\xed\xa0\x80"'))
+@example(NUMBERS.replace(b'"Door"', b'"\\ud800"'))
 @given(st.one_of(_edited(NUMBERS), _cut(NUMBERS)))
 @settings(max_examples=400, deadline=None)
 def test_a_spoilt_file_is_refused_or_read_to_one_numbering(data: bytes) -> None:

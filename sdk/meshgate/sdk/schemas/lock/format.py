@@ -91,7 +91,10 @@ def decode_lock(data: bytes, path: str) -> dict[str, Numbering]:
         BadLock: names the line or the entry, and the remedy.
     """
     try:
-        tree: Any = json.loads(data, object_pairs_hook=_once, parse_constant=_no_constant)
+        # Decoded here, because json lets half a surrogate pair pass, which no file can hold afterwards.
+        text = data.decode(json.detect_encoding(data))
+        tree: Any = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+        json.dumps(tree, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         raise BadLock(f"{path}, line {error.lineno}: this is no JSON ({error.msg}): {RESTORE}") from None
     except (ValueError, RecursionError) as error:
