@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import time
 import urllib.request
@@ -13,18 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.processes import Subject, program
+from tests.support.servers import free_ports
 
 _FILTERS = "type.googleapis.com/envoy.extensions.filters"
 _MANAGER = _FILTERS + ".network.http_connection_manager.v3.HttpConnectionManager"
 
-__all__ = ["envoy", "free_port", "nginx"]
-
-
-def free_port() -> int:
-    """A port that nobody has at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+__all__ = ["envoy", "nginx"]
 
 
 def _wait(port: int, path: str, seconds: float = 20.0) -> None:
@@ -84,7 +77,7 @@ def envoy(upstream: int, folder: Path) -> Iterator[Subject | None]:
     if found is None:
         yield None
         return
-    port, admin = free_port(), free_port()
+    port, admin = free_ports(2)
     config = folder / "envoy.json"
     config.write_text(json.dumps(_envoy_config(port, admin, upstream)))
     command = [found, "-c", str(config), "--concurrency", "1", "-l", "error", "--base-id", str(port)]
@@ -123,7 +116,7 @@ def nginx(upstream: int, folder: Path) -> Iterator[Subject | None]:
     if found is None:
         yield None
         return
-    port = free_port()
+    (port,) = free_ports(1)
     config = folder / "nginx.conf"
     config.write_text(_NGINX.format(folder=folder, upstream=upstream, port=port))
     with program([found, "-p", str(folder), "-c", str(config)], stderr=subprocess.DEVNULL) as process:

@@ -208,8 +208,7 @@ NO_LIMITS: dict[str, str] = {
         cli/launch/process.py: _SECONDS
         gateway/contracts/catalogue.py: _AT_ONCE; _SWEEP_AFTER; _FIRST_PAUSE, _LONGEST_PAUSE
         gateway/contracts/store.py: _TRIES; SchemaStore.change: 0.05
-        gateway/control/switches.py: _LOOK
-        gateway/control/join.py: JoinApp._seen: 0.01
+        gateway/control/acknowledgement.py: _LOOK
         gateway/process/server.py: DataPlane._idle: 0.05; DataPlane.drain: 1; DataPlane.stop: 0.5
         gateway/process/supervisor.py: all_up: 0.05
         gateway/upstream/task_stream.py: _AT_ONCE

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from meshgate.a2a.codec.strict_json import check, is_array, is_object
-from meshgate.a2a.codec.timestamps import fraction_of, instant
+from meshgate.a2a.codec.timestamps import instant
 from meshgate.a2a.types import (
     A2AMessage,
     CancelTaskRequest,
@@ -139,7 +139,10 @@ def _same_numbers(value: Any) -> Any:
 def _same_time(text: str) -> str:
     """One spelling for each instant: in UTC, without the zeros that end a fraction. What is no time stays as it is."""
     found = instant(text)
-    return text if found is None else f"{found:%Y-%m-%dT%H:%M:%S}.{fraction_of(text).rstrip('0')}Z"
+    if found is None:
+        return text
+    second, fraction = found
+    return f"{second:%Y-%m-%dT%H:%M:%S}.{fraction.rstrip('0')}Z"
 
 
 def _same_times(tree: dict[str, Any], kind: type[A2AMessage]) -> None:

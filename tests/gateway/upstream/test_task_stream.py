@@ -29,7 +29,6 @@ pytestmark = pytest.mark.requirement("stream.end")
 MESSAGE: dict[str, Any] = {"message": {"messageId": "r", "role": "ROLE_AGENT", "parts": [{"text": "hello"}]}}
 _MADE: dict[str, Any] = {"artifactId": "a", "parts": []}
 ARTIFACT: dict[str, Any] = {"artifactUpdate": {"taskId": "t1", "contextId": "c1", "artifact": _MADE}}
-END = object()
 
 
 class Agent:

@@ -18,6 +18,7 @@ from meshgate.a2a.limits import Limits
 from meshgate.gateway.contracts.admission.gate import SchemaGate
 from meshgate.gateway.contracts.admission.registration import AdmittedManifest
 from meshgate.gateway.contracts.store import SchemaStore
+from meshgate.gateway.control.acknowledgement import is_shown
 from meshgate.gateway.identity.key_record import KeyRecord
 from meshgate.gateway.identity.keys import KeyStore
 from meshgate.gateway.identity.mesh_key import MeshKey
@@ -139,8 +140,8 @@ class JoinApp:
         name = instance.id or f"{instance.agent[:100]}-{secrets.token_hex(6)}"
         instance = msgspec.structs.replace(instance, id=name, tenant=key.tenant, manifest=manifest.digest())
         lease = await self._registry.register(instance, manifest)
-        notices = admitted.notices if await self._seen(name) else (*admitted.notices, _NOT_SEEN)
-        seen = _NOT_SEEN not in notices
+        seen = await self._seen(name)
+        notices = admitted.notices if seen else (*admitted.notices, _NOT_SEEN)
         log.info("joined", agent=instance.agent, instance=name, version=manifest.version, seen=seen)
         call_key = self._mesh.call_key(instance.agent, key.tenant, name)
         joined = wire.RegisterResponse(lease, call_key, self._mesh.inbound_secret(name), self._gateways(), notices)
@@ -148,13 +149,7 @@ class JoinApp:
 
     async def _seen(self, instance_id: str) -> bool:
         """Wait until the registry shows an instance that it took; whether it did in time."""
-        waited = 0.0
-        while instance_id not in self._table.entries:
-            if waited >= self._limits.join_wait:
-                return False
-            await self._sleep(0.01)
-            waited += 0.01
-        return True
+        return await is_shown(lambda: instance_id in self._table.entries, self._limits.join_wait, self._sleep)
 
     def _may_name(self, agent: str, key: KeyRecord) -> None:
         if not any(fnmatchcase(agent, pattern) for pattern in key.agents):

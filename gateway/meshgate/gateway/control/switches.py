@@ -6,13 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from meshgate.a2a.errors import MeshError, OutcomeUnknown
+from meshgate.gateway.control.acknowledgement import is_shown
 from meshgate.registry.index import Index
 from meshgate.registry.interface import Registry
 from meshgate.registry.model import Switch
 
 __all__ = ["Switches", "WrittenNotSeen"]
-
-_LOOK = 0.02
 
 
 class WrittenNotSeen(MeshError):
@@ -28,20 +27,12 @@ class Switches:
     Args:
         index: what the gateways read, as this process watches it.
         seconds: how long the registry may take to answer, and then to show the change.
-        sleep: waits.
     """
 
-    def __init__(
-        self,
-        registry: Registry,
-        index: Index,
-        seconds: float,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
+    def __init__(self, registry: Registry, index: Index, seconds: float) -> None:
         self._registry = registry
         self._index = index
         self._seconds = seconds
-        self._sleep = sleep
 
     async def throw(self, switch: Switch) -> None:
         """Throw a switch.
@@ -71,9 +62,5 @@ class Switches:
             ) from None
 
     async def _see(self, shown: Callable[[], bool]) -> None:
-        waited = 0.0
-        while not shown():
-            if waited >= self._seconds:
-                raise WrittenNotSeen
-            await self._sleep(_LOOK)
-            waited += _LOOK
+        if not await is_shown(shown, self._seconds):
+            raise WrittenNotSeen

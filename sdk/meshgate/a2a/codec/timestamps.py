@@ -12,28 +12,24 @@ from typing import Any
 
 from meshgate.a2a.codec.strict_json import is_object
 
-__all__ = ["correct_times", "fraction_of", "instant", "utc"]
+__all__ = ["correct_times", "instant", "utc"]
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _BEYOND = re.compile(r"(\.\d{9})\d+", re.ASCII)
 _LONGEST = 64
 
 
-def instant(text: str) -> dt.datetime | None:
-    """The whole second in UTC that a timestamp names; None if it is not what both bindings read."""
+def instant(text: str) -> tuple[dt.datetime, str] | None:
+    """The whole second in UTC that a timestamp names, and the digits of its fraction; None if it is not what both
+    bindings read.
+    """
     match = _TIME.fullmatch(text)
     if match is None:
         return None
     try:
-        return dt.datetime.fromisoformat(match[1] + match[3]).astimezone(dt.UTC)
+        return dt.datetime.fromisoformat(match[1] + match[3]).astimezone(dt.UTC), match[2] or ""
     except (ValueError, OverflowError):
         return None
-
-
-def fraction_of(text: str) -> str:
-    """The digits of the second's fraction, "" if there are none."""
-    match = _TIME.fullmatch(text)
-    return (match[2] or "") if match is not None else ""
 
 
 def utc(text: str) -> str | None:
