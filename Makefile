@@ -12,15 +12,15 @@ export UV_SYSTEM_CERTS ?= 1
 CONSUL = tools/consul.sh >/dev/null || [ $$? = 3 ]
 
 # The tests that need no process beside their own.
-FAST = $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not (integration or e2e or slow_servers)" \
+FAST = $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not (integration or e2e or interop or slow_servers)" \
 	--ignore-glob='tests/contract/test_[!l]*'
 
-# Further arguments: make test ARGS="-k lease -x", make faults QUICK=1, make bench AB=v0.1.0
+# Further arguments: make test ARGS="-k lease -x", make faults QUICK=1, make soak FOR=60, make bench AB=v0.1.0
 ARGS ?=
 QUICK ?=
 AB ?=
 
-.PHONY: help demo docs example-evolution test pythons check lint types fast test-servers mutants faults bench interop protos protos-check protos-baseline lock clean
+.PHONY: help demo docs example-evolution test pythons check lint types fast test-servers mutants faults soak bench interop protos protos-check protos-baseline lock clean
 
 help: ## list the words
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,7 +37,7 @@ demo: $(STAMP) ## audit this Python environment with five agents, through a gate
 example-evolution: $(STAMP) ## replace releases of an agent under load, and see a breaking one refused
 	@$(BIN)/python examples/evolution/run.py $(ARGS)
 
-test: $(STAMP) ## everything that needs no server built with Go, on a real Consul (10 minutes at most)
+test: $(STAMP) ## everything that needs no server built with Go, on a real Consul (a quarter of an hour on two cores)
 	@$(CONSUL)
 ifeq ($(ARGS),)
 	@# What needs no other process is spread over two; the rest waits more than it works, and measures itself doing so.
@@ -45,13 +45,13 @@ ifeq ($(ARGS),)
 	$(BIN)/python -m pytest -m "(integration or e2e) and not slow_servers" --ignore=tests/contract
 	$(BIN)/python -m pytest tests/contract --ignore-glob='tests/contract/test_l*'
 else
-	$(BIN)/python -m pytest -m "not slow_servers" $(ARGS)
+	$(BIN)/python -m pytest -m "not (slow_servers or interop)" $(ARGS)
 endif
 
 pythons: $(STAMP) ## the fast tests on every further Python that this machine has
 	@tools/pythons.sh $(ARGS)
 
-check: lint types protos-check fast ## before each commit: lint, types, generated code, fast tests (2 minutes at most)
+check: lint types protos-check fast ## before each commit: lint, types, generated code, fast tests (3 minutes on two cores)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -84,6 +84,10 @@ faults: $(STAMP) ## kill, stop and starve real processes, and measure what calle
 	@$(CONSUL)
 	@$(BIN)/python -m tests.faults $(if $(QUICK),--quick) $(ARGS)
 
+soak: $(STAMP) ## honest, hostile and dying callers and agents at once, for 600 s (FOR=60: for a minute)
+	@$(CONSUL)
+	@$(BIN)/python -m tests.faults.soak --seconds $(or $(FOR),600)
+
 bench: $(STAMP) ## what a call costs, beside Envoy, nginx and an agent written with a2a-sdk (AB=COMMIT: beside that commit's gateway)
 ifeq ($(AB),)
 	@$(BIN)/uv pip install --quiet --python .venv --require-hashes -r requirements/bench.lock
@@ -93,7 +97,7 @@ else
 endif
 
 interop: $(STAMP) ## the built wheel, from outside, with clients and agents that are not ours
-	@$(BIN)/python -m pytest -m e2e tests/e2e $(ARGS)
+	@$(BIN)/python -m pytest -m "e2e or interop" tests/e2e tests/interop $(ARGS)
 
 protos: $(STAMP) ## generate the code beside the .proto files
 	@tools/protos.sh

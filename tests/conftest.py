@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support import servers
+from tests.support.error_texts import collected, faults_of
 from tests.support.patience import patience
 
 # In the background of a script pytest is told to ignore SIGINT, and so is every program that a test interrupts.
@@ -32,6 +33,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         own = item.get_closest_marker("timeout")
         item.add_marker(pytest.mark.timeout(patience(own.args[0] if own else usual)), append=False)
+
+
+@pytest.fixture(autouse=True)
+def _error_texts() -> Iterator[None]:
+    """Each error that a test lets the mesh make says in plain words what is wrong (requirement errors.words)."""
+    with collected() as texts:
+        yield
+    told = [f"{place}: {fault}: {text}" for text, place in texts.items() for fault in faults_of(text, place)]
+    assert not told, "\n".join(told)
 
 
 class StartConsul(Protocol):

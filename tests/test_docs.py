@@ -152,11 +152,12 @@ def test_every_word_of_make_that_a_page_names_is_there() -> None:
 def test_every_command_that_a_page_names_is_there() -> None:
     from typer import Typer
 
-    from meshgate.cli.app import app
+    from meshgate.cli.app import make_app
 
     def names(of: Typer) -> set[str]:
         return {one.name or (one.callback.__name__ if one.callback else "") for one in of.registered_commands}
 
+    app = make_app()
     groups = {str(one.name): one.typer_instance for one in app.registered_groups}
     known = {(name, "") for name in names(app)}
     known |= {(group, name) for group, inner in groups.items() if inner is not None for name in {"", *names(inner)}}

@@ -40,10 +40,18 @@ def test_every_package_of_the_namespace_is_a_listed_portion() -> None:
     assert found <= set(PORTIONS)
 
 
-@pytest.mark.parametrize("lock", sorted(path.name for path in (ROOT / "requirements").glob("*.lock")))
+@pytest.mark.parametrize(
+    "lock",
+    sorted(
+        str(path.relative_to(ROOT))
+        for folder in ("requirements", "tests/interop/*")
+        for path in ROOT.glob(f"{folder}/*.lock")
+        if path.name != "Cargo.lock"
+    ),
+)
 @pytest.mark.requirement("package.lock")
 def test_a_lock_pins_and_hashes_everything_and_names_no_place(lock: str) -> None:
-    text = re.sub(r"^ *#.*\n", "", (ROOT / "requirements" / lock).read_text(), flags=re.MULTILINE)
+    text = re.sub(r"^ *#.*\n", "", (ROOT / lock).read_text(), flags=re.MULTILINE)
     statements = text.replace("\\\n", "").splitlines()
     pinned = re.compile(r"[a-z0-9.-]+(\[[a-z,-]+\])?==\S+ .*--hash=sha256:")
 

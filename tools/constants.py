@@ -16,6 +16,7 @@ FIXED: tuple[tuple[str, str, str], ...] = (
     ("a2a/types.py: _TAG", "bytes", ""),
     ("a2a/types.py: _REFERENCES", "", ""),
     ("a2a/types.py: _check_history: 2147483648", "", "Messages of a task's history that may be asked for are fewer."),
+    ("a2a/codec/strict_json.py: _LISTED", "", ""),
     ("a2a/mesh/lineage_tokens.py: MAX_TOKEN", "", ""),
     ("sdk/client/usage.py: Budget.__post_init__: 1000000000", "s", "Time that a client's budget may name is shorter."),
     (
@@ -27,8 +28,15 @@ FIXED: tuple[tuple[str, str, str], ...] = (
     ("gateway/contracts/transform/validation/constraints.py: _ALL", "bytes", ""),
     ("gateway/contracts/negotiation.py: _OTHERS", "", ""),
     ("gateway/routing/resolve.py: _OTHERS", "", ""),
+    ("gateway/routing/agent_choice.py: _KEPT", "", ""),
+    ("gateway/answers.py: _MOST_ENDING", "", ""),
+    ("sdk/skills/skill_question.py: _ASKED", "", ""),
     # what an agent sends, and what it is registered with
     ("a2a/cards.py: MAX_CARD", "bytes", "Largest agent card that is read."),
+    ("net/asgi.py: _SKIPPED", "bytes", ""),
+    ("net/coalesced_writes.py: _FRAMING", "bytes", ""),
+    ("net/documents.py: _KEPT", "", ""),
+    ("sdk/tasks/artifact_chunks.py: _SHARE", "", ""),
     ("net/connection.py: _HEADER_BYTES", "bytes", ""),
     ("net/connection.py: _INTERIM", "", ""),
     ("a2a/bindings/sse.py: MAX_LINES", "", ""),
@@ -36,11 +44,24 @@ FIXED: tuple[tuple[str, str, str], ...] = (
     ("sdk/agent.py: Agent.__init__: 1000", "", "Largest weight of an agent."),
     ("registry/join/messages.py: registration_from_proto: 1000", "", "Largest weight that the join port takes."),
     ("registry/model.py: HealthCheck.interval", "s", "Pause between health checks if a registration names none."),
-    ("registry/foreign.py: foreign_instance(interval)", "s", "The same for a foreign agent."),
+    ("registry/foreign/foreign_agent.py: foreign_instance(interval)", "s", "The same for a foreign agent."),
     ("registry/join/messages.py: _check: 0.5", "s", "Shortest such pause that a registration may name."),
     ("registry/join/messages.py: _check: 3600", "s", "Longest such pause."),
     ("registry/join/messages.py: lease_from_proto: 86400", "s", "Longest lease that is read."),
-    ("registry/join/wire.py: _instance_id: 128", "", "Longest id of an instance, in characters."),
+    ("registry/foreign/agent_credential.py: _MOST_HEADERS", "", "Most headers of a foreign agent's credential."),
+    (
+        "registry/foreign/agent_credential.py: _MOST_CA",
+        "bytes",
+        "Largest certificates of a foreign agent's authorities.",
+    ),
+    ("registry/foreign/card_fetcher.py: _LONGEST", "", ""),
+    ("registry/secret_text.py: _LARGEST", "bytes", "Largest file of a secret."),
+    ("gateway/observe/usage_report.py: _REASONS", "", ""),
+    ("gateway/upstream/agent_access.py: _SHORT", "s", ""),
+    ("gateway/upstream/reply_head.py: _LONGEST", "", ""),
+    ("gateway/upstream/agent_access.py: _EARLY", "", ""),
+    ("gateway/upstream/agent_access.py: _LARGEST", "bytes", ""),
+    ("registry/limits.py: MAX_ID", "", ""),
     ("registry/limits.py: MAX_INSTANCE", "bytes", ""),
     ("registry/limits.py: MAX_BLOB", "bytes", ""),
     ("registry/schemas/image.py: _files: 255", "", "Longest name of a .proto file, in characters."),
@@ -118,7 +139,6 @@ FIXED: tuple[tuple[str, str, str], ...] = (
     ("cli/commands/down.py: down: 0.1", "s", "Shortest time that it takes."),
     ("cli/commands/jobs.py: jobs(limit)", "", "Jobs that ``meshgate jobs`` lists if no number is named."),
     ("cli/commands/jobs.py: jobs: 1000", "", "Most jobs that it lists."),
-    ("cli/commands/register.py: _SECONDS", "s", "Longest ``meshgate register`` waits for a card."),
     ("cli/doctor/findings.py: PROBE_SECONDS", "s", "Longest a check of ``meshgate doctor`` waits for an answer."),
     ("cli/doctor/gateway_checks.py: _SKEW", "s", "Difference of two clocks from which it warns."),
     ("cli/doctor/mesh_checks.py: _STALE", "s", "Age of the registry's last answer from which it warns."),
@@ -136,6 +156,7 @@ NO_LIMITS: dict[str, str] = {
     "A number of a protocol, a format or a language": """
         a2a/bindings/json_details.py: INTERNAL; _FAILED
         a2a/codec/protobuf_size.py: _VARINT, _FIXED64, _BYTES, _FIXED32; _LEAST
+        a2a/codec/strict_json.py: _ONE, _LIST, _MAP
         a2a/codec/transcode.py: _EXACT
         a2a/mesh/lineage_tokens.py: verify: 4
         a2a/mesh/task_ids.py: _AGENT, _INSTANCE, _OWNER, _MAC
@@ -168,11 +189,16 @@ NO_LIMITS: dict[str, str] = {
     "How much of a text, or how many reasons, an error or a log repeats": """
         a2a/bindings/grpc_errors.py: _TEXT; _DETAILS; _HEARD; _REASON
         a2a/bindings/json_details.py: _TEXT
-        a2a/codec/strict_json.py: _QUOTED
+        a2a/codec/strict_json.py: _QUOTED, _PLACE, _WHAT
+        a2a/codec/short_text.py: first_sentence(most)
+        registry/selection.py: _listed: 4
+        gateway/routing/known_names.py: _COMPARED, _LISTED
+        a2a/codec/type_fault.py: _NAMED
+        a2a/mesh/cause.py: _LONGEST
         sdk/skills/deprecation.py: _MOST_WARNED
+        sdk/option_check.py: _shown: 40
         registry/join/errors.py: MAX_MESSAGE; MAX_VIOLATIONS
         registry/backends/consul/blocking_queries.py: ConsulFeed._once: 1000
-        registry/schemas/admission.py: admit: 3
         gateway/contracts/catalogue.py: _AT_MOST
         gateway/contracts/transform/locations.py: _SEGMENT; _SEGMENTS
         gateway/contracts/transform/validation/constraints.py: _TEXT
@@ -180,6 +206,8 @@ NO_LIMITS: dict[str, str] = {
     "The size of a cache: what it forgets is made again": """
         a2a/bindings/table.py: key_of: 1024
         a2a/mesh/task_ids.py: TaskTags.__init__: 16384
+        a2a/call.py: _subject: 4096
+        a2a/mesh/headers.py: name_text: 4096
         a2a/selector.py: parse_selector: 4096
         a2a/version_syntax.py: parse_version: 4096
         net/client.py: parse_url: 4096
@@ -193,11 +221,15 @@ NO_LIMITS: dict[str, str] = {
         gateway/contracts/transform/typed_parts/part_conversion.py: _media: 4096
         gateway/contracts/transform/validation/validators.py: _MOST; _SMALL
         gateway/ingress/http.py: _place: 1024
-        gateway/routing/routes.py: _CACHE
+        gateway/routing/routes.py: _CACHE; _NAMES
     """,
     "A step of background work, of waiting or of backing off: the limit above it is set, or nobody waits": """
+        sdk/client/gather.py: _PAUSE, _LONGEST; Gathers.gather(at_once)
+        cli/commands/call.py: _ASKED
+        sdk/client/follow.py: _PAUSE, _LONGEST
         sdk/server/listener.py: Listener.stop: 1
         sdk/server/membership.py: Membership._step: 16
+        gateway/control/foreign/settings_agents.py: SettingsAgents._keep: 16
         sdk/tasks/task_file.py: _SWEEP
         registry/backends/consul/blocking_queries.py: LACKING_WAIT; ConsulFeed._poll: 4; ConsulFeed._patience: 0.05
         registry/backends/consul/registry.py: ConsulRegistry.__init__: 64; ConsulRegistry.__init__: 16
@@ -209,13 +241,14 @@ NO_LIMITS: dict[str, str] = {
         gateway/contracts/catalogue.py: _AT_ONCE; _SWEEP_AFTER; _FIRST_PAUSE, _LONGEST_PAUSE
         gateway/contracts/store.py: _TRIES; SchemaStore.change: 0.05
         gateway/control/acknowledgement.py: _LOOK
-        gateway/process/server.py: DataPlane._idle: 0.05; DataPlane.drain: 1; DataPlane.stop: 0.5
+        gateway/ingress/credentials.py: _LOG_EVERY
+        gateway/process/server.py: _FIRST_ANSWER; DataPlane._idle: 0.05; DataPlane.drain: 1; DataPlane.stop: 0.5
         gateway/process/supervisor.py: all_up: 0.05
         gateway/upstream/task_stream.py: _AT_ONCE
         gateway/upstream/health.py: _AT_ONCE; HealthChecks.run: 0.5
     """,
     "A tolerance of clocks and timers, or the shortest time that is told": """
-        net/answer.py: _LINGER
+        net/coalesced_writes.py: _LINGER
         net/connection.py: _PROBES
         net/endpoint.py: _WATCH_AFTER
         sdk/client/rpc.py: RpcClient._headers: 0.001
@@ -240,6 +273,7 @@ NO_LIMITS: dict[str, str] = {
         gateway/upstream/transports/http.py: _SMALL
     """,
     "A form in which something is shown": """
+        cli/console.py: _UNBROKEN
         sdk/schemas/lock/format.py: _WIDTH; _FLAT_BELOW
         sdk/schemas/lock/releases.py: _READABLE
         gateway/observe/metrics.py: BOUNDS

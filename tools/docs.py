@@ -36,7 +36,7 @@ from meshgate.a2a.errors import (
 )
 from meshgate.a2a.limits import DEFAULTS
 from meshgate.a2a.mesh.headers import deadline_text
-from meshgate.cli.app import app
+from meshgate.cli.app import make_app
 from meshgate.cli.exits import Exit, from_mesh
 from meshgate.gateway.config import Config
 from meshgate.gateway.control.admin.app import make_admin
@@ -98,7 +98,7 @@ def exits() -> list[str]:
 
 def commands() -> list[str]:
     """The commands."""
-    top = cast("Any", typer.main.get_command(app))
+    top = cast("Any", typer.main.get_command(make_app()))
     return table(("command", "does"), *_commands(top, "meshgate"))
 
 
@@ -146,6 +146,7 @@ def metrics() -> list[str]:
     seen.attempt("", "")
     seen.lineage_after("")
     seen.stream_cut("")
+    seen.unauthenticated("", "")
     seen.answer_corrected("")
     seen.stream_dropped("", "")
     seen.policies["", ""][0] += 1

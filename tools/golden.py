@@ -156,7 +156,7 @@ def join_port(golden: Golden) -> None:
     joined = wire.RegisterResponse(
         Lease(INSTANCE_ID, 10.0),
         key.call_key("writer", "default", INSTANCE_ID),
-        key.inbound_secret(INSTANCE_ID),
+        key.inbound_secret(INSTANCE),
         ("http://127.0.0.1:8080", "http://127.0.0.2:8080"),
     )
     renewed = wire.RenewResponse(Lease(INSTANCE_ID, 7.5), joined.call_key, joined.gateways)
@@ -227,7 +227,7 @@ def credentials(golden: Golden) -> None:
     golden.put("taskids.txt", "task_ids", "task ids as alice knows them", "\n".join(ids) + "\n")
     calling = [key.call_key("writer", tenant, INSTANCE_ID) for tenant in ("default", "post")]
     golden.put("callkeys.txt", "call_keys", "call keys", "\n".join(calling) + "\n")
-    derived = {"id": key.id, "inbound": key.inbound_secret(INSTANCE_ID), "inspect": key.inspect_secret(), **devs}
+    derived = {"id": key.id, "inspect": key.inspect_secret(), **devs}
     golden.put("derived.json", "derived", "what else follows from the mesh key", json.dumps(derived, indent=1))
 
 

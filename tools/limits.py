@@ -57,7 +57,8 @@ GROUPS: dict[str, str] = {
     "Agents of the settings": "card_seconds card_refresh card_retry",
     "Workers": "worker_start worker_restart worker_restart_max worker_deaths worker_deaths_window",
     "Tasks of an SDK agent": (
-        "tasks task_seconds tasks_open task_turns task_wait task_backlog task_poll task_lock cancel_seconds cancel_poll"
+        "tasks task_seconds tasks_open skill_threads task_turns task_wait task_backlog task_poll task_lock "
+        "cancel_seconds cancel_poll"
     ),
     "Records, traces and metrics": (
         "records record_seconds job_records traces traces_beyond tracestate "
@@ -74,6 +75,7 @@ BYTES = frozenset(
 NUMBERS = """
 job_calls job_concurrency depth json_depth json_nodes header_count streams connections rate burst concurrency
 retry_attempts retry_ratio retry_floor breaker_failures breaker_ratio breaker_volume breaker_jitter tasks tasks_open
+skill_threads
 task_turns task_backlog records job_records agent_tasks agent_recent recent_calls agent_roots agent_roots_burst
 join_rate join_burst
 traces traces_beyond tracestate span_items span_text

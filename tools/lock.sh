@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes requirements/*.lock: every version with the hashes of its files.
+# Writes requirements/*.lock, and those of the Python clients in tests/interop: every version with the hashes of its files.
 #   usage: tools/lock.sh [ARGUMENTS OF uv pip compile]     e.g. --upgrade, --upgrade-package grpcio
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,4 +15,7 @@ compile() {
 compile --extra all --extra dev pyproject.toml --output-file requirements/dev.lock "$@"
 for name in uv bench protos; do
     compile "requirements/$name.in" --output-file "requirements/$name.lock" "$@"
+done
+for input in tests/interop/*/requirements.in; do
+    compile "$input" --output-file "${input%.in}.lock" "$@"
 done

@@ -36,6 +36,6 @@ for version in 3.11 3.12 3.13 3.14; do
     fi
     echo "Python $version: $python"
     environment "$python" ".venv-$version"
-    ".venv-$version/bin/python" -m pytest -q -n 2 --dist loadfile -m "not (integration or e2e or slow_servers)" --ignore tests/contract \
+    ".venv-$version/bin/python" -m pytest -q -n 2 --dist loadfile -m "not (integration or e2e or interop or slow_servers)" --ignore tests/contract \
         -p no:cacheprovider "$@"
 done

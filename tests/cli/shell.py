@@ -48,6 +48,25 @@ class Shell:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def on_terminal(self, *arguments: str) -> str:
+        """What a command prints whose standard output is a terminal."""
+        ours, theirs = os.openpty()
+        try:
+            done = subprocess.run(
+                [*COMMAND, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=theirs,
+                stderr=subprocess.PIPE,
+                check=False,
+                env={**self.environ, "COLUMNS": "200"},
+                timeout=patience(90.0),
+            )
+            assert done.returncode == 0, done.stderr
+            return os.read(ours, 64 * 1024).decode()
+        finally:
+            os.close(theirs)
+            os.close(ours)
+
     def await_agent(self, name: str) -> None:
         # Each look is a process of its own, which is pause enough.
         for _ in range(60):

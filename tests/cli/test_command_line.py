@@ -1,7 +1,9 @@
 """What is given on the command line, and what a wrong one is answered with."""
 
+import importlib.abc
 import os
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -13,9 +15,9 @@ from typer.testing import CliRunner
 from meshgate.a2a import errors
 from meshgate.a2a.errors import MeshError
 from meshgate.cli import main
-from meshgate.cli.app import app
+from meshgate.cli.app import make_app
 from meshgate.cli.commands.call import budget_of, data_of, text_of
-from meshgate.cli.commands.register import card_url, counts_of, labels_of
+from meshgate.cli.commands.register import counts_of, labels_of
 from meshgate.cli.commands.up import limits_of
 from meshgate.cli.exits import CliError, Exit, from_mesh
 from meshgate.cli.launch.flags import FLAGS, arguments_of
@@ -35,7 +37,7 @@ def _commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[
         yield from _commands(inner, (*path, name))
 
 
-COMMANDS = dict(_commands(typer.main.get_command(app)))
+COMMANDS = dict(_commands(typer.main.get_command(make_app())))
 """Every command and group by its words, as the app has them."""
 
 
@@ -48,7 +50,7 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def help_of(*command: str) -> str:
-    done = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "80", "TERM": "dumb", "NO_COLOR": "1"})
+    done = CliRunner().invoke(make_app(), [*command, "--help"], env={"COLUMNS": "80", "TERM": "dumb", "NO_COLOR": "1"})
     assert done.exit_code == 0
     return done.stdout
 
@@ -122,6 +124,7 @@ def test_the_help_shows_the_default_that_is_in_force(name: str) -> None:
         ["call", "hello", "--data", "{"],
         ["call", "hello", "--data", "@/nowhere/at/all"],
         ["register", "--card", "nonsense"],
+        ["register", "--card", "http://["],
         ["register", "--card", "http://127.0.0.1:9", "--label", "region"],
         ["kill", "planet", "x"],
         ["kill", "job"],
@@ -248,26 +251,6 @@ def test_text_that_is_no_dash_is_taken_as_it_is() -> None:
     assert text_of(None) is None
 
 
-@pytest.mark.parametrize(
-    ("given", "meant"),
-    [
-        ("http://h:1", "http://h:1/.well-known/agent-card.json"),
-        ("http://h:1/base/", "http://h:1/base/.well-known/agent-card.json"),
-        ("https://h/cards/mine.json", "https://h/cards/mine.json"),
-        ("http://h/card?id=3", "http://h/card?id=3"),
-    ],
-)
-def test_a_base_url_stands_for_the_card_under_it(given: str, meant: str) -> None:
-    assert card_url(given) == meant
-
-
-@pytest.mark.parametrize("text", ["h:1", "ftp://h/", "http://", "http://[", ""])
-def test_what_is_no_url_is_refused(text: str) -> None:
-    with pytest.raises(CliError) as refused:
-        card_url(text)
-    assert refused.value.code == Exit.USAGE
-
-
 def test_labels_are_pairs() -> None:
     assert labels_of(["a=b", "c=d=e"]) == {"a": "b", "c": "d=e"}
 
@@ -303,3 +286,21 @@ def test_a_detached_mesh_is_given_the_flags_that_were_given(monkeypatch: pytest.
     assert main(["up", *given]) == main(["up", *seen[0]]) == 0
     assert sorted(seen[0]) == sorted(given)
     assert seen[1] == seen[0]
+
+
+class _Interrupts(importlib.abc.MetaPathFinder):
+    """Ctrl-C while a module is looked for."""
+
+    def find_spec(self, name: str, path: Any, target: Any = None) -> None:
+        if name == "meshgate.cli.app":
+            raise KeyboardInterrupt
+
+
+@pytest.mark.requirement("cli.interrupt")
+def test_interrupting_a_command_while_it_is_loaded_shows_no_trace(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delitem(sys.modules, "meshgate.cli.app", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [_Interrupts(), *sys.meta_path])
+    assert main(["version"]) == 130
+    assert capsys.readouterr().err == "error: interrupted\n"

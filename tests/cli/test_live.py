@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -48,6 +49,26 @@ def test_a_call_by_skill_shows_progress_on_standard_error(shell: Shell) -> None:
     done = shell.run("call", "count@^1", "3")
     assert (done.returncode, done.stdout) == (0, "counted 3\n")
     assert "step 2 of 3 (67%)" in done.stderr
+
+
+@pytest.mark.requirement("cli.times")
+def test_a_call_says_how_much_of_its_time_was_spent_in_the_mesh_and_jobs_since_when_there_are_records(
+    shell: Shell,
+) -> None:
+    told = shell.run("call", "hello", "world").stderr
+    assert re.search(r"\d ms \(\d+ ms of it in the mesh\), hello-", told), told
+    assert re.search(r"\nRecords go back to \d\d:\d\d:\d\d\.\n", shell.ok("jobs"))
+    stranger = Shell(shell.home)
+    stranger.environ["MESHGATE_ADMIN_URL"], stranger.environ["MESHGATE_ADMIN_KEY"] = "http://127.0.0.1:9", "none"
+    done = stranger.run("call", "hello", "world")
+    assert (done.returncode, "in the mesh" in done.stderr) == (0, False)
+
+
+def test_a_call_may_name_the_skill_of_an_agent_that_has_several(shell: Shell) -> None:
+    assert shell.ok("call", "hello", "2", "--skill", "count") == "counted 2\n"
+    done = shell.run("call", "hello", "x", "--skill", "cuont")
+    assert (done.returncode, "NO_ROUTE" in done.stderr) == (3, True)
+    assert shell.run("call", "count@1", "2", "--skill", "count").returncode == 2
 
 
 def test_a_call_without_streaming_gives_the_same_result(shell: Shell) -> None:
@@ -121,9 +142,19 @@ def test_agents_are_listed_with_skills_and_instances(shell: Shell) -> None:
     assert agent["instances"][0]["id"] in shell.ok("agents", "--instances")
 
 
-def test_explain_says_why_a_version_was_dropped(shell: Shell) -> None:
-    assert "dropped" in shell.ok("explain", "greet@2")
+@pytest.mark.requirement("cli.explain")
+def test_explain_says_what_a_call_would_meet_and_exits_as_it_would(shell: Shell) -> None:
+    nowhere = shell.run("explain", "greet@2")
+    assert (nowhere.returncode, "leads nowhere" in nowhere.stdout, "not taken" in nowhere.stdout) == (3, True, True)
     assert "taken" in shell.ok("explain", "greet@1")
+    shell.ok("kill", "agent", "hello", "--reason", "it loops")
+    try:
+        for more in ([], ["--json"]):
+            done = shell.run("explain", "greet@1", *more)
+            assert done.returncode == 4
+            assert "agent hello is switched off: it" in done.stdout
+    finally:
+        shell.ok("kill", "agent", "hello", "--lift")
 
 
 def test_a_switch_refuses_calls_until_it_is_lifted(shell: Shell) -> None:
@@ -165,6 +196,19 @@ def stranger(tmp_path: Path) -> Iterator[str]:
         server.shutdown()
 
 
+@pytest.mark.requirement("cli.own_url")
+def test_the_url_of_the_mesh_itself_is_no_agent(shell: Shell) -> None:
+    run = json.loads((shell.home / "run.json").read_text())
+    for url in (
+        run["gateway"],
+        f"{run['gateway']}/agents/hello",
+        run["join"],
+        run["gateway"].replace("127.0.0.1", "localhost"),
+    ):
+        done = shell.run("register", "--card", url)
+        assert (done.returncode, "is this mesh's own gateway, and no agent" in done.stderr) == (2, True), url
+
+
 @pytest.mark.requirement("cli.foreign")
 def test_a_foreign_agent_joins_by_its_card_and_leaves(shell: Shell, stranger: str) -> None:
     made = json.loads(shell.ok("register", "--card", stranger, "--label", "region=eu", "--json"))
@@ -175,6 +219,9 @@ def test_a_foreign_agent_joins_by_its_card_and_leaves(shell: Shell, stranger: st
     assert "taken" in shell.ok("explain", "translate@2,region=eu")
     shell.ok("deregister", made["instance"])
     assert shell.run("deregister", made["instance"]).returncode == 1
+    said = shell.run("register", "--card", stranger).stderr
+    assert f"its card is at {stranger}/.well-known/agent-card.json" in said
+    shell.ok("deregister", made["instance"])
 
 
 def test_the_card_of_an_agent_of_the_mesh_is_not_for_strangers(shell: Shell) -> None:
@@ -212,20 +259,43 @@ def test_a_second_mesh_in_the_same_home_is_refused(shell: Shell) -> None:
 
 
 @pytest.mark.requirement("cli.first_keys")
-def test_keys_are_shown_at_the_first_run_only_and_kept_private(tmp_path: Path) -> None:
+def test_keys_are_in_no_output_that_is_no_terminal_but_once_in_a_private_file(tmp_path: Path) -> None:
     shell = Shell(tmp_path / "home")
+    file = shell.home / "new-keys.json"
     first, second = "", ""
     try:
         first = shell.ok("up", "-d", *PORTS)
+        keys = json.loads(file.read_text())
+        assert file.stat().st_mode & 0o077 == 0
+        file.unlink()
         shell.ok("down")
         second = shell.ok("up", "-d", *PORTS)
     finally:
         shell.run("down")
-    assert "shown this once" in first
-    assert "shown this once" not in second
+    assert set(keys) == {"client", "join", "admin"}
+    assert str(file) in first
+    assert f"client_key in {shell.home / 'run.json'}" in first
+    assert not file.exists()
     assert (shell.home / "gateway.log").stat().st_mode & 0o077 == 0
     log = (shell.home / "gateway.log").read_text() + (shell.home / "gateway.log.1").read_text()
-    assert "mg_" not in log
+    assert "mg_" not in first + second + log
+
+
+@pytest.mark.requirement("cli.first_keys")
+def test_on_a_terminal_the_first_run_shows_its_keys_and_later_ones_do_not(tmp_path: Path) -> None:
+    shell = Shell(tmp_path / "home")
+    try:
+        first = shell.on_terminal("up", "-d", *PORTS)
+        shell.ok("down")
+        second = shell.on_terminal("up", "-d", *PORTS)
+    finally:
+        shell.run("down")
+    assert "shown this once" in first
+    assert "shown this once" not in second
+    assert {kind for kind in ("client", "join", "admin") if f"mg_{kind}_" in first} == {"client", "join", "admin"}
+    # The first call holds the development key of this run.
+    assert "mg_client_" in second
+    assert not (shell.home / "new-keys.json").exists()
 
 
 @pytest.mark.parametrize("detached", [False, True])
@@ -267,3 +337,28 @@ def test_what_a_killed_mesh_left_is_cleared(tmp_path: Path) -> None:
     assert shell.run("doctor").returncode == 3
     assert "cleared" in shell.run("down").stderr
     assert not (shell.home / "run.json").exists()
+
+
+@pytest.mark.requirement("cards.refused", "cards.found")
+def test_agents_of_the_settings_are_found_by_their_url_and_shown_with_the_reason_if_refused(
+    tmp_path: Path, stranger: str
+) -> None:
+    shell = Shell(tmp_path / "home")
+    shell.home.mkdir(mode=0o700, parents=True)
+    old: dict[str, object] = {"name": "old", "version": "1", "url": stranger, "protocolVersion": "0.3.0", "skills": []}
+    (tmp_path / "old.json").write_text(json.dumps(old))
+    cards = {"known": stranger, "old": f"{stranger}/old.json"}
+    tables = "".join(f'[[agents]]\nname = "{name}"\ncard = "{card}"\n' for name, card in cards.items())
+    (shell.home / "meshgate.toml").write_text(tables)
+    shell.ok("up", "--detach", *PORTS)
+    try:
+        shell.await_agent("known")
+        listed = shell.run("agents")
+        assert "a-stranger" not in listed.stdout
+        assert "refused: old of the settings: this is no A2A 1.0 agent card: it is one of A2A 0.3.0" in listed.stderr
+        done = shell.run("doctor", "--json")
+        (failed,) = [one for one in json.loads(done.stdout) if one["state"] == "fail"]
+        assert (failed["what"], done.returncode) == ("agent old of the settings", 1)
+        assert "it is one of A2A 0.3.0" in failed["detail"]
+    finally:
+        shell.ok("down")

@@ -20,6 +20,9 @@ FOLDERS = sorted(folder.name for folder in GOLDEN.iterdir() if folder.is_dir())
 ADDED_TO = ["joined.json", "register.json", "renewed.json"]
 """Messages that a later release may send with more fields."""
 
+LET_GO = ("derived.json.made.inbound: ",)
+"""What 0.1 derived and 0.2 derives otherwise: the inbound secret names its agent, and is kept nowhere."""
+
 _LABELS = "names.json.metrics."
 
 
@@ -74,7 +77,8 @@ async def test_what_a_release_wrote_is_read_as_it_meant_it(version: str) -> None
     folder = GOLDEN / version
     found = await read(folder, kinds(folder))
     stated = {name: about["value"] for name, about in index(folder).items()}
-    assert [each for name in stated for each in lost(stated[name], found[name], name)] == []
+    changed = [each for name in stated for each in lost(stated[name], found[name], name)]
+    assert [each for each in changed if not each.startswith(LET_GO)] == []
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from tests.contract.scripts import Stage
 from tests.contract.sdkagent import scripted_agent
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
-SWITCH = {"kind": "agent", "name": "forger", "reason": "it forges"}
+SWITCH = {"kind": "agent", "name": "forger", "reason": "it forges", "ahead": True}
 
 
 @pytest.mark.requirement("compat.rolling")

@@ -57,6 +57,8 @@ TABLES: dict[str, Table] = {
     "bounds.ids": Table({"caller": _BINDINGS, "agent": _BINDINGS, "end": ("caller", "agent"), "gateways": _GATEWAYS}),
     "bounds.deadline": Table({"caller": _BINDINGS, "gateways": _GATEWAYS}),
     "registry.swept": Table({"registry": _BACKENDS}),
+    "join.gateways": Table({"backend": _BACKENDS}),
+    "registry.unsigned": Table({"registry": _BACKENDS}),
     "errors.agents": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
     "instance.limits": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
     "instance.weight": Table({"caller": _BINDINGS, "gateways": _GATEWAYS}),
@@ -65,6 +67,10 @@ TABLES: dict[str, Table] = {
     "stream.done": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
     "agent.values": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
     "instance.silent": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
+    "tenants.apart": Table({"caller": _BINDINGS, "gateways": _GATEWAYS}),
+    "references.own": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
+    "caller.told": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
+    "edge.key_first": Table({"caller": _BINDINGS, "gateways": _GATEWAYS}),
     "path.onward": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
 }
 """By the id of the promise."""

@@ -95,6 +95,9 @@ class Refused(Exception):
         self.reason = str(info.get("reason", ""))
         self.domain = str(info.get("domain", ""))
         self.metadata: dict[str, str] = dict(info.get("metadata", {}))
+        self.call, self.job = self.metadata.pop("call", ""), self.metadata.pop("job", "")
+        for name in (self.call, self.job):  # no two calls share them, so answers are compared without
+            raw = raw.replace(name.encode(), b"#" * len(name)) if name else raw
         self.fields = [str(one["field"]) for one in details.get("BadRequest", {}).get("fieldViolations", ())]
         self.retries = "RetryInfo" in details
         self.binding, self.number, self.message, self.raw = binding, number, message, raw
@@ -188,7 +191,7 @@ class RpcDoor:
             response = await client.post(
                 self.url + path_of(to), content=_request(method, params), headers=_headers(key, headers)
             )
-            tree = _result(response.content)
+            tree = _result(response.content, response.headers)
         return Answer(tree, {name: value for name, value in response.headers.items() if name.startswith("meshgate-")})
 
     async def stream(
@@ -209,7 +212,7 @@ class RpcDoor:
             client.stream("POST", self.url + path_of(to), content=_request(method, params), headers=sent) as response,
         ):
             if not response.headers["content-type"].startswith("text/event-stream"):
-                _result(await response.aread())
+                _result(await response.aread(), response.headers)
                 raise AssertionError("a stream was answered with one JSON result")
             async for line in response.aiter_lines():
                 yield line
@@ -231,7 +234,7 @@ def _headers(key: str, headers: Headers | None) -> dict[str, str]:
     return {name: value for name, value in sent.items() if value}
 
 
-def _result(body: bytes) -> Tree:
+def _result(body: bytes, head: Mapping[str, str] | None = None) -> Tree:
     answer: Tree = json.loads(body)
     fault = answer.get("error")
     if fault is None:
@@ -244,7 +247,10 @@ def _result(body: bytes) -> Tree:
         [item for item in data if isinstance(item, dict) and "@type" in item] if isinstance(data, list) else []
     )
     details = {str(item["@type"]).rpartition(".")[2]: item for item in typed}
-    raise Refused("JSONRPC", fault["code"], fault["message"], details, body)
+    refused = Refused("JSONRPC", fault["code"], fault["message"], details, body)
+    if head is not None:
+        refused.call, refused.job = head.get("meshgate-call", ""), head.get("meshgate-job", "")
+    raise refused
 
 
 # -- gRPC

@@ -36,7 +36,7 @@ from tests.contract.wild import WildAgent
 from tests.support.gateway import GatewayProcess, environment
 from tests.support.patience import patience
 
-__all__ = ["LIMITS", "Binding", "Layout", "Mesh", "sdk_agent", "start_mesh"]
+__all__ = ["ELSEWHERE", "LIMITS", "Binding", "Layout", "Mesh", "sdk_agent", "start_mesh"]
 
 Layout = Literal["one", "workers", "two"]
 Binding = Literal["JSONRPC", "GRPC"]
@@ -62,6 +62,8 @@ _SCOPES: dict[str, dict[str, Any]] = {
     "overseer": {"roles": ["admin"]},
 }
 """Callers of a special scope."""
+ELSEWHERE = "elsewhere"
+"""Another tenant than the default one."""
 
 
 class _Agents:
@@ -90,6 +92,7 @@ class Mesh:
         """The principals behind the keys."""
         self._fresh = iter([name for name in keys if name.startswith("caller-")])
         self._strangers = iter([name for name in keys if name.startswith("stranger-")])
+        self._twins = iter([name.split()[0] for name in keys if name.startswith("twin-") and name.endswith("default")])
         self._web = _Agents()
         self._stack = AsyncExitStack()
         self.client = httpx.AsyncClient(trust_env=False, verify=TLS, timeout=patience())
@@ -106,6 +109,11 @@ class Mesh:
         """The key of a caller of another tenant that no other test uses."""
         return self._keys[next(self._strangers)]
 
+    def twins(self) -> tuple[str, str]:
+        """The keys of two callers of one name, in the default tenant and in the other one."""
+        name = next(self._twins)
+        return self._keys[f"{name} default"], self._keys[f"{name} {ELSEWHERE}"]
+
     def key(self, name: str) -> str:
         """The key of a caller with a special scope."""
         return self._keys[name]
@@ -116,10 +124,14 @@ class Mesh:
         """The gateway of one side: 0 is here, 1 is there."""
         return self.runs[where % len(self.runs)]
 
-    async def _post(self, where: int, method: str, body: dict[str, Any]) -> dict[str, Any]:
-        run = self.run(where)
-        url = f"{run.join}/meshgate.v1.RegistryService/{method}"
-        response = await self.client.post(url, json=body, headers={"authorization": f"Bearer {run.join_key}"})
+    def join_key(self, where: int = 0, tenant: str = "default") -> str:
+        """The key under which agents of a tenant join."""
+        return self._keys["yard"] if tenant == ELSEWHERE else self.run(where).join_key
+
+    async def _post(self, where: int, method: str, body: dict[str, Any], tenant: str = "default") -> dict[str, Any]:
+        url = f"{self.run(where).join}/meshgate.v1.RegistryService/{method}"
+        bearer = {"authorization": f"Bearer {self.join_key(where, tenant)}"}
+        response = await self.client.post(url, json=body, headers=bearer)
         response.raise_for_status()
         answer: dict[str, Any] = response.json()
         return answer
@@ -137,25 +149,34 @@ class Mesh:
         binding: Binding = "JSONRPC",
         url: str = "",
         labels: dict[str, str] | None = None,
+        tenant: str = "default",
+        manifest: dict[str, Any] | None = None,
     ) -> ForeignAgent:
         """Bring a foreign agent up and register it, as an operator would: by JSON to the join port.
 
         Args:
             skills: by name, what a capability says beyond it.
+            manifest: what its manifest says besides.
             url: where it is said to listen, if not where it does.
         """
         instance = instance or f"{name}-{uuid.uuid4().hex[:8]}"
         agent = ForeignAgent(name, instance, self.stage, self.client, store)
         terms: dict[str, Any] = {"version": version, "skills": skills or {}, "shared": shared, "labels": labels or {}}
+        terms |= {"tenant": tenant, "manifest": manifest or {}}
         joined = await self._list(agent, where, binding, url, **terms)
         agent.caller.key = joined["callKey"]
         agent.caller.gateway = self.run(where).gateway
         return agent
 
-    async def wild(self, name: str, *, where: int = 0, binding: Binding = "JSONRPC", weight: float = 1.0) -> WildAgent:
-        """Bring an agent up that answers what the test says, and register it."""
+    async def wild(
+        self, name: str, *, where: int = 0, binding: Binding = "JSONRPC", weight: float = 1.0, **manifest: Any
+    ) -> WildAgent:
+        """Bring an agent up that answers what the test says, and register it; ``manifest`` is what its manifest says
+        besides.
+        """
         agent = WildAgent(name, f"{name}-{uuid.uuid4().hex[:8]}")
-        await self._list(agent, where, binding, "", version="1.0.0", skills={}, shared=True, labels={}, weight=weight)
+        terms: dict[str, Any] = {"version": "1.0.0", "skills": {}, "shared": True, "labels": {}, "manifest": manifest}
+        await self._list(agent, where, binding, "", weight=weight, **terms)
         await self.known(name)
         return agent
 
@@ -170,7 +191,9 @@ class Mesh:
         skills: dict[str, dict[str, Any]],
         shared: bool,
         labels: dict[str, str],
+        manifest: dict[str, Any],
         weight: float = 1.0,
+        tenant: str = "default",
     ) -> dict[str, Any]:
         name, instance = agent.name, agent.instance
         self._web.apps[instance] = agent.app
@@ -204,9 +227,10 @@ class Mesh:
                 "sharedTasks": shared,
                 "foreign": True,
                 "cardJson": json.dumps(card),
+                **manifest,
             },
         }
-        return await self._post(where, "Register", {"registration": registration})
+        return await self._post(where, "Register", {"registration": registration}, tenant)
 
     async def leave(self, agent: ForeignAgent | WildAgent, where: int = 0) -> None:
         """Deregister an instance; it serves on, but nobody is sent there."""
@@ -430,6 +454,12 @@ def _write_secrets(homes: list[Path]) -> dict[str, str]:
     for name, scope in scopes.items():
         clear[name], record = new_key("client", name, **scope)
         store.add(record)
+    for number in range(_STRANGERS):  # callers of one name in both tenants
+        for tenant in ("default", ELSEWHERE):
+            clear[f"twin-{number} {tenant}"], record = new_key("client", f"twin-{number}", tenant=tenant)
+            store.add(record)
+    clear["yard"], record = new_key("join", "yard", tenant=ELSEWHERE, roles=["operator"])
+    store.add(record)
     mesh = base64.b64encode(secrets.token_bytes(32)).decode()
     for home in homes:
         home.mkdir(mode=0o700, parents=True)

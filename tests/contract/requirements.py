@@ -109,6 +109,19 @@ _ROWS: tuple[Requirement, ...] = (
         "drop:ids",
     ),
     Requirement("bounds.deadline", "deadlines", "A caller that asks for more time than there is is told what it got"),
+    Requirement(
+        "routing.agent_decides",
+        "call path",
+        "Called by its name alone, an agent with several skills decides by what the message holds, or asks",
+        "drop:any_skill_kill",
+    ),
+    Requirement("routing.near", "issue I8", "A name that nobody answers to is told with what was meant, or is there"),
+    Requirement(
+        "routing.agents_alike",
+        "call path",
+        "Agents that offer a skill alike share its calls, and keep their conversations",
+        "drop:conversations",
+    ),
     Requirement("path.kill", "call path", "What a kill switch matches is refused at every gateway", "policy:kill"),
     Requirement(
         "path.budget", "F74", "A job's calls, time and open calls are bounded, over all gateways", "policy:budget"
@@ -136,6 +149,9 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement(
         "path.breaker", "F31", "An instance that fails leaves rotation fast and returns by one probe", "policy:breaker"
     ),
+    Requirement("errors.cause", "product", "A failed job tells the cause at its root, once, with its path"),
+    Requirement("errors.origin", "product", "An error answer names its call and its job"),
+    Requirement("errors.words", "product", "An error says in plain words what is wrong, why, and what to do"),
     Requirement(
         "errors.agents",
         "F105, F112",
@@ -211,15 +227,55 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("path.task_owner", "F67", "A task is its owner's alone; another's looks absent", "drop:task_owner"),
     # -- the edge
     Requirement("edge.paths", "F19", "No path but the gateway's own leads to an agent", "drop:paths"),
-    Requirement("edge.key_first", "D1", "Without a key no body is read", "drop:key_first"),
+    Requirement(
+        "edge.key_first",
+        "D1, F102, issue E7 and E10",
+        "Without a genuine key no body and no message is read, whatever the method",
+        "drop:key_first",
+    ),
+    Requirement(
+        "edge.key_counted", "F102", "Who shows no genuine key is counted, and logged once a second", "drop:key_counted"
+    ),
+    Requirement("edge.tracestate", "W3C Trace Context 3.3", "What others carry in tracestate reaches the agent"),
+    Requirement("edge.skipped", "F102", "A connection with more of a refused body to come is closed", "drop:skipped"),
+    Requirement("edge.card_scope", "issue E8", "A key shows what it may call, and what is public", "drop:public_too"),
     Requirement("edge.body", "F5", "A body over its limit is refused before it is read whole", "drop:body"),
     Requirement("edge.shape", "F6, F7", "JSON too deep or too wide is refused before it is parsed", "drop:shape"),
     Requirement(
-        "edge.spelling", "F8", "A known key has one spelling; others are refused, not guessed", "drop:spelling"
+        "edge.spelling",
+        "F8",
+        "A known key is spelled as A2A or its .proto spells it; others are refused, not guessed",
+        "drop:spelling",
     ),
     Requirement(
         "edge.version", "A2A 3.6", "Only version 1.0 is served, and the error shows the header", "drop:version"
     ),
+    Requirement(
+        "foreign.credential",
+        "operation",
+        "A foreign agent is shown the credential that an operator gave, and nobody else is",
+        "drop:join_credential",
+    ),
+    Requirement(
+        "foreign.credential_host",
+        "threats",
+        "A credential goes to the host of the agent's card, or where the operator says",
+        "drop:credential_host",
+    ),
+    Requirement(
+        "foreign.secret_file", "threats", "A secret in a file that others can read is refused", "drop:secret_file"
+    ),
+    Requirement("sdk.large_artifacts", "use", "An answer that is too large for one event is streamed in several"),
+    Requirement("sdk.not_streaming", "use", "An agent that does not stream is called all the same"),
+    Requirement(
+        "cards.variants", "A2A 8.3", "A card lists gRPC where that is asked for, at an address that can be reached"
+    ),
+    Requirement("foreign.settings", "use", "What settings list no longer, or call otherwise, is taken off the list"),
+    Requirement("usage.read", "use", "What agents and ADK say of tokens and cost is read, and what cannot be is told"),
+    Requirement("foreign.kept", "use", "A registered agent's card is read again, under its operator's terms"),
+    Requirement("cards.found", "A2A 8.2", "One rule says where a card is: as given, below it, at the origin"),
+    Requirement("cards.refused", "operation", "An agent of the settings that is refused is shown, with the reason"),
+    Requirement("cards.protojson", "ProtoJSON", "A card is read as ProtoJSON is read; what was put right is told"),
     Requirement("edge.cards", "A2A 8", "A card says exactly what is served, and only what its reader may use"),
     Requirement("edge.headers", "F17", "An agent sees only headers of the gateway's making", "drop:underscores"),
     # -- keys, the join port, settings
@@ -236,9 +292,74 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("compat.rolling", "VERSIONING", "Gateways are replaced one by one without a failed call"),
     Requirement("join.key", "F59", "Only a join key joins", "drop:join_key"),
     Requirement("join.scope", "F59", "A join key registers, renews and ends only what it is for", "drop:join_scope"),
+    Requirement(
+        "join.gateways",
+        "F106, issue E1",
+        "No agent has a gateway's name or id, and no join key touches a gateway's row",
+        "drop:join_gateways",
+    ),
+    Requirement(
+        "join.id",
+        "F106, issue E1",
+        "An instance's id is of its agent and its tenant, and nobody else's",
+        "drop:join_id",
+    ),
+    Requirement(
+        "join.taken",
+        "F106, issue E2",
+        "An SDK agent whose id another agent took over registers under another id",
+        "drop:renamed",
+    ),
+    Requirement("join.secret", "F106, issue E2", "The inbound secret is its agent's, not its id's", "drop:join_secret"),
+    Requirement(
+        "join.card_name", "F106, issue E2", "A card takes no other agent's name, now or later", "drop:card_name"
+    ),
+    Requirement(
+        "join.lasting", "issue E6", "Only an operator lists foreign agents that renew nothing", "drop:join_lasting"
+    ),
+    Requirement(
+        "registry.unsigned",
+        "F106, issue E1",
+        "A gateway that no holder of the mesh key listed is passed over and counted",
+        "drop:unsigned",
+    ),
+    Requirement(
+        "registry.older", "VERSIONING", "A gateway does not start beside one of 0.1, and says why", "drop:older"
+    ),
     Requirement("join.tenant", "F68", "The tenant comes from the credential", "drop:join_tenant"),
     Requirement("join.address", "F59, F64", "Agents listen only in the operator's networks", "drop:address"),
+    Requirement(
+        "join.own_ports",
+        "issue E6",
+        "No agent listens at a port of the mesh, however its address is spelt",
+        "drop:own_ports",
+    ),
     Requirement("join.rate", "F108", "Registrations under one join key have a rate", "drop:join_rate"),
+    Requirement(
+        "tenants.apart",
+        "F107, issue E3",
+        "Tenants share no contract, rate, kill switch, usage row or lineage, whatever is called alike",
+    ),
+    Requirement(
+        "references.own",
+        "F107, issue E4",
+        "A message refers to tasks of its caller alone, unless its agent takes any",
+        "drop:references",
+    ),
+    Requirement(
+        "caller.told",
+        "issue E5",
+        "An SDK agent is told who calls, a foreign one where the operator says so, and nobody by the caller",
+        "drop:told",
+    ),
+    Requirement(
+        "caller.memory", "issue E5", "What an agent remembers is of one tenant, caller and conversation", "drop:memory"
+    ),
+    Requirement("tenants.contracts", "issue E3", "A contract is its tenant's agent's", "drop:tenants_contracts"),
+    Requirement(
+        "tenants.kill", "issue E3", "A kill switch names the agent, skill or key of one tenant", "drop:tenants_kill"
+    ),
+    Requirement("tenants.lineage", "issue E3", "A lineage token is its tenant's agent's", "drop:tenants_lineage"),
     Requirement("join.body", "join", "Garbage at the join port is refused and registers nothing"),
     Requirement(
         "config.unknown", "settings", "An unknown setting is refused with the nearest known one", "drop:config_keys"
@@ -317,6 +438,15 @@ _ROWS: tuple[Requirement, ...] = (
         "delivery",
         "Clients that are not ours and ours get the same answer from the built wheel, by name and by skill",
     ),
+    Requirement(
+        "interop.all",
+        "delivery",
+        "Stock clients of several languages say and hear all that an agent has, by its name and by a skill's",
+    ),
+    Requirement(
+        "interop.same", "delivery", "Stock clients get through the gateway what they get from the agent itself"
+    ),
+    Requirement("interop.refused", "delivery", "A client that speaks A2A 0.3 is told so"),
     Requirement(
         "wheel.base", "delivery", "The base install has neither grpcio nor a2a-sdk, and serves, calls and commands"
     ),
@@ -547,13 +677,44 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("cli.help", "command line", "Every command teaches by examples"),
     Requirement("cli.exit_codes", "command line", "Each way to fail has its exit code"),
     Requirement("cli.remedy", "command line", "A failure is one line with its remedy"),
-    Requirement("cli.first_keys", "command line", "Keys are shown at the first run only"),
+    Requirement(
+        "cli.first_keys",
+        "command line, issue E9",
+        "Keys are shown at the first run only, and on a terminal only",
+        "drop:keys_shown",
+    ),
+    Requirement("readme.protection", "README, issue 9", 'Each row of the table "What protects you" holds from outside'),
+    Requirement("cli.explain", "command line", "An explanation says what a call would meet now, and exits as it would"),
+    Requirement("testing.agents", "SDK", "LocalMesh runs agents of the SDK as they are, also those that call agents"),
+    Requirement("sdk.threads", "SDK", "A skill may be a plain function: it holds up nobody, and is told when to stop"),
+    Requirement("sdk.gather", "SDK", "Many calls run so many at a time, in order, and end together or each by itself"),
+    Requirement("sdk.follow", "issue H7", "A call of an agent that answers before it is done is followed to its end"),
+    Requirement("sdk.options", "SDK", "A misspelt option, or a value of the wrong kind, is refused with what is meant"),
+    Requirement("cli.disk", "issue I3", "A home that cannot be made, read or written is a sentence with its remedy"),
+    Requirement(
+        "cli.times", "issue I5", "A call shows the mesh's time beside its own, and jobs how far records go back"
+    ),
+    Requirement("cli.ids", "issue I4", "Ids are never wrapped, on a narrow terminal or into a pipe"),
+    Requirement("cli.own_url", "issue I12", "The gateway's own URL is not registered as an agent"),
+    Requirement("config.place", "issue I10", "A bad setting is named with its flag, variable, or file and line"),
+    Requirement("cli.preflight", "issue I7", "Ports and extras are checked before keys are made and shown"),
+    Requirement("cli.kill", "F113", "The brake ends what runs, says what it ended, and refuses a name that nobody has"),
     Requirement("cli.job", "command line", "A job is shown as a tree: durations, cost, ways, reasons, refusals"),
     Requirement("cli.foreign", "command line", "A foreign agent joins unchanged by its card"),
     Requirement("cli.doctor", "command line", "The doctor names what is out of reach"),
+    Requirement("cli.startup", "command line", "A command imports what it needs, and the help imports no command"),
     Requirement("cli.interrupt", "command line", "Ctrl-C cancels the task of a call"),
     Requirement("cli.terminal", "command line", "Nothing from an agent reaches the terminal as control"),
+    Requirement(
+        "schema.renamed", "schemas", "A field that is gone is told as that, with who needs it and renamed_from"
+    ),
     Requirement("cli.schema.check", "command line", "A check of contracts says what breaks: place, reason, remedy"),
+    Requirement("cli.schema.lock", "command line", "The lock file of a program's agents is written without a start"),
+    Requirement("contracts.pattern", "schemas", "A pattern takes in a contract what the model takes, or is refused"),
+    Requirement(
+        "schema.default", "issue H8", "A new major moves no caller that names no release until it is made the default"
+    ),
+    Requirement("contracts.lock_kept", "schemas", "A release that is refused leaves the lock file as it was"),
     Requirement("cli.schema.git", "command line", "What names a commit is never an option of git"),
     Requirement("cli.schema.mesh", "command line", "A check against the mesh says what registering would"),
     Requirement("cli.schema.life", "command line", "Releases of a contract are shown, compared, promoted and counted"),
@@ -668,6 +829,9 @@ _ROWS: tuple[Requirement, ...] = (
         "drop:schema_believed",
     ),
     Requirement("schema.usage-mesh", "schemas", "Usage is that of all gateways, and says which did not answer"),
+    Requirement(
+        "path.extensions", "A2A 14.2.2", "Caller and agent are told of each other's extensions; a card names them"
+    ),
     # -- HTTP to agents
     Requirement("http.whole", "RFC 9112 8", "An answer that is cut off is an error, never a shorter answer"),
     Requirement("http.one-answer", "RFC 9112 11.2", "What follows an answer never answers the next request"),

@@ -133,6 +133,27 @@ async def test_denied_looks_like_absent_byte_for_byte(
     assert seen[0] == seen[1]
 
 
+@pytest.mark.requirement("errors.origin")
+async def test_an_error_names_its_call_and_its_job(mesh: Mesh, doors: Doors, key: str, unique: Any) -> None:
+    gate = unique("origin")
+    events = doors.there.stream("SendStreamingMessage", saying({"do": "hold", "key": gate}), "clerk", key=key)
+    await anext(events)
+    (received,) = await mesh.stage.reached(gate)
+    job = received.headers["meshgate-job"]
+    await mesh.admin("POST", "kill", {"kind": "job", "name": job})
+    ended = await broken(events)
+    assert (ended.reason, ended.job, ended.call) == ("KILLED", job, received.headers["meshgate-call"])
+    await mesh.admin("POST", "lift", {"kind": "job", "name": job})
+
+    for to in ("clerk", "nobody"):
+        sent = saying({"do": "echo"}, referenceTaskIds=["made up"])
+        refused = await refusal(doors.here, "SendMessage", sent, to, key=key)
+        streamed = await broken(doors.here.stream("SendStreamingMessage", sent, to, key=key))
+        for found in (refused, streamed):
+            assert found.call
+            assert (await mesh.record(found.call))["job"] == found.job
+
+
 # -- streams
 
 
@@ -267,7 +288,8 @@ async def test_an_instance_of_weight_0_gets_no_calls_until_no_other_is_there(
     await mesh.leave(usual)
 
     async def taken() -> bool:
-        await doors.here.ask("SendMessage", saying({"do": "x"}), name, key=key)
+        # Each look is another caller's: how many there are must not come up against a rate.
+        await doors.here.ask("SendMessage", saying({"do": "x"}), name, key=mesh.caller())
         return bool(spare.arrived)
 
     await soon(taken)

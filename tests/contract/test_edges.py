@@ -13,7 +13,7 @@ from tests.contract.conftest import Doors
 from tests.contract.doors import TLS, RpcDoor
 from tests.contract.mesh import LIMITS, Mesh
 from tests.contract.scripts import saying
-from tests.contract.test_calls import refusal
+from tests.contract.test_calls import broken, refusal
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -86,7 +86,12 @@ async def test_what_is_wrong_with_a_request_is_named_by_its_path(doors: Doors, k
 # -- keys
 
 
-@pytest.mark.requirement("path.authentication")
+EVERY = ["SendMessage", "SendStreamingMessage", "GetTask", "CancelTask", "SubscribeToTask", "ListTasks"]
+UNSERVED = ["GetExtendedAgentCard", "CreateTaskPushNotificationConfig"]
+
+
+@pytest.mark.requirement("path.authentication", "edge.key_first")
+@pytest.mark.cells("edge.key_first")
 @pytest.mark.parametrize("kind", ["none", "nonsense", "another kind", "a forged call key"])
 async def test_no_call_without_a_valid_key(mesh: Mesh, doors: Doors, kind: str) -> None:
     key = {
@@ -95,8 +100,30 @@ async def test_no_call_without_a_valid_key(mesh: Mesh, doors: Doors, kind: str) 
         "another kind": mesh.run(0).join_key,
         "a forged call key": "mgc_WyJjbGVyayIsImRlZmF1bHQiLCJ4Il0.AAAAAAAAAAAAAAAAAAAAAAAA",
     }[kind]
-    found = await refusal(doors.here, "SendMessage", saying(ECHO), "clerk", key=key)
-    assert found.means("UNAUTHENTICATED")
+    for method in (*EVERY, *UNSERVED):
+        # What is asked is no proper request: nobody looks at it.
+        if method in ("SendStreamingMessage", "SubscribeToTask"):
+            found = await broken(doors.here.stream(method, {}, "clerk", key=key))
+        else:
+            found = await refusal(doors.here, method, {}, "clerk", key=key)
+        assert found.means("UNAUTHENTICATED"), method
+        if doors.here.binding == "JSONRPC":
+            assert json.loads(found.raw)["id"] is None
+
+
+@pytest.mark.requirement("edge.key_counted")
+async def test_who_shows_no_valid_key_is_counted_at_its_gateway(mesh: Mesh, doors: Doors) -> None:
+    binding = doors.here.binding
+
+    async def counted() -> float:
+        series = f'meshgate_unauthenticated_total{{gateway="{doors.here.gateway}",binding="{binding}",why="unknown"}} '
+        lines = (await mesh.metrics()).splitlines()
+        return sum(float(line.removeprefix(series)) for line in lines if line.startswith(series))
+
+    before = await counted()
+    for _ in range(3):
+        await refusal(doors.here, "SendMessage", saying(ECHO), "clerk", key="made-up")
+    assert await counted() == before + 3
 
 
 # -- bytes over HTTP
@@ -146,7 +173,7 @@ NO_CALLS: list[tuple[bytes, int]] = [
     (b"[" + json.dumps(body()).encode() + b"]", -32600),
     (json.dumps(body(jsonrpc="1.0")).encode(), -32600),
     (json.dumps(body("sendMessage")).encode(), -32601),
-    (json.dumps(body("message/send")).encode(), -32009),
+    (json.dumps(body("message/send")).encode(), -32601),
     (json.dumps(body(params=[])).encode(), -32600),
     (b"[" * 100 + b"]" * 100, -32600),
 ]

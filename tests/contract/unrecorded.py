@@ -18,6 +18,7 @@ UNRECORDED: dict[str, str] = {
     "test_a_call_goes_elsewhere_when_an_instance_cannot_be_reached": "only the record shows a try that did not answer",
     "test_a_job_over_its_calls_is_refused_with_path_and_price": "the tree of the job, after the refusals",
     "test_a_job_with_too_many_calls_open_at_once_is_refused": "the tree of the job, after the refusals",
+    "test_an_error_names_its_call_and_its_job": "the record of the call that it names",
     "test_a_loop_is_refused_with_path_and_price": "the tree of the job, after the refusal",
     "test_agents_that_call_each_other_after_their_answers_are_refused_as_a_loop": "the tree of the job, at the end",
     "test_an_agent_calls_on_while_its_task_is_polled_subscribed_to_and_seen_by_a_second_viewer": "the tree of the job",

@@ -73,6 +73,12 @@ class Asked:
         """The path of the gateway's URL."""
         return f"{self.mesh.run['gateway']}/{'skills' if self.skill else 'agents'}/{self.target}"
 
+    @property
+    def with_grpc(self) -> str:
+        """The URL whose card lists gRPC."""
+        name, at, rest = self.target.partition("@")
+        return f"{self.path.removesuffix(self.target)}{name}+grpc{at}{rest}"
+
     def line(self, to: str = "", **more: str) -> str:
         """What a program of `apps` reads."""
         run = self.mesh.run
@@ -116,7 +122,7 @@ class Clients:
         return printed(self._a2a.app("a2a_client.py", asked.line(binding="JSONRPC")))
 
     def stock_grpc(self, asked: Asked) -> Heard:
-        return printed(self._a2a.app("a2a_client.py", asked.line(binding="GRPC")))
+        return printed(self._a2a.app("a2a_client.py", asked.line(binding="GRPC", card=asked.with_grpc)))
 
 
 def printed(text: str) -> Heard:

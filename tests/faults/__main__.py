@@ -19,10 +19,23 @@ from typing import NamedTuple
 
 import aiohttp
 
-from tests.faults import hostile, instances, jobs, onward, own_errors, raw_agents, registry, streams, upstream
+from tests.faults import (
+    credentials,
+    hostile,
+    instances,
+    jobs,
+    onward,
+    own_errors,
+    raw_agents,
+    registry,
+    streams,
+    tenants,
+    upstream,
+)
 from tests.faults.agents import open_stage
 from tests.faults.crew import open_crew
-from tests.faults.limits import LIMITS
+from tests.faults.growth import growth
+from tests.faults.limits import LIMITS, SOAK
 from tests.faults.processes import GatewayUnderTest
 from tests.faults.registry_file import file_registry
 from tests.faults.report import Report
@@ -88,6 +101,7 @@ async def _hostile(setting: Setting) -> None:
         await setting.step("F10", lambda: hostile.batches(stage, report))
         await setting.step("F17", lambda: hostile.headers(stage, report, echo))
         await setting.step("F105", lambda: raw_agents.hold(stage, report))
+        await setting.step("F102", lambda: credentials.bodies(stage, report))
 
 
 async def _upstream(setting: Setting) -> None:
@@ -130,16 +144,34 @@ async def _files(setting: Setting) -> None:
     await setting.step("F100 F101", work)
 
 
+async def _tenants(setting: Setting) -> None:
+    report, session, folder = setting.report, setting.session, setting.folder
+    await setting.step("F106", lambda: tenants.impostors(folder / "impostors", session, report))
+    async with open_stage(GatewayUnderTest(folder / "beside", session), session) as stage:
+        (echo,) = await stage.join("echo")
+        url = f"{stage.url}/{echo.instance}/"
+        await setting.step("F107", lambda: tenants.tenants_apart(folder / "apart", session, report, url))
+
+
+async def _growth(setting: Setting) -> None:
+    calls, names = (4_000, 4_000) if setting.quick else (20_000, 10_000)
+    work = functools.partial(growth, setting.folder / "growth", setting.session, setting.report, calls, names)
+    await setting.step("F108", work)
+
+
 async def _drain(setting: Setting) -> None:
     gateway = GatewayUnderTest(setting.folder / "drain", setting.session, limits={"drain": 4})
     async with open_stage(gateway, setting.session) as stage:
         await setting.step("F109", lambda: streams.drained(stage, setting.report, 100))
 
 
+_ROWS = LIMITS.keys() - {SOAK}
 _STORIES: dict[str, Callable[[Setting], Awaitable[None]]] = {
-    "F5 F6 F7 F8 F9 F10 F14 F17 F105": _hostile,
+    "F5 F6 F7 F8 F9 F10 F14 F17 F102 F105": _hostile,
     "F31 F34 F43 F48 F49 F110 F111": _upstream,
     "F109": _drain,
+    "F106 F107": _tenants,
+    "F108": _growth,
     "F100 F101": _files,
     "F34": _retries,
     "F73 F74": _jobs,
@@ -166,9 +198,9 @@ def main() -> int:
     """Measure, and say whether anything failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="shorter outages; every row is still measured")
-    parser.add_argument("--only", action="append", choices=sorted(LIMITS), metavar="Fnn", help="this row; repeatable")
+    parser.add_argument("--only", action="append", choices=sorted(_ROWS), metavar="Fnn", help="this row; repeatable")
     told = parser.parse_args()
-    rows = frozenset(told.only or LIMITS)
+    rows = frozenset(told.only or _ROWS)
     report = asyncio.run(_run(rows, quick=told.quick))
     for each in report.missing():
         print(f"{each.partition(' ')[0]} FAIL not measured: {each.partition(' ')[2]}")

@@ -6,9 +6,10 @@ import asyncio
 import signal
 import sys
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
@@ -61,11 +62,18 @@ class Watch:
 class Crew:
     """The four, their gateway and its Consul."""
 
-    def __init__(self, folder: Path, consul: Consul, session: aiohttp.ClientSession, report: Report) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        consul: Consul,
+        session: aiohttp.ClientSession,
+        report: Report,
+        limits: Mapping[str, Any] | None = None,
+    ) -> None:
         folder.mkdir(parents=True)
         self.consul, self.report, self.folder = consul, report, folder
         # A killed gateway counts for a lease or more, and its share of a rate with it: the rate is not what is tested.
-        rate = {"rate": 5000, "burst": 5000}
+        rate = limits or {"rate": 5000, "burst": 5000}
         url = f"consul://127.0.0.1:{consul.port}"
         self.gateway = GatewayUnderTest(folder / "home", session, registry=url, limits=rate)
         self.workers: dict[str, Worker] = {}
@@ -112,10 +120,14 @@ class Crew:
 
 @asynccontextmanager
 async def open_crew(
-    folder: Path, consul: Consul, session: aiohttp.ClientSession, report: Report
+    folder: Path,
+    consul: Consul,
+    session: aiohttp.ClientSession,
+    report: Report,
+    limits: Mapping[str, Any] | None = None,
 ) -> AsyncGenerator[Crew]:
     """A crew of four that takes calls."""
-    crew = Crew(folder, consul, session, report)
+    crew = Crew(folder, consul, session, report, limits)
     try:
         report.say("a gateway on Consul, and four instances of an agent")
         await crew.gateway.start()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["LIMITS", "RETRY_BUDGET", "RETRY_CALLS", "SLACK", "UNITS", "Kind", "Limit"]
+__all__ = ["LIMITS", "RETRY_BUDGET", "RETRY_CALLS", "SLACK", "SOAK", "UNITS", "Kind", "Limit"]
 
 SLACK = 3.0
 """A time up to so many times its limit is SLOW; beyond that it fails."""
@@ -23,7 +23,7 @@ UNITS: dict[Kind, tuple[str, ...]] = {
         *("answers", "calls", "connections", "headers", "instances", "lines", "probes", "requests"),
         *("streams", "tasks", "threads", "tries"),
     ),
-    "ratio": ("of the budget", "of the outage", "tries per call"),
+    "ratio": ("of the budget", "of the outage", "of the start", "tries per call"),
     "size": ("KiB", "MiB"),
 }
 """The units of each kind."""
@@ -164,6 +164,25 @@ LIMITS: dict[str, dict[str, Limit]] = {
         "not_in_force": _none("answers"),
     },
     "F101": {"lost": _none("calls"), "not_in_force": _none("answers"), "not_counted": _none("answers")},
+    "F102": {
+        "wrong_answers": _none("answers"),
+        # Nothing of these bodies is parsed: what is left is the head, and bytes that are dropped.
+        "cpu_made_up": Limit(0.1, "of the budget"),
+        "cpu_genuine": Limit(1, "of the budget"),
+        "loop_held_ms": Limit(30, "ms"),
+    },
+    "F106": {
+        "taken": _none("instances"),
+        "secrets_shared": _none("answers"),
+        "owner_locked_out": _none("answers"),
+    },
+    "F107": {"shared": _none("answers")},
+    "F108": {
+        "over_budget": _none("calls"),
+        "not_rate_limited": _none("answers"),
+        "memory": Limit(15, "MiB"),
+        "file_grew": Limit(2, "MiB"),
+    },
     "F105": {
         "not_named": _none("answers"),
         "cpu": Limit(1, "of the budget"),
@@ -183,6 +202,13 @@ LIMITS: dict[str, dict[str, Limit]] = {
         "ends_after_second_miss_s": Limit(1.5, "s"),
     },
     "F112": {"not_as_it_was": _none("answers"), "others_refused": _none("calls")},
+    "F113": {
+        "wrong_answers": _none("answers"),
+        "no_answers": _none("answers"),
+        "open_calls": _none("calls"),
+        "open_files": Limit(1.05, "of the start"),
+        "memory": Limit(1.05, "of the start"),
+    },
     "F99": {"refused": _none("calls"), "wrong_job": _none("calls")},
     "F74": {
         "calls": Limit(256, "calls"),
@@ -196,3 +222,6 @@ LIMITS: dict[str, dict[str, Limit]] = {
     },
 }
 """Limits by row and metric."""
+
+SOAK = "F113"
+"""The row that ``tests.faults.soak`` measures, and nothing else does."""

@@ -23,9 +23,11 @@ __all__ = [
     "Worker",
     "connections_to",
     "eventually",
+    "open_files",
     "peak_memory",
     "read_bytes",
     "reset_peak",
+    "resident",
     "threads",
 ]
 
@@ -61,6 +63,16 @@ def reset_peak(pid: int) -> float:
     """Forget the greatest resident size; the present one, in MiB."""
     Path(f"/proc/{pid}/clear_refs").write_text("5", "ascii")
     return _status(pid, "VmRSS") / 1024
+
+
+def resident(pid: int) -> float:
+    """The present resident size, in MiB."""
+    return _status(pid, "VmRSS") / 1024
+
+
+def open_files(pid: int) -> int:
+    """How many file descriptors a process has open."""
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
 def peak_memory(pid: int) -> float:

@@ -18,7 +18,7 @@ from tests.faults.load import Answer
 from tests.faults.processes import cpu_seconds, eventually, peak_memory, reset_peak
 from tests.faults.report import Report
 
-__all__ = ["hold"]
+__all__ = ["budget", "hold"]
 
 _MIB = 1024 * 1024
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: "
@@ -103,11 +103,11 @@ async def _ask(stage: Stage, word: str) -> Answer:
     return await stage.caller.call("raw", method, {"message": message}, meshgate_deadline="10")
 
 
-def _budget() -> float:
-    """Seconds of CPU that one answer may cost: 20 times msgspec's decode of a flat text of its size, and 1.5 times the
-    check of a message with as many values as there may be.
+def budget(size: int) -> float:
+    """Seconds of CPU that so many bytes may cost: 20 times msgspec's decode of a flat text of that size, and 1.5 times
+    the check of a message with as many values as there may be.
     """
-    flat = b'"' + b"a" * (16 * _MIB) + b'"'
+    flat = b'"' + b"a" * size + b'"'
     parts = [{"text": "x", "metadata": {"a": 1, "b": 2}}] * 9_000
     wide = json.dumps({"message": {"messageId": "m", "role": "ROLE_USER", "parts": parts}}).encode()
 
@@ -127,14 +127,14 @@ async def hold(stage: Stage, report: Report) -> None:
     """F105: each costs a gateway little, ends with an error that has a name, and leaves nothing behind."""
     report.say("F105: agents that send without end, too much, or what is no number")
     async with _raw_agent(stage):
-        pid, budget = stage.gateway.pid, _budget()
+        pid, most = stage.gateway.pid, budget(16 * _MIB)
         unnamed: list[str] = []
         shares: dict[str, float] = {}
         largest = 0
         for word in (*_ENDLESS, *_WHOLE):
             before = cpu_seconds(pid)
             answer = await _ask(stage, word)
-            shares[word] = (cpu_seconds(pid) - before) / budget
+            shares[word] = (cpu_seconds(pid) - before) / most
             largest = max(largest, len(json.dumps(answer.error)))
             if not answer.code or answer.code.startswith(("CONNECTION", "INTERNAL_ERROR", "UPSTREAM_DEADLINE")):
                 unnamed.append(f"{word}: {answer.code}")

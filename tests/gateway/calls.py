@@ -90,11 +90,12 @@ class Behind:
         return self.calls[-1]
 
 
+_OF_MANIFEST = ("version", "skills", "shared_tasks", "foreign", "card", "any_references", "tell_caller")
+
+
 def entry(name: str = "echo-1", agent: str = "echo", **more: Any) -> model.Entry:
     """One instance as the registry lists it; ``more`` are fields of the manifest, and of the instance."""
-    shared: dict[str, Any] = {
-        key: more.pop(key) for key in ("version", "skills", "shared_tasks", "foreign", "card") if key in more
-    }
+    shared: dict[str, Any] = {key: more.pop(key) for key in _OF_MANIFEST if key in more}
     usual: dict[str, Any] = {"version": "1.0.0", "skills": (model.Capability("say", "1.0.0"),)}
     manifest = model.Manifest(agent, **{**usual, **shared})
     fields: dict[str, Any] = {"endpoints": (model.Endpoint("JSONRPC", f"http://{name}"),), **more}

@@ -69,9 +69,9 @@ class ControlPlane:
         self.catalogue, self.table = self.gateway.schemas, self.gateway.table
         gate = SchemaGate(self.catalogue.store, self.catalogue.restore, limits, last=self.catalogue.last)
         addresses = AgentNetworks()
-        self._join = JoinApp(registry, self.table, self.keys, mesh, addresses, lambda: (), limits, gate=gate)
+        self.join = JoinApp(registry, self.table, self.keys, mesh, addresses, lambda: (), limits, gate=gate)
         asking = MeshAsk(self.gateway, RemotePeers(self.table, self.gateway.id, "", limits))
-        self._admin = make_admin(
+        self.admin = make_admin(
             asking,
             registry,
             self.table,
@@ -98,17 +98,17 @@ class ControlPlane:
         headers = {"content-type": "application/json", **({"authorization": f"Bearer {key}"} if key else {})}
         path, _, query = path.partition("?")
         sent = body if isinstance(body, bytes) else (b"" if body is None else msgspec.json.encode(body))
-        return await request(self._admin, method, _PATH + path, headers=headers, body=sent, query=query)
+        return await request(self.admin, method, _PATH + path, headers=headers, body=sent, query=query)
 
     async def page(self, path: str) -> Answer:
         """One GET elsewhere on the admin port, without a key."""
-        return await request(self._admin, "GET", path)
+        return await request(self.admin, "GET", path)
 
     async def send(self, manifest: Manifest, images: tuple[bytes, ...], name: str = "") -> Answer:
         """Register an instance of this release over the join port."""
         body = wire.encode_register(instance_of(manifest, name), manifest, images=images)
         headers = {"authorization": f"Bearer {self.join_key}", "content-type": wire.PROTO}
-        return await request(self._join, "POST", wire.SERVICE_PATH + "Register", headers=headers, body=body)
+        return await request(self.join, "POST", wire.SERVICE_PATH + "Register", headers=headers, body=body)
 
     async def register(self, version: str, text: str, skill: str = "plan", agent: str = "planner") -> Answer:
         """Register a release of a skill, with the contract of these declarations."""

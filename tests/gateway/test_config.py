@@ -67,7 +67,7 @@ def test_nothing_beyond_loopback_is_bound_unless_told(tmp_path: Path, name: str)
 @pytest.mark.parametrize("name", Limits.__struct_fields__)
 def test_no_limit_can_be_switched_off(tmp_path: Path, name: str, value: str) -> None:
     whole = isinstance(getattr(DEFAULTS, name), int) and value in ("nan", "inf")
-    problem = "Expected `int`" if whole else rf"limits\.{name} must be a finite number above 0, not {value}"
+    problem = "must be a whole number" if whole else rf"limits\.{name} must be a finite number above 0, not {value}"
     with pytest.raises(ConfigError, match=problem):
         load(tmp_path, "", {f"MESHGATE_LIMITS_{name.upper()}": value})
     with pytest.raises(ConfigError, match=problem):
@@ -78,3 +78,40 @@ def test_no_limit_can_be_switched_off(tmp_path: Path, name: str, value: str) -> 
 def test_what_cannot_be_is_refused(tmp_path: Path, toml: str) -> None:
     with pytest.raises(ConfigError):
         load(tmp_path, toml)
+
+
+@pytest.mark.requirement("foreign.secret_file")
+@pytest.mark.parametrize(
+    ("line", "refused"),
+    [
+        ('bearer = "s3cr3t"', True),
+        ('api_key = "s3cr3t"', True),
+        ('headers = { X-Key = "s3cr3t" }', True),
+        ('oauth2 = { client_id = "a", client_secret = "s3cr3t" }', True),
+        ('bearer = "env:TOKEN"', False),
+        ('headers = { X-Key = "file:/etc/key" }', False),
+        ("", False),
+    ],
+)
+def test_a_secret_stands_in_a_file_of_settings_that_nobody_else_can_read(
+    tmp_path: Path, line: str, refused: bool
+) -> None:
+    path = tmp_path / "meshgate.toml"
+    path.write_text(f'[[agents]]\ncard = "http://127.0.0.1:9"\n{line}\n')
+    path.chmod(0o644)
+    if refused:
+        with pytest.raises(ConfigError) as told:
+            load_config({}, home=tmp_path, environ={})
+        assert f"chmod 600 {path}, or write env:NAME or file:PATH" in str(told.value)
+        assert "s3cr3t" not in str(told.value)
+        path.chmod(0o600)
+    assert len(load_config({}, home=tmp_path, environ={}).agents) == 1
+
+
+@pytest.mark.requirement("cards.found")
+def test_an_agent_of_the_settings_has_a_url(tmp_path: Path) -> None:
+    (tmp_path / "meshgate.toml").write_text('[[agents]]\ncard = "localhost:9000"\n')
+    with pytest.raises(ConfigError) as told:
+        load_config({}, home=tmp_path, environ={})
+    fault = "[[agents]] card: 'localhost:9000' is no URL: write it like http://127.0.0.1:9000"
+    assert str(told.value) == f"{tmp_path / 'meshgate.toml'}, line 2: {fault}"

@@ -8,11 +8,13 @@ here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
+from meshgate.a2a import call as call_values
 from meshgate.a2a import limits as limit_checks
 from meshgate.a2a import types
 from meshgate.a2a.bindings import grpc as grpc_binding
@@ -23,6 +25,7 @@ from meshgate.a2a.limits import DEFAULTS
 from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import parse_selector
+from meshgate.cli.views import banner
 from meshgate.gateway import answers, app, config
 from meshgate.gateway.contracts.admission import check as schema_check
 from meshgate.gateway.contracts.admission import gate as schema_gate
@@ -31,37 +34,49 @@ from meshgate.gateway.contracts.catalogue import Catalogue
 from meshgate.gateway.contracts.known_contract import KnownContract
 from meshgate.gateway.contracts.store import SchemaStore
 from meshgate.gateway.contracts.sweeper import Sweeper
-from meshgate.gateway.control import join
+from meshgate.gateway.control import join, join_rules
 from meshgate.gateway.control.absent_agents import AbsentAgents
 from meshgate.gateway.control.admin import schema_routes
 from meshgate.gateway.control.admin.errors import BoundedBodies
+from meshgate.gateway.control.foreign import settings_agents
+from meshgate.gateway.control.join_rules import JoinRules
 from meshgate.gateway.control.switches import Switches
 from meshgate.gateway.gateway import Gateway
 from meshgate.gateway.identity import key_record, keys, mesh_key
 from meshgate.gateway.ingress import http as ingress
+from meshgate.gateway.ingress.cards import Cards
+from meshgate.gateway.ingress.credentials import CredentialCheck
 from meshgate.gateway.jobs.in_flight import InFlight
 from meshgate.gateway.jobs.parents import PossibleParents
 from meshgate.gateway.jobs.rates import Rates
 from meshgate.gateway.parts import Parts
+from meshgate.gateway.policies.arrival import lineage as lineage_policy
 from meshgate.gateway.policies.arrival import metrics as call_metrics
 from meshgate.gateway.policies.arrival.lineage import Lineages
 from meshgate.gateway.policies.attempt import breaker as breaker_gate
 from meshgate.gateway.policies.attempt.hang_detection import HangDetection
 from meshgate.gateway.policies.call.lineage_guard import LineageGuard
 from meshgate.gateway.policies.call.retry import Retry, RetryBudget
-from meshgate.gateway.routing import balance
+from meshgate.gateway.process import server, supervisor
+from meshgate.gateway.routing import balance, switch_match
+from meshgate.gateway.routing.agent_choice import AgentChoice
 from meshgate.gateway.routing.silent_instances import SilentInstances
+from meshgate.gateway.routing.task_owner import TaskOwner
 from meshgate.gateway.upstream import outcome
+from meshgate.gateway.upstream import send as upstream_send
 from meshgate.gateway.upstream.task_stream import TaskStream
 from meshgate.net import asgi, connection, endpoint
 from meshgate.net.addresses import AgentNetworks
+from meshgate.registry import limits as registry_limits
+from meshgate.registry import secret_text
 from meshgate.registry.backends import file as file_registry
 from meshgate.registry.backends import sqlite_reader
 from meshgate.registry.backends.lease_clock import LeaseClock
 from meshgate.registry.backends.memory import MemoryRegistry
 from meshgate.registry.backends.sqlite import Store
+from meshgate.registry.foreign import agent_credential
 from meshgate.registry.groups import Scope
-from meshgate.registry.model import Manifest
+from meshgate.registry.model import Instance, Manifest
 from meshgate.registry.schemas import (
     RULES,
     BadSchema,
@@ -74,6 +89,7 @@ from meshgate.registry.schemas import (
     options,
 )
 from meshgate.registry.schemas import admission as subjects
+from meshgate.sdk.caller import Caller
 from meshgate.sdk.schemas import agent_contracts as keeping
 from meshgate.sdk.schemas.derive import derive as deriving
 from meshgate.sdk.schemas.lock import assignment, numbers
@@ -308,7 +324,19 @@ def _paths() -> None:
 
 
 def _key_first() -> None:
-    _replace(ingress, "bearer_key", lambda headers: "")
+    _replace(CredentialCheck, "admission", lambda self, binding: lambda headers: None)
+
+
+def _key_counted() -> None:
+    _replace(CredentialCheck, "_note", lambda self, error, binding: None)
+
+
+def _skipped() -> None:
+    _replace(asgi, "_SKIPPED", float("inf"))
+
+
+def _public_too() -> None:
+    _replace(Cards, "_usable", lambda self, callers: self._routes.usable(callers[0]))
 
 
 def _body() -> None:
@@ -363,7 +391,128 @@ def _join_key() -> None:
 
 
 def _join_scope() -> None:
-    _replace(join.JoinApp, "_may_name", lambda self, agent, key: None)
+    _replace(JoinRules, "_may_name", lambda self, agent, key: None)
+
+
+def _join_gateways() -> None:
+    _replace(registry_limits, "_RESERVED", re.compile("(?!)"))
+
+
+def _join_id() -> None:
+    _replace(JoinRules, "_own_id", lambda self, instance, key: instance.id)
+
+
+def _join_secret() -> None:
+    secret = mesh_key.MeshKey.inbound_secret
+    _replace(mesh_key.MeshKey, "inbound_secret", lambda self, instance: secret(self, Instance(instance.id, "", "")))
+
+
+def _join_lasting() -> None:
+    admit = JoinRules.admit
+
+    def lenient(self: Any, joining: Any, key: Any) -> Any:
+        asked = joining.instance.lasting
+        plain = msgspec.structs.replace(joining.instance, lasting=False)
+        admitted = admit(self, msgspec.structs.replace(joining, instance=plain), key)
+        return msgspec.structs.replace(admitted, lasting=asked)
+
+    _replace(JoinRules, "admit", lenient)
+
+
+def _join_credential() -> None:
+    admit = JoinRules.admit
+
+    def lenient(self: Any, joining: Any, key: Any) -> Any:
+        return admit(self, msgspec.structs.replace(joining, credential=None), key)
+
+    _replace(JoinRules, "admit", lenient)
+
+
+def _credential_host() -> None:
+    _replace(agent_credential, "_host", lambda url: "")
+
+
+def _secret_file() -> None:
+    read = secret_text.read_secret
+
+    def lenient(text: str, environ: Any, what: str, *, private: bool = True) -> str:
+        return read(text, environ, what, private=False)
+
+    for module in (secret_text, agent_credential):
+        _replace(module, "read_secret", lenient)
+
+
+def _card_name() -> None:
+    for module in (join_rules, settings_agents):
+        _replace(module, "name_holder", lambda index, instance: None)
+
+
+def _tenants_contracts() -> None:
+    for module in (schema_gate, call_values):
+        _replace(module, "in_tenant", lambda tenant, name: name)
+
+
+def _tenants_kill() -> None:
+    _replace(switch_match, "in_tenant", lambda tenant, name: name)
+
+
+def _tenants_lineage() -> None:
+    for module in (lineage_policy, upstream_send):
+        _replace(module, "in_tenant", lambda tenant, name: name)
+
+
+def _any_skill_kill() -> None:
+    whole = switch_match.keys_of_skills
+    _replace(switch_match, "keys_of_skills", lambda tenant, agent, skill, entries: whole(tenant, agent, skill, ()))
+
+
+def _conversations() -> None:
+    _replace(AgentChoice, "_keep", lambda self, key, agent: None)
+
+
+def _references() -> None:
+    _replace(TaskOwner, "check_references", lambda self, call: None)
+
+
+def _told() -> None:
+    sent = upstream_send.Send._headers
+
+    def untold(self: Any, call: Any, attempt: Any) -> Any:
+        found = sent(self, call, attempt)
+        said = {name: call.headers[name] for name in ("meshgate-principal", "meshgate-tenant") if name in call.headers}
+        return {name: text for name, text in found.items() if name not in said} | said
+
+    _replace(upstream_send.Send, "_headers", untold)
+
+
+def _memory() -> None:
+    _replace(Caller, "memory_key", lambda self, context_id: context_id)
+
+
+def _own_ports() -> None:
+    _replace(AgentNetworks, "_is_the_meshs", lambda self, host, port: False)
+
+
+def _keys_shown() -> None:
+    line = banner.curl_line
+    _replace(banner, "curl_line", lambda run, agent="hello", shown=True: line(run, agent))
+
+
+def _unsigned() -> None:
+    _replace(mesh_key.MeshKey, "is_genuine", lambda self, instance: True)
+
+
+def _older() -> None:
+    async def unchecked(watcher: Any) -> None:
+        return None
+
+    for module in (server, supervisor):
+        _replace(module, "check_company", unchecked)
+
+
+def _renamed() -> None:
+    _replace(joining.Membership, "_log_failure", lambda self, error: None)
+    _replace(joining, "InstanceTaken", type("Never", (Exception,), {}))
 
 
 def _join_tenant() -> None:
@@ -569,8 +718,14 @@ DROPS: dict[str, Callable[[], None]] = {
     "task_owner": _task_owner,
     "paths": _paths,
     "key_first": _key_first,
+    "key_counted": _key_counted,
+    "skipped": _skipped,
+    "public_too": _public_too,
     "body": _body,
     "shape": _shape,
+    "join_credential": _join_credential,
+    "credential_host": _credential_host,
+    "secret_file": _secret_file,
     "spelling": _spelling,
     "version": _version,
     "underscores": _underscores,
@@ -579,6 +734,24 @@ DROPS: dict[str, Callable[[], None]] = {
     "call_key": _call_key,
     "join_key": _join_key,
     "join_scope": _join_scope,
+    "join_gateways": _join_gateways,
+    "join_id": _join_id,
+    "join_secret": _join_secret,
+    "join_lasting": _join_lasting,
+    "card_name": _card_name,
+    "unsigned": _unsigned,
+    "keys_shown": _keys_shown,
+    "own_ports": _own_ports,
+    "references": _references,
+    "told": _told,
+    "memory": _memory,
+    "tenants_contracts": _tenants_contracts,
+    "tenants_kill": _tenants_kill,
+    "any_skill_kill": _any_skill_kill,
+    "conversations": _conversations,
+    "tenants_lineage": _tenants_lineage,
+    "older": _older,
+    "renamed": _renamed,
     "join_tenant": _join_tenant,
     "address": _address,
     "subjects_cas": _subjects_cas,

@@ -46,6 +46,11 @@ EQUIVALENT: dict[str, str] = {
     f"{_GATEWAY}policies/call/budget.py Budget.__call__: "
     "account.deadline < call.deadline -> account.deadline <= call.deadline": "replaces a deadline by one that is equal",
     f"{_GATEWAY}policies/call/kill.py Kill.admit: if not switches: return call -> pass": _SHORTCUT,
+    f"{_SCHEMA}prefer: "
+    "len({(route.agent, route.skill) for route in routes}) > 1 -> "
+    "len({(route.agent, route.skill) for route in routes}) >= 1": (
+        "routes of one skill know the same types, so none of them comes first"
+    ),
     f"{_SCHEMA}__call__: if known is None and (not route.contract): return forward(call) -> pass": _SHORTCUT,
     f"{_SCHEMA}_negotiate: (False, _NO_PARTS) -> (True, _NO_PARTS)": (
         "read only where there are parts, and then it has been set"
@@ -56,7 +61,7 @@ EQUIVALENT: dict[str, str] = {
     f"{_GATEWAY}routing/balance.py Balance._pick: first.load() <= second.load() -> first.load() < second.load()": (
         "of two that are loaded alike, taken at random, either may be chosen"
     ),
-    f"{_GATEWAY}routing/resolve.py Resolve._best: if len(routes) == 1: return route -> pass": _SHORTCUT,
+    f"{_GATEWAY}routing/resolve.py Resolve._best: if len(routes) == 1: return routes[0] -> pass": _SHORTCUT,
     f"{_GATEWAY}routing/routes.py _CACHE: _CACHE = 10000 -> _CACHE = 10001": _ONE_MORE,
     f"{_GATEWAY}routing/routes.py Routes.__init__: (-1, -1) -> (-2, -1)": ("any number that is no revision"),
     f"{_GATEWAY}routing/routes.py Routes.__init__: (-1, -1) -> (-1, -2)": ("any number that is no revision"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -67,6 +68,9 @@ def pytest_run(drop: str, requirements: list[str], paths: list[str]) -> tuple[in
         # The guard bounded work that nothing interrupts (an expression keeps the interpreter's lock): its tests cannot
         # pass without it.
         return 1, f"1 failed: no end within {limit:g} s"
+    if done.returncode < 0 and drop:
+        # The guard bounded memory (``plugin.py`` does in its stead): C++ code that is given none ends the process.
+        return 1, f"1 failed: ended by {signal.Signals(-done.returncode).name}"
     return done.returncode, done.stdout + done.stderr
 
 

@@ -23,6 +23,7 @@ MODULES = sorted(
         ),
         f"{_GATEWAY}/jobs/*.py",
         *(f"{_GATEWAY}/identity/{name}.py" for name in ("authenticator", "keys", "leases", "mesh_key")),
+        f"{_GATEWAY}/control/join_rules.py",
         f"{_GATEWAY}/ingress/edge.py",
         f"{_GATEWAY}/observe/records.py",
         "sdk/meshgate/a2a/mesh/*.py",
@@ -37,6 +38,7 @@ STORIES = ("tests/gateway/test_path.py",)
 _FURTHER: dict[str, tuple[str, ...]] = {
     "identity/authenticator": ("tests/gateway/ingress/test_http*.py",),
     "identity/keys": ("tests/gateway/ingress/test_http*.py",),
+    "control/join_rules": ("tests/gateway/control/test_join*.py",),
     "identity/leases": ("tests/gateway/control/test_join*.py",),
     "identity/mesh_key": ("tests/gateway/control/test_join*.py",),
     "jobs/account": ("tests/gateway/policies/call/test_budget*.py",),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from meshgate.a2a.errors import InvalidParams, PermissionDenied
@@ -162,13 +164,50 @@ def test_networks_and_names_are_what_an_operator_listed(url: str, *, passes: boo
             policy.check(url)
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:8090/", "localhost:8090", "http://[::1]:8090/"])
-def test_the_meshs_own_ports_are_refused_on_loopback(url: str) -> None:
-    policy = AgentNetworks(refused=frozenset({8090}))
+@pytest.mark.requirement("join.own_ports")
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://127.0.0.1:8090/", "localhost:8090", "http://[::1]:8090/", "127.9.9.9:8090", "grpc://[::1]:8090"),
+        *("http://[::ffff:127.0.0.1]:8090/", "http://[::ffff:7f00:1]:8090/", "[0:0:0:0:0:ffff:127.0.0.1]:8090"),
+        *("http://[::1%lo]:8090/", "http://LOCALHOST:8090/x"),
+    ],
+)
+def test_the_meshs_own_ports_are_refused_on_this_machine_however_it_is_spelt(url: str) -> None:
+    policy = AgentNetworks(refused=lambda: [("", 8090)])
     with pytest.raises(PermissionDenied):
         policy.check(url)
     policy.check(url.replace("8090", "8091"))
-    AgentNetworks(("10.0.0.0/8",), frozenset({8090})).check("http://10.0.0.1:8090/")
+
+
+@pytest.mark.requirement("join.own_ports")
+@pytest.mark.parametrize(("url", "port"), [("http://127.0.0.1/", 80), ("https://[::1]/card.json", 443)])
+def test_a_url_without_a_port_has_its_schemes(url: str, port: int) -> None:
+    with pytest.raises(PermissionDenied):
+        AgentNetworks(refused=lambda: [("", port)]).check(url)
+    AgentNetworks(refused=lambda: [("", port + 1)]).check(url)
+
+
+@pytest.mark.requirement("join.own_ports")
+def test_the_machine_has_other_addresses_than_loopback_and_other_machines_have_ports_of_their_own() -> None:
+    here = own_address()
+    everywhere = ("0.0.0.0/0", "::/0")
+    policy = AgentNetworks(everywhere, lambda: [("", 8090), ("10.9.8.7", 8091), ("127.0.0.1", 8092)])
+    for refused in (f"http://{here}:8090/", f"[::ffff:{here}]:8090", "10.9.8.7:8091", "[::ffff:10.9.8.7]:8091"):
+        with pytest.raises(PermissionDenied):
+            policy.check(refused)
+    for passes in ("10.9.8.7:8090", "10.9.8.6:8091", f"{here}:8091", "127.0.0.2:8092"):
+        policy.check(passes)
+
+
+def own_address() -> str:
+    """An address of this machine: one that is not loopback, if it has one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("10.255.255.255", 1))  # sends nothing
+        except OSError:
+            return "127.0.0.3"
+        return str(probe.getsockname()[0])
 
 
 @pytest.mark.parametrize("url", ["", "http://", "ftp://127.0.0.1/", "http://user@127.0.0.1/", "http://127.0.0.1:x/"])

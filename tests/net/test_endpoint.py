@@ -11,7 +11,7 @@ from meshgate.a2a.bindings import jsonrpc
 from meshgate.a2a.bindings.base import ClientExchange, Failure, Request
 from meshgate.a2a.bindings.operations import build_call
 from meshgate.a2a.bindings.sse import HEARTBEAT
-from meshgate.a2a.call import Call, Handler
+from meshgate.a2a.call import Admission, Call, Facts, Handler
 from meshgate.a2a.error_lookup import Peer
 from meshgate.a2a.errors import MeshError, RateLimited, TaskNotFound, Unauthenticated
 from meshgate.a2a.limits import DEFAULTS, Limits
@@ -118,9 +118,9 @@ async def test_the_replys_headers_are_sent_but_none_that_would_end_a_line() -> N
 @pytest.mark.parametrize(
     ("chunks", "headers", "status", "code"),
     [
-        ([b"x"], {"a2a-version": "1.0"}, 415, "UNSUPPORTED_MEDIA_TYPE"),
-        ([rpc()], {**HEADERS, "content-type": "text/plain"}, 415, "UNSUPPORTED_MEDIA_TYPE"),
-        ([rpc()], {**HEADERS, "content-encoding": "gzip"}, 415, "UNSUPPORTED_MEDIA_TYPE"),
+        ([b"x"], {"a2a-version": "1.0"}, 415, "CONTENT_TYPE_NOT_SUPPORTED"),
+        ([rpc()], {**HEADERS, "content-type": "text/plain"}, 415, "CONTENT_TYPE_NOT_SUPPORTED"),
+        ([rpc()], {**HEADERS, "content-encoding": "gzip"}, 415, "CONTENT_TYPE_NOT_SUPPORTED"),
         ([rpc()], {**HEADERS, "content-length": "4194305"}, 413, "BODY_TOO_LARGE"),
         ([rpc()], {**HEADERS, "content-length": "9" * 400}, 413, "BODY_TOO_LARGE"),
         ([rpc()], {**HEADERS, "content-length": "-1"}, 400, "INVALID_REQUEST"),
@@ -134,7 +134,7 @@ async def test_the_replys_headers_are_sent_but_none_that_would_end_a_line() -> N
         ([rpc(rpc_id={})], HEADERS, 400, "INVALID_REQUEST"),
         ([rpc()], {"content-type": "application/json"}, 200, "VERSION_NOT_SUPPORTED"),
         ([rpc()], {**HEADERS, "a2a-version": "0.3"}, 200, "VERSION_NOT_SUPPORTED"),
-        ([rpc("message/send")], HEADERS, 200, "VERSION_NOT_SUPPORTED"),
+        ([rpc("message/send")], HEADERS, 200, "METHOD_NOT_FOUND"),
         ([rpc("NoSuch")], HEADERS, 200, "METHOD_NOT_FOUND"),
         ([rpc("ListTasks")], HEADERS, 200, "UNSUPPORTED_OPERATION"),
         ([rpc(params={})], HEADERS, 200, "INVALID_PARAMS"),
@@ -594,3 +594,51 @@ async def test_what_is_not_admitted_is_refused_before_its_body_is_read() -> None
     await endpoint(Request(headers=HEADERS), connection.receive, connection.send)
     assert (connection.status, connection.read) == (401, 0)
     assert connection.headers["www-authenticate"] == "Bearer"
+
+
+@virtual_time
+async def test_what_is_found_out_before_the_body_is_read_goes_with_the_call() -> None:
+    calls: list[Call] = []
+
+    async def handle(call: Call) -> Reply:
+        calls.append(call)
+        return Reply.one(JsonPayload(SendMessageResponse, ANSWER))
+
+    async def late(_: Mapping[str, str]) -> Facts:
+        await asyncio.sleep(1.0)
+        return {str: "late"}
+
+    admissions: list[Admission] = [lambda _: {str: "at once"}, late, lambda _: None]
+    for admit in admissions:
+        connection = Connection(rpc())
+        endpoint = HttpEndpoint(jsonrpc.BINDING, handle, admit=admit)
+        await endpoint(Request(headers=HEADERS), connection.receive, connection.send)
+        assert connection.status == 200
+    assert [call.facts for call in calls] == [{str: "at once"}, {str: "late"}, {}]
+
+
+@pytest.mark.requirement("edge.skipped")
+@pytest.mark.parametrize(
+    ("head", "closes"),
+    [
+        ({"content-length": "65536"}, False),
+        ({"content-length": "65537"}, True),
+        ({"content-length": "9" * 40}, True),
+        ({"content-length": "\u0663"}, True),
+        ({"transfer-encoding": "chunked"}, True),
+        ({}, False),
+    ],
+    ids=str,
+)
+@virtual_time
+async def test_a_connection_with_more_to_come_than_is_read_for_nothing_is_closed_after_the_refusal(
+    head: dict[str, str], *, closes: bool
+) -> None:
+    def admit(headers: Mapping[str, str]) -> None:
+        raise Unauthenticated
+
+    connection = Connection(rpc())
+    endpoint = HttpEndpoint(jsonrpc.BINDING, answers(), admit=admit)
+    await endpoint(Request(headers={**HEADERS, **head}), connection.receive, connection.send)
+    assert (connection.status, connection.read) == (401, 0)
+    assert connection.headers.get("connection") == ("close" if closes else None)

@@ -12,7 +12,7 @@ from a2a.utils.grpc_status import status_from_call
 from google.rpc import error_details_pb2  # pyright: ignore[reportMissingTypeStubs] - they lie beside the code
 
 from meshgate.a2a.bindings import grpc as binding
-from meshgate.a2a.call import Call, Handler
+from meshgate.a2a.call import Admission, Call, Facts, Handler
 from meshgate.a2a.errors import (
     InvalidParams,
     MeshError,
@@ -30,8 +30,10 @@ from meshgate.a2a.types import SendMessageResponse, StreamResponse, Task
 from meshgate.net.grpc_server import A2AService, make_server, stop_server
 from meshgate.net.grpc_status import failure_of
 from tests.support import foreign
+from tests.support.patience import patience
 
 Code = grpc.StatusCode
+SERVICE = "lf.a2a.v1.A2AService"
 EVENTS = [
     a2a_pb2.StreamResponse(task=foreign.task(a2a_pb2.TASK_STATE_WORKING)),
     a2a_pb2.StreamResponse(
@@ -69,7 +71,7 @@ async def serving(
     handler: Handler,
     limits: Limits = DEFAULTS,
     clock: Callable[[], float] = lambda: 100.0,
-    admit: Callable[[Mapping[str, str]], None] | None = None,
+    admit: Admission | None = None,
 ) -> AsyncGenerator[Any, None]:
     """A stock stub that speaks to our server over loopback."""
     server = make_server([A2AService(handler, limits, clock, admit)], limits)
@@ -430,3 +432,68 @@ async def test_a_port_that_is_taken_is_not_shared() -> None:
             make_server([A2AService(Agent())]).add_insecure_port(f"127.0.0.1:{port}")
     finally:
         await stop_server(first, 0)
+
+
+# -- callers that are not admitted
+
+
+def nobody(_: Mapping[str, str]) -> None:
+    raise Unauthenticated
+
+
+async def nobody_later(_: Mapping[str, str]) -> Facts:
+    await asyncio.sleep(0)
+    raise Unauthenticated
+
+
+@pytest.mark.requirement("edge.key_first")
+@pytest.mark.parametrize("admit", [nobody, nobody_later])
+@pytest.mark.parametrize(
+    "name", ["SendMessage", "SendStreamingMessage", "ListTasks", "GetExtendedAgentCard", "CancelTask"]
+)
+async def test_who_is_not_admitted_is_refused_before_a_message_has_come(admit: Admission, name: str) -> None:
+    never = asyncio.Event()
+
+    async def silent() -> AsyncGenerator[bytes, None]:
+        await never.wait()
+        yield b""
+
+    handler = Agent()
+    async with serving(handler, admit=admit) as stub, asyncio.timeout(patience()):
+        ask = stub.channel.stream_stream(f"/{SERVICE}/{name}")
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            [each async for each in ask(silent())]
+    assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    assert isinstance(mesh_error(caught.value), Unauthenticated)
+    assert handler.calls == []
+
+
+@pytest.mark.requirement("edge.key_first")
+async def test_a_method_that_does_not_exist_is_told_to_who_is_admitted_alone() -> None:
+    async with serving(Agent(), admit=nobody) as stub:
+        error = await failed(stub.channel.unary_unary(f"/{SERVICE}/Everything")(b""))
+        assert error.code() is grpc.StatusCode.UNAUTHENTICATED
+
+    async def later(_: Mapping[str, str]) -> Facts:
+        return {}
+
+    admissions: list[Admission] = [lambda _: {}, later]
+    for admit in admissions:
+        async with serving(Agent(), admit=admit) as stub:
+            error = await failed(stub.channel.unary_unary(f"/{SERVICE}/Everything")(b""))
+            assert error.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+@pytest.mark.requirement("edge.key_first")
+async def test_what_is_found_out_before_the_message_is_read_goes_with_the_call() -> None:
+    async def later(_: Mapping[str, str]) -> Facts:
+        await asyncio.sleep(0)
+        return {str: "late"}
+
+    admissions: list[Admission] = [lambda _: {str: "at once"}, later]
+    for admit, fact in zip(admissions, ("at once", "late"), strict=True):
+        handler = Agent(answer())
+        async with serving(handler, admit=admit) as stub:
+            await stub.SendMessage(foreign.request())
+            assert [event async for event in stub.SendStreamingMessage(foreign.request())]
+        assert [call.facts for call in handler.calls] == [{str: fact}] * 2

@@ -1,12 +1,13 @@
 """The home of a mesh: its file is found by its owner, and by nobody else."""
 
+import errno
 import os
 import stat
 from pathlib import Path
 
 import pytest
 
-from meshgate.registry.home import Home, HomeError, Run
+from meshgate.registry.home import Home, HomeError, Run, disk_fault
 
 RUN = Run(
     42, "http://127.0.0.1:8080", "http://127.0.0.1:8082", "http://127.0.0.1:8090", "127.0.0.1:8081", "c", "j", "a"
@@ -81,3 +82,42 @@ def test_a_mesh_removes_its_own_file_and_no_later_one(tmp_path: Path) -> None:
 def test_the_environment_names_the_home() -> None:
     assert Home.find({"MESHGATE_HOME": "/some/where"}).path == Path("/some/where")
     assert Home.find({}).path == Path(os.path.expanduser("~")) / ".meshgate"  # noqa: PTH111 - an independent spelling
+
+
+@pytest.mark.requirement("cli.disk")
+@pytest.mark.parametrize(
+    ("number", "wrong"),
+    [
+        (errno.ENOTDIR, "a file stands where a folder is needed"),
+        (errno.EISDIR, "a folder stands where a file is needed"),
+        (errno.EACCES, "you may not write there"),
+        (errno.EROFS, "its disk is read-only"),
+        (errno.ENOSPC, "its disk is full"),
+        (errno.ENOENT, "no folder can be made there"),
+        (errno.EIO, os.strerror(errno.EIO)),
+    ],
+)
+def test_what_the_system_says_of_a_home_is_a_sentence_with_its_remedy(number: int, wrong: str) -> None:
+    told = str(disk_fault(OSError(number, os.strerror(number)), "/a/home", "the home"))
+    assert told.startswith(f"the home /a/home cannot be used: {wrong}: ")
+    assert number == errno.EIO or "MESHGATE_HOME" in told
+
+
+@pytest.mark.requirement("cli.disk")
+def test_a_file_in_the_place_of_a_home_is_named_by_who_makes_reads_and_writes_it(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
+        home = Home(path)
+        for use in (home.ensure, home.read, lambda home=home: home.write(RUN)):
+            with pytest.raises(HomeError, match="a file stands where a folder is needed: move it away"):
+                use()
+
+
+@pytest.mark.requirement("cli.disk")
+def test_a_full_disk_is_named_by_who_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr("meshgate.registry.home.write_private", full)
+    with pytest.raises(HomeError, match="its disk is full: free some space"):
+        Home(tmp_path / "home").write(RUN)

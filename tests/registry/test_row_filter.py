@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from meshgate.a2a.errors import InvalidParams
+from meshgate.gateway.identity.mesh_key import MeshKey
 from meshgate.registry.backends.memory import MemoryRegistry
 from meshgate.registry.index import Index
 from meshgate.registry.model import Delta, Endpoint, Entry, Instance, Switch
@@ -169,6 +170,39 @@ def test_a_snapshot_reads_back_as_it_was_written(tmp_path: Path) -> None:
         subjects={"planner/plan": "0" * 32},
         reset=True,
     )
+
+
+@pytest.mark.requirement("registry.unsigned")
+def test_a_gateway_without_the_proof_of_the_mesh_is_left_out_and_an_agent_needs_none() -> None:
+    mesh = MeshKey(bytes(range(32)))
+    rows = RowFilter(genuine=mesh.is_genuine)
+    signed, unsigned = mesh.sign_row(gateway("g1")), gateway("g2")
+    forged = msgspec.structs.replace(unsigned, id="g3", labels=signed.labels)
+    moved = msgspec.structs.replace(signed, endpoints=(Endpoint("JSONRPC", "http://127.0.0.1:1"),))
+    stranger = MeshKey(bytes(range(1, 33))).sign_row(gateway("g4"))
+    put = tuple(Entry.of(one, None) for one in (signed, unsigned, forged, stranger))
+    delta = rows.apply(Delta(put=(*put, entry("a1"))))
+    assert [one.instance.id for one in delta.put] == ["g1", "a1"]
+    assert rows.passed_over == {"unsigned": 3}
+    assert rows.apply(Delta(put=(Entry.of(moved, None),))).gone == ("g1",)
+
+
+@pytest.mark.requirement("registry.older")
+def test_a_gateway_that_does_not_say_its_release_is_one_of_the_first_while_it_is_listed() -> None:
+    rows = RowFilter()
+    labelled = msgspec.structs.replace(gateway("g2"), labels={"version": "0.2.0"})
+    rows.apply(Delta(put=(Entry.of(gateway("g1"), None), Entry.of(labelled, None), entry("a1"))))
+    assert rows.older == {"g1"}
+    rows.apply(Delta(put=(entry("a2"),)))
+    assert rows.older == {"g1"}
+    rows.apply(Delta(gone=("g1",)))
+    assert rows.older == set()
+    rows.apply(Delta(put=(Entry.of(gateway("g1"), None),)))
+    rows.apply(Delta(put=(Entry.of(msgspec.structs.replace(labelled, id="g1"), None),)))
+    assert rows.older == set()
+    rows.apply(Delta(put=(Entry.of(gateway("g1"), None),)))
+    rows.apply(Delta(reset=True))
+    assert rows.older == set()
 
 
 # --- writers ---

@@ -158,6 +158,37 @@ def test_called_by_name_an_agent_with_several_skills_wants_to_be_told_which() ->
     assert "secret" not in caught.value.message
 
 
+@pytest.mark.requirement("routing.agent_decides")
+def test_an_agent_with_several_skills_and_no_default_decides_for_who_may_use_all_of_them() -> None:
+    found = index(
+        running("a1", release("alpha", skill("sum"), skill("merge"), version="1.1.0")),
+        running("a2", release("alpha", skill("sum"))),
+        running("a3", release("alpha", skill("sum"), version="2.0.0"), draining=True),
+    )
+    everyone = [("alpha", "*", "1.1.0", ["a1"]), ("alpha", "*", "1.0.0", ["a2"])]
+    for asked in ("", "*"):
+        assert brief(select(found, parse_selector("alpha"), ALL, asked)) == everyone
+    explained = explain(found, parse_selector("alpha"), ALL)
+    assert explained.skill == "*"
+    assert [(one.instance, one.skill, one.reason) for one in explained.verdicts] == [
+        ("a1", "*", "matched"),
+        ("a2", "*", "matched"),
+        ("a3", "*", "draining"),
+    ]
+    for skills in (("s*", "m*"), ("sum", "merge"), ("?um", "merge")):
+        for asked in ("", "*"):
+            with pytest.raises(InvalidParams, match=r"several skills \(merge, sum\)"):
+                select(found, parse_selector("alpha"), Scope(skills=skills), asked)
+
+
+@pytest.mark.requirement("routing.agent_decides")
+def test_a_call_by_name_never_means_a_tool_and_an_agent_of_tools_alone_decides() -> None:
+    one, add, divide = skill("sum"), skill("add", "1.0.0", "tool"), skill("divide", "1.0.0", "tool")
+    found = index(running("a1", release("alpha", one, add, divide)), running("b1", release("beta", add, divide)))
+    assert brief(select(found, parse_selector("alpha"), ALL)) == [("alpha", "sum", "1.0.0", ["a1"])]
+    assert brief(select(found, parse_selector("beta"), ALL)) == [("beta", "*", "1.0.0", ["b1"])]
+
+
 def test_a_default_skill_that_the_caller_may_not_use_is_not_its_default() -> None:
     found = index(running("a1", release("alpha", skill("sum"), skill("merge", default=True))))
 

@@ -115,11 +115,16 @@ def plainly(state: Snapshot, selector: Selector, scope: Scope, skill: str) -> Fo
     own = [(one, offer) for one, offer in own if permitted(scope, selector.agent, offer.skill)]
     if not skill and own:
         newest = max(parse_version(one.manifest.version) for one, _ in own)
-        release = [offer for one, offer in own if parse_version(one.manifest.version) == newest]
-        names, defaults = {offer.skill for offer in release}, {offer.skill for offer in release if offer.default}
+        release = [(one, offer) for one, offer in own if parse_version(one.manifest.version) == newest]
+        names, defaults = {offer.skill for _, offer in release}, {offer.skill for _, offer in release if offer.default}
         chosen = defaults if len(defaults) == 1 else names
         if len(chosen) > 1:
-            return None
+            every = {offer.skill for one, _ in release for offer in one.manifest.skills}
+            if names != every or not permitted(scope, selector.agent, "*"):
+                return None
+            return gathered(
+                [(selector.agent, "*", parse_version(one.manifest.version), one.instance.id) for one in mine]
+            )
         skill = chosen.pop()
     hits += [
         (selector.agent, skill, parse_version(offer.version), one.instance.id)

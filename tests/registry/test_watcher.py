@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 import stat
+import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -167,7 +169,7 @@ async def test_a_watcher_started_while_the_registry_is_away_serves_from_its_snap
     await world.join("a1", "a2")
     await world.registry.throw(Switch("agent", "rogue", "it loops"))
     async with running(world.watcher(path)) as first:
-        await until(path.exists)
+        await until(lambda: first.saved)
         known = dict(first.index.entries)
 
     world.registry.cut()
@@ -186,12 +188,41 @@ async def test_what_came_within_a_second_of_the_end_is_in_the_snapshot(tmp_path:
     await world.join("a1")
     watcher = world.watcher(path)
     async with running(watcher):
-        await until(path.exists)
+        await until(lambda: watcher.saved)
         await world.registry.throw(Switch("agent", "rogue", "it loops"))
         await settle()
         before = watcher.saved
     await watcher.save()
     assert (before, watcher.saved) == (False, True)
+    kept = read_snapshot(path)
+    assert kept is not None
+    assert kept.switches == (Switch("agent", "rogue", "it loops"),)
+
+
+@pytest.mark.requirement("registry.snapshot")
+async def test_a_write_that_began_before_the_end_does_not_replace_the_last_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, go_on, real = threading.Event(), threading.Event(), write_snapshot
+
+    def slow_at_first(*args: Any) -> None:
+        if not began.is_set():
+            began.set()
+            assert go_on.wait(patience())
+        real(*args)
+
+    monkeypatch.setattr("meshgate.registry.watcher.write_snapshot", slow_at_first)
+    world, path = World(), tmp_path / "snapshot.json"
+    await world.join("a1")
+    watcher = world.watcher(path)
+    async with running(watcher):
+        await until(began.is_set)
+    watcher.index.apply(Delta(switches=(Switch("agent", "rogue", "it loops"),)))
+    last = asyncio.create_task(watcher.save())
+    await asyncio.wait({last}, timeout=0.3)  # time enough for it to end first, if it could
+    go_on.set()
+    await last
+    await asyncio.get_running_loop().shutdown_default_executor()
     kept = read_snapshot(path)
     assert kept is not None
     assert kept.switches == (Switch("agent", "rogue", "it loops"),)

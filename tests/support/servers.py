@@ -131,8 +131,11 @@ class Server:
             self.process.wait()
 
     def pause(self) -> None:
-        """Leaves its sockets open and lets it do nothing until `resume`."""
+        """Leaves its sockets open and lets it do nothing until `resume`; it has stopped when this returns."""
         self.signal(signal.SIGSTOP)
+        # A signal is sent before its threads have stopped: one of them may still answer.
+        if self.process is not None and self.process.returncode is None:
+            os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
         """Undoes `pause`."""

@@ -30,7 +30,8 @@ async def whole_gateway(folder: Path, **settings: Any) -> AsyncGenerator[tuple[R
     assert remote is not None
     url = f"http://127.0.0.1:{plane.port}"
     own = plane.gateway
-    control = Control(config, secrets, registry, own.table, own, remote, (url,), frozenset(), own.schemas)
+    taken = frozenset({plane.port, plane.grpc_port, plane.inspect_port})
+    control = Control(config, secrets, registry, own.watcher, own, remote, (url,), taken, own.schemas, home.name)
     await plane.start()
     await control.start()
     run = run_file(config, secrets, port=plane.port, grpc_port=plane.grpc_port, control=control)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from meshgate.cli.app import main
+from meshgate.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -27,19 +27,26 @@ class Admin:
     Args:
         environ: holds the API's address and key.
         transport: carries the requests; the network if left out.
+        seconds: how long an answer may take.
 
     Raises:
         CliError: there is no address or no key.
     """
 
-    def __init__(self, environ: Mapping[str, str] = os.environ, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        environ: Mapping[str, str] = os.environ,
+        transport: httpx.BaseTransport | None = None,
+        *,
+        seconds: float = _SECONDS,
+    ) -> None:
         import httpx
 
         self.url, key = _find(environ)
         self._client = httpx.Client(
             base_url=self.url,
             headers={"authorization": f"Bearer {key}"},
-            timeout=_SECONDS,
+            timeout=seconds,
             trust_env=False,
             transport=transport,
         )

@@ -2,64 +2,86 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from meshgate.cli.commands.agents import agents
-from meshgate.cli.commands.call import call
-from meshgate.cli.commands.deregister import deregister
-from meshgate.cli.commands.doctor import doctor
-from meshgate.cli.commands.down import down
-from meshgate.cli.commands.drain import drain
-from meshgate.cli.commands.explain import explain
-from meshgate.cli.commands.jobs import job, jobs
-from meshgate.cli.commands.kill import kill
-from meshgate.cli.commands.register import register
-from meshgate.cli.commands.up import up
-from meshgate.cli.commands.version import show_version, version
 from meshgate.cli.console import err, fail_line, show_warning
 from meshgate.cli.exits import CliError, Exit, from_mesh
 from meshgate.cli.help import help_of
-from meshgate.cli.schema.app import schema
 
-__all__ = ["app", "main"]
+__all__ = ["COMMANDS", "Listed", "main", "make_app"]
 
 _USE, _RUN, _LOOK, _RULE = "Call agents", "Run a mesh", "See what is there and what happened", "Change the mesh"
 _AGREE = "Keep what skills promise"
-_COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
-    (_RUN, up),
-    (_RUN, down),
-    (_RUN, doctor),
-    (_USE, call),
-    (_LOOK, agents),
-    (_LOOK, job),
-    (_LOOK, jobs),
-    (_LOOK, explain),
-    (_RULE, register),
-    (_RULE, deregister),
-    (_RULE, kill),
-    (_RULE, drain),
-    (_LOOK, version),
+
+
+class Listed(NamedTuple):
+    """One command, as the help lists it."""
+
+    panel: str
+    name: str
+    module: str
+    """The module that has a function of the command's name; it is imported when the command is run."""
+    summary: str
+    """The first paragraph of the command's docstring."""
+
+
+_HERE = "meshgate.cli.commands."
+COMMANDS = (
+    Listed(_RUN, "up", f"{_HERE}up", "Run a mesh: a gateway, the port where agents join, and the admin API."),
+    Listed(_RUN, "down", f"{_HERE}down", "Stop the mesh that 'meshgate up' started from this home."),
+    Listed(
+        _RUN,
+        "doctor",
+        f"{_HERE}doctor",
+        "Look at everything that a call needs, and say what to do about what is wrong.",
+    ),
+    Listed(_USE, "call", f"{_HERE}call", "Call an agent or a skill, and show how it goes."),
+    Listed(_LOOK, "agents", f"{_HERE}agents", "List the agents that have joined, with their skills and their health."),
+    Listed(_LOOK, "job", f"{_HERE}jobs", "Show a job as a tree of calls."),
+    Listed(_LOOK, "jobs", f"{_HERE}jobs", "List the youngest jobs."),
+    Listed(_LOOK, "explain", f"{_HERE}explain", "Say where a selector leads, and why."),
+    Listed(_RULE, "register", f"{_HERE}register", "List an A2A server, unchanged, as an agent of the mesh."),
+    Listed(_RULE, "deregister", f"{_HERE}deregister", "Take an instance off the list."),
+    Listed(_RULE, "kill", f"{_HERE}kill", "Switch something off in the whole mesh, or list what is."),
+    Listed(
+        _RULE, "drain", f"{_HERE}drain", "Let gateways report themselves as not ready, so that balancers leave them."
+    ),
+    Listed(
+        _LOOK,
+        "version",
+        f"{_HERE}version",
+        "Print the version, the protocol it speaks, and which extras are installed.",
+    ),
+    Listed(
+        _AGREE,
+        "schema",
+        "meshgate.cli.schema.app",
+        "Contracts of skills: check a change, follow releases, make a client.",
+    ),
 )
-
-app = typer.Typer(
-    name="meshgate",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+"""Every command. Importing them all takes longer than most of them run."""
+_NAMES = frozenset(one.name for one in COMMANDS)
+_HELP = ("-h", "--help")
 
 
-@app.callback()
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from meshgate.cli.commands.version import print_version
+
+        print_version()
+        raise typer.Exit
+
+
 def top(
     _: Annotated[
-        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version and exit.")
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Meshgate: the gateway and mesh for agents that speak A2A.
@@ -78,17 +100,53 @@ def top(
     """
 
 
-for _panel, _command in _COMMANDS:
-    app.command(help=help_of(_command), rich_help_panel=_panel)(_command)
-app.add_typer(schema, name="schema", rich_help_panel=_AGREE)
+def make_app(commands: Iterable[Listed] = COMMANDS, *, listed: bool = False) -> typer.Typer:
+    """The command line.
+
+    Args:
+        commands: those that it has.
+        listed: it can only list its commands, by name and summary, and imports none of them.
+    """
+    app = typer.Typer(
+        name="meshgate",
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": list(_HELP)},
+    )
+    app.callback()(top)
+    for one in commands:
+        if listed:
+            app.command(one.name, help=one.summary, rich_help_panel=one.panel)(_nothing)
+            continue
+        found: Any = getattr(importlib.import_module(one.module), one.name)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=one.name, rich_help_panel=one.panel)
+        else:
+            app.command(one.name, help=help_of(found), rich_help_panel=one.panel)(found)
+    return app
+
+
+def _nothing() -> None:
+    """The place of a command in a list."""
+
+
+def _app_for(arguments: Sequence[str]) -> typer.Typer:
+    """The part of the command line that these arguments need."""
+    word = arguments[0] if arguments else ""
+    if "_MESHGATE_COMPLETE" in os.environ:  # a shell completes a line; typer reads it from the environment
+        return make_app()
+    if word in _NAMES:
+        return make_app([one for one in COMMANDS if one.name == word])
+    return make_app(listed=not word.startswith("-") or word in _HELP)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command, and return its exit code. A bug shows its traceback only with ``MESHGATE_DEBUG=1``."""
-    command: Any = typer.main.get_command(app)
     warnings.showwarning = show_warning
+    given = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        given = None if arguments is None else list(arguments)
+        command: Any = typer.main.get_command(_app_for(given))
         code = command.main(args=given, prog_name="meshgate", standalone_mode=False)
         return int(code) if isinstance(code, int) else Exit.DONE
     except BrokenPipeError:
@@ -112,7 +170,7 @@ def _ended(error: BaseException) -> int:
 
 def _cli_error(error: BaseException) -> CliError | None:
     from meshgate.a2a.errors import MeshError
-    from meshgate.registry.home import HomeError
+    from meshgate.registry.home import HomeError, disk_fault
 
     if isinstance(error, CliError):
         return error
@@ -120,6 +178,8 @@ def _cli_error(error: BaseException) -> CliError | None:
         return from_mesh(error)
     if isinstance(error, HomeError):
         return CliError(str(error))
+    if isinstance(error, OSError) and error.filename is not None:
+        return CliError(str(disk_fault(error, os.fsdecode(error.filename))))
     if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "Abort":
         return CliError("interrupted", Exit.INTERRUPTED)
     message = getattr(error, "format_message", None)

@@ -7,6 +7,7 @@ terminal, so its control characters are dropped before it is shown.
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from typing import Any
@@ -19,6 +20,8 @@ from meshgate.cli.exits import CliError
 
 __all__ = ["err", "fail_line", "out", "plain", "print_json", "show_warning"]
 
+_UNBROKEN = 100_000
+"""Columns of what is no terminal: nothing is wrapped, so that programs find ids whole."""
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -28,8 +31,9 @@ def plain(text: str) -> str:
 
 
 def out() -> Console:
-    """The console for results."""
-    return Console(highlight=False)
+    """The console for results. Into a pipe or a file a line is as long as it needs to be, unless COLUMNS says more."""
+    piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return Console(highlight=False, width=_UNBROKEN if piped else None)
 
 
 def err() -> Console:

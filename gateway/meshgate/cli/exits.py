@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import enum
+from typing import TYPE_CHECKING
 
-from meshgate.a2a.errors import MeshError
+if TYPE_CHECKING:
+    from meshgate.a2a.errors import MeshError
+    from meshgate.a2a.mesh.cause import Cause
 
-__all__ = ["CliError", "Exit", "from_mesh"]
+__all__ = ["CliError", "Exit", "exit_of", "from_mesh"]
 
 
 class Exit(enum.IntEnum):
@@ -65,7 +68,6 @@ _CODES = {
 _REMEDIES = {
     "NO_ROUTE": "'meshgate agents' lists who is there, 'meshgate explain' says why not",
     "UNAUTHENTICATED": "set MESHGATE_KEY to a client key of this mesh",
-    "PERMISSION_DENIED": "use a key that covers it",
     "KILLED": "'meshgate kill' lists the switches, '--lift' lifts one",
     "UPSTREAM_UNAVAILABLE": "'meshgate doctor' looks for the cause",
     "UPSTREAM_DEADLINE": "--deadline SECONDS waits longer",
@@ -75,12 +77,30 @@ _REMEDIES = {
 }
 
 
+_OF_THE_CALLER = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED"})
+
+
+def exit_of(code: str) -> Exit:
+    """The exit code for the code of a mesh's error."""
+    return _CODES.get(code, Exit.FAILED)
+
+
 def from_mesh(error: MeshError) -> CliError:
     """The error that ends a command, made of an error of the mesh."""
-    message = error.message if error.code in ("TASK_FAILED", "NOT_CONFIGURED") else f"{error.message} [{error.code}]"
-    remedy = _REMEDIES.get(error.code, "")
+    code, message = error.code, error.message
+    cause: Cause | None = getattr(error, "cause", None)
+    if cause is not None:
+        code, message = cause.code, cause.message + (f" (in {cause.path})" if cause.path not in cause.message else "")
+    if code not in ("TASK_FAILED", "NOT_CONFIGURED"):
+        message = f"{message} [{code}]"
+    # The key that was refused further down is an agent's, not this caller's.
+    remedy = "" if cause is not None and code in _OF_THE_CALLER else _REMEDIES.get(code, "")
     if error.retry_after is not None:
         remedy = f"try again in {max(error.retry_after, 0.1):.1f} s" + (f"; {remedy}" if remedy else "")
+    if any(field == "message.metadata.meshgate/skill" for field, _ in error.violations):
+        remedy = "--skill NAME says which"
+    if code == "UPSTREAM_UNAVAILABLE" and message.startswith("no agent card"):
+        remedy = "give the URL of the agent, or of its card"
     # A message that names a command has its remedy already.
     remedy = "" if "meshgate " in error.message else remedy
-    return CliError(message, _CODES.get(error.code, Exit.FAILED), remedy)
+    return CliError(message, exit_of(code), remedy)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from meshgate.a2a.errors import Killed
 from meshgate.gateway.cluster import questions as q
 from meshgate.gateway.facts import Flight
 from meshgate.gateway.jobs.account import Account, Grant
@@ -13,12 +12,17 @@ from meshgate.gateway.observe.call_outcome import task_outcome
 from meshgate.gateway.observe.call_record import CallRecord, JobRecord
 from meshgate.gateway.observe.views import InstanceView, JobView, Status
 from meshgate.gateway.parts import Parts
+from meshgate.gateway.routing.switch_match import killed, matching
 from meshgate.gateway.upstream.instance import Instance
 from meshgate.gateway.version import VERSION
+from meshgate.registry.model import Switch
 
 __all__ = ["Answers"]
 
 _UNDONE = frozenset({"failed", "rejected", "canceled"})
+_ABSENT = object()
+_MOST_ENDING = 100
+"""Most switches whose calls are ended that are still to be seen in the registry."""
 _MOST_JOBS = 1000
 """Most jobs that one answer lists."""
 
@@ -32,6 +36,7 @@ class Answers:
 
     def __init__(self, gateway: Parts) -> None:
         self._gateway = gateway
+        self._ending: dict[tuple[str, str], None] = {}
         self.table: dict[str, Callable[..., Any]] = {
             q.STATUS.name: self.status,
             q.FLIGHTS.name: self.flights,
@@ -41,7 +46,7 @@ class Answers:
             q.CALL.name: self.call,
             q.INSTANCES.name: self.instances,
             q.USAGE.name: self.usage,
-            q.END_JOB.name: self.end_job,
+            q.END_CALLS.name: self.end_calls,
             q.DRAIN.name: self.drain,
             q.METRICS.name: self.metrics,
         }
@@ -60,6 +65,7 @@ class Answers:
             ready=g.unready() or "",
             clock=g.wall(),
             degraded=g.degraded(),
+            records_since=max(g.started, g.wall() - g.limits.record_seconds),
         )
 
     def flights(self, agent: str, tenant: str) -> list[Flight]:
@@ -96,14 +102,29 @@ class Answers:
         usage = self._gateway.usage
         return q.UsageView(usage.since, usage.forgotten, usage.rows(subject, fields=fields))
 
-    def end_job(self, job: str) -> int:
-        """Abort the open calls of a job; returns how many."""
+    def end_calls(self, kind: str, name: str, reason: str) -> int:
+        """Abort the open calls that a kill switch matches; returns how many.
+
+        A gateway that has not yet seen the switch itself ends them again when it does: more may have begun meanwhile.
+        """
+        switch = Switch(kind, name, reason)
+        if all(one.key != switch.key for one in self._gateway.table.switches):
+            self._ending[switch.key] = None
+            while len(self._ending) > _MOST_ENDING:
+                del self._ending[next(iter(self._ending))]
+        return self._end(switch)
+
+    def switched(self, switch: Switch) -> None:
+        """A switch was seen in the registry: end what it ends."""
+        if self._ending.pop(switch.key, _ABSENT) is None or switch.kind == "job":
+            self._end(switch)
+
+    def _end(self, switch: Switch) -> int:
         ended = 0
         for instance in self._gateway.instances:
             for attempt in list(instance.attempts):
-                lineage = attempt.call.lineage
-                if lineage is not None and lineage.job == job:
-                    attempt.abort(Killed(f"job {job!r} was ended by an operator"))
+                if matching((switch,), attempt.call, self._gateway.table) is not None:
+                    attempt.abort(killed(switch, "was switched off by an operator"))
                     ended += 1
         return ended
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meshgate.a2a.call import Handler
+from meshgate.a2a.call import Handler, Route
 from meshgate.gateway.config import ConfigError
 from meshgate.gateway.parts import Parts
 from meshgate.gateway.placement import find_plugin, place
@@ -25,8 +25,10 @@ from meshgate.gateway.policies.call.lineage_guard import LineageGuard
 from meshgate.gateway.policies.call.rate_limit import RateLimit
 from meshgate.gateway.policies.call.retry import Retry
 from meshgate.gateway.policy import Observer, Policy, chain, entered, teller
+from meshgate.gateway.routing.agent_choice import AgentChoice
 from meshgate.gateway.routing.balance import Balance
 from meshgate.gateway.routing.resolve import Resolve
+from meshgate.gateway.routing.switch_match import kills_agent
 
 __all__ = ["arrival", "attempt", "call_policies", "compose", "lists_of"]
 
@@ -112,7 +114,12 @@ def compose(gateway: Parts) -> Handler:
     g, counts = gateway, gateway.metrics.policies
     lists = lists_of(g)
     g.observers += [policy for policies in lists for policy in policies if isinstance(policy, Observer)]
-    resolve = Resolve(g.routes, g.task_owner, g.instances.ready, g.schema, g.rates)
+
+    def usable(route: Route) -> bool:
+        return g.instances.ready(route.instances) and not kills_agent(g.table.switches, route)
+
+    choice = AgentChoice(usable, lambda route: g.instances.load(route.instances), g.rng)
+    resolve = Resolve(g.routes, g.task_owner, usable, choice, g.schema, g.rates)
     balance = Balance(g.instances, g.metrics, frozenset(g.wires), g.limits, g.clock, g.rng)
     tell = teller(g.observers)
     send = entered(chain(lists[2], g.send, counts, tell), tell)

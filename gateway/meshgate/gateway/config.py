@@ -9,32 +9,90 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 import msgspec
 
+from meshgate.a2a.codec.type_fault import fault_at
+from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.limits import Limits
+from meshgate.gateway.setting_place import place_of
+from meshgate.registry.foreign.agent_credential import GivenCredential, OAuth2Client
+from meshgate.registry.foreign.card_places import card_places
+from meshgate.registry.secret_text import is_literal
 
-__all__ = ["Config", "ConfigError", "ForeignAgent", "load_config"]
+__all__ = ["Config", "ConfigError", "ForeignAgent", "OAuth2", "load_config"]
 
 
 class ConfigError(Exception):
-    """A setting cannot be used; the message names it, where it came from, and what it may be."""
+    """A setting cannot be used; the message names it, where it came from, and what it may be.
+
+    Args:
+        setting: its path, such as ``limits.rate``, where only the values in force were looked at.
+    """
+
+    def __init__(self, message: str, setting: str = "") -> None:
+        super().__init__(message)
+        self.setting = setting
+
+
+class OAuth2(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A client of an OAuth 2 server, whose tokens a foreign agent wants (``oauth2`` of ``[[agents]]``)."""
+
+    client_id: str
+    client_secret: str
+    """``env:NAME``, ``file:PATH``, or the secret itself in a settings file that nobody else can read."""
+    scope: str = ""
+    token_url: str = ""
+    """Where tokens come from; the card's place if empty."""
 
 
 class ForeignAgent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A foreign agent that the settings list (``[[agents]]``)."""
 
     card: str
-    """The URL of its card."""
+    """The URL of its card, or of the agent."""
     name: str = ""
     """Its name in the mesh; made from the card's name if empty."""
     labels: dict[str, str] = {}
     """Labels to select it by."""
     reentrant: dict[str, int] = {}
     """By skill, how often it may stand on one path of calls: 2 for an agent that calls its callers back."""
+    tell_caller: bool = False
+    """Whether it is told who calls, in the headers ``meshgate-principal`` and ``meshgate-tenant``."""
+    references: Literal["own", "any"] = "own"
+    """Which tasks a message to it may refer to: those of its caller, or any."""
+    url: str = ""
+    """Where it is called, instead of where its card says."""
+    headers: dict[str, str] = {}
+    """Headers that it wants on every request. A value, like each secret here, may be ``env:NAME`` or ``file:PATH``."""
+    bearer: str = ""
+    """The bearer token that it wants."""
+    api_key: str = ""
+    """The API key that it wants, where its card says."""
+    oauth2: OAuth2 | None = None
+    """The client whose tokens it wants."""
+    ca: str = ""
+    """The PEM file of the authority that its certificate comes from; the system's authorities if empty."""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Everything in it that is a secret, or names one."""
+        client = (self.oauth2.client_secret,) if self.oauth2 is not None else ()
+        return (*self.headers.values(), self.bearer, self.api_key, *client)
+
+    def credential(self, environ: Mapping[str, str]) -> GivenCredential:
+        """What gateways show to it, read from where the settings say.
+
+        Raises:
+            InvalidParams: a secret is not there.
+        """
+        one = self.oauth2
+        client = OAuth2Client(one.token_url, one.client_id, one.client_secret, one.scope) if one is not None else None
+        given = GivenCredential(self.headers, self.bearer, self.api_key, client, self.ca)
+        return given.in_clear(environ, lambda key: f"[[agents]] {key}")
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -63,9 +121,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     base_url: str = ""
     """URL under which clients reach the data plane, for cards; each request's own if empty."""
     grpc_address: str = ""
-    """``host:port`` under which clients reach gRPC, for cards."""
-    card_grpc: bool = True
-    """Whether cards list gRPC (some clients refuse a card that lists it as host:port)."""
+    """``host:port`` under which clients reach gRPC, for cards. With ``base_url`` and without this they list none."""
+    card_grpc: bool = False
+    """Whether all cards list gRPC, and not only those at ``/agents/NAME+grpc``: some clients refuse one that does."""
     registry: str = ""
     """``memory:``, ``file:///PATH`` or ``consul://HOST:PORT``; a file in the mesh's home if empty."""
     consul_token: str = ""
@@ -101,21 +159,24 @@ def _nearest(key: str, known: list[str]) -> str:
     return f"did you mean {near[0]!r}?" if near else "known are " + ", ".join(sorted(known))
 
 
-def _check_keys(tree: Mapping[str, Any], cls: type[msgspec.Struct], source: str) -> None:
+def _check_keys(tree: Mapping[str, Any], cls: type[msgspec.Struct], source: Callable[[str], str]) -> None:
     known = list(cls.__struct_fields__)
     for key in tree:
         if key not in known:
-            raise ConfigError(f"{source}: there is no setting {key!r}; {_nearest(key, known)}")
+            raise ConfigError(f"{source(key)}: there is no setting {key!r}; {_nearest(key, known)}")
 
 
 def _from_file(path: Path) -> dict[str, Any]:
+    def at(setting: str) -> str:
+        return place_of(setting, path, {}, {})
+
     try:
         tree = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: {error}") from None
-    _check_keys(tree, Config, str(path))
+    _check_keys(tree, Config, at)
     if isinstance(tree.get("limits"), dict):
-        _check_keys(tree["limits"], Limits, f"{path} [limits]")
+        _check_keys(tree["limits"], Limits, lambda key: f"{at(f'limits.{key}')} [limits]")
     return tree
 
 
@@ -169,20 +230,41 @@ def load_config(
         tree = {**tree, **layer, **({"limits": limits} if limits else {})}
     try:
         config = msgspec.convert(tree, Config, strict=False)
+        _check(config)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"a setting cannot be used: {error}") from None
-    _check(config)
+        fault = fault_at(error)
+        # A check of a struct as a whole names its field itself: "limits: limits.rate must be ...".
+        named = [each.partition(" ")[0] for each in fault.split(": ")]
+        place = place_of(max(named[:2], key=lambda name: name.count(".")), found, layers[1], layers[2])
+        raise ConfigError(f"{place or 'a setting cannot be used'}: {fault}") from None
+    except ConfigError as error:
+        place = place_of(error.setting, found, layers[1], layers[2]) if error.setting else ""
+        raise ConfigError(f"{place}: {error}" if place else str(error)) from None
+    if found is not None and found.stat().st_mode & 0o077 and any(map(is_literal, _secrets_of(config))):
+        raise ConfigError(
+            f"{found} holds a secret of an agent and can be read by others: chmod 600 {found}, or write env:NAME or "
+            "file:PATH instead of the secret"
+        )
     return config
+
+
+def _secrets_of(config: Config) -> list[str]:
+    return [secret for agent in config.agents for secret in agent.secrets]
 
 
 def _check(config: Config) -> None:
     for name in ("port", "join_port", "admin_port", "inspect_port"):
         if not 0 <= getattr(config, name) <= 65535:
-            raise ConfigError(f"{name} must be 0 to 65535")
+            raise ConfigError(f"{name} must be 0 to 65535", name)
     if not -1 <= config.grpc_port <= 65535:
-        raise ConfigError("grpc_port must be 0 to 65535, or -1 for none")
+        raise ConfigError("grpc_port must be 0 to 65535, or -1 for none", "grpc_port")
     if not 1 <= config.workers <= 64:
-        raise ConfigError("workers must be 1 to 64")
+        raise ConfigError("workers must be 1 to 64", "workers")
+    for at, agent in enumerate(config.agents):
+        try:
+            card_places(agent.card)
+        except InvalidParams as error:
+            raise ConfigError(f"[[agents]] card: {error.message}", f"agents[{at}].card") from None
     if not config.loopback and "authentication" in config.without_policies:
         raise ConfigError("without the policy 'authentication' a gateway listens on loopback only")
     if not config.loopback and not config.allow_remote:

@@ -11,6 +11,7 @@ from meshgate.a2a.errors import MeshError, OutcomeUnknown, UpstreamUnavailable
 from meshgate.gateway.answers import Answers
 from meshgate.gateway.app import compose
 from meshgate.gateway.ingress.cards import Cards
+from meshgate.gateway.ingress.credentials import CredentialCheck
 from meshgate.gateway.ingress.edge import edge
 from meshgate.gateway.ingress.http import Ingress
 from meshgate.gateway.parts import Parts
@@ -37,11 +38,10 @@ class Gateway(Parts):
 
     def _open(self) -> None:
         settings = self.settings
-        self.cards = Cards(
-            self.routes, self.schemas, base=settings.base_url, grpc=settings.grpc_address, version=VERSION
-        )
+        self.cards = Cards(self.routes, self.schemas, settings, VERSION)
         public = Principal("anonymous", "", agents=("*",), skills=("*",)) if settings.public_cards else None
-        self.ingress = Ingress(self.entrance, self.cards, self.authenticator, public, self, self.limits)
+        self.credentials = CredentialCheck(self.authenticator, self.metrics, self.clock)
+        self.ingress = Ingress(self.entrance, self.cards, self.credentials, public, self, self.limits, self.wall)
         self.metrics.watch(
             stale_seconds=self.watcher.stale_seconds,
             passed_over=lambda: dict[str, int](self.watcher.passed_over.items()),
@@ -78,6 +78,7 @@ class Gateway(Parts):
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.watcher.save()
         await self.send.aclose()
+        await self.tokens.aclose()
         self.mediator.close()
         if not isinstance(self.tracing, NoTracing):
             await asyncio.to_thread(self.tracing.close)
@@ -96,8 +97,7 @@ class Gateway(Parts):
 
     def _learn(self, delta: Delta) -> None:
         for switch in delta.switches or ():
-            if switch.kind == "job":
-                self.answers.end_job(switch.name)
+            self.answers.switched(switch)
 
     async def kill(self, switch: Switch) -> None:
         """Throw a kill switch for the whole mesh."""

@@ -8,6 +8,8 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 
+import structlog
+
 from meshgate.a2a.bindings.table import Key
 from meshgate.a2a.call import Call
 from meshgate.a2a.limits import DEFAULTS, Limits
@@ -19,6 +21,7 @@ from meshgate.gateway.contracts.store import SchemaStore
 from meshgate.gateway.contracts.usage import UsageCounter
 from meshgate.gateway.identity.authenticator import Authenticator, KeyAuthenticator
 from meshgate.gateway.identity.authorizer import Authorizer, ScopeAuthorizer
+from meshgate.gateway.identity.credential_seal import BadSeal, CredentialSeal
 from meshgate.gateway.identity.keys import KeyStore
 from meshgate.gateway.identity.leases import Leases
 from meshgate.gateway.identity.mesh_key import MeshKey
@@ -35,13 +38,16 @@ from meshgate.gateway.policy import Observer
 from meshgate.gateway.routing.routes import Routes
 from meshgate.gateway.routing.task_owner import TaskOwner
 from meshgate.gateway.settings import Settings
-from meshgate.gateway.upstream.instance import Health, Instance
+from meshgate.gateway.upstream.agent_access import AgentAccess, ClosedAccess
+from meshgate.gateway.upstream.instance import Access, Health, Instance
 from meshgate.gateway.upstream.instances import Instances
 from meshgate.gateway.upstream.send import Send, Wire
+from meshgate.gateway.upstream.transports.http import make_client
 from meshgate.gateway.upstream.transports.table import make_transports
 from meshgate.registry.hold_down import HoldDown
 from meshgate.registry.index import Index
 from meshgate.registry.interface import Registry
+from meshgate.registry.model import Entry
 from meshgate.registry.row_filter import PassedOver
 from meshgate.registry.watcher import Watcher
 from meshgate.telemetry.ids import Ids
@@ -49,6 +55,8 @@ from meshgate.telemetry.sampler import Sampler
 from meshgate.telemetry.tracing import NoTracing, Tracing
 
 __all__ = ["Parts"]
+
+log = structlog.get_logger(__name__)
 
 _UNREAD: tuple[PassedOver, ...] = ("unreadable", "manifest")
 NO_POLICIES = Policies()
@@ -90,6 +98,7 @@ class Parts:
         self.id = self.settings.gateway_id or f"gw{secrets.token_hex(4)}"
         self.registry, self.mesh, self.keys, self.limits = registry, mesh, keys, limits
         self.clock, self.wall, self.sleep = clock, wall, sleep
+        self.started = wall()
         self.rng = rng or random.Random()
         self.tracing, self.ids = tracing or NoTracing(), Ids(self.rng)
         self.sampler = Sampler(limits.traces, clock, limits.traces_beyond)
@@ -121,6 +130,7 @@ class Parts:
             sleep=self.sleep,
             rng=self.rng,
             hold=HoldDown.within(self.limits),
+            genuine=self.mesh.is_genuine,
         )
 
     def _find_peers(self, peers: Peers | None, alone: bool) -> None:
@@ -144,13 +154,28 @@ class Parts:
         return self.peers.live
 
     def _reach_agents(self, wires: dict[Key, Wire] | None) -> None:
-        self.instances = Instances(self.mesh.inbound_secret, self.limits, self.clock, self.rng)
+        self.seal = CredentialSeal(self.mesh)
+        self.instances = Instances(self.mesh.inbound_secret, self.limits, self.clock, self.rng, self._access)
+        self.tokens = make_client(self.limits)
+        """Connections to the servers of OAuth 2 that give the gateway its tokens for foreign agents."""
         self.wires = wires if wires is not None else make_transports(self.limits, self.clock)
         self.tags = TaskTags(self.mesh.secret)
         self.send = Send(self.wires, self.tags, self.mesh, self.clock, self.metrics, self.limits, self.wall)
         self.instances.on_gone.append(self.send.forget)
         self.routes = Routes(self.table, self.authorizer)
         self.task_owner = TaskOwner(self.table, self.tags, self.routes)
+
+    def _access(self, entry: Entry) -> Access | None:
+        """What a foreign agent is shown, if an operator gave something."""
+        terms, instance = entry.manifest.terms, entry.instance
+        if terms is None or not terms.credential:
+            return None
+        try:
+            credential = self.seal.open(terms.credential, instance.tenant, instance.agent)
+        except BadSeal as error:
+            log.warning("credential_not_opened", instance=instance.id, reason=error.message)
+            return ClosedAccess(error)
+        return AgentAccess(credential, self.tokens, self.limits, self.clock)
 
     def _follow_contracts(self) -> None:
         store = SchemaStore(self.registry, self.settings.schemas, self.limits, rng=self.rng)

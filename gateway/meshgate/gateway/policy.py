@@ -152,8 +152,10 @@ def _admitted(policies: list[Admit], forward: Handler, counts: Counts, tell: Cal
             refusing = None
             reply = await forward(call)
         except BaseException as error:
-            if refusing is not None and isinstance(error, MeshError):
-                refusing[0] += 1
+            if isinstance(error, MeshError):
+                if refusing is not None:
+                    refusing[0] += 1
+                error.concern(call.id, call.lineage.job if call.lineage is not None else "")
             tell(call)
             raise
         for each in replied:

@@ -15,7 +15,13 @@ class Settings(msgspec.Struct, frozen=True):
     base_url: str = ""
     """The URL under which clients reach the data plane; "" takes each request's own."""
     grpc_address: str = ""
-    """``host:port`` of the gRPC listener as clients reach it; "" if there is none."""
+    """``host:port`` of the gRPC listener as clients reach it; "" takes each request's host, where that is known."""
+    grpc_port: int = 0
+    """Port of the gRPC listener; 0 if there is none."""
+    loopback: bool = True
+    """Whether the listeners are on loopback alone."""
+    card_grpc: bool = False
+    """Whether all cards list gRPC, and not only those of the variant ``+grpc``."""
     public_cards: bool = False
     snapshot: Path | None = None
     """Where the last known registry is kept."""

@@ -9,19 +9,22 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, overload
 
+import httpx
 import msgspec
 
 from meshgate.a2a.bindings.operations import build_call
 from meshgate.a2a.bindings.table import DEFAULT
 from meshgate.a2a.call import Call
 from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.a2a.mesh.tenants import in_tenant
 from meshgate.a2a.methods import METHODS
 from meshgate.a2a.outcome import Head
 from meshgate.a2a.payload import JsonPayload, Payload
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import Selector, parse_selector
+from meshgate.gateway.contracts.admission.gate import SchemaGate
 from meshgate.gateway.gateway import Gateway
 from meshgate.gateway.identity.keys import KeyStore, new_key
 from meshgate.gateway.identity.mesh_key import MeshKey
@@ -30,11 +33,17 @@ from meshgate.gateway.parts import NO_POLICIES
 from meshgate.gateway.placement import Policies
 from meshgate.gateway.settings import Settings
 from meshgate.registry.backends.memory import MemoryRegistry
-from meshgate.registry.model import Capability, Delta, Endpoint, Instance, Manifest
-from meshgate.testing.agents import Script
+from meshgate.registry.model import Capability, Endpoint, Instance, Manifest
+from meshgate.sdk import Agent, Mesh
+from meshgate.sdk.client.access import Access
+from meshgate.testing.agents import Script, text
 from meshgate.testing.wire import LocalWire
 
 __all__ = ["LocalMesh", "Result"]
+
+
+_URL = "http://mesh.test"
+_HELLO = text("hello")
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -63,7 +72,7 @@ class _Shared:
 
 
 class LocalMesh:
-    """A gateway with all its policies, an in-memory registry, and agents that are functions.
+    """A gateway with all its policies, an in-memory registry, and agents of the SDK's or that are functions.
 
     Args:
         clock, sleep: time; give both of a virtual clock for tests that wait.
@@ -71,6 +80,7 @@ class LocalMesh:
         join: another mesh, to be a second gateway of: the same registry, keys and agents.
         policies: policies to add to the gateway's path, or to leave out of it.
         plugins: entry points whose policies are added.
+        public_cards: whether cards are shown to callers without a key.
     """
 
     def __init__(  # noqa: PLR0913 - all by keyword, each for a test that wants it
@@ -86,17 +96,19 @@ class LocalMesh:
         gateway_id: str = "",
         policies: Policies = NO_POLICIES,
         plugins: tuple[str, ...] = (),
+        public_cards: bool = False,
     ) -> None:
         self.shared: _Shared = join.shared if join is not None else _Shared(clock, limits)
         self.registry, self.mesh_key = self.shared.registry, self.shared.mesh_key
         self.keys, self.wire, self._ids = self.shared.keys, self.shared.wire, self.shared.ids
         self._credentials = self.shared.credentials
         self._sleep = sleep
+        self._agents: list[Agent] = []
         self.gateway = Gateway(
             self.registry,
             self.mesh_key,
             self.keys,
-            settings=Settings(gateway_id=gateway_id, plugins=plugins),
+            settings=Settings(gateway_id=gateway_id, plugins=plugins, public_cards=public_cards),
             limits=limits,
             wires={(DEFAULT.id, DEFAULT.version): self.wire},
             peers=peers,
@@ -117,6 +129,8 @@ class LocalMesh:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for agent in self._agents:
+            await agent.aclose()
         await self.gateway.aclose()
 
     def client(self, name: str, **scope: Any) -> str:
@@ -125,10 +139,33 @@ class LocalMesh:
         self.keys.add(record)
         return key
 
+    def caller(self, key: str = "") -> Mesh:
+        """The SDK's client of this mesh, with the key of its user or another one; close it, or use it in a block."""
+        return Mesh(_URL, key or self.key, transport=httpx.ASGITransport(self.gateway.ingress))
+
+    @overload
+    async def add(self, agent: Agent, /, *, tenant: str = "default") -> str: ...
+
+    @overload
     async def add(
         self,
         agent: str,
         script: Script,
+        /,
+        *,
+        skills: tuple[Capability, ...] = ...,
+        version: str = ...,
+        shared_tasks: bool = ...,
+        foreign: bool = ...,
+        tenant: str = ...,
+        instance: str = ...,
+    ) -> str: ...
+
+    async def add(
+        self,
+        agent: str | Agent,
+        script: Script = _HELLO,
+        /,
         *,
         skills: tuple[Capability, ...] = (),
         version: str = "1.0.0",
@@ -137,7 +174,12 @@ class LocalMesh:
         tenant: str = "default",
         instance: str = "",
     ) -> str:
-        """Register one instance of an agent, and return its id."""
+        """Add an agent of the SDK's, as it is, or an instance of one that is a function; returns the instance's id.
+
+        An agent of the SDK's has its contracts judged as when it joins, and its skills call into this mesh.
+        """
+        if isinstance(agent, Agent):
+            return await self._add(agent, tenant)
         name = instance or f"{agent}-{next(self._ids)}"
         skills = skills or (Capability(agent, version),)
         card = {"name": agent, "version": version, "skills": [{"id": one.skill, "name": one.skill} for one in skills]}
@@ -152,20 +194,35 @@ class LocalMesh:
         await self.seen(name)
         return name
 
+    async def _add(self, agent: Agent, tenant: str) -> str:
+        gate = SchemaGate(self.gateway.schemas.store)
+        manifest = (await gate.admit(agent.manifest(), agent.images(), tenant=tenant)).manifest
+        url = f"local://{agent.instance}"
+        # As over a network, an agent knows the deadline by its header alone: its clock may be another one.
+        self.wire.scripts[url] = lambda call: agent.handle(msgspec.structs.replace(call, deadline=float("inf")))
+        where = (Endpoint(DEFAULT.id, url),)
+        about = (agent.instance, agent.name, manifest.digest(), where)
+        key = self._credentials[agent.instance] = self.mesh_key.call_key(agent.name, tenant, agent.instance)
+        agent.use(Access((_URL,), key, httpx.ASGITransport(self.gateway.ingress)))
+        await self.registry.register(Instance(*about, tenant=tenant, lasting=True), manifest)
+        await self.seen(agent.instance)
+        for skill in manifest.skills:
+            if skill.contracts:
+                await self._contract(in_tenant(tenant, agent.name) + f"/{skill.skill}", skill.version)
+        self._agents.append(agent)
+        return agent.instance
+
+    async def _contract(self, subject: str, version: str) -> None:
+        """Wait until the gateway knows a release of a contract."""
+        catalogue = self.gateway.schemas
+        await _until(
+            lambda: (found := catalogue.subject(subject)) is not None and version in found.releases,
+            catalogue.on_change,
+        )
+
     async def seen(self, name: str, *, there: bool = True) -> None:
         """Wait until the gateway knows that an instance has joined (or left)."""
-        heard = asyncio.Event()
-
-        def listen(_: Delta) -> None:
-            if (name in self.gateway.table.entries) == there:
-                heard.set()
-
-        self.gateway.watcher.on_change.append(listen)
-        try:
-            if (name in self.gateway.table.entries) != there:
-                await heard.wait()
-        finally:
-            self.gateway.watcher.on_change.remove(listen)
+        await _until(lambda: (name in self.gateway.table.entries) == there, self.gateway.watcher.on_change)
 
     def key_of(self, instance: str) -> str:
         """The call key under which an instance makes its calls."""
@@ -211,3 +268,19 @@ class LocalMesh:
             return Result(reply.head, tuple([event async for event in reply]))
         finally:
             await reply.aclose()
+
+
+async def _until(true: Callable[[], bool], news: list[Callable[[Any], None]]) -> None:
+    """Wait until something is true; whoever changes it tells those in ``news``."""
+    heard = asyncio.Event()
+
+    def listen(_: object) -> None:
+        if true():
+            heard.set()
+
+    news.append(listen)
+    try:
+        if not true():
+            await heard.wait()
+    finally:
+        news.remove(listen)

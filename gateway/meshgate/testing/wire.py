@@ -10,7 +10,7 @@ import msgspec
 from meshgate.a2a.call import Call
 from meshgate.a2a.errors import MeshError, UpstreamUnavailable
 from meshgate.a2a.reply import Reply
-from meshgate.gateway.upstream.instance import Health
+from meshgate.gateway.upstream.instance import Access, Health
 from meshgate.gateway.upstream.send import Outbound, streamed
 from meshgate.registry.model import Endpoint
 from meshgate.testing.agents import Script
@@ -48,7 +48,7 @@ class LocalWire:
             error.endpoint = error.endpoint or instance
             raise
 
-    async def health(self, endpoint: Endpoint, url: str | None, timeout: float) -> Health:
+    async def health(self, endpoint: Endpoint, url: str | None, timeout: float, access: Access | None = None) -> Health:
         """See ``Wire.health``."""
         if endpoint.url in self.hung:
             return Health.SILENT

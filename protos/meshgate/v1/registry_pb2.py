@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from meshgate.v1 import capability_pb2 as meshgate_dot_v1_dot_capability__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ameshgate/v1/registry.proto\x12\x0bmeshgate.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cmeshgate/v1/capability.proto\"B\n\x0fRegisterRequest\x12/\n\x0cregistration\x18\x01 \x01(\x0b\x32\x19.meshgate.v1.Registration\"\x82\x01\n\x10RegisterResponse\x12!\n\x05lease\x18\x01 \x01(\x0b\x32\x12.meshgate.v1.Lease\x12\x10\n\x08\x63\x61ll_key\x18\x02 \x01(\t\x12\x16\n\x0einbound_secret\x18\x03 \x01(\t\x12\x10\n\x08gateways\x18\x04 \x03(\t\x12\x0f\n\x07notices\x18\x05 \x03(\t\"#\n\x0cRenewRequest\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\"V\n\rRenewResponse\x12!\n\x05lease\x18\x01 \x01(\x0b\x32\x12.meshgate.v1.Lease\x12\x10\n\x08\x63\x61ll_key\x18\x02 \x01(\t\x12\x10\n\x08gateways\x18\x03 \x03(\t\"(\n\x11\x44\x65registerRequest\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\"\x14\n\x12\x44\x65registerResponse\"\xfe\x02\n\x0cRegistration\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\r\n\x05\x61gent\x18\x03 \x01(\t\x12(\n\tendpoints\x18\x04 \x03(\x0b\x32\x15.meshgate.v1.Endpoint\x12\x35\n\x06labels\x18\x05 \x03(\x0b\x32%.meshgate.v1.Registration.LabelsEntry\x12\'\n\x08manifest\x18\x06 \x01(\x0b\x32\x15.meshgate.v1.Manifest\x12.\n\x0chealth_check\x18\x07 \x01(\x0b\x32\x18.meshgate.v1.HealthCheck\x12\x13\n\x06weight\x18\x08 \x01(\x01H\x00\x88\x01\x01\x12\x0f\n\x07lasting\x18\t \x01(\x08\x12\x10\n\x08\x64raining\x18\n \x01(\x08\x12\x0e\n\x06images\x18\x0b \x03(\x0c\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\t\n\x07_weight\"\xa8\x01\n\x08Manifest\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12-\n\x0c\x63\x61pabilities\x18\x04 \x03(\x0b\x32\x17.meshgate.v1.Capability\x12\x14\n\x0cshared_tasks\x18\x05 \x01(\x08\x12\x11\n\tcard_json\x18\x06 \x01(\t\x12\x0f\n\x07\x66oreign\x18\x07 \x01(\x08\"R\n\x08\x45ndpoint\x12\x0f\n\x07\x62inding\x18\x01 \x01(\t\x12\x0b\n\x03url\x18\x02 \x01(\t\x12\x18\n\x10protocol_version\x18\x03 \x01(\t\x12\x0e\n\x06tenant\x18\x04 \x01(\t\"\xbe\x01\n\x0bHealthCheck\x12+\n\x04kind\x18\x01 \x01(\x0e\x32\x1d.meshgate.v1.HealthCheck.Kind\x12\x0b\n\x03url\x18\x02 \x01(\t\x12+\n\x08interval\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"H\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\r\n\tKIND_HTTP\x10\x01\x12\x0c\n\x08KIND_TTL\x10\x02\x12\r\n\tKIND_GRPC\x10\x03\"D\n\x05Lease\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\x12&\n\x03ttl\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration2\xe9\x01\n\x0fRegistryService\x12G\n\x08Register\x12\x1c.meshgate.v1.RegisterRequest\x1a\x1d.meshgate.v1.RegisterResponse\x12>\n\x05Renew\x12\x19.meshgate.v1.RenewRequest\x1a\x1a.meshgate.v1.RenewResponse\x12M\n\nDeregister\x12\x1e.meshgate.v1.DeregisterRequest\x1a\x1f.meshgate.v1.DeregisterResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ameshgate/v1/registry.proto\x12\x0bmeshgate.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cmeshgate/v1/capability.proto\"B\n\x0fRegisterRequest\x12/\n\x0cregistration\x18\x01 \x01(\x0b\x32\x19.meshgate.v1.Registration\"\x82\x01\n\x10RegisterResponse\x12!\n\x05lease\x18\x01 \x01(\x0b\x32\x12.meshgate.v1.Lease\x12\x10\n\x08\x63\x61ll_key\x18\x02 \x01(\t\x12\x16\n\x0einbound_secret\x18\x03 \x01(\t\x12\x10\n\x08gateways\x18\x04 \x03(\t\x12\x0f\n\x07notices\x18\x05 \x03(\t\"#\n\x0cRenewRequest\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\"V\n\rRenewResponse\x12!\n\x05lease\x18\x01 \x01(\x0b\x32\x12.meshgate.v1.Lease\x12\x10\n\x08\x63\x61ll_key\x18\x02 \x01(\t\x12\x10\n\x08gateways\x18\x03 \x03(\t\"(\n\x11\x44\x65registerRequest\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\"\x14\n\x12\x44\x65registerResponse\"\xc8\x03\n\x0cRegistration\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\r\n\x05\x61gent\x18\x03 \x01(\t\x12(\n\tendpoints\x18\x04 \x03(\x0b\x32\x15.meshgate.v1.Endpoint\x12\x35\n\x06labels\x18\x05 \x03(\x0b\x32%.meshgate.v1.Registration.LabelsEntry\x12\'\n\x08manifest\x18\x06 \x01(\x0b\x32\x15.meshgate.v1.Manifest\x12.\n\x0chealth_check\x18\x07 \x01(\x0b\x32\x18.meshgate.v1.HealthCheck\x12\x13\n\x06weight\x18\x08 \x01(\x01H\x00\x88\x01\x01\x12\x0f\n\x07lasting\x18\t \x01(\x08\x12\x10\n\x08\x64raining\x18\n \x01(\x08\x12\x0e\n\x06images\x18\x0b \x03(\x0c\x12\x16\n\x0ename_from_card\x18\x0c \x01(\x08\x12\x30\n\ncredential\x18\r \x01(\x0b\x32\x1c.meshgate.v1.AgentCredential\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\t\n\x07_weight\"\xc7\x01\n\x0f\x41gentCredential\x12:\n\x07headers\x18\x01 \x03(\x0b\x32).meshgate.v1.AgentCredential.HeadersEntry\x12\r\n\x05query\x18\x02 \x01(\t\x12)\n\x06oauth2\x18\x03 \x01(\x0b\x32\x19.meshgate.v1.OAuth2Client\x12\x0e\n\x06\x63\x61_pem\x18\x04 \x01(\t\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"Z\n\x0cOAuth2Client\x12\x11\n\ttoken_url\x18\x01 \x01(\t\x12\x11\n\tclient_id\x18\x02 \x01(\t\x12\x15\n\rclient_secret\x18\x03 \x01(\t\x12\r\n\x05scope\x18\x04 \x01(\t\"\x99\x01\n\x0c\x46oreignTerms\x12\r\n\x05named\x18\x01 \x01(\x08\x12;\n\treentrant\x18\x02 \x03(\x0b\x32(.meshgate.v1.ForeignTerms.ReentrantEntry\x12\x0b\n\x03url\x18\x03 \x01(\t\x1a\x30\n\x0eReentrantEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\"\xff\x01\n\x08Manifest\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12-\n\x0c\x63\x61pabilities\x18\x04 \x03(\x0b\x32\x17.meshgate.v1.Capability\x12\x14\n\x0cshared_tasks\x18\x05 \x01(\x08\x12\x11\n\tcard_json\x18\x06 \x01(\t\x12\x0f\n\x07\x66oreign\x18\x07 \x01(\x08\x12\x13\n\x0btell_caller\x18\x08 \x01(\x08\x12\x16\n\x0e\x61ny_references\x18\t \x01(\x08\x12(\n\x05terms\x18\n \x01(\x0b\x32\x19.meshgate.v1.ForeignTerms\"R\n\x08\x45ndpoint\x12\x0f\n\x07\x62inding\x18\x01 \x01(\t\x12\x0b\n\x03url\x18\x02 \x01(\t\x12\x18\n\x10protocol_version\x18\x03 \x01(\t\x12\x0e\n\x06tenant\x18\x04 \x01(\t\"\xbe\x01\n\x0bHealthCheck\x12+\n\x04kind\x18\x01 \x01(\x0e\x32\x1d.meshgate.v1.HealthCheck.Kind\x12\x0b\n\x03url\x18\x02 \x01(\t\x12+\n\x08interval\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"H\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\r\n\tKIND_HTTP\x10\x01\x12\x0c\n\x08KIND_TTL\x10\x02\x12\r\n\tKIND_GRPC\x10\x03\"D\n\x05Lease\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\x12&\n\x03ttl\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration2\xe9\x01\n\x0fRegistryService\x12G\n\x08Register\x12\x1c.meshgate.v1.RegisterRequest\x1a\x1d.meshgate.v1.RegisterResponse\x12>\n\x05Renew\x12\x19.meshgate.v1.RenewRequest\x1a\x1a.meshgate.v1.RenewResponse\x12M\n\nDeregister\x12\x1e.meshgate.v1.DeregisterRequest\x1a\x1f.meshgate.v1.DeregisterResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,6 +35,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_REGISTRATION_LABELSENTRY']._loaded_options = None
   _globals['_REGISTRATION_LABELSENTRY']._serialized_options = b'8\001'
+  _globals['_AGENTCREDENTIAL_HEADERSENTRY']._loaded_options = None
+  _globals['_AGENTCREDENTIAL_HEADERSENTRY']._serialized_options = b'8\001'
+  _globals['_FOREIGNTERMS_REENTRANTENTRY']._loaded_options = None
+  _globals['_FOREIGNTERMS_REENTRANTENTRY']._serialized_options = b'8\001'
   _globals['_REGISTERREQUEST']._serialized_start=105
   _globals['_REGISTERREQUEST']._serialized_end=171
   _globals['_REGISTERRESPONSE']._serialized_start=174
@@ -48,19 +52,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DEREGISTERRESPONSE']._serialized_start=473
   _globals['_DEREGISTERRESPONSE']._serialized_end=493
   _globals['_REGISTRATION']._serialized_start=496
-  _globals['_REGISTRATION']._serialized_end=878
-  _globals['_REGISTRATION_LABELSENTRY']._serialized_start=822
-  _globals['_REGISTRATION_LABELSENTRY']._serialized_end=867
-  _globals['_MANIFEST']._serialized_start=881
-  _globals['_MANIFEST']._serialized_end=1049
-  _globals['_ENDPOINT']._serialized_start=1051
-  _globals['_ENDPOINT']._serialized_end=1133
-  _globals['_HEALTHCHECK']._serialized_start=1136
-  _globals['_HEALTHCHECK']._serialized_end=1326
-  _globals['_HEALTHCHECK_KIND']._serialized_start=1254
-  _globals['_HEALTHCHECK_KIND']._serialized_end=1326
-  _globals['_LEASE']._serialized_start=1328
-  _globals['_LEASE']._serialized_end=1396
-  _globals['_REGISTRYSERVICE']._serialized_start=1399
-  _globals['_REGISTRYSERVICE']._serialized_end=1632
+  _globals['_REGISTRATION']._serialized_end=952
+  _globals['_REGISTRATION_LABELSENTRY']._serialized_start=896
+  _globals['_REGISTRATION_LABELSENTRY']._serialized_end=941
+  _globals['_AGENTCREDENTIAL']._serialized_start=955
+  _globals['_AGENTCREDENTIAL']._serialized_end=1154
+  _globals['_AGENTCREDENTIAL_HEADERSENTRY']._serialized_start=1108
+  _globals['_AGENTCREDENTIAL_HEADERSENTRY']._serialized_end=1154
+  _globals['_OAUTH2CLIENT']._serialized_start=1156
+  _globals['_OAUTH2CLIENT']._serialized_end=1246
+  _globals['_FOREIGNTERMS']._serialized_start=1249
+  _globals['_FOREIGNTERMS']._serialized_end=1402
+  _globals['_FOREIGNTERMS_REENTRANTENTRY']._serialized_start=1354
+  _globals['_FOREIGNTERMS_REENTRANTENTRY']._serialized_end=1402
+  _globals['_MANIFEST']._serialized_start=1405
+  _globals['_MANIFEST']._serialized_end=1660
+  _globals['_ENDPOINT']._serialized_start=1662
+  _globals['_ENDPOINT']._serialized_end=1744
+  _globals['_HEALTHCHECK']._serialized_start=1747
+  _globals['_HEALTHCHECK']._serialized_end=1937
+  _globals['_HEALTHCHECK_KIND']._serialized_start=1865
+  _globals['_HEALTHCHECK_KIND']._serialized_end=1937
+  _globals['_LEASE']._serialized_start=1939
+  _globals['_LEASE']._serialized_end=2007
+  _globals['_REGISTRYSERVICE']._serialized_start=2010
+  _globals['_REGISTRYSERVICE']._serialized_end=2243
 # @@protoc_insertion_point(module_scope)

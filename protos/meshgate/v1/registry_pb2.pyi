@@ -195,8 +195,12 @@ class Registration(google.protobuf.message.Message):
     LASTING_FIELD_NUMBER: builtins.int
     DRAINING_FIELD_NUMBER: builtins.int
     IMAGES_FIELD_NUMBER: builtins.int
+    NAME_FROM_CARD_FIELD_NUMBER: builtins.int
+    CREDENTIAL_FIELD_NUMBER: builtins.int
     instance_id: builtins.str
-    """Unique in the mesh, chosen by the instance, the same when it registers again."""
+    """Unique in the mesh, chosen by the instance, the same when it registers again. It begins with the agent's name and
+    "-". In a tenant other than "default" the registry adds the tenant's mark; the lease has the whole id.
+    """
     tenant: builtins.str
     """The tenant that it belongs to. Empty: the one of the join key, which alone decides."""
     agent: builtins.str
@@ -204,9 +208,13 @@ class Registration(google.protobuf.message.Message):
     weight: builtins.float
     """Its share of the calls beside the other instances. Absent: 1."""
     lasting: builtins.bool
-    """Whether it stays until it is deregistered, because it renews nothing. Only an operator may ask for this."""
+    """Whether it stays until it is deregistered, because it renews nothing. Only an operator may ask for this, and for
+    foreign agents alone.
+    """
     draining: builtins.bool
     """Whether it takes no new calls and still answers for the tasks that it has."""
+    name_from_card: builtins.bool
+    """Whether the agent's name was made from its card, and not chosen by an operator: then no other agent may have it."""
     @property
     def endpoints(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Endpoint]:
         """Where it listens, one for each binding, the preferred first."""
@@ -229,6 +237,10 @@ class Registration(google.protobuf.message.Message):
         registry has already may be left out.
         """
 
+    @property
+    def credential(self) -> global___AgentCredential:
+        """What gateways show to a foreign agent. Only an operator may give this. A secret."""
+
     def __init__(
         self,
         *,
@@ -243,12 +255,139 @@ class Registration(google.protobuf.message.Message):
         lasting: builtins.bool = ...,
         draining: builtins.bool = ...,
         images: collections.abc.Iterable[builtins.bytes] | None = ...,
+        name_from_card: builtins.bool = ...,
+        credential: global___AgentCredential | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_weight", b"_weight", "health_check", b"health_check", "manifest", b"manifest", "weight", b"weight"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_weight", b"_weight", "agent", b"agent", "draining", b"draining", "endpoints", b"endpoints", "health_check", b"health_check", "images", b"images", "instance_id", b"instance_id", "labels", b"labels", "lasting", b"lasting", "manifest", b"manifest", "tenant", b"tenant", "weight", b"weight"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_weight", b"_weight", "credential", b"credential", "health_check", b"health_check", "manifest", b"manifest", "weight", b"weight"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_weight", b"_weight", "agent", b"agent", "credential", b"credential", "draining", b"draining", "endpoints", b"endpoints", "health_check", b"health_check", "images", b"images", "instance_id", b"instance_id", "labels", b"labels", "lasting", b"lasting", "manifest", b"manifest", "name_from_card", b"name_from_card", "tenant", b"tenant", "weight", b"weight"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_weight", b"_weight"]) -> typing.Literal["weight"] | None: ...
 
 global___Registration = Registration
+
+@typing.final
+class AgentCredential(google.protobuf.message.Message):
+    """What gateways send with every request to a foreign agent, and how they know it."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class HeadersEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.str
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.str = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
+    HEADERS_FIELD_NUMBER: builtins.int
+    QUERY_FIELD_NUMBER: builtins.int
+    OAUTH2_FIELD_NUMBER: builtins.int
+    CA_PEM_FIELD_NUMBER: builtins.int
+    query: builtins.str
+    """"name=value" for the URL's query. A secret."""
+    ca_pem: builtins.str
+    """Certificates of authorities in PEM. Empty: those of the system."""
+    @property
+    def headers(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
+        """Headers, and metadata over gRPC. Secrets."""
+
+    @property
+    def oauth2(self) -> global___OAuth2Client:
+        """Where the bearer token comes from, if it is not among the headers."""
+
+    def __init__(
+        self,
+        *,
+        headers: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
+        query: builtins.str = ...,
+        oauth2: global___OAuth2Client | None = ...,
+        ca_pem: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["oauth2", b"oauth2"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["ca_pem", b"ca_pem", "headers", b"headers", "oauth2", b"oauth2", "query", b"query"]) -> None: ...
+
+global___AgentCredential = AgentCredential
+
+@typing.final
+class OAuth2Client(google.protobuf.message.Message):
+    """A client of an OAuth 2 server (client credentials)."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TOKEN_URL_FIELD_NUMBER: builtins.int
+    CLIENT_ID_FIELD_NUMBER: builtins.int
+    CLIENT_SECRET_FIELD_NUMBER: builtins.int
+    SCOPE_FIELD_NUMBER: builtins.int
+    token_url: builtins.str
+    """Where tokens come from."""
+    client_id: builtins.str
+    """The client's id."""
+    client_secret: builtins.str
+    """The client's secret. A secret."""
+    scope: builtins.str
+    """What is asked for, separated by spaces."""
+    def __init__(
+        self,
+        *,
+        token_url: builtins.str = ...,
+        client_id: builtins.str = ...,
+        client_secret: builtins.str = ...,
+        scope: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["client_id", b"client_id", "client_secret", b"client_secret", "scope", b"scope", "token_url", b"token_url"]) -> None: ...
+
+global___OAuth2Client = OAuth2Client
+
+@typing.final
+class ForeignTerms(google.protobuf.message.Message):
+    """What an operator said of a foreign agent, beside its card: it holds when the card is read again."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class ReentrantEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.int
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.int = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
+    NAMED_FIELD_NUMBER: builtins.int
+    REENTRANT_FIELD_NUMBER: builtins.int
+    URL_FIELD_NUMBER: builtins.int
+    named: builtins.bool
+    """Whether the operator chose the agent's name."""
+    url: builtins.str
+    """Where the agent is called, instead of where its card says."""
+    @property
+    def reentrant(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.int]:
+        """By skill, how often it may stand on one call path."""
+
+    def __init__(
+        self,
+        *,
+        named: builtins.bool = ...,
+        reentrant: collections.abc.Mapping[builtins.str, builtins.int] | None = ...,
+        url: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["named", b"named", "reentrant", b"reentrant", "url", b"url"]) -> None: ...
+
+global___ForeignTerms = ForeignTerms
 
 @typing.final
 class Manifest(google.protobuf.message.Message):
@@ -263,6 +402,9 @@ class Manifest(google.protobuf.message.Message):
     SHARED_TASKS_FIELD_NUMBER: builtins.int
     CARD_JSON_FIELD_NUMBER: builtins.int
     FOREIGN_FIELD_NUMBER: builtins.int
+    TELL_CALLER_FIELD_NUMBER: builtins.int
+    ANY_REFERENCES_FIELD_NUMBER: builtins.int
+    TERMS_FIELD_NUMBER: builtins.int
     agent: builtins.str
     """The agent's name."""
     version: builtins.str
@@ -275,9 +417,17 @@ class Manifest(google.protobuf.message.Message):
     """The agent's A2A card as JSON text."""
     foreign: builtins.bool
     """Whether the agent was not made with the mesh's SDK: it knows neither inbound secrets nor the mesh's headers."""
+    tell_caller: builtins.bool
+    """Whether a foreign agent is told who calls. Only an operator may ask for this."""
+    any_references: builtins.bool
+    """Whether messages to it may refer to tasks that are not their caller's."""
     @property
     def capabilities(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[meshgate.v1.capability_pb2.Capability]:
         """The skills that it serves, each at a version."""
+
+    @property
+    def terms(self) -> global___ForeignTerms:
+        """What an operator said of a foreign agent."""
 
     def __init__(
         self,
@@ -289,8 +439,12 @@ class Manifest(google.protobuf.message.Message):
         shared_tasks: builtins.bool = ...,
         card_json: builtins.str = ...,
         foreign: builtins.bool = ...,
+        tell_caller: builtins.bool = ...,
+        any_references: builtins.bool = ...,
+        terms: global___ForeignTerms | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["agent", b"agent", "capabilities", b"capabilities", "card_json", b"card_json", "description", b"description", "foreign", b"foreign", "shared_tasks", b"shared_tasks", "version", b"version"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["terms", b"terms"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["agent", b"agent", "any_references", b"any_references", "capabilities", b"capabilities", "card_json", b"card_json", "description", b"description", "foreign", b"foreign", "shared_tasks", b"shared_tasks", "tell_caller", b"tell_caller", "terms", b"terms", "version", b"version"]) -> None: ...
 
 global___Manifest = Manifest
 

@@ -10,17 +10,19 @@ import msgspec
 from meshgate.a2a.versions import Version
 from meshgate.registry.model import Capability, Entry
 
-__all__ = ["ANY_SKILL", "Candidate", "Explanation", "Group", "Offer", "Permission", "Reason", "Scope"]
+__all__ = ["ANY_SKILL", "TOOL", "Candidate", "Explanation", "Group", "Offer", "Permission", "Reason", "Scope"]
 
 ANY_SKILL = "*"
-"""The skill of a call to a foreign agent by name: nothing tells that agent which of its skills is meant."""
+"""The skill of a call by name to an agent that decides itself which of its skills is meant."""
+TOOL = "tool"
+"""The tag of skills that are tools of the agent's own model: a call by the agent's name never means one of them."""
 
 Reason = Literal["matched", "tenant", "not permitted", "draining", "skill", "version", "label", "tag"]
 """Why an instance was taken or dropped; of several reasons to drop it, the first in this order."""
 
 
 class Offer(msgspec.Struct, frozen=True):
-    """One skill on one instance. A foreign agent also offers "*" (no capability): being called by its name alone."""
+    """One skill on one instance, or "*" (no capability): being called by its name alone, where the agent decides."""
 
     entry: Entry
     agent: str
@@ -62,13 +64,20 @@ class Scope(msgspec.Struct, frozen=True):
 
 
 class Group(msgspec.Struct, frozen=True):
-    """One agent at one version of one skill. ``capability`` is None for a foreign agent called by name."""
+    """One agent at one version of one skill. ``capability`` is None where the agent decides."""
 
     agent: str
     skill: str
     version: str
     capability: Capability | None
     entries: tuple[Entry, ...]
+
+    @property
+    def contract(self) -> str:
+        """The digests of what the skill takes and gives; "" without a contract. Agents with equal ones are alike."""
+        if self.capability is None or not self.capability.contracts:
+            return ""
+        return " ".join(ref.hash if ref is not None else "" for ref in (self.capability.input, self.capability.output))
 
 
 class Candidate(msgspec.Struct, frozen=True):

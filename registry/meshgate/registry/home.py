@@ -7,7 +7,10 @@ the keys in it are in clear.
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
+import socket
 import stat
 import tempfile
 from collections.abc import Mapping
@@ -15,13 +18,41 @@ from pathlib import Path
 
 import msgspec
 
-__all__ = ["Home", "HomeError", "Run"]
+__all__ = ["Home", "HomeError", "Run", "disk_fault", "write_private"]
 
 _MAX = 64 * 1024
 
 
 class HomeError(Exception):
     """A file in the home cannot be used; the message says what to do."""
+
+
+_ANOTHER = "or choose another folder with MESHGATE_HOME"
+_REMEDIES: dict[int, tuple[str, str]] = {
+    errno.ENOTDIR: ("a file stands where a folder is needed", f"move it away, {_ANOTHER}"),
+    errno.EEXIST: ("a file stands where a folder is needed", f"move it away, {_ANOTHER}"),
+    errno.EISDIR: ("a folder stands where a file is needed", f"move it away, {_ANOTHER}"),
+    errno.EACCES: ("you may not write there", f"change its owner or mode, {_ANOTHER}"),
+    errno.EPERM: ("you may not write there", f"change its owner or mode, {_ANOTHER}"),
+    errno.EROFS: ("its disk is read-only", "choose another folder with MESHGATE_HOME"),
+    errno.ENOSPC: ("its disk is full", f"free some space, {_ANOTHER}"),
+    errno.EDQUOT: ("your share of its disk is used up", f"free some space, {_ANOTHER}"),
+    errno.ENOENT: ("no folder can be made there", "choose another folder with MESHGATE_HOME"),
+    errno.ELOOP: ("it is a link", f"put a file or a folder in its place, {_ANOTHER}"),
+    errno.ENAMETOOLONG: ("its name is too long", "choose a shorter folder with MESHGATE_HOME"),
+}
+"""What is wrong with a file or a folder, and what to do about it, by the number of the system's error."""
+
+
+def disk_fault(error: OSError, path: Path | str, what: str = "") -> HomeError:
+    """What the system says of a file or a folder, in a sentence with its remedy.
+
+    Args:
+        what: what the path is for.
+    """
+    named = f"{what} {path}" if what else f"{path}"
+    wrong, remedy = _REMEDIES.get(error.errno or 0, (error.strerror or str(error), "look at the file"))
+    return HomeError(f"{named} cannot be used: {wrong}: {remedy}")
 
 
 class Run(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -58,6 +89,12 @@ class Home:
         return cls(environ.get("MESHGATE_HOME") or "~/.meshgate")
 
     @property
+    def name(self) -> str:
+        """What names this home in a registry that others share: made from its path and its machine."""
+        text = f"{socket.gethostname()}\0{self.path.resolve()}"
+        return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
+
+    @property
     def run_file(self) -> Path:
         """The path of ``run.json``."""
         return self.path / "run.json"
@@ -66,9 +103,12 @@ class Home:
         """The folder, made with mode 0700 if it is not there.
 
         Raises:
-            HomeError: it belongs to somebody else, or others may look into it.
+            HomeError: it cannot be made, belongs to somebody else, or others may look into it.
         """
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise disk_fault(error, self.path, "the home") from None
         _check_owner(self.path, self.path.stat(), remedy=f"chmod 700 {self.path}")
         return self.path
 
@@ -83,7 +123,7 @@ class Home:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise HomeError(f"{self.run_file} cannot be read: {error.strerror}") from None
+            raise disk_fault(error, self.run_file) from None
         with os.fdopen(descriptor, "rb") as file:
             _check_owner(self.run_file, os.fstat(file.fileno()), remedy=f"chmod 600 {self.run_file}")
             data = file.read(_MAX)
@@ -98,17 +138,11 @@ class Home:
         Raises:
             HomeError: see ``ensure``.
         """
-        folder = self.ensure()
-        descriptor, name = tempfile.mkstemp(dir=folder, prefix="run.", suffix=".tmp")  # mode 0600
+        self.ensure()
         try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(msgspec.json.format(msgspec.json.encode(run), indent=2) + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(self.run_file)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+            write_private(self.run_file, msgspec.json.format(msgspec.json.encode(run), indent=2) + b"\n")
+        except OSError as error:
+            raise disk_fault(error, self.run_file) from None
 
     def remove(self, pid: int) -> None:
         """Delete ``run.json`` if it is the one of process ``pid``, so that a later mesh keeps its own."""
@@ -118,6 +152,20 @@ class Home:
             return
         if run is not None and run.pid == pid:
             self.run_file.unlink(missing_ok=True)
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Replace a file in one step, readable by its owner alone; a crash leaves the old one."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.stem}.", suffix=".tmp")  # mode 0600
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def _check_owner(path: Path, found: os.stat_result, remedy: str) -> None:

@@ -61,6 +61,11 @@ class Index:
         for offers in self._agents.get(agent, {}).values():
             yield from offers
 
+    def by_name(self, agent: str) -> Iterator[Offer]:
+        """Each instance of the agent as one that decides itself which of its skills is meant."""
+        for key in self._agents.get(agent, {}):
+            yield _by_name(self._entries[key])
+
     def of_skill(self, skill: str) -> Iterator[Offer]:
         """Who offers the skill, at every version and in every tenant."""
         for offers in self._skills.get(skill, {}).values():

@@ -8,19 +8,23 @@ import re
 import msgspec
 
 from meshgate.a2a.errors import InvalidParams
+from meshgate.a2a.mesh.tenants import DEFAULT_TENANT
 from meshgate.a2a.selector import NAME
 from meshgate.a2a.version_syntax import parse_version
 from meshgate.registry.model import BINDINGS, KINDS, SWITCH_KINDS, Endpoint, Instance, Manifest, Switch
 
 __all__ = [
     "MAX_BLOB",
+    "MAX_ID",
     "MAX_INSTANCE",
+    "agent_name_fault",
     "blob_digest",
     "check_blob",
     "check_instance",
     "check_manifest",
     "check_subject",
     "check_switch",
+    "id_prefix",
     "is_subject",
     "spoken",
 ]
@@ -30,6 +34,12 @@ MAX_BLOB = 512 * 1024
 
 MAX_INSTANCE = 512
 """Largest instance, in bytes of JSON: every watcher reads all of them at every change, so they stay small."""
+
+MAX_ID = 128
+"""Longest id of an instance, in characters."""
+
+_RESERVED = re.compile(r"gateway\Z|gw", re.IGNORECASE)
+"""Names that no agent has: ids of gateways begin like this, and ids of jobs begin with a gateway's."""
 
 _ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?\Z")
 _TERM = re.compile(r"[A-Za-z0-9._/-](?:[A-Za-z0-9._/ -]{0,126}[A-Za-z0-9._/-])?\Z")
@@ -42,6 +52,20 @@ def spoken(endpoint: Endpoint) -> bool:
     return endpoint.binding in BINDINGS and endpoint.version.partition(".")[0] == "1"
 
 
+def agent_name_fault(name: str) -> str:
+    """What is wrong with an agent's name, or ""."""
+    if NAME.match(name) is None:
+        return f"{name[:64]!r} is no agent name: letters, digits, '.', '_', '-', at most 128"
+    if _RESERVED.match(name) is not None:
+        return f"{name[:64]!r} is no agent name: 'gateway', and what begins with 'gw', are names of gateways"
+    return ""
+
+
+def id_prefix(agent: str) -> str:
+    """The beginning of the id of each of an agent's instances."""
+    return agent[:100] + "-"
+
+
 def check_instance(instance: Instance) -> None:
     """Refuse an instance that a backend could not hold, that no selector could name, or that this release cannot call.
 
@@ -50,11 +74,12 @@ def check_instance(instance: Instance) -> None:
     """
     if _ID.match(instance.id) is None:
         raise InvalidParams(f"{instance.id[:64]!r} is no instance id: letters, digits, '.', '_', '-', at most 128")
-    for what, name in (("agent", instance.agent), ("tenant", instance.tenant)):
-        if NAME.match(name) is None:
-            raise InvalidParams(f"{name[:64]!r} is no {what} name: letters, digits, '.', '_', '-', at most 128")
+    if NAME.match(instance.tenant) is None:
+        raise InvalidParams(f"{instance.tenant[:64]!r} is no tenant name: letters, digits, '.', '_', '-', at most 128")
     if instance.kind not in KINDS:
         raise InvalidParams(f"{instance.kind[:32]!r} is no kind of instance: {', '.join(KINDS)}")
+    if instance.kind == "agent" and (fault := agent_name_fault(instance.agent)):
+        raise InvalidParams(fault)
     for endpoint in instance.endpoints:
         if not spoken(endpoint):
             named = f"{endpoint.binding[:32]!r} in version {endpoint.version[:32]!r}"
@@ -135,16 +160,22 @@ def is_subject(name: object, digest: object) -> bool:
     return True
 
 
+def _is_other(tenant: str) -> bool:
+    return tenant != DEFAULT_TENANT and NAME.match(tenant) is not None
+
+
 def check_subject(name: str, *digests: str) -> None:
-    """Refuse what is no name of a subject (``AGENT/SKILL``), or no digest.
+    """Refuse what is no name of a subject (``AGENT/SKILL``, ``TENANT:AGENT/SKILL``), or no digest.
 
     Raises:
         InvalidParams: which of the two, and what it must look like.
     """
-    parts = name.split("/")
-    if len(parts) != 2 or any(NAME.match(part) is None for part in parts):
+    agent, slash, skill = name.partition("/")
+    tenant, colon, agent = agent.rpartition(":")
+    if not slash or any(NAME.match(part) is None for part in (agent, skill)) or bool(colon) != _is_other(tenant):
         raise InvalidParams(
-            f"{name[:64]!r} is no subject: write AGENT/SKILL, each of letters, digits, '.', '_', '-', at most 128"
+            f"{name[:64]!r} is no subject: write AGENT/SKILL (letters, digits, '.', '_', '-'), "
+            "or TENANT:AGENT/SKILL in a tenant of its own"
         )
     for digest in digests:
         if _DIGEST.match(digest) is None:

@@ -18,6 +18,7 @@ import msgspec
 
 from meshgate.a2a.bindings.table import ROWS
 from meshgate.a2a.limits import DEFAULTS
+from meshgate.a2a.mesh.tenants import DEFAULT_TENANT
 from meshgate.a2a.selector import parse_selector
 from meshgate.a2a.version_syntax import parse_version
 from meshgate.a2a.versions import Version, VersionRange
@@ -30,6 +31,7 @@ __all__ = [
     "Delta",
     "Endpoint",
     "Entry",
+    "ForeignTerms",
     "HealthCheck",
     "Instance",
     "Lease",
@@ -121,6 +123,21 @@ class Capability(msgspec.Struct, frozen=True, omit_defaults=True):
         return parse_version(self.version)
 
 
+class ForeignTerms(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an operator said of a foreign agent, beside its card: it holds when the card is read again."""
+
+    named: bool = False
+    """Whether the operator chose the agent's name."""
+    reentrant: dict[str, int] = {}
+    """By skill, how often it may stand on one path of calls."""
+    url: str = ""
+    """Where the agent is called, instead of where its card says."""
+    credential: str = ""
+    """What gateways show to the agent, sealed with the mesh key; "" for nothing."""
+    settings: str = ""
+    """The home whose settings list it; "" if an operator registered it."""
+
+
 class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
     """A release of an agent: what all its instances have in common."""
 
@@ -132,6 +149,12 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether all instances read and write one task store, so that any of them can serve any task."""
     foreign: bool = False
     """Whether the agent is no SDK agent: it knows no inbound secret and no skill header."""
+    tell_caller: bool = False
+    """Whether a foreign agent is told who calls; one of the SDK's always is."""
+    any_references: bool = False
+    """Whether messages to it may refer to tasks that are not their caller's."""
+    terms: ForeignTerms | None = None
+    """What an operator said of a foreign agent."""
     card: dict[str, Any] = {}
     """The agent card as the agent published it (A2A 1.0 JSON)."""
 
@@ -171,6 +194,8 @@ class HealthCheck(msgspec.Struct, frozen=True, omit_defaults=True):
     url: str
     interval: float = 5.0
     """Seconds between two looks."""
+    private: bool = False
+    """Whether gateways alone may ask, because the agent answers nobody without its credential."""
 
 
 class Instance(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -181,7 +206,7 @@ class Instance(msgspec.Struct, frozen=True, omit_defaults=True):
     manifest: str
     """The hash under which the :class:`Manifest` is stored ("" for a gateway)."""
     endpoints: tuple[Endpoint, ...] = ()
-    tenant: str = "default"
+    tenant: str = DEFAULT_TENANT
     labels: dict[str, str] = {}
     weight: float = 1.0
     check: HealthCheck | None = None
@@ -216,6 +241,11 @@ class Switch(msgspec.Struct, frozen=True, order=True):
     name: str
     reason: str = ""
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """What it switches off: its kind and its name."""
+        return self.kind, self.name
+
 
 class Delta(msgspec.Struct, frozen=True):
     """What changed. The first delta of a watch has ``reset``: it holds everything, and what it lacks is gone."""
@@ -226,7 +256,7 @@ class Delta(msgspec.Struct, frozen=True):
     switches: tuple[Switch, ...] | None = None
     """All switches, or None if they did not change."""
     subjects: Mapping[str, str] | None = None
-    """All subjects, ``AGENT/SKILL`` to the digest of its document, or None if none changed."""
+    """All subjects by name, each to the digest of its document, or None if none changed."""
     unread: Mapping[str, Unread] | None = None
     """All rows that the backend could not read, by their names in it; None if that did not change."""
     reset: bool = False

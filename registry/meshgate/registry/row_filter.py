@@ -13,16 +13,17 @@ from typing import Literal
 import msgspec
 
 from meshgate.registry.limits import spoken
-from meshgate.registry.model import KINDS, SWITCH_KINDS, Delta, Endpoint, Entry, Unread
+from meshgate.registry.model import KINDS, SWITCH_KINDS, Delta, Endpoint, Entry, Instance, Unread
 
 __all__ = ["PassedOver", "RowFilter"]
 
-PassedOver = Literal["unreadable", "manifest", "kind", "address", "unreachable", "switch", "subject"]
+PassedOver = Literal["unreadable", "manifest", "kind", "unsigned", "address", "unreachable", "switch", "subject"]
 """Why a row is passed over.
 
 ``unreadable``: its content. ``manifest``: its manifest is missing or unreadable. ``kind``: the kind of instance is not
-known. ``address``: one address of an instance, in a binding or version that is not spoken here. ``unreachable``: an
-instance that has no other address. ``switch``, ``subject``: no kill switch, or no pointer to a contract, that is known.
+known. ``unsigned``: a gateway that no holder of the mesh key listed. ``address``: one address of an instance, in a
+binding or version that is not spoken here. ``unreachable``: an instance that has no other address. ``switch``,
+``subject``: no kill switch, or no pointer to a contract, that is known.
 """
 
 
@@ -34,11 +35,16 @@ class RowFilter:
 
     Args:
         usable: whether an address can be called.
+        genuine: whether an instance that is no agent proves that it belongs to the mesh.
     """
 
-    def __init__(self, usable: Callable[[Endpoint], bool] = spoken) -> None:
-        self._usable = usable
+    def __init__(
+        self, usable: Callable[[Endpoint], bool] = spoken, genuine: Callable[[Instance], bool] = lambda _: True
+    ) -> None:
+        self._usable, self._genuine = usable, genuine
         self._instances: dict[str, tuple[PassedOver, ...]] = {}
+        self.older: frozenset[str] = frozenset()
+        """Ids of gateways that do not say their release: 0.1 did not."""
         self._unread: tuple[Unread, ...] = ()
         self._switches = 0
 
@@ -54,9 +60,13 @@ class RowFilter:
         """The part of a delta that can be used. An instance that no longer can be is among those that are gone."""
         if delta.reset:
             self._instances.clear()
+            self.older = frozenset()
             self._unread, self._switches = (), 0
         for key in delta.gone:
             self._instances.pop(key, None)
+        listed = {entry.instance.id: entry.instance for entry in delta.put}
+        unlabelled = {key for key, one in listed.items() if one.kind == "gateway" and "version" not in one.labels}
+        self.older = (self.older - listed.keys() - set(delta.gone)) | unlabelled
         put = tuple(self._entries(delta.put))
         kept = {entry.instance.id for entry in put}
         dropped = tuple(entry.instance.id for entry in delta.put if entry.instance.id not in kept)
@@ -77,6 +87,8 @@ class RowFilter:
             self._instances.pop(instance.id, None)
             if instance.kind not in KINDS:
                 self._instances[instance.id] = ("kind",)
+            elif not self._genuine(instance):
+                self._instances[instance.id] = ("unsigned",)
             elif strange and not addresses:
                 self._instances[instance.id] = (*strange, "unreachable")
             elif strange:

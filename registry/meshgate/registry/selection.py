@@ -11,7 +11,7 @@ from __future__ import annotations
 from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.selector import Selector
 from meshgate.a2a.versions import Version
-from meshgate.registry.groups import ANY_SKILL, Candidate, Explanation, Group, Offer, Permission, Reason
+from meshgate.registry.groups import ANY_SKILL, TOOL, Candidate, Explanation, Group, Offer, Permission, Reason
 from meshgate.registry.index import Index, version_of, version_order
 from meshgate.registry.model import Capability
 
@@ -25,7 +25,8 @@ def select(index: Index, selector: Selector, permission: Permission, skill: str 
     agent. The result is empty alike if nothing is there and if nothing is permitted.
 
     Raises:
-        InvalidParams: the agent has several skills, and neither the message nor the agent says which is meant.
+        InvalidParams: the agent has several skills, the caller may not use all of them, and neither the message nor the
+            agent says which is meant.
     """
     offers = _candidates(index, selector, permission, skill)
     return _grouped([offer for offer in offers if _judge(offer, selector, permission)[0] == "matched"])
@@ -38,9 +39,9 @@ def explain(index: Index, selector: Selector, permission: Permission, skill: str
         InvalidParams: as ``select``.
     """
     if selector.agent:
-        chosen = skill or _usual_skill(index, selector.agent, permission)
+        chosen = _chosen(index, selector.agent, permission, skill)
         # Where no skill is usable at all, every skill's verdict says why not.
-        offers = [offer for offer in index.of_agent(selector.agent) if not chosen or offer.skill in (chosen, ANY_SKILL)]
+        offers = _offers(index, selector.agent, chosen) if chosen else list(index.of_agent(selector.agent))
         named = {offer.entry.instance.id for offer in offers}
         lacking = [entry for entry in index.instances_of(selector.agent) if entry.instance.id not in named]
     else:
@@ -72,14 +73,26 @@ def catalogue(index: Index, permission: Permission) -> tuple[Group, ...]:
 def _candidates(index: Index, selector: Selector, permission: Permission, skill: str) -> list[Offer]:
     if selector.skill:
         return list(index.of_skill(selector.skill))
-    chosen = skill or _usual_skill(index, selector.agent, permission)
-    return [offer for offer in index.of_agent(selector.agent) if offer.skill in (chosen, ANY_SKILL)]
+    return _offers(index, selector.agent, _chosen(index, selector.agent, permission, skill))
+
+
+def _chosen(index: Index, agent: str, permission: Permission, skill: str) -> str:
+    # Only the rule below may say that the agent decides: it looks at the caller's scope.
+    return skill if skill not in ("", ANY_SKILL) else _usual_skill(index, agent, permission)
+
+
+def _offers(index: Index, agent: str, skill: str) -> list[Offer]:
+    if skill == ANY_SKILL:
+        return list(index.by_name(agent))
+    return [offer for offer in index.of_agent(agent) if offer.skill in (skill, ANY_SKILL)]
 
 
 def _usual_skill(index: Index, agent: str, permission: Permission) -> str:
     """The agent's default skill, or its only one, as its newest release declares; "" if it has none to offer.
 
-    Only skills that the caller may use count, so that the error tells nothing that the caller may not know.
+    "*" if there are several: the agent decides, by what the message holds. A caller that may not use all of them has to
+    say which it means, because the agent knows nothing of its scope. Only skills that the caller may use count, so that
+    the error tells nothing that the caller may not know.
     """
     usable = [
         offer
@@ -94,13 +107,25 @@ def _usual_skill(index: Index, agent: str, permission: Permission) -> str:
     defaults = sorted({offer.skill for offer in release if offer.capability is not None and offer.capability.default})
     if len(defaults) == 1:
         return defaults[0]
-    if len(names) == 1:
-        return names[0]
+    meant = sorted({offer.skill for offer in release if not _is_tool(offer)}) or names
+    if len(meant) == 1:
+        return meant[0]
+    declared = {one.skill for offer in release for one in offer.entry.manifest.skills}
+    if declared == set(names) and any(permission.refusal(offer) is None for offer in index.by_name(agent)):
+        return ANY_SKILL
     raise InvalidParams(
-        f"agent {agent!r} has several skills ({', '.join(names)}): name one in the message's metadata, "
-        '"meshgate/skill", or call it as SKILL@VERSION',
+        f"agent {agent!r} has several skills ({_listed(names)}) and not all are this key's: name one in "
+        "message.metadata['meshgate/skill'], or call SKILL@*",
         violations=(("message.metadata.meshgate/skill", "is needed for this agent"),),
     )
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
+def _is_tool(offer: Offer) -> bool:
+    return offer.capability is not None and TOOL in offer.capability.tags
 
 
 def _judge(offer: Offer, selector: Selector, permission: Permission) -> tuple[Reason, str]:

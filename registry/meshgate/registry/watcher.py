@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
@@ -15,7 +16,7 @@ from meshgate.registry.errors import RegistryUnavailable
 from meshgate.registry.hold_down import HoldDown
 from meshgate.registry.index import Index
 from meshgate.registry.interface import Registry
-from meshgate.registry.model import Delta
+from meshgate.registry.model import Delta, Entry, Instance, Switch
 from meshgate.registry.row_filter import PassedOver, RowFilter
 from meshgate.registry.snapshot import read_snapshot, write_snapshot
 
@@ -41,6 +42,7 @@ class Watcher:
         sleep: how to wait, on the same time as ``clock``.
         rng: for jitter.
         hold: the rule against believing a sudden loss.
+        genuine: whether an instance that is no agent proves that it belongs to the mesh; all do if left out.
     """
 
     def __init__(
@@ -53,10 +55,13 @@ class Watcher:
         sleep: Sleep = asyncio.sleep,
         rng: random.Random | None = None,
         hold: HoldDown | None = None,
+        genuine: Callable[[Instance], bool] = lambda _: True,
     ) -> None:
         self.index = index
         self.ready = asyncio.Event()
         """Set once the index has content, from the registry or from the snapshot."""
+        self.heard = asyncio.Event()
+        """Set once the registry has answered, or has failed to."""
         self.on_change: list[Callable[[Delta], None]] = []
         """Called with each delta after it went into the index; the first may be a reset. They must not raise."""
         self.reason = "the registry has not answered yet"
@@ -67,10 +72,11 @@ class Watcher:
         self._sleep = sleep
         self._rng = rng or random.Random()
         self._hold = hold or HoldDown()
-        self._filter = RowFilter()
+        self._filter = RowFilter(genuine=genuine)
         self._stale_since: float | None = clock()
         self._saved_revision = 0
         self._save_at = clock()
+        self._one_write = threading.Lock()
         self._contacts = 0
 
     @property
@@ -97,6 +103,11 @@ class Watcher:
     def passed_over(self) -> Mapping[PassedOver, int]:
         """How many rows this release cannot use, by reason: what a later release wrote, or nobody can read."""
         return self._filter.passed_over
+
+    @property
+    def older_gateways(self) -> frozenset[str]:
+        """Ids of listed gateways of release 0.1, which share no mesh with this one."""
+        return self._filter.older
 
     def stale_seconds(self) -> float:
         """For how long the registry has been out of reach; 0.0 while it is not."""
@@ -141,6 +152,7 @@ class Watcher:
 
     def _hear(self, delta: Delta) -> None:
         self._contacts += 1
+        self.heard.set()
         delta = self._usable(delta)
         if self.stale:
             log.info("the registry answers", extra={"stale_seconds": self.stale_seconds()})
@@ -164,6 +176,7 @@ class Watcher:
         if self.reason != error.message:
             log.warning("the registry is out of reach, what was last known stays in force: %s", error.message)
         self.reason = error.message
+        self.heard.set()
         self._hold.forget()
 
     def _usable(self, delta: Delta) -> Delta:
@@ -206,11 +219,19 @@ class Watcher:
         index = self.index
         revision, entries = index.revision, list(index.entries.values())
         try:
-            await asyncio.to_thread(write_snapshot, self._snapshot, entries, index.switches, index.subjects)
+            await asyncio.to_thread(self._write, self._snapshot, entries, index.switches, index.subjects)
         except OSError as error:
             log.warning("the registry snapshot cannot be written: %s", error)
             return
         self._saved_revision = revision
+
+    def _write(
+        self, path: Path, entries: list[Entry], switches: tuple[Switch, ...], subjects: Mapping[str, str]
+    ) -> None:
+        # A thread goes on when what waits for it is cancelled: without the lock, a write that was begun before the
+        # last one could end after it and leave the older state.
+        with self._one_write:
+            write_snapshot(path, entries, switches, subjects)
 
 
 async def _next(deltas: AsyncGenerator[Delta, None]) -> Delta | None:

@@ -6,18 +6,20 @@ in the same process and a client are all handlers, so anything plugs into anythi
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
 
 from meshgate.a2a.mesh.lineage import Lineage
+from meshgate.a2a.mesh.tenants import DEFAULT_TENANT, in_tenant
 from meshgate.a2a.methods import Method
 from meshgate.a2a.payload import Payload
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import Selector
 
-__all__ = ["ANONYMOUS", "Call", "Handler", "Principal", "Route"]
+__all__ = ["ANONYMOUS", "Admission", "Call", "Facts", "Handler", "Principal", "Route"]
 
 _F = TypeVar("_F")
 
@@ -28,7 +30,7 @@ class Principal(msgspec.Struct, frozen=True):
     kind: str
     """user, agent, service, or anonymous."""
     id: str
-    tenant: str = "default"
+    tenant: str = DEFAULT_TENANT
     agents: tuple[str, ...] = ()
     """Patterns of the agents this caller may use."""
     skills: tuple[str, ...] = ()
@@ -41,6 +43,11 @@ class Principal(msgspec.Struct, frozen=True):
 ANONYMOUS = Principal("anonymous", "")
 
 
+@functools.lru_cache(maxsize=4096)
+def _subject(tenant: str, agent: str, skill: str) -> str:
+    return f"{in_tenant(tenant, agent)}/{skill}"
+
+
 class Route(msgspec.Struct, frozen=True):
     """The target that a selector resolved to."""
 
@@ -51,10 +58,21 @@ class Route(msgspec.Struct, frozen=True):
     """Ids of the instances that may take the call."""
     reason: str = ""
     reentrant: int = 1
-    contract: bool = False
-    """Whether the skill was registered with a contract."""
+    contract: str = ""
+    """The digests of the contract that the skill was registered with, if it was."""
     others: tuple[Route, ...] = ()
     """Routes to other releases of the same agent, best first, for when this one cannot be reached."""
+    tenant: str = DEFAULT_TENANT
+    """The agent's tenant."""
+    foreign: bool = False
+    """Whether the agent knows nothing of the mesh."""
+    choice: str = ""
+    """By what the agent was chosen, where several offer this version of the skill: "one of 3, by load"."""
+
+    @property
+    def subject(self) -> str:
+        """The name of the skill's contract."""
+        return _subject(self.tenant, self.agent, self.skill)
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,3 +107,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
 Handler = Callable[[Call], Awaitable[Reply]]
 """Takes a call; returns once the first event is known. If it raises, nothing was passed on."""
+
+Facts = dict[type, Any]
+"""Values that a call carries, each under its class."""
+Admission = Callable[[Mapping[str, str]], Facts | Awaitable[Facts] | None]
+"""Looks at a request's headers before its body is read, and raises to refuse it; gives the facts that it found."""

@@ -6,12 +6,13 @@ What A2A's ``AgentSkill`` has no room for (a skill's version, labels, how often 
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import msgspec
 
-from meshgate.a2a.card_types import CardView, Terms
-from meshgate.a2a.codec.strict_json import decode_json
+from meshgate.a2a.card_types import AgentCard, Terms
+from meshgate.a2a.codec.strict_json import check, decode_json, is_array, is_object
+from meshgate.a2a.codec.type_fault import fault_at
 from meshgate.a2a.errors import InvalidParams, MeshError
 from meshgate.a2a.protocol_version import PROTOCOL_VERSION
 
@@ -20,6 +21,7 @@ __all__ = [
     "CARD_PATH",
     "CONTRACTS_URI",
     "MAX_CARD",
+    "CardRead",
     "interface",
     "read_card",
     "rewrite",
@@ -33,6 +35,8 @@ CONTRACTS_URI = "https://meshgate.dev/extensions/contracts/v1"
 """The extension in which gateways list the releases of skills' contracts; an agent's own is left out."""
 MAX_CARD = 1024 * 1024
 """Largest card, in bytes."""
+_NEEDED = frozenset({"name", "version", "supported_interfaces", "skills", "capabilities"})
+"""What is read of a card: there a wrong form is refused."""
 _MEDIA = ["text/plain", "application/json"]
 _KEPT = (
     "name",
@@ -47,35 +51,87 @@ _KEPT = (
 _SKILL_KEPT = ("id", "name", "description", "tags", "examples", "inputModes", "outputModes")
 
 
-def read_card(data: bytes) -> tuple[dict[str, Any], CardView]:
-    """A card's tree and the view of it.
+class CardRead(NamedTuple):
+    """A card that was read.
+
+    Attributes:
+        tree: the card with what was put right; keys that A2A does not know are kept.
+        card: the same as a value.
+        corrections: what was put right, a text for each place; none for a card as A2A writes it.
+    """
+
+    tree: dict[str, Any]
+    card: AgentCard
+    corrections: tuple[str, ...]
+
+
+def read_card(data: bytes) -> CardRead:
+    """Read a card as ProtoJSON is read: null is a key left out, a key left out has its default.
+
+    What the mesh needs must be as A2A says; any other field that has another form is left out. Both are told.
 
     Raises:
-        InvalidParams: it is no A2A 1.0 card; the message says what is missing.
+        InvalidParams: it is no A2A 1.0 card; the message says what it is, or what is wrong with it.
     """
     if len(data) > MAX_CARD:
         raise InvalidParams(f"an agent card may have {MAX_CARD} bytes")
+    corrections: list[str] = []
     try:
-        tree = decode_json(data)
-        return tree, msgspec.convert(tree, CardView)
-    except msgspec.ValidationError as error:
-        raise InvalidParams(f"this is no A2A 1.0 agent card: {error}") from None
+        given = decode_json(data)
+        if not is_object(given):
+            raise InvalidParams("it is no JSON object")
+        tree, card = check(_readable(given, corrections), AgentCard, corrections)
     except MeshError as error:
-        raise InvalidParams(f"this is no agent card: {error.message}") from None
+        raise InvalidParams(f"this is no A2A 1.0 agent card: {error.message}") from None
+    if not any(is_array(given.get(key)) for key in ("supportedInterfaces", "supported_interfaces")):
+        raise InvalidParams(f"this is no A2A 1.0 agent card: {_without_interfaces(tree)}")
+    missing = [key for key in ("name", "version", "skills") if key not in given]
+    corrections += [f"{key}: left out, read as {'none' if key == 'skills' else 'empty'}" for key in missing]
+    return CardRead(tree, card, tuple(corrections))
 
 
-def terms_of(view: CardView) -> Terms:
+def _readable(tree: dict[str, Any], corrections: list[str]) -> dict[str, Any]:
+    """The card without the fields that have another form than A2A says and that the mesh can do without."""
+    out = dict(tree)
+    for field in msgspec.structs.fields(AgentCard):
+        for key in {field.encode_name, field.name}:
+            value = out.get(key)
+            if key in out and value is not None and field.name not in _NEEDED and (fault := _fault(field, value)):
+                corrections.append(f"{fault}: left out")
+                del out[key]
+    return out
+
+
+def _fault(field: msgspec.structs.FieldInfo, value: Any) -> str:
+    """Why a value is none of a field's; empty if it is one."""
+    try:
+        check({field.encode_name: value, "supportedInterfaces": []}, AgentCard)
+    except InvalidParams as error:
+        return error.message
+    return ""
+
+
+def _without_interfaces(tree: dict[str, Any]) -> str:
+    version = tree.get("protocolVersion")
+    if isinstance(version, str) and isinstance(tree.get("url"), str):
+        return f"it is one of A2A {version[:16]}, and the mesh speaks 1.0: serve the agent with an SDK of A2A 1.0"
+    return "supportedInterfaces: must be there"
+
+
+def terms_of(card: AgentCard) -> Terms:
     """The terms that a card's extension states; empty ones if it has none.
 
     Raises:
         InvalidParams: the extension is there and cannot be read.
     """
-    for extension in view.capabilities.extensions:
-        if extension.get("uri") == CAPABILITIES_URI:
+    for extension in card.capabilities.extensions:
+        if extension.uri == CAPABILITIES_URI:
             try:
-                return msgspec.convert(extension.get("params", {}), Terms)
+                return msgspec.convert(extension.params, Terms)
             except msgspec.ValidationError as error:
-                raise InvalidParams(f"the card's extension {CAPABILITIES_URI} cannot be read: {error}") from None
+                raise InvalidParams(
+                    f"the card's extension {CAPABILITIES_URI} cannot be read: {fault_at(error)}"
+                ) from None
     return Terms()
 
 
@@ -101,8 +157,9 @@ def rewrite(
     out: dict[str, Any] = {key: card[key] for key in _KEPT if card.get(key) is not None}
     out["supportedInterfaces"] = interfaces
     given = cast("dict[str, Any]", card.get("capabilities") or {})
-    # Push and extended cards are not relayed, so they are not promised (section 3.3.4).
-    extensions = [item for item in given.get("extensions") or () if _passes(item)]
+    # Push and extended cards are not relayed, so they are not promised (section 3.3.4). Extensions are between caller
+    # and agent, which are told of each other's: one that the agent requires is named, or nobody could call it.
+    extensions = [_cut(item, skills) for item in given.get("extensions") or () if _passes(item)]
     if contracts:
         about = "the releases of the skills' contracts that are served"
         extensions.append({"uri": CONTRACTS_URI, "description": about, "required": False, "params": contracts})
@@ -121,12 +178,26 @@ def rewrite(
     if secured:
         scheme = {"scheme": "Bearer", "description": "a Meshgate key"}
         out["securitySchemes"] = {"key": {"httpAuthSecurityScheme": scheme}}
-        out["securityRequirements"] = [{"schemes": {"key": {"list": []}}}]
+        # ProtoJSON writes {"list": []}, which SDKs of Go and Python cannot read; every one that was tried reads this.
+        out["securityRequirements"] = [{"schemes": {"key": []}}]
     return out
 
 
 def _passes(extension: dict[str, Any]) -> bool:
-    return not extension.get("required") and extension.get("uri") != CONTRACTS_URI
+    return extension.get("uri") != CONTRACTS_URI
+
+
+def _cut(extension: dict[str, Any], skills: frozenset[str] | None) -> dict[str, Any]:
+    """The extension, which must not tell the terms of skills that the card does not list."""
+    if skills is None or extension.get("uri") != CAPABILITIES_URI:
+        return extension
+    out = {key: value for key, value in extension.items() if key != "params"}
+    if is_object(params := extension.get("params")):
+        terms = params.get("skills")
+        out["params"] = {key: value for key, value in params.items() if key != "skills"}
+        if is_object(terms):
+            out["params"]["skills"] = {skill: value for skill, value in terms.items() if skill in skills}
+    return out
 
 
 def _skill(skill: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@
     │   ├── Unauthenticated
     │   └── PermissionDenied
     ├── EdgeError                       the bytes were refused before they were read
-    │   ├── BodyTooLarge, BodyTimeout, UnsupportedMediaType, HeadersTooLarge
+    │   ├── BodyTooLarge, BodyTimeout, HeadersTooLarge
     ├── RefusedError                    a policy of the mesh refused the call
     │   ├── RateLimited, BudgetExhausted, FanOut
     │   ├── LoopDetected, DepthExceeded
@@ -39,7 +39,7 @@ __all__ += ["ExtendedAgentCardNotConfigured", "ExtensionSupportRequired", "FanOu
 __all__ += ["InvalidAgentResponse", "InvalidParams", "InvalidRequest", "Killed", "LoopDetected", "MeshError"]
 __all__ += ["MethodNotFound", "NoRoute", "OutcomeUnknown", "ParseError", "PermissionDenied", "ProtocolError"]
 __all__ += ["PushNotificationNotSupported", "RateLimited", "RefusedError", "SchemaError", "SchemaRetired"]
-__all__ += ["SchemaViolation", "TaskNotCancelable", "TaskNotFound", "Unauthenticated", "UnsupportedMediaType"]
+__all__ += ["SchemaViolation", "TaskNotCancelable", "TaskNotFound", "Unauthenticated"]
 __all__ += ["UnsupportedOperation", "UpstreamDeadline", "UpstreamError", "UpstreamUnavailable", "VersionNotSupported"]
 
 A2A_DOMAIN = "a2a-protocol.org"
@@ -68,6 +68,7 @@ class MeshError(Exception):
     retryable: ClassVar[bool] = False
     """Whether the same call may succeed if it is sent again."""
     summary: ClassVar[str] = "the call failed"
+    call_id = job = ""  # the call that it ended, and that call's job, where they are known
 
     def __init__(
         self,
@@ -88,6 +89,11 @@ class MeshError(Exception):
         self.unsent = unsent
         self.neutral = neutral
         super().__init__(self.message)
+
+    def concern(self, call_id: str, job: str) -> None:
+        """Note which call and job it ended, unless that is noted already."""
+        self.call_id = self.call_id or call_id
+        self.job = self.job or job
 
 
 class ProtocolError(MeshError):
@@ -123,7 +129,7 @@ class InvalidParams(ProtocolError):
 class InternalError(ProtocolError):
     """A fault that is not the caller's."""
 
-    code, summary = "INTERNAL_ERROR", "internal error"
+    code, summary = "INTERNAL_ERROR", "the server failed at this: its log has the reason"
 
 
 class TaskNotFound(ProtocolError):
@@ -151,7 +157,7 @@ class UnsupportedOperation(ProtocolError):
 
 
 class ContentTypeNotSupported(ProtocolError):
-    """The agent does not take this media type."""
+    """The content type or encoding of a request is not taken, or the agent does not take a part's media type."""
 
     code, summary = "CONTENT_TYPE_NOT_SUPPORTED", "the content type is not supported"
 
@@ -193,7 +199,7 @@ class Unauthenticated(AccessError):
 class PermissionDenied(AccessError):
     """The credential is valid and does not cover this."""
 
-    code, summary = "PERMISSION_DENIED", "this key may not do that"
+    code, summary = "PERMISSION_DENIED", "this key may not do that: use one that may"
 
 
 class EdgeError(MeshError):
@@ -210,12 +216,6 @@ class BodyTimeout(EdgeError):
     """The body did not arrive in time."""
 
     code, summary = "BODY_TIMEOUT", "the request body did not arrive in time"
-
-
-class UnsupportedMediaType(EdgeError):
-    """The content type or encoding is not taken."""
-
-    code, summary = "UNSUPPORTED_MEDIA_TYPE", "send application/json, not compressed"
 
 
 class HeadersTooLarge(EdgeError):

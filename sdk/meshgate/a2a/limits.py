@@ -154,6 +154,8 @@ class Limits(msgspec.Struct, frozen=True):
     """Time it keeps one after its end."""
     tasks_open: int = 1000
     """Tasks that an agent has open at once; more are refused."""
+    skill_threads: int = 16
+    """Skills of an agent that are plain functions and work at once; further calls wait."""
     task_turns: int = 100
     """Messages that a task's history keeps, the latest ones."""
     task_wait: float = 900.0

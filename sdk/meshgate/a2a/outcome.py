@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-__all__ = ["DONE", "Head", "Outcome"]
+__all__ = ["DONE", "NO_HEAD", "Head", "Outcome"]
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -15,6 +15,10 @@ class Head(msgspec.Struct, frozen=True):
 
     headers: Mapping[str, str] = {}
     """Names in lower case; a binding passes them on as headers or metadata."""
+
+
+NO_HEAD = Head()
+"""Nothing is known."""
 
 
 class Outcome(msgspec.Struct, frozen=True):

@@ -42,14 +42,16 @@ class Payload:
     Attributes:
         kind: the class of ``view()``.
         corrected: whether a value that an agent sent was corrected, so that each binding has a form for it.
+        told: what ``task_event`` has read from it, or None.
     """
 
-    __slots__ = ("_view", "corrected", "kind")
+    __slots__ = ("_view", "corrected", "kind", "told")
 
     def __init__(self, kind: type[A2AMessage], view: A2AMessage | None = None) -> None:
         self.kind = kind
         self._view = view
         self.corrected = False
+        self.told: tuple[str, str, dict[str, Any] | None] | None = None
 
     def tree(self) -> dict[str, Any]:
         """The message as A2A 1.0 JSON."""
@@ -82,7 +84,11 @@ class JsonPayload(Payload):
     __slots__ = ("_tree",)
 
     def __init__(self, kind: type[A2AMessage], tree: dict[str, Any], view: A2AMessage | None = None) -> None:
-        super().__init__(kind, view)
+        # Six are made for a call: a call of super() for each would be dear.
+        self.kind = kind
+        self._view = view
+        self.corrected = False
+        self.told = None
         self._tree = tree
 
     def tree(self) -> dict[str, Any]:

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
-import structlog
-
-from meshgate.a2a.errors import InvalidAgentResponse
-from meshgate.a2a.outcome import DONE, Head, Outcome
+from meshgate.a2a.errors import InvalidAgentResponse, MeshError
+from meshgate.a2a.mesh.headers import CALL, JOB
+from meshgate.a2a.outcome import DONE, NO_HEAD, Head, Outcome
 from meshgate.a2a.payload import Payload
 
 __all__ = ["Reply"]
 
-log = structlog.get_logger(__name__)
-
-
 _CANCELLED = Outcome("cancelled")
-_NO_HEAD = Head()
 
 
 class Reply:
@@ -37,7 +33,7 @@ class Reply:
     def __init__(
         self,
         events: AsyncIterator[Payload] | None,
-        head: Head = _NO_HEAD,
+        head: Head = NO_HEAD,
         close: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.head = head
@@ -53,7 +49,7 @@ class Reply:
         """Whether it may end after the event that was delivered last: a reader who leaves then has all there was."""
 
     @classmethod
-    def one(cls, event: Payload, head: Head = _NO_HEAD) -> Reply:
+    def one(cls, event: Payload, head: Head = NO_HEAD) -> Reply:
         """A unary reply."""
         reply = cls(None, head)
         reply._only = event
@@ -99,7 +95,10 @@ class Reply:
 
     async def _advance(self) -> Payload | None:
         try:
-            event = await self._next()
+            if self._events is not None:
+                event = await anext(self._events, None)
+            else:
+                event, self._only = self._only, None
             if event is not None:
                 for change in self._maps:
                     changed = change(event)
@@ -111,6 +110,8 @@ class Reply:
             self._end(DONE if self.rests else Outcome("cancelled", error))
             raise
         except BaseException as error:
+            if isinstance(error, MeshError):
+                error.concern(self.head.headers.get(CALL, ""), self.head.headers.get(JOB, ""))
             if isinstance(error, asyncio.CancelledError):
                 await self._stop(DONE if self.rests else Outcome("cancelled", error))
             else:
@@ -118,12 +119,6 @@ class Reply:
             raise
         if event is None or self._events is None or self._last:
             self._end(DONE)
-        return event
-
-    async def _next(self) -> Payload | None:
-        if self._events is not None:
-            return await anext(self._events, None)
-        event, self._only = self._only, None
         return event
 
     async def answer(self) -> Payload:
@@ -152,6 +147,7 @@ class Reply:
                 try:
                     await close()
                 except Exception:
+                    log = _log()
                     log.warning("reply_close_failed", exc_info=True)
 
     def _end(self, outcome: Outcome) -> None:
@@ -164,4 +160,12 @@ def _tell(tell: Callable[[Outcome], None], outcome: Outcome) -> None:
     try:
         tell(outcome)
     except Exception:
+        log = _log()
         log.exception("on_end_failed", outcome=outcome.state)
+
+
+def _log() -> Any:
+    # It takes longer to import than all else here, and a reply seldom has anything to tell.
+    import structlog
+
+    return structlog.get_logger(__name__)

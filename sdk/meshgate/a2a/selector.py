@@ -31,7 +31,7 @@ MAX_SELECTOR = 512
 """Longest selector, in characters."""
 
 
-class Selector(msgspec.Struct, frozen=True):
+class Selector(msgspec.Struct, frozen=True, cache_hash=True):
     """The target of a call. Exactly one of ``agent`` and ``skill`` is set."""
 
     agent: str = ""

@@ -15,7 +15,13 @@ _NOTHING: TaskEvent = ("", "", None)
 
 
 def task_event(event: Payload) -> TaskEvent:
-    """What an event of a reply tells of its task (specification 1.0.1, sections 3.1 and 4.2)."""
+    """What an event of a reply tells of its task (specification 1.0.1, sections 3.1 and 4.2). It is read once."""
+    if event.told is None:
+        event.told = _read(event)
+    return event.told
+
+
+def _read(event: Payload) -> TaskEvent:
     tree = event.tree()
     if "status" in tree:
         return (tree["id"], tree["status"]["state"], tree.get("metadata"))

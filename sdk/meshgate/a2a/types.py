@@ -128,7 +128,8 @@ def _check_task(name: str, task: str, context: str = "") -> None:
     if not task:
         raise ValueError(f"{name} must not be empty")
     _check_id(name, task, MAX_ID + _TAG)
-    _check_id("contextId", context)
+    if context:
+        _check_id("contextId", context)
 
 
 def _base64(text: str) -> str:
@@ -154,12 +155,15 @@ class Message(A2AMessage, frozen=True):
 
     def __post_init__(self) -> None:
         _check_id("messageId", self.message_id)
-        _check_id("contextId", self.context_id)
-        _check_id("taskId", self.task_id, MAX_ID + _TAG)
-        if len(self.reference_task_ids) > _REFERENCES:
-            raise ValueError(f"referenceTaskIds {BEYOND} {_REFERENCES} ids")
-        for task in self.reference_task_ids:
-            _check_id("referenceTaskIds", task, MAX_ID + _TAG)
+        if self.context_id:
+            _check_id("contextId", self.context_id)
+        if self.task_id:
+            _check_id("taskId", self.task_id, MAX_ID + _TAG)
+        if self.reference_task_ids:
+            if len(self.reference_task_ids) > _REFERENCES:
+                raise ValueError(f"referenceTaskIds {BEYOND} {_REFERENCES} ids")
+            for task in self.reference_task_ids:
+                _check_id("referenceTaskIds", task, MAX_ID + _TAG)
 
 
 class Artifact(A2AMessage, frozen=True):

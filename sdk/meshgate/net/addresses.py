@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
+import socket
+from collections.abc import Callable, Iterable
 from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
 
@@ -56,6 +57,9 @@ _LOCAL = ("localhost", "local", "internal", "home.arpa", "localdomain")
 """Names, and suffixes of names, that have a meaning on this machine or network alone."""
 
 
+_USUAL_PORTS = {"http": 80, "https": 443}
+
+
 class AddressPolicy(Protocol):
     """Says whether a URL may be called."""
 
@@ -76,14 +80,17 @@ class AgentNetworks:
 
     Args:
         networks: CIDR blocks and host names.
-        refused: ports of the mesh itself, which are refused on loopback.
+        refused: the mesh's own ports, as pairs of host and port: nobody listens there but the mesh. The host "" stands
+            for every address of this machine.
 
     Raises:
         InvalidParams: one of ``networks`` is neither a block nor a name.
     """
 
     def __init__(
-        self, networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128", "localhost"), refused: frozenset[int] = frozenset()
+        self,
+        networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128", "localhost"),
+        refused: Callable[[], Iterable[tuple[str, int]]] = tuple,
     ) -> None:
         self._networks: list[Network] = []
         self._names: set[str] = set()
@@ -103,7 +110,8 @@ class AgentNetworks:
         parts, host, port = _split(url, "address of an agent", ("http", "https", "grpc"))
         if parts.username is not None:
             raise InvalidParams(f"{url[:200]!r} is no address of an agent")
-        if not self._within(host) or (port in self._refused and _is_loopback(host)):
+        port = port or _USUAL_PORTS.get(parts.scheme, 0)
+        if not self._within(host) or self._is_the_meshs(host, port):
             raise PermissionDenied(
                 f"agents may not listen at {host}:{port}: an operator allows more with agent_networks"
             )
@@ -111,9 +119,12 @@ class AgentNetworks:
     def _within(self, host: str) -> bool:
         if host in self._names:
             return True
-        address = _address(host)
-        mapped = getattr(address, "ipv4_mapped", None) or address
-        return mapped is not None and any(mapped in network for network in self._networks)
+        address = _plain(host)
+        return address is not None and any(address in network for network in self._networks)
+
+    def _is_the_meshs(self, host: str, port: int) -> bool:
+        hosts = {where for where, each in self._refused() if each == port}
+        return ("" in hosts and _is_here(host)) or any(_plain(one) == _plain(host) for one in hosts - {""})
 
 
 class PublicUnicast:
@@ -137,7 +148,7 @@ class PublicUnicast:
         if _address(host) is not None:
             self.check_resolved((host,))
         elif not _can_be_public(host):
-            raise PermissionDenied(f"{host[:200]!r} is no name on the public Internet")
+            raise PermissionDenied(f"{host[:60]!r} is no name on the public Internet: give a public one")
 
     def check_resolved(self, addresses: Iterable[str]) -> None:
         """Refuse the addresses of a name unless every one is public.
@@ -148,9 +159,9 @@ class PublicUnicast:
         found = tuple(addresses)
         for text in found:
             if not is_public(text):
-                raise PermissionDenied(f"{text[:64]} is no address on the public Internet")
+                raise PermissionDenied(f"{text[:64]} is no address on the public Internet: give a public one")
         if not found:
-            raise PermissionDenied("the name has no address")
+            raise PermissionDenied("the name has no address: check its spelling, and its DNS record")
 
 
 def is_public(text: str) -> bool:
@@ -191,9 +202,24 @@ def _address(host: str) -> IPAddress | None:
         return None
 
 
-def _is_loopback(host: str) -> bool:
+def _plain(host: str) -> IPAddress | None:
+    """The IP address that ``host`` spells, an IPv4 address inside an IPv6 one as itself; None for a name."""
     address = _address(host)
-    return address is None or address.is_loopback  # A listed name may be this machine's.
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _is_here(host: str) -> bool:
+    """Whether an address is one of this machine's. A name may be."""
+    address = _plain(host)
+    if address is None or address.is_loopback:
+        return True
+    family = socket.AF_INET if isinstance(address, ipaddress.IPv4Address) else socket.AF_INET6
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((str(address), 0))  # sends nothing, and works for the machine's own addresses alone
+    except OSError:
+        return False
+    return True
 
 
 def _can_be_public(host: str) -> bool:

@@ -10,33 +10,44 @@ from typing import Any
 from meshgate.a2a.bindings import sse
 from meshgate.a2a.bindings.base import ServerExchange
 from meshgate.a2a.errors import MeshError
+from meshgate.a2a.mesh.headers import CALL, JOB
 from meshgate.net.asgi import Header, Send, respond, start_message
 from meshgate.net.disconnect import CallerLeft
 
-__all__ = ["Answer", "refuse"]
+__all__ = ["Answer", "name_call", "refuse"]
 
 _EVENTS: list[Header] = [
     (b"content-type", b"text/event-stream"),
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
 ]
-_LINGER = 2.0
-"""Seconds that a caller which is still sending has to read that its body is refused."""
 
 
-async def refuse(send: Send, exchange: ServerExchange, error: MeshError) -> None:
-    """Answer with an error, in the form and with the status of the exchange's binding."""
+async def refuse(send: Send, exchange: ServerExchange, error: MeshError, *, unread: float = 0.0) -> None:
+    """Answer with an error, in the form and with the status of the exchange's binding.
+
+    Args:
+        unread: bytes of the request's body that were not read.
+    """
     failure = exchange.encode_error(error)
     status = failure.status
     headers: list[Header] = [(b"content-type", exchange.media_type.encode())]
     if error.retry_after is not None:
         headers.append((b"retry-after", str(max(1, math.ceil(error.retry_after))).encode()))
+    for name, text in ((CALL, error.call_id), (JOB, error.job)):
+        if text:
+            headers.append((name.encode(), text.encode()))
     if status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
-    if status in (408, 413):  # The rest of the request may still arrive, and must not be read as the next request.
+    if status == 408:  # The rest of the request may still arrive, and must not be read as the next request.
         headers.append((b"connection", b"close"))
-    # Closing a connection with unread bytes resets it, and the caller loses the answer (RFC 9112 9.6).
-    await respond(send, status, failure.body, headers, linger=_LINGER if status == 413 else 0.0)
+    await respond(send, status, failure.body, headers, unread=math.inf if status == 413 else unread)
+
+
+def name_call(error: MeshError) -> None:
+    """Put the call and the job into an error's metadata, for answers whose headers have gone or do not exist."""
+    named = {name: text for name, text in (("call", error.call_id), ("job", error.job)) if text}
+    error.metadata = {**error.metadata, **named}
 
 
 class Answer:
@@ -85,11 +96,16 @@ class Answer:
         self.stop()
         await self._send({"type": "http.response.body", "body": b""})
 
-    async def fail(self, error: MeshError) -> None:
-        """Send an error: as the whole answer, or as the last event of a stream that has begun."""
+    async def fail(self, error: MeshError, *, unread: float = 0.0) -> None:
+        """Send an error: as the whole answer, or as the last event of a stream that has begun.
+
+        Args:
+            unread: bytes of the request's body that were not read.
+        """
         if self._heart is None:
-            await refuse(self._send, self._exchange, error)
+            await refuse(self._send, self._exchange, error, unread=unread)
             return
+        name_call(error)
         await self.event(self._exchange.encode_error(error).body)
         await self.end()
 

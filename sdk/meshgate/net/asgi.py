@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
+import math
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
-from meshgate.a2a.errors import BodyTimeout, BodyTooLarge, HeadersTooLarge, InvalidRequest, UnsupportedMediaType
+from meshgate.a2a.errors import BodyTimeout, BodyTooLarge, ContentTypeNotSupported, HeadersTooLarge, InvalidRequest
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.net.timer_queue import TimerQueue
 
-__all__ = ["Header", "Receive", "Scope", "Send", "read_body", "read_headers", "respond", "start_message"]
+__all__ = ["Header", "Receive", "Scope", "Send", "read_body", "read_headers", "respond", "start_message", "to_come"]
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -19,6 +19,8 @@ Header = tuple[bytes, bytes]
 
 _JSON = (b"content-type", b"application/json")
 _LENGTH_DIGITS = 19
+_SKIPPED = 64 * 1024
+"""Bytes of a refused body that are read for nothing; a connection with more to come is closed."""
 
 
 def read_headers(scope: Scope, limits: Limits = DEFAULTS) -> dict[str, str]:
@@ -53,11 +55,11 @@ async def read_body(
         patience: timeouts of ``limits.body_seconds``. An endpoint that reads many bodies keeps one queue for all.
 
     Raises:
-        BodyTooLarge, BodyTimeout, UnsupportedMediaType: at most the limit and one chunk were read.
+        BodyTooLarge, BodyTimeout, ContentTypeNotSupported: at most the limit and one chunk were read.
         InvalidRequest: Content-Length is no number.
     """
     if headers.get("content-encoding", "identity") != "identity":
-        raise UnsupportedMediaType("a compressed body is not accepted: leave Content-Encoding out")
+        raise ContentTypeNotSupported("a compressed body is not accepted: leave Content-Encoding out")
     length = headers.get("content-length", "")
     if length and not (length.isascii() and length.isdecimal()):
         raise InvalidRequest("Content-Length is no number")
@@ -73,6 +75,14 @@ async def read_body(
             return await _read_all(receive, limits.body)
     except TimeoutError:
         raise BodyTimeout(f"the request body did not arrive within {limits.body_seconds:g} s") from None
+
+
+def to_come(headers: Mapping[str, str]) -> float:
+    """How many bytes of a request's body are still to come, by its head; infinity if it does not say."""
+    if "transfer-encoding" in headers:
+        return math.inf
+    length = headers.get("content-length", "0")
+    return int(length) if length.isascii() and length.isdecimal() and len(length) <= _LENGTH_DIGITS else math.inf
 
 
 async def _read_all(receive: Receive, limit: int) -> bytes:
@@ -99,19 +109,18 @@ def start_message(status: int, headers: list[Header], body: bytes) -> dict[str, 
 
 
 async def respond(
-    send: Send, status: int, body: bytes, headers: list[Header] | None = None, *, linger: float = 0.0
+    send: Send, status: int, body: bytes, headers: list[Header] | None = None, *, unread: float = 0.0
 ) -> None:
     """Send one whole answer; JSON unless ``headers`` name another content type.
 
     Args:
-        linger: seconds that the connection stays open after it.
+        unread: bytes of the request's body that nobody will read. A little is skipped, and the connection goes on; one
+            with more to come is closed.
     """
     sent = headers or []
     if not any(name == b"content-type" for name, _ in sent):
         sent = [_JSON, *sent]
+    if unread > _SKIPPED:
+        sent = [*sent, (b"connection", b"close")]
     await send(start_message(status, sent, body))
-    if linger:
-        await send({"type": "http.response.body", "body": body, "more_body": True})
-        await asyncio.sleep(linger)
-        body = b""
     await send({"type": "http.response.body", "body": body})

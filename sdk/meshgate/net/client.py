@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from meshgate.a2a.limits import DEFAULTS
-from meshgate.net.connection import Connection, Place, Response, Unreachable
+from meshgate.net.connection import BadCertificate, Connection, Place, Response, Unreachable
 from meshgate.net.timer_queue import TimerQueue
 
 __all__ = ["BadUrl", "HttpClient", "Origin", "parse_url"]
@@ -84,29 +84,39 @@ class HttpClient:
         self._open: set[Connection] = set()
         self._tls: ssl.SSLContext | None = None
 
-    async def request(self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> Response:
+    async def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        tls: ssl.SSLContext | None = None,
+    ) -> Response:
         """Send a request; the response once its head is there. Its reader closes it.
 
         Args:
             method: HTTP's method. A GET or DELETE without a body has no Content-Length.
+            tls: what to check the other end's certificate with, over https; the system's authorities if left out.
 
         Raises:
             BadUrl, ValueError: the URL, or a header with a line break: nothing was sent.
-            Unreachable: nothing was sent.
+            Unreachable: nothing was sent; a ``BadCertificate`` says what is wrong with the certificate.
             Broken: the request may have been read.
         """
         origin = parse_url(url)
         length = len(body) if body or method not in _BODILESS else None
         data = _request(method, origin, headers, length) + body
-        return await (await self._connection(origin)).ask(data)
+        return await (await self._connection(origin, tls)).ask(data)
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Coroutine[Any, Any, Response]:
         """A request with a body."""
         return self.request("POST", url, headers, body)
 
-    def get(self, url: str, headers: Mapping[str, str]) -> Coroutine[Any, Any, Response]:
+    def get(
+        self, url: str, headers: Mapping[str, str], tls: ssl.SSLContext | None = None
+    ) -> Coroutine[Any, Any, Response]:
         """A request without a body."""
-        return self.request("GET", url, headers)
+        return self.request("GET", url, headers, tls=tls)
 
     async def aclose(self) -> None:
         """Drop all connections."""
@@ -115,27 +125,33 @@ class HttpClient:
 
     # -- connections
 
-    async def _connection(self, origin: Origin) -> Connection:
-        idle = self._idle.get(origin.place)
+    async def _connection(self, origin: Origin, tls: ssl.SSLContext | None) -> Connection:
+        place: Place = origin.place
+        if tls is not None and origin.tls:
+            place = (origin.host, origin.port, tls)
+        idle = self._idle.get(place)
         while idle:
             found = idle.pop()
             self._idling.stop(found.idle)
             if not found.closed:
                 return found
-        return await self._open_one(origin)
+        return await self._open_one(place)
 
-    async def _open_one(self, origin: Origin) -> Connection:
-        if origin.tls and self._tls is None:
+    async def _open_one(self, place: Place) -> Connection:
+        host, port, tls = place
+        if tls is True and self._tls is None:
             self._tls = await asyncio.to_thread(ssl.create_default_context)
-        context = self._tls if origin.tls else None
+        context = self._tls if tls is True else tls or None
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._connect):
                 _, connection = await loop.create_connection(
-                    lambda: Connection(self, origin.place, self._buffer), origin.host, origin.port, ssl=context
+                    lambda: Connection(self, place, self._buffer), host, port, ssl=context
                 )
         except TimeoutError:
             raise Unreachable(f"no connection within {self._connect:g} s") from None
+        except ssl.SSLCertVerificationError as error:
+            raise BadCertificate(f"its certificate is not accepted: {error.verify_message}") from None
         except (OSError, UnicodeError) as error:
             raise Unreachable(str(error)) from None
         self._open.add(connection)

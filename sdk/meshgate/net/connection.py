@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections import deque
 from typing import Any, Protocol, cast
 
 import httptools
 
-__all__ = ["Broken", "Connection", "Place", "Pool", "Response", "Unreachable"]
+__all__ = ["BadCertificate", "Broken", "Connection", "Place", "Pool", "Response", "Unreachable"]
 
 _HEADER_BYTES = 64 * 1024
 """Most bytes of an answer's headers."""
@@ -22,12 +23,16 @@ _PROBES = 4
 """Probes of the system's that must stay without an answer before a connection breaks."""
 _NO_BODY = frozenset({204, 304})
 
-Place = tuple[str, int, bool]
-"""Host, port, and whether there is TLS: the key under which connections are kept."""
+Place = tuple[str, int, bool | ssl.SSLContext]
+"""Host, port, and whether there is TLS, or what it is checked with: the key under which connections are kept."""
 
 
 class Unreachable(OSError):
     """No connection was made: nothing was sent."""
+
+
+class BadCertificate(Unreachable):
+    """The other end's certificate is not accepted: nothing was sent."""
 
 
 class Broken(OSError):

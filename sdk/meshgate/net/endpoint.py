@@ -7,19 +7,19 @@ reply. The binding reads and writes the bytes; uvicorn has the sockets.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Sequence
 
+import msgspec
 import structlog
 
 from meshgate.a2a.bindings.base import HttpBinding, Request, ServerExchange
-from meshgate.a2a.call import Call, Handler
-from meshgate.a2a.errors import InternalError, InvalidAgentResponse, MeshError, UnsupportedMediaType
+from meshgate.a2a.call import Admission, Call, Facts, Handler
+from meshgate.a2a.errors import AccessError, ContentTypeNotSupported, InternalError, InvalidAgentResponse, MeshError
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.protocol_version import asked_version
 from meshgate.a2a.reply import Reply
 from meshgate.net.answer import Answer, refuse
-from meshgate.net.asgi import Header, Receive, Send, read_body
+from meshgate.net.asgi import Header, Receive, Send, read_body, to_come
 from meshgate.net.disconnect import CallerLeft, Disconnect
 from meshgate.net.timer_queue import TimerQueue
 
@@ -40,7 +40,7 @@ class HttpEndpoint:
         binding: reads requests and writes answers.
         handler: takes each call.
         limits: sizes and times; ``heartbeat`` is the pause between comments on a silent stream.
-        admit: checks the headers before the body is read, and raises to refuse the request.
+        admit: checks the headers before the body is read, and raises to refuse the request. Its facts go with the call.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class HttpEndpoint:
         binding: HttpBinding,
         handler: Handler,
         limits: Limits = DEFAULTS,
-        admit: Callable[[Mapping[str, str]], object] | None = None,
+        admit: Admission | None = None,
     ) -> None:
         self.binding = binding
         self._handler = handler
@@ -63,9 +63,13 @@ class HttpEndpoint:
         """Whether a request is for this binding; its body is not known yet."""
         return self.binding.takes(request)
 
-    async def refuse(self, send: Send, error: MeshError) -> None:
-        """Answer with an error, without having read the request."""
-        await refuse(send, self.binding.server(), error)
+    async def refuse(self, send: Send, error: MeshError, *, unread: float = 0.0) -> None:
+        """Answer with an error, without having read the request.
+
+        Args:
+            unread: bytes of its body.
+        """
+        await refuse(send, self.binding.server(), error, unread=unread)
 
     async def __call__(self, request: Request, receive: Receive, send: Send) -> None:
         """Answer one request, whose body is read here."""
@@ -90,12 +94,16 @@ class HttpEndpoint:
             call = await self._read(request, exchange, receive)
             disconnect.start()
             reply = await self._handler(call)
-            async with aclosing(reply):
+            try:
                 if call.method.streaming:
                     await _stream(exchange, answer, reply)
                     return
                 body = exchange.encode_answer(await reply.answer())
+            finally:
+                await reply.aclose()
             await answer.whole(body, _head(reply))
+        except AccessError as error:
+            await answer.fail(error, unread=to_come(request.headers))
         except MeshError as error:
             await answer.fail(error)
         except CallerLeft:
@@ -105,14 +113,19 @@ class HttpEndpoint:
             await answer.fail(InternalError())
 
     async def _read(self, request: Request, exchange: ServerExchange, receive: Receive) -> Call:
+        facts: Facts | None = None
         if self._admit is not None:
-            self._admit(request.headers)
+            admitted = self._admit(request.headers)
+            facts = admitted if admitted is None or isinstance(admitted, dict) else await admitted
         if request.method not in _BODILESS:
             media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
             if media not in self._media_types:
-                raise UnsupportedMediaType(f"send Content-Type: {self.binding.media_types[0]}")
+                raise ContentTypeNotSupported(f"send Content-Type: {self.binding.media_types[0]}")
             request.body = await read_body(request.headers, receive, self._limits, self._patience)
-        return exchange.decode_request(request, self._limits)
+        call = exchange.decode_request(request, self._limits)
+        if facts:
+            msgspec.structs.force_setattr(call, "facts", facts)  # it was made a moment ago, and nobody else has it
+        return call
 
 
 def choose(endpoints: Sequence[HttpEndpoint], request: Request) -> HttpEndpoint | None:

@@ -14,12 +14,13 @@ import structlog
 
 from meshgate.a2a.bindings.base import GrpcBinding, Request, ServerExchange
 from meshgate.a2a.bindings.table import GRPC_ROWS
-from meshgate.a2a.call import Call, Handler
+from meshgate.a2a.call import Admission, Call, Facts, Handler
 from meshgate.a2a.errors import HeadersTooLarge, InternalError, MeshError
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.mesh import headers
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import Selector, parse_selector
+from meshgate.net.answer import name_call
 from meshgate.net.grpc_status import CODES, DETAILS, read_metadata
 
 __all__ = ["TARGET_METADATA", "A2AService", "make_server", "stop_server"]
@@ -44,7 +45,8 @@ class A2AService(grpc.GenericRpcHandler):
         handler: takes each call.
         limits: sizes and times.
         clock: monotonic seconds, the time of deadlines.
-        admit: checks the metadata before a message is parsed, and raises to refuse the request.
+        admit: checks the metadata before a message is read, and raises to refuse the request, whatever its method. Its
+            facts go with the call.
         binding: reads requests and writes answers; A2A 1.0's if left out.
     """
 
@@ -53,7 +55,7 @@ class A2AService(grpc.GenericRpcHandler):
         handler: Handler,
         limits: Limits = DEFAULTS,
         clock: Callable[[], float] = time.monotonic,
-        admit: Callable[[Mapping[str, str]], object] | None = None,
+        admit: Admission | None = None,
         binding: GrpcBinding | None = None,
     ) -> None:
         self._handler = handler
@@ -61,22 +63,60 @@ class A2AService(grpc.GenericRpcHandler):
         self._clock = clock
         self._admit = admit
         self._binding = GRPC_ROWS[0].load() if binding is None else binding
-        self._methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
-        for path, method in self._binding.methods.items():
-            if method is not None and method.streaming:
-                self._methods[path] = grpc.unary_stream_rpc_method_handler(self._streaming(path))
-            else:
-                self._methods[path] = grpc.unary_unary_rpc_method_handler(self._unary(path))
+        methods = self._binding.methods
+        self._streams = {path: method is not None and method.streaming for path, method in methods.items()}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
-        """The handler of a method, or None for gRPC's own UNIMPLEMENTED."""
-        return self._methods.get(handler_call_details.method)
+        """The handler of a call, or None for gRPC's own UNIMPLEMENTED. Nothing of a refused call's message is read."""
+        path, metadata = handler_call_details.method, handler_call_details.invocation_metadata or ()
+        sent = read_metadata(metadata)
+        try:
+            self._check_size(metadata)
+            admitted = self._admit(sent) if self._admit is not None else None
+        except MeshError as error:
+            return grpc.stream_stream_rpc_method_handler(self._refusing(error))
+        streams = self._streams.get(path)
+        if streams is None:
+            if asyncio.iscoroutine(admitted):
+                admitted.close()
+            return None
+        if isinstance(admitted, Awaitable):
+            return grpc.stream_stream_rpc_method_handler(self._waiting(path, sent, admitted))
+        if streams:
+            return grpc.unary_stream_rpc_method_handler(self._streaming(path, sent, admitted))
+        return grpc.unary_unary_rpc_method_handler(self._unary(path, sent, admitted))
 
-    def _unary(self, path: str) -> Callable[[bytes, _Context], Awaitable[bytes]]:
+    def _refusing(self, error: MeshError) -> Callable[[Any, _Context], Awaitable[None]]:
+        async def refuse(_: Any, context: _Context) -> None:
+            await _abort(context, self._binding.server(), error)
+
+        return refuse
+
+    def _waiting(
+        self, path: str, sent: Mapping[str, str], admitted: Awaitable[Facts]
+    ) -> Callable[[Any, _Context], Awaitable[None]]:
+        """Serves a call whose credential takes a while to check: its message is read after that."""
+
+        async def wait(requests: Any, context: _Context) -> None:
+            try:
+                facts = await admitted
+            except MeshError as error:
+                await _abort(context, self._binding.server(), error)
+            body: bytes = await anext(aiter(requests))
+            if self._streams[path]:
+                await self._streaming(path, sent, facts)(body, context)
+            else:
+                await context.write(await self._unary(path, sent, facts)(body, context))
+
+        return wait
+
+    def _unary(
+        self, path: str, sent: Mapping[str, str], facts: Facts | None
+    ) -> Callable[[bytes, _Context], Awaitable[bytes]]:
         async def unary(body: bytes, context: _Context) -> bytes:
             exchange = self._binding.server()
             try:
-                reply = await self._handler(self._decode(exchange, path, body, context))
+                reply = await self._handler(self._decode(exchange, path, sent, facts, body, context))
                 async with aclosing(reply):
                     answer = exchange.encode_answer(await reply.answer())
                 await _send_head(context, reply)
@@ -89,11 +129,13 @@ class A2AService(grpc.GenericRpcHandler):
 
         return unary
 
-    def _streaming(self, path: str) -> Callable[[bytes, _Context], Awaitable[None]]:
+    def _streaming(
+        self, path: str, sent: Mapping[str, str], facts: Facts | None
+    ) -> Callable[[bytes, _Context], Awaitable[None]]:
         async def stream(body: bytes, context: _Context) -> None:
             exchange = self._binding.server()
             try:
-                reply = await self._handler(self._decode(exchange, path, body, context))
+                reply = await self._handler(self._decode(exchange, path, sent, facts, body, context))
                 async with aclosing(reply):
                     await _send_head(context, reply)
                     async for event in reply:
@@ -106,19 +148,20 @@ class A2AService(grpc.GenericRpcHandler):
 
         return stream
 
-    def _decode(self, exchange: ServerExchange, path: str, body: bytes, context: _Context) -> Call:
-        metadata = context.invocation_metadata() or ()
-        self._check_size(metadata)
-        sent = read_metadata(metadata)
-        # A caller without a credential is refused before a byte of the message is parsed.
-        if self._admit is not None:
-            self._admit(sent)
+    def _decode(
+        self,
+        exchange: ServerExchange,
+        path: str,
+        sent: Mapping[str, str],
+        facts: Facts | None,
+        body: bytes,
+        context: _Context,
+    ) -> Call:
         request = Request(path=path, headers=sent, body=body, target=_target(sent))
         call = exchange.decode_request(request, self._limits)
         remaining: float | None = context.time_remaining()
-        if remaining is None:
-            return call
-        return msgspec.structs.replace(call, deadline=self._clock() + remaining)
+        deadline = call.deadline if remaining is None else self._clock() + remaining
+        return msgspec.structs.replace(call, deadline=deadline, facts=facts or call.facts)
 
     def _check_size(self, metadata: Sequence[tuple[str, str | bytes]]) -> None:
         if len(metadata) > self._limits.header_count:
@@ -133,6 +176,7 @@ async def _send_head(context: _Context, reply: Reply) -> None:
 
 
 async def _abort(context: _Context, exchange: ServerExchange, error: MeshError) -> NoReturn:
+    name_call(error)
     failure = exchange.encode_error(error)
     await context.abort(CODES[failure.status], failure.text, ((DETAILS, failure.body),))
     raise error  # never reached: abort raises, and gRPC ends the call

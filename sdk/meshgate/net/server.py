@@ -159,3 +159,5 @@ class HttpServer:
             self._server.should_exit = True
             await self._serving
             self._server = self._serving = None
+        for each in self._sockets:  # bound when this was made, whether or not it ever listened
+            each.close()

@@ -7,6 +7,7 @@ from meshgate.a2a.errors import MeshError
 from meshgate.a2a.types import Message, Part
 from meshgate.registry.model import Migration
 from meshgate.sdk.agent import Agent
+from meshgate.sdk.caller import Caller
 from meshgate.sdk.client.discovery import NotConfigured
 from meshgate.sdk.client.mesh import Mesh
 from meshgate.sdk.client.request import CallOptions
@@ -29,6 +30,7 @@ __all__ = [
     "Agent",
     "Budget",
     "CallOptions",
+    "Caller",
     "Context",
     "Contract",
     "DeprecatedContract",

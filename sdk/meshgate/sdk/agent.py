@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import structlog
@@ -20,11 +20,11 @@ from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.errors import MeshError
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.reply import Reply
-from meshgate.a2a.selector import NAME
-from meshgate.registry.model import Endpoint, HealthCheck, Instance, Manifest
+from meshgate.registry.limits import agent_name_fault, id_prefix
+from meshgate.registry.model import Endpoint, Instance, Manifest
 from meshgate.sdk.arguments import check_number, contracts_of, tasks_are_shared
 from meshgate.sdk.client.access import Access
-from meshgate.sdk.client.discovery import find_join
+from meshgate.sdk.client.discovery import NotConfigured, find_join
 from meshgate.sdk.client.mesh import Mesh
 from meshgate.sdk.client.sender import make_client
 from meshgate.sdk.server import logs
@@ -36,8 +36,8 @@ from meshgate.sdk.server.running_agent import RunningAgent
 from meshgate.sdk.server.signals import serve_until_signal
 from meshgate.sdk.server.startup_error import explain
 from meshgate.sdk.skills.decorators import SkillDecorators
-from meshgate.sdk.skills.manifest import card_of, manifest_of
-from meshgate.sdk.skills.skill import Skill
+from meshgate.sdk.skills.manifest import card_of, instance_of, manifest_of
+from meshgate.sdk.skills.skill import Keep, Skill
 from meshgate.sdk.spans import Spans
 from meshgate.sdk.tasks.handler import AgentHandler
 from meshgate.sdk.tasks.stores import MemoryTasks, TaskStore
@@ -81,13 +81,13 @@ class Agent(SkillDecorators):
         store: where tasks are kept; else in memory.
         shared_tasks: whether all instances share the store, so that each answers for the tasks of all. It is assumed of
             a store that is made for it, such as ``FileTasks``.
+        references: "any" if messages may refer to tasks that are not their caller's.
         limits: sizes and times.
-        instance: the instance's id; else drawn at random.
+        instance: the instance's id, which begins with ``name`` and "-"; else drawn at random.
         transport: carries its requests to the mesh (an httpx transport).
         tracing: where its spans go; else to the collector that ``MESHGATE_OTLP`` names, if it does.
         environ: where to look for what was not given.
-        clock: monotonic seconds.
-        now: seconds since 1970, for timestamps.
+        clock, now: monotonic seconds, and seconds since 1970 for timestamps.
         rng: spreads its renewals.
     """
 
@@ -109,6 +109,7 @@ class Agent(SkillDecorators):
         weight: float = 1.0,
         store: TaskStore | None = None,
         shared_tasks: bool | None = None,
+        references: Literal["own", "any"] = "own",
         limits: Limits = DEFAULTS,
         instance: str = "",
         transport: httpx.AsyncBaseTransport | None = None,
@@ -118,37 +119,37 @@ class Agent(SkillDecorators):
         now: Callable[[], float] = time.time,
         rng: random.Random | None = None,
     ) -> None:
-        if NAME.match(name) is None:
-            raise ValueError(f"{name!r} is no agent name: letters, digits, '.', '_', '-', at most 128")
-        super().__init__(version)
+        if fault := agent_name_fault(name):
+            raise ValueError(fault)
+        if instance and not instance.startswith(id_prefix(name)):
+            raise ValueError(f"instance={instance!r} must begin with the agent's name and '-': {id_prefix(name)}1, say")
+        super().__init__(version, limits.skill_threads)
         self.name = name
         self.description = description
-        self.instance = instance or f"{name[:100]}-{secrets.token_hex(6)}"
+        self._pinned = bool(instance)
+        self.instance = instance
+        self._draw_id()
         self.limits = limits
         self._address = ListenAddress(host, port, grpc_port, public_url, tuple(bindings))
         self._join, self._join_key, self._environ = join, join_key, environ
         self._labels, self._weight = dict(labels or {}), check_number("weight", weight, most=1000.0)
         # A store of the author's own may have a length, and be false while it is empty.
         store = store if store is not None else MemoryTasks(limits, clock)
-        self.shared_tasks = tasks_are_shared(store, shared_tasks)
+        self.shared_tasks, self._references = tasks_are_shared(store, shared_tasks), references
         self._transport = transport
         self._rng = rng
         self._credentials = Credentials()
         self._contracts = contracts_of(contracts, name, limits, environ) if contracts is not None else None
         self._endpoints: tuple[Endpoint, ...] = ()
-        tracing = tracing if tracing is not None else self._tracing()
+        endpoint = environ.get("MESHGATE_OTLP")
+        if tracing is None and endpoint:
+            tracing = configure(endpoint, name, self.instance, version=version, limits=limits)
         self._spans = Spans(tracing, limits, clock, rng) if tracing is not None else None
         self._mesh: Mesh | None = None
         serving = AgentHandler(name, self._skills, self, store, limits=limits, clock=clock, now=now)
         self._workload = serving.workload
         handler = serving.handle
         self._handler: Handler = self._spans.serving(name, handler) if self._spans is not None else handler
-
-    def _tracing(self) -> Tracing | None:
-        endpoint = self._environ.get("MESHGATE_OTLP")
-        if not endpoint:
-            return None
-        return configure(endpoint, self.name, self.instance, version=self.version, limits=self.limits)
 
     # -- its descriptions
 
@@ -162,31 +163,41 @@ class Agent(SkillDecorators):
         """The description that all its instances share, for the registry."""
         skills = self._ready()
         about = (self.name, self.version, self.description, skills)
-        return manifest_of(*about, shared_tasks=self.shared_tasks, limits=self.limits)
+        terms: Any = {"shared_tasks": self.shared_tasks, "any_references": self._references == "any"}
+        return manifest_of(*about, **terms, limits=self.limits)
 
     def images(self) -> tuple[bytes, ...]:
         """The descriptor sets of its contracts, for the registry."""
         self._ready()
         return self._contracts.images if self._contracts is not None else ()
 
-    def _ready(self, *, write: bool = False) -> tuple[Skill, ...]:
+    def lock(self, *, check: bool = False) -> bool:
+        """Bring the lock file of its contracts up to date, without listening or joining; False if it has no contracts.
+
+        Args:
+            check: refuse a file that is not current instead.
+
+        Raises:
+            MeshError: a type cannot become a contract, or the file cannot be used; it is left as it was.
+        """
+        self._ready(keep="check" if check else "now")
+        return self._contracts is not None
+
+    def _ready(self, *, keep: Keep = "no") -> tuple[Skill, ...]:
         """The skills, with their contracts."""
         if self._contracts is not None:
-            self._contracts.apply(self._skills.skills, write=write)
+            self._contracts.apply(self._skills.skills, keep=keep)
         return self._skills.advertised
+
+    def _draw_id(self) -> None:
+        """Draw another instance id, unless the author chose it."""
+        if not self._pinned:
+            self.instance = id_prefix(self.name) + secrets.token_hex(6)
 
     def _describe(self, draining: bool) -> tuple[Instance, Manifest]:
         manifest = self.manifest()
-        instance = Instance(
-            id=self.instance,
-            agent=self.name,
-            manifest=manifest.digest(),
-            endpoints=self._endpoints,
-            labels=self._labels,
-            weight=self._weight,
-            check=HealthCheck(self._endpoints[0].url + "livez"),
-            draining=draining,
-        )
+        about = (self.instance, self.name, manifest.digest(), self._endpoints)
+        instance = instance_of(*about, labels=self._labels, weight=self._weight, draining=draining)
         return instance, manifest
 
     # -- what contexts need
@@ -194,6 +205,10 @@ class Agent(SkillDecorators):
     def access(self) -> Access | None:
         """The agent's own way into the mesh, or None before it has joined."""
         return self._credentials.access
+
+    def use(self, access: Access) -> None:
+        """Call through these gateways from now on: for a mesh within this process, which it does not join by itself."""
+        self._credentials.access = access
 
     def mesh(self) -> Mesh:
         """The client that its skills share; inside a skill only."""
@@ -216,7 +231,7 @@ class Agent(SkillDecorators):
             unguarded: serve every caller, for an app behind an authentication of your own.
         """
         self._ready()
-        return AgentApp(self._handler, self._guard(secret, unguarded=unguarded), self.card, self.limits)
+        return AgentApp(self._handler, Guard.of(secret, self._credentials, unguarded=unguarded), self.card, self.limits)
 
     @property
     def open_tasks(self) -> tuple[str, ...]:
@@ -235,19 +250,12 @@ class Agent(SkillDecorators):
             await self._mesh.aclose()
             self._mesh = None
 
-    def _guard(self, secret: str, *, unguarded: bool = False) -> Guard:
-        if unguarded:
-            return Guard(None)
-        if secret:
-            return Guard(lambda: (secret,))
-        return Guard(lambda: self._credentials.secrets)
-
     @asynccontextmanager
     async def _listening(self, secret: str, *, unguarded: bool = False) -> AsyncGenerator[RunningAgent, None]:
         if not self._skills.skills:
             raise CannotServe(f"agent {self.name!r} has no skill: decorate an async function with @agent.skill")
         app = self.app(secret, unguarded=unguarded)
-        listener = Listener(self._address, app, self._handler, self._guard(secret, unguarded=unguarded), self.limits)
+        listener = Listener(self._address, app, self._handler, app.guard, self.limits)
         self._endpoints = await listener.start()
         log.info("serving", agent=self.name, instance=self.instance, **urls_by_binding(self._endpoints))
         grpc = next((endpoint.url for endpoint in self._endpoints if endpoint.binding in _GRPC), "")
@@ -269,7 +277,10 @@ class Agent(SkillDecorators):
                 self._rng,
                 find=lambda: find_join(self._join, self._join_key, self._environ),
                 images=self.images(),
+                rename=self._draw_id,
             )
+            if self._contracts is not None:
+                membership.accepted = self._contracts.save
             try:
                 yield membership
             finally:
@@ -292,12 +303,12 @@ class Agent(SkillDecorators):
             MeshError: the mesh refused it.
         """
         if not join:
-            self._ready(write=True)
+            self.lock()
             async with self._listening(secret, unguarded=unguarded) as served:
                 yield served
             return
         access = find_join(self._join, self._join_key, self._environ)
-        self._ready(write=True)
+        self._ready(keep="later")
         async with self._listening(secret, unguarded=unguarded) as served, self._membership(access) as membership:
             await membership.join()
             keeping = asyncio.ensure_future(membership.keep())
@@ -325,8 +336,12 @@ class Agent(SkillDecorators):
                 self._spans.tracing.close()
 
     async def _serve_until_signal(self) -> None:
-        self._ready(write=True)  # the lock file is brought up to date where there is no mesh to join, too
-        access = find_join(self._join, self._join_key, self._environ)
+        try:
+            access = find_join(self._join, self._join_key, self._environ)
+        except NotConfigured:
+            self.lock()  # there is no mesh that could refuse the release
+            raise
+        self._ready(keep="later")
         async with self._listening("") as served, self._membership(access) as membership:
             facts = {"agent": self.name, "instance": served.instance}
             await serve_until_signal(

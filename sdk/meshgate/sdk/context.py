@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from typing import Any, Protocol, Unpack
+from contextlib import suppress
+from typing import Any, Protocol, TypeVar, Unpack
+from urllib.parse import unquote
 
 from meshgate.a2a.errors import Unauthenticated
 from meshgate.a2a.mesh import headers
@@ -20,7 +24,9 @@ from meshgate.a2a.types import (
     TaskStatusUpdateEvent,
 )
 from meshgate.sdk.arguments import check_number
+from meshgate.sdk.caller import Caller
 from meshgate.sdk.client.access import Access
+from meshgate.sdk.client.gather import Gathers
 from meshgate.sdk.client.mesh import Mesh
 from meshgate.sdk.client.request import CallArguments
 from meshgate.sdk.client.results import Event, Result
@@ -32,6 +38,7 @@ from meshgate.sdk.skills.part_codec import PartCodec
 
 __all__ = ["Context", "ContextAgent"]
 
+_T = TypeVar("_T")
 _PASSED_ON = (headers.LINEAGE, headers.TRACEPARENT, headers.TRACESTATE)
 
 
@@ -47,7 +54,7 @@ class ContextAgent(Protocol):
         ...
 
 
-class Context:
+class Context(Gathers):
     """The call that a skill serves.
 
     Made by the agent, one for each task. A skill takes it so: ``async def shorten(text: str, ctx: Context)``.
@@ -56,6 +63,8 @@ class Context:
         skill: the skill's name.
         task_id: the task's id, "" where the answer is a plain message.
         context_id: the conversation.
+        cancelled: whether the work is to stop: its caller asked or left, its time is over, or the agent ends. An async
+            skill is cancelled besides; a plain function looks here, and ends.
     """
 
     __slots__ = (
@@ -63,9 +72,12 @@ class Context:
         "_emit",
         "_gives",
         "_inbound",
+        "_loop",
         "_timestamp",
         "_usage",
         "_wait",
+        "_waiting",
+        "cancelled",
         "context_id",
         "skill",
         "task_id",
@@ -94,6 +106,13 @@ class Context:
         self._wait = wait
         self._gives = gives
         self._usage: Usage | None = None
+        self._loop = asyncio.get_running_loop()
+        self._waiting: set[concurrent.futures.Future[Any]] = set()
+        self.cancelled = False
+
+    def serve_as(self, skill: str, gives: PartCodec) -> None:
+        """Become the context of another skill of the agent: for one that finds out which is meant."""
+        self.skill, self._gives = skill, gives
 
     # -- the call
 
@@ -106,6 +125,20 @@ class Context:
     def call_id(self) -> str:
         """The call's id; "" for a call that came past the gateway."""
         return self._inbound.received.get(headers.CALL, "")
+
+    @property
+    def caller(self) -> Caller:
+        """Who calls, as the gateway says; both names are "" for a call that came past it."""
+        received = self._inbound.received
+        return Caller(unquote(received.get(headers.PRINCIPAL, "")), unquote(received.get(headers.TENANT, "")))
+
+    @property
+    def memory_key(self) -> str:
+        """What this agent may keep its memory of the conversation under: 32 hex digits of (tenant, caller, context).
+
+        Two callers may choose the same context id. It is the same at every instance, and after a restart.
+        """
+        return self.caller.memory_key(self.context_id)
 
     @property
     def message(self) -> Message:
@@ -167,7 +200,10 @@ class Context:
     def usage(
         self, *, input_tokens: int = 0, output_tokens: int = 0, cost_usd: float = 0.0, tool_calls: int = 0
     ) -> None:
-        """Add to what this work took; it is reported with the last event, and budgets are settled by it."""
+        """Add to what this work took; it is reported with the last event, and shown in the job's tree and its trace.
+
+        Budgets do not look at it: they count calls and time.
+        """
         check_number("input_tokens", input_tokens)
         check_number("output_tokens", output_tokens)
         check_number("cost_usd", cost_usd)
@@ -201,17 +237,47 @@ class Context:
         update = TaskStatusUpdateEvent(self.task_id, status, self.context_id, metadata=metadata)
         return StreamResponse(status_update=update)
 
+    def run(self, awaitable: Awaitable[_T]) -> _T:
+        """Wait for what the context does, from a skill that is a plain function: ``ctx.run(ctx.call("writer", ...))``.
+
+        Raises:
+            TypeError: the skill is async: it awaits.
+            concurrent.futures.CancelledError: the work was cancelled meanwhile.
+        """
+        with suppress(RuntimeError):
+            asyncio.get_running_loop()
+            raise TypeError("ctx.run is for skills that are plain functions: write 'await' here")
+        future = asyncio.run_coroutine_threadsafe(_awaited(awaitable), self._loop)
+        self._waiting.add(future)
+        if self.cancelled:
+            future.cancel()
+        try:
+            return future.result()
+        finally:
+            self._waiting.discard(future)
+
+    def cancel(self) -> None:
+        """Tell the skill that its work is to stop. The agent does this."""
+        self.cancelled = True
+        for future in tuple(self._waiting):
+            future.cancel()
+
     # -- calls of its own
 
     async def call(
-        self, selector: str = "", *, return_immediately: bool = False, **arguments: Unpack[CallArguments]
+        self,
+        selector: str = "",
+        *,
+        wait: bool = True,
+        return_immediately: bool = False,
+        **arguments: Unpack[CallArguments],
     ) -> Result:
         """``Mesh.call`` as a child of this call: its lineage, its trace, at most its time left, the agent's own key.
 
         Raises:
             MeshError: as ``Mesh.call``; uncaught, it ends this task as FAILED with its text.
         """
-        return await self._client().call(selector, return_immediately=return_immediately, **arguments)
+        return await self._client().call(selector, wait=wait, return_immediately=return_immediately, **arguments)
 
     def stream(self, selector: str = "", **arguments: Unpack[CallArguments]) -> AsyncGenerator[Event, None]:
         """``Mesh.stream`` as a child of this call.
@@ -234,6 +300,10 @@ class Context:
         """The headers that make a call a child of this one."""
         received = self._inbound.received
         return {name: received[name] for name in _PASSED_ON if name in received}
+
+
+async def _awaited(awaitable: Awaitable[_T]) -> _T:
+    return await awaitable
 
 
 def _part(content: object, media_type: str) -> Part:

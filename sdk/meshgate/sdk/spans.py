@@ -58,7 +58,8 @@ class Spans:
         async def traced(call: Call) -> Reply:
             parent, place = self._place(call.headers)
             call = msgspec.structs.replace(call, headers={**call.headers, **_sent(place)})
-            span = self.tracing.begin(call.method.name, "server", parent, place, _attributes(name, call))
+            named = semconv.span_name(call.method.name, name, call.headers.get(headers.SKILL, ""))
+            span = self.tracing.begin(named, "server", parent, place, _attributes(name, call))
             try:
                 with _active(place) if span is not None else nullcontext():
                     reply = await handler(call)

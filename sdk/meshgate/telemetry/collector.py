@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING
 
 from meshgate.a2a.limits import DEFAULTS, Limits
@@ -9,7 +10,7 @@ from meshgate.a2a.limits import DEFAULTS, Limits
 if TYPE_CHECKING:
     from meshgate.telemetry.otlp import OtelTracing
 
-__all__ = ["MissingExtra", "configure"]
+__all__ = ["MissingExtra", "check_installed", "configure"]
 
 
 class MissingExtra(ImportError):
@@ -25,8 +26,19 @@ def configure(
         MissingExtra: OpenTelemetry is not installed.
         ValueError: ``endpoint`` is no such address.
     """
+    check_installed()
+    from meshgate.telemetry import otlp as otel
+
+    return otel.configure(endpoint, service_name, instance_id, version=version, limits=limits)
+
+
+def check_installed() -> None:
+    """Check that OpenTelemetry can be imported, before anything depends on it.
+
+    Raises:
+        MissingExtra: it cannot; the message is the line that installs it.
+    """
     try:
-        from meshgate.telemetry import otlp as otel
+        importlib.import_module("meshgate.telemetry.otlp")
     except ImportError as error:
         raise MissingExtra("traces to a collector need an extra: pip install 'meshgate[otel]'") from error
-    return otel.configure(endpoint, service_name, instance_id, version=version, limits=limits)

@@ -162,6 +162,9 @@ class _OtelSpan:
         if len(self.attributes) < limits.span_items or key in self.attributes:
             self.attributes[key] = value
 
+    def rename(self, name: str) -> None:
+        self.name = _text(name, self._limits.span_text)
+
     def link(self, context: TraceContext) -> None:
         if len(self.links) < self._limits.span_items:
             self.links = [*self.links, Link(_span_context(context, remote=True))]

@@ -1,7 +1,8 @@
 """Names of the attributes on spans, in one place because A2A's are not final.
 
 A2A's own are OpenTelemetry's semantic conventions for generative AI (status: development; docs/gen-ai/a2a.md there).
-Spans are named after the method, on both sides of a call, and last as long as its stream.
+Spans of messages are named after the agent and the skill, ``planner.plan``, those of operations on tasks after the
+method and the agent, and those of a caller after the method. They last as long as the stream.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ __all__ = [
     "TASK_ID",
     "TASK_STATE",
     "TENANT",
+    "span_name",
 ]
 
 METHOD: Final = "a2a.method.name"
@@ -76,3 +78,10 @@ REASON: Final = "meshgate.route.reason"
 INFERRED: Final = "meshgate.lineage.inferred"
 """How the place of a call that came without a lineage token was worked out: ``open`` or ``after``."""
 COST_USD: Final = "meshgate.usage.cost_usd"
+
+
+def span_name(method: str, agent: str, skill: str) -> str:
+    """The name of the span of a call to an agent: ``planner.plan``, or ``GetTask planner``."""
+    if method not in ("SendMessage", "SendStreamingMessage"):
+        return f"{method} {agent}"
+    return f"{agent}.{skill}" if skill not in ("", "*") else agent

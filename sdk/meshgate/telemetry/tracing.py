@@ -24,6 +24,10 @@ class Span(Protocol):
         """Add or replace an attribute. Long text is cut, and further keys are dropped, at the limits."""
         ...
 
+    def rename(self, name: str) -> None:
+        """Give it another name, once more is known of what it is for."""
+        ...
+
     def link(self, context: TraceContext) -> None:
         """Say that this belongs to ``context`` too, without being its child."""
         ...

@@ -37,7 +37,6 @@ from meshgate.a2a.errors import (
     PushNotificationNotSupported,
     UnsupportedOperation,
     UpstreamUnavailable,
-    VersionNotSupported,
 )
 from meshgate.a2a.methods import METHODS, UNSUPPORTED
 from meshgate.a2a.payload import JsonPayload, Payload, ProtoPayload
@@ -499,8 +498,8 @@ def test_missing_params_are_empty_ones() -> None:
 @pytest.mark.parametrize(
     ("name", "cls"),
     [
-        ("message/send", VersionNotSupported),
-        ("tasks/get", VersionNotSupported),
+        ("message/send", MethodNotFound),
+        ("tasks/get", MethodNotFound),
         ("NoSuch", MethodNotFound),
         ("getTask", MethodNotFound),
         ("", MethodNotFound),
@@ -554,7 +553,7 @@ def test_a_parsed_call_is_answered_with_200_unless_access_is_denied(cls: type[Me
     [
         ("BODY_TIMEOUT", 408),
         ("BODY_TOO_LARGE", 413),
-        ("UNSUPPORTED_MEDIA_TYPE", 415),
+        ("CONTENT_TYPE_NOT_SUPPORTED", 415),
         ("HEADERS_TOO_LARGE", 431),
         ("UNAUTHENTICATED", 401),
         ("PARSE_ERROR", 400),

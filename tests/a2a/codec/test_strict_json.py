@@ -4,11 +4,13 @@ import json
 from typing import Any
 
 import pytest
+from google.protobuf import json_format
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from meshgate.a2a.codec import strict_json
 from meshgate.a2a.codec.strict_json import _STRING, check, decode_json, guard_shape
+from meshgate.a2a.codec.transcode import proto_class
 from meshgate.a2a.errors import InvalidParams, InvalidRequest, MeshError, ParseError
 from meshgate.a2a.types import (
     A2AMessage,
@@ -182,7 +184,7 @@ def test_another_spelling_of_a_known_key_is_refused(key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["message_id", "MessageId", "messageID", "messageid", "task_id", "TaskId", "reference_task_ids", "Parts"]
+    "key", ["Message_Id", "MessageId", "messageID", "messageid", "task_Id", "TaskId", "_reference_task_ids", "Parts"]
 )
 def test_another_spelling_inside_a_message_is_refused_with_its_place(key: str) -> None:
     with pytest.raises(InvalidParams) as caught:
@@ -190,11 +192,50 @@ def test_another_spelling_inside_a_message_is_refused_with_its_place(key: str) -
     assert [field for field, _ in caught.value.violations] == [f"message.{key}"]
 
 
-@pytest.mark.parametrize("key", ["Text", "TEXT", "media_type", "MediaType", "da_ta"])
+@pytest.mark.parametrize("key", ["Text", "TEXT", "media_type_", "MediaType", "da_ta"])
 def test_another_spelling_inside_a_part_is_refused_with_its_place(key: str) -> None:
     with pytest.raises(InvalidParams) as caught:
         check(send(parts=[{"text": "a"}, {"text": "b", key: "x"}]), SendMessageRequest)
     assert [field for field, _ in caught.value.violations] == [f"message.parts[1].{key}"]
+
+
+@pytest.mark.requirement("edge.spelling")
+@given(anything)
+def test_every_key_may_come_as_the_proto_spells_it(case: tuple[type[A2AMessage], dict[str, Any]]) -> None:
+    kind, tree = case
+    message = json_format.ParseDict(tree, proto_class(kind)())
+    spelled = json_format.MessageToDict(message, preserving_proto_field_name=True)
+    plain = json_format.MessageToDict(message)
+    assert check(spelled, kind) == check(plain, kind)
+
+
+@pytest.mark.requirement("edge.spelling")
+def test_what_was_put_right_is_told_with_its_place() -> None:
+    tree = send(parts=[{"text": "a", "media_type": "text/plain", "filename": None}], context_id="c", tenant=None)
+    corrections: list[str] = []
+    checked, _ = check(tree, SendMessageRequest, corrections)
+    assert checked == send(parts=[{"text": "a", "mediaType": "text/plain"}], contextId="c", tenant=None)
+    assert corrections == [
+        "message.context_id: read as contextId",
+        "message.parts[0].media_type: read as mediaType",
+        "message.parts[0].filename: null, read as left out",
+    ]
+
+
+def test_of_very_many_corrections_the_first_are_told() -> None:
+    corrections: list[str] = []
+    check(send(parts=[{"text": "a", "filename": None}] * 100), SendMessageRequest, corrections)
+    assert len(corrections) == 20
+
+
+@pytest.mark.requirement("edge.spelling")
+@pytest.mark.parametrize("value", ["x", None])
+def test_a_key_in_both_spellings_is_refused(value: Any) -> None:
+    with pytest.raises(InvalidParams) as caught:
+        check(send(task_id=value, taskId="x"), SendMessageRequest)
+    assert caught.value.violations == (
+        ("message.task_id", "is the same as 'taskId', which is there too: write one of them"),
+    )
 
 
 def test_where_any_json_may_stand_every_key_and_null_stays_as_it_came() -> None:

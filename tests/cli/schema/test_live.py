@@ -185,6 +185,17 @@ def test_a_release_is_deprecated_retired_and_brought_back(shell: Shell, client: 
     assert called(shell, client, "Bern").returncode == 0
 
 
+@pytest.mark.requirement("schema.default")
+def test_the_default_major_is_shown_and_chosen(shell: Shell) -> None:
+    assert "callers that name no release speak it" in shell.ok("schema", "show", SUBJECT)
+    assert answer(shell, "promote", SUBJECT, "--default", "1")["default_major"] == 1
+    said = shell.run("schema", "promote", SUBJECT, "--default", "1")
+    assert said.stderr == f"callers of {SUBJECT} that name no release speak 1.x\n"
+    for wrong in (["--default", "9"], ["1.0.0", "active", "--default", "1"], ["1.0.0"], []):
+        assert shell.run("schema", "promote", SUBJECT, *wrong).returncode != 0
+    assert "served are 1" in shell.run("schema", "promote", SUBJECT, "--default", "9").stderr
+
+
 def test_what_there_is_not_cannot_be_promoted_or_set(shell: Shell) -> None:
     for arguments in (["promote", SUBJECT, "9.0.0", "deprecated"], ["set", "weather/nothing", "--mediation", "off"]):
         done = shell.run("schema", *arguments)

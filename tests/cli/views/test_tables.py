@@ -9,10 +9,10 @@ import pytest
 from rich.console import Console, RenderableType
 
 from meshgate.cli.commands.doctor import findings_view
-from meshgate.cli.console import fail_line
+from meshgate.cli.console import fail_line, out
 from meshgate.cli.doctor.findings import Finding
 from meshgate.cli.exits import CliError
-from meshgate.cli.views.banner import curl_line, keys_view, up_view
+from meshgate.cli.views.banner import curl_line, key_file_view, keys_view, up_view
 from meshgate.cli.views.job_tree import job_view
 from meshgate.cli.views.model import Agent, Explanation, InstanceView, Job, Switch, Tree
 from meshgate.cli.views.tables import (
@@ -151,25 +151,41 @@ def test_an_explanation_says_where_it_leads_and_why_each_instance_was_dropped() 
                 {"agent": "a", "skill": "cut", "version": "1.0.0", "entries": [{"instance": {"id": "a-1"}}]},
             ],
             "verdicts": [
-                {"instance": "a-1", "skill": "cut", "version": "1.0.0", "reason": "matched"},
+                {"instance": "a-1", "skill": "cut", "version": "1.0.0", "reason": "taken"},
                 {"instance": "b-1", "skill": "cut", "version": "2.0.0", "reason": "version", "detail": "2.0.0 is out"},
+                {"instance": "c-1", "skill": "cut", "version": "0.9.0", "reason": "stands by", "detail": "a first"},
+                {"instance": "d-1", "skill": "cut", "version": "1.0.0", "reason": "draining"},
             ],
+            "choice": "one of 2, by name",
         },
         Explanation,
     )
     assert shown(explanation_view(found)) == (
         "cut@1\n"
         "  1. a: cut@1.0.0, 1 instance\n"
+        "  calls go to one of 2, by name\n"
         "\n"
-        "instance   skill       verdict   why\n"
-        "─────────────────────────────────────────────\n"
+        "instance   skill       verdict     why\n"
+        "───────────────────────────────────────────────\n"
         "a-1        cut@1.0.0   taken\n"
-        "b-1        cut@2.0.0   dropped   2.0.0 is out"
+        "b-1        cut@2.0.0   not taken   2.0.0 is out\n"
+        "c-1        cut@0.9.0   stands by   a first\n"
+        "d-1        cut@1.0.0   not taken   draining"
     )
 
 
 def test_a_selector_that_leads_nowhere_says_so() -> None:
-    assert "NO_ROUTE" in shown(explanation_view(Explanation("x@1", "x")))
+    for code, words in (("NO_ROUTE", "leads nowhere"), ("KILLED", "is switched off"), ("WHATEVER", "WHATEVER")):
+        text = shown(explanation_view(Explanation("x@1", "x", outcome=code)))
+        assert code in text
+        assert words in text
+    assert "no instance takes calls now" in shown(explanation_view(Explanation("x", outcome="UPSTREAM_UNAVAILABLE")))
+
+
+def test_an_agent_that_decides_itself_is_shown_as_such() -> None:
+    assert shown(explanation_view(Explanation("many", "*"))).startswith(
+        "many (the agent decides which of its skills is meant)\n"
+    )
 
 
 def test_switches_show_their_reason() -> None:
@@ -189,6 +205,15 @@ def test_the_first_call_can_be_copied_into_a_shell() -> None:
     assert "Authorization: Bearer KEY" in line
     assert "A2A-Version: 1.0" in line
     assert "$MESHGATE_KEY" in curl_line(msgspec.structs.replace(RUN, client_key=""))
+
+
+@pytest.mark.requirement("cli.first_keys")
+def test_a_view_that_shows_no_key_says_where_it_is() -> None:
+    told = shown(up_view(RUN, Path("/h"), detached=True, shown=False), soft_wrap=True)
+    assert RUN.client_key not in told.replace("MESHGATE_KEY", "")
+    assert "$MESHGATE_KEY" in told
+    assert "MESHGATE_KEY is client_key in /h/run.json" in told
+    assert "/h/new-keys.json" in shown(key_file_view(Path("/h/new-keys.json")), soft_wrap=True)
 
 
 def test_no_key_and_no_url_is_ever_broken_over_lines() -> None:
@@ -221,3 +246,25 @@ def test_durations_are_read_at_a_glance() -> None:
         "59.9 s",
         "1 min 15 s",
     ]
+
+
+@pytest.mark.requirement("cli.ids")
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_ids_are_never_wrapped(width: int) -> None:
+    instance, job = "summariser-0123456789ab", "gw1f3a9c02.5d41402abc4b2a76b9719d91"
+    long = "a long reason that has to be wrapped, because no line is as long as that " * 3
+    verdicts = [{"instance": instance, "skill": "summarise", "version": "1.0.0", "reason": "killed", "detail": long}]
+    found = msgspec.convert({"selector": "summarise@1", "verdicts": verdicts}, Explanation)
+    jobs = [msgspec.convert({"id": job, "selector": long, "outcome": "done", "started": 1.0}, Job)]
+    for view, name in ((explanation_view(found), instance), (jobs_table(jobs, UTC), job)):
+        file = io.StringIO()
+        Console(width=width, file=file, highlight=False).print(view)
+        assert name in file.getvalue()
+
+
+@pytest.mark.requirement("cli.ids")
+def test_what_is_piped_is_not_wrapped_unless_columns_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert out().width > 10_000
+    monkeypatch.setenv("COLUMNS", "72")
+    assert out().width == 72

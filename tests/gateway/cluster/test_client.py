@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from meshgate.gateway.cluster.client import NOT_KNOWN, PeerClient
-from meshgate.gateway.cluster.questions import END_JOB, LEND, STATUS, Question
+from meshgate.gateway.cluster.questions import END_CALLS, LEND, STATUS, Question
 from meshgate.gateway.cluster.server import InspectApp
 from meshgate.gateway.jobs.account import Grant
 from meshgate.net.server import HttpServer, bind
@@ -70,8 +70,8 @@ async def test_a_gateway_that_does_not_know_the_question_is_told_from_one_that_d
 
 
 async def test_an_answer_of_another_type_is_none() -> None:
-    async with served(InspectApp({"end_job": "many {}".format}, "s3cret", limits())) as url, client() as peer:
-        assert await peer.ask(url, END_JOB, "gw.1", patience=PATIENCE) is None
+    async with served(InspectApp({"end_calls": "many {} {} {}".format}, "s3cret", limits())) as url, client() as peer:
+        assert await peer.ask(url, END_CALLS, "job", "gw.1", "", patience=PATIENCE) is None
 
 
 async def test_a_gateway_that_is_away_or_silent_is_none_after_the_patience() -> None:
@@ -117,5 +117,5 @@ async def test_a_redirect_or_a_failure_is_no_answer_and_the_secret_goes_nowhere_
         await send({"type": "http.response.body", "body": b"1"})
 
     async with served(app) as url, client() as peer:
-        assert await peer.ask(url, END_JOB, "gw.1", patience=PATIENCE) is None
-    assert visited == ["/end_job"]
+        assert await peer.ask(url, END_CALLS, "job", "gw.1", "", patience=PATIENCE) is None
+    assert visited == ["/end_calls"]

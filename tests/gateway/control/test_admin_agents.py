@@ -20,6 +20,6 @@ async def test_an_agents_versions_are_in_their_order(order: tuple[str, ...]) -> 
     async with control_plane(registry) as at:
         await until(lambda: len(at.table.entries) == len(order))
         headers = {"authorization": f"Bearer {at.admin_key}"}
-        admin = at._admin  # pyright: ignore[reportPrivateUsage]
+        admin = at.admin
         answer = await request(admin, "GET", "/api/v1/agents", headers=headers)
         assert [one["versions"] for one in answer.json] == [["9.0.0", "10.0.0-rc.1", "10.0.0"]]

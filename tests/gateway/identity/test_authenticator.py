@@ -62,7 +62,7 @@ class Door:
         self.leases.learn(delta)
 
     async def who(self, key: str) -> Principal:
-        return await self.authenticator.authenticate(Credentials({"authorization": f"Bearer {key}"}))
+        return self.authenticator.authenticate(Credentials({"authorization": f"Bearer {key}"}))
 
 
 @pytest.mark.requirement("path.authentication")

@@ -11,6 +11,7 @@ from meshgate.a2a.errors import Unauthenticated
 from meshgate.gateway.identity.key_record import KeyKind
 from meshgate.gateway.identity.keys import KeyStore, new_key
 from meshgate.gateway.identity.mesh_key import MeshKey, WeakSecret
+from meshgate.registry.model import Endpoint, Instance
 
 KEY = bytes(range(32))
 MESH = MeshKey(KEY)
@@ -62,7 +63,9 @@ def test_a_key_that_is_made_has_32_bytes(tmp_path: Path) -> None:
 def test_what_follows_from_a_key_is_the_same_in_every_release() -> None:
     mesh = MeshKey(KEY)
     assert mesh.id == "dc1820c5"
-    assert mesh.inbound_secret("echo-1") == "mgi_oPpApsMQAM6OoBDBVYqEVHnSbiDT9QTQ"
+    assert mesh.inbound_secret(Instance("echo-1", "echo", "", tenant="acme")) == "mgi_hQOXEbP6hdaK0zqSed6XcnEX74DxZpNz"
+    row = Instance("gw1", "gateway", "", (Endpoint("JSONRPC", "http://h:1"),), kind="gateway", labels={"version": "1"})
+    assert mesh.sign_row(row).labels == {"version": "1", "mac": "f04449zAoCGenhyhanFWb_-m"}
     assert mesh.inspect_secret() == "mgp_py493TWmd-TfAAw7Xps15RY_xA9baFXu"
     assert mesh.call_key("planner", "acme", "planner-1") == (
         "mgc_WyJwbGFubmVyIiwiYWNtZSIsInBsYW5uZXItMSJd.sYYnQQoFHa2f7GRfxNLd6Unr"

@@ -22,7 +22,7 @@ REQUEST = a2a_pb2.SendMessageRequest(
 @asynccontextmanager
 async def stub_of(mesh: LocalMesh) -> AsyncGenerator[Any, None]:
     """A stock stub on a channel to the mesh's gateway."""
-    server = grpc_ingress(mesh.gateway.entrance, DEFAULTS)
+    server = grpc_ingress(mesh.gateway.entrance, mesh.gateway.credentials, DEFAULTS)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from meshgate.a2a.bindings.table import HTTP_ROWS
+from meshgate.a2a.errors import AgentError
 from meshgate.registry.model import Capability
-from meshgate.testing import LocalMesh, text
+from meshgate.testing import LocalMesh, fail, text
 from tests.gateway.asgi import Answer, request
 from tests.gateway.meshes import limits, virtual_mesh
 from tests.support.virtual_loop import virtual_time
@@ -70,13 +74,63 @@ async def test_without_a_key_no_body_is_read() -> None:
         assert (answer.status, answer.headers["www-authenticate"], answer.chunks_read) == (401, "Bearer", 0)
 
 
-@pytest.mark.requirement("path.authentication")
+METHODS = [
+    "SendMessage",
+    "SendStreamingMessage",
+    "GetTask",
+    "ListTasks",
+    "CancelTask",
+    "SubscribeToTask",
+    "GetExtendedAgentCard",
+    "CreateTaskPushNotificationConfig",
+    "Everything",
+    "tasks/get",
+]
+
+
+@pytest.mark.requirement("edge.key_first", "path.authentication")
+@pytest.mark.parametrize("method", METHODS)
 @virtual_time
-async def test_a_wrong_key_is_a_401_with_a_challenge() -> None:
+async def test_a_wrong_key_is_a_401_with_a_challenge_whatever_is_asked_and_nothing_of_it_is_read(method: str) -> None:
     async with virtual_mesh() as mesh:
         await mesh.add("echo", text("hello"))
-        answer = await post(mesh, "/agents/echo", authorization="Bearer mg_client_x_y")
-        assert (answer.status, answer.reason) == (401, "UNAUTHENTICATED")
+        for body in (msgspec.json.encode({"jsonrpc": "2.0", "id": 7, "method": method}), b"{" * 100_000, b""):
+            for key in ("mg_client_0_made-up", mesh.key + "x", "mgc_x.y"):
+                answer = await post(mesh, "/agents/echo", body, authorization=f"Bearer {key}")
+                assert (answer.status, answer.headers["www-authenticate"], answer.chunks_read) == (401, "Bearer", 0)
+                assert (answer.json["id"], answer.json["error"]["data"][0]["reason"]) == (None, "UNAUTHENTICATED")
+        assert list(mesh.gateway.records.jobs(10)) == []
+
+
+@pytest.mark.requirement("edge.key_counted")
+@virtual_time
+async def test_who_shows_no_genuine_key_is_counted_by_why_and_logged_once_a_second() -> None:
+    async with virtual_mesh() as mesh:
+        instance = await mesh.add("echo", text("hello"))
+        ended = mesh.mesh_key.call_key("echo", "default", instance)
+        await mesh.registry.deregister(instance)
+        await mesh.seen(instance, there=False)
+        bare = {"a2a-version": "1.0", "content-type": "application/json"}
+        with capture_logs() as logs:
+            for _ in range(3):
+                await request(mesh.gateway.ingress, "POST", "/agents/echo", headers=bare, body=BODY)
+                await post(mesh, "/agents/echo", authorization="Bearer mg_client_0_made-up")
+            await asyncio.sleep(1.0)
+            await post(mesh, "/agents/echo", authorization=f"Bearer {ended}")
+            await request(mesh.gateway.ingress, "GET", "/agents/echo", headers={"x-api-key": "made-up"})
+        told = [line for line in logs if line["event"] == "unauthenticated"]
+        assert [(line["binding"], line["why"], line["refused"]) for line in told] == [
+            ("JSONRPC", "missing", 1),
+            ("JSONRPC", "ended", 6),
+        ]
+        shown = mesh.gateway.metrics.render().decode()
+        for binding, why, count in (
+            ("JSONRPC", "missing", 3),
+            ("JSONRPC", "unknown", 3),
+            ("JSONRPC", "ended", 1),
+            ("card", "unknown", 1),
+        ):
+            assert f'meshgate_unauthenticated_total{{binding="{binding}",why="{why}"}} {count}.0' in shown
 
 
 @pytest.mark.requirement("edge.body")
@@ -105,15 +159,33 @@ async def test_json_too_deep_or_too_wide_is_refused(body: bytes) -> None:
 
 
 @pytest.mark.requirement("edge.spelling")
-@pytest.mark.parametrize("key", ["task_id", "TaskId", "taskid", "TASKID", "message_id"])
+@pytest.mark.parametrize("key", ["TaskId", "taskid", "TASKID", "Task_id", "message_id"])
 @virtual_time
-async def test_a_known_key_has_one_spelling(key: str) -> None:
+async def test_a_spelling_that_only_a_careless_parser_reads_is_refused(key: str) -> None:
     async with virtual_mesh() as mesh:
         await mesh.add("echo", text("hello"))
         params = {"message": {**MESSAGE, key: "smuggled"}}
         body = msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": "SendMessage", "params": params})
         assert (await post(mesh, "/agents/echo", body)).reason == "INVALID_PARAMS"
         assert not mesh.wire.sent
+
+
+@pytest.mark.requirement("edge.spelling")
+@virtual_time
+async def test_a_key_as_the_proto_spells_it_reaches_the_agent_as_a2a_spells_it() -> None:
+    async with virtual_mesh() as mesh:
+        await mesh.add("echo", text("hello"))
+        part = {"text": "hi", "media_type": "text/plain"}
+        spelled = {"message_id": "m", "role": "ROLE_USER", "parts": [part], "context_id": "c", "task_id": None}
+        params = {"message": spelled, "configuration": {"history_length": 3, "return_immediately": True}}
+        body = msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": "SendMessage", "params": params})
+        assert "result" in (await post(mesh, "/agents/echo", body)).json
+        (sent,) = mesh.wire.sent
+        part = {"text": "hi", "mediaType": "text/plain"}
+        assert sent.payload.tree() == {
+            "message": {"messageId": "m", "role": "ROLE_USER", "parts": [part], "contextId": "c"},
+            "configuration": {"historyLength": 3, "returnImmediately": True},
+        }
 
 
 @pytest.mark.requirement("edge.version")
@@ -222,3 +294,34 @@ async def test_a_card_lists_every_binding_that_is_served() -> None:
         card = (await request(mesh.gateway.ingress, "GET", "/agents/echo", headers=headers(mesh))).json
         served = [(one["protocolBinding"], one["protocolVersion"]) for one in card["supportedInterfaces"]]
         assert served == [row.key for row in HTTP_ROWS]
+
+
+@pytest.mark.requirement("errors.origin")
+@virtual_time
+async def test_an_error_answer_names_its_call_and_its_job_in_its_headers() -> None:
+    async with virtual_mesh() as mesh:
+        await mesh.add("echo", fail(AgentError("no", number=7)))
+        for path, code in (("/agents/echo", 7), ("/agents/nobody", -32603)):
+            answer = await post(mesh, path)
+            assert answer.json["error"]["code"] == code
+            record = mesh.gateway.records.call(answer.headers["meshgate-call"])
+            assert record is not None
+            assert record.job == answer.headers["meshgate-job"]
+        unread = await post(mesh, "/agents/echo", b"{")
+        assert "meshgate-call" not in unread.headers
+
+
+@pytest.mark.requirement("edge.tracestate")
+@pytest.mark.parametrize("foreign", [True, False])
+@virtual_time
+async def test_what_other_vendors_of_traces_carry_along_reaches_the_agent(foreign: bool) -> None:
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    async with virtual_mesh() as mesh:
+        await mesh.add("echo", text("hello"), foreign=foreign)
+        await post(mesh, "/agents/echo", traceparent=trace, tracestate="acme=1,other=2")
+        sent = mesh.wire.sent[-1].headers
+        assert sent["tracestate"] == "acme=1,other=2"
+        assert sent["traceparent"].split("-")[1] == trace.split("-")[1]
+        for more in ({"traceparent": trace}, {}):
+            await post(mesh, "/agents/echo", **more)
+            assert "tracestate" not in mesh.wire.sent[-1].headers

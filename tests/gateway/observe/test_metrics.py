@@ -53,6 +53,7 @@ def test_every_family_has_its_type() -> None:
         "meshgate_policy": "counter",
         "meshgate_attempts": "counter",
         "meshgate_retries": "counter",
+        "meshgate_unauthenticated": "counter",
         "meshgate_streams_cut": "counter",
         "meshgate_answers_corrected": "counter",
         "meshgate_stream_events_dropped": "counter",

@@ -6,6 +6,7 @@ import asyncio
 import base64
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -28,7 +29,7 @@ from meshgate.a2a.selector import parse_selector
 from meshgate.a2a.types import SendMessageResponse, Task
 from meshgate.gateway.contracts.admission.gate import SchemaGate
 from meshgate.registry.model import Capability, Manifest, Migration, SchemaRef
-from meshgate.registry.schemas import Stage, Subject, SubjectSettings, load_image, promote
+from meshgate.registry.schemas import Stage, Subject, SubjectSettings, load_image, promote, set_default
 from meshgate.testing import LocalMesh
 from tests.contract.doors import soon
 from tests.registry.schemas.build import compiled
@@ -207,16 +208,56 @@ async def test_texts_files_and_data_of_other_types_pass_untouched() -> None:
 
 
 @pytest.mark.requirement("schema.spoken")
-async def test_who_says_nothing_speaks_what_it_asked_for_or_what_the_agent_does() -> None:
-    async with meshed("2.0.0") as (mesh, _):
-        nameless = {"data": {"place": "Bern"}}
-        assert (await ask(mesh, nameless))[0] == ANSWERS["2.0.0"]
+async def test_who_says_nothing_speaks_what_it_asked_for_or_the_default_major() -> None:
+    async with meshed("2.0.0") as (mesh, agents):
+        assert (await ask(mesh, {"data": {"city": "Bern"}}))[0] == ANSWERS["1.1.0"]
+        assert agents["2.0.0"].asked == [{"place": "Bern"}]
         old = {"data": {"city": "Bern"}}
         assert (await ask(mesh, old, meshgate_schema_version="1.0.0"))[0] == ANSWERS["1.0.0"]
         assert (await ask(mesh, old, selector="forecast@^1"))[0] == ANSWERS["1.1.0"]
         assert (await ask(mesh, old, selector="forecast@1.0.0"))[0] == ANSWERS["1.0.0"]
         with pytest.raises(NoRoute):
             await ask(mesh, old, selector="forecast@^3")
+
+
+@pytest.mark.requirement("schema.default")
+async def test_a_new_major_moves_nobody_until_it_is_made_the_default() -> None:
+    async with meshed("1.1.0", "2.0.0") as (mesh, agents):
+        nameless = {"data": {"city": "Bern"}}
+        for selector in ("weather", "forecast@*"):
+            assert (await ask(mesh, nameless, selector=selector))[0] == ANSWERS["1.1.0"]
+        assert (len(agents["1.1.0"].asked), len(agents["2.0.0"].asked)) == (2, 0)
+        await change(mesh, lambda subject: set_default(subject, 2))
+        assert (await ask(mesh, {"data": {"place": "Bern"}}))[0] == ANSWERS["2.0.0"]
+        assert agents["2.0.0"].asked[-1] == {"place": "Bern"}
+        assert (await ask(mesh, nameless, meshgate_schema_version="1.1.0"))[0] == ANSWERS["1.1.0"]
+
+
+@pytest.mark.requirement("schema.default")
+async def test_when_the_default_major_is_served_no_more_the_next_one_takes_its_place() -> None:
+    async with meshed("2.0.0") as (mesh, _):
+        for version in ("1.0.0", "1.1.0"):
+            for stage in (Stage.DEPRECATED, Stage.RETIRED):
+                await change(mesh, partial(promote, version=version, stage=stage, now=1.0))
+        known = mesh.gateway.schemas.subject("weather/forecast")
+        assert known is not None
+        assert (known.subject.default_major, known.spoken) == (2, "2.0.0")
+        assert (await ask(mesh, {"data": {"place": "Bern"}}))[0] == ANSWERS["2.0.0"]
+
+
+@pytest.mark.requirement("schema.default")
+async def test_without_a_migration_what_names_no_release_passes_as_it_is() -> None:
+    plain = {**RELEASES, "2.0.0": (V2_0, ())}
+    async with meshed("2.0.0", releases=()) as (mesh, agents):
+        for version, (proto, migrations) in plain.items():
+            data = compiled(proto)
+            digest = load_image(data).digest
+            refs = SchemaRef("p.Ask", digest), SchemaRef("p.Tell", digest)
+            made = Capability("forecast", version, input=refs[0], output=refs[1], migrations=migrations)
+            await SchemaGate(mesh.gateway.schemas.store).admit(Manifest("weather", version, skills=(made,)), (data,))
+            await heard(mesh, lambda subject, wanted=version: subject.release(wanted) is not None)  # type: ignore[misc]
+        assert (await ask(mesh, {"data": {"place": "Bern"}}))[0] == ANSWERS["2.0.0"]
+        assert agents["2.0.0"].asked == [{"place": "Bern"}]
 
 
 @pytest.mark.requirement("schema.route")
@@ -270,7 +311,7 @@ async def test_a_task_is_told_of_in_the_words_in_which_it_began_whichever_releas
             assert part["data"] == ANSWERS["1.0.0"], release
             assert part["mediaType"].endswith("version=1.0.0")
         (untouched,) = (await mesh.call("", other["id"], method="GetTask")).tree["artifacts"][0]["parts"]
-        assert untouched["data"] == ANSWERS["2.0.0"]
+        assert untouched["data"] == ANSWERS["1.1.0"], "who names no release stays with the default major"
 
 
 @pytest.mark.requirement("schema.tasks")
@@ -311,6 +352,57 @@ async def test_an_agent_whose_contract_is_here_comes_first() -> None:
     async with meshed("1.1.0", "2.0.0", releases=("1.0.0", "1.1.0")) as (mesh, agents):
         await ask(mesh, said("1.0.0", {"city": "Bern"}))
         assert (len(agents["1.1.0"].asked), len(agents["2.0.0"].asked)) == (1, 0)
+
+
+OTHER_WORDS = f"message Question {{ string city = 1 {RULES}; }} message Reply {{ double temp_c = 1; }}"
+
+
+async def admit(mesh: LocalMesh, agent: str, *skills: tuple[str, str, str, str]) -> tuple[Capability, ...]:
+    """Let the gate admit skills of an agent: (skill, the .proto's text, its input, its output)."""
+    made: list[Capability] = []
+    images: list[bytes] = []
+    for name, text, takes, gives in skills:
+        images.append(compiled(text))
+        digest = load_image(images[-1]).digest
+        made.append(Capability(name, "1.0.0", input=SchemaRef(takes, digest), output=SchemaRef(gives, digest)))
+    await SchemaGate(mesh.gateway.schemas.store).admit(Manifest(agent, "1.0.0", skills=tuple(made)), tuple(images))
+
+    async def known() -> bool:
+        return all(mesh.gateway.schemas.subject(f"{agent}/{one.skill}") is not None for one in made)
+
+    await soon(known)
+    return tuple(made)
+
+
+@pytest.mark.requirement("routing.agents_alike")
+async def test_among_agents_of_different_contracts_the_types_of_the_message_decide() -> None:
+    async with LocalMesh() as mesh:
+        ours = await admit(mesh, "amy", ("forecast", V1_0, "p.Ask", "p.Tell"))
+        theirs = await admit(mesh, "ben", ("forecast", OTHER_WORDS, "p.Question", "p.Reply"))
+        amy, ben = Weather(ANSWERS["1.0.0"]), Weather({"tempC": 1.5})
+        await mesh.add("amy", amy, skills=ours, version="1.0.0")
+        await mesh.add("ben", ben, skills=theirs, version="1.0.0")
+        for type_name, whom in (("p.Question", ben), ("p.Ask", amy), ("p.Unknown", amy)):
+            part = {"data": {"city": type_name}, "mediaType": f"application/json; type={type_name}"}
+            _, head = await ask(mesh, part, selector="forecast@*")
+            assert whom.asked[-1] == {"city": type_name}
+            assert head["meshgate-choice"] == "one of 2, by name"
+
+
+@pytest.mark.requirement("routing.agent_decides")
+async def test_called_by_name_the_types_of_the_message_say_which_skill_and_so_which_contract_is_meant() -> None:
+    async with LocalMesh() as mesh:
+        ways = (("forecast", V1_0, "p.Ask", "p.Tell"), ("history", OTHER_WORDS, "p.Question", "p.Reply"))
+        weather = Weather(ANSWERS["1.0.0"])
+        await mesh.add("weather", weather, skills=await admit(mesh, "weather", *ways), version="1.0.0")
+        with pytest.raises(SchemaViolation):
+            await ask(mesh, {"data": {"city": ""}, "mediaType": "application/json; type=p.Ask"})
+        with pytest.raises(SchemaViolation):
+            await ask(mesh, {"data": {"city": ""}, "mediaType": "application/json; type=p.Question"})
+        assert weather.asked == []
+        for passes in ({"data": {"city": ""}}, {"data": {"city": ""}, "mediaType": "application/json; type=p.Other"}):
+            await ask(mesh, passes)
+            assert weather.asked.pop() == {"city": ""}, "the agent decides, and checks it by itself"
 
 
 @pytest.mark.requirement("schema.modes-traffic")
@@ -363,7 +455,7 @@ async def test_the_card_tells_which_releases_are_served_and_until_when() -> None
         await change(mesh, lambda subject: promote(subject, "1.1.0", Stage.DEPRECATED, now=1.8e9))
         await change(mesh, lambda subject: promote(subject, "1.1.0", Stage.RETIRED, now=1.9e9))
         card = mesh.gateway.cards.card(
-            parse_selector("weather"), Principal("client", "u", agents=("*",), skills=("*",)), "http://m"
+            parse_selector("weather"), [Principal("client", "u", agents=("*",), skills=("*",))], "http://m"
         )
         assert card is not None
         extensions = msgspec.json.decode(card)["capabilities"]["extensions"]

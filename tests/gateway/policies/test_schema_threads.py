@@ -93,7 +93,7 @@ class Both:
         part = {"data": data, "mediaType": f"application/json; type=p.A; version={version}"}
         tree = {"message": {"messageId": "m", "role": "ROLE_USER", "parts": [part]}}
         call = self.mesh.call_of(tree, "planner")
-        route = Route("planner", "plan", agent, (), contract=True)
+        route = Route("planner", "plan", agent, (), contract="c1")
         payload = ProtoPayload(SendMessageRequest, to_proto(tree, proto_class(SendMessageRequest)))
         headers = {"content-length": length} if length else {}
         call = msgspec.structs.replace(call, route=route, headers=headers, payload=payload if proto else call.payload)
@@ -124,7 +124,7 @@ async def test_of_a_message_of_very_many_parts_each_is_converted_and_the_first_a
     both.parts = [{"data": {"place": "Bern"}}] * 100
     tree = {"message": {"messageId": "m", "role": "ROLE_USER", "parts": [part] * 100}}
     call = both.mesh.call_of(tree, "planner")
-    call = msgspec.structs.replace(call, route=Route("planner", "plan", "1.1.0", (), contract=True))
+    call = msgspec.structs.replace(call, route=Route("planner", "plan", "1.1.0", (), contract="c1"))
     answer = await (await both.policy(call, both.forward)).answer()
     assert both.got == [{"place": "Bern"}] * 100
     assert [each["data"] for each in answer.tree()["message"]["parts"]] == [{"city": "Bern"}] * 100

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from meshgate.gateway.identity.mesh_key import MeshKey
 from meshgate.gateway.process import server
 from meshgate.gateway.process.server import gateway_row
 from meshgate.gateway.version import FEATURES, VERSION
@@ -20,11 +21,14 @@ async def test_the_row_carries_the_version_and_the_features() -> None:
     assert FEATURES == ("open-rows",)
 
 
-def test_the_row_fits_into_consul_and_comes_back() -> None:
-    row, layout = gateway_row("gw-" + "0" * 16, "http://255.255.255.255:65535"), Layout("meshgate")
+@pytest.mark.requirement("registry.unsigned")
+def test_the_row_with_its_proof_fits_into_consul_and_comes_back() -> None:
+    mesh, layout = MeshKey(bytes(range(32))), Layout("meshgate")
+    row = mesh.sign_row(gateway_row("gw-" + "0" * 16, "http://255.255.255.255:65535"))
     service = {"ID": layout.service_id(row.id), "Service": layout.service(row), "Meta": meta_of(row, "ttl")}
     assert size_of(service_of(row, "ttl", layout)) <= MAX_ENTRY
     assert instance_of(service, layout) == (row, "ttl")
+    assert mesh.is_genuine(instance_of(service, layout)[0])
 
 
 async def test_a_build_between_releases_registers_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 import pytest
 
-from meshgate.a2a.call import Call, Principal, Route
+from meshgate.a2a.call import Call, Handler, Principal, Route
 from meshgate.a2a.errors import InvalidParams, MeshError, NoRoute, RateLimited, TaskNotFound
 from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.a2a.methods import METHODS
 from meshgate.a2a.payload import JsonPayload
+from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import parse_selector
 from meshgate.a2a.versions import VersionRange
 from meshgate.gateway.identity.authorizer import ScopeAuthorizer
 from meshgate.gateway.jobs.rates import Rates
+from meshgate.gateway.routing.agent_choice import AgentChoice
 from meshgate.gateway.routing.resolve import SKILL_KEY, Resolve
 from meshgate.gateway.routing.routes import Routes
 from meshgate.gateway.routing.task_owner import TaskOwner
@@ -38,31 +42,53 @@ class Backwards:
     def prefer(self, call: Call, routes: Sequence[Route]) -> Sequence[Route]:
         return routes[::-1]
 
-    def covers(self, agent: str, skill: str, versions: VersionRange) -> bool:
-        return (agent, skill) == ("echo", "say")
+    def skill_of_parts(self, call: Call, route: Route, skills: Sequence[str]) -> str:
+        return max(skills) if call.payload.view().message.parts[0].text == "typed" else ""
+
+    def covers(self, route: Route, versions: VersionRange) -> bool:
+        return (route.agent, route.skill) == ("echo", "say")
 
 
 class Guide:
     """The resolver over some entries."""
 
-    def __init__(self, *entries: Entry, ready: Ready = lambda _: True, releases: Backwards | None = None) -> None:
+    def __init__(
+        self,
+        *entries: Entry,
+        ready: Ready = lambda _: True,
+        releases: Backwards | None = None,
+        load: Mapping[str, float] = MappingProxyType({}),
+    ) -> None:
         index = Index()
         index.apply(Delta(put=entries))
         routes = Routes(index, ScopeAuthorizer())
         self.clock = Clock()
         self.rates = Rates(1.0, 2, lambda: 1, self.clock)
         owner = TaskOwner(index, TaskTags(bytes(range(32))), routes)
-        self.resolve = Resolve(routes, owner, ready, releases, self.rates)
+        choice = AgentChoice(lambda route: ready(route.instances), lambda route: load.get(route.agent, 1.0), Random(7))
+        self.resolve = Resolve(routes, owner, lambda route: ready(route.instances), choice, releases, self.rates)
 
-    async def ask(self, target: str = "", *, label: str = "", skill: Any = None, **more: Any) -> Call:
+    async def reply(
+        self,
+        target: str,
+        behind: Handler,
+        *,
+        label: str = "",
+        skill: Any = None,
+        text: str = "hi",
+        **more: Any,
+    ) -> Reply:
         method = METHODS["SendMessage"]
-        message: dict[str, Any] = {"messageId": "m", "role": "ROLE_USER", "parts": [{"text": "hi"}]}
+        message: dict[str, Any] = {"messageId": "m", "role": "ROLE_USER", "parts": [{"text": text}]}
         if skill is not None:
             message["metadata"] = {SKILL_KEY: skill}
         tree: dict[str, Any] = {"message": message, **({"tenant": label} if label else {})}
         payload = JsonPayload(method.request, tree, msgspec.convert(tree, method.request))
         call = make_call(target=parse_selector(target) if target else None, **more)
-        await self.resolve(msgspec.structs.replace(call, payload=payload), behind := Behind())
+        return await self.resolve(msgspec.structs.replace(call, payload=payload), behind)
+
+    async def ask(self, target: str = "", **more: Any) -> Call:
+        await self.reply(target, behind := Behind(), **more)
         return behind.last
 
     async def route(self, target: str = "", **more: Any) -> Route:
@@ -128,6 +154,17 @@ async def test_a_message_may_say_which_skill_of_an_agent_it_means() -> None:
     with pytest.raises(InvalidParams) as refused:
         await guide.route("echo", skill=3)
     assert refused.value.message == "message.metadata['meshgate/skill'] must be a string"
+
+
+@pytest.mark.requirement("routing.agent_decides")
+async def test_parts_of_a_contract_say_which_skill_is_meant_where_the_agent_would_decide() -> None:
+    both = entry("a", skills=(Capability("say", "1.0.0"), Capability("sing", "1.0.0")))
+    guide = Guide(both, releases=Backwards())
+    assert (await guide.route("echo", text="typed")).skill == "sing"
+    assert (await guide.route("echo", text="typed", skill="say")).skill == "say"
+    assert (await guide.route("echo")).skill == "*"
+    foreign = Guide(entry("f", skills=both.manifest.skills, foreign=True), releases=Backwards())
+    assert (await foreign.route("echo", text="typed")).skill == "*"
 
 
 async def test_contracts_say_which_release_is_preferred_and_which_answers_for_one_that_is_gone() -> None:

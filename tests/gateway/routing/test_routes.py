@@ -26,15 +26,15 @@ def test_a_route_names_its_instances_and_why_it_was_chosen() -> None:
     newer = (Capability("say", "2.0.0", reentrant=3, input=SchemaRef("x.Say", "0" * 32)),)
     _, routes = listed(entry("a"), entry("b"), entry("c", version="2.0.0", skills=newer))
     assert routes.find(SAY, ANN) == (
-        Route("echo", "say", "2.0.0", ("c",), "say@2.0.0: choice 1 of 2, 1 instances", 3, contract=True),
-        Route("echo", "say", "1.0.0", ("a", "b"), "say@1.0.0: choice 2 of 2, 2 instances", 1, contract=False),
+        Route("echo", "say", "2.0.0", ("c",), "say@2.0.0: choice 1 of 2, 1 instances", 3, contract="0" * 32 + " "),
+        Route("echo", "say", "1.0.0", ("a", "b"), "say@1.0.0: choice 2 of 2, 2 instances", 1, contract=""),
     )
 
 
 def test_a_foreign_agent_called_by_its_name_has_any_skill_once_and_no_contract() -> None:
     _, routes = listed(entry("f", foreign=True))
     (route,) = routes.find(parse_selector("echo"), ANN)
-    assert (route.skill, route.reentrant, route.contract) == ("*", 1, False)
+    assert (route.skill, route.reentrant, route.contract) == ("*", 1, "")
 
 
 @pytest.mark.requirement("path.loop")
@@ -87,3 +87,20 @@ def test_the_cache_is_emptied_when_it_holds_too_much(monkeypatch: pytest.MonkeyP
     assert routes.find(SAY, ANN) is first
     routes.find(parse_selector("say@^2"), ANN)
     assert routes.find(SAY, ANN) is not first
+
+
+def test_names_are_kept_until_the_registry_changes() -> None:
+    index, routes = listed(entry("a"))
+    names = routes.names(ANN)
+    assert routes.names(ANN) is names
+    index.apply(Delta(gone=("a",)))
+    assert routes.names(ANN) is not names
+    assert routes.names(ANN).why_not(SAY, "") == "no agent here answers to 'say@*'"
+
+
+@pytest.mark.parametrize(("permissions", "kept"), [(100, True), (101, False)])
+def test_the_names_of_a_hundred_permissions_are_kept(permissions: int, kept: bool) -> None:
+    _, routes = listed(entry("a"))
+    callers = [Principal("user", "ann", agents=(f"agent-{number}",), skills=("*",)) for number in range(permissions)]
+    names = [routes.names(caller) for caller in callers]
+    assert (routes.names(callers[0]) is names[0]) is kept

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from meshgate.a2a.call import Call, Principal
 from meshgate.a2a.errors import TaskNotFound
 from meshgate.a2a.mesh.task_ids import TaskTags
+from meshgate.a2a.methods import METHODS
+from meshgate.a2a.payload import JsonPayload
 from meshgate.a2a.selector import Selector, parse_selector
 from meshgate.gateway.facts import TaskRoute
 from meshgate.gateway.identity.authorizer import ScopeAuthorizer
@@ -16,7 +19,7 @@ from meshgate.gateway.routing.routes import Routes
 from meshgate.gateway.routing.task_owner import TaskOwner
 from meshgate.registry.index import Index
 from meshgate.registry.model import Capability, Delta, Entry
-from tests.gateway.calls import ANN, entry, make_call
+from tests.gateway.calls import ANN, ECHO, entry, make_call
 
 pytestmark = pytest.mark.requirement("path.task_owner")
 TAGS = TaskTags(bytes(range(32)))
@@ -142,3 +145,62 @@ def test_the_skill_of_a_task_is_the_target_s_or_the_agent_s_only_or_usual_one() 
 
     assert (skill(), skill(skills=both), skill(skills=usual), skill(foreign=True)) == ("say", "*", "sing", "*")
     assert skill("sing@*", skills=both) == "sing"
+
+
+# -- tasks that a message refers to
+
+
+def referring(*task_ids: str, principal: Principal = ANN) -> Call:
+    tree: dict[str, Any] = {
+        "messageId": "m",
+        "role": "ROLE_USER",
+        "parts": [{"text": "x"}],
+        "referenceTaskIds": list(task_ids),
+    }
+    kind = METHODS["SendMessage"].request
+    call = make_call(route=ECHO, principal=principal)
+    view = msgspec.convert({"message": tree}, kind)
+    return msgspec.structs.replace(call, payload=JsonPayload(kind, {"message": tree}, view))
+
+
+BOB, ROOT = Principal("user", "bob"), Principal("user", "root", roles=frozenset({"admin"}))
+NOT_ANNS = {
+    "another caller's": task_of(principal=BOB),
+    "another tenant's": task_of(principal=ACME),
+    "made up": "t7",
+    "altered": task_of()[:-1] + "8",
+}
+
+
+@pytest.mark.requirement("references.own")
+@pytest.mark.parametrize("task_id", NOT_ANNS.values(), ids=NOT_ANNS)
+def test_a_message_refers_to_its_callers_tasks_alone_and_the_refusal_says_which_is_not(task_id: str) -> None:
+    owners = Owners(entry())
+    owners.owner.check_references(referring(task_of(), task_of(agent="other")))
+    with pytest.raises(TaskNotFound) as refused:
+        owners.owner.check_references(referring(task_of(), task_id))
+    assert refused.value.message == "message.referenceTaskIds[1]: task not found"
+    assert refused.value.violations == (("message.referenceTaskIds[1]", "is no task of the caller's"),)
+
+
+@pytest.mark.requirement("references.own")
+def test_an_admin_refers_to_the_tasks_of_its_tenant() -> None:
+    owners = Owners(entry())
+    owners.owner.check_references(referring(task_of(), principal=ROOT))
+    for task_id in (NOT_ANNS["another tenant's"], NOT_ANNS["altered"]):
+        with pytest.raises(TaskNotFound):
+            owners.owner.check_references(referring(task_id, principal=ROOT))
+
+
+@pytest.mark.requirement("references.own")
+def test_an_agent_that_takes_any_reference_is_sent_them_all_and_one_that_has_left_takes_none() -> None:
+    owners = Owners(entry(any_references=True))
+    call = referring(*NOT_ANNS.values())
+    owners.owner.check_references(call)
+    owners.change(Delta(gone=("echo-1",)))
+    with pytest.raises(TaskNotFound):
+        owners.owner.check_references(call)
+
+
+def test_a_message_without_references_is_not_looked_at() -> None:
+    Owners().owner.check_references(referring())

@@ -13,7 +13,7 @@ from tests.gateway.calls import Clock, entry, limits
 class Listed:
     def __init__(self) -> None:
         self.clock = Clock()
-        self.all = Instances(lambda name: f"secret of {name}", limits(), self.clock, random.Random(1))
+        self.all = Instances(lambda listed: f"secret of {listed.id}", limits(), self.clock, random.Random(1))
 
     def at(self, name: str) -> Instance:
         found = self.all.get(name)

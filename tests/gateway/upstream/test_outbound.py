@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from meshgate.a2a.call import Call
+from meshgate.a2a.call import Call, Principal
 from meshgate.a2a.codec.transcode import proto_class, to_proto
 from meshgate.a2a.errors import Killed, MeshError, OutcomeUnknown, UpstreamDeadline, UpstreamUnavailable
 from meshgate.a2a.mesh.lineage import Lineage, Step
@@ -90,6 +90,8 @@ async def test_an_agent_is_told_its_place_in_the_job_and_the_time_that_is_left()
         "meshgate-skill": "say",
         "meshgate-job": "g.1",
         "authorization": "Bearer mgi_secret",
+        "meshgate-principal": "ann",
+        "meshgate-tenant": "default",
         "traceparent": f"00-{'a' * 32}-{'b' * 16}-01",
     }
 
@@ -97,12 +99,15 @@ async def test_an_agent_is_told_its_place_in_the_job_and_the_time_that_is_left()
 async def test_of_the_callers_headers_only_the_extensions_go_on() -> None:
     post = Post(task("t1"))
     said = {"authorization": "Bearer mg_client", "x-api-key": "k", "cookie": "c", "a2a-extensions": "https://x"}
+    said |= {"meshgate-principal": "root", "meshgate-tenant": "acme"}
     await post.answer(msgspec.structs.replace(message(), headers=said, deadline=999.0))
     assert post.sent[0].headers == {
         "a2a-version": "1.0",
         "meshgate-call": "c1",
         "meshgate-deadline": "0.000000",
         "authorization": "Bearer mgi_secret",
+        "meshgate-principal": "ann",
+        "meshgate-tenant": "default",
         "a2a-extensions": "https://x",
     }
 
@@ -111,6 +116,19 @@ async def test_a_foreign_agent_is_shown_no_secret() -> None:
     post = Post(task("t1"), foreign=True)
     await post.answer(msgspec.structs.replace(message(), deadline=1060.0))
     assert "authorization" not in post.sent[0].headers
+
+
+@pytest.mark.requirement("caller.told")
+@pytest.mark.parametrize(
+    ("kind", "told"), [({}, True), ({"foreign": True}, False), ({"foreign": True, "tell_caller": True}, True)]
+)
+async def test_an_agent_is_told_who_calls_by_the_gateway_alone(kind: dict[str, Any], told: bool) -> None:
+    post = Post(task("t1"), **kind)
+    caller = Principal("user", "Zo\u00eb 100%", "acme")
+    forged = {"meshgate-principal": "root", "meshgate-tenant": "default"}
+    await post.answer(msgspec.structs.replace(message(), principal=caller, headers=forged, deadline=1060.0))
+    sent = {name: text for name, text in post.sent[0].headers.items() if name in forged}
+    assert sent == ({"meshgate-principal": "Zo%C3%AB%20100%25", "meshgate-tenant": "acme"} if told else {})
 
 
 # -- ids
@@ -142,8 +160,11 @@ async def test_referenced_tasks_of_the_agent_go_out_under_its_own_ids_and_others
     post = Post(task("t1"))
     made = {"tenant": "default", "owner": "ann", "instance": "x"}
     own, other = post.tags.tag("t5", agent="echo", **made), post.tags.tag("t6", agent="other", **made)
-    await post.answer(msgspec.structs.replace(message(referenceTaskIds=[own, other, "plain"]), deadline=1060.0))
-    assert post.sent[0].payload.view().message.reference_task_ids == ["t5", other, "plain"]
+    theirs = post.tags.tag("t7", agent="echo", **{**made, "tenant": "acme"})
+    sent = [own, other, "plain", own[:-1] + "6", theirs]
+    await post.answer(msgspec.structs.replace(message(referenceTaskIds=sent), deadline=1060.0))
+    # Only what this mesh made for the caller's tenant is an id of the agent's.
+    assert post.sent[0].payload.view().message.reference_task_ids == ["t5", *sent[1:]]
 
 
 @pytest.mark.parametrize(("label", "wanted"), [("", ""), ("echo", ""), ("echo", "blue"), ("", "blue")])

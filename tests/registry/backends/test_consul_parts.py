@@ -58,7 +58,7 @@ instances = st.builds(
     tenant=names,
     labels=st.dictionaries(terms, terms, max_size=3),
     weight=st.floats(0.001, 1000.0),
-    check=st.none() | st.builds(HealthCheck, urls, st.floats(0.1, 3600.0)),
+    check=st.none() | st.builds(HealthCheck, urls, st.floats(0.1, 3600.0), st.booleans()),
     lasting=st.booleans(),
     kind=st.sampled_from(("agent", "gateway")),
     draining=st.booleans(),
@@ -109,6 +109,11 @@ def test_an_ordinary_entry_is_far_smaller() -> None:
         (msgspec.structs.replace(agent("a1"), check=HealthCheck("http://127.0.0.1/")), False, "ttl"),
         (agent("a1", lasting=True), False, "none"),
         (msgspec.structs.replace(agent("a1", lasting=True), check=HealthCheck("http://10.0.0.1/")), True, "http"),
+        (
+            msgspec.structs.replace(agent("a1", lasting=True), check=HealthCheck("http://10.0.0.1/", private=True)),
+            True,
+            "none",
+        ),
     ],
 )
 def test_consul_asks_whom_it_can_reach_and_waits_for_renewals_of_the_rest(

@@ -76,6 +76,15 @@ async def _real_time() -> None:
     await asyncio.sleep(_LOOK)
 
 
+@pytest.mark.requirement("join.gateways")
+@pytest.mark.cells("join.gateways", backend=("memory", "file", "consul"))
+@pytest.mark.parametrize("name", ["gateway", "gw", "gw0badcafe", "GateWay"])
+async def test_no_backend_lists_an_agent_under_the_name_of_a_gateway(backend: Backend, name: str) -> None:
+    manifest = msgspec.structs.replace(SUMMARISER, agent=name)
+    with pytest.raises(InvalidParams, match="are names of gateways"):
+        await backend.registry.register(agent(f"{name}-1", manifest), manifest)
+
+
 @pytest.mark.requirement("registry.watch")
 async def test_a_watch_begins_with_everything(backend: Backend) -> None:
     await backend.registry.register(agent("a1"), SUMMARISER)
@@ -377,7 +386,15 @@ async def test_a_closed_registry_ends_its_watches_and_refuses_work(backend: Back
 # --- subjects: the contracts of skills
 
 ONE, TWO, THREE = "1" * 32, "2" * 32, "3" * 32
-SUBJECTS = ["planner/plan", "a..b/c__d", "A.b-c_d/9", "a" * 128 + "/" + "b" * 128, "x.-y" * 32 + "/" + "b--b" * 32]
+SUBJECTS = [
+    "planner/plan",
+    "a..b/c__d",
+    "A.b-c_d/9",
+    "a" * 128 + "/" + "b" * 128,
+    "x.-y" * 32 + "/" + "b--b" * 32,
+    "acme:planner/plan",
+    "t" * 128 + ":" + "a" * 128 + "/" + "b" * 128,
+]
 
 
 @pytest.mark.requirement("registry.subjects")
@@ -431,7 +448,25 @@ async def test_of_two_who_change_a_subject_at_once_one_wins(backend: Backend) ->
         assert await backend.registry.subject("a/s") == at
 
 
-@pytest.mark.parametrize("name", ["", "plan", "/plan", "planner/", "a/b/c", "a b/c", "../x", ".a/b", "a" * 129 + "/b"])
+NO_SUBJECTS = [
+    "",
+    "plan",
+    "/plan",
+    "planner/",
+    "a/b/c",
+    "a b/c",
+    "../x",
+    ".a/b",
+    "a" * 129 + "/b",
+    "default:a/b",
+    ":a/b",
+    "t:/b",
+    "t:a:b/c",
+    "a/t:b",
+]
+
+
+@pytest.mark.parametrize("name", NO_SUBJECTS)
 async def test_what_is_no_name_of_a_subject_is_refused_by_all(backend: Backend, name: str) -> None:
     with pytest.raises(InvalidParams):
         await backend.registry.put_subject(name, ONE, "")

@@ -5,25 +5,28 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from meshgate.gateway.identity.mesh_key import MeshKey
 from meshgate.registry.backends.consul.address import ConsulAddress
 from meshgate.registry.backends.consul.blocking_queries import Ask, ConsulFeed
 from meshgate.registry.backends.consul.entry import Layout, service_of
 from meshgate.registry.backends.consul.registry import ConsulRegistry
 from meshgate.registry.backends.file import FileRegistry
+from meshgate.registry.backends.memory import MemoryRegistry
 from meshgate.registry.backends.sqlite_reader import Reader
 from meshgate.registry.index import Index
 from meshgate.registry.interface import Registry
-from meshgate.registry.model import Manifest, Switch
+from meshgate.registry.model import Endpoint, Instance, Manifest, Switch
 from meshgate.registry.watcher import Watcher
-from tests.registry.samples import SUMMARISER, agent
+from tests.registry.samples import SUMMARISER, agent, gateway
 from tests.registry.virtual import VirtualTime, settle, until
 from tests.support import servers
 
@@ -33,14 +36,49 @@ ROGUE = Switch("agent", "rogue")
 
 
 @asynccontextmanager
-async def watched(registry: Registry) -> AsyncGenerator[Watcher, None]:
-    watcher = Watcher(registry, Index())
+async def watched(
+    registry: Registry, genuine: Callable[[Instance], bool] = lambda _: True
+) -> AsyncGenerator[Watcher, None]:
+    watcher = Watcher(registry, Index(), genuine=genuine)
     task = asyncio.create_task(watcher.run())
     try:
         yield watcher
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+# --- rows of gateways that nobody of the mesh wrote ---
+
+
+@pytest.fixture(params=["memory", "file", pytest.param("consul", marks=pytest.mark.integration)])
+async def backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Registry, None]:
+    made: Registry = MemoryRegistry()
+    if request.param == "file":
+        made = FileRegistry(tmp_path / "registry.db")
+    if request.param == "consul":
+        port = request.getfixturevalue("consul").port
+        made = ConsulRegistry(ConsulAddress(port=port, prefix=f"unsigned{next(_numbers)}"), settle=0.0)
+    yield made
+    await made.aclose()
+
+
+@pytest.mark.requirement("registry.unsigned")
+@pytest.mark.cells("registry.unsigned", registry=("memory", "file", "consul"))
+async def test_a_gateway_that_no_holder_of_the_mesh_key_wrote_is_passed_over(backend: Registry) -> None:
+    mesh, stranger = MeshKey(bytes(range(32))), MeshKey(bytes(range(1, 33)))
+    await backend.register(mesh.sign_row(gateway("gw1")))
+    await backend.register(stranger.sign_row(gateway("gw2")))
+    await backend.register(gateway("gw3"))
+    async with watched(backend, mesh.is_genuine) as watcher:
+        await until(lambda: watcher.passed_over == {"unsigned": 2})
+        assert set(watcher.index.entries) == {"gw1"}
+        # Whoever writes over a gateway's row does not move it.
+        await backend.register(
+            msgspec.structs.replace(mesh.sign_row(gateway("gw1")), endpoints=(Endpoint("JSONRPC", "http://h/"),))
+        )
+        await until(lambda: watcher.passed_over == {"unsigned": 3})
+        assert not watcher.index.entries
 
 
 # --- the file ---

@@ -4,6 +4,7 @@ import base64
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from google.protobuf import json_format
 from google.rpc import error_details_pb2  # pyright: ignore[reportMissingTypeStubs]
@@ -11,10 +12,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshgate.a2a import errors
-from meshgate.a2a.errors import InvalidParams, MeshError, ParseError, UnsupportedMediaType
+from meshgate.a2a.errors import ContentTypeNotSupported, InvalidParams, MeshError, ParseError
 from meshgate.registry.errors import RegistryUnavailable, UnknownLease
+from meshgate.registry.foreign.agent_credential import AgentCredential, OAuth2Client
 from meshgate.registry.join import wire
-from meshgate.registry.model import Capability, Endpoint, HealthCheck, Instance, Lease, Manifest, Migration, SchemaRef
+from meshgate.registry.model import (
+    Capability,
+    Endpoint,
+    ForeignTerms,
+    HealthCheck,
+    Instance,
+    Lease,
+    Manifest,
+    Migration,
+    SchemaRef,
+)
 from meshgate.registry.schemas import BadSchema, Incompatible, StageRefused, VersionRetired, VersionTaken
 from meshgate.v1 import registry_pb2
 
@@ -45,6 +57,8 @@ MANIFEST = Manifest(
         Capability(skill="translate", version="1.4.0"),
     ),
     shared_tasks=True,
+    tell_caller=True,
+    any_references=True,
     card={"name": "summariser", "skills": [{"id": "summarise"}]},
 )
 INSTANCE = Instance(
@@ -285,13 +299,45 @@ def test_an_error_that_a_proxy_wrote_is_understood_too() -> None:
 def test_a_content_type_says_which_form_a_body_has() -> None:
     assert wire.media_type("application/json; charset=utf-8") == wire.JSON
     assert wire.media_type("application/x-protobuf") == wire.PROTO
-    with pytest.raises(UnsupportedMediaType):
+    with pytest.raises(ContentTypeNotSupported):
         wire.media_type("text/plain")
+
+
+CREDENTIAL = AgentCredential({"x-key": "k"}, "a=b", OAuth2Client("https://t", "id", "secret", "all"))
+
+
+@pytest.mark.requirement("foreign.credential")
+@pytest.mark.parametrize("media", [wire.PROTO, wire.JSON])
+@pytest.mark.parametrize("credential", [None, AgentCredential({"x-key": "k"}), CREDENTIAL])
+def test_a_credential_and_the_operators_terms_arrive_as_they_were_given(
+    media: Any, credential: AgentCredential | None
+) -> None:
+    terms = ForeignTerms(named=True, reentrant={"forecast": 2}, url="https://h/rpc")
+    manifest = msgspec.structs.replace(MANIFEST, foreign=True, terms=terms)
+    instance = msgspec.structs.replace(INSTANCE, manifest=manifest.digest())
+    read = wire.decode_register(wire.encode_register(instance, manifest, media, credential=credential), media)
+    assert (read.manifest.terms, read.credential) == (terms, credential)
+
+
+@pytest.mark.requirement("foreign.credential")
+def test_nobody_gives_a_credential_that_is_sealed_already() -> None:
+    stolen = msgspec.structs.replace(MANIFEST, foreign=True, terms=ForeignTerms(credential="sealed"))
+    instance = msgspec.structs.replace(INSTANCE, manifest=stolen.digest())
+    read = wire.decode_register(wire.encode_register(instance, stolen), wire.PROTO)
+    assert read.manifest.terms == ForeignTerms()
+
+
+@pytest.mark.requirement("foreign.credential")
+def test_a_credential_that_cannot_be_sent_is_refused_at_the_join_port() -> None:
+    body = wire.encode_register(INSTANCE, MANIFEST, credential=AgentCredential({"host": "s3cr3t"}))
+    with pytest.raises(errors.InvalidParams) as refused:
+        wire.decode_register(body, wire.PROTO)
+    assert "s3cr3t" not in refused.value.message
 
 
 def test_every_field_of_a_registration_has_a_value_here() -> None:
     # A field that is added to the schema and forgotten here would be dropped without a word.
-    full = wire.registration_to_proto(INSTANCE, MANIFEST, [b"image"])
+    full = wire.registration_to_proto(INSTANCE, MANIFEST, [b"image"], name_from_card=True, credential=CREDENTIAL)
     assert {field.name for field, _ in full.ListFields()} == {field.name for field in full.DESCRIPTOR.fields}
     left_to_the_card = {"input_modes", "output_modes"}
     skill = full.manifest.capabilities[0]

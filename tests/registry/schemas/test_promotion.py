@@ -7,7 +7,7 @@ import pytest
 
 from meshgate.a2a.errors import InvalidParams
 from meshgate.registry.model import SchemaRef
-from meshgate.registry.schemas import Release, Stage, StageRefused, Subject, admit, promote
+from meshgate.registry.schemas import Release, Stage, StageRefused, Subject, admit, promote, set_default
 from tests.registry.schemas.build import image
 
 NARROW = image("message A { int32 a = 1; }")
@@ -64,3 +64,49 @@ def test_a_stage_is_changed_of_a_release_that_exists_on_a_day_that_exists(versio
 
     with pytest.raises(InvalidParams):
         promote(subject, version, Stage.DEPRECATED, now=1.0, sunset=sunset)
+
+
+# -- the default major
+
+
+def subject_of(*releases: tuple[str, Stage], default: int | None = None) -> Subject:
+    listed = tuple(Release(version, stage=stage) for version, stage in releases)
+    return Subject("a", "s", listed, default_major=default)
+
+
+ONE, TWO, THREE = ("1.4.0", Stage.ACTIVE), ("2.0.0", Stage.ACTIVE), ("3.1.0", Stage.DEPRECATED)
+
+
+@pytest.mark.requirement("schema.default")
+@pytest.mark.parametrize(
+    ("subject", "major", "spoken"),
+    [
+        (subject_of(), None, None),
+        (subject_of(("1.0.0", Stage.PROPOSED)), None, None),
+        (subject_of(ONE, default=1), 1, "1.4.0"),
+        (subject_of(ONE, TWO, default=1), 1, "1.4.0"),
+        (subject_of(ONE, TWO), 2, "2.0.0"),
+        (subject_of(("1.0.0", Stage.RETIRED), TWO, THREE, default=1), 2, "2.0.0"),
+        (subject_of(ONE, ("2.0.0", Stage.RETIRED), default=2), 1, "1.4.0"),
+        (subject_of(("1.5.0", Stage.DEPRECATED), ONE, default=1), 1, "1.4.0"),
+        (subject_of(("1.0.0", Stage.RETIRED), default=1), 1, None),
+        (subject_of(("0.9.0", Stage.ACTIVE), ONE, default=0), 0, "0.9.0"),
+    ],
+)
+def test_the_default_major_is_one_that_is_served(subject: Subject, major: int | None, spoken: str | None) -> None:
+    assert subject.with_default().default_major == major
+    found = subject.spoken
+    assert (found.version if found is not None else None) == spoken
+
+
+@pytest.mark.requirement("schema.default")
+def test_the_first_active_release_sets_it_a_later_major_does_not_and_only_a_served_one_is_taken() -> None:
+    subject = promote(subject_of(("1.0.0", Stage.PROPOSED)), "1.0.0", Stage.ACTIVE, now=1.0)
+    assert subject.default_major == 1
+    both = msgspec.structs.replace(subject, releases=(*subject.releases, Release("2.0.0")))
+    assert promote(both, "2.0.0", Stage.DEPRECATED, now=1.0).default_major == 1
+    assert set_default(both, 2).default_major == 2
+    with pytest.raises(InvalidParams, match="a/s serves no release of major 3: served are 1, 2"):
+        set_default(both, 3)
+    assert Subject.decode(set_default(both, 2).encode()) == set_default(both, 2)
+    assert b"default_major" not in subject_of(ONE).encode()

@@ -173,6 +173,9 @@ class Recorded:
     def set(self, key: str, value: AttributeValue) -> None:
         self.attributes[key] = value
 
+    def rename(self, name: str) -> None:
+        self.name = name
+
     def link(self, context: TraceContext) -> None:
         pass
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import httpx
@@ -13,33 +12,10 @@ from meshgate.gateway.contracts.store import SchemaStore
 from meshgate.gateway.control.join import JoinApp
 from meshgate.gateway.identity.keys import new_key
 from meshgate.net.addresses import AgentNetworks
-from meshgate.registry.model import Endpoint, Instance
-from meshgate.sdk import Agent, Mesh
+from meshgate.sdk import Mesh
 from meshgate.testing import LocalMesh
 
-__all__ = ["Door", "client_of", "join"]
-
-
-async def join(mesh: LocalMesh, agent: Agent) -> None:
-    """Let an agent in as the join port does, and wait until the gateway knows it and its contracts."""
-    admitted = await SchemaGate(mesh.gateway.schemas.store).admit(agent.manifest(), agent.images())
-    url = f"local://{agent.instance}"
-    mesh.wire.scripts[url] = agent.handle
-    where = (Endpoint("JSONRPC", url),)
-    listed = Instance(agent.instance, agent.name, admitted.manifest.digest(), endpoints=where, lasting=True)
-    await mesh.registry.register(listed, admitted.manifest)
-    await mesh.seen(agent.instance)
-    for skill in admitted.manifest.skills:
-        if skill.input is not None or skill.output is not None:
-            await _known(mesh, f"{agent.name}/{skill.skill}", skill.version)
-
-
-async def _known(mesh: LocalMesh, subject: str, version: str) -> None:
-    news = asyncio.Event()
-    mesh.gateway.schemas.on_change.append(lambda _: news.set())
-    while (found := mesh.gateway.schemas.subject(subject)) is None or version not in found.releases:
-        news.clear()
-        await news.wait()
+__all__ = ["Door", "client_of"]
 
 
 def client_of(mesh: LocalMesh) -> Mesh:

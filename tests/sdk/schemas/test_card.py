@@ -18,7 +18,6 @@ from meshgate.sdk.schemas.codegen.json_schema import json_schema
 from meshgate.testing import LocalMesh
 from meshgate.v1.capability_pb2 import Capability as CapabilityMessage
 from tests.registry.schemas.build import image
-from tests.sdk.schemas.meshes import join
 
 
 class Query(BaseModel):
@@ -70,7 +69,7 @@ def test_a_card_has_type_version_and_json_schema_of_both_sides(tmp_path: Path) -
 async def test_a_gateway_shows_the_terms_to_who_asks_for_the_card(tmp_path: Path) -> None:
     agent = weather(tmp_path / "lock.json")
     async with LocalMesh() as mesh:
-        await join(mesh, agent)
+        await mesh.add(agent)
         [entry] = mesh.gateway.table.entries.values()
         assert terms(entry.manifest.card) == terms(agent.card())
 

@@ -21,7 +21,7 @@ from meshgate.sdk.contracts import Bytes, Duration, OneOf
 from meshgate.sdk.schemas.codegen.generator import generate
 from meshgate.testing import LocalMesh
 from tests.registry.schemas.build import compiled
-from tests.sdk.schemas.meshes import client_of, join
+from tests.sdk.schemas.meshes import client_of
 from tests.support.patience import patience
 
 ROOT = Path(__file__).parents[3]
@@ -122,7 +122,7 @@ async def test_a_generated_client_calls_the_skill_and_reads_its_answer(tmp_path:
     agent = weather(tmp_path / "lock.json")
     made = loaded(client_from(agent, "forecast"))
     async with LocalMesh() as mesh, client_of(mesh) as caller:
-        await join(mesh, agent)
+        await mesh.add(agent)
         query = made.Query(
             place=made.Place(name="Bonn", tags={"a": 1}),
             unit=made.Unit.kelvin,
@@ -161,16 +161,16 @@ async def test_a_generated_client_says_its_release_and_is_answered_in_it(tmp_pat
 
         now.__annotations__["return"] = named
         agent.skill(now)
-        agent._ready(write=True)  # pyright: ignore[reportPrivateUsage] - as when it starts to listen
+        agent.lock()
         return agent
 
     first = agent_of(Old, "1.0.0")
     made = loaded(client_from(first, "now"))
     async with LocalMesh() as mesh, client_of(mesh) as caller:
-        await join(mesh, first)
+        await mesh.add(first)
         await mesh.registry.deregister(first.instance)
         await mesh.seen(first.instance, there=False)
-        await join(mesh, agent_of(New, "1.1.0"))
+        await mesh.add(agent_of(New, "1.1.0"))
         assert (await made.now(caller, "Bonn")).temp_c == 20.5
         assert (await caller.call("weather", text="Bonn")).data == {"temperature": 20.5}
 
@@ -178,7 +178,7 @@ async def test_a_generated_client_says_its_release_and_is_answered_in_it(tmp_pat
 async def test_a_side_without_a_contract_is_text_and_the_result(tmp_path: Path) -> None:
     agent = weather(tmp_path / "lock.json")
     async with LocalMesh() as mesh, client_of(mesh) as caller:
-        await join(mesh, agent)
+        await mesh.add(agent)
         tell = loaded(client_from(agent, "tell-me.all"))
         assert (await tell.tell_me_all(caller, "Bonn")).name == "Bonn"
         sink = loaded(client_from(agent, "class"))

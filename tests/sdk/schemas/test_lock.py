@@ -134,6 +134,7 @@ def test_an_enum_takes_no_value_that_is_no_name() -> None:
 # -- the file
 
 
+LONG = "a" * 512
 GOOD: dict[str, Any] = {
     "format": 1,
     "contracts": {
@@ -182,6 +183,21 @@ SPOILT: dict[str, bytes] = {
     "no next": spoilt(lambda tree: entry(tree).pop("next")),
     "a next that is far": spoilt(lambda tree: entry(tree).update(next=10**12)),
     "texts that are none": spoilt(lambda tree: tree["contracts"]["shop/price"].update(texts=[1])),
+    "no number under a long name": spoilt(lambda tree: entry(tree)["names"].update({LONG: {LONG: None}})),
+    "a long name for a number that is taken": spoilt(lambda tree: entry(tree)["names"].update({LONG: 1})),
+    "a long reservation of a number that is used": spoilt(
+        lambda tree: entry(tree).update(names={LONG: 1, "b": 2}, reserved={"2": LONG})
+    ),
+    "more in it under a long name": spoilt(lambda tree: tree.update({LONG: 1})),
+    "a long name that is none": spoilt(lambda tree: entry(tree)["names"].update({LONG + "-": 1})),
+    "a long enum that is text": spoilt(
+        lambda tree: tree["contracts"]["shop/price"].update(enums={LONG: None}, texts=[LONG])
+    ),
+    "a reservation taken out of a long type": spoilt(
+        lambda tree: tree["contracts"]["shop/price"].update(
+            messages={LONG: {"names": {"a": 1}, "next": 4, "reserved": {}}}
+        )
+    ),
     "one key twice": json.dumps(GOOD).replace('"b": 2', '"a": 2').encode(),
 }
 
@@ -194,6 +210,7 @@ def test_a_file_that_was_spoilt_is_refused_with_the_place_and_the_remedy(what: s
     message = caught.value.message
     assert message.startswith("contracts.lock.json")
     assert message.count(": ") >= 2
+    assert len(message) <= 200
 
 
 def test_the_message_names_the_line_of_what_is_no_json_and_the_entry_of_what_is_wrong() -> None:
@@ -250,7 +267,7 @@ def test_a_file_that_is_current_is_not_written_again(tmp_path: Path, migrations:
         async def price(order: Order) -> str:
             return ""
 
-        agent._ready(write=True)  # pyright: ignore[reportPrivateUsage] - as when it starts to listen
+        agent.lock()
         written.append((path.stat().st_ino, path.read_bytes()))
     assert written[0] == written[1]
 
@@ -266,7 +283,7 @@ def test_agents_that_start_at_once_share_a_lock_file_and_lose_nothing_of_each_ot
         async def price(order: Order) -> str:
             return ""
 
-        agent._ready(write=True)  # pyright: ignore[reportPrivateUsage] - as when it starts to listen
+        agent.lock()
 
     names = [f"shop{number}" for number in range(12)]
     with ThreadPoolExecutor(6) as pool:

@@ -7,7 +7,6 @@ import enum
 import json
 import tempfile
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -55,7 +54,7 @@ def agent(lock: Path, frozen: bool = False) -> Agent:
 def written() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         lock = Path(folder) / "lock.json"
-        agent(lock)._ready(write=True)
+        agent(lock).lock()
         return lock.read_bytes()
 
 
@@ -165,7 +164,7 @@ def test_an_agent_with_a_spoilt_file_keeps_its_numbers_or_does_not_start_and_lea
         lock.write_bytes(data)
         for frozen in (True, False):
             made = agent(lock, frozen)
-            error = outcome(partial(made._ready, write=True))
+            error = outcome(made.lock)
             if isinstance(error, MeshError):
                 assert error.code in {"BAD_LOCK", "STALE_LOCK", "BAD_CONTRACT", "BAD_SCHEMA"}
                 assert ": " in error.message
@@ -187,9 +186,9 @@ def test_a_file_that_is_far_too_large_is_not_read_to_its_end(tmp_path: Path) -> 
         file.write(WHOLE)
         file.truncate(10 * 1024 * 1024)
     with pytest.raises(BadLock):
-        agent(lock)._ready(write=True)
+        agent(lock).lock()
     with lock.open("wb") as file:
         file.truncate(2**40)
     with pytest.raises(BadLock, match="bytes"):
-        agent(lock)._ready(write=True)
+        agent(lock).lock()
     assert lock.stat().st_size == 2**40

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from pydantic import BaseModel, Field
 from structlog.testing import capture_logs
 
-from meshgate.a2a.errors import MeshError
+from meshgate.a2a.errors import MeshError, Unauthenticated
 from meshgate.a2a.limits import DEFAULTS
 from meshgate.registry.model import Migration
 from meshgate.registry.schemas import (
@@ -297,6 +298,95 @@ async def test_a_program_whose_contracts_are_refused_ends_with_every_reason_and_
     assert "weather/forecast 1.1.0 breaks the contract" in told[0]
     assert "weather/where 1.0.0 was released with another schema" in told[0]
     assert any(line.startswith("  agents.weather.forecast.Forecast.temp_c: ") for line in told)
-    assert told[-2:] == ["  correct them or raise the major version to 2.0.0", "  raise the version"]
+    assert told[-2:] == ["  correct it or raise the major version to 2.0.0", "  raise the version"]
     codes = [json.loads(line)["code"] for line in text.splitlines() if '"cannot_run"' in line]
     assert codes == ["INCOMPATIBLE"]
+
+
+# -- a release that is refused, and the lock file
+
+
+@pytest.mark.requirement("contracts.lock_kept")
+async def test_a_release_that_is_refused_leaves_the_lock_file_as_it_was_and_the_old_code_runs(tmp_path: Path) -> None:
+    lock = tmp_path / "lock.json"
+    async with LocalMesh() as mesh:
+        door = Door(mesh)
+        async with weather(lock, **door.settings).serve():
+            written = lock.read_bytes()
+        with pytest.raises(Incompatible):
+            async with weather(lock, Warmer, "1.1.0", **door.settings).serve():
+                pass
+        assert lock.read_bytes() == written
+        frozen: dict[str, Any] = {**door.settings, "environ": {"MESHGATE_CONTRACTS": "frozen"}}
+        async with weather(lock, **frozen).serve():
+            pass
+
+
+@pytest.mark.requirement("contracts.lock_kept")
+async def test_the_first_release_is_written_only_once_the_mesh_has_taken_it(tmp_path: Path) -> None:
+    lock = tmp_path / "lock.json"
+    async with LocalMesh() as mesh:
+        settings: dict[str, Any] = {**Door(mesh).settings, "join_key": "mg_join_0000000000_" + "x" * 43}
+        with pytest.raises(Unauthenticated):
+            async with weather(lock, **settings).serve():
+                pass
+        assert not lock.exists()
+        async with weather(lock, **Door(mesh).settings).serve():
+            assert "weather/forecast" in json.loads(lock.read_bytes())["contracts"]
+
+
+@pytest.mark.requirement("contracts.lock_kept")
+def test_without_a_mesh_to_join_the_file_is_written_at_once(tmp_path: Path) -> None:
+    lock = tmp_path / "lock.json"
+    agent = weather(lock, environ={"MESHGATE_HOME": str(tmp_path / "nowhere")})
+    with pytest.raises(SystemExit):
+        agent.run()
+    assert "weather/forecast" in json.loads(lock.read_bytes())["contracts"]
+
+
+@pytest.mark.requirement("contracts.lock_kept")
+async def test_numbers_that_another_agent_gave_out_meanwhile_end_the_agent_and_stay(tmp_path: Path) -> None:
+    lock = tmp_path / "lock.json"
+
+    class Other(Forecast):
+        wind: float = 0.0
+
+    async with LocalMesh() as mesh:
+        late = weather(lock, **Door(mesh).settings)
+        late.images()  # its numbers are computed
+        weather(lock, Other).lock()
+        written = lock.read_bytes()
+        assert late._contracts is not None  # pyright: ignore[reportPrivateUsage]
+        save = late._contracts.save  # pyright: ignore[reportPrivateUsage]
+        with pytest.raises(BadLock, match="another agent changed it meanwhile: start this one again"):
+            save()
+        assert lock.read_bytes() == written
+
+
+@pytest.mark.requirement("contracts.lock_kept")
+async def test_a_file_that_could_not_be_written_is_refused_before_anything_joins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, int]] = []
+
+    def access(path: object, mode: int) -> bool:
+        asked.append((str(path), mode))
+        return False
+
+    monkeypatch.setattr("meshgate.sdk.schemas.lock.lockfile.os.access", access)
+    async with LocalMesh() as mesh:
+        with pytest.raises(BadLock, match=r"permission denied.: make the folder writable"):
+            async with weather(tmp_path / "lock.json", **Door(mesh).settings).serve():
+                pass
+        assert mesh.gateway.table.instances_of("weather") == ()
+    assert asked == [(str(tmp_path), os.W_OK | os.X_OK)]
+
+
+def test_lock_says_whether_there_are_contracts_and_check_refuses_what_is_not_current(tmp_path: Path) -> None:
+    lock = tmp_path / "lock.json"
+    with pytest.raises(StaleLock):
+        weather(lock).lock(check=True)
+    assert not lock.exists()
+    assert weather(lock).lock()
+    assert weather(lock).lock(check=True)
+    assert not Agent("plain").lock()

@@ -22,7 +22,7 @@ from meshgate.testing import LocalMesh
 from meshgate.v1.capability_pb2 import Capability as CapabilityMessage
 from tests.sdk.calls import answer, make_call, read, saying, send, stream
 from tests.sdk.ports import DONE, Answer, Gateways, body_of, ok, task
-from tests.sdk.schemas.meshes import client_of, join
+from tests.sdk.schemas.meshes import client_of
 
 TYPE = "agents.weather.forecast.Forecast"
 JSON = f"application/json; type={TYPE}; version=1.0.0"
@@ -143,13 +143,13 @@ async def test_other_data_reach_a_caller_of_another_release_as_they_are(tmp_path
 
         now.__annotations__["return"] = gives
         agent.skill(now)
-        agent._ready(write=True)  # pyright: ignore[reportPrivateUsage]
+        agent.lock()
         return agent
 
     async with LocalMesh() as mesh, client_of(mesh) as caller:
         first = release("1.0.0", "temp_c", "")
         await SchemaGate(mesh.gateway.schemas.store).admit(first.manifest(), first.images())
-        await join(mesh, release("1.1.0", "temperature", "temp_c"))
+        await mesh.add(release("1.1.0", "temperature", "temp_c"))
         query = Contract("agents.weather.now.Query", "1.0.0")
         result = await caller.call("weather", data={"city": "Bonn", "days": []}, contract=query)
         assert [part.data for artifact in result.artifacts for part in artifact.parts] == [[1, 2], {"temp_c": 20.5}]
@@ -224,7 +224,7 @@ async def test_a_float_that_is_not_finite_is_said_as_protobuf_says_it(agent: Age
 @pytest.mark.requirement("contracts.parts")
 async def test_protobuf_goes_through_a_gateway_both_ways(agent: Agent) -> None:
     async with LocalMesh() as mesh, client_of(mesh) as caller:
-        await join(mesh, agent)
+        await mesh.add(agent)
         said = message_class(agent, "forecast", "input")(city="Bonn", days=[1, 2])
         contract = Contract("agents.weather.forecast.Query", "1.0.0")
         more: dict[str, Any] = {"skill": "forecast", "data": said, "raw": True, "contract": contract}

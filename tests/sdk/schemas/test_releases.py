@@ -51,7 +51,7 @@ def agent(folder: Path, version: str = "1.0.0", *, frozen: bool = False, model: 
 
 def written(folder: Path, version: str = "1.0.0") -> tuple[Agent, dict[str, Any]]:
     made = agent(folder, version)
-    made._ready(write=True)  # pyright: ignore[reportPrivateUsage]
+    made.lock()
     return made, json.loads((folder / LOCK).read_bytes())
 
 

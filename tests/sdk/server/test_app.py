@@ -101,7 +101,7 @@ async def test_the_card_is_valid_and_is_fetched_again_only_if_it_changed() -> No
         first = await http.get(CARD_PATH, headers=SECRET)
         again = await http.get(CARD_PATH, headers=SECRET | {"if-none-match": first.headers["etag"]})
         base = await http.get("/", headers=SECRET)
-    _, view = read_card(first.content)
+    _, view, _ = read_card(first.content)
     assert (view.name, view.version, view.description) == ("demo", "1.4.0", "Says it again")
     assert (again.status_code, again.content) == (304, b"")
     assert base.content == first.content

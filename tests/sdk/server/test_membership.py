@@ -6,11 +6,12 @@ import random
 from collections.abc import Awaitable, Callable
 
 import httpx
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 
 from meshgate.a2a.errors import MeshError, OutcomeUnknown, PermissionDenied, RateLimited, UpstreamUnavailable
-from meshgate.registry.errors import RegistryUnavailable
+from meshgate.registry.errors import InstanceTaken, RegistryUnavailable
 from meshgate.registry.model import Endpoint, Instance, Lease, Manifest
 from meshgate.registry.schemas import BadSchema, Incompatible, StageRefused, VersionRetired, VersionTaken
 from meshgate.sdk.client.access import Access
@@ -88,6 +89,37 @@ async def test_an_unknown_lease_is_registered_again_at_once() -> None:
     assert member.port.registered == 2
     assert "a-1" in member.port.leases
     assert member.credentials.secrets == ("secret-2", "secret-1")
+
+
+@pytest.mark.requirement("join.taken")
+@virtual_time
+async def test_an_id_that_another_agent_took_over_is_given_up_for_another() -> None:
+    member = Member()
+    ids = iter(("a-2", "a-3"))
+    now = "a-1"
+
+    def rename() -> None:
+        nonlocal now
+        now = next(ids)
+        member.port.refusal = None
+
+    def described(draining: bool) -> tuple[Instance, Manifest]:
+        instance, manifest = describe(draining)
+        return msgspec.structs.replace(instance, id=now), manifest
+
+    member.membership = Membership(
+        JoinClient(ACCESS, make_client(member.port)), member.credentials, described, rng=random.Random(1), rename=rename
+    )
+
+    async def lose() -> None:
+        member.port.leases.clear()
+        member.port.refusal = InstanceTaken("a-1 belongs to another agent")
+        await asyncio.sleep(6.0)
+
+    with capture_logs() as logs:
+        await member.during(10, lose)
+    assert now == "a-2"
+    assert [line["code"] for line in logs if line["event"] == "join_failed"] == ["INSTANCE_TAKEN"]
 
 
 @pytest.mark.parametrize("trouble", [refused, broken])

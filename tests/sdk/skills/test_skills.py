@@ -225,7 +225,8 @@ async def test_without_a_default_the_skills_are_listed(agent: Agent) -> None:
         async def skill(text: str) -> str:
             return text
 
-    for asked in ("", "three"):
+    assert said_by(await send(agent, "hi", skill="")).endswith("one, two")
+    for asked in ("three", "*two"):
         with pytest.raises(InvalidParams, match="one, two"):
             await send(agent, "x", skill=asked)
 
@@ -368,12 +369,6 @@ async def test_a_skill_without_a_task_cannot_tell_of_progress(agent: Agent) -> N
 # -- what a signature may not be
 
 
-def _not_async(agent: Agent) -> None:
-    @agent.skill
-    def skill(text: str) -> str:
-        return text
-
-
 def _two_inputs(agent: Agent) -> None:
     @agent.skill
     async def skill(text: str, language: str) -> str:
@@ -449,7 +444,6 @@ def _tags_are_one_word(agent: Agent) -> None:
 @pytest.mark.parametrize(
     "declare",
     [
-        _not_async,
         _two_inputs,
         _input_not_said,
         _context_not_said,
@@ -505,7 +499,7 @@ def test_card_and_manifest_say_what_the_decorator_said(agent: Agent) -> None:
         """Price an order."""
         return Bill(total=order.count)
 
-    _, view = read_card(__import__("msgspec").json.encode(agent.card()))
+    _, view, _ = read_card(__import__("msgspec").json.encode(agent.card()))
     assert (view.skills[0].id, view.skills[0].description, view.skills[0].tags) == (
         "price",
         "Price an order.",

@@ -116,6 +116,17 @@ async def test_the_first_chunk_starts_the_artifact_and_the_others_continue_it() 
 
 
 @virtual_time
+async def test_a_whole_result_says_that_nothing_follows_and_a_chunk_does_not() -> None:
+    async def told(skill: str) -> list[bool]:
+        events = await read(await stream(make_agent(), "2", skill=skill))
+        return [event.artifact_update.last_chunk for event in events if event.artifact_update is not UNSET]
+
+    assert await told("slow") == [True]
+    # Which chunk is a generator's last is known when it has ended, and by then it has left.
+    assert await told("count") == [False, False]
+
+
+@virtual_time
 async def test_usage_is_added_up_and_comes_with_the_last_event() -> None:
     agent = make_agent()
     events = await read(await stream(agent, "1", skill="count"))

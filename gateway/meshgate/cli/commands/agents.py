@@ -8,9 +8,9 @@ import typer
 
 from meshgate.cli.admin_client import Admin
 from meshgate.cli.commands.options import Json
-from meshgate.cli.console import out, print_json
+from meshgate.cli.console import err, out, plain, print_json
 from meshgate.cli.exits import CliError
-from meshgate.cli.views.model import Agent
+from meshgate.cli.views.model import Agent, RefusedAgent
 from meshgate.cli.views.tables import agents_table, instances_table
 
 __all__ = ["agents"]
@@ -34,6 +34,7 @@ def agents(
             print_json(admin.raw("agents"))
             return
         found: tuple[Agent, ...] = admin.get("agents", tuple[Agent, ...])
+        refused: tuple[RefusedAgent, ...] = admin.get("refused-agents", tuple[RefusedAgent, ...])
     if name:
         found = tuple(agent for agent in found if agent.agent == name)
         if not found:
@@ -44,3 +45,6 @@ def agents(
         out().print(instances_table([one for agent in found for one in agent.instances]))
     else:
         out().print(agents_table(found))
+        for one in refused:
+            what = f"refused: {plain(one.what)}: {plain(one.reason)}"
+            err().print(what, style="yellow", markup=False, soft_wrap=True)

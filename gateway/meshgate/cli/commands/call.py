@@ -22,6 +22,8 @@ __all__ = ["budget_of", "call", "data_of", "text_of"]
 
 _MAX_INPUT = 4 * 1024 * 1024
 _CANCEL = 5.0
+_ASKED = 1.0
+"""Seconds that the mesh may take to say how long the call took."""
 
 
 def call(  # noqa: PLR0917 - options, which nobody passes by position
@@ -41,6 +43,7 @@ def call(  # noqa: PLR0917 - options, which nobody passes by position
     budget: Annotated[
         str | None, typer.Option(metavar="calls=N,seconds=S", help="The most that the whole job may use.")
     ] = None,
+    skill: Annotated[str, typer.Option(metavar="NAME", help="Which skill of an agent that has several.")] = "",
     context: Annotated[str, typer.Option(metavar="ID", help="The conversation to continue.")] = "",
     task: Annotated[str, typer.Option(metavar="ID", help="The task that asked something, to answer it.")] = "",
     artifact: Annotated[str, typer.Option(metavar="NAME", help="Print this artifact alone.")] = "",
@@ -56,6 +59,7 @@ def call(  # noqa: PLR0917 - options, which nobody passes by position
     Examples:
       meshgate call hello "Good morning"
       meshgate call 'summarise@^2' - --deadline 120 < report.txt
+      meshgate call planner "Audit this" --skill review
       meshgate call planner --data '{"depth": 2}' --budget calls=20,seconds=30
       meshgate call planner "Audit this" --json | jq -c .statusUpdate
     """
@@ -71,10 +75,30 @@ def call(  # noqa: PLR0917 - options, which nobody passes by position
         "budget": budget_of(budget),
         "context_id": context,
         "task_id": task,
+        "skill": skill,
     }
     shown: Shown = Lines() if as_json else People(selector, time.monotonic, artifact=artifact)
     with shown:
         asyncio.run(_call(selector, said, shown, stream=stream))
+        shown.in_mesh = _seconds_in_mesh(shown.call_id)
+
+
+def _seconds_in_mesh(call_id: str) -> float | None:
+    """How long a call took at its gateway, where this machine's mesh can be asked; else None."""
+    import msgspec
+
+    from meshgate.cli.admin_client import Admin, segment
+    from meshgate.registry.home import HomeError
+
+    if not call_id:
+        return None
+    try:
+        with Admin(seconds=_ASKED) as admin:
+            found: dict[str, Any] = msgspec.json.decode(admin.raw(f"calls/{segment(call_id)}"))
+    except (CliError, HomeError):
+        return None  # a caller need not be an operator
+    duration = found.get("duration")
+    return float(duration) if isinstance(duration, (int, float)) else None
 
 
 def text_of(given: str | None) -> str | None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import msgspec
 import typer
 
 from meshgate.cli.admin_client import Admin
 from meshgate.cli.commands.options import Json
 from meshgate.cli.console import out, print_json
+from meshgate.cli.exits import exit_of
 from meshgate.cli.views.model import Explanation
 from meshgate.cli.views.tables import explanation_view
 
@@ -29,7 +31,8 @@ def explain(
 ) -> None:
     """Say where a selector leads, and why.
 
-    It lists the instances that were dropped, with the reason of each. Nobody is called.
+    It lists the instances that take no calls now, with the reason of each, and exits as a call would: 3 where the
+    selector leads nowhere or no instance answers, 4 where a kill switch is thrown. Nobody is called.
 
     \b
     Examples:
@@ -41,7 +44,11 @@ def explain(
     if skill:
         query["skill"] = skill
     with Admin() as admin:
-        if as_json:
-            print_json(admin.raw("explain", **query))
-        else:
-            out().print(explanation_view(admin.get("explain", Explanation, **query)))
+        answer = admin.raw("explain", **query)
+    found = msgspec.json.decode(answer, type=Explanation)
+    if as_json:
+        print_json(answer)
+    else:
+        out().print(explanation_view(found))
+    if found.outcome:
+        raise typer.Exit(exit_of(found.outcome))

@@ -11,7 +11,7 @@ from meshgate.cli.commands.options import Json
 from meshgate.cli.console import out, print_json
 from meshgate.cli.exits import CliError
 from meshgate.cli.views.job_tree import job_view
-from meshgate.cli.views.model import Job, Tree
+from meshgate.cli.views.model import GatewayStatus, Job, Tree
 from meshgate.cli.views.tables import jobs_table
 
 __all__ = ["job", "jobs"]
@@ -23,7 +23,8 @@ def jobs(
 ) -> None:
     """List the youngest jobs.
 
-    A job is everything that descends from one outside call. Records are kept for an hour.
+    A job is everything that descends from one outside call. Records are kept for an hour,
+    and since a gateway was started; the last line says since when.
 
     \b
     Examples:
@@ -34,7 +35,9 @@ def jobs(
         if as_json:
             print_json(admin.raw("jobs", limit=limit))
         else:
-            out().print(jobs_table(admin.get("jobs", tuple[Job, ...], limit=limit)))
+            found = admin.get("jobs", tuple[Job, ...], limit=limit)
+            gateways = admin.get("gateways", tuple[GatewayStatus, ...])
+            out().print(jobs_table(found, since=max((one.records_since for one in gateways), default=0.0)))
 
 
 def job(

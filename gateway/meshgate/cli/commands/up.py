@@ -24,8 +24,9 @@ def up(
 ) -> None:
     """Run a mesh: a gateway, the port where agents join, and the admin API.
 
-    Ctrl-C or 'meshgate down' ends it. The first run makes keys and prints them once. Agents and clients on this machine
-    find the mesh and development keys by themselves, through run.json in MESHGATE_HOME (~/.meshgate).
+    Ctrl-C or 'meshgate down' ends it. The first run makes keys and shows them once: on a terminal, and else in the file
+    new-keys.json of the home. Agents and clients on this machine find the mesh and development keys by themselves,
+    through run.json in MESHGATE_HOME (~/.meshgate).
 
     Flags win over the environment (MESHGATE_PORT=...), that over meshgate.toml. A port of 0 takes a free one.
 

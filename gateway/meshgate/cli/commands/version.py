@@ -9,14 +9,7 @@ import typer
 from meshgate.cli.commands.about import about
 from meshgate.cli.console import print_json
 
-__all__ = ["show_version", "version"]
-
-
-def show_version(wanted: bool) -> None:
-    """The callback of ``--version``."""
-    if wanted:
-        _print()
-        raise typer.Exit
+__all__ = ["print_version", "version"]
 
 
 def version(
@@ -32,10 +25,11 @@ def version(
     if as_json:
         print_json(about())
     else:
-        _print()
+        print_version()
 
 
-def _print() -> None:
+def print_version() -> None:
+    """Print it for people, as ``--version`` does."""
     found = about()
     parts = ", ".join(found["extras"]) or "none"
     print(f"meshgate {found['meshgate']}, A2A {found['a2a']}, Python {found['python']} on {found['platform']}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from meshgate.cli.admin_client import Admin
 from meshgate.cli.doctor.findings import Finding
 from meshgate.cli.exits import CliError
-from meshgate.cli.views.model import Agent, GatewayStatus
+from meshgate.cli.views.model import Agent, GatewayStatus, RefusedAgent
 from meshgate.cli.views.tables import plural
 
 __all__ = []
@@ -25,6 +25,7 @@ def check_mesh(environ: Mapping[str, str]) -> Iterator[Finding]:
         with Admin(environ) as admin:
             gateways: tuple[GatewayStatus, ...] = admin.get("gateways", tuple[GatewayStatus, ...])
             agents: tuple[Agent, ...] = admin.get("agents", tuple[Agent, ...])
+            refused: tuple[RefusedAgent, ...] = admin.get("refused-agents", tuple[RefusedAgent, ...])
     except CliError as error:
         yield Finding("admin port", "fail", error.message, error.remedy)
         return
@@ -33,6 +34,9 @@ def check_mesh(environ: Mapping[str, str]) -> Iterator[Finding]:
         yield _status(one)
     yield from compare_clocks(gateways)
     yield from _agents(agents)
+    for each in refused:
+        remedy = "the gateway tries again from time to time; 'meshgate register --card URL' tries at once"
+        yield Finding(f"agent {each.what}", "fail" if each.settings else "warn", each.reason, remedy)
 
 
 def _status(one: GatewayStatus) -> Finding:

@@ -130,8 +130,8 @@ FLAGS: tuple[Flag, ...] = (
         name="without-policy",
     ),
     Flag("base_url", str, _CARDS, "The URL that clients use, for cards.", "each request's own"),
-    Flag("grpc_address", str, _CARDS, "HOST:PORT that gRPC clients use, for cards.", "the gRPC port"),
-    Flag("card_grpc", bool, _CARDS, "Whether cards list gRPC.", "yes"),
+    Flag("grpc_address", str, _CARDS, "HOST:PORT that gRPC clients use, for cards.", "each request's own host"),
+    Flag("card_grpc", bool, _CARDS, "Whether all cards list gRPC; else those of NAME+grpc do.", "no"),
     Flag("public_cards", bool, _CARDS, "Whether cards need no key.", "yes on loopback, else no"),
     Flag("otlp", str, _CARDS, "Send traces there, such as http://127.0.0.1:4317.", "nowhere"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -15,10 +16,12 @@ from meshgate.cli.console import err, out
 from meshgate.cli.exits import CliError, Exit
 from meshgate.cli.launch.flags import arguments_of
 from meshgate.cli.launch.process import is_ours
-from meshgate.cli.views.banner import keys_view, up_view
-from meshgate.registry.home import Home, Run
+from meshgate.cli.views.banner import key_file_view, keys_view, up_view
+from meshgate.registry.home import Home, Run, write_private
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from meshgate.gateway.config import Config
     from meshgate.gateway.identity.secrets import Secrets
 
@@ -39,6 +42,7 @@ def start(flags: Mapping[str, Any], path: Path | None, *, detach: bool) -> None:
     home = Home.find()
     child = os.environ.pop(_CHILD, "") == "1"
     try:
+        from meshgate.cli.launch.preflight import check_before_start
         from meshgate.gateway.config import ConfigError, load_config
         from meshgate.gateway.identity.secrets import load_secrets
         from meshgate.net.server import PortTaken
@@ -47,9 +51,10 @@ def start(flags: Mapping[str, Any], path: Path | None, *, detach: bool) -> None:
     try:
         config = load_config(flags, home=home.path, path=path)
         _check_free(home)
+        check_before_start(config)
         secrets = load_secrets(home, config)
         if secrets.made:
-            out().print(keys_view(secrets.made), soft_wrap=True)
+            out().print(_shown(secrets.made, home), soft_wrap=True)
         if detach:
             _detach(flags, path, home, config)
         else:
@@ -62,6 +67,15 @@ def start(flags: Mapping[str, Any], path: Path | None, *, detach: bool) -> None:
         if "pip install" not in str(error):
             raise
         raise CliError(str(error)) from None
+
+
+def _shown(made: Mapping[str, str], home: Home) -> RenderableType:
+    """New keys for the terminal; if there is none, they go to a file of the home, and never to a log."""
+    if sys.stdout.isatty():
+        return keys_view(made)
+    path = home.path / "new-keys.json"
+    write_private(path, json.dumps(dict(made), indent=2).encode())
+    return key_file_view(path)
 
 
 def _missing(error: ModuleNotFoundError) -> Exception:
@@ -94,7 +108,7 @@ def _serve(config: Config, secrets: Secrets, home: Home, *, quiet: bool) -> None
     def announce(run: Run) -> None:
         if not quiet:
             console = out()
-            console.print(up_view(run, home.path, detached=False), soft_wrap=True)
+            console.print(up_view(run, home.path, detached=False, shown=sys.stdout.isatty()), soft_wrap=True)
             console.file.flush()
 
     configure_logs()
@@ -132,7 +146,8 @@ def _detach(flags: Mapping[str, Any], path: Path | None, home: Home, config: Con
     finally:
         os.close(descriptor)
     run = asyncio.run(_ready(process, home, log))
-    out().print(up_view(run, home.path, detached=True, workers=config.workers, log=log), soft_wrap=True)
+    view = up_view(run, home.path, detached=True, workers=config.workers, log=log, shown=sys.stdout.isatty())
+    out().print(view, soft_wrap=True)
     # The child outlives this process; with a return code set, Popen does not warn about it.
     process.returncode = 0
 

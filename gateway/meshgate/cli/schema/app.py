@@ -10,6 +10,7 @@ from meshgate.cli.help import help_of
 from meshgate.cli.schema.commands.check import check
 from meshgate.cli.schema.commands.codegen import codegen
 from meshgate.cli.schema.commands.diff import diff
+from meshgate.cli.schema.commands.lock import lock
 from meshgate.cli.schema.commands.promote import promote
 from meshgate.cli.schema.commands.propose import propose
 from meshgate.cli.schema.commands.settings import set_
@@ -22,6 +23,7 @@ __all__ = ["schema"]
 _LOCAL, _MESH, _CHANGE = "Before you deploy", "What is in the mesh", "Change it"
 _COMMANDS: tuple[tuple[str, str, Callable[..., None]], ...] = (
     (_LOCAL, "check", check),
+    (_LOCAL, "lock", lock),
     (_LOCAL, "diff", diff),
     (_MESH, "list", list_),
     (_MESH, "show", show),

@@ -21,7 +21,7 @@ from meshgate.sdk.schemas.lock.releases import decode_releases
 __all__ = ["read_bytes", "read_source", "source_of"]
 
 _LARGEST = 32 * 1024 * 1024
-_STALE = "run the agent once without MESHGATE_CONTRACTS=frozen, and commit the file"
+_STALE = "run 'meshgate schema lock' with the agent's program, and commit the file"
 
 
 def read_source(path: str) -> Source:

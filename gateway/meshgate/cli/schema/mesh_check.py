@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from meshgate.a2a.errors import MeshError
+from meshgate.a2a.mesh.tenants import in_tenant
 from meshgate.a2a.version_syntax import parse_version
 from meshgate.a2a.versions import Version
 from meshgate.cli.admin_client import Admin
@@ -37,7 +38,10 @@ def mesh_entries(source: Source, options: CheckOptions, admin: Admin) -> Sequenc
     """The releases that a file would make in the mesh. Raises as ``check_mesh`` does."""
     with _asking():
         image = source.image
-        return [_image_entry(image, options, admin)] if image is not None else entries_of(source, options)
+        if image is not None:
+            return [_image_entry(image, options, admin)]
+        named = ((in_tenant(options.tenant, one.subject), one) for one in entries_of(source, options))
+        return [msgspec.structs.replace(one, subject=subject) for subject, one in named]
 
 
 def ask_mesh(entries: Iterable[Entry], options: CheckOptions, admin: Admin) -> Report:
@@ -95,7 +99,7 @@ def _image_entry(image: Image, options: CheckOptions, admin: Admin) -> Entry:
         remedy = "name them: --agent NAME --skill SKILL --type pkg.Message --side input (or output)"
         raise CliError("a descriptor set does not say which skill's contract it is", Exit.USAGE, remedy)
     image.message(options.type)
-    name = f"{options.agent}/{options.skill}"
+    name = in_tenant(options.tenant, f"{options.agent}/{options.skill}")
     (side,) = options.sides
     own = SideSchema(options.type, image)
     known = find_subject(admin, name)

@@ -104,6 +104,8 @@ class SubjectView(msgspec.Struct, frozen=True):
     settings: ContractSettings = ContractSettings()
     releases: tuple[ReleaseView, ...] = ()
     stale: bool = False
+    default_major: int | None = None
+    """The major version that callers speak who name no release."""
 
     def release(self, version: str) -> ReleaseView | None:
         """The release of that version."""

@@ -20,6 +20,7 @@ __all__ = [
     "OneSkill",
     "SideName",
     "Skill",
+    "Tenant",
     "TypeName",
     "mode",
     "one_of",
@@ -39,9 +40,17 @@ def _named(subject: str) -> str:
     return subject
 
 
-Skill = Annotated[str, typer.Argument(metavar="AGENT/SKILL", help="Whose contract: weather/forecast.", callback=_named)]
+Skill = Annotated[
+    str,
+    typer.Argument(
+        metavar="AGENT/SKILL",
+        help="Whose contract: weather/forecast; of another tenant acme:weather/forecast.",
+        callback=_named,
+    ),
+]
 File = Annotated[str, typer.Argument(metavar="FILE|-", help="A lock file, or a descriptor set; '-' is standard input.")]
 Agent = Annotated[str, typer.Option(metavar="NAME", help="Only this agent's skills.")]
+Tenant = Annotated[str, typer.Option(metavar="NAME", help="In the mesh: whose agents they are.")]
 OneSkill = Annotated[str, typer.Option("--skill", metavar="NAME", help="Only this skill.")]
 TypeName = Annotated[str, typer.Option("--type", metavar="PKG.MESSAGE", help="Of a descriptor set: this message.")]
 SideName = Annotated[

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from meshgate.a2a.mesh.tenants import DEFAULT_TENANT
 from meshgate.cli.schema.sources import Entry
 from meshgate.registry.schemas import Mode
 
@@ -24,6 +25,8 @@ class CheckOptions(msgspec.Struct, frozen=True):
     output: str = "FORWARD_TRANSITIVE"
     strict: bool = False
     """Whether violations that gateways translate count as well."""
+    tenant: str = DEFAULT_TENANT
+    """Whose agents they are, in the mesh."""
 
     def mode(self, side: str) -> Mode:
         """The compatibility mode of that side."""

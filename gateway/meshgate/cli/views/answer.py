@@ -27,6 +27,9 @@ class Shown(Protocol):
 
     task_id: str
     job: str
+    call_id: str
+    in_mesh: float | None
+    """Seconds that the call took at the gateway, if that is known."""
 
     def __enter__(self) -> Self: ...
 
@@ -55,7 +58,8 @@ class Lines:
     """A2A's events as JSON lines, each with the mesh's ids under ``meshgate``. An error is the last line."""
 
     def __init__(self) -> None:
-        self.task_id = self.job = ""
+        self.task_id = self.job = self.call_id = ""
+        self.in_mesh: float | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -80,6 +84,8 @@ class Lines:
         told: dict[str, Any] = {"code": error.code, "message": error.message}
         if error.retry_after is not None:
             told["retryAfter"] = error.retry_after
+        if error.job:
+            told["job"] = error.job
         self._print({"error": told | ({"metadata": error.metadata} if error.metadata else {})})
 
     def end(self) -> None:
@@ -104,7 +110,8 @@ class People:
     """
 
     def __init__(self, selector: str, clock: Callable[[], float], artifact: str = "") -> None:
-        self.task_id = self.job = ""
+        self.task_id = self.job = self.call_id = ""
+        self.in_mesh: float | None = None
         self._selector, self._only, self._clock = selector, artifact, clock
         self._began = clock()
         self._instance = ""
@@ -167,7 +174,7 @@ class People:
 
     def failed(self, error: MeshError) -> None:
         """See ``Shown``."""
-        self.job = self.job or error.metadata.get("job", "")
+        self.job = self.job or error.job or error.metadata.get("job", "")
 
     def end(self) -> None:
         """See ``Shown``."""
@@ -179,7 +186,7 @@ class People:
             self._note(f"The agent waits for an answer: meshgate call {self._selector} TEXT --task {self.task_id}")
 
     def _origin(self, origin: Event | Result) -> None:
-        self.job = origin.job or self.job
+        self.job, self.call_id = origin.job or self.job, origin.call_id or self.call_id
         self._instance = origin.instance or self._instance
 
     def _status(self, event: Event) -> None:
@@ -245,7 +252,9 @@ class People:
         self._console.print(Text(text, "dim"), soft_wrap=True)
 
     def _footer(self) -> Text:
-        facts = [seconds(self._clock() - self._began), self._instance]
+        took = seconds(self._clock() - self._began)
+        inside = f" ({seconds(self.in_mesh)} of it in the mesh)" if self.in_mesh is not None else ""
+        facts = [took + inside, self._instance]
         usage = self._usage
         if usage is not None and usage.cost_usd:
             facts.append(f"${usage.cost_usd:.4f}")

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from meshgate.registry.home import Run
 
-__all__ = ["curl_line", "keys_view", "up_view"]
+__all__ = ["curl_line", "key_file_view", "keys_view", "up_view"]
 
 _USES = {"client": "calls agents", "join": "registers agents", "admin": "opens the admin API"}
 
@@ -34,9 +34,17 @@ def keys_view(made: Mapping[str, str]) -> RenderableType:
     return lines.append(f"  {uses}\n", "dim not bold default")
 
 
-def curl_line(run: Run, agent: str = "hello") -> str:
-    """A first call for a shell. On loopback it holds the development key of this run."""
-    key = run.client_key or "$MESHGATE_KEY"
+def key_file_view(path: Path) -> RenderableType:
+    """The line that names the file of new keys, for output that is no terminal."""
+    return Text(
+        f"The keys of this mesh are in {path}, which its owner alone can read. Keep them elsewhere and delete the "
+        "file: the mesh keeps only their hashes."
+    )
+
+
+def curl_line(run: Run, agent: str = "hello", *, shown: bool = True) -> str:
+    """A first call for a shell. On loopback it holds the development key of this run, if keys may be shown."""
+    key = (run.client_key if shown else "") or "$MESHGATE_KEY"
     message = '{"messageId":"1","role":"ROLE_USER","parts":[{"text":"Hello"}]}'
     body = f'{{"jsonrpc":"2.0","id":1,"method":"SendMessage","params":{{"message":{message}}}}}'
     return (
@@ -47,8 +55,14 @@ def curl_line(run: Run, agent: str = "hello") -> str:
     )
 
 
-def up_view(run: Run, home: Path, *, detached: bool, workers: int = 1, log: Path | None = None) -> RenderableType:
-    """The addresses of a mesh that has just started, and how to call it."""
+def up_view(
+    run: Run, home: Path, *, detached: bool, workers: int = 1, log: Path | None = None, shown: bool = True
+) -> RenderableType:
+    """The addresses of a mesh that has just started, and how to call it.
+
+    Args:
+        shown: whether keys may be shown: on a terminal, and not in a log.
+    """
     table = _rows()
     table.add_row("  HTTP", run.gateway, "/agents/NAME, /skills/NAME@RANGE")
     if run.grpc:
@@ -63,6 +77,8 @@ def up_view(run: Run, home: Path, *, detached: bool, workers: int = 1, log: Path
         head.append(f" with {workers} workers")
     first = Text("A first call, once an agent has joined (here one named hello):\n")
     first.append('  meshgate call hello "Hello"\n', "cyan")
-    first.append("  " + curl_line(run), "cyan")
+    first.append("  " + curl_line(run, shown=shown), "cyan")
+    if run.client_key and not shown:
+        first.append(f"\n  MESHGATE_KEY is client_key in {home / 'run.json'}", "dim")
     end = Text("'meshgate down' stops it." if detached else "Ctrl-C stops it, or 'meshgate down'.", "dim")
     return Group(head, table, first, end)

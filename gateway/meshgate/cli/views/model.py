@@ -21,6 +21,7 @@ __all__ = [
     "InstanceView",
     "Job",
     "Node",
+    "RefusedAgent",
     "Switch",
     "Tree",
     "Usage",
@@ -67,6 +68,23 @@ class Agent(msgspec.Struct, frozen=True):
     instances: tuple[InstanceView, ...] = ()
 
 
+class RefusedAgent(msgspec.Struct, frozen=True):
+    """An agent of a gateway's settings that is refused."""
+
+    card: str
+    name: str = ""
+    reason: str = ""
+    since: float = 0.0
+    """Seconds since the epoch."""
+    settings: bool = True
+    """Whether the settings list it; else an operator registered it."""
+
+    @property
+    def what(self) -> str:
+        """Its name, and where it was listed."""
+        return f"{self.name or self.card} {'of the settings' if self.settings else '(registered)'}"
+
+
 class GatewayStatus(msgspec.Struct, frozen=True):
     """One gateway."""
 
@@ -80,6 +98,8 @@ class GatewayStatus(msgspec.Struct, frozen=True):
     """Why it is not ready, or ""."""
     clock: float = 0.0
     """Seconds since the epoch, by its own clock."""
+    records_since: float = 0.0
+    """Since when it keeps records, in seconds since the epoch."""
 
 
 class Usage(msgspec.Struct, frozen=True, rename="camel"):
@@ -208,6 +228,10 @@ class Explanation(msgspec.Struct, frozen=True):
     skill: str = ""
     groups: tuple[Group, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    outcome: str = ""
+    """The code of the error that calls get now, or ""."""
+    choice: str = ""
+    """By what the agent is chosen, where several offer the version."""
 
 
 class Switch(msgspec.Struct, frozen=True):

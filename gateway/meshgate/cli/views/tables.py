@@ -45,11 +45,14 @@ def plural(count: int, noun: str) -> str:
 
 
 def grid(*columns: str) -> Table:
-    """An empty table in the common style. A name that begins with ``>`` makes a column of numbers."""
+    """An empty table in the common style. A name that begins with ``>`` makes a column of numbers, one that begins with
+    ``#`` a column of ids, which are never wrapped.
+    """
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
         right = column.startswith(">")
-        table.add_column(column.lstrip(">"), justify="right" if right else "left", overflow="fold")
+        name, ids = column.lstrip(">#"), column.startswith("#")
+        table.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=ids)
     return table
 
 
@@ -99,7 +102,7 @@ def instances_table(instances: Sequence[InstanceView]) -> RenderableType:
     """One block for each instance: its state, and its endpoints."""
     if not instances:
         return Text("No such agent has joined.")
-    table = grid("instance", "version", "state", ">open", ">latency", "endpoints and labels")
+    table = grid("#instance", "version", "state", ">open", ">latency", "endpoints and labels")
     for one in instances:
         labels = [f"{key}={value}" for key, value in sorted(one.labels.items())]
         table.add_row(
@@ -113,15 +116,17 @@ def instances_table(instances: Sequence[InstanceView]) -> RenderableType:
     return table
 
 
-def jobs_table(jobs: Sequence[Job], zone: tzinfo | None = None) -> RenderableType:
-    """One line for each job, the youngest first.
+def jobs_table(jobs: Sequence[Job], zone: tzinfo | None = None, since: float = 0.0) -> RenderableType:
+    """One line for each job, the youngest first, and since when there are records.
 
     Args:
+        since: since when all gateways keep records, in seconds since the epoch; 0 if that is not known.
         zone: the time zone to show times in; the machine's own if None.
     """
+    told = f"Records go back to {datetime.fromtimestamp(since, zone):%H:%M:%S}." if since else ""
     if not jobs:
-        return Text("No jobs yet: records are kept for an hour.")
-    table = grid("job", "asked for", "ended", "started", ">calls", ">open", "caller")
+        return Text(f"No jobs yet. {told}".rstrip())
+    table = grid("#job", "asked for", "ended", "started", ">calls", ">open", "caller")
     for job in jobs:
         started = datetime.fromtimestamp(job.started, zone).strftime("%H:%M:%S")
         table.add_row(
@@ -133,33 +138,44 @@ def jobs_table(jobs: Sequence[Job], zone: tzinfo | None = None) -> RenderableTyp
             str(job.open),
             _text(job.principal),
         )
-    return table
+    return Group(table, Text(), Text(told, "dim")) if told else table
+
+
+_NOWHERE = {
+    "NO_ROUTE": "leads nowhere: NO_ROUTE",
+    "KILLED": "is switched off: KILLED",
+    "UPSTREAM_UNAVAILABLE": "no instance takes calls now: UPSTREAM_UNAVAILABLE",
+}
+_COLOURS = {"taken": "green", "stands by": "yellow"}
 
 
 def explanation_view(found: Explanation) -> RenderableType:
-    """Where a selector leads, and why each instance was taken or dropped."""
+    """Where a selector leads, and why each instance takes calls of it or does not."""
     head = Text.assemble((plain(found.selector), "bold"))
-    if found.skill and found.skill not in found.selector:
+    if found.skill == "*":
+        head.append(" (the agent decides which of its skills is meant)", "dim")
+    elif found.skill and found.skill not in found.selector:
         head.append(plain(f" (skill {found.skill})"), "dim")
     lines: list[RenderableType] = [head]
-    if not found.groups:
-        lines.append(Text("  leads nowhere: NO_ROUTE", "red"))
+    if found.outcome:
+        lines.append(Text("  " + _NOWHERE.get(found.outcome, plain(found.outcome)), "red"))
     for index, group in enumerate(found.groups, 1):
         what = Text(f"  {index}. ")
         what.append(plain(f"{group.agent}: {group.skill}@{group.version}"), "bold" if index == 1 else "")
         what.append(f", {plural(len(group.entries), 'instance')}", "dim")
         lines.append(what)
+    if found.choice:
+        lines.append(Text(plain(f"  calls go to {found.choice}"), "dim"))
     if not found.verdicts:
         lines.append(Text("  no instance has that name or skill: 'meshgate agents' lists what is there", "dim"))
         return Group(*lines)
-    table = grid("instance", "skill", "verdict", "why")
+    table = grid("#instance", "skill", "verdict", "why")
     for verdict in found.verdicts:
-        matched = verdict.reason == "matched"
         table.add_row(
             _text(verdict.instance),
             _text(f"{verdict.skill}@{verdict.version}"),
-            Text("taken", "green") if matched else Text("dropped", "red"),
-            _text("" if matched else verdict.detail or verdict.reason),
+            Text(verdict.reason, _COLOURS[verdict.reason]) if verdict.reason in _COLOURS else Text("not taken", "red"),
+            _text(verdict.detail or ("" if verdict.reason == "taken" else verdict.reason)),
         )
     return Group(*lines, Text(), table)
 

@@ -19,7 +19,7 @@ from meshgate.gateway.observe.views import InstanceView, JobView, Status
 __all__ = [
     "CALL",
     "DRAIN",
-    "END_JOB",
+    "END_CALLS",
     "FLIGHTS",
     "INSTANCES",
     "JOB",
@@ -70,8 +70,8 @@ INSTANCES: Question[list[InstanceView]] = Question("instances", list[InstanceVie
 """The instances of agents."""
 USAGE: Question[UsageView] = Question("usage", UsageView, tuple[str, bool])
 """The usage of a subject (subject, with its fields)."""
-END_JOB: Question[int] = Question("end_job", int, tuple[str])
-"""Abort the open calls of a job; the answer is how many."""
+END_CALLS: Question[int] = Question("end_calls", int, tuple[str, str, str])
+"""Abort the open calls that a kill switch matches (kind, name, reason); the answer is how many."""
 DRAIN: Question[None] = Question("drain", None, tuple[bool])
 """Report not ready, so that balancers leave; or ready again."""
 METRICS: Question[str] = Question("metrics", str)
@@ -79,5 +79,5 @@ METRICS: Question[str] = Question("metrics", str)
 
 QUESTIONS: dict[str, Question[Any]] = {
     question.name: question
-    for question in (STATUS, FLIGHTS, LEND, JOBS, JOB, CALL, INSTANCES, USAGE, END_JOB, DRAIN, METRICS)
+    for question in (STATUS, FLIGHTS, LEND, JOBS, JOB, CALL, INSTANCES, USAGE, END_CALLS, DRAIN, METRICS)
 }

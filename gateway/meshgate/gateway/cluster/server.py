@@ -12,7 +12,7 @@ import msgspec
 from meshgate.a2a.errors import MeshError
 from meshgate.a2a.limits import Limits
 from meshgate.gateway.cluster.questions import QUESTIONS
-from meshgate.net.asgi import Receive, Scope, Send, read_body, read_headers, respond
+from meshgate.net.asgi import Receive, Scope, Send, read_body, read_headers, respond, to_come
 
 __all__ = ["InspectApp"]
 
@@ -36,7 +36,7 @@ class InspectApp:
         try:
             headers = read_headers(scope, self._limits)
             if not hmac.compare_digest(headers.get("authorization", "").encode(), self._secret):
-                await respond(send, 401, b'{"error":"the mesh key is needed"}')
+                await respond(send, 401, b'{"error":"the mesh key is needed"}', unread=to_come(headers))
                 return
             question = QUESTIONS.get(scope["path"].removeprefix("/"))
             if question is None or question.name not in self._answers or scope["method"] != "POST":

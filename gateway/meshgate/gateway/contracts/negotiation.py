@@ -107,7 +107,11 @@ class Negotiation:
 
     def _release_of_parts(self) -> str:
         typed = next((part.type for part in self.parts if part.type), "")
-        return self.known.by_type[typed].version if typed in self.known.by_type else self.agent
+        if typed in self.known.by_type:
+            return self.known.by_type[typed].version
+        # Who names nothing stays with the default major when a new one joins, as far as a migration leads to it.
+        spoken = self.known.spoken
+        return spoken if spoken and self.known.bridged(spoken, self.agent) else self.agent
 
     def check_stage(self) -> None:
         """Refuse a caller whose release is not served. A task that began in time may be followed to its end.

@@ -39,7 +39,7 @@ _IMAGE_BASE, _IMAGE_FACTOR = 8 * 1024, 20
 
 
 def split_name(name: str) -> tuple[str, str]:
-    """The agent and the skill of a subject's name."""
+    """The agent, with its tenant if that is not ``default``, and the skill of a subject's name."""
     agent, _, skill = name.partition("/")
     return agent, skill
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Iterator
 from typing import TypeVar, cast
+from urllib.parse import urlsplit
 
 from meshgate.gateway.cluster.client import Unknown
 from meshgate.gateway.cluster.peers import RemotePeers
@@ -14,19 +16,34 @@ from meshgate.gateway.contracts.catalogue import Catalogue
 from meshgate.gateway.contracts.sweeper import Sweeper
 from meshgate.gateway.control.absent_agents import AbsentAgents
 from meshgate.gateway.control.admin.app import make_admin
+from meshgate.gateway.control.foreign.registered_agents import RegisteredAgents
+from meshgate.gateway.control.foreign.settings_agents import SettingsAgents
 from meshgate.gateway.control.join import JoinApp
 from meshgate.gateway.gateway import Gateway
+from meshgate.gateway.identity.credential_seal import CredentialSeal
 from meshgate.gateway.identity.mesh_key import MeshKey
 from meshgate.gateway.identity.secrets import Secrets
 from meshgate.gateway.observe.metrics import merge_metrics
 from meshgate.net.addresses import AgentNetworks
 from meshgate.net.server import HttpServer, bind
+from meshgate.registry.foreign.card_places import card_places
 from meshgate.registry.index import Index
 from meshgate.registry.interface import Registry
+from meshgate.registry.watcher import Watcher
 
-__all__ = ["Control", "MeshAsk"]
+__all__ = ["Control", "MeshAsk", "mesh_ports"]
 
 T = TypeVar("T")
+
+
+def mesh_ports(own: Iterable[int], table: Index) -> Iterator[tuple[str, int]]:
+    """The mesh's ports as ``AgentNetworks`` takes them: this process's own, and the inspect ports of all gateways."""
+    for port in own:
+        yield "", port
+    for entry in table.gateways:
+        for endpoint in entry.instance.endpoints:
+            parts = urlsplit(endpoint.url)
+            yield parts.hostname or "", parts.port or 0
 
 
 class MeshAsk:
@@ -53,9 +70,11 @@ class Control:
     """The join and admin ports.
 
     Args:
+        watcher: follows the registry.
         own: the gateway in this process; None in a supervisor.
         data_urls: the URLs at which clients and agents reach the data plane.
         schemas: the contracts of skills, as this process follows them.
+        home: names the mesh's home.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what the two ports are made of
@@ -63,19 +82,20 @@ class Control:
         config: Config,
         secrets: Secrets,
         registry: Registry,
-        table: Index,
+        watcher: Watcher,
         own: Gateway | None,
         remote: RemotePeers,
         data_urls: tuple[str, ...],
         taken: frozenset[int],
         schemas: Catalogue,
+        home: str,
     ) -> None:
-        keys, mesh = secrets.store(), MeshKey(secrets.mesh)
+        keys, mesh, table = secrets.store(), MeshKey(secrets.mesh), watcher.index
         join_host = config.join_host or config.host
         join_sockets = bind(join_host, config.join_port, "--join-port")
         admin_sockets = bind(config.admin_host, config.admin_port, "--admin-port")
         ports = {int(sockets[0].getsockname()[1]) for sockets in (join_sockets, admin_sockets)}
-        addresses = AgentNetworks(config.agent_networks, frozenset(ports) | taken)
+        addresses = AgentNetworks(config.agent_networks, lambda: mesh_ports(ports | taken, table))
         gate = SchemaGate(schemas.store, schemas.restore, config.limits, last=schemas.last)
         join = JoinApp(registry, table, keys, mesh, addresses, lambda: data_urls, config.limits, gate=gate)
         asking = MeshAsk(own, remote)
@@ -83,14 +103,25 @@ class Control:
         async def metrics() -> bytes:
             return merge_metrics(await asking.ask(METRICS))
 
+        seal = CredentialSeal(mesh)
+        self._listed = SettingsAgents(config.agents, registry, table, addresses, seal, home=home, limits=config.limits)
         admin = make_admin(
-            asking, registry, table, keys, catalogue=schemas, gate=gate, metrics=metrics, limits=config.limits
+            asking,
+            registry,
+            table,
+            keys,
+            catalogue=schemas,
+            gate=gate,
+            metrics=metrics,
+            refused=lambda: [*self._listed.refused, *self._registered.refused],
+            limits=config.limits,
         )
-        self.addresses = addresses
+        self._watcher = watcher
         self._sweeper = Sweeper(schemas, table, config.limits)
-        cards = frozenset(agent.card for agent in config.agents)
+        cards = frozenset(place for agent in config.agents for place in card_places(agent.card))
         self._absent = AbsentAgents(registry, table, asking, cards, config.limits)
-        self._sweeping: list[asyncio.Task[None]] = []
+        self._registered = RegisteredAgents(registry, table, addresses, seal, cards, limits=config.limits)
+        self._background: list[asyncio.Task[None]] = []
         self.join = HttpServer(join, join_sockets, config.limits)
         self.admin = HttpServer(admin, admin_sockets, config.limits)
 
@@ -98,11 +129,18 @@ class Control:
         """Listen."""
         await self.join.start()
         await self.admin.start()
-        self._sweeping = [asyncio.ensure_future(run) for run in (self._sweeper.run(), self._absent.run())]
+        self._background = [
+            asyncio.ensure_future(run)
+            for run in (self._sweeper.run(), self._absent.run(), self._registered.run(), self._keep_listed())
+        ]
 
     async def stop(self) -> None:
         """Close."""
-        for task in self._sweeping:
+        for task in self._background:
             task.cancel()
         await self.join.stop()
         await self.admin.stop()
+
+    async def _keep_listed(self) -> None:
+        await self._watcher.ready.wait()  # who has which name stands in the registry
+        await self._listed.run()

@@ -48,8 +48,7 @@ class Switches:
     async def lift(self, switch: Switch) -> None:
         """Lift a switch; see ``throw``."""
         await self._write(self._registry.lift(switch))
-        key = switch.kind, switch.name
-        await self._see(lambda: all((each.kind, each.name) != key for each in self._index.switches))
+        await self._see(lambda: all(each.key != switch.key for each in self._index.switches))
 
     async def _write(self, writing: Awaitable[None]) -> None:
         try:

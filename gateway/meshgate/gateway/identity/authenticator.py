@@ -4,7 +4,7 @@ keys.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Protocol
 
 import msgspec
@@ -15,7 +15,15 @@ from meshgate.gateway.identity.keys import KeyStore
 from meshgate.gateway.identity.leases import Leases
 from meshgate.gateway.identity.mesh_key import MeshKey
 
-__all__ = ["Authenticator", "Credentials", "KeyAuthenticator", "bearer_key"]
+__all__ = [
+    "Authenticated",
+    "Authenticator",
+    "Credentials",
+    "KeyAuthenticator",
+    "KeyEnded",
+    "NoCredential",
+    "bearer_key",
+]
 
 
 class Credentials(msgspec.Struct, frozen=True):
@@ -30,8 +38,8 @@ class Credentials(msgspec.Struct, frozen=True):
 class Authenticator(Protocol):
     """Authenticates callers."""
 
-    async def authenticate(self, credentials: Credentials, /) -> Principal:
-        """The principal that the credentials prove.
+    def authenticate(self, credentials: Credentials, /) -> Principal | Awaitable[Principal]:
+        """The principal that the credentials prove. A plain method answers at once; an ``async`` one may ask elsewhere.
 
         Raises:
             Unauthenticated: they prove nobody.
@@ -39,18 +47,32 @@ class Authenticator(Protocol):
         ...
 
 
+class NoCredential(Unauthenticated):
+    """The caller shows no credential."""
+
+
+class KeyEnded(Unauthenticated):
+    """The agent's call key ended with its lease."""
+
+
+class Authenticated(msgspec.Struct, frozen=True):
+    """The principal whose credential the edge has checked, before it read the body."""
+
+    principal: Principal
+
+
 def bearer_key(headers: Mapping[str, str]) -> str:
     """The key in a request's headers: ``Authorization: Bearer`` or ``X-API-Key``.
 
     Raises:
-        Unauthenticated: there is none.
+        NoCredential: there is none.
     """
     scheme, _, key = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         key = headers.get("x-api-key", "")
     key = key.strip()
     if not key:
-        raise Unauthenticated
+        raise NoCredential
     return key
 
 
@@ -68,7 +90,7 @@ class KeyAuthenticator:
         self._mesh = mesh
         self._leases = leases
 
-    async def authenticate(self, credentials: Credentials, /) -> Principal:
+    def authenticate(self, credentials: Credentials, /) -> Principal:
         """See ``Authenticator.authenticate``. The tenant comes from the credential alone."""
         key = bearer_key(credentials.headers)
         return self._agent(key) if key.startswith("mgc_") else self._keys.principal(key)
@@ -79,5 +101,5 @@ class KeyAuthenticator:
             raise Unauthenticated
         agent, tenant, instance = named
         if not self._leases.registered(instance, agent):
-            raise Unauthenticated("this call key has ended with its lease: register again")
+            raise KeyEnded("this call key has ended with its lease: register again")
         return Principal("agent", f"agent:{agent}", tenant, agents=("*",), skills=("*",), actors=(agent,))

@@ -7,11 +7,15 @@ from typing import Literal
 
 import msgspec
 
-__all__ = ["KEY_KINDS", "KEY_PREFIX", "KeyKind", "KeyRecord", "hash_secret", "spell_key"]
+from meshgate.a2a.mesh.tenants import DEFAULT_TENANT
+
+__all__ = ["KEY_KINDS", "KEY_PREFIX", "OPERATOR", "KeyKind", "KeyRecord", "first_roles", "hash_secret", "spell_key"]
 
 KeyKind = Literal["client", "join", "admin"]
 KEY_KINDS: tuple[KeyKind, ...] = ("client", "join", "admin")
 KEY_PREFIX = "mg"
+OPERATOR = "operator"
+"""The role of a join key whose holder may list foreign agents, which stay until somebody takes them off."""
 
 
 class KeyRecord(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -23,7 +27,7 @@ class KeyRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """BLAKE2b-256 of the secret part, in hex. The part is 32 random bytes, so a plain hash cannot be searched."""
     name: str
     """The principal's id: rotating a key keeps it, and so keeps the principal's tasks."""
-    tenant: str = "default"
+    tenant: str = DEFAULT_TENANT
     agents: tuple[str, ...] = ("*",)
     """Patterns: the agents that may be called (client), or the names that may be registered (join)."""
     skills: tuple[str, ...] = ("*",)
@@ -39,3 +43,8 @@ def hash_secret(secret: str) -> str:
 def spell_key(kind: KeyKind, key_id: str, secret: str) -> str:
     """A key in clear: ``mg_KIND_ID_SECRET``."""
     return f"{KEY_PREFIX}_{kind}_{key_id}_{secret}"
+
+
+def first_roles(kind: KeyKind) -> tuple[str, ...]:
+    """The roles of the keys that a mesh makes by itself: their holder runs it."""
+    return (OPERATOR,) if kind == "join" else ()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import os
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,9 +10,11 @@ from pathlib import Path
 import msgspec
 
 from meshgate.a2a.call import Principal
+from meshgate.a2a.codec.type_fault import fault_at
 from meshgate.a2a.errors import Unauthenticated
 from meshgate.gateway.identity.key_record import KEY_PREFIX, KeyKind, KeyRecord, hash_secret, spell_key
 from meshgate.gateway.identity.mesh_key import WeakSecret
+from meshgate.registry.home import write_private
 
 __all__ = ["KeyStore", "new_key"]
 
@@ -45,17 +46,12 @@ class KeyStore:
         try:
             return cls(msgspec.json.decode(path.read_bytes(), type=list[KeyRecord]))
         except msgspec.MsgspecError as error:
-            raise WeakSecret(f"{path} cannot be read as a key store: {error}") from None
+            raise WeakSecret(f"{path} cannot be read as a key store: {fault_at(error)}") from None
 
     def save(self, path: Path) -> None:
         """Write the store, readable by its owner only."""
-        partial = path.with_suffix(".tmp")
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(sorted(self._records.values(), key=lambda r: r.id))))
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        records = sorted(self._records.values(), key=lambda record: record.id)
+        write_private(path, msgspec.json.format(msgspec.json.encode(records)))
 
     def add(self, record: KeyRecord) -> None:
         """Add a key."""

@@ -17,9 +17,14 @@ from pathlib import Path
 import msgspec
 
 from meshgate.a2a.errors import MeshError
-from meshgate.gateway.identity.key_record import KeyKind, KeyRecord, hash_secret, spell_key
+from meshgate.a2a.mesh.tenants import DEFAULT_TENANT
+from meshgate.gateway.identity.key_record import KeyKind, KeyRecord, first_roles, hash_secret, spell_key
+from meshgate.registry.model import Instance
 
 __all__ = ["MeshKey", "WeakSecret"]
+
+_MAC = "mac"
+"""The label of a row that holds its MAC."""
 
 _KNOWN = ("changeme", "password", "secret", "default", "test", "example", "meshgate", "0123456789")
 
@@ -76,15 +81,41 @@ class MeshKey:
         text = b"".join(len(part.encode()).to_bytes(4, "big") + part.encode() for part in parts)
         return hashlib.blake2b(text, digest_size=size, key=self.secret, person=purpose).digest()
 
-    def inbound_secret(self, instance: str) -> str:
-        """The inbound secret: the gateway sends it to an SDK agent, which answers nobody without it."""
-        return "mgi_" + _b64(self._derive(b"inbound", 24, instance))
+    def inbound_secret(self, instance: Instance) -> str:
+        """The inbound secret: the gateway sends it to an SDK agent, which answers nobody without it.
+
+        It depends on whose instance it is, so that another agent that takes over its id learns nothing.
+        """
+        return "mgi_" + _b64(self._derive(b"inbound", 24, instance.agent, instance.tenant, instance.id))
+
+    def tenant_mark(self, tenant: str) -> str:
+        """The mark of a tenant: ids of its instances end with it. The tenant ``default`` has none."""
+        return "" if tenant == DEFAULT_TENANT else "." + self._derive(b"tenant", 4, tenant).hex()
+
+    def sign_row(self, instance: Instance) -> Instance:
+        """A row of the registry that is no agent's, with the MAC that proves a holder of the mesh key wrote it."""
+        return msgspec.structs.replace(instance, labels={**instance.labels, _MAC: self._row_mac(instance)})
+
+    def is_genuine(self, instance: Instance) -> bool:
+        """Whether a holder of the mesh key wrote a row. Agents' rows need no proof: join keys decide about them."""
+        mac = instance.labels.get(_MAC, "").encode("utf-8", "replace")
+        return instance.kind == "agent" or hmac.compare_digest(mac, self._row_mac(instance).encode())
+
+    def _row_mac(self, instance: Instance) -> str:
+        urls = [endpoint.url for endpoint in instance.endpoints]
+        return _b64(self._derive(b"row", 18, instance.kind, instance.id, *urls))
 
     def dev_key(self, kind: KeyKind) -> tuple[str, KeyRecord]:
         """The development key of a kind, for loopback: the same in every run, so that agents outlive a restart."""
         key_id, secret = self._derive(b"dev-id", 5, kind).hex(), _b64(self._derive(b"dev", 32, kind))
         # One principal for all runs: a task of the last run is still the developer's own.
-        return spell_key(kind, key_id, secret), KeyRecord(key_id, kind, hash_secret(secret), "dev")
+        return spell_key(kind, key_id, secret), KeyRecord(
+            key_id, kind, hash_secret(secret), "dev", roles=first_roles(kind)
+        )
+
+    def sealing_key(self) -> bytes:
+        """The key, of 64 bytes, that credentials of foreign agents are sealed with."""
+        return self._derive(b"seal", 64)
 
     def inspect_secret(self) -> str:
         """The inspect secret, which gateways of one mesh send to each other."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import msgspec
 
 from meshgate.gateway.config import Config
-from meshgate.gateway.identity.key_record import KEY_KINDS, KeyRecord
+from meshgate.gateway.identity.key_record import KEY_KINDS, OPERATOR, KeyRecord, first_roles
 from meshgate.gateway.identity.keys import KeyStore, new_key
 from meshgate.gateway.identity.mesh_key import MeshKey
 from meshgate.registry.home import Home
 
 __all__ = ["Secrets", "load_secrets"]
+
+_FIRST = "first-"
+"""The beginning of the names of the keys that are made in a home without any."""
 
 
 class Secrets(msgspec.Struct, frozen=True):
@@ -41,9 +44,13 @@ def load_secrets(home: Home, config: Config) -> Secrets:
     made: dict[str, str] = {}
     if not len(store):
         for kind in KEY_KINDS:
-            made[kind], record = new_key(kind, f"first-{kind}")
+            made[kind], record = new_key(kind, _FIRST + kind, roles=first_roles(kind))
             store.add(record)
         store.save(path)
+    for record in store.records():
+        if record.kind == "join" and record.name == _FIRST + "join" and not record.roles:
+            # The home is one of 0.1, whose keys had no roles: the operator's own key keeps what it could do.
+            store.add(msgspec.structs.replace(record, roles=(OPERATOR,)))
     clear: dict[str, str] = {}
     if config.loopback:
         for kind in KEY_KINDS:

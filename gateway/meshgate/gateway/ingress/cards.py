@@ -2,62 +2,103 @@
 
 from __future__ import annotations
 
-import hashlib
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import msgspec
 
 from meshgate.a2a.bindings.table import GRPC_ROWS, HTTP_ROWS
 from meshgate.a2a.call import Principal
 from meshgate.a2a.cards import interface, rewrite
+from meshgate.a2a.mesh.tenants import in_tenant
 from meshgate.a2a.selector import Selector
 from meshgate.gateway.contracts.catalogue import Catalogue
+from meshgate.gateway.ingress.variants import PLAIN, Variant
 from meshgate.gateway.routing.routes import Routes
+from meshgate.gateway.settings import Settings
 from meshgate.registry.groups import Group
 from meshgate.registry.index import version_order
 from meshgate.registry.schemas import Release
 
 __all__ = ["Cards"]
 
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class _Where(NamedTuple):
+    """What the addresses of one card begin with."""
+
+    base: str
+    grpc: str
+    variant: Variant
+
 
 class Cards:
     """Makes cards from the registry's content.
 
     Args:
-        base: the gateway's public URL, without a trailing slash; "" takes the request's own.
-        grpc: ``host:port`` of the gRPC listener as clients reach it, or "".
+        settings: the public addresses, and whether all cards list gRPC.
     """
 
-    def __init__(self, routes: Routes, schemas: Catalogue, *, base: str, grpc: str, version: str) -> None:
+    def __init__(self, routes: Routes, schemas: Catalogue, settings: Settings, version: str) -> None:
         self._routes = routes
         self._schemas = schemas
-        self._base = base
-        self._grpc = grpc
+        self._settings = settings
         self._version = version
 
-    def card(self, target: Selector | None, principal: Principal, origin: str) -> bytes | None:
-        """The card of what ``target`` names, as JSON, or None if the caller may use nothing of that name."""
-        base = self._base or origin
-        tree = self._own(principal, base) if target is None else self._agents(target, principal, base)
+    def card(
+        self, target: Selector | None, callers: Sequence[Principal], origin: str, variant: Variant = PLAIN
+    ) -> bytes | None:
+        """The card of what ``target`` names, as JSON, or None if nobody of ``callers`` may use anything of that name.
+
+        Args:
+            callers: those whose permissions count together: the caller, and whoever has no key.
+            origin: scheme, host and port of the request.
+            variant: the card's form, which each HTTP address in it keeps.
+        """
+        where = _Where(
+            self._settings.base_url or origin,
+            self._grpc_address(origin) if variant.grpc or self._settings.card_grpc else "",
+            variant,
+        )
+        tree = self._own(callers, where) if target is None else self._agents(target, callers, where)
         return msgspec.json.encode(tree) if tree is not None else None
 
-    @staticmethod
-    def etag(card: bytes) -> str:
-        """A strong validator of a card (RFC 9110, section 8.8.3)."""
-        return '"' + hashlib.blake2b(card, digest_size=12).hexdigest() + '"'
+    def _grpc_address(self, origin: str) -> str:
+        """``host:port`` at which who asked reaches gRPC; "" if that cannot be known."""
+        settings = self._settings
+        if settings.grpc_address or not settings.grpc_port:
+            return settings.grpc_address
+        host = urlsplit(origin).hostname or ""
+        # Who reaches HTTP under another name than loopback comes through something that may not pass gRPC on.
+        if settings.base_url or (settings.loopback and host not in _LOOPBACK):
+            return ""
+        return f"[{host}]:{settings.grpc_port}" if ":" in host else f"{host}:{settings.grpc_port}"
 
-    def _interfaces(self, path: str, label: str, base: str) -> list[dict[str, str]]:
-        found = [interface(f"{base}{path}", row.id, row.version) for row in HTTP_ROWS]
-        if self._grpc:
+    @staticmethod
+    def _interfaces(path: str, label: str, where: _Where) -> list[dict[str, str]]:
+        found = [interface(f"{where.base}{path}", row.id, row.version) for row in HTTP_ROWS]
+        if where.grpc:
             # The label routes on the shared gRPC address; clients echo it (section 8.3.2).
             routed = {"tenant": label} if label else {}
-            found += [{**interface(self._grpc, row.id, row.version), **routed} for row in GRPC_ROWS]
+            found += [{**interface(where.grpc, row.id, row.version), **routed} for row in GRPC_ROWS]
         return found
 
-    def _agents(self, target: Selector, principal: Principal, base: str) -> dict[str, Any] | None:
-        groups = [group for group in self._routes.usable(principal) if _covers(group, target)]
+    def _usable(self, callers: Sequence[Principal]) -> Iterable[Group]:
+        """What any of the callers may use, the first caller's first."""
+        found: dict[tuple[str, ...], Group] = {}
+        for caller in callers:
+            for group in self._routes.usable(caller):
+                found.setdefault((_tenant(group), group.agent, group.skill, group.version), group)
+        return found.values()
+
+    def _agents(self, target: Selector, callers: Sequence[Principal], where: _Where) -> dict[str, Any] | None:
+        groups = [group for group in self._usable(callers) if _covers(group, target)]
+        # Agents of two tenants may have one name: they are two agents, and have two cards.
+        groups = [group for group in groups if _tenant(group) == _tenant(groups[0])]
         if target.skill:
-            routes = self._routes.find(target, principal)
+            routes = next(filter(None, (self._routes.find(target, caller) for caller in callers)), ())
             groups = [
                 group
                 for group in groups
@@ -65,13 +106,15 @@ class Cards:
             ]
         if not groups:
             return None
-        path = f"/skills/{target.text}" if target.skill else f"/agents/{target.agent}"
+        path = where.variant.path(target)
         # A group holds every instance of one version of a skill: releases of the agent may have that version in common.
         entries = (entry for group in groups for entry in group.entries)
-        newest = max(entries, key=lambda entry: version_order(entry.manifest.version)).manifest
+        newest = max(entries, key=lambda entry: version_order(entry.manifest.version))
         skills = frozenset(group.skill for group in groups)
-        contracts = self._contracts(newest.agent, skills)
-        return rewrite(newest.card, self._interfaces(path, target.text, base), skills=skills, contracts=contracts)
+        contracts = self._contracts(in_tenant(newest.instance.tenant, newest.instance.agent), skills)
+        return rewrite(
+            newest.manifest.card, self._interfaces(path, target.text, where), skills=skills, contracts=contracts
+        )
 
     def _contracts(self, agent: str, skills: frozenset[str]) -> dict[str, Any]:
         """For each skill with a contract, the releases that callers may speak, the oldest first."""
@@ -83,9 +126,9 @@ class Cards:
                 found[skill] = {"releases": [_release(each) for each in served]}
         return {"skills": found} if found else {}
 
-    def _own(self, principal: Principal, base: str) -> dict[str, Any]:
+    def _own(self, callers: Sequence[Principal], where: _Where) -> dict[str, Any]:
         skills: dict[str, dict[str, Any]] = {}
-        for group in self._routes.usable(principal):
+        for group in self._usable(callers):
             if group.capability is not None and group.skill not in skills:
                 skills[group.skill] = {
                     "id": group.skill,
@@ -100,7 +143,7 @@ class Cards:
             "skills": list(skills.values()),
             "capabilities": {"streaming": True},
         }
-        return rewrite(card, self._interfaces("/", "", base))
+        return rewrite(card, self._interfaces("/", "", where))
 
 
 def _release(release: Release) -> dict[str, str]:
@@ -113,6 +156,10 @@ def _release(release: Release) -> dict[str, str]:
         "notice": release.notice,
     }
     return {name: text for name, text in said.items() if text}
+
+
+def _tenant(group: Group) -> str:
+    return group.entries[0].instance.tenant
 
 
 def _covers(group: Group, target: Selector) -> bool:

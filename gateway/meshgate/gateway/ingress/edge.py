@@ -1,4 +1,4 @@
-"""The start of the path: a call gets its id, and the fact that names the binding it came in by."""
+"""The start of the path: a call gets its id, its principal, and the fact that names the binding it came in by."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import msgspec
 from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.reply import Reply
 from meshgate.gateway.facts import Arrived
+from meshgate.gateway.identity.authenticator import Authenticated
 
 __all__ = ["edge"]
 
@@ -22,10 +23,11 @@ def edge(handler: Handler, binding: str, new_id: Callable[[], str]) -> Handler:
         new_id: makes ids of calls. They name things and protect nothing.
     """
     arrived = Arrived(binding)
-    alone: dict[type, object] = {Arrived: arrived}
 
     def handle(call: Call) -> Awaitable[Reply]:
-        facts = {**call.facts, Arrived: arrived} if call.facts else alone
-        return handler(msgspec.structs.replace(call, id=new_id(), facts=facts))
+        known = call.fact(Authenticated)
+        principal = known.principal if known is not None else call.principal
+        facts = {**call.facts, Arrived: arrived}
+        return handler(msgspec.structs.replace(call, id=new_id(), facts=facts, principal=principal))
 
     return handle

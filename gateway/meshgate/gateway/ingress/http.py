@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import msgspec
@@ -15,9 +16,11 @@ from meshgate.a2a.cards import CARD_PATH
 from meshgate.a2a.errors import MeshError, NoRoute
 from meshgate.a2a.limits import Limits
 from meshgate.a2a.selector import Selector, parse_selector
-from meshgate.gateway.identity.authenticator import Authenticator, Credentials, bearer_key
 from meshgate.gateway.ingress.cards import Cards
+from meshgate.gateway.ingress.credentials import CredentialCheck
+from meshgate.gateway.ingress.variants import PLAIN, Variant, split_variant
 from meshgate.net.asgi import Receive, Scope, Send, read_headers, respond
+from meshgate.net.documents import Documents
 from meshgate.net.endpoint import HttpEndpoint, choose
 
 __all__ = ["Ingress"]
@@ -45,23 +48,28 @@ class Ingress:
     Args:
         entrance: the start of the path for calls of one binding, by its name.
         cards: makes the answers to GET requests for cards.
-        authenticator: authenticates those who ask for a card.
+        check: finds the caller before a body is read.
         public: the caller to assume for cards without a key, or None if cards need one.
         readiness: says whether this gateway should get calls, and what is wrong although it may.
+        wall: seconds since the epoch.
     """
 
     def __init__(
         self,
         entrance: Callable[[str], Handler],
         cards: Cards,
-        authenticator: Authenticator,
+        check: CredentialCheck,
         public: Principal | None,
         readiness: Readiness,
         limits: Limits,
+        wall: Callable[[], float] = time.time,
     ) -> None:
-        self._endpoints = [HttpEndpoint(row.load(), entrance(row.id), limits, admit=bearer_key) for row in HTTP_ROWS]
+        self._documents = Documents(wall)
+        self._endpoints = [
+            HttpEndpoint(row.load(), entrance(row.id), limits, admit=check.admission(row.id)) for row in HTTP_ROWS
+        ]
         self._cards = cards
-        self._authenticator = authenticator
+        self._check = check
         self._public = public
         self._readiness = readiness
         self._limits = limits
@@ -86,20 +94,20 @@ class Ingress:
         if place is None:
             await respond(send, 404, _NOT_FOUND)
             return
-        target, rest = place
+        target, rest, variant = place
         query: bytes = scope.get("query_string", b"")
         request = Request(scope["method"], rest, query.decode("latin-1"), headers, target=target)
         endpoint = choose(self._endpoints, request)
         if endpoint is not None:
             await endpoint(request, receive, send)
         else:
-            await self._other(scope, request, send)
+            await self._other(scope, request, variant, send)
 
-    async def _other(self, scope: Scope, request: Request, send: Send) -> None:
+    async def _other(self, scope: Scope, request: Request, variant: Variant, send: Send) -> None:
         if request.path not in _CARD_PATHS:
             await respond(send, 404, _NOT_FOUND)
         elif request.method in ("GET", "HEAD"):
-            await self._card(scope, request, send)
+            await self._card(scope, request, variant, send)
         else:
             await respond(send, 405, b'{"error":"POST calls, GET cards"}', [(b"allow", b"POST, GET")])
 
@@ -112,32 +120,25 @@ class Ingress:
             answer["degraded"] = degraded
         await respond(send, 200 if why is None else 503, msgspec.json.encode(answer))
 
-    async def _card(self, scope: Scope, request: Request, send: Send) -> None:
+    async def _card(self, scope: Scope, request: Request, variant: Variant, send: Send) -> None:
         headers = request.headers
         known = "authorization" in headers or "x-api-key" in headers
-        if self._public is not None and not known:
-            caller = self._public
-        else:
-            caller = await self._authenticator.authenticate(Credentials(headers))
+        # A key shows what it may call, and what is shown without any.
+        callers = [self._public] if self._public is not None else []
+        if known or not callers:
+            found = self._check.caller(headers, "card")
+            callers.insert(0, await found if isinstance(found, Awaitable) else found)
         host = headers.get("host", "")
-        card = self._cards.card(request.target, caller, f"{scope.get('scheme', 'http')}://{host}")
+        card = self._cards.card(request.target, callers, f"{scope.get('scheme', 'http')}://{host}", variant)
         if card is None:
             raise NoRoute
-        etag = Cards.etag(card)
-        sent = [
-            (b"etag", etag.encode()),
-            (b"cache-control", b"max-age=30, private"),
-            (b"vary", b"authorization, x-api-key"),
-        ]
-        if etag in headers.get("if-none-match", ""):
-            await respond(send, 304, b"", sent)
-        else:
-            await respond(send, 200, b"" if request.method == "HEAD" else card, sent)
+        sent = [(b"cache-control", b"max-age=30, private"), (b"vary", b"authorization, x-api-key")]
+        await self._documents.answer(send, request.method, headers, card, sent)
 
 
 @functools.lru_cache(maxsize=1024)
-def _place(path: str) -> tuple[Selector | None, str] | None:
-    """The selector at the start of a path, and the rest of the path. None if the path leads nowhere.
+def _place(path: str) -> tuple[Selector | None, str, Variant] | None:
+    """The selector at the start of a path, the rest of the path, and the variant. None if the path leads nowhere.
 
     What was authorised must be what is used. The server has decoded the path once, so it must hold no further encoding,
     nor anything that another reader of the path might leave out.
@@ -146,9 +147,10 @@ def _place(path: str) -> tuple[Selector | None, str] | None:
         return None
     kind, _, named = path.removeprefix("/").partition("/")
     if kind not in _KINDS:
-        return None, path
+        return None, path, PLAIN
     name, slash, rest = named.partition("/")
     if not name or (kind == "agents" and "@" in name):
         return None
+    name, variant = split_variant(name)
     selector = parse_selector(name if kind == "agents" or "@" in name else f"{name}@*")
-    return selector, slash + rest
+    return selector, slash + rest, variant

@@ -23,18 +23,21 @@ class RecentCalls:
 
     def add(self, entry: OpenCall) -> None:
         """Add a call whose answer has ended."""
-        key = entry.route.agent, entry.tenant
-        kept = self._by_agent.setdefault(key, deque())
-        self._by_agent.move_to_end(key)
-        kept.append(entry)
-        self._count += 1
-        if len(kept) > self._limits.agent_recent:
-            self._drop(key)
-        elif self._count > self._limits.recent_calls:
-            self._drop(next(iter(self._by_agent)))
+        key, most = (entry.route.agent, entry.tenant), self._limits.agent_recent
+        kept = self._by_agent.get(key)
+        if kept is None:
+            kept = self._by_agent[key] = deque(maxlen=most)
+        else:
+            self._by_agent.move_to_end(key)
+        full = len(kept) == most
+        kept.append(entry)  # a full one drops its oldest
+        if not full:
+            self._count += 1
+            if self._count > self._limits.recent_calls:
+                self._drop_oldest()
 
-    def _drop(self, key: tuple[str, str]) -> None:
-        kept = self._by_agent[key]
+    def _drop_oldest(self) -> None:
+        key, kept = next(iter(self._by_agent.items()))
         kept.popleft()
         self._count -= 1
         if not kept:

@@ -25,7 +25,7 @@ def call_outcome(error: BaseException | None, state: str) -> str:
     return state
 
 
-_PREFIX = "TASK_STATE_"
+_TASK: dict[str, str] = {str(state): state.removeprefix("TASK_STATE_").lower() for state in TERMINAL} | {"": ""}
 
 
 def task_outcome(state: str) -> str:
@@ -34,6 +34,4 @@ def task_outcome(state: str) -> str:
     Args:
         state: as A2A spells it, or "".
     """
-    if not state:
-        return ""
-    return state.removeprefix(_PREFIX).lower() if state in TERMINAL else "open"
+    return _TASK.get(state, "open")

@@ -72,6 +72,8 @@ class CallRecord(msgspec.Struct, omit_defaults=True, gc=False):
     links: tuple[str, ...] = ()
     attempts: list[AttemptRecord] = []
     usage: UsageReport | None = None
+    foreign: bool = False
+    """Whether the agent knows nothing of the mesh."""
     trace_id: str = ""
     span_id: str = ""
     sampled: bool = False

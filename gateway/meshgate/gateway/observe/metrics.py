@@ -67,6 +67,7 @@ class Metrics(Collector):
         self.policies = Counts()
         """Calls that each policy let pass or refused: (its name, "pass" or "refuse")."""
         self._attempts: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self._unauthenticated: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._retries = self._unknown = self._invalid = 0
         self._after: defaultdict[str, int] = defaultdict(int)
         self._cut: defaultdict[str, int] = defaultdict(int)
@@ -137,6 +138,10 @@ class Metrics(Collector):
         """Count an answer, or an event, with a value that one of the bindings has no form for."""
         self._corrected[self._names.get(agent) or self._name(agent)] += 1
 
+    def unauthenticated(self, binding: str, why: str) -> None:
+        """Count a request whose credential is ``missing``, ``unknown``, ``ended`` or ``denied``."""
+        self._unauthenticated[binding, why] += 1
+
     def retry(self) -> None:
         """Count a retry."""
         self._retries += 1
@@ -188,6 +193,12 @@ class Metrics(Collector):
             "Tries by outcome: done, answered (with an error), failed, cancelled.",
             ("agent", "outcome"),
             self._attempts.items(),
+        )
+        yield _counted(
+            "meshgate_unauthenticated",
+            "Requests without a valid key, by why: missing, unknown, ended, denied. Nothing of their bodies is read.",
+            ("binding", "why"),
+            self._unauthenticated.items(),
         )
         yield from (self._histogram(), *self._streams(), *self._lineages(), *self._gauges())
 

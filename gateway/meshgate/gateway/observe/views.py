@@ -66,3 +66,5 @@ class Status(msgspec.Struct, frozen=True):
     """Seconds since the epoch, by its own clock."""
     degraded: tuple[str, ...] = ()
     """What is wrong although it takes calls."""
+    records_since: float = 0.0
+    """Since when it keeps records, in seconds since the epoch: its start, or the time that it keeps them."""

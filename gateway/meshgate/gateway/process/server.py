@@ -8,6 +8,7 @@ import os
 import secrets as secrets_module
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -23,17 +24,19 @@ from meshgate.gateway.identity.secrets import Secrets
 from meshgate.gateway.placement import Policies
 from meshgate.gateway.settings import Settings
 from meshgate.gateway.version import FEATURES, VERSION
-from meshgate.net.addresses import AgentNetworks
 from meshgate.net.server import HttpServer, PortTaken, bind
 from meshgate.registry.errors import UnknownLease
 from meshgate.registry.home import Home, Run
 from meshgate.registry.interface import Registry
 from meshgate.registry.model import Endpoint, Instance
 from meshgate.registry.open import open_registry
+from meshgate.registry.watcher import Watcher
 
-__all__ = ["DataPlane", "Signals", "keep_foreign", "open_configured", "run_file", "run_single"]
+__all__ = ["DataPlane", "Signals", "check_company", "open_configured", "run_file", "run_single"]
 
 log = structlog.get_logger(__name__)
+_FIRST_ANSWER = 1.0
+"""Seconds that a start waits to hear from the registry which gateways there are."""
 _RIGHTS = "give its Consul token the rights that docs/operating.md lists"
 
 
@@ -65,17 +68,20 @@ class DataPlane:
         self.port = int(self._http_sockets[0].getsockname()[1])
         self.grpc_port = config.grpc_port
         self._inspect_sockets = bind(config.inspect_host, config.inspect_port, "--inspect-port")
+        self.inspect_port = int(self._inspect_sockets[0].getsockname()[1])
         if config.grpc_port == 0:
             (free, *rest) = bind(config.host, 0, "--grpc-port")
             self.grpc_port = int(free.getsockname()[1])
             for one in (free, *rest):
                 one.close()
-        grpc_address = config.grpc_address or (f"{config.host}:{self.grpc_port}" if self.grpc_port > 0 else "")
         gateway_id = f"gw{secrets_module.token_hex(4)}"
         settings = Settings(
             gateway_id=gateway_id,
             base_url=config.base_url.rstrip("/"),
-            grpc_address=grpc_address if config.card_grpc else "",
+            grpc_address=config.grpc_address,
+            grpc_port=max(0, self.grpc_port),
+            loopback=config.loopback,
+            card_grpc=config.card_grpc,
             public_cards=config.loopback if config.public_cards is None else config.public_cards,
             snapshot=home.path / f"snapshot{'' if not share else '-' + str(os.getpid())}.bin",
             schemas=home.path / "schemas",
@@ -101,6 +107,7 @@ class DataPlane:
     async def start(self) -> None:
         """Watch the registry, listen, and register with the other gateways."""
         await self.gateway.start()
+        await check_company(self.gateway.watcher)
         for server in self._servers:
             await server.start()
         if self.grpc_port > 0:
@@ -114,7 +121,9 @@ class DataPlane:
     async def _start_grpc(self) -> None:
         from meshgate.gateway.ingress.grpc import grpc_ingress
 
-        self._grpc = grpc_ingress(self.gateway.entrance, self.config.limits, reuse_port=self._share)
+        self._grpc = grpc_ingress(
+            self.gateway.entrance, self.gateway.credentials, self.config.limits, reuse_port=self._share
+        )
         hosts = [self.config.host, "[::1]"] if self.config.host == "127.0.0.1" else [self.config.host]
         for index, host in enumerate(hosts):
             try:
@@ -128,7 +137,7 @@ class DataPlane:
 
     async def _keep_lease(self) -> None:
         url = f"http://{self.config.inspect_host}:{self._servers[1].port}"
-        me = gateway_row(self.gateway.id, url)
+        me = self.gateway.mesh.sign_row(gateway_row(self.gateway.id, url))
         registered = False
         while True:
             try:
@@ -196,6 +205,21 @@ class DataPlane:
         await self.gateway.aclose()
 
 
+async def check_company(watcher: Watcher) -> None:
+    """Check that no gateway of release 0.1 is listed, if the registry answers within a second.
+
+    Raises:
+        ConfigError: one is: the two releases share no mesh.
+    """
+    with suppress(TimeoutError):
+        await asyncio.wait_for(watcher.heard.wait(), _FIRST_ANSWER)
+    if watcher.older_gateways:
+        raise ConfigError(
+            f"the gateway {min(watcher.older_gateways)!r} in this registry is of release 0.1, which shares no mesh "
+            f"with {VERSION}: stop all gateways of 0.1 first (one that was killed stays listed for a minute)"
+        )
+
+
 def gateway_row(name: str, inspect: str) -> Instance:
     """The entry of a gateway in the registry: its inspect address, its version, and its features.
 
@@ -261,34 +285,30 @@ async def run_single(config: Config, secrets: Secrets, home: Home, announce: Cal
         config,
         secrets,
         registry,
-        plane.gateway.table,
+        plane.gateway.watcher,
         plane.gateway,
         remote,
         urls,
-        frozenset({plane.port, plane.grpc_port}),
+        frozenset({plane.port, plane.grpc_port, plane.inspect_port}),
         plane.gateway.schemas,
+        home.name,
     )
-    await plane.start()
-    await control.start()
+    try:
+        await plane.start()
+        await control.start()
+    except BaseException:
+        await control.stop()
+        await plane.stop()
+        await registry.aclose()
+        raise
     run = run_file(config, secrets, port=plane.port, grpc_port=plane.grpc_port, control=control)
     home.write(run)
-    foreign = asyncio.ensure_future(keep_foreign(config, registry, control.addresses))
     announce(run)
     try:
         await signals.stop.wait()
         log.info("draining", open_calls=plane.gateway.in_flight.count)
-        foreign.cancel()
         await control.stop()
         await plane.drain(signals.hurry)
     finally:
         home.remove(os.getpid())
         await registry.aclose()
-
-
-async def keep_foreign(config: Config, registry: Registry, addresses: AgentNetworks) -> None:
-    """Register the agents of the settings, and keep their cards current, until cancelled."""
-    if not config.agents:
-        return
-    from meshgate.gateway.process.static_agents import keep_registered
-
-    await keep_registered(config.agents, registry, addresses, config.limits)

@@ -11,9 +11,9 @@ import os
 import socket
 import sys
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 import structlog
@@ -27,7 +27,7 @@ from meshgate.gateway.control.ports import Control
 from meshgate.gateway.identity.key_record import KeyRecord
 from meshgate.gateway.identity.mesh_key import MeshKey
 from meshgate.gateway.identity.secrets import Secrets
-from meshgate.gateway.process.server import DataPlane, Signals, keep_foreign, open_configured, run_file
+from meshgate.gateway.process.server import DataPlane, Signals, check_company, open_configured, run_file
 from meshgate.net.server import bind
 from meshgate.registry.hold_down import HoldDown
 from meshgate.registry.home import Home, Run
@@ -170,28 +170,28 @@ async def run_workers(config: Config, secrets: Secrets, home: Home, announce: Ca
         grpc_port = int(reserved[-1].getsockname()[1])
     registry = open_configured(config, home)
     table = Index()
-    watcher = Watcher(registry, table, hold=HoldDown.within(config.limits))
+    mesh = MeshKey(secrets.mesh)
+    watcher = Watcher(registry, table, hold=HoldDown.within(config.limits), genuine=mesh.is_genuine)
     schemas = Catalogue(SchemaStore(registry, home.path / "schemas", config.limits), watcher)
-    remote = RemotePeers(table, "", MeshKey(secrets.mesh).inspect_secret(), config.limits)
+    remote = RemotePeers(table, "", mesh.inspect_secret(), config.limits)
     urls = (config.base_url or f"http://{config.host}:{port}",)
-    control = Control(config, secrets, registry, table, None, remote, urls, frozenset({port, grpc_port}), schemas)
-    watching = [asyncio.ensure_future(watcher.run()), asyncio.ensure_future(schemas.run())]
-    for task in watching:
-        task.add_done_callback(lambda ended: _watch_ended(ended, signals))
+    taken = frozenset({port, grpc_port})
+    control = Control(config, secrets, registry, watcher, None, remote, urls, taken, schemas, home.name)
+    watching = _watch(signals, watcher.run(), schemas.run())
     await control.start()
     resolved = msgspec.structs.replace(config, port=port, grpc_port=grpc_port, inspect_port=0)
     deaths = Deaths(signals.stop.set, asyncio.get_running_loop().time, config.limits)
     orders = Orders(resolved, secrets.mesh, secrets.keys, str(home.path))
     workers = [Worker(orders, deaths.note) for _ in range(config.workers)]
-    running = [asyncio.ensure_future(worker.run()) for worker in workers]
+    running: list[asyncio.Task[None]] = []
     try:
+        await check_company(watcher)
+        running = [asyncio.ensure_future(worker.run()) for worker in workers]
         await all_up(table, config.workers, signals, config.limits.worker_start)
         run = run_file(config, secrets, port=port, grpc_port=grpc_port, control=control)
         home.write(run)
-        foreign = asyncio.ensure_future(keep_foreign(config, registry, control.addresses))
         announce(run)
         await signals.stop.wait()
-        foreign.cancel()
     finally:
         home.remove(os.getpid())
         await control.stop()
@@ -202,6 +202,13 @@ async def run_workers(config: Config, secrets: Secrets, home: Home, announce: Ca
         await registry.aclose()
         for one in reserved:
             one.close()
+
+
+def _watch(signals: Signals, *runs: Coroutine[Any, Any, None]) -> list[asyncio.Task[None]]:
+    watching = [asyncio.ensure_future(run) for run in runs]
+    for task in watching:
+        task.add_done_callback(lambda ended: _watch_ended(ended, signals))
+    return watching
 
 
 def _watch_ended(task: asyncio.Task[None], signals: Signals) -> None:

@@ -95,7 +95,7 @@ class Balance:
             for instance in ready:
                 if instance.id == keeper.instance:
                     return instance, "it keeps the task"
-        usable = _weighted(ready)
+        usable = ready if len(ready) == 1 else _weighted(ready)
         fresh = [instance for instance in usable if instance.id not in call.avoid] if call.avoid else usable
         pool = fresh or usable
         if not pool:

@@ -9,12 +9,16 @@ import msgspec
 
 from meshgate.a2a.call import Call, Handler, Route
 from meshgate.a2a.errors import InvalidParams, NoRoute, TaskNotFound
+from meshgate.a2a.mesh import headers
+from meshgate.a2a.outcome import Head
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import Selector, parse_selector
 from meshgate.a2a.versions import VersionRange
 from meshgate.gateway.jobs.rates import Rates
+from meshgate.gateway.routing.agent_choice import AgentChoice, leaders
 from meshgate.gateway.routing.routes import Routes
 from meshgate.gateway.routing.task_owner import TaskOwner
+from meshgate.registry.groups import ANY_SKILL
 
 __all__ = ["SKILL_KEY", "Releases", "Resolve"]
 
@@ -23,16 +27,21 @@ SKILL_KEY = "meshgate/skill"
 _OTHERS = 2
 """Releases that a call may be sent to beside the first."""
 _ANY = VersionRange()
+_NOTHING = Selector()
 
 
 class Releases(Protocol):
     """The contracts of skills, as far as the choice of a route depends on them."""
 
     def prefer(self, call: Call, routes: Sequence[Route]) -> Sequence[Route]:
-        """The routes, first those that suit the caller's release best."""
+        """The routes, first those that suit the caller's release and the types of its parts best."""
         ...
 
-    def covers(self, agent: str, skill: str, versions: VersionRange) -> bool:
+    def skill_of_parts(self, call: Call, route: Route, skills: Sequence[str]) -> str:
+        """The one of these skills of an agent whose contract has the types of the call's parts; "" if none has."""
+        ...
+
+    def covers(self, route: Route, versions: VersionRange) -> bool:
         """Whether a caller that wants one of these versions of a skill can be served by another one."""
         ...
 
@@ -43,7 +52,8 @@ class Resolve:
     Args:
         routes: collects the candidates.
         tasks: routes operations on tasks.
-        ready: whether any of the given instances takes calls now.
+        usable: whether the agent of a route takes calls now.
+        choice: chooses among several agents that offer the same.
         releases: the contracts of skills, if there are any.
         rates: the rate at which a caller may ask for names and ids that do not exist.
     """
@@ -54,13 +64,15 @@ class Resolve:
         self,
         routes: Routes,
         tasks: TaskOwner,
-        ready: Callable[[tuple[str, ...]], bool],
+        usable: Callable[[Route], bool],
+        choice: AgentChoice,
         releases: Releases | None,
         rates: Rates,
     ) -> None:
         self._routes = routes
         self._tasks = tasks
-        self._ready = ready
+        self._usable = usable
+        self._choice = choice
         self._releases = releases
         self._rates = rates
 
@@ -69,17 +81,29 @@ class Resolve:
 
         Raises:
             NoRoute: no skill that the caller may use matches the selector.
-            TaskNotFound: there is no such task, or it is not the caller's.
+            TaskNotFound: there is no such task, or it is not the caller's; also one that the message refers to.
             RateLimited: the caller asked too often for what does not exist.
             InvalidParams: the selector is missing or contradicts itself.
         """
         try:
             routed = self._resolve(call)
-        except (NoRoute, TaskNotFound):
+            if not call.method.on_task and call.payload.view().message.reference_task_ids:
+                self._tasks.check_references(routed)
+        except (NoRoute, TaskNotFound) as error:
             # Guessing names and ids is bounded as calls are. There is no agent to count it for, hence the agent "".
             self._rates.take(call.principal, "")
-            raise
-        return await forward(routed)
+            if isinstance(error, NoRoute):
+                target = _target(call) or _NOTHING
+                asked = _asked_skill(call) if target.agent else ""
+                error = NoRoute(self._routes.names(call.principal).why_not(target, asked))
+            raise error from None
+        route = routed.route
+        if route is None or not route.choice:
+            return await forward(routed)
+        reply = await forward(routed)
+        reply.head = Head({**reply.head.headers, headers.CHOICE: route.choice})
+        self._choice.remember(routed, route.agent, reply)
+        return reply
 
     def _resolve(self, call: Call) -> Call:
         target = _target(call)
@@ -92,15 +116,21 @@ class Resolve:
             routes = self._by_contract(self._releases, call, target, routes)
         if not routes:
             raise NoRoute(f"no agent here answers to {target.text!r}")
-        return msgspec.structs.replace(call, target=target, route=self._best(routes))
+        return msgspec.structs.replace(call, target=target, route=self._best(call, routes))
 
-    def _best(self, routes: Sequence[Route]) -> Route:
-        # A route that can answer goes before a better one that cannot.
-        route = next((route for route in routes if self._ready(route.instances)), routes[0])
+    def _best(self, call: Call, routes: Sequence[Route]) -> Route:
         if len(routes) == 1:
-            return route
+            return routes[0]
+        # A route that can answer goes before a better one that cannot.
+        route, same, alike = leaders(routes, self._usable)
+        choice = ""
+        if len(alike) > 1:
+            route, why = self._choice.choose(call, alike)
+            choice = f"one of {len(alike)}, by {why}"
+        elif len(same) > 1:
+            choice = f"one of {len(same)}, by name"
         others = tuple(other for other in routes if other is not route and other.agent == route.agent)
-        return msgspec.structs.replace(route, others=others[:_OTHERS])
+        return msgspec.structs.replace(route, others=others[:_OTHERS], choice=choice)
 
     def _by_contract(
         self, releases: Releases, call: Call, target: Selector, routes: Sequence[Route]
@@ -108,7 +138,12 @@ class Resolve:
         if not routes and target.skill and target.versions != _ANY:
             # No instance runs the release that was asked for any more; one that reads it may answer for it.
             every = self._routes.find(msgspec.structs.replace(target, versions=_ANY), call.principal)
-            return [route for route in every if releases.covers(route.agent, route.skill, target.versions)]
+            return [route for route in every if releases.covers(route, target.versions)]
+        if routes and routes[0].skill == ANY_SKILL and not routes[0].foreign:
+            # The agent would decide, but contracts hold for a skill: parts of its types say which one is meant.
+            skill = releases.skill_of_parts(call, routes[0], self._routes.skills_of(routes[0]))
+            if skill:
+                routes = self._routes.find(target, call.principal, skill)
         return releases.prefer(call, routes)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Hashable
 from meshgate.a2a.call import Principal, Route
 from meshgate.a2a.selector import Selector
 from meshgate.gateway.identity.authorizer import Authorizer, Permitted
+from meshgate.gateway.routing.known_names import KnownNames
 from meshgate.registry.groups import Group
 from meshgate.registry.index import Index
 from meshgate.registry.selection import catalogue, select
@@ -19,6 +20,8 @@ __all__ = ["Routes"]
 
 _CACHE = 10_000
 """Most results that are kept: one for each selector, permission and skill that callers ask for."""
+_NAMES = 100
+"""Permissions whose names are kept."""
 
 
 class Routes:
@@ -33,14 +36,12 @@ class Routes:
         self._index = index
         self._authorizer = authorizer
         self._revisions = (-1, -1)
+        self._names: dict[Hashable, KnownNames] = {}
         self._cache: dict[tuple[Selector, Hashable, str], tuple[Route, ...]] = {}
 
     def find(self, target: Selector, principal: Principal, skill: str = "") -> tuple[Route, ...]:
         """The routes that match ``target`` for this caller, best first."""
-        revisions = self._index.revision, self._authorizer.revision
-        if self._revisions != revisions or len(self._cache) > _CACHE:
-            self._cache.clear()
-            self._revisions = revisions
+        self._forget()
         key = (target, self._authorizer.key(principal), skill)
         found = self._cache.get(key)
         if found is None:
@@ -48,16 +49,48 @@ class Routes:
             found = self._cache[key] = tuple(_route(group, place, len(groups)) for place, group in enumerate(groups))
         return found
 
+    def skills_of(self, route: Route) -> tuple[str, ...]:
+        """The skills that the agent of a route declares."""
+        entry = self._index.entries.get(route.instances[0])
+        return tuple(one.skill for one in entry.manifest.skills) if entry is not None else ()
+
+    def names(self, principal: Principal) -> KnownNames:
+        """The names that this caller may use, for errors."""
+        self._forget()
+        key = self._authorizer.key(principal)
+        found = self._names.get(key)
+        if found is None:
+            found = self._names[key] = KnownNames(self.usable(principal))
+        return found
+
     def usable(self, principal: Principal) -> tuple[Group, ...]:
         """Every skill that this caller may use, for cards."""
         return catalogue(self._index, Permitted(self._authorizer, principal))
 
+    def _forget(self) -> None:
+        """Lets go of what was found before the registry or the permissions changed, and of too much."""
+        revisions = self._index.revision, self._authorizer.revision
+        if self._revisions != revisions or len(self._cache) > _CACHE or len(self._names) > _NAMES:
+            self._cache.clear()
+            self._names.clear()
+            self._revisions = revisions
+
 
 def _route(group: Group, place: int, count: int) -> Route:
     reason = f"{group.skill}@{group.version}: choice {place + 1} of {count}, {len(group.entries)} instances"
-    # A foreign agent that is called by its name may use any of its skills.
+    # An agent that decides itself may use any of its skills.
     skills = group.entries[0].manifest.skills if group.capability is None else (group.capability,)
     reentrant = max((skill.reentrant for skill in skills), default=1)
     ids = tuple(entry.instance.id for entry in group.entries)
-    contract = group.capability is not None and bool(group.capability.contracts)
-    return Route(group.agent, group.skill, group.version, ids, reason, reentrant, contract)
+    first = group.entries[0]
+    return Route(
+        group.agent,
+        group.skill,
+        group.version,
+        ids,
+        reason,
+        reentrant,
+        group.contract,
+        tenant=first.instance.tenant,
+        foreign=first.manifest.foreign,
+    )

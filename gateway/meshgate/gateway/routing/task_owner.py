@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from meshgate.a2a.call import Call, Route
+from meshgate.a2a.call import Call, Principal, Route
 from meshgate.a2a.errors import TaskNotFound
 from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.a2a.mesh.task_tag import TaskTag
@@ -49,9 +49,8 @@ class TaskOwner:
             TaskNotFound: there is no such task, or it is not the caller's: the same answer, to the byte.
         """
         principal = call.principal
-        tag = self._tags.read(call.task_id)
-        admin = "admin" in principal.roles
-        if tag is None or not self._tags.owns(tag, tenant=principal.tenant, owner=principal.id, admin=admin):
+        tag = self._own_tag(call.task_id, principal)
+        if tag is None:
             raise TaskNotFound
         agent = self._by_hash.get(tag.agent)
         if agent is None or (target is not None and not self._covers(target, agent, call)):
@@ -59,11 +58,35 @@ class TaskOwner:
         instance, candidates = self._keepers(tag, agent, principal.tenant)
         ids = tuple(entry.instance.id for entry in candidates)
         version = candidates[0].manifest.version
-        route = Route(agent, _skill_of(candidates, target), version, ids, "the task's owner tag")
+        skill = _skill_of(candidates, target)
+        route = Route(agent, skill, version, ids, "the task's owner tag", tenant=principal.tenant)
         target = target or Selector(agent=agent, text=agent)
         return msgspec.structs.replace(call, target=target, route=route).with_fact(
             TaskRoute(tag.upstream, instance, tag.release)
         )
+
+    def check_references(self, call: Call) -> None:
+        """Check that the tasks that a message refers to are its caller's, unless its agent takes any.
+
+        Raises:
+            TaskNotFound: one is not, or does not exist: the two look the same. It says which.
+        """
+        if self._takes_any(call):
+            return
+        for at, task_id in enumerate(call.payload.view().message.reference_task_ids):
+            if self._own_tag(task_id, call.principal) is None:
+                place = f"message.referenceTaskIds[{at}]"
+                raise TaskNotFound(f"{place}: task not found", violations=((place, "is no task of the caller's"),))
+
+    def _own_tag(self, task_id: str, principal: Principal) -> TaskTag | None:
+        """The tag of a task that the caller may act on; None of any other, which looks as if there were none."""
+        tag, admin = self._tags.read(task_id), "admin" in principal.roles
+        own = tag is not None and self._tags.owns(tag, tenant=principal.tenant, owner=principal.id, admin=admin)
+        return tag if own else None
+
+    def _takes_any(self, call: Call) -> bool:
+        entry = self._index.entries.get(call.route.instances[0]) if call.route is not None else None
+        return entry is not None and entry.manifest.any_references
 
     def _covers(self, target: Selector, agent: str, call: Call) -> bool:
         if target.agent:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import enum
 import math
-from collections.abc import Callable, Container
+import ssl
+from collections.abc import Callable, Container, Mapping
 from typing import Protocol
 
 from meshgate.a2a.bindings.table import Key, key_of
@@ -14,7 +15,7 @@ from meshgate.a2a.errors import MeshError
 from meshgate.gateway.upstream.breaker import Breaker
 from meshgate.registry.model import Endpoint, Entry
 
-__all__ = ["Health", "Instance", "OpenAttempt"]
+__all__ = ["Access", "Health", "Instance", "OpenAttempt"]
 
 _DECAY = 10.0
 """Seconds after which an old latency sample counts for 1/e (peak-EWMA, as in Finagle and Linkerd)."""
@@ -46,6 +47,36 @@ class OpenAttempt(Protocol):
         ...
 
 
+class Access(Protocol):
+    """What a foreign agent is shown, and what it is known by: see ``agent_access.AgentAccess``."""
+
+    @property
+    def query(self) -> str:
+        """``name=value`` to add to each URL, or ""."""
+        ...
+
+    @property
+    def ca(self) -> str:
+        """The authorities to trust, in PEM; "" for those of the system."""
+        ...
+
+    def tls(self) -> ssl.SSLContext | None:
+        """What to check the agent's certificate with; None for the usual."""
+        ...
+
+    async def headers(self) -> Mapping[str, str]:
+        """The headers to send, or metadata over gRPC.
+
+        Raises:
+            UpstreamUnavailable: there is nothing to show; nothing was sent.
+        """
+        ...
+
+    def refused(self) -> None:
+        """The agent did not accept what was shown."""
+        ...
+
+
 class Instance:
     """One instance: its entry in the registry, and what the gateway has measured of it.
 
@@ -57,6 +88,7 @@ class Instance:
         "_clock",
         "_latency",
         "_sampled",
+        "access",
         "attempts",
         "breaker",
         "entry",
@@ -76,6 +108,8 @@ class Instance:
         self.breaker = breaker
         self.secret = secret
         """The inbound secret that an SDK agent expects ("" for a foreign agent)."""
+        self.access: Access | None = None
+        """What a foreign agent is shown, if an operator gave something."""
         self.attempts: set[OpenAttempt] = set()
         self.healthy = True
         """The result of the gateway's own health checks of a foreign agent."""

@@ -24,6 +24,7 @@ from meshgate.a2a.mesh import headers as names
 from meshgate.a2a.mesh.lineage import Lineage, visit
 from meshgate.a2a.mesh.lineage_tokens import mint
 from meshgate.a2a.mesh.task_ids import TaskTags
+from meshgate.a2a.mesh.tenants import in_tenant
 from meshgate.a2a.methods import METHODS
 from meshgate.a2a.outcome import Outcome
 from meshgate.a2a.payload import JsonPayload, Payload, ProtoPayload
@@ -34,7 +35,7 @@ from meshgate.gateway.facts import Spoken, TaskRoute
 from meshgate.gateway.identity.mesh_key import MeshKey
 from meshgate.gateway.observe.metrics import Metrics
 from meshgate.gateway.upstream.attempt import Attempt, Chosen
-from meshgate.gateway.upstream.instance import Health, Instance
+from meshgate.gateway.upstream.instance import Access, Health, Instance
 from meshgate.gateway.upstream.task_stream import TaskStream
 from meshgate.registry.model import Endpoint
 from meshgate.telemetry.context import TraceContext
@@ -66,7 +67,7 @@ class Wire(Protocol):
         """
         ...
 
-    async def health(self, endpoint: Endpoint, url: str | None, timeout: float) -> Health:
+    async def health(self, endpoint: Endpoint, url: str | None, timeout: float, access: Access | None = None) -> Health:
         """What becomes of a question to the agent's health route (or ``url``) within ``timeout`` seconds."""
         ...
 
@@ -120,6 +121,8 @@ class Send:
         wire = self._wires[key_of(attempt.endpoint.binding, attempt.endpoint.version)]
         out = Outbound(call, self._translate(call, attempt), self._headers(call, attempt), attempt)
         with attempt.guard():
+            if attempt.instance.access is not None:
+                out.headers.update(await attempt.instance.access.headers())
             reply = await wire.send(out)
         attempt.heard = self._now()
         own = _Translation(self._tags, self._metrics, call, attempt)
@@ -156,7 +159,9 @@ class Send:
         def referenced(task_id: str) -> str:
             tag = self._tags.read(task_id)
             # Tasks of other agents are known to this one by the ids that the client sees.
-            return tag.upstream if tag is not None and tag.agent == agent else task_id
+            if tag is None or tag.agent != agent or not self._tags.genuine(tag, call.principal.tenant):
+                return task_id
+            return tag.upstream
 
         payload = call.payload
         if task is not None or (call.message_id and payload.view().message.reference_task_ids):
@@ -168,16 +173,22 @@ class Send:
         sent = {VERSION_HEADER: PROTOCOL_VERSION, names.CALL: call.id, names.DEADLINE: names.deadline_text(remaining)}
         if attempt.instance.secret:
             sent["authorization"] = f"Bearer {attempt.instance.secret}"
+        manifest, principal = attempt.instance.entry.manifest, call.principal
+        if manifest.tell_caller or not manifest.foreign:
+            sent[names.PRINCIPAL], sent[names.TENANT] = names.name_text(principal.id), names.name_text(principal.tenant)
         if EXTENSIONS_HEADER in call.headers:
             sent[EXTENSIONS_HEADER] = call.headers[EXTENSIONS_HEADER]
         trace, route, lineage = call.fact(TraceContext), call.route, call.lineage
         if trace is not None:
             sent[names.TRACEPARENT] = format_traceparent(trace)
+            if trace.state:
+                sent[names.TRACESTATE] = trace.state
         if route is not None and lineage is not None:
             sent[names.SKILL] = route.skill
             sent[names.JOB] = lineage.job
             path = visit(lineage.path, route.agent, route.skill)
-            child = Lineage(lineage.job, call.id, path, remaining, route.agent, minted=self._wall())
+            audience = in_tenant(call.principal.tenant, route.agent)
+            child = Lineage(lineage.job, call.id, path, remaining, audience, minted=self._wall())
             sent[names.LINEAGE] = mint(child, self._mesh.secret, self._mesh.id)
         return sent
 
@@ -206,8 +217,11 @@ class Send:
         again.start_deadline(self._limits.cancel_seconds)
         try:
             with again.guard():
+                headers = self._headers(call, again)
+                if attempt.instance.access is not None:
+                    headers.update(await attempt.instance.access.headers())
                 reply = await self._wires[key_of(attempt.endpoint.binding, attempt.endpoint.version)].send(
-                    Outbound(call, _with_tenant(payload, attempt.endpoint.tenant), self._headers(call, again), again)
+                    Outbound(call, _with_tenant(payload, attempt.endpoint.tenant), headers, again)
                 )
             await reply.aclose()
         except MeshError as error:
@@ -221,7 +235,7 @@ class Send:
         for endpoint in instance.entry.instance.endpoints:
             wire = self._wires.get(key_of(endpoint.binding, endpoint.version))
             if wire is not None:
-                found = await wire.health(endpoint, check.url if check is not None else None, timeout)
+                found = await wire.health(endpoint, check.url if check is not None else None, timeout, instance.access)
                 # If it left meanwhile, this check may have opened a connection that nobody else will close.
                 if not instance.listed:
                     wire.forget(endpoint)

@@ -170,7 +170,8 @@ class FileRegistry:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._worker, job)
         except (sqlite3.Error, OSError, msgspec.DecodeError) as error:
-            raise RegistryUnavailable(f"the registry file {self.path} cannot be used: {error}") from error
+            why = getattr(error, "strerror", None) or error
+            raise RegistryUnavailable(f"the registry file {self.path} cannot be used: {why}") from error
 
     async def _reap(self, rows: Rows, ages: LeaseClock) -> None:
         long_over = sorted(ages.older_than(max(REAP_AFTER, self._ttl)))

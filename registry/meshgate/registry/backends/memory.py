@@ -154,13 +154,13 @@ class MemoryRegistry:
         """See ``Registry.throw``."""
         self._open()
         check_switch(switch)
-        self._switches[switch.kind, switch.name] = switch
+        self._switches[switch.key] = switch
         self._note()
 
     async def lift(self, switch: Switch) -> None:
         """See ``Registry.lift``."""
         self._open()
-        self._switches.pop((switch.kind, switch.name), None)
+        self._switches.pop(switch.key, None)
         self._note()
 
     async def aclose(self) -> None:

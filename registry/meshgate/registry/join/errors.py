@@ -13,7 +13,7 @@ import msgspec
 
 from meshgate.a2a import errors
 from meshgate.a2a.errors import InvalidParams, MeshError
-from meshgate.registry.errors import RegistryUnavailable, UnknownLease
+from meshgate.registry.errors import InstanceTaken, RegistryUnavailable, UnknownLease
 
 __all__ = ["decode_error", "encode_error"]
 
@@ -28,12 +28,13 @@ _CONNECT: dict[str, tuple[str, int]] = {
     "INVALID_PARAMS": ("invalid_argument", 400),
     "INVALID_REQUEST": ("invalid_argument", 400),
     "PARSE_ERROR": ("invalid_argument", 400),
-    "UNSUPPORTED_MEDIA_TYPE": ("invalid_argument", 415),
+    "CONTENT_TYPE_NOT_SUPPORTED": ("invalid_argument", 415),
     "BODY_TOO_LARGE": ("resource_exhausted", 413),
     "BODY_TIMEOUT": ("deadline_exceeded", 408),
     "HEADERS_TOO_LARGE": ("resource_exhausted", 431),
     "METHOD_NOT_FOUND": ("unimplemented", 404),
     "UNKNOWN_LEASE": ("not_found", 404),
+    "INSTANCE_TAKEN": ("already_exists", 409),
     "UNAUTHENTICATED": ("unauthenticated", 401),
     "PERMISSION_DENIED": ("permission_denied", 403),
     "RATE_LIMITED": ("resource_exhausted", 429),
@@ -49,6 +50,7 @@ _REFUSALS = frozenset({"BAD_SCHEMA", "INCOMPATIBLE", "VERSION_TAKEN", "VERSION_R
 _BY_CONNECT: dict[str, type[MeshError]] = {
     "invalid_argument": InvalidParams,
     "not_found": UnknownLease,
+    "already_exists": InstanceTaken,
     "unauthenticated": errors.Unauthenticated,
     "permission_denied": errors.PermissionDenied,
     "unavailable": RegistryUnavailable,

@@ -10,10 +10,12 @@ from google.protobuf.duration_pb2 import Duration
 
 from meshgate.a2a.codec.strict_json import decode_json
 from meshgate.a2a.errors import InvalidParams
+from meshgate.registry.foreign.agent_credential import AgentCredential, OAuth2Client, check_credential
 from meshgate.registry.limits import check_instance, check_manifest
 from meshgate.registry.model import (
     Capability,
     Endpoint,
+    ForeignTerms,
     HealthCheck,
     Instance,
     Lease,
@@ -23,11 +25,22 @@ from meshgate.registry.model import (
 )
 from meshgate.v1 import capability_pb2, registry_pb2
 
-__all__ = ["lease_from_proto", "lease_to_proto", "registration_from_proto", "registration_to_proto"]
+__all__ = [
+    "credential_from_proto",
+    "lease_from_proto",
+    "lease_to_proto",
+    "registration_from_proto",
+    "registration_to_proto",
+]
 
 
 def registration_to_proto(
-    instance: Instance, manifest: Manifest, images: Sequence[bytes] = ()
+    instance: Instance,
+    manifest: Manifest,
+    images: Sequence[bytes] = (),
+    *,
+    name_from_card: bool = False,
+    credential: AgentCredential | None = None,
 ) -> registry_pb2.Registration:
     """An instance and its manifest as one message. ``Instance.kind`` is left out: gateways do not join here."""
     message = registry_pb2.Registration(
@@ -44,11 +57,14 @@ def registration_to_proto(
         lasting=instance.lasting,
         draining=instance.draining,
         images=images,
+        name_from_card=name_from_card,
     )
     if instance.check is not None:
         message.health_check.kind = registry_pb2.HealthCheck.KIND_HTTP
         message.health_check.url = instance.check.url
         message.health_check.interval.CopyFrom(_duration(instance.check.interval))
+    if credential is not None:
+        message.credential.CopyFrom(_credential_to_proto(credential))
     return message
 
 
@@ -85,8 +101,33 @@ def registration_from_proto(message: registry_pb2.Registration) -> tuple[Instanc
     return instance, manifest
 
 
+def credential_from_proto(message: registry_pb2.AgentCredential) -> AgentCredential:
+    """The credential in a message, checked as one that an operator gives.
+
+    Raises:
+        InvalidParams: it cannot be sent. The message holds no secret.
+    """
+    oauth2 = OAuth2Client(
+        message.oauth2.token_url, message.oauth2.client_id, message.oauth2.client_secret, message.oauth2.scope
+    )
+    credential = AgentCredential(
+        dict(message.headers), message.query, oauth2 if message.HasField("oauth2") else None, message.ca_pem
+    )
+    check_credential(credential)
+    return credential
+
+
+def _credential_to_proto(credential: AgentCredential) -> registry_pb2.AgentCredential:
+    message = registry_pb2.AgentCredential(headers=credential.headers, query=credential.query, ca_pem=credential.ca)
+    if credential.oauth2 is not None:
+        client = credential.oauth2
+        message.oauth2.token_url, message.oauth2.client_id = client.token_url, client.client_id
+        message.oauth2.client_secret, message.oauth2.scope = client.client_secret, client.scope
+    return message
+
+
 def _manifest_to_proto(manifest: Manifest) -> registry_pb2.Manifest:
-    return registry_pb2.Manifest(
+    message = registry_pb2.Manifest(
         agent=manifest.agent,
         version=manifest.version,
         description=manifest.description,
@@ -94,7 +135,14 @@ def _manifest_to_proto(manifest: Manifest) -> registry_pb2.Manifest:
         shared_tasks=manifest.shared_tasks,
         card_json=msgspec.json.encode(manifest.card).decode() if manifest.card else "",
         foreign=manifest.foreign,
+        tell_caller=manifest.tell_caller,
+        any_references=manifest.any_references,
     )
+    if manifest.terms is not None:
+        # What is sealed is sealed by the mesh: an operator gives a credential in clear, beside the manifest.
+        terms = manifest.terms
+        message.terms.CopyFrom(registry_pb2.ForeignTerms(named=terms.named, reentrant=terms.reentrant, url=terms.url))
+    return message
 
 
 def _manifest(message: registry_pb2.Manifest) -> Manifest:
@@ -108,8 +156,15 @@ def _manifest(message: registry_pb2.Manifest) -> Manifest:
         skills=tuple(_capability(one) for one in message.capabilities),
         shared_tasks=message.shared_tasks,
         foreign=message.foreign,
+        tell_caller=message.tell_caller,
+        any_references=message.any_references,
+        terms=_terms(message.terms) if message.HasField("terms") else None,
         card=cast("dict[str, Any]", card),
     )
+
+
+def _terms(message: registry_pb2.ForeignTerms) -> ForeignTerms:
+    return ForeignTerms(message.named, dict(message.reentrant), message.url)
 
 
 def _capability_to_proto(one: Capability) -> capability_pb2.Capability:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from meshgate.registry.foreign.agent_credential import AgentCredential
 from meshgate.registry.model import Instance, Lease, Manifest
 
 __all__ = ["RegisterResponse", "Registration", "RenewResponse"]
@@ -16,6 +17,10 @@ class Registration(msgspec.Struct, frozen=True):
     manifest: Manifest
     images: tuple[bytes, ...] = ()
     """Descriptor sets that the manifest's schemas name by hash; not read yet."""
+    name_from_card: bool = False
+    """Whether the agent's name was made from its card; then no other agent may have it."""
+    credential: AgentCredential | None = None
+    """What gateways show to a foreign agent. A secret."""
 
 
 class RegisterResponse(msgspec.Struct, frozen=True):

@@ -12,16 +12,20 @@ from typing import Any, Literal, TypeVar, cast
 from google.protobuf import json_format
 from google.protobuf.message import DecodeError, Message
 
+from meshgate.a2a.codec.short_text import first_sentence
 from meshgate.a2a.codec.strict_json import decode_json
-from meshgate.a2a.errors import InvalidParams, UnsupportedMediaType
+from meshgate.a2a.errors import ContentTypeNotSupported, InvalidParams
+from meshgate.registry.foreign.agent_credential import AgentCredential
 from meshgate.registry.join.errors import decode_error, encode_error
 from meshgate.registry.join.messages import (
+    credential_from_proto,
     lease_from_proto,
     lease_to_proto,
     registration_from_proto,
     registration_to_proto,
 )
 from meshgate.registry.join.model import RegisterResponse, Registration, RenewResponse
+from meshgate.registry.limits import MAX_ID
 from meshgate.registry.model import Instance, Manifest
 from meshgate.v1 import registry_pb2
 
@@ -67,14 +71,14 @@ def media_type(header: str) -> Media:
     """Which of the two forms a ``Content-Type`` means.
 
     Raises:
-        UnsupportedMediaType: neither.
+        ContentTypeNotSupported: neither.
     """
     kind = header.partition(";")[0].strip().lower()
     if kind == JSON:
         return JSON
     if kind in (PROTO, "application/x-protobuf"):
         return PROTO
-    raise UnsupportedMediaType("send Content-Type: application/json or application/proto")
+    raise ContentTypeNotSupported("send Content-Type: application/json or application/proto")
 
 
 def _parse(body: bytes, media: Media, cls: type[_M]) -> _M:
@@ -89,7 +93,7 @@ def _parse(body: bytes, media: Media, cls: type[_M]) -> _M:
         # As in binary, and as in Connect, fields that a later release added are ignored.
         return json_format.ParseDict(cast("dict[str, Any]", tree), cls(), ignore_unknown_fields=True)
     except (DecodeError, json_format.ParseError, RecursionError) as error:
-        raise InvalidParams(f"this is no {cls.DESCRIPTOR.name}: {error}") from None
+        raise InvalidParams(f"this is no {cls.DESCRIPTOR.name}: {first_sentence(error)}") from None
 
 
 def _dump(message: Message, media: Media) -> bytes:
@@ -99,10 +103,18 @@ def _dump(message: Message, media: Media) -> bytes:
 
 
 def encode_register(
-    instance: Instance, manifest: Manifest, media: Media = PROTO, images: Sequence[bytes] = ()
+    instance: Instance,
+    manifest: Manifest,
+    media: Media = PROTO,
+    images: Sequence[bytes] = (),
+    *,
+    name_from_card: bool = False,
+    credential: AgentCredential | None = None,
 ) -> bytes:
-    """The body of ``Register``."""
-    registration = registration_to_proto(instance, manifest, images)
+    """The body of ``Register``; ``name_from_card`` and ``credential`` as in ``Registration``."""
+    registration = registration_to_proto(
+        instance, manifest, images, name_from_card=name_from_card, credential=credential
+    )
     return _dump(registry_pb2.RegisterRequest(registration=registration), media)
 
 
@@ -113,7 +125,9 @@ def decode_register(body: bytes, media: Media) -> Registration:
         InvalidParams: the body cannot be read, or a field holds what it may not; the message names the field.
     """
     registration = _parse(body, media, registry_pb2.RegisterRequest).registration
-    return Registration(*registration_from_proto(registration), tuple(registration.images))
+    instance, manifest = registration_from_proto(registration)
+    credential = credential_from_proto(registration.credential) if registration.HasField("credential") else None
+    return Registration(instance, manifest, tuple(registration.images), registration.name_from_card, credential)
 
 
 def encode_register_response(response: RegisterResponse, media: Media = PROTO) -> bytes:
@@ -194,6 +208,6 @@ def encode_deregister_response(media: Media = PROTO) -> bytes:
 
 
 def _instance_id(text: str) -> str:
-    if not 0 < len(text) <= 128:
-        raise InvalidParams("instance_id: 1 to 128 characters")
+    if not 0 < len(text) <= MAX_ID:
+        raise InvalidParams(f"instance_id: 1 to {MAX_ID} characters")
     return text

@@ -11,7 +11,7 @@ from meshgate.registry.schemas.errors import BadSchema, Incompatible, StageRefus
 from meshgate.registry.schemas.history import judge
 from meshgate.registry.schemas.image import Image, load_image
 from meshgate.registry.schemas.modes import Mode, ReleaseSide
-from meshgate.registry.schemas.promotion import promote
+from meshgate.registry.schemas.promotion import promote, set_default
 from meshgate.registry.schemas.rules import RULES, compare
 from meshgate.registry.schemas.rules.model import Rule
 from meshgate.registry.schemas.subject import Release, Stage, Subject, SubjectSettings
@@ -47,4 +47,5 @@ __all__ = [
     "judge",
     "load_image",
     "promote",
+    "set_default",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from meshgate.a2a.codec.short_text import shorten
 from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.selector import NAME
@@ -46,7 +47,7 @@ def admit(subject: Subject, release: Release, images: Mapping[str, Image], limit
         StageRefused: an agent brings it, and it is proposed and not active yet, or has to be proposed first.
     """
     check_release(release, limits)
-    known = subject.release(release.version)
+    before, known = subject.with_default(), subject.release(release.version)
     name = f"{subject.agent}/{subject.skill} {release.semver()}"
     if known is not None and known.stage is Stage.RETIRED:
         raise VersionRetired(f"{name} was retired: raise the version")
@@ -57,15 +58,17 @@ def admit(subject: Subject, release: Release, images: Mapping[str, Image], limit
         return subject
     found = examine(subject, release, images)
     if found:
-        shown = "; ".join(str(one) for one in found[:3]) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
+        first, *others = found
+        more = f", and {len(others)} more" if others else ""
+        shown = f"{shorten(first.path, 36)}: {shorten(first.what, 50)}{more}"
         told = tuple((one.path, f"{one.what}: {one.remedy} [{one.rule}]") for one in found[: limits.schema_reasons])
-        remedy = f"correct them or raise the major version to {release.semver().major + 1}.0.0"
+        remedy = f"correct it or raise the major version to {release.semver().major + 1}.0.0"
         raise Incompatible(f"{name} breaks the contract: {shown}: {remedy}", violations=told)
     _check_joins(subject, release)
     kept = _room(subject, limits)
     taken = msgspec.structs.replace(release, version=str(release.semver()))
     ordered = sorted((*kept, taken), key=lambda one: one.semver())
-    return msgspec.structs.replace(subject, releases=tuple(ordered))
+    return msgspec.structs.replace(before, releases=tuple(ordered)).with_default()
 
 
 def _check_joins(subject: Subject, release: Release) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from meshgate.a2a.codec.short_text import first_sentence, shorten
 from meshgate.a2a.errors import MeshError
 
 __all__ = ["BadSchema", "Incompatible", "StageRefused", "VersionRetired", "VersionTaken"]
@@ -20,7 +21,8 @@ class BadSchema(MeshError):
 
     def __init__(self, path: str, problem: str, remedy: str) -> None:
         self.path, self.problem, self.remedy = path[:256], problem, remedy
-        text = f"{self.path}: {problem}: {remedy}" if path else f"{problem}: {remedy}"
+        short = f"{first_sentence(problem, 90)}: {remedy}"
+        text = f"{shorten(self.path, 40)}: {short}" if path else short
         super().__init__(text, violations=((self.path, f"{problem}: {remedy}"),))
 
 

@@ -9,7 +9,7 @@ from meshgate.registry.schemas.admission import check_texts
 from meshgate.registry.schemas.errors import StageRefused
 from meshgate.registry.schemas.subject import Release, Stage, Subject
 
-__all__ = ["promote"]
+__all__ = ["promote", "set_default"]
 
 _STEPS = frozenset(
     {
@@ -59,7 +59,20 @@ def promote(
         changed = msgspec.structs.replace(changed, notice=notice, sunset=sunset, deprecated=since)
     check_texts(changed)
     releases = tuple(changed if one is release else one for one in subject.releases)
-    return msgspec.structs.replace(subject, releases=releases)
+    return msgspec.structs.replace(subject.with_default(), releases=releases).with_default()
+
+
+def set_default(subject: Subject, major: int) -> Subject:
+    """The subject with another default major: what callers speak who name no release.
+
+    Raises:
+        InvalidParams: no release of it is served.
+    """
+    served = sorted({one.semver().major for one in subject.releases if one.served})
+    if major not in served:
+        there = ", ".join(map(str, served)) or "none"
+        raise InvalidParams(f"{subject.agent}/{subject.skill} serves no release of major {major}: served are {there}")
+    return msgspec.structs.replace(subject, default_major=major)
 
 
 def _check_step(release: Release, stage: Stage, *, force: bool) -> None:

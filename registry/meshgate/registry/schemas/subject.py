@@ -83,9 +83,31 @@ class Subject(msgspec.Struct, frozen=True, omit_defaults=True):
     """The contract of one skill of an agent. ``releases`` are in the order of their versions."""
 
     agent: str
+    """The agent, as ``in_tenant`` spells it."""
     skill: str
     releases: tuple[Release, ...] = ()
     settings: SubjectSettings = SubjectSettings()
+    default_major: int | None = None
+    """The major version that callers speak who name no release; None before the first release is active."""
+
+    @property
+    def spoken(self) -> Release | None:
+        """The release that callers speak who name none: the newest of the default major, an active one if there is."""
+        major = self.with_default().default_major
+        served = [one for one in self.releases if one.served and one.semver().major == major]
+        return max(served, key=lambda one: (one.stage is Stage.ACTIVE, one.semver()), default=None)
+
+    def with_default(self) -> Subject:
+        """The subject with a default major that is served: its own, else the next higher one, else the highest.
+
+        Of a subject without one it is the newest that is served.
+        """
+        served = sorted({one.semver().major for one in self.releases if one.served})
+        if not served or self.default_major in served:
+            return self
+        known = self.default_major
+        higher = [] if known is None else [major for major in served if major > known]
+        return msgspec.structs.replace(self, default_major=higher[0] if higher else served[-1])
 
     def encode(self) -> bytes:
         """The one byte form (JSON, keys in order)."""

@@ -8,7 +8,7 @@ from typing import Any, cast
 from meshgate.a2a import errors
 from meshgate.a2a.call import Call
 from meshgate.a2a.error_lookup import error_class
-from meshgate.a2a.errors import MeshError, MethodNotFound, VersionNotSupported
+from meshgate.a2a.errors import MeshError, MethodNotFound
 from meshgate.a2a.methods import METHODS, UNSUPPORTED, Method
 from meshgate.a2a.payload import Payload
 from meshgate.a2a.selector import Selector
@@ -21,7 +21,7 @@ def method_named(name: str) -> Method:
     """The operation of that name.
 
     Raises:
-        MethodNotFound, VersionNotSupported: there is no such operation in A2A 1.0.
+        MethodNotFound: there is no such operation in A2A 1.0.
         UnsupportedOperation, PushNotificationNotSupported: the operation is not served.
     """
     method = METHODS.get(name)
@@ -34,9 +34,8 @@ def _unserved(name: str) -> MeshError:
     unbuilt = error_class(UNSUPPORTED.get(name, ""))
     if unbuilt is not None:
         return unbuilt(f"{name} is not served")
-    if "/" in name:
-        return VersionNotSupported(f"{name[:64]!r} is a method of A2A 0.3, which is not served: use A2A 1.0")
-    return MethodNotFound(f"there is no method {name[:64]!r}; served are " + ", ".join(METHODS))
+    which = " in A2A 1.0 (0.3 has names with a slash)" if "/" in name else ""
+    return MethodNotFound(f"there is no method {name[:40]!r}{which}; served are {', '.join(METHODS)}")
 
 
 def build_call(

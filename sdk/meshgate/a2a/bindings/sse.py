@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from meshgate.a2a.errors import InvalidAgentResponse
 
-__all__ = ["HEARTBEAT", "MAX_LINES", "SseParser", "event"]
+__all__ = ["HEARTBEAT", "MAX_LINES", "SseParser", "event", "too_large"]
 
 HEARTBEAT = b": heartbeat\n\n"
 """A comment: it keeps a quiet connection open, and no reader takes it for an event."""
@@ -28,6 +28,15 @@ def event(data: bytes) -> bytes:
 
 MAX_LINES = 10_000
 """Lines, comments and empty ones among them, that may come before an event is whole."""
+
+
+def too_large(most: int) -> InvalidAgentResponse:
+    """The error for an event that is larger than ``most`` bytes."""
+    return InvalidAgentResponse(
+        f"an event of the agent's stream is larger than {most} bytes: call it without streaming, or let it send its "
+        "result in several artifact events (append)",
+        neutral=True,
+    )
 
 
 class SseParser:
@@ -79,7 +88,7 @@ class SseParser:
     def _grow(self, piece: bytes) -> None:
         self._line += piece
         if self._size + len(self._line) > self._max:
-            raise InvalidAgentResponse(f"an event of the stream is larger than {self._max} bytes", neutral=True)
+            raise too_large(self._max)
 
     def _end_line(self, piece: bytes, events: list[bytes]) -> None:
         self._grow(piece)

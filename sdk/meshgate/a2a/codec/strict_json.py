@@ -1,8 +1,9 @@
 """The one strict check of A2A JSON: shape, spelling and size.
 
 JSON that looks the same to a person can mean different things to two parsers. A document that passes this check has one
-meaning: known keys have their one spelling, unknown keys stay as they came (section 5.7), ``null`` is a key left out,
-and a required key that ProtoJSON leaves out because it has its default is written out.
+meaning: known keys are spelled in lowerCamelCase, unknown keys stay as they came (section 5.7), ``null`` is a key left
+out, and a required key that ProtoJSON leaves out because it has its default is written out. As ProtoJSON allows, a
+known key may come as the .proto spells it (``message_id``); from here on it has its one spelling.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from typing import Any, TypeGuard, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from meshgate.a2a.codec.short_text import first_sentence, shorten
+from meshgate.a2a.codec.type_fault import type_fault
 from meshgate.a2a.errors import InvalidParams, InvalidRequest, ParseError
 from meshgate.a2a.limits import DEFAULTS
-from meshgate.a2a.types import BEYOND, A2AMessage
+from meshgate.a2a.types import BEYOND, A2AMessage, Role, TaskState
 
 __all__ = ["MAX_DEPTH", "MAX_NODES", "check", "decode_json", "guard_shape", "is_array", "is_object"]
 
@@ -26,8 +29,10 @@ MAX_NODES = DEFAULTS.json_nodes
 """Most values in one document."""
 
 _M = TypeVar("_M", bound=A2AMessage)
-_QUOTED = 200
+_QUOTED, _PLACE, _WHAT = 200, 40, 110
 """Most characters of a caller's own text that an error repeats."""
+_LISTED = 20
+"""Most corrections of one document that are listed."""
 # Matches at every quote, closed or not: a search that could fail would start again at the next quote, and a body of
 # nothing but quotes would then cost the square of its length. For the same reason nothing here can backtrack.
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
@@ -62,7 +67,8 @@ def decode_json(body: bytes, *, max_depth: int = MAX_DEPTH, max_nodes: int = MAX
         if _LONG_RUN in body.translate(_RUNS):
             _check_numbers(tree)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError) as error:
-        raise ParseError(f"the body is not valid JSON: {error}") from None
+        why = "a number is too large" if isinstance(error, OverflowError) else first_sentence(error, 120)
+        raise ParseError(f"the body is not valid JSON: {why}") from None
     return tree
 
 
@@ -109,11 +115,17 @@ def guard_shape(body: bytes, *, max_depth: int = MAX_DEPTH, max_nodes: int = MAX
             return
 
 
+# What a field holds messages in. Plain numbers: every message is looked at.
+_ONE, _LIST, _MAP = 0, 1, 2
+
+
 class _Shape(msgspec.Struct):
     keys: frozenset[str]
+    respelled: dict[str, str]
+    """A key as the .proto spells it, where that differs, to its one spelling."""
     folded: dict[str, str]
     """A key's letters alone, in lower case, to its one spelling."""
-    children: list[tuple[str, _Shape, bool]]
+    children: list[tuple[str, _Shape, int]]
     required: dict[str, Any]
     """The value of a required key that is left out."""
 
@@ -122,11 +134,11 @@ def _fold(key: str) -> str:
     return key.replace("_", "").lower()
 
 
-def _message_type(hint: Any) -> tuple[type[A2AMessage], bool] | None:
-    many = get_origin(hint) is list
+def _message_type(hint: Any) -> tuple[type[A2AMessage], int] | None:
+    holds = {list: _LIST, dict: _MAP}.get(get_origin(hint), _ONE)
     for candidate in get_args(hint) or (hint,):
         if isinstance(candidate, type) and issubclass(candidate, A2AMessage):
-            return candidate, many
+            return candidate, holds
     return None
 
 
@@ -142,6 +154,7 @@ def _shape(kind: type[A2AMessage]) -> _Shape:
     fields = msgspec.structs.fields(kind)
     shape = _Shape(
         keys=frozenset(field.encode_name for field in fields),
+        respelled={field.name: field.encode_name for field in fields if field.name != field.encode_name},
         folded={_fold(field.encode_name): field.encode_name for field in fields},
         children=[],
         required={field.encode_name: _default(hints[field.name]) for field in fields if field.required},
@@ -157,44 +170,27 @@ def _clean(tree: dict[str, Any], shape: _Shape) -> bool:
     """Whether an object needs no closer check: it has only known keys, and no null. Almost every message is so."""
     if not tree.keys() <= shape.keys or None in tree.values():
         return False
-    for key, child, many in shape.children:
+    for key, child, holds in shape.children:
         value = tree.get(key)
         if value is None:
             continue
-        if many:
-            for item in value:
-                if not _clean(item, child):
-                    return False
-        elif not _clean(value, child):
-            return False
+        if not holds:
+            if not _clean(value, child):
+                return False
+            continue
+        for item in value if holds == _LIST else value.values():
+            if not _clean(item, child):
+                return False
     return True
-
-
-def _check_spelling(tree: dict[str, Any], shape: _Shape, path: str) -> bool:
-    """Refuse keys that a less strict parser would take for known ones; return whether a known key is null."""
-    null = False
-    if not tree.keys() <= shape.keys:
-        for key in tree.keys() - shape.keys:
-            right = shape.folded.get(_fold(key))
-            if right is not None:
-                # One parser would take it for the known key and another would not, which would let calls be smuggled.
-                raise _invalid(f"{path}.{key}", f"write {right!r}, the only spelling that is accepted")
-    if None in tree.values():
-        null = any(value is None and key in shape.keys and key != "data" for key, value in tree.items())
-    for key, child, many in shape.children:
-        value = tree.get(key)
-        if value is None:
-            continue
-        if many:
-            for index, item in enumerate(value):
-                null |= _check_spelling(item, child, f"{path}.{key}[{index}]")
-        else:
-            null |= _check_spelling(value, child, f"{path}.{key}")
-    return null
 
 
 _NAMED = re.compile(r"(?:Object missing required field `(\w+)`|([A-Za-z]+(?:\.[A-Za-z]+)*) (must .*))\Z", re.DOTALL)
 """A check that names its field, below the message that it is a check of."""
+_CHOICES: dict[str, list[str]] = {
+    key: [one.value for one in kind if one.name != "UNSPECIFIED"]
+    for key, kind in (("role", Role), ("state", TaskState))
+}
+"""The values of A2A's enums, by the keys that hold them."""
 
 
 def _invalid(path: str, what: str) -> InvalidParams:
@@ -203,30 +199,76 @@ def _invalid(path: str, what: str) -> InvalidParams:
         path = f"{path}.{named[1] or named[2]}"
         what = named[3] or "must be there"
     field = path.removeprefix("$").removeprefix(".")[:_QUOTED] or "params"
-    what = what[:_QUOTED]
-    return InvalidParams(f"{field}: {what}", violations=((field, what),), neutral=what.startswith(BEYOND))
+    what = shorten(what, _WHAT)
+    told = f"{shorten(field, _PLACE)}: {what}"
+    return InvalidParams(told, violations=((field, what),), neutral=what.startswith(BEYOND))
 
 
-def _normal(tree: Any, shape: _Shape) -> Any:
-    """The object as a ProtoJSON parser reads it: without nulls at known keys, with required keys at their defaults."""
-    if not is_object(tree):
-        return tree
-    # In fields of any JSON value (data, metadata) a null is a value, and stays.
-    out = {key: value for key, value in tree.items() if value is not None or key not in shape.keys or key == "data"}
-    for key, default in shape.required.items():
-        if default is not None:
-            out.setdefault(key, default)
-    for key, child, many in shape.children:
-        value = out.get(key)
-        if many and is_array(value):
-            out[key] = [_normal(item, child) for item in value]
-        elif value is not None:
-            out[key] = _normal(value, child)
-    return out
+class _Normal:
+    """An object as a ProtoJSON parser reads it: without nulls at known keys, with required keys at their defaults.
+
+    Attributes:
+        corrections: what was put right, by the places of the keys; the first ``_LISTED`` of it.
+    """
+
+    def __init__(self) -> None:
+        self.corrections: list[str] = []
+
+    def read(self, tree: Any, shape: _Shape, path: str = "$") -> Any:
+        """A copy that is put right.
+
+        Raises:
+            InvalidParams: a key is there in both spellings, or looks like a known one to a less strict parser.
+        """
+        if not is_object(tree):
+            return tree
+        out = self._own(tree, shape, path)
+        for key, default in shape.required.items():
+            if default is not None:
+                out.setdefault(key, default)
+        for key, child, holds in shape.children:
+            value, below = out.get(key), f"{path}.{key}"
+            if holds == _LIST and is_array(value):
+                out[key] = [self.read(item, child, f"{below}[{index}]") for index, item in enumerate(value)]
+            elif holds == _MAP and is_object(value):
+                out[key] = {name: self.read(item, child, f"{below}.{name}") for name, item in value.items()}
+            elif holds == _ONE and value is not None:
+                out[key] = self.read(value, child, below)
+        return out
+
+    def _own(self, tree: dict[str, Any], shape: _Shape, path: str) -> dict[str, Any]:
+        """The object's own keys and values."""
+        out: dict[str, Any] = {}
+        for key, value in tree.items():
+            name = key if key in shape.keys else shape.respelled.get(key)
+            if name is None:
+                right = shape.folded.get(_fold(key))
+                if right is not None:
+                    # One parser would take it for the known key and another would not: calls could be smuggled.
+                    raise _invalid(f"{path}.{key}", f"write {right!r}, as A2A spells it")
+                out[key] = value
+                continue
+            if name != key:
+                if name in tree:
+                    raise _invalid(f"{path}.{key}", f"is the same as {name!r}, which is there too: write one of them")
+                self._note(path, key, f"read as {name}")
+            # In fields of any JSON value (data, metadata) a null is a value, and stays.
+            if value is None and name != "data":
+                self._note(path, key, "null, read as left out")
+            else:
+                out[name] = value
+        return out
+
+    def _note(self, path: str, key: str, what: str) -> None:
+        if len(self.corrections) < _LISTED:
+            self.corrections.append(f"{path}.{key}: {what}".removeprefix("$."))
 
 
-def check(tree: Any, kind: type[_M]) -> tuple[dict[str, Any], _M]:
+def check(tree: Any, kind: type[_M], corrections: list[str] | None = None) -> tuple[dict[str, Any], _M]:
     """Check ``tree`` against ``kind``; return the tree that may be sent on, and its typed view.
+
+    Args:
+        corrections: takes what was put right, a text for each key: the first 20.
 
     Raises:
         InvalidParams: with the path of the field and what is wrong with it.
@@ -235,13 +277,28 @@ def check(tree: Any, kind: type[_M]) -> tuple[dict[str, Any], _M]:
     try:
         view = msgspec.convert(tree, kind)
     except msgspec.ValidationError:
-        tree = _normal(tree, shape)
-        try:
-            view = msgspec.convert(tree, kind)
-        except msgspec.ValidationError as error:
-            what, _, path = str(error).partition(" - at `")
-            raise _invalid(path.rstrip("`"), what) from None
-    if not _clean(tree, shape) and _check_spelling(tree, shape, "$"):
-        tree = _normal(tree, shape)
-        view = msgspec.convert(tree, kind)
-    return tree, view
+        pass
+    else:
+        if _clean(tree, shape):
+            return tree, view
+    return _put_right(tree, kind, shape, corrections)
+
+
+def _put_right(tree: Any, kind: type[_M], shape: _Shape, corrections: list[str] | None) -> tuple[dict[str, Any], _M]:
+    """The rest of ``check``, for the few messages that need it."""
+    normal = _Normal()
+    read = normal.read(tree, shape)
+    view = _converted(read, kind)
+    if corrections is not None:
+        corrections += normal.corrections
+    return (read if normal.corrections or read != tree else tree), view
+
+
+def _converted(tree: Any, kind: type[_M]) -> _M:
+    try:
+        return msgspec.convert(tree, kind)
+    except msgspec.ValidationError as error:
+        what, _, path = str(error).partition(" - at `")
+        path = path.rstrip("`")
+        choices = _CHOICES.get(path.rpartition(".")[2], ())
+        raise _invalid(path, type_fault(what, choices)) from None

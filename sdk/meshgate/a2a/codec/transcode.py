@@ -19,6 +19,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from google.protobuf.message import Message as ProtoMessage
 
 from a2a.types import a2a_pb2
+from meshgate.a2a.codec.short_text import first_sentence
 from meshgate.a2a.codec.strict_json import is_array, is_object
 from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.types import A2AMessage
@@ -285,5 +286,6 @@ def to_proto(tree: dict[str, Any], cls: type[ProtoMessage]) -> ProtoMessage:
     try:
         _fill(message, tree)
     except (TypeError, ValueError, KeyError, AttributeError, OverflowError, json_format.ParseError) as error:
-        raise InvalidParams(f"the message has no protobuf form: {str(error)[:200]}") from error
+        why = "a number is too large" if isinstance(error, OverflowError) else first_sentence(error, 120)
+        raise InvalidParams(f"the message has no protobuf form: {why}") from error
     return message

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Final
+from urllib.parse import quote
 
 __all__ = [
     "BUDGET",
     "CALL",
+    "CAUSE",
+    "CHOICE",
+    "CONTINUES",
     "DEADLINE",
     "DEPRECATED",
     "INSTANCE",
     "JOB",
     "LINEAGE",
+    "PRINCIPAL",
     "PROGRESS",
     "SCHEMA",
     "SCHEMA_VERSION",
     "SKILL",
     "TARGET",
+    "TENANT",
     "TRACEPARENT",
     "TRACESTATE",
     "USAGE",
     "deadline_text",
+    "name_text",
 ]
 
 LINEAGE: Final = "meshgate-lineage"
@@ -41,6 +49,13 @@ CALL: Final = "meshgate-call"
 """To an agent and back to the caller: the id of the call."""
 INSTANCE: Final = "meshgate-instance"
 """Back to the caller: the instance that answered."""
+CHOICE: Final = "meshgate-choice"
+"""Back to the caller of a skill that several agents offer: by what its agent was chosen, ``one of 3, by load``."""
+PRINCIPAL: Final = "meshgate-principal"
+"""To an agent of the SDK's, and to a foreign one with ``tell_caller``: the caller's principal. Like the tenant it is
+percent-encoded (RFC 3986) where it is not plain ASCII, and taken from nobody."""
+TENANT: Final = "meshgate-tenant"
+"""To the same agents: the caller's tenant."""
 SCHEMA_VERSION: Final = "meshgate-schema-version"
 """From a caller: the release of the skill's contract that it speaks and reads, such as ``1.2.0``."""
 SCHEMA: Final = "meshgate-schema"
@@ -53,8 +68,20 @@ TRACESTATE: Final = "tracestate"
 """W3C Trace Context: what other vendors of traces carry along."""
 USAGE: Final = "meshgate/usage"
 """Key of an event's metadata under which an agent reports what the work took (see ``Usage``)."""
+CAUSE: Final = "meshgate/cause"
+"""Key of a status event's metadata under which a failed task names the error at its root: ``code``, ``message``,
+``path``."""
 PROGRESS: Final = "meshgate/progress"
 """Key of a status event's metadata under which an agent says how far it is, from 0 to 1."""
+CONTINUES: Final = "meshgate/continues"
+"""Metadata of a part: ``true`` if it goes on with the part before it, in an artifact that came in chunks."""
+
+
+@functools.lru_cache(maxsize=4096)
+def name_text(name: str) -> str:
+    """The value of ``PRINCIPAL`` or ``TENANT``: a header holds visible ASCII."""
+    plain = name.isascii() and name.isprintable() and " " not in name and "%" not in name
+    return name if plain else quote(name, safe="")
 
 
 def deadline_text(seconds: float) -> str:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["Lineage", "Step", "spell", "visit"]
+__all__ = ["ARROW", "Lineage", "Step", "spell", "visit"]
+
+
+ARROW = " → "
+"""Stands between the visits of a path, as errors show it."""
 
 
 class Step(msgspec.Struct, frozen=True, array_like=True):
@@ -45,4 +49,4 @@ def visit(path: tuple[Step, ...], agent: str, skill: str) -> tuple[Step, ...]:
 
 def spell(path: tuple[Step, ...]) -> str:
     """A path as errors show it: ``a.ask → b.tell``."""
-    return " → ".join(f"{step.agent}.{step.skill}" for step in path)
+    return ARROW.join(f"{step.agent}.{step.skill}" for step in path)

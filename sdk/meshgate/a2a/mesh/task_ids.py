@@ -77,12 +77,15 @@ class TaskTags:
         tag = base64.urlsafe_b64decode(text)
         return TaskTag(tag[:5], tag[5:10], tag[10:15], tag[15:], upstream, release)
 
+    def genuine(self, tag: TaskTag, tenant: str) -> bool:
+        """Whether this mesh made the tag, for a task of that tenant."""
+        front = tag.agent + tag.instance + tag.owner
+        return hmac.compare_digest(self._mac(tenant, front, tag.upstream, tag.release), tag.mac)
+
     def owns(self, tag: TaskTag, *, tenant: str, owner: str, admin: bool = False) -> bool:
         """Whether the tag is genuine and the caller may act on its task; ``admin`` acts on the tenant's tasks."""
-        front = tag.agent + tag.instance + tag.owner
-        genuine = hmac.compare_digest(self._mac(tenant, front, tag.upstream, tag.release), tag.mac)
         own = hmac.compare_digest(self.owner(owner), tag.owner)
-        return genuine and (own or admin)
+        return self.genuine(tag, tenant) and (own or admin)
 
 
 def _sized(text: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
@@ -17,11 +18,14 @@ from meshgate.a2a.types import (
     A2AMessage,
     CancelTaskRequest,
     GetTaskRequest,
+    StreamResponse,
     SubscribeToTaskRequest,
     Task,
 )
 from meshgate.sdk.client.discovery import find_gateway
-from meshgate.sdk.client.request import CallArguments, headers_of, path_of, request_of
+from meshgate.sdk.client.follow import follow, is_open
+from meshgate.sdk.client.gather import Gathers
+from meshgate.sdk.client.request import CallArguments, check_arguments, headers_of, path_of, request_of
 from meshgate.sdk.client.results import Event, Result
 from meshgate.sdk.client.rpc import RpcClient, origin_of
 from meshgate.sdk.client.task_errors import check_ended
@@ -29,10 +33,10 @@ from meshgate.sdk.spans import Spans
 
 __all__ = ["Mesh"]
 
-_SEND, _STREAM = METHODS["SendMessage"], METHODS["SendStreamingMessage"]
+_SEND = METHODS["SendMessage"]
 
 
-class Mesh:
+class Mesh(Gathers):
     """A client of the mesh::
 
         async with Mesh() as mesh:
@@ -82,49 +86,73 @@ class Mesh:
     # -- calls
 
     async def call(
-        self, selector: str = "", *, return_immediately: bool = False, **arguments: Unpack[CallArguments]
+        self,
+        selector: str = "",
+        *,
+        wait: bool = True,
+        return_immediately: bool = False,
+        **arguments: Unpack[CallArguments],
     ) -> Result:
         """Call an agent (``"summariser"``) or a skill (``"summarise@^2,region=eu"``) and wait for the answer.
 
         Args:
             selector: what to call; it may be left out with a ``task_id``, which knows its own way.
-            return_immediately: come back with the task while it is still worked on.
+            wait: follow a task that the agent answers with before it is done; False returns what came.
+            return_immediately: ask the agent to answer while it still works on the task, and return that.
             arguments: see ``CallArguments``: text, data, contract, schema_version, raw, accept, message, skill,
                 task_id, context_id, metadata, deadline, budget.
 
         Raises:
+            TypeError: an argument is misspelt or of the wrong kind.
             TaskFailed, TaskRejected, TaskCancelled: the task ended without a result.
+            UpstreamDeadline: the time is over; if its metadata name a ``task``, that goes on.
             MeshError: see ``meshgate.a2a.errors``.
         """
+        check_arguments("call()", arguments)
         request = request_of(arguments, return_immediately=return_immediately)
-        answer, sent = await self._rpc.unary(
-            _SEND,
-            request,
-            path_of(selector, arguments),
-            self._rpc.seconds(arguments.get("deadline")),
-            headers_of(arguments),
-        )
+        seconds = self._rpc.seconds(arguments.get("deadline"))
+        ends = asyncio.get_running_loop().time() + seconds
+        path = path_of(selector, arguments)
+        answer, sent = await self._rpc.unary(_SEND, request, path, seconds, headers_of(arguments))
         view = answer.view()
+        task = view.task if view.task is not UNSET else None
+        if task is not None and wait and not return_immediately and is_open(task):
+            task = await follow(self._rpc, task, ends)
         result = Result(
-            task=view.task if view.task is not UNSET else None,
+            task=task,
             message=view.message if view.message is not UNSET else None,
             **origin_of(sent),
         )
         if result.task is not None:
-            check_ended(result.task.status, result.task)
+            check_ended(result.task.status, result.task, result.task.metadata, selector)
         return result
 
     def stream(self, selector: str = "", **arguments: Unpack[CallArguments]) -> AsyncGenerator[Event, None]:
-        """Like ``call``, event by event as they come. Leaving the loop early leaves the task running; close the
-        generator then (``contextlib.aclosing``), so that the connection is given back at once.
+        """Like ``call``, event by event as they come; an agent that does not stream gives one, its whole answer.
+
+        Leaving the loop early leaves the task running; close the generator then (``contextlib.aclosing``), so that the
+        connection is given back at once.
 
         Raises:
             TaskFailed, TaskRejected, TaskCancelled: after the event that says so.
             MeshError: see ``meshgate.a2a.errors``.
         """
+        check_arguments("stream()", arguments)
         request = request_of(arguments)
         path, seconds = path_of(selector, arguments), self._rpc.seconds(arguments.get("deadline"))
-        return _checked(self._rpc.events(_STREAM, request, path, seconds, headers_of(arguments)))
+        events = self._followed(self._rpc.stream(request, path, seconds, headers_of(arguments)), seconds)
+        return _checked(events, selector)
+
+    async def _followed(self, events: AsyncGenerator[Event, None], seconds: float) -> AsyncGenerator[Event, None]:
+        """The events, and the task at its end where an agent that does not stream answered before that."""
+        ends, last = asyncio.get_running_loop().time() + seconds, None
+        async with aclosing(events):
+            async for event in events:
+                last = event
+                yield event
+        if last is not None and last.task is not None and is_open(last.task):
+            task = await follow(self._rpc, last.task, ends)
+            yield Event(raw=StreamResponse(task=task), job=last.job, call_id=last.call_id, instance=last.instance)
 
     # -- tasks
 
@@ -166,10 +194,10 @@ class Mesh:
         return task
 
 
-async def _checked(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+async def _checked(events: AsyncGenerator[Event, None], target: str = "") -> AsyncGenerator[Event, None]:
     # An error that a task ended with is raised behind the event that says so: the reader gets both.
     async with aclosing(events):
         async for event in events:
             yield event
             if event.final and event.status is not None:
-                check_ended(event.status, event.task)
+                check_ended(event.status, event.task, event.metadata, target)

@@ -15,11 +15,21 @@ from meshgate.a2a.selector import parse_selector
 from meshgate.a2a.types import Message, Part, Role, SendMessageConfiguration, SendMessageRequest
 from meshgate.a2a.version_syntax import parse_version
 from meshgate.sdk.client.usage import Budget
+from meshgate.sdk.option_check import TEXT, Rule, check_options, is_list, is_number
 from meshgate.sdk.skills.content import data_part, is_protobuf_class, raw_part, text_part
 from meshgate.sdk.skills.contract import JSON, PROTOBUF, Contract
 from meshgate.sdk.skills.media_types import contract_of
 
-__all__ = ["SKILL_METADATA", "CallArguments", "CallOptions", "headers_of", "message_of", "path_of", "request_of"]
+__all__ = [
+    "SKILL_METADATA",
+    "CallArguments",
+    "CallOptions",
+    "check_arguments",
+    "headers_of",
+    "message_of",
+    "path_of",
+    "request_of",
+]
 
 SKILL_METADATA = "meshgate/skill"
 """Key of a message's metadata that names the skill, where neither path nor header does."""
@@ -62,6 +72,32 @@ class CallArguments(CallOptions, total=False):
     """Which skill of the agent that is called by name."""
     task_id: str
     """The task that asked something, to answer it."""
+
+
+_RULES: dict[str, Rule] = {
+    "deadline": (is_number, "a number of seconds"),
+    "budget": (lambda value: isinstance(value, Budget), "a Budget, such as Budget(calls=20, seconds=30)"),
+    "context_id": TEXT,
+    "metadata": (lambda value: isinstance(value, Mapping), "a mapping"),
+    "text": TEXT,
+    "contract": (lambda value: isinstance(value, Contract), "a Contract"),
+    "schema_version": TEXT,
+    "raw": (lambda value: isinstance(value, bool), "True or False"),
+    "accept": (is_list, 'a list of media types, such as ["application/json"]'),
+    "message": (lambda value: isinstance(value, Message) or is_list(value), "a Message, or a list of parts"),
+    "skill": TEXT,
+    "task_id": TEXT,
+}
+_NAMES = (*_RULES, "data")
+
+
+def check_arguments(where: str, arguments: CallArguments) -> None:
+    """Refuse keyword arguments of a call that are misspelt or of the wrong kind.
+
+    Raises:
+        TypeError: which one, and what is wanted.
+    """
+    check_options(where, arguments, _NAMES, _RULES)
 
 
 def path_of(selector: str, arguments: CallArguments) -> str:
@@ -154,6 +190,6 @@ def _data_part(data: Any, arguments: CallArguments) -> Part:
     if not arguments.get("raw", False):
         return data_part(data, contract.media(JSON) if contract is not None else "")
     if not is_protobuf_class(cast("type[object]", type(data))):
-        raise errors.InvalidParams(f"raw=True sends a protobuf message, and data is a {type(data).__name__}")
+        raise errors.InvalidParams("raw=True sends a protobuf message, and data is something else")
     contract = contract or Contract(data.DESCRIPTOR.full_name)
     return raw_part(data.SerializeToString(), contract.media(PROTOBUF))

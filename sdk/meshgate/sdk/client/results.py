@@ -8,7 +8,8 @@ from typing import Any, Literal, TypeVar
 import msgspec
 from msgspec import UNSET
 
-from meshgate.a2a.mesh.headers import PROGRESS, USAGE
+from meshgate.a2a.mesh.headers import PROGRESS
+from meshgate.a2a.mesh.usage import reported_usage
 from meshgate.a2a.types import (
     INTERRUPTED,
     TERMINAL,
@@ -31,9 +32,10 @@ _T = TypeVar("_T")
 
 def _usage(metadata: dict[str, Any]) -> Usage | None:
     try:
-        return msgspec.convert(metadata[USAGE], Usage) if USAGE in metadata else None
-    except msgspec.ValidationError:
+        found = reported_usage(metadata)
+    except ValueError:
         return None  # an agent that uses the key for something else still answered
+    return msgspec.convert(found, Usage) if found is not None else None
 
 
 class _Origin(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager, nullcontext
 
 import httpx
 
@@ -19,19 +19,18 @@ from meshgate.a2a.mesh import headers
 from meshgate.a2a.methods import METHODS, Method
 from meshgate.a2a.payload import Payload
 from meshgate.a2a.protocol_version import PROTOCOL_VERSION
-from meshgate.a2a.types import (
-    A2AMessage,
-)
+from meshgate.a2a.types import A2AMessage, SendMessageRequest, SendMessageResponse, StreamResponse
 from meshgate.sdk.client.access import Access
 from meshgate.sdk.client.results import Event
 from meshgate.sdk.client.sender import Sender, make_client, read_body
 from meshgate.sdk.current import CURRENT
+from meshgate.sdk.option_check import is_number
 from meshgate.sdk.skills.deprecation import warn_of_deadline, warn_once
 from meshgate.sdk.spans import Spans
 
 __all__ = ["RpcClient", "origin_of"]
 
-_STREAM = METHODS["SendStreamingMessage"]
+_SEND, _STREAM = METHODS["SendMessage"], METHODS["SendStreamingMessage"]
 
 
 class RpcClient:
@@ -77,6 +76,8 @@ class RpcClient:
         """
         serving = CURRENT.get()
         seconds = self._limits.deadline if deadline is None else deadline
+        if not is_number(seconds):
+            raise TypeError(f"deadline is a number of seconds, not {deadline!r}")
         if not math.isfinite(seconds):
             raise errors.InvalidParams(f"deadline is a finite number of seconds, not {deadline}: leave it out instead")
         if serving is not None:
@@ -112,9 +113,9 @@ class RpcClient:
         sent.update(more)
         return sent
 
-    def _open_sender(self) -> Sender:
+    def _open_sender(self, access: Access) -> Sender:
         if self._sender is None:
-            given = self._transport
+            given = self._transport if self._transport is not None else access.transport
             self._sender = Sender(given if isinstance(given, httpx.AsyncClient) else make_client(given, self._limits))
         return self._sender
 
@@ -129,7 +130,7 @@ class RpcClient:
         body = exchange.request.body
         sent = self._headers(exchange, access, seconds, more)
         with self._span(method, sent):
-            async with self._open_sender().post(access.urls, path, body, sent, safe=method.safe) as response:
+            async with self._open_sender(access).post(access.urls, path, body, sent, safe=method.safe) as response:
                 warn_once(path, response.headers.get(headers.DEPRECATED, ""))
                 warn_of_deadline(path, response.headers.get(headers.DEADLINE, ""))
                 yield response
@@ -184,13 +185,43 @@ class RpcClient:
                 raise InvalidAgentResponse("a stream was asked for, and one answer came")
             origin = origin_of(response.headers)
             async for data in self._lines(response, ends):
-                event = Event(raw=exchange.decode_event(data).view(), **origin)
+                try:
+                    event = Event(raw=exchange.decode_event(data).view(), **origin)
+                except MeshError as error:
+                    error.concern(origin["call_id"], origin["job"])
+                    raise
                 task_id = event.task_id or task_id
                 yield event
                 if event.final and method is _STREAM:
                     return
             if method is _STREAM:
                 raise OutcomeUnknown(_broken_stream(task_id), task=task_id)
+
+    async def stream(
+        self, request: SendMessageRequest, path: str, seconds: float, more: Mapping[str, str]
+    ) -> AsyncGenerator[Event, None]:
+        """Send a message, and yield the events of its answer as they come.
+
+        An agent that does not stream answers with one event, its whole answer: it says so before it has done anything,
+        and is sent the message again.
+
+        Args, Raises: see ``events``.
+        """
+        ends, begun = asyncio.get_running_loop().time() + seconds, False
+        try:
+            async with aclosing(self.events(_STREAM, request, path, seconds, more)) as events:
+                async for event in events:
+                    begun = True
+                    yield event
+        except (errors.UnsupportedOperation, errors.MethodNotFound):
+            if begun:
+                raise
+        else:
+            return
+        left = self.seconds(ends - asyncio.get_running_loop().time())
+        answer, sent = await self.unary(_SEND, request, path, left, more)
+        view: SendMessageResponse = answer.view()
+        yield Event(raw=StreamResponse(task=view.task, message=view.message), **origin_of(sent))
 
     async def _lines(self, response: httpx.Response, ends: float) -> AsyncGenerator[bytes, None]:
         parser = SseParser(self._limits.event)
@@ -237,6 +268,14 @@ _BY_STATUS: dict[int, type[MeshError]] = {
 
 def _answer(response: httpx.Response, body: bytes, exchange: ClientExchange) -> Payload:
     """The event in an answer, or the error in it. Of an answer that no gateway wrote, the HTTP status alone counts."""
+    try:
+        return _payload(response, body, exchange)
+    except MeshError as error:
+        error.concern(response.headers.get(headers.CALL, ""), response.headers.get(headers.JOB, ""))
+        raise
+
+
+def _payload(response: httpx.Response, body: bytes, exchange: ClientExchange) -> Payload:
     status = response.status_code
     if status == 200:
         return exchange.decode_answer(body)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from meshgate.a2a.errors import MeshError
+from typing import Any
+
+from meshgate.a2a.errors import AgentError, MeshError
+from meshgate.a2a.mesh.cause import Cause, read_cause
 from meshgate.a2a.types import (
     Task,
     TaskState,
@@ -10,17 +13,25 @@ from meshgate.a2a.types import (
 )
 from meshgate.sdk.skills.content import text_in
 
-__all__ = ["TaskCancelled", "TaskFailed", "TaskRejected", "check_ended"]
+__all__ = ["TaskCancelled", "TaskFailed", "TaskRejected", "cause_of", "check_ended"]
 
 
 class TaskFailed(MeshError):
-    """The task ended without a result. ``task`` is all that is known of it."""
+    """The task ended without a result.
+
+    Attributes:
+        task: all that is known of it.
+        cause: the error at the root of it, if the agent failed because a call of its own did.
+        target: what was called.
+    """
 
     code, summary = "TASK_FAILED", "the task failed"
 
-    def __init__(self, message: str = "", task: Task | None = None) -> None:
+    def __init__(
+        self, message: str = "", task: Task | None = None, *, cause: Cause | None = None, target: str = ""
+    ) -> None:
         super().__init__(message)
-        self.task = task
+        self.task, self.cause, self.target = task, cause, target
 
 
 class TaskRejected(TaskFailed):
@@ -42,12 +53,31 @@ _ENDED: dict[TaskState, type[TaskFailed]] = {
 }
 
 
-def check_ended(status: TaskStatus, task: Task | None) -> None:
+def check_ended(status: TaskStatus, task: Task | None, metadata: dict[str, Any], target: str = "") -> None:
     """Raise if a status says that the task ended without a result.
+
+    Args:
+        metadata: of the event that told it.
+        target: what was called.
 
     Raises:
         TaskFailed, TaskRejected, TaskCancelled: with the text that the agent gave.
     """
     cls = _ENDED.get(status.state)
     if cls is not None:
-        raise cls(text_in(status.message.parts) if status.message is not None else "", task)
+        text = text_in(status.message.parts) if status.message is not None else ""
+        raise cls(text, task, cause=read_cause(metadata), target=target)
+
+
+def cause_of(error: MeshError, place: str = "") -> Cause:
+    """The cause that an error stands for: the one that came with it, else itself.
+
+    Args:
+        place: the agent and skill that met the error, ``planner.plan``; "" for a caller outside the mesh.
+    """
+    if isinstance(error, TaskFailed):
+        cause = error.cause or Cause(error.code, error.message, error.target or place)
+    else:
+        code = error.metadata.get("agentReason", error.code) if isinstance(error, AgentError) else error.code
+        cause = Cause(code, error.message, error.metadata.get("path") or place)
+    return cause.above(place) if place else cause

@@ -6,6 +6,8 @@ import math
 
 import msgspec
 
+from meshgate.sdk.option_check import is_number
+
 __all__ = ["Budget", "Usage"]
 
 
@@ -29,6 +31,9 @@ class Budget(msgspec.Struct, frozen=True):
     seconds: float | None = None
 
     def __post_init__(self) -> None:
+        for name, value in (("calls", self.calls), ("seconds", self.seconds)):
+            if value is not None and not is_number(value):
+                raise TypeError(f"a budget's {name} are a number, not {value!r}")
         if self.calls is not None and not 1 <= self.calls < math.inf:
             raise ValueError(f"a budget's calls are a number of 1 or more, not {self.calls}")
         if self.seconds is not None and not 0.0 < self.seconds < 1e9:

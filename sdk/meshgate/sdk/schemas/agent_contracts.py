@@ -15,10 +15,10 @@ from meshgate.sdk.schemas.contract_codec import contract_codec
 from meshgate.sdk.schemas.derive.derive import derive
 from meshgate.sdk.schemas.derive.derived_contract import DerivedContract
 from meshgate.sdk.schemas.errors import BadLock, StaleLock
-from meshgate.sdk.schemas.lock.lockfile import locked, read_lock, read_releases, write_lock
+from meshgate.sdk.schemas.lock.lockfile import check_writable, locked, read_lock, read_releases, write_lock
 from meshgate.sdk.schemas.lock.numbers import Numbering, Numbers
 from meshgate.sdk.schemas.lock.releases import release_tree, same_content
-from meshgate.sdk.skills.skill import Skill
+from meshgate.sdk.skills.skill import Keep, Skill
 
 __all__ = ["AgentContracts"]
 
@@ -48,35 +48,63 @@ class AgentContracts:
         self._environ = environ
         self._plain: dict[str, Skill] = {}
         self._typed: dict[str, Skill] = {}
+        self._derived: Mapping[str, DerivedContract] = {}
         self.images: tuple[bytes, ...] = ()
 
-    def apply(self, skills: dict[str, Skill], *, write: bool = False) -> None:
+    def apply(self, skills: dict[str, Skill], *, keep: Keep = "no") -> None:
         """Give the skills their contracts, in place.
 
         Args:
             skills: by name; those that have theirs already are left alone.
-            write: whether to bring the lock file up to date.
+            keep: whether to bring the lock file up to date: now, or later by ``save``, once the mesh has accepted the
+                release, so that a refused one leaves the file as it was; ``check`` refuses one that is not current.
 
         Raises:
             BadContract, BadSchema: a type cannot become a contract.
-            BadLock: the lock file cannot be used; it is left as it was.
-            StaleLock: it is not current, and frozen.
+            BadLock: the lock file cannot be used, or will not be written; it is left as it was.
+            StaleLock: it is not current, and is not to be written.
         """
-        if not write and all(self._typed.get(name) is skill for name, skill in skills.items()):
+        if keep == "no" and all(self._typed.get(name) is skill for name, skill in skills.items()):
             return
         for name, skill in skills.items():
             if self._typed.get(name) is not skill:
                 self._plain[name] = skill
-        frozen = self._frozen()
-        with locked(self._path) if write and not frozen else contextlib.nullcontext():
+        frozen = self._frozen() or keep == "check"
+        with locked(self._path) if keep != "no" and not frozen else contextlib.nullcontext():
             known = read_lock(self._path)
             derived = {name: self._derive(skill, known) for name, skill in self._plain.items()}
-            if write or frozen:
-                self._keep(derived, known, frozen=frozen)
+            if keep != "no" or frozen:
+                self._keep(derived, known, frozen=frozen, later=keep == "later")
         self._apply_contracts(skills, derived)
 
-    def _keep(self, derived: Mapping[str, DerivedContract], known: Mapping[str, Numbering], *, frozen: bool) -> None:
-        """Bring the lock file up to date, or refuse one that is not if it is frozen."""
+    def save(self) -> None:
+        """Bring the lock file up to date with the contracts that the skills have.
+
+        Raises:
+            BadLock: it cannot be written, or somebody else gave out the numbers meanwhile.
+        """
+        if self._frozen():
+            return
+        with locked(self._path):
+            known = read_lock(self._path)
+            derived = {name: self._derive(skill, known) for name, skill in self._plain.items()}
+            if _images_of(derived).keys() != _images_of(self._derived).keys():
+                raise BadLock(f"{self._path}: another agent changed it meanwhile: start this one again")
+            self._keep(derived, known, frozen=False)
+
+    def _keep(
+        self,
+        derived: Mapping[str, DerivedContract],
+        known: Mapping[str, Numbering],
+        *,
+        frozen: bool,
+        later: bool = False,
+    ) -> None:
+        """Bring the lock file up to date, or refuse one that is not if it is frozen.
+
+        Args:
+            later: only check that it can be written, if it has to be.
+        """
         made = {self._subject(name): each.numbering for name, each in derived.items() if each.numbering.messages}
         had = read_releases(self._path)
         releases = {self._subject(name): self._release(name, each) for name, each in derived.items() if each.sides}
@@ -94,7 +122,9 @@ class AgentContracts:
                 raise StaleLock(self._refusal(other[0], "a type or a constraint differs from the file"))
             return
         stale = sorted({*stale, *(name for name, tree in releases.items() if had.get(name) != tree)})
-        if stale:
+        if stale and later:
+            check_writable(self._path)
+        elif stale:
             write_lock(self._path, {**known, **made}, {**had, **releases})
             log.info("contracts_lock_written", path=str(self._path), contracts=stale, next="commit it")
 
@@ -117,7 +147,6 @@ class AgentContracts:
         return derive(self._agent, skill.id, skill.takes.annotation, skill.gives.annotation, numbering, self._limits)
 
     def _apply_contracts(self, skills: dict[str, Skill], derived: Mapping[str, DerivedContract]) -> None:
-        images: dict[str, bytes] = {}
         for name, each in derived.items():
             skill = self._plain[name]
             takes, gives = skill.takes, skill.gives
@@ -125,14 +154,19 @@ class AgentContracts:
                 takes = contract_codec(takes, each.takes, skill.version)
             if each.gives is not None:
                 gives = contract_codec(gives, each.gives, skill.version)
-            for side in each.sides:
-                images[side.image.digest] = side.image.data
             self._typed[name] = skills[name] = msgspec.structs.replace(skill, takes=takes, gives=gives)
-        self.images = tuple(images.values())
+        self._derived = derived
+        self.images = tuple(_images_of(derived).values())
 
     def _refusal(self, subject: str, what: str) -> str:
-        remedy = f"run the agent once without {SETTING}=frozen, and commit the file"
+        frozen = f" without {SETTING}=frozen" if self._frozen() else ""
+        remedy = f"run the agent once{frozen}, or 'meshgate schema lock', and commit the file"
         return f"{self._path}: {subject}: {what}: {remedy}"
+
+
+def _images_of(derived: Mapping[str, DerivedContract]) -> dict[str, bytes]:
+    """The descriptor sets of contracts, by digest."""
+    return {side.image.digest: side.image.data for each in derived.values() for side in each.sides}
 
 
 def _difference(old: Numbering, new: Numbering) -> str:

@@ -5,7 +5,6 @@ A caller that shows no secret is told nothing.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -18,8 +17,10 @@ from meshgate.a2a.call import Handler
 from meshgate.a2a.cards import CARD_PATH
 from meshgate.a2a.errors import MeshError, Unauthenticated
 from meshgate.a2a.limits import Limits
-from meshgate.net.asgi import Receive, Scope, Send, read_headers, respond
+from meshgate.net.asgi import Receive, Scope, Send, read_headers, respond, to_come
+from meshgate.net.documents import Documents
 from meshgate.net.endpoint import HttpEndpoint, choose
+from meshgate.sdk.server.membership import Credentials
 
 __all__ = ["AgentApp", "Guard"]
 
@@ -35,6 +36,13 @@ class Guard:
 
     def __init__(self, secrets: Callable[[], tuple[str, ...]] | None) -> None:
         self._secrets = secrets
+
+    @classmethod
+    def of(cls, secret: str, joined: Credentials, *, unguarded: bool) -> Guard:
+        """The guard of an agent: with a secret of its own, else with those that it gets when it joins."""
+        if unguarded:
+            return cls(None)
+        return cls(lambda: (secret,) if secret else joined.secrets)
 
     def admit(self, headers: Mapping[str, str]) -> None:
         """Look at a request's headers, in a time that does not depend on what the secret is.
@@ -68,8 +76,9 @@ class AgentApp:
     def __init__(self, handler: Handler, guard: Guard, card: Callable[[], dict[str, Any]], limits: Limits) -> None:
         own = msgspec.structs.replace(limits, heartbeat=limits.agent_heartbeat)
         self._endpoints = [HttpEndpoint(row.load(), handler, own) for row in HTTP_ROWS]
-        self._guard = guard
+        self.guard = guard
         self._card = card
+        self._documents = Documents()
         self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,11 +92,12 @@ class AgentApp:
         if path == "/livez":
             await respond(send, 200, b'{"status":"ok"}')
             return
+        headers: dict[str, str] = {}
         try:
             headers = read_headers(scope, self._limits)
-            self._guard.admit(headers)
+            self.guard.admit(headers)
         except MeshError as error:
-            await self._endpoints[0].refuse(send, error)
+            await self._endpoints[0].refuse(send, error, unread=to_come(headers))
             return
         query: bytes = scope.get("query_string", b"")
         request = Request(scope["method"], path, query.decode("latin-1"), headers)
@@ -95,18 +105,11 @@ class AgentApp:
         if endpoint is not None:
             await endpoint(request, receive, send)
         elif path in ("/", "", CARD_PATH) and scope["method"] in ("GET", "HEAD"):
-            await self._send_card(headers, send)
+            body = msgspec.json.encode(self._card())
+            kept = [(b"cache-control", b"private, max-age=60")]
+            await self._documents.answer(send, scope["method"], headers, body, kept)
         else:
             await respond(send, 404, b'{"error":"POST JSON-RPC to /, or GET ' + CARD_PATH.encode() + b'"}')
-
-    async def _send_card(self, headers: Mapping[str, str], send: Send) -> None:
-        body = msgspec.json.encode(self._card())
-        tag = b'"' + hashlib.blake2b(body, digest_size=12).hexdigest().encode() + b'"'
-        sent = [(b"etag", tag), (b"cache-control", b"private, max-age=60")]
-        if headers.get("if-none-match", "").encode("latin-1") == tag:
-            await respond(send, 304, b"", sent)
-        else:
-            await respond(send, 200, body, sent)
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

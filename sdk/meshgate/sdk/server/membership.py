@@ -15,7 +15,8 @@ import structlog
 
 from meshgate.a2a.errors import MeshError, OutcomeUnknown, RateLimited, UpstreamUnavailable
 from meshgate.a2a.limits import DEFAULTS, Limits
-from meshgate.registry.errors import RegistryUnavailable, UnknownLease
+from meshgate.registry.errors import InstanceTaken, RegistryUnavailable, UnknownLease
+from meshgate.registry.foreign.agent_credential import AgentCredential
 from meshgate.registry.join import wire
 from meshgate.registry.model import Instance, Lease, Manifest
 from meshgate.sdk.client.access import Access
@@ -27,7 +28,7 @@ __all__ = ["Credentials", "JoinClient", "Membership", "log_refusal"]
 log = structlog.get_logger(__name__)
 
 _AWAY = (RegistryUnavailable, UpstreamUnavailable, OutcomeUnknown, RateLimited)
-_FINAL = ("BAD_SCHEMA", "INCOMPATIBLE", "VERSION_TAKEN", "VERSION_RETIRED")
+_FINAL = ("BAD_SCHEMA", "INCOMPATIBLE", "VERSION_TAKEN", "VERSION_RETIRED", "BAD_LOCK")
 """Refusals that no further try changes: the author must change the agent."""
 _MAX_ANSWER = 1024 * 1024
 
@@ -56,6 +57,10 @@ class Credentials:
             self.access = Access(renewed.gateways or self.access.urls, renewed.call_key or self.access.key)
 
 
+def _nothing() -> None:
+    pass
+
+
 class JoinClient:
     """The three requests of ``RegistryService``, each of which may safely be sent again.
 
@@ -81,20 +86,29 @@ class JoinClient:
         return self._access.urls[0]
 
     async def register(
-        self, instance: Instance, manifest: Manifest, images: Sequence[bytes] = ()
+        self,
+        instance: Instance,
+        manifest: Manifest,
+        images: Sequence[bytes] = (),
+        *,
+        name_from_card: bool = False,
+        credential: AgentCredential | None = None,
     ) -> wire.RegisterResponse:
         """List an instance, or replace the one of the same id.
 
         Args:
             images: the descriptor sets that the manifest's schemas name by hash.
+            name_from_card: whether the agent's name was made from its card; then no other agent may have it.
+            credential: what gateways show to a foreign agent.
 
         Raises:
             RegistryUnavailable, UpstreamUnavailable, OutcomeUnknown: nobody answered; try again.
             MeshError: the join port refused; its message says why.
         """
-        return wire.decode_register_response(
-            await self._ask("Register", wire.encode_register(instance, manifest, images=images))
+        body = wire.encode_register(
+            instance, manifest, images=images, name_from_card=name_from_card, credential=credential
         )
+        return wire.decode_register_response(await self._ask("Register", body))
 
     async def renew(self, instance_id: str) -> wire.RenewResponse:
         """Keep an instance listed.
@@ -139,6 +153,7 @@ class Membership:
         find: where the mesh is now; asked when nobody answers, because a mesh that was started again may have moved.
         rng: spreads renewals, so that instances which started together do not renew together.
         images: the descriptor sets of the manifest's schemas.
+        rename: draws another instance id; called when another agent has this one.
     """
 
     def __init__(
@@ -150,8 +165,12 @@ class Membership:
         rng: random.Random | None = None,
         find: Callable[[], Access] | None = None,
         images: Sequence[bytes] = (),
+        rename: Callable[[], None] = lambda: None,
     ) -> None:
         self._client = client
+        self._rename = rename
+        self.accepted: Callable[[], None] = _nothing
+        """Called when the mesh has taken the first registration."""
         self._find = find
         self._credentials = credentials
         self._describe = describe
@@ -172,9 +191,16 @@ class Membership:
         joined = await self._client.register(instance, manifest, self._images)
         self._credentials.store_registration(joined)
         self._lease = joined.lease
+        self.accepted()
+        self.accepted = _nothing  # what was accepted once is kept
         for notice in joined.notices:
             log.warning("notice", agent=instance.agent, notice=notice)
-        log.info("joined", agent=instance.agent, instance=instance.id, gateways=list(joined.gateways))
+        log.info(
+            "draining" if self._draining else "joined",
+            agent=instance.agent,
+            instance=instance.id,
+            gateways=list(joined.gateways),
+        )
         return joined.lease
 
     async def keep(self) -> None:
@@ -199,6 +225,8 @@ class Membership:
             if self._lease is None or error.code in _FINAL:
                 raise
             self._log_failure(error)
+            if isinstance(error, InstanceTaken):
+                self._rename()
         else:
             if self._failures:
                 log.info("join_port_is_back")

@@ -9,7 +9,7 @@ from meshgate.a2a.errors import MeshError
 __all__ = ["explain"]
 
 _HEAD = re.compile(r"(?:^|; )([^\s;:]+/[^\s;:]+ [^\s;:]+ (?:breaks the contract|was (?:retired|released)[^;:]*))")
-_REMEDY = re.compile(r"[a-z]+ them,? or raise the major version to [^\s;]+|(?<=: )raise the version")
+_REMEDY = re.compile(r"[a-z]+ (?:it|them),? or raise the major version to [^\s;]+|(?<=: )raise the version")
 
 
 def explain(error: MeshError) -> str:

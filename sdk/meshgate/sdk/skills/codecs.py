@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 import msgspec
 from msgspec import UNSET
 
+from meshgate.a2a.codec.short_text import first_sentence
 from meshgate.a2a.codec.strict_json import decode_json
 from meshgate.a2a.errors import InvalidAgentResponse, InvalidParams, MeshError
 from meshgate.a2a.types import Message, Part, Role
@@ -192,7 +193,7 @@ def _proto_codec(cls: Any) -> PartCodec:
                 return cls.FromString(base64.b64decode(raw[0]))
             return json_format.ParseDict(_one_value(message, name), cls())
         except (DecodeError, json_format.ParseError, TypeError, AttributeError) as error:
-            raise InvalidParams(f"this is no {name}: {error}") from None
+            raise InvalidParams(f"this is no {name}: {first_sentence(error)}") from None
 
     def checked(value: Any) -> Any:
         if not isinstance(value, cls):

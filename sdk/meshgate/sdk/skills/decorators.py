@@ -7,9 +7,11 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, TypeVar, Unpack, overload
 
+from meshgate.a2a.limits import DEFAULTS
 from meshgate.sdk.arguments import check_version
 from meshgate.sdk.skills.signature import make_skill
 from meshgate.sdk.skills.skill import TOOL, SkillOptions, Tool
+from meshgate.sdk.skills.skill_threads import SkillThreads
 from meshgate.sdk.skills.table import SkillTable
 from meshgate.sdk.skills.tools import make_tool, tool_of
 
@@ -23,10 +25,12 @@ class SkillDecorators:
 
     Args:
         version: semantic version of those that have none of their own.
+        threads: how many plain functions work at once.
     """
 
-    def __init__(self, version: str) -> None:
+    def __init__(self, version: str, threads: int = DEFAULTS.skill_threads) -> None:
         check_version(version)
+        self._threads = SkillThreads(threads)
         self.version = version
         self._skills = SkillTable()
 
@@ -47,7 +51,10 @@ class SkillDecorators:
         version: str = "",
         **options: Unpack[SkillOptions],
     ) -> Any:
-        """Make an async function a skill. It stays what it is: call it directly in tests.
+        """Make a function a skill. It stays what it is: call it directly in tests.
+
+        A plain function works in a thread, ``skill_threads`` (16) of them at once; ``ctx.cancelled`` tells it to stop,
+        and ``ctx.run(...)`` waits for what the context does: ``ctx.run(ctx.progress("half"))``.
 
         It takes one input (``str``, a pydantic model, a dataclass, plain data, a protobuf message, ``list[Part]`` or
         ``Message``) and, if it wants it, a ``Context``; it gives one of the same, or is an async generator of them,
@@ -109,7 +116,8 @@ class SkillDecorators:
             check_version(version)
 
         def decorate(given: _F) -> _F:
-            self._skills.add(make(given, local_names, name=name, version=version or self.version, options=options))
+            working = self._threads.wrap(given)
+            self._skills.add(make(working, local_names, name=name, version=version or self.version, options=options))
             return given
 
         return decorate if function is None else decorate(function)

@@ -10,11 +10,11 @@ import msgspec
 from meshgate.a2a.card_types import SkillTerms, Terms
 from meshgate.a2a.cards import CAPABILITIES_URI
 from meshgate.a2a.limits import DEFAULTS, Limits
-from meshgate.registry.model import Capability, Endpoint, Manifest, SchemaRef
+from meshgate.registry.model import Capability, Endpoint, HealthCheck, Instance, Manifest, SchemaRef
 from meshgate.sdk.skills.part_codec import PartCodec
 from meshgate.sdk.skills.skill import Skill
 
-__all__ = ["card_of", "manifest_of"]
+__all__ = ["card_of", "instance_of", "manifest_of"]
 
 _MEDIA = ["text/plain", "application/json"]
 
@@ -98,7 +98,7 @@ def card_of(
         "defaultOutputModes": _MEDIA,
         "skills": [_skill_entry(skill) for skill in skills],
         "securitySchemes": {"key": {"httpAuthSecurityScheme": {"scheme": "Bearer"}}},
-        "securityRequirements": [{"schemes": {"key": {"list": []}}}],
+        "securityRequirements": [{"schemes": {"key": []}}],
     }
 
 
@@ -132,6 +132,7 @@ def manifest_of(
     skills: Sequence[Skill],
     *,
     shared_tasks: bool,
+    any_references: bool = False,
     limits: Limits = DEFAULTS,
 ) -> Manifest:
     """The manifest. Its card names no address, so that all instances of a release share it."""
@@ -141,5 +142,29 @@ def manifest_of(
         description=description,
         skills=tuple(_capability(skill) for skill in skills),
         shared_tasks=shared_tasks,
+        any_references=any_references,
         card=card_of(name, version, description, skills, (), shared_tasks=shared_tasks, limits=limits),
+    )
+
+
+def instance_of(
+    instance: str,
+    agent: str,
+    manifest: str,
+    endpoints: tuple[Endpoint, ...],
+    *,
+    labels: dict[str, str],
+    weight: float,
+    draining: bool,
+) -> Instance:
+    """An instance for the registry.
+
+    Args:
+        instance: its id.
+        manifest: the digest of the manifest that it shares with the agent's other instances.
+        endpoints: where it listens; its health is asked at the first.
+    """
+    check = HealthCheck(endpoints[0].url + "livez")
+    return Instance(
+        instance, agent, manifest, endpoints=endpoints, labels=labels, weight=weight, check=check, draining=draining
     )

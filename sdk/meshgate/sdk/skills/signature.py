@@ -12,6 +12,7 @@ from meshgate.a2a.types import Message
 from meshgate.a2a.version_syntax import parse_version
 from meshgate.sdk.arguments import check_number
 from meshgate.sdk.context import Context
+from meshgate.sdk.option_check import TEXT, Rule, check_options, is_number
 from meshgate.sdk.skills.codecs import codec_of
 from meshgate.sdk.skills.skill import Skill, SkillOptions
 
@@ -22,7 +23,24 @@ _STREAMS = (
     collections.abc.AsyncIterator,
     collections.abc.AsyncGenerator,
     collections.abc.AsyncIterable,
+    collections.abc.Iterator,
+    collections.abc.Generator,
+    collections.abc.Iterable,
 )
+
+
+_TRUTH: Rule = (lambda value: isinstance(value, bool), "True or False")
+_NUMBER: Rule = (is_number, "a number")
+_RULES: dict[str, Rule] = {
+    "labels": (lambda value: isinstance(value, Mapping), 'a mapping, such as {"region": "eu"}'),
+    "default": _TRUTH,
+    "task": _TRUTH,
+    "reentrant": (is_number, "a whole number"),
+    "cost_usd": _NUMBER,
+    "latency": _NUMBER,
+    "owner": TEXT,
+    "steward": TEXT,
+}
 
 
 def make_skill(
@@ -46,9 +64,10 @@ def make_skill(
     if NAME.match(skill_id) is None:
         raise ValueError(f"{skill_id!r} is no skill name: letters, digits, '.', '_', '-'; use @agent.skill(name=...)")
     parse_version(version)
+    check_options(f"@agent.skill of {skill_id}", options, SkillOptions.__annotations__, _RULES)
     streams = inspect.isasyncgenfunction(function)
     if not streams and not inspect.iscoroutinefunction(function):
-        raise TypeError(f"skill {skill_id}: write 'async def'; run what blocks with 'await asyncio.to_thread(...)'")
+        raise TypeError(f"skill {skill_id}: it is no function: write 'def' or 'async def'")
     hints = _hints(function, skill_id, local_names)
     argument, context = _parameters(function, skill_id, hints)
     gives = _result(hints, skill_id, streams=streams, task=options.get("task", True))

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 import msgspec
 
+from meshgate.registry.groups import TOOL
 from meshgate.registry.model import Migration
 from meshgate.sdk.context import Context
 from meshgate.sdk.skills.part_codec import PartCodec
 
-__all__ = ["TOOL", "Skill", "SkillOptions"]
+__all__ = ["TOOL", "Keep", "Skill", "SkillOptions"]
 
 
-TOOL = "tool"
-"""The tag of skills that are tools."""
+Keep = Literal["no", "later", "now", "check"]
+"""What is done with a lock file that is not current: see ``AgentContracts.apply``."""
 
 
 class SkillOptions(TypedDict, total=False):

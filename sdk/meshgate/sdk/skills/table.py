@@ -5,7 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from meshgate.a2a.errors import InvalidParams
+from meshgate.a2a.types import Message
 from meshgate.sdk.skills.skill import TOOL, Skill
+from meshgate.sdk.skills.skill_question import ask_which
 
 __all__ = ["SkillTable"]
 
@@ -43,17 +45,36 @@ class SkillTable:
         every = self.skills.values()
         return tuple(msgspec.structs.replace(one, default=True) if one is only else one for one in every)
 
-    def find(self, name: str) -> Skill:
-        """The skill called ``name``; for "" or "*" the only or the default one.
+    def find(self, name: str, message: Message) -> Skill:
+        """The skill called ``name``. For "" or "*" the agent decides: its only skill, its default one, or the only one
+        that takes what the message holds; where several do, a skill that asks the caller which is meant.
 
         Raises:
             InvalidParams: there is none; the message lists those that are.
         """
         if name not in ("", "*"):
-            skill = self.skills.get(name)
+            found = [self.skills[name]] if name in self.skills else []
+        elif len(self.skills) == 1:
+            found = list(self.skills.values())
         else:
-            skill = next(iter(self.skills.values())) if len(self.skills) == 1 else self._default() or self._only()
-        if skill is None:
-            which = f"there is no skill {name[:64]!r}" if name not in ("", "*") else "this agent has no default skill"
+            usual = self._default() or self._only()
+            found = [usual] if usual is not None else self._fitting(message)
+        if not found:
+            which = f"there is no skill {name[:64]!r}" if name not in ("", "*") else "no skill takes this message"
             raise InvalidParams(f"{which}: call one of {', '.join(self.skills)}")
-        return skill
+        return found[0] if len(found) == 1 else ask_which(found)
+
+    def _fitting(self, message: Message) -> list[Skill]:
+        """The skills that can read the message, tools only if all are; those that read nothing only if no other can."""
+        every = list(self.skills.values())
+        asked = [skill for skill in every if TOOL not in skill.tags] or every
+        fitting = [skill for skill in asked if _takes(skill, message)]
+        return [skill for skill in fitting if skill.argument] or fitting
+
+
+def _takes(skill: Skill, message: Message) -> bool:
+    try:
+        skill.takes.read(message)
+    except InvalidParams:
+        return False
+    return True

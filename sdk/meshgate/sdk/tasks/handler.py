@@ -140,7 +140,7 @@ class AgentHandler:
         """Which skill is meant, in the form that the caller accepts, and its argument."""
         message, configuration = request.message, request.configuration
         name = call.headers.get(headers.SKILL) or str(message.metadata.get(SKILL_METADATA, ""))
-        skill = self._skills.find(name)
+        skill = self._skills.find(name, message)
         value = skill.takes.read(message)
         return skill.for_modes(configuration.accepted_output_modes) if configuration is not None else skill, value
 

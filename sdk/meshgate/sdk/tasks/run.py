@@ -17,6 +17,7 @@ from meshgate.a2a.errors import InternalError, TaskNotCancelable, UnsupportedOpe
 from meshgate.a2a.limits import Limits
 from meshgate.a2a.types import INTERRUPTED, TERMINAL, StreamResponse, Task
 from meshgate.sdk.inbound_call import InboundCall
+from meshgate.sdk.tasks.artifact_chunks import in_chunks
 from meshgate.sdk.tasks.stores import SharedTasks, TaskStore
 from meshgate.sdk.tasks.subscription import TaskSubscription
 from meshgate.sdk.tasks.task_state import TaskProjection
@@ -88,7 +89,13 @@ class TaskRun:
             await self._shared.begin(self.task.snapshot())
 
     async def publish(self, event: StreamResponse) -> None:
-        """Apply an event to the task, and give it to the store and to those who follow the task."""
+        """Apply an event to the task, and give it to the store and to those who follow the task: a large artifact in
+        several events.
+        """
+        for piece in in_chunks(event, self._limits.event):
+            await self._publish(piece)
+
+    async def _publish(self, event: StreamResponse) -> None:
         if self.ended:
             return  # work that goes on although it was cancelled says nothing any more
         if self._shared is not None:

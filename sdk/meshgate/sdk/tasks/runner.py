@@ -12,6 +12,7 @@ import structlog
 
 from meshgate.a2a.errors import InternalError, MeshError, UnsupportedOperation, UpstreamDeadline
 from meshgate.a2a.mesh import headers
+from meshgate.a2a.mesh.cause import Cause
 from meshgate.a2a.types import (
     Artifact,
     Message,
@@ -23,6 +24,7 @@ from meshgate.a2a.types import (
     TaskStatus,
     TaskStatusUpdateEvent,
 )
+from meshgate.sdk.client.task_errors import cause_of
 from meshgate.sdk.client.usage import Usage
 from meshgate.sdk.context import Context
 from meshgate.sdk.current import CURRENT
@@ -50,7 +52,12 @@ _STOPPED: dict[StopReason, tuple[TaskState, str]] = {
 
 
 def status_event(
-    task: TaskProjection, state: TaskState, text: str, timestamp: TimestampSource, usage: Usage | None = None
+    task: TaskProjection,
+    state: TaskState,
+    text: str,
+    timestamp: TimestampSource,
+    usage: Usage | None = None,
+    cause: Cause | None = None,
 ) -> StreamResponse:
     """The event by which a task enters ``state``."""
     message = None
@@ -62,15 +69,20 @@ def status_event(
             context_id=task.context_id,
             task_id=task.id,
         )
-    metadata = {} if usage is None else {headers.USAGE: usage.tree()}
+    metadata: dict[str, Any] = {} if usage is None else {headers.USAGE: usage.tree()}
+    if cause is not None:
+        metadata[headers.CAUSE] = msgspec.structs.asdict(cause)
     status = TaskStatus(state, message, timestamp())
     return StreamResponse(status_update=TaskStatusUpdateEvent(task.id, status, task.context_id, metadata))
 
 
-async def run_skill(run: TaskRun, skill: Skill, value: Any, context: Context, timestamp: TimestampSource) -> None:
-    """Let the skill work, publish what it gives, and end its task."""
+async def run_skill(
+    run: TaskRun, skill: Skill, value: Any, context: Context, timestamp: TimestampSource, agent: str
+) -> None:
+    """Let the skill of an agent work, publish what it gives, and end its task."""
     CURRENT.set(context)
     run.working = True
+    cause: Cause | None = None
     try:
         if run.stopping is not None:
             raise asyncio.CancelledError
@@ -79,18 +91,24 @@ async def run_skill(run: TaskRun, skill: Skill, value: Any, context: Context, ti
         else:
             parts = skill.gives.write(await skill.start(value, context))
             if parts:
-                await run.publish(_artifact(run.task, skill, parts, append=False))
+                await run.publish(_artifact(run.task, skill, parts, last=True))
         state, text = TaskState.COMPLETED, ""
     except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - however it ends, the task's end says so
-        state, text = _end_of(error, run.stopping, skill, context)
+        if isinstance(error, asyncio.CancelledError):
+            context.cancel()
+        if isinstance(error, MeshError) and run.stopping is None:
+            cause = cause_of(error, f"{agent}.{context.skill}")
+        state, text = _end_of(error, run.stopping, cause, skill, context)
     try:
-        await run.publish(status_event(run.task, state, text, timestamp, context.used))
+        await run.publish(status_event(run.task, state, text, timestamp, context.used, cause))
     except Exception:
         log.exception("task_not_kept", skill=skill.id, task=run.task.id)
         run.abandon()
 
 
-def _end_of(error: BaseException, stopping: StopReason | None, skill: Skill, context: Context) -> tuple[TaskState, str]:
+def _end_of(
+    error: BaseException, stopping: StopReason | None, cause: Cause | None, skill: Skill, context: Context
+) -> tuple[TaskState, str]:
     """The state that an error ends a task in, and what its caller may read of it."""
     if stopping is not None:
         return _STOPPED[stopping]
@@ -98,8 +116,8 @@ def _end_of(error: BaseException, stopping: StopReason | None, skill: Skill, con
         return TaskState.REJECTED, str(error) or "the task was rejected"
     if isinstance(error, Fail):
         return TaskState.FAILED, str(error) or f"{skill.id} failed"
-    if isinstance(error, MeshError):
-        return TaskState.FAILED, f"{error.code}: {error.message}"
+    if cause is not None:
+        return TaskState.FAILED, cause.text
     task = asyncio.current_task()
     if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
         return _STOPPED["shutdown"]  # the loop is closing
@@ -113,9 +131,11 @@ def _unexplained(skill: Skill, context: Context) -> str:
     return f"{skill.id} failed; the agent's log has the reason{call}"
 
 
-def _artifact(task: TaskProjection, skill: Skill, parts: list[Part], *, append: bool) -> StreamResponse:
+def _artifact(
+    task: TaskProjection, skill: Skill, parts: list[Part], *, append: bool = False, last: bool = False
+) -> StreamResponse:
     artifact = Artifact(RESULT, parts, skill.id)
-    return StreamResponse(artifact_update=TaskArtifactUpdateEvent(task.id, artifact, task.context_id, append))
+    return StreamResponse(artifact_update=TaskArtifactUpdateEvent(task.id, artifact, task.context_id, append, last))
 
 
 async def _publish_chunks(run: TaskRun, skill: Skill, value: Any, context: Context) -> None:
@@ -145,7 +165,11 @@ async def answer_with_message(skill: Skill, value: Any, context: Context) -> Mes
         if not isinstance(result, Message):
             result = Message(secrets.token_hex(16), Role.AGENT, skill.gives.write(result))
     except Exception as error:  # noqa: BLE001 - its class decides what the caller is told
+        context.cancel()  # a plain function may work on after its time
         raise _as_mesh_error(error, skill, context) from None
+    except asyncio.CancelledError:
+        context.cancel()
+        raise
     finally:
         CURRENT.reset(token)
     metadata = dict(result.metadata)

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET
 
 from meshgate.a2a.limits import DEFAULTS
-from meshgate.a2a.mesh.headers import PROGRESS
+from meshgate.a2a.mesh.headers import CONTINUES, PROGRESS
 from meshgate.a2a.types import (
     INTERRUPTED,
     Artifact,
@@ -26,39 +26,55 @@ from meshgate.a2a.types import (
 __all__ = ["TaskProjection"]
 
 
-class _ArtifactBuilder:
-    """Joins the chunks of an artifact; text that follows text becomes one part."""
+class _Growing:
+    """A part, and the content of those that go on with it."""
 
-    __slots__ = ("_artifact", "_parts", "_texts")
+    __slots__ = ("name", "part", "pieces", "plain")
+
+    def __init__(self, part: Part) -> None:
+        self.name = "text" if isinstance(part.text, str) else "raw" if isinstance(part.raw, str) else ""
+        self.plain = _plain_text(part) is not None
+        if CONTINUES in part.metadata:
+            kept = {key: value for key, value in part.metadata.items() if key != CONTINUES}
+            part = msgspec.structs.replace(part, metadata=kept)
+        self.part = part
+        self.pieces: list[str] = [getattr(part, self.name)] if self.name else []
+
+    def takes(self, part: Part) -> bool:
+        """Whether a part goes on with this one; if so, it is added."""
+        if self.plain and (text := _plain_text(part)) is not None:
+            self.pieces.append(text)
+            return True
+        more = getattr(part, self.name) if self.name and part.metadata.get(CONTINUES) is True else UNSET
+        if isinstance(more, str):
+            self.pieces.append(more)
+        return isinstance(more, str)
+
+    def build(self) -> Part:
+        if len(self.pieces) > 1:
+            self.pieces = ["".join(self.pieces)]
+            change: dict[str, Any] = {self.name: self.pieces[0]}
+            self.part = msgspec.structs.replace(self.part, **change)
+        return self.part
+
+
+class _ArtifactBuilder:
+    """Joins the chunks of an artifact: text that follows text becomes one part, and so does what says it goes on."""
+
+    __slots__ = ("_artifact", "_parts")
 
     def __init__(self, artifact: Artifact) -> None:
         self._artifact = artifact
-        self._parts: list[Part] = []
-        self._texts: list[str] = []
+        self._parts: list[_Growing] = []
         self.add(artifact.parts)
 
     def add(self, parts: list[Part]) -> None:
         for part in parts:
-            text = _plain_text(part)
-            if text is not None:
-                self._texts.append(text)
-            else:
-                self._flush()
-                self._parts.append(part)
-
-    def _flush(self) -> None:
-        if not self._texts:
-            return
-        before = _plain_text(self._parts[-1]) if self._parts else None
-        if before is not None:
-            self._texts.insert(0, before)
-            self._parts.pop()
-        self._parts.append(Part(text="".join(self._texts)))
-        self._texts = []
+            if not self._parts or not self._parts[-1].takes(part):
+                self._parts.append(_Growing(part))
 
     def build(self) -> Artifact:
-        self._flush()
-        return msgspec.structs.replace(self._artifact, parts=list(self._parts))
+        return msgspec.structs.replace(self._artifact, parts=[part.build() for part in self._parts])
 
 
 def _plain_text(part: Part) -> str | None:

@@ -138,7 +138,7 @@ class Workload:
 
     async def _work(self, run: TaskRun, skill: Skill, value: Any, context: Context) -> None:
         try:
-            await run_skill(run, skill, value, context, self.timestamp)
+            await run_skill(run, skill, value, context, self.timestamp, self._name)
         finally:
             run.stop_after(None)
             run.worker = None  # the run and its worker hold each other; without this they wait for a full collection

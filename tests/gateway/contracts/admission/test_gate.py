@@ -316,13 +316,34 @@ async def send(join: Any, manifest: Manifest, *texts: str, name: str = "", **cha
 @virtual_time
 async def test_the_join_port_lists_who_keeps_the_contract_and_refuses_who_breaks_it() -> None:
     async with port() as join:
-        assert (await send(join, manifest_of(contract()), FIRST, name="one")).status == 200
-        refused = await send(join, manifest_of(contract("1.1.0", BROKEN)), BROKEN, name="two")
+        assert (await send(join, manifest_of(contract()), FIRST, name="planner-one")).status == 200
+        refused = await send(join, manifest_of(contract("1.1.0", BROKEN)), BROKEN, name="planner-two")
 
         error = decode_error(refused.status, refused.body)
         assert (refused.status, type(error)) == (400, Incompatible)
         assert {path for path, _ in error.violations} == {"p.A.days", "p.B.text"}
-        assert set(join.table.entries) == {"one"}
+        assert set(join.table.entries) == {"planner-one"}
+
+
+@pytest.mark.requirement("tenants.contracts")
+@virtual_time
+async def test_another_tenants_agent_of_the_same_name_has_a_contract_of_its_own() -> None:
+    async with port() as join:
+        assert (await send(join, manifest_of(contract()), FIRST, name="planner-one")).status == 200
+        breaking = manifest_of(contract("1.1.0", BROKEN))
+        who, images = instance_of(breaking, "planner-one"), [compiled(BROKEN)]
+        theirs = join.key(tenant="acme")
+        body = wire.encode_register(who, breaking, images=images)
+        assert (await join.post("Register", body, theirs)).status == 200
+        answer = await join.post("Register", body, theirs)
+        assert answer.status == 200
+        renewed = wire.encode_renew(wire.decode_register_response(answer.body).lease.instance)
+        assert (await join.post("Renew", renewed, theirs)).status == 200
+        assert set(join.table.subjects) == {"planner/plan", "acme:planner/plan"}
+        store = SchemaStore(join.registry)
+        for name, version in (("planner/plan", "1.0.0"), ("acme:planner/plan", "1.1.0")):
+            _, subject = await store.read(name)
+            assert [one.version for one in subject.releases] == [version]
 
 
 @virtual_time

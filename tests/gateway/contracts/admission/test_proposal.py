@@ -276,7 +276,7 @@ async def put_forward(mesh: LocalMesh, version: str) -> None:
 
 
 def versions_on_card(mesh: LocalMesh) -> list[str]:
-    card = mesh.gateway.cards.card(parse_selector("weather"), EVERYONE, "http://m")
+    card = mesh.gateway.cards.card(parse_selector("weather"), [EVERYONE], "http://m")
     assert card is not None
     extensions = msgspec.json.decode(card)["capabilities"].get("extensions", [])
     told = [each["params"]["skills"] for each in extensions if each["uri"] == CONTRACTS_URI]

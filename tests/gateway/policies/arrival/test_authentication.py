@@ -8,7 +8,7 @@ import pytest
 
 from meshgate.a2a.call import ANONYMOUS, Call, Principal
 from meshgate.a2a.errors import PermissionDenied, Unauthenticated, UpstreamUnavailable
-from meshgate.gateway.identity.authenticator import Credentials
+from meshgate.gateway.identity.authenticator import Authenticated, Credentials
 from meshgate.gateway.policies.arrival.authentication import Authentication
 from meshgate.gateway.policy import Counts
 from tests.gateway.calls import ANN, Behind, make_call
@@ -63,4 +63,13 @@ async def test_what_fails_further_down_is_told_with_who_called_and_is_no_refusal
     with pytest.raises(type(error)):
         await seen.call("ann", Behind(error))
     assert [call.principal for call in seen.told] == [ANN]
+    assert seen.counted == {}
+
+
+@pytest.mark.requirement("path.authentication")
+async def test_a_call_whose_credential_the_edge_has_checked_passes_and_it_is_not_looked_up_again() -> None:
+    seen, behind = Seen(), Behind()
+    call = make_call(principal=ANN, headers={"authorization": "eve"}).with_fact(Authenticated(ANN))
+    await seen.policy(call, behind)
+    assert behind.calls == [call]
     assert seen.counted == {}

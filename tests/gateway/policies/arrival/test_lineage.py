@@ -252,6 +252,15 @@ async def test_a_token_that_is_not_the_callers_is_counted_and_counts_as_absent(p
     assert place.counted == (True, principal.kind == "agent")
 
 
+@pytest.mark.requirement("tenants.lineage")
+async def test_a_token_is_of_an_agent_in_its_tenant() -> None:
+    place = Place()
+    theirs = msgspec.structs.replace(front(), tenant="acme")
+    assert (await place.lineage(theirs, meshgate_lineage=token("acme:front"))).job == "gw2.77"
+    for principal, audience in ((front(), "acme:front"), (theirs, "front")):
+        assert (await place.lineage(principal, meshgate_lineage=token(audience))).job.startswith("gw.")
+
+
 @pytest.mark.requirement("path.lineage")
 async def test_a_token_shown_by_a_user_counts_as_absent() -> None:
     place = Place()

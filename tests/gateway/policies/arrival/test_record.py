@@ -59,7 +59,7 @@ ENDS: list[tuple[BaseException, tuple[str, str, str]]] = [
     (TaskNotFound("where?"), ("failed", "TASK_NOT_FOUND", "where?")),
     (UpstreamDeadline("late"), ("failed", "UPSTREAM_DEADLINE", "late")),
     (asyncio.CancelledError("private"), ("cancelled", "", "")),
-    (RuntimeError("private"), ("failed", "INTERNAL_ERROR", "internal error")),
+    (RuntimeError("private"), ("failed", "INTERNAL_ERROR", "the server failed at this: its log has the reason")),
 ]
 
 

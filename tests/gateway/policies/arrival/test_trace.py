@@ -35,9 +35,13 @@ class KeptSpan:
     def __init__(self, parent: TraceContext | None, context: TraceContext, set_: dict[str, AttributeValue]) -> None:
         self.parent, self.context, self.attributes = parent, context, set_
         self.ended: list[tuple[str | None, str]] = []
+        self.name = ""
 
     def set(self, key: str, value: AttributeValue) -> None:
         self.attributes[key] = value
+
+    def rename(self, name: str) -> None:
+        self.name = name
 
     def link(self, context: TraceContext) -> None:
         raise AssertionError(f"no span of a call links to {context}")
@@ -205,3 +209,24 @@ async def test_a_call_that_fails_ends_its_span_with_the_errors_code() -> None:
             await kept.policy(make_call(lineage=ROOT), Behind(error))
         assert kept.spans[0].ended == [(code, str(error))]
         assert kept.policy._open == {}
+
+
+@pytest.mark.parametrize(
+    ("method", "skill", "name"),
+    [
+        ("SendMessage", "say", "echo.say"),
+        ("SendStreamingMessage", "say", "echo.say"),
+        ("SendMessage", "*", "echo"),
+        ("GetTask", "say", "GetTask echo"),
+        ("CancelTask", "*", "CancelTask echo"),
+    ],
+)
+async def test_a_span_is_named_by_the_agent_and_the_skill_that_its_call_went_to(
+    method: str, skill: str, name: str
+) -> None:
+    kept = Kept()
+    routed = msgspec.structs.replace(ECHO, skill=skill)
+    reply = await kept.policy(make_call(method, lineage=ROOT, route=routed), Behind())
+    async for _ in reply:
+        pass
+    assert [span.name for span in kept.spans] == [name]

@@ -27,7 +27,7 @@ PLAIN = Route("other", "plan", "1.0.0", ())
 
 def route(version: str, agent: str = "weather") -> Route:
     """A route to a skill with a contract."""
-    return Route(agent, "forecast", version, (), contract=True)
+    return Route(agent, "forecast", version, (), contract="c1")
 
 
 def policy(mesh: LocalMesh) -> Schema:
@@ -68,10 +68,20 @@ async def test_the_release_of_the_caller_comes_first_and_what_has_no_contract_he
     async with meshed(releases=("1.0.0", "1.1.0")) as (mesh, _):
         schema = policy(mesh)
         routes = [route("2.0.0"), route("1.0.0", "unknown"), route("1.0.0"), PLAIN, route("1.1.0")]
-        expected = [route("1.0.0"), PLAIN, route("1.1.0"), route("2.0.0"), route("1.0.0", "unknown")]
+        expected = [route("1.0.0"), PLAIN, route("1.1.0"), route("1.0.0", "unknown"), route("2.0.0")]
         assert schema.prefer(make_call(), routes) == expected
         speaks = make_call(headers={headers.SCHEMA_VERSION: "1.1.0"})
         assert schema.prefer(speaks, routes)[0] == route("1.1.0")
+
+
+async def test_who_asks_for_versions_or_about_a_task_gets_the_order_of_routes() -> None:
+    async with meshed(releases=("1.0.0", "1.1.0", "2.0.0")) as (mesh, _):
+        schema = policy(mesh)
+        routes = [route("2.0.0"), PLAIN, route("1.1.0")]
+        assert schema.prefer(make_call(target=parse_selector("forecast@>=1")), routes) == routes
+        about_task = make_call("GetTask", target=parse_selector("weather"))
+        assert schema.prefer(about_task, routes) == [PLAIN, route("1.1.0"), route("2.0.0")]
+        assert schema.skill_of_parts(about_task, route("1.1.0"), ("forecast", "plan")) == ""
 
 
 async def test_another_release_answers_only_where_converting_is_enforced() -> None:
@@ -79,7 +89,7 @@ async def test_another_release_answers_only_where_converting_is_enforced() -> No
         schema = policy(mesh)
         one, nine = (parse_selector(f"x@{text}").versions for text in ("^1", "^9"))
         await change(mesh, settings(mediation="enforce"))
-        assert [schema.covers("weather", "forecast", each) for each in (one, nine)] == [True, False]
-        assert not schema.covers("weather", "other", one)
+        assert [schema.covers(route("1.0.0"), each) for each in (one, nine)] == [True, False]
+        assert not schema.covers(PLAIN, one)
         await change(mesh, settings(mediation="observe"))
-        assert not schema.covers("weather", "forecast", one)
+        assert not schema.covers(route("1.0.0"), one)

@@ -40,7 +40,7 @@ def policy(mesh: LocalMesh, kind: type[Converters] = Converters, **limits: int) 
 
 def call_of(caller: str, agent: str, *parts: dict[str, Any], method: str = "SendMessage") -> Call:
     """A call by who speaks one release to an agent that runs another."""
-    to = Route("weather", "forecast", agent, (), contract=True)
+    to = Route("weather", "forecast", agent, (), contract="c1")
     call = make_call(method, headers={headers.SCHEMA_VERSION: caller}, route=to)
     if not parts:
         return call

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Mapping
 
 from meshgate.a2a.call import Call
 from meshgate.a2a.methods import METHODS
@@ -35,13 +36,17 @@ class Agents:
         """List an instance no longer."""
         self.instances.apply(Delta(gone=(name,)))
 
-    def call(self, name: str, method: str = "GetTask", endpoint: int = 0) -> Outbound:
-        """A call to an instance, as a transport sends it."""
+    def call(
+        self, name: str, method: str = "GetTask", endpoint: int = 0, headers: Mapping[str, str] | None = None
+    ) -> Outbound:
+        """A call to an instance, as a transport sends it; with these headers of its caller's."""
         instance = self.instances.get(name)
         assert instance is not None
         now = asyncio.get_running_loop().time()
         kind = SubscribeToTaskRequest if METHODS[method].streaming else GetTaskRequest
         payload = JsonPayload(kind, {"id": "task-1"})
-        call = Call(method=METHODS[method], payload=payload, task_id="task-1", deadline=now + 20.0)
+        call = Call(
+            method=METHODS[method], payload=payload, task_id="task-1", deadline=now + 20.0, headers=headers or {}
+        )
         attempt = Attempt(call, instance, instance.entry.instance.endpoints[endpoint], now)
         return Outbound(call, payload, {"a2a-version": "1.0"}, attempt)

@@ -28,9 +28,9 @@ RESTARTS = 1_001
 
 
 @asynccontextmanager
-async def stock_server(agent: foreign.ScriptedAgent) -> AsyncGenerator[str, None]:
-    """a2a-sdk's server on a port of its own; its address."""
-    server = grpc.aio.server()
+async def stock_server(agent: foreign.ScriptedAgent, *more: Any) -> AsyncGenerator[str, None]:
+    """a2a-sdk's server, with ``more`` interceptors, on a port of its own; its address."""
+    server = grpc.aio.server(interceptors=more)
     stock: Any = a2a_pb2_grpc
     stock.add_A2AServiceServicer_to_server(GrpcHandler(agent), server)
     port = server.add_insecure_port("127.0.0.1:0")
@@ -180,3 +180,36 @@ async def test_a_server_that_lacks_the_health_service_is_healthy_and_a_closed_po
     async with stock_server(foreign.ScriptedAgent(foreign.task())) as address:
         assert await transport.health(Endpoint("GRPC", address), None, 5.0) is Health.WELL
     assert await transport.health(Endpoint("GRPC", address), None, 5.0) is Health.FAILED
+
+
+@pytest.mark.requirement("path.extensions")
+@pytest.mark.parametrize("method", ["GetTask", "SubscribeToTask"])
+@pytest.mark.parametrize(("asked", "told"), [("https://x/1,https://x/2", {"a2a-extensions": "https://x/1"}), ("", {})])
+async def test_of_an_agents_metadata_its_extensions_are_told_to_who_asked_for_some(
+    transport: GrpcTransport, agents: Agents, method: str, asked: str, told: dict[str, str]
+) -> None:
+    class Extended(grpc.aio.ServerInterceptor):
+        async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
+            handler = await continuation(handler_call_details)
+            streams = handler.response_streaming
+
+            async def unary(request: Any, context: Any) -> Any:
+                await context.send_initial_metadata((("a2a-extensions", "https://x/1"), ("x-other", "1")))
+                return await handler.unary_unary(request, context)
+
+            async def stream(request: Any, context: Any) -> AsyncIterator[Any]:
+                await context.send_initial_metadata((("a2a-extensions", "https://x/1"), ("x-other", "1")))
+                async for event in handler.unary_stream(request, context):
+                    yield event
+
+            coders = {"request_deserializer": handler.request_deserializer}
+            coders["response_serializer"] = handler.response_serializer
+            make: Any = grpc.unary_stream_rpc_method_handler if streams else grpc.unary_unary_rpc_method_handler
+            return make(stream if streams else unary, **coders)
+
+    async with stock_server(foreign.ScriptedAgent(foreign.task()), Extended()) as address:
+        name = agents.start(Endpoint("GRPC", address))
+        headers = {"a2a-extensions": asked} if asked else {}
+        reply = await transport.send(agents.call(name, method, headers=headers))
+        assert dict(reply.head.headers) == told
+        await reply.aclose()

@@ -158,3 +158,44 @@ async def test_any_answer_below_500_is_a_healthy_one(transport: HttpTransport) -
     for status, found in ((200, Health.WELL), (404, Health.WELL), (500, Health.FAILED), (503, Health.FAILED)):
         async with serving(answering(status, b"")) as url:
             assert await transport.health(Endpoint("JSONRPC", url), None, 5.0) is found
+
+
+STATE = {"id": "task-1", "status": {"state": "TASK_STATE_WORKING"}}
+
+
+@pytest.mark.requirement("path.extensions")
+@pytest.mark.parametrize("method", ["GetTask", "SubscribeToTask"])
+@pytest.mark.parametrize(
+    ("asked", "said", "told"),
+    [
+        ("https://x/1,https://x/2", "https://x/1", {"a2a-extensions": "https://x/1"}),
+        ("", "https://x/1", {}),
+        ("https://x/1", "", {}),
+        ("https://x/1", "x" * 4096, {"a2a-extensions": "x" * 4096}),
+        ("https://x/1", "x" * 4097, {}),
+        ("https://x/1", "https://x/\xe9", {}),
+    ],
+)
+async def test_of_an_agents_headers_its_extensions_are_told_to_who_asked_for_some(
+    transport: HttpTransport, method: str, asked: str, said: str, told: dict[str, str]
+) -> None:
+    streaming = method == "SubscribeToTask"
+    media = "text/event-stream" if streaming else "application/json"
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        asked_as = json.loads((await receive())["body"])["id"]
+        result = {"task": STATE} if streaming else STATE
+        body = json.dumps({"jsonrpc": "2.0", "id": asked_as, "result": result}).encode()
+        body = b"data: " + body + b"\n\n" if streaming else body
+        raw = [(b"content-type", media.encode()), (b"x-other", b"1")]
+        raw += [(b"a2a-extensions", said.encode("latin-1"))] if said else []
+        await send({"type": "http.response.start", "status": 200, "headers": raw})
+        await send({"type": "http.response.body", "body": body})
+
+    agents = Agents()
+    async with serving(app) as url:
+        name = agents.start(Endpoint("JSONRPC", url))
+        headers = {"a2a-extensions": asked} if asked else {}
+        reply = await transport.send(agents.call(name, method, headers=headers))
+        assert dict(reply.head.headers) == told
+        await reply.aclose()

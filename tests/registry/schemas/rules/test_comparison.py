@@ -483,6 +483,53 @@ def test_a_predefined_rule_is_compared_as_a_whole() -> None:
     assert [(one.rule, one.direction) for one in found] == [("constraint-changed", "backward")]
 
 
+MUST = "[(buf.validate.field).required = true]"
+NAME = "[(buf.validate.field).string.min_len = 1]"
+GONE = "the field is gone, and whoever reads with the old schema demands it"
+
+
+@pytest.mark.requirement("schema.renamed")
+@pytest.mark.parametrize(
+    ("old", "new", "what", "remedy"),
+    [
+        (
+            f"message A {{ optional string city = 1 {MUST}; }}",
+            f'message A {{ reserved 1; reserved "city"; optional string place = 2 {MUST}; }}',
+            GONE,
+            'keep it; if it is now called place, write renamed_from="city" there',
+        ),
+        (
+            f"message A {{ string city = 1 {NAME}; }}",
+            f'message A {{ reserved 1; reserved "city"; string place = 2 {NAME}; }}',
+            GONE,
+            'keep it; if it is now called place, write renamed_from="city" there',
+        ),
+        (
+            f"message A {{ optional string city = 1 {MUST}; }}",
+            'message A { reserved 1; reserved "city"; int32 place = 2; }',
+            GONE,
+            'keep it; if it is now called a new name, write renamed_from="city" there',
+        ),
+    ],
+)
+def test_a_field_that_is_gone_is_told_as_that_with_who_needs_it_and_how_to_say_that_it_was_renamed(
+    old: str, new: str, what: str, remedy: str
+) -> None:
+    (found,) = [one for one in differences(old, new) if one.path.endswith("A.city") and one.direction == "forward"]
+    assert (found.what, found.remedy) == (what, remedy)
+
+
+@pytest.mark.requirement("schema.renamed")
+def test_a_new_field_that_is_demanded_is_told_as_that() -> None:
+    city, place = (f"optional string {name} = {n} {MUST};" for name, n in (("city", 1), ("place", 2)))
+    for old, renamed in (("", ""), (city, '; if it is city under a new name, write renamed_from="city"')):
+        (found,) = [
+            one for one in differences(f"message A {{ {old} }}", f"message A {{ {place} }}") if "place" in one.path
+        ]
+        assert found.what == "the new schema demands the field, and old data do not have it"
+        assert found.remedy == f"make it optional, or give it a default{renamed}"
+
+
 def test_recursive_messages_are_compared_once() -> None:
     assert (
         differences(

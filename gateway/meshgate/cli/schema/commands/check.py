@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
+from meshgate.a2a.mesh.tenants import DEFAULT_TENANT
 from meshgate.cli.admin_client import Admin
 from meshgate.cli.console import out, print_json
 from meshgate.cli.exits import CliError, Exit
-from meshgate.cli.schema.options import MODES, Agent, File, Json, OneSkill, SideName, TypeName, mode, one_of
+from meshgate.cli.schema.options import MODES, Agent, File, Json, OneSkill, SideName, Tenant, TypeName, mode, one_of
 
 __all__ = ["check"]
 
@@ -24,6 +25,7 @@ def check(  # noqa: PLR0917 - options, which nobody passes by position
     type_name: TypeName = "",
     side: SideName = "",
     version: Annotated[str, typer.Option(metavar="VERSION", help="Judge it as this release.")] = "",
+    tenant: Tenant = DEFAULT_TENANT,
     input_: Annotated[str | None, mode("--input", "With git and image: the inputs' mode.")] = None,
     output: Annotated[str | None, mode("--output", "With git and image: the outputs' mode.")] = None,
     strict: Annotated[
@@ -55,7 +57,8 @@ def check(  # noqa: PLR0917 - options, which nobody passes by position
         one_of(output, MODES, "--output") or defaults.output,
     )
     only = one_of(side, defaults.sides, "--side")
-    options = CheckOptions(agent, skill, type_name, (only,) if only else defaults.sides, version, *modes, strict)
+    sides = (only,) if only else defaults.sides
+    options = CheckOptions(agent, skill, type_name, sides, version, *modes, strict, tenant)
     kind, _, name = against.partition(":")
     if against == "registry":
         if input_ or output or strict:

@@ -34,4 +34,5 @@ def codegen(
         takes, gives = (release_image(admin, known, release, side) for side in ("input", "output"))
     data_in, data_out = (image.data if image is not None else None for image in (takes, gives))
     type_in, type_out = (ref.type if ref is not None else "" for ref in (release.input, release.output))
-    print(generate(subject, release.version, data_in, type_in, data_out, type_out), end="")
+    called = subject.rpartition(":")[2]  # a caller's key says the tenant
+    print(generate(called, release.version, data_in, type_in, data_out, type_out), end="")

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
+from meshgate.a2a.mesh.tenants import DEFAULT_TENANT
 from meshgate.cli.admin_client import Admin
 from meshgate.cli.console import out, print_json
 from meshgate.cli.exits import Exit
-from meshgate.cli.schema.options import Agent, File, Json, OneSkill, SideName, TypeName, one_of
+from meshgate.cli.schema.options import Agent, File, Json, OneSkill, SideName, Tenant, TypeName, one_of
 
 __all__ = ["propose"]
 
@@ -23,6 +24,7 @@ def propose(  # noqa: PLR0917 - options, which nobody passes by position
     version: Annotated[str, typer.Option(metavar="VERSION", help="Propose it as this release.")] = "",
     owner: Annotated[str, typer.Option(metavar="WHO", help="Who answers for it.")] = "",
     steward: Annotated[str, typer.Option(metavar="WHO", help="Who promotes it, if that is not the owner.")] = "",
+    tenant: Tenant = DEFAULT_TENANT,
     as_json: Json = False,
 ) -> None:
     """Store releases before any agent runs them, for others to look at.
@@ -44,7 +46,7 @@ def propose(  # noqa: PLR0917 - options, which nobody passes by position
 
     defaults = CheckOptions()
     only = one_of(side, defaults.sides, "--side")
-    options = CheckOptions(agent, skill, type_name, (only,) if only else defaults.sides, version)
+    options = CheckOptions(agent, skill, type_name, (only,) if only else defaults.sides, version, tenant=tenant)
     source = read_source(file)
     with Admin() as admin:
         found = propose_to_mesh(source, options, admin, owner, steward)

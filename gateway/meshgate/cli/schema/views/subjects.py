@@ -74,6 +74,9 @@ def subject_view(found: SubjectView) -> RenderableType:
     rows.add_row(
         "review", "yes" if settings.review else "no", plain_text(reviewed if settings.review else taken, "dim")
     )
+    if found.default_major is not None:
+        speaks = "callers that name no release speak it"
+        rows.add_row("default", f"{found.default_major}.x", plain_text(speaks, "dim"))
     table = grid("release", "stage", "since", "takes", "gives", "owner")
     for one in reversed(found.releases):
         table.add_row(

@@ -51,7 +51,7 @@ async def check(gate: SchemaGate, agent: str, skill: Capability, images: tuple[b
 
     Args:
         gate: judges registrations.
-        agent: whose skill it is.
+        agent: whose skill it is, as ``in_tenant`` spells it.
         skill: its name, version, contracts and migrations.
         images: descriptor sets that the contracts name by digest, where they are not stored yet.
 

@@ -22,6 +22,7 @@ import structlog
 
 from meshgate.a2a.errors import InvalidParams, MeshError
 from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.a2a.mesh.tenants import DEFAULT_TENANT, in_tenant
 from meshgate.gateway.contracts.admission.dry_compile import compile_release, origins
 from meshgate.gateway.contracts.admission.registration import AdmittedManifest, SubjectChange, SubjectState
 from meshgate.gateway.contracts.admission.releases import (
@@ -68,33 +69,43 @@ class SchemaGate:
         self.store, self._restore, self.limits, self._wall = store, restore, limits, wall
         self._last = last
         self._registered: OrderedDict[str, None] = OrderedDict()
-        """Digests of manifests whose contracts are all releases. A release never goes, so this stays true."""
+        """Digests of manifests, by tenant, whose contracts are all releases. None ever goes, so this stays true."""
 
-    async def knows(self, digest: str, manifest: Manifest) -> bool:
+    async def knows(self, digest: str, manifest: Manifest, tenant: str = DEFAULT_TENANT) -> bool:
         """Whether every contract of a listed manifest is a release. One that the registry has lost is not.
 
         Args:
             digest: of the manifest, as it is listed.
             manifest: the manifest.
+            tenant: whose agent it is.
         """
-        if digest in self._registered:
+        key = in_tenant(tenant, digest)
+        if key in self._registered:
             return True
+        agent = in_tenant(tenant, manifest.agent)
         for one in manifest.skills:
             if one.contracts:
                 try:
-                    _, subject = await self.store.read(f"{manifest.agent}/{one.skill}")
+                    _, subject = await self.store.read(f"{agent}/{one.skill}")
                 except RegistryUnavailable:
                     return True  # an outage of the registry must not cost an agent its lease
                 release, wanted = subject.release(one.version), release_of(one, 0.0)
                 if release is None or (release.input, release.output) != (wanted.input, wanted.output):
                     return False
-        self._registered[digest] = None
+        self._registered[key] = None
         while len(self._registered) > _REGISTERED:
             self._registered.popitem(last=False)
         return True
 
-    async def admit(self, manifest: Manifest, images: tuple[bytes, ...] = ()) -> AdmittedManifest:
+    async def admit(
+        self, manifest: Manifest, images: tuple[bytes, ...] = (), tenant: str = DEFAULT_TENANT
+    ) -> AdmittedManifest:
         """Make the manifest's contracts releases of their subjects. A release that exists already writes nothing.
+
+        Args:
+            manifest: names the agent, and its skills with their contracts.
+            images: the descriptor sets of the contracts.
+            tenant: whose agent it is.
 
         Raises:
             BadSchema: an image is not valid, is missing, or lacks a type.
@@ -105,7 +116,7 @@ class SchemaGate:
         if not images and not any(one.contracts for one in manifest.skills):
             return AdmittedManifest(manifest)
         skills, known = await self.load_skills(manifest.skills, images)
-        changes = await self._judge(manifest.agent, skills, known)
+        changes = await self._judge(in_tenant(tenant, manifest.agent), skills, known)
         changed = [change for change in changes if change.needed]
         for digest in sorted({ref.hash for change in changed for one in change.releases for ref in one.sides}):
             await self.store.put(known[digest].data)
@@ -206,7 +217,7 @@ class SchemaGate:
         """The subject in the registry, put back there if the registry lost it; the last known state in an outage.
 
         Args:
-            name: AGENT/SKILL.
+            name: of the subject.
             ask: False if the registry is known to be unavailable.
 
         Raises:

@@ -23,7 +23,7 @@ async def propose(gate: SchemaGate, agent: str, skill: Capability, images: tuple
 
     Args:
         gate: judges registrations.
-        agent: whose skill it is.
+        agent: whose skill it is, as ``in_tenant`` spells it.
         skill: its name, version, contracts, migrations, owner and steward.
         images: descriptor sets that the contracts name by digest, where they are not stored yet.
         now: the time, in seconds since 1970.

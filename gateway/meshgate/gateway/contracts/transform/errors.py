@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from meshgate.a2a.codec.short_text import first_sentence, shorten
 from meshgate.a2a.errors import ConversionFailed, InvalidAgentResponse, MeshError, SchemaViolation
 from meshgate.gateway.contracts.transform.violations import Violation
 
@@ -30,7 +31,7 @@ def conversion_error(source: str, target: str, path: str, reason: str, **facts: 
         reason: what failed.
         facts: more for the metadata, such as ``expression`` or ``function``.
     """
-    told = f"{path}: {reason}" if path else reason
+    told = f"{shorten(path, 40)}: {first_sentence(reason)}" if path else first_sentence(reason, 120)
     return ConversionFailed(
         f"{source} cannot be converted to {target}: {told}",
         metadata={"contract": source, "target": target, **{key: value[:512] for key, value in facts.items()}},
@@ -55,7 +56,7 @@ def agent_fault(error: MeshError) -> InvalidAgentResponse:
 def _told(what: str, violations: tuple[Violation, ...], count: int) -> tuple[str, dict[str, str]]:
     first = violations[0]
     more = max(count, len(violations)) - 1
-    told = f"{first.path}: {first.message}" if first.path else first.message
+    told = f"{shorten(first.path, 60)}: {first.message}" if first.path else first.message
     return told + (f" (and {more} more)" if more else ""), {
         "contract": what,
         "rule": first.rule[:128],

@@ -67,6 +67,8 @@ class SubjectView(msgspec.Struct, frozen=True):
     settings: SettingsView
     releases: tuple[ReleaseView, ...]
     stale: bool
+    default_major: int | None = None
+    """The major version that callers speak who name no release."""
 
 
 class UsageAnswer(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ settings say otherwise, because it changes things. Its OpenAPI page is at ``/doc
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -25,6 +25,7 @@ from meshgate.gateway.control.admin.job_routes import add_job_routes
 from meshgate.gateway.control.admin.mesh import Mesh
 from meshgate.gateway.control.admin.mesh_routes import add_change_routes, add_view_routes
 from meshgate.gateway.control.admin.schema_routes import schema_routes
+from meshgate.gateway.control.foreign.refusals import RefusedAgent
 from meshgate.gateway.control.switches import Switches
 from meshgate.gateway.identity.keys import KeyStore
 from meshgate.gateway.version import VERSION
@@ -34,7 +35,7 @@ from meshgate.registry.interface import Registry
 __all__ = ["Mesh", "make_admin"]
 
 
-def make_admin(
+def make_admin(  # noqa: PLR0913 - what the API shows and changes
     mesh: Mesh,
     registry: Registry,
     table: Index,
@@ -43,6 +44,7 @@ def make_admin(
     catalogue: Catalogue,
     gate: SchemaGate,
     metrics: Callable[[], Awaitable[bytes]],
+    refused: Callable[[], list[RefusedAgent]] = list,
     limits: Limits = DEFAULTS,
 ) -> FastAPI:
     """The admin app.
@@ -55,20 +57,24 @@ def make_admin(
         catalogue: the contracts of skills.
         gate: judges releases.
         metrics: returns the text that Prometheus scrapes.
+        refused: the agents of the settings that are refused now.
         limits: how large a request may be.
     """
 
+    def admit(headers: Mapping[str, str]) -> None:
+        keys.require(headers.get("authorization"), "admin")
+
     def authorised(request: Request) -> None:
-        keys.require(request.headers.get("authorization"), "admin")
+        admit(request.headers)
 
     app = FastAPI(title="Meshgate admin", version=VERSION, dependencies=[], docs_url="/docs", redoc_url=None)
     guarded = [Depends(authorised)]
     app.add_exception_handler(MeshError, answer_mesh_error)
     app.add_exception_handler(RequestValidationError, answer_invalid_request)
-    app.add_middleware(BoundedBodies, limits=limits)
-    add_view_routes(app, mesh, table, guarded)
+    app.add_middleware(BoundedBodies, admit=admit, limits=limits)
+    add_view_routes(app, mesh, table, refused, guarded)
     add_job_routes(app, mesh, guarded)
-    add_change_routes(app, mesh, Switches(registry, table, limits.switch_wait), guarded)
+    add_change_routes(app, mesh, Switches(registry, table, limits.switch_wait), table, keys, guarded)
     app.include_router(schema_routes(mesh, table, catalogue, gate), dependencies=guarded)
     _describe(app)
     _add_health(app, mesh, metrics, guarded)

@@ -10,11 +10,11 @@ from meshgate.a2a.errors import InvalidParams, MeshError
 from meshgate.gateway.contracts.admission.gate import SchemaGate
 from meshgate.gateway.contracts.admission.registration import SubjectState
 from meshgate.gateway.contracts.known_contract import KnownContract
-from meshgate.gateway.control.admin.answers import ReleaseView, SettingsView, SubjectSummary
+from meshgate.gateway.control.admin.answers import ReleaseView, SettingsView, SubjectSummary, SubjectView
 from meshgate.gateway.control.admin.requests import CheckBody
 from meshgate.registry.limits import check_subject
 from meshgate.registry.model import Capability, Migration, SchemaRef
-from meshgate.registry.schemas import Release, SubjectSettings
+from meshgate.registry.schemas import Release, Subject, SubjectSettings
 
 __all__ = [
     "SCHEMAS_PATH",
@@ -27,6 +27,7 @@ __all__ = [
     "unknown_contract",
     "view_of_release",
     "view_of_settings",
+    "view_of_subject",
 ]
 
 SCHEMAS_PATH = "/api/v1/schemas"
@@ -109,3 +110,10 @@ def decoded_images(images: list[str]) -> tuple[bytes, ...]:
         return tuple(base64.b64decode(one, validate=True) for one in images)
     except (binascii.Error, ValueError):
         raise InvalidParams("an image is no base64: send the bytes of a descriptor set in base64") from None
+
+
+def view_of_subject(name: str, subject: Subject, *, stale: bool = False) -> SubjectView:
+    """A subject as the API shows it."""
+    releases = tuple(view_of_release(one) for one in subject.releases)
+    major = subject.with_default().default_major
+    return SubjectView(name, view_of_settings(subject.settings), releases, stale, major)

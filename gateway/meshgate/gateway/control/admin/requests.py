@@ -12,6 +12,7 @@ from meshgate.registry.schemas import Mode, Stage
 __all__ = [
     "CheckBody",
     "ContractBody",
+    "DefaultBody",
     "DrainRequest",
     "KillRequest",
     "MigrationBody",
@@ -73,6 +74,14 @@ class PromoteBody(BaseModel):
     force: bool = Field(default=False, description="allows the way back from retired to deprecated")
 
 
+class DefaultBody(BaseModel):
+    """The major version that callers speak who name no release."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    major: int = Field(ge=0)
+
+
 class SettingsBody(BaseModel):
     """Changes of a subject's settings; a setting that is left out stays."""
 
@@ -91,7 +100,9 @@ class KillRequest(BaseModel):
 
     kind: SwitchKind = Field(description="what is switched off")
     name: str = Field(min_length=1, max_length=200)
-    reason: str = Field(default="", max_length=500)
+    reason: str = Field(default="", max_length=500, description="told to callers that are refused or ended")
+    ahead: bool = Field(default=False, description="allows a name that nobody has yet")
+    let_finish: bool = Field(default=False, description="lets calls that are open end by themselves; not for a job")
 
 
 class DrainRequest(BaseModel):

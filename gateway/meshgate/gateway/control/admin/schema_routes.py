@@ -29,11 +29,12 @@ from meshgate.gateway.control.admin.contract_views import (
     unknown_contract,
     view_of_release,
     view_of_settings,
+    view_of_subject,
 )
 from meshgate.gateway.control.admin.mesh import Mesh
-from meshgate.gateway.control.admin.requests import CheckBody, PromoteBody, ProposeBody, SettingsBody
+from meshgate.gateway.control.admin.requests import CheckBody, DefaultBody, PromoteBody, ProposeBody, SettingsBody
 from meshgate.registry.index import Index
-from meshgate.registry.schemas import Subject, promote
+from meshgate.registry.schemas import Subject, promote, set_default
 
 __all__ = ["schema_routes"]
 
@@ -55,7 +56,8 @@ def schema_routes(
     router = APIRouter(tags=["schemas"])
     _add_reading(router, catalogue, gate)
     _add_judging(router, gate, wall)
-    _add_changing(router, catalogue, wall)
+    _add_promoting(router, catalogue, wall)
+    _add_settings(router, catalogue)
 
     @router.get(SCHEMAS_PATH + "/{agent}/{skill}/usage", responses=_answers(UsageAnswer))
     async def usage(agent: str, skill: str, fields: bool = True) -> Response:
@@ -98,8 +100,7 @@ def _add_reading(router: APIRouter, catalogue: Catalogue, gate: SchemaGate) -> N
         """One skill's contract: its settings, and its releases from the oldest to the newest."""
         name = subject_name(agent, skill)
         found = await known_state(gate, name)
-        releases = tuple(view_of_release(one) for one in found.subject.releases)
-        return jsonable.response(SubjectView(name, view_of_settings(found.subject.settings), releases, found.stale))
+        return jsonable.response(view_of_subject(name, found.subject, stale=found.stale))
 
     @router.get(
         SCHEMAS_PATH + "/{agent}/{skill}/releases/{version}/{side}",
@@ -137,17 +138,20 @@ def _add_judging(router: APIRouter, gate: SchemaGate, wall: Callable[[], float])
         return jsonable.response(view_of_release(await propose(gate, agent, made, decoded_images(body.images), wall())))
 
 
-def _add_changing(router: APIRouter, catalogue: Catalogue, wall: Callable[[], float]) -> None:
-    async def change(name: str, step: Callable[[Subject], Subject]) -> Subject:
-        async def whole(subject: Subject) -> Subject:
-            if subject == Subject(subject.agent, subject.skill):
-                raise unknown_contract(name)
-            return step(subject)
+async def _change(catalogue: Catalogue, name: str, step: Callable[[Subject], Subject]) -> Subject:
+    """Change a subject that is there."""
 
-        if not await catalogue.store.registry.subject(name):
-            await catalogue.restore(name)
-        return (await catalogue.store.change(name, whole))[0]
+    async def whole(subject: Subject) -> Subject:
+        if subject == Subject(subject.agent, subject.skill):
+            raise unknown_contract(name)
+        return step(subject)
 
+    if not await catalogue.store.registry.subject(name):
+        await catalogue.restore(name)
+    return (await catalogue.store.change(name, whole))[0]
+
+
+def _add_promoting(router: APIRouter, catalogue: Catalogue, wall: Callable[[], float]) -> None:
     @router.post(SCHEMAS_PATH + "/{agent}/{skill}/promote", responses=_answers(ReleaseView))
     async def promotion(agent: str, skill: str, body: PromoteBody) -> Response:
         """Take a release to another stage: proposed, active, deprecated, retired, and back from deprecated. A proposed
@@ -168,10 +172,19 @@ def _add_changing(router: APIRouter, catalogue: Catalogue, wall: Callable[[], fl
             )
 
         name = subject_name(agent, skill)
-        release = (await change(name, step)).release(body.version)
+        release = (await _change(catalogue, name, step)).release(body.version)
         if release is None:
             raise RuntimeError("a release that was promoted is there")
         return jsonable.response(view_of_release(release))
+
+
+def _add_settings(router: APIRouter, catalogue: Catalogue) -> None:
+    @router.put(SCHEMAS_PATH + "/{agent}/{skill}/default", responses=_answers(SubjectView))
+    async def default(agent: str, skill: str, body: DefaultBody) -> Response:
+        """Choose the major version that callers speak who name no release."""
+        name = subject_name(agent, skill)
+        changed = await _change(catalogue, name, lambda subject: set_default(subject, body.major))
+        return jsonable.response(view_of_subject(name, changed))
 
     @router.put(SCHEMAS_PATH + "/{agent}/{skill}/settings", responses=_answers(SettingsView))
     async def settings(agent: str, skill: str, body: SettingsBody) -> Response:
@@ -184,4 +197,6 @@ def _add_changing(router: APIRouter, catalogue: Catalogue, wall: Callable[[], fl
         def step(subject: Subject) -> Subject:
             return msgspec.structs.replace(subject, settings=msgspec.structs.replace(subject.settings, **changes))
 
-        return jsonable.response(view_of_settings((await change(subject_name(agent, skill), step)).settings))
+        return jsonable.response(
+            view_of_settings((await _change(catalogue, subject_name(agent, skill), step)).settings)
+        )

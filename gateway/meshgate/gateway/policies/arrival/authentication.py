@@ -1,22 +1,23 @@
-"""Authentication: finds the principal that a call's credentials prove."""
+"""Authentication: the principal whose credential the edge checked, or that a call's credentials prove."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
 from meshgate.a2a.call import Call, Handler
 from meshgate.a2a.errors import AccessError
 from meshgate.a2a.reply import Reply
-from meshgate.gateway.identity.authenticator import Authenticator, Credentials
+from meshgate.gateway.identity.authenticator import Authenticated, Authenticator, Credentials
 from meshgate.gateway.policy import Counts
 
 __all__ = ["Authentication"]
 
 
 class Authentication:
-    """Puts the principal into the call.
+    """Lets calls pass whose credential the edge has checked, and puts the principal into all others: they were made in
+    this process.
 
     Args:
         counts: counts the calls that are refused.
@@ -31,9 +32,13 @@ class Authentication:
         self._counts = counts
         self._tell = tell
 
-    async def __call__(self, call: Call, forward: Handler, /) -> Reply:
+    def __call__(self, call: Call, forward: Handler, /) -> Awaitable[Reply]:
+        return forward(call) if Authenticated in call.facts else self._authenticate(call, forward)
+
+    async def _authenticate(self, call: Call, forward: Handler) -> Reply:
         try:
-            principal = await self._authenticator.authenticate(Credentials(call.headers))
+            found = self._authenticator.authenticate(Credentials(call.headers))
+            principal = await found if isinstance(found, Awaitable) else found
         except AccessError:
             self._counts[self.name, "refuse"][0] += 1
             raise

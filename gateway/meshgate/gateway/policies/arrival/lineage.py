@@ -13,6 +13,7 @@ from meshgate.a2a.limits import Limits
 from meshgate.a2a.mesh import headers
 from meshgate.a2a.mesh.lineage import Lineage
 from meshgate.a2a.mesh.lineage_tokens import verify
+from meshgate.a2a.mesh.tenants import in_tenant
 from meshgate.a2a.reply import Reply
 from meshgate.gateway.facts import Flight, Parents
 from meshgate.gateway.identity.mesh_key import MeshKey
@@ -89,7 +90,7 @@ class Lineages:
         token = call.headers.get(headers.LINEAGE)
         if token is None:
             return None, None
-        lineage = verify(token, self._keys, agent) if agent else None
+        lineage = verify(token, self._keys, in_tenant(call.principal.tenant, agent)) if agent else None
         if lineage is None:
             self._metrics.lineage_invalid()
             return None, None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from meshgate.a2a.call import Call, Handler, Route
-from meshgate.a2a.errors import MeshError
+from meshgate.a2a.errors import InternalError, MeshError
 from meshgate.a2a.mesh.lineage import visit
 from meshgate.a2a.outcome import Outcome
 from meshgate.a2a.payload import Payload
@@ -15,7 +15,7 @@ from meshgate.gateway.facts import Arrived
 from meshgate.gateway.observe.call_outcome import call_outcome
 from meshgate.gateway.observe.call_record import CallRecord
 from meshgate.gateway.observe.records import Records
-from meshgate.gateway.observe.usage_report import usage_in
+from meshgate.gateway.observe.usage_report import usage_after
 from meshgate.telemetry.context import TraceContext
 
 __all__ = ["Record"]
@@ -34,6 +34,7 @@ class Record:
     async def __call__(self, call: Call, forward: Handler, /) -> Reply:
         binding = (call.fact(Arrived) or _NOT_SAID).binding
         record = self._records.open(call.id, call.method.name, binding, call.target.text if call.target else "")
+        record.principal, record.tenant = call.principal.id, call.principal.tenant
         try:
             reply = await forward(call)
         except BaseException as error:
@@ -78,7 +79,7 @@ class Record:
         if isinstance(error, MeshError):
             code, message = error.code, error.message
         elif outcome == "failed":
-            code, message = "INTERNAL_ERROR", "internal error"
+            code, message = InternalError.code, InternalError.summary
         self._records.close(record, outcome, code, message)
 
 
@@ -86,11 +87,12 @@ def _note(record: CallRecord, event: Payload) -> None:
     task, state, metadata = task_event(event)
     if task:
         record.task, record.task_state = task, state
-    if metadata:
-        record.usage = usage_in(metadata) or record.usage
+    if metadata or record.foreign:
+        record.usage = usage_after(event, record.usage, foreign=record.foreign)
 
 
 def _note_route(record: CallRecord, call: Call, route: Route) -> None:
     record.agent, record.skill, record.version, record.reason = route.agent, route.skill, route.version, route.reason
+    record.foreign = route.foreign
     if call.lineage is not None:
         record.path = visit(call.lineage.path, route.agent, route.skill)

@@ -12,7 +12,7 @@ from meshgate.a2a.reply import Reply
 from meshgate.a2a.task_event import task_event
 from meshgate.gateway.facts import Arrived, Parents
 from meshgate.gateway.observe.call_record import UsageReport
-from meshgate.gateway.observe.usage_report import usage_in
+from meshgate.gateway.observe.usage_report import usage_after
 from meshgate.gateway.upstream.attempt import Chosen
 from meshgate.telemetry import semconv
 from meshgate.telemetry.context import TraceContext
@@ -109,7 +109,9 @@ class _OpenSpan:
         task, state, metadata = task_event(event)
         if task:
             self.task, self.state = task, state
-        self.usage = usage_in(metadata) or self.usage
+        foreign = self.call.route is not None and self.call.route.foreign
+        if metadata or foreign:
+            self.usage = usage_after(event, self.usage, foreign=foreign)
         return event
 
     def end(self, error: BaseException | None) -> None:
@@ -124,6 +126,7 @@ class _OpenSpan:
     def _name_route(self) -> None:
         route, chosen = self.call.route, self.call.fact(Chosen)
         if route is not None:
+            self.span.rename(semconv.span_name(self.call.method.name, route.agent, route.skill))
             self.span.set(semconv.AGENT_NAME, route.agent)
             self.span.set(semconv.AGENT_VERSION, route.version)
             self.span.set(semconv.SKILL, route.skill)

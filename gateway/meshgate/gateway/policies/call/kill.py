@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from meshgate.a2a.call import Call
-from meshgate.a2a.errors import Killed
+from meshgate.gateway.routing.switch_match import killed, matching
+from meshgate.registry.groups import ANY_SKILL
 from meshgate.registry.index import Index
 
 __all__ = ["Kill"]
 
 
 class Kill:
-    """Refuses calls that match a kill switch: by agent, skill, tenant, key or job."""
+    """Refuses calls that match a kill switch: by agent, skill or key of a tenant, by tenant, or by job."""
 
     name = "kill"
 
@@ -21,19 +22,10 @@ class Kill:
         switches = self._table.switches
         if not switches:
             return call
-        route, lineage = call.route, call.lineage
-        named = {
-            ("agent", route.agent if route else ""),
-            ("skill", route.skill if route else ""),
-            ("tenant", call.principal.tenant),
-            ("key", call.principal.id),
-            ("job", lineage.job if lineage else ""),
-        }
-        for switch in switches:
-            if (switch.kind, switch.name) in named:
-                why = f": {switch.reason}" if switch.reason else ""
-                raise Killed(
-                    f"{switch.kind} {switch.name!r} is switched off{why}",
-                    metadata={"switch": f"{switch.kind} {switch.name}"},
-                )
-        return call
+        switch = matching(switches, call, self._table)
+        if switch is None:
+            return call
+        advice = ""
+        if switch.kind == "skill" and call.route is not None and call.route.skill == ANY_SKILL:
+            advice = "; the call does not say which skill it means: name another one"
+        raise killed(switch, "is switched off", advice)

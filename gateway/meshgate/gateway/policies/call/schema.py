@@ -15,17 +15,28 @@ from meshgate.a2a.payload import Payload
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.versions import VersionRange
 from meshgate.gateway.contracts.agreement import Agreement
-from meshgate.gateway.contracts.call_release import contract_parts, newest_served, stated_version
+from meshgate.gateway.contracts.call_release import LOOKED_AT, contract_parts, newest_served, stated_version
 from meshgate.gateway.contracts.converters import Converters
 from meshgate.gateway.contracts.known_contract import KnownContract
 from meshgate.gateway.contracts.negotiation import Negotiation
 from meshgate.gateway.contracts.planned_conversion import PlannedConversion, convert_parts
-from meshgate.gateway.contracts.transform import Converter, Side, TypedPart, is_larger, map_parts, typed_parts
+from meshgate.gateway.contracts.transform import (
+    Converter,
+    Side,
+    TypedPart,
+    is_larger,
+    map_parts,
+    parse_media_type,
+    typed_parts,
+)
 from meshgate.gateway.contracts.usage import UsageCounter
+from meshgate.registry.index import version_of
 
 __all__ = ["Schema"]
 
+_ANY = VersionRange()
 _NO_PARTS: list[TypedPart] = []
+_NO_TYPES: frozenset[str] = frozenset()
 
 
 class Schema:
@@ -54,14 +65,14 @@ class Schema:
         route = call.route
         if route is None:
             return forward(call)
-        known = self._catalogue.subject(f"{route.agent}/{route.skill}")
+        known = self._catalogue.subject(route.subject)
         if known is None and not route.contract:
             return forward(call)
         return self._convert(call, route, known, forward)
 
     async def _convert(self, call: Call, route: Route, known: KnownContract | None, forward: Handler) -> Reply:
         if route.contract and (known is None or not known.runs(route.version)):
-            known = await self._converters.wait_for(f"{route.agent}/{route.skill}", route.version)
+            known = await self._converters.wait_for(route.subject, route.version)
         if known is not None and known.subject.settings.mediation == "off":
             return await forward(call)
         if known is None or not known.runs(route.version):
@@ -74,7 +85,7 @@ class Schema:
             whole = call.payload
             large = is_larger(whole, self._limits.mediation_inline)
             parts = await self._converters.in_thread(typed_parts, whole) if large else typed_parts(whole)
-        name, own = f"{route.agent}/{route.skill}", contract_parts(known, parts)
+        name, own = route.subject, contract_parts(known, parts)
         negotiation = Negotiation(known, name, call, route.version, own, self._usage)
         negotiation.check_stage()
         if negotiation.parts:
@@ -155,20 +166,59 @@ class Schema:
         return negotiation.count_converted(await self._converters.in_thread(negotiation.convert_event, event))
 
     def prefer(self, call: Call, routes: Sequence[Route]) -> Sequence[Route]:
-        """The routes, first those whose agents run the release that the caller speaks."""
+        """The routes, first those whose agents run the release that the caller speaks, then those that know the types
+        of its parts.
+        """
         if len(routes) < 2 or not len(self._catalogue):
             return routes
         version = stated_version(call)
-        return sorted(routes, key=lambda route: (route.version != version, self._is_awaited(route)))
+        usual = not version and (call.target is None or call.target.versions == _ANY)
+        types = self._types(call) if len({(route.agent, route.skill) for route in routes}) > 1 else _NO_TYPES
+        return sorted(
+            routes,
+            key=lambda route: (
+                route.version != version,
+                bool(types) and not self._knows(route.subject, types),
+                usual and not self._is_usual(route),
+                self._is_awaited(route),
+            ),
+        )
+
+    def skill_of_parts(self, call: Call, route: Route, skills: Sequence[str]) -> str:
+        """The one of these skills of an agent whose contract has the types of the call's parts; "" if none has."""
+        types = self._types(call) if len(self._catalogue) else _NO_TYPES
+        subjects = ((skill, msgspec.structs.replace(route, skill=skill).subject) for skill in skills)
+        found = [skill for skill, subject in subjects if self._knows(subject, types)]
+        return found[0] if len(found) == 1 else ""
+
+    def _knows(self, subject: str, types: frozenset[str]) -> bool:
+        known = self._catalogue.subject(subject)
+        return known is not None and not types.isdisjoint(known.types)
+
+    def _is_usual(self, route: Route) -> bool:
+        """Whether a route's release is of the major version that callers speak who name none."""
+        known = self._catalogue.subject(route.subject)
+        if known is None or not known.spoken:
+            return True
+        return known.releases[known.spoken].semver().major == version_of(route.version).major
 
     def _is_awaited(self, route: Route) -> bool:
         """Whether this gateway has not yet received the contract of the route's release."""
-        known = self._catalogue.subject(f"{route.agent}/{route.skill}")
-        return route.contract and (known is None or not known.runs(route.version))
+        known = self._catalogue.subject(route.subject)
+        return bool(route.contract) and (known is None or not known.runs(route.version))
 
-    def covers(self, agent: str, skill: str, versions: VersionRange) -> bool:
+    def _types(self, call: Call) -> frozenset[str]:
+        """The types that a message's parts name."""
+        if call.method.on_task:
+            return _NO_TYPES
+        parts = call.payload.view().message.parts[:LOOKED_AT]
+        return frozenset(
+            found for part in parts if part.media_type and (found := parse_media_type(part.media_type).type)
+        )
+
+    def covers(self, route: Route, versions: VersionRange) -> bool:
         """Whether a release outside of these versions can serve callers that want one of them."""
-        known = self._catalogue.subject(f"{agent}/{skill}")
+        known = self._catalogue.subject(route.subject)
         if known is None or known.subject.settings.mediation != "enforce":
             return False
         return newest_served(known, versions) is not None
@@ -184,7 +234,7 @@ def _unconverted(call: Call, route: Route) -> Call:
     said = stated_version(call)
     if said not in ("", route.version):
         raise UpstreamUnavailable(
-            f"the contract of {route.agent}/{route.skill} {route.version} is still to arrive, so {said[:64]} cannot be "
+            f"the contract of {route.subject} {route.version} is still to arrive, so {said[:64]} cannot be "
             "converted: try again, and look at the registry",
             unsent=True,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 import grpc
@@ -11,6 +12,9 @@ from meshgate.a2a.errors import UpstreamUnavailable
 from meshgate.a2a.limits import Limits
 
 __all__ = ["Channel", "Channels"]
+
+
+_PORT = re.compile(r":[0-9]+\Z")
 
 
 class Channel:
@@ -49,8 +53,13 @@ class Channels:
         """Addresses with a channel that takes further calls."""
         return frozenset(self._by_address)
 
-    def take(self, address: str) -> Channel:
+    def take(self, address: str, ca: str = "") -> Channel:
         """The channel to an address, for one call. The call's end gives it back.
+
+        TLS is spoken with an address whose URL says https or whose port is 443, and where ``ca`` is given.
+
+        Args:
+            ca: authorities to trust, in PEM; those of the system if empty. All calls to one address give the same.
 
         Raises:
             UpstreamUnavailable: too many are open.
@@ -59,10 +68,19 @@ class Channels:
         if found is None:
             if len(self._by_address) >= self._most:
                 raise UpstreamUnavailable(f"more than {self._most} gRPC addresses are in use", unsent=True)
-            found = Channel(grpc.aio.insecure_channel(address, options=self._options))
+            found = Channel(self._open(address, ca))
             self._by_address[address] = found
         found.calls += 1
         return found
+
+    def _open(self, address: str, ca: str) -> Any:
+        scheme, _, rest = address.rpartition("://")
+        target = rest.rstrip("/")
+        if not ca and scheme != "https" and not target.endswith(":443"):
+            return grpc.aio.insecure_channel(target, options=self._options)
+        trusted = grpc.ssl_channel_credentials(ca.encode() if ca else None)
+        target = target if _PORT.search(target) else f"{target}:443"
+        return grpc.aio.secure_channel(target, trusted, options=self._options)
 
     def give_back(self, channel: Channel) -> None:
         """Give the channel back: a call has ended."""

@@ -8,20 +8,25 @@ from typing import Any
 import grpc
 
 from meshgate.a2a.bindings.base import ClientExchange, GrpcBinding
+from meshgate.a2a.bindings.sse import too_large
 from meshgate.a2a.errors import InvalidAgentResponse, MeshError, OutcomeUnknown, UpstreamDeadline, UpstreamUnavailable
 from meshgate.a2a.limits import Limits
+from meshgate.a2a.outcome import NO_HEAD, Head
 from meshgate.a2a.payload import Payload
+from meshgate.a2a.protocol_version import EXTENSIONS_HEADER
 from meshgate.a2a.reply import Reply
 from meshgate.gateway.upstream.attempt import Attempt
-from meshgate.gateway.upstream.instance import Health
+from meshgate.gateway.upstream.instance import Access, Health
+from meshgate.gateway.upstream.reply_head import head_of
 from meshgate.gateway.upstream.send import Outbound, streamed
 from meshgate.gateway.upstream.transports.channels import Channel, Channels
-from meshgate.net.grpc_status import failure_of
+from meshgate.net.grpc_status import failure_of, read_metadata
 from meshgate.registry.model import Endpoint
 
 __all__ = ["GrpcTransport"]
 
 _HEALTH = {grpc.StatusCode.UNAVAILABLE: Health.FAILED, grpc.StatusCode.DEADLINE_EXCEEDED: Health.SILENT}
+_NOT_CONNECTED = ("failed to connect to all addresses", "DNS resolution failed")
 _SLACK = 0.25
 """Seconds that gRPC's own deadline lies behind the call's, so that the call's deadline decides what the error is."""
 
@@ -43,7 +48,8 @@ class GrpcTransport:
     async def send(self, out: Outbound) -> Reply:
         exchange = self._binding.client(out.call.method, out.payload)
         address = out.attempt.endpoint.url
-        channel = self._channels.take(address)
+        access = out.attempt.instance.access
+        channel = self._channels.take(address, access.ca if access is not None else "")
         try:
             if out.call.method.streaming:
                 return await self._stream(out, exchange, channel)
@@ -66,7 +72,8 @@ class GrpcTransport:
     async def _unary(self, out: Outbound, exchange: ClientExchange, channel: Channel) -> Reply:
         rpc = self._ask(out, exchange, channel.aio.unary_unary)
         try:
-            return Reply.one(exchange.decode_answer(await rpc))
+            event = exchange.decode_answer(await rpc)
+            return Reply.one(event, await _head(out, rpc))
         except grpc.aio.AioRpcError as error:
             raise _failed(out.attempt, exchange, error) from None
         except MeshError:
@@ -87,7 +94,9 @@ class GrpcTransport:
 
         rpc.add_done_callback(ended)
         try:
-            return await streamed(out.attempt, self._events(out, exchange, rpc), self._clock, close)
+            reply = await streamed(out.attempt, self._events(out, exchange, rpc), self._clock, close)
+            reply.head = await _head(out, rpc)
+            return reply
         except BaseException:
             rpc.cancel()
             raise
@@ -100,19 +109,21 @@ class GrpcTransport:
                 if data is grpc.aio.EOF:
                     return
                 if len(data) > self._limits.event:
-                    what = f"an event of the stream is larger than {self._limits.event} bytes"
-                    raise InvalidAgentResponse(what, endpoint=instance, neutral=True)
+                    error = too_large(self._limits.event)
+                    error.endpoint = instance
+                    raise error
                 yield exchange.decode_event(data)
         except grpc.aio.AioRpcError as error:
             raise _failed(out.attempt, exchange, error) from None
         finally:
             rpc.cancel()
 
-    async def health(self, endpoint: Endpoint, url: str | None, timeout: float) -> Health:
+    async def health(self, endpoint: Endpoint, url: str | None, timeout: float, access: Access | None = None) -> Health:
         # Neither an HTTP/2 ping nor the connection tells whether the agent itself is alive. So a call is sent that any
         # server answers at once: one that lacks the method says so.
-        channel = self._channels.take(endpoint.url)
+        channel = self._channels.take(endpoint.url, access.ca if access is not None else "")
         try:
+            # It may refuse a question without a credential: that is an answer too.
             await channel.aio.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=timeout)
         except grpc.aio.AioRpcError as error:
             return _HEALTH.get(error.code(), Health.WELL)
@@ -125,6 +136,13 @@ class GrpcTransport:
 
     async def aclose(self) -> None:
         await self._channels.aclose()
+
+
+async def _head(out: Outbound, rpc: Any) -> Head:
+    """What the agent's metadata tell the caller; not looked at for the many who asked for no extension."""
+    if EXTENSIONS_HEADER not in out.call.headers:
+        return NO_HEAD
+    return head_of(out.call, read_metadata(await rpc.initial_metadata()))
 
 
 def _failed(attempt: Attempt, exchange: ClientExchange, error: grpc.aio.AioRpcError) -> MeshError:
@@ -142,6 +160,8 @@ def _failed(attempt: Attempt, exchange: ClientExchange, error: grpc.aio.AioRpcEr
         return UpstreamDeadline(endpoint=instance)
     if code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
         unsent = code is grpc.StatusCode.UNAUTHENTICATED  # as with HTTP's 401: nothing was done
+        if attempt.instance.access is not None:
+            attempt.instance.access.refused()
         return UpstreamUnavailable(
             f"{instance} did not accept the gateway's credential", endpoint=instance, unsent=unsent
         )
@@ -151,11 +171,12 @@ def _failed(attempt: Attempt, exchange: ClientExchange, error: grpc.aio.AioRpcEr
 
 
 def _unreachable(attempt: Attempt, text: str) -> MeshError:
-    # The status does not tell whether the request was sent; only "failed to connect" says that it was not.
+    # The status does not tell whether the request was sent, and the agent may send it too: gRPC's own words do.
     instance = attempt.instance.id
-    if "onnect" in text and "failed" in text.lower():
+    if text.startswith(_NOT_CONNECTED):
         attempt.sent = False
-        return UpstreamUnavailable(f"{instance} cannot be reached", endpoint=instance, unsent=True)
+        why = ": its certificate is not accepted" if "CERTIFICATE_VERIFY_FAILED" in text else ""
+        return UpstreamUnavailable(f"{instance} cannot be reached{why}", endpoint=instance, unsent=True)
     if attempt.call.method.safe:
         return UpstreamUnavailable(f"the connection to {instance} broke", endpoint=instance)
     return OutcomeUnknown(f"the connection to {instance} broke after the call was sent", endpoint=instance)

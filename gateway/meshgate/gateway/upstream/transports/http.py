@@ -21,12 +21,14 @@ from meshgate.a2a.errors import (
 )
 from meshgate.a2a.limits import Limits
 from meshgate.a2a.payload import Payload
+from meshgate.a2a.protocol_version import EXTENSIONS_HEADER
 from meshgate.a2a.reply import Reply
 from meshgate.gateway.upstream.attempt import Attempt
-from meshgate.gateway.upstream.instance import Health
+from meshgate.gateway.upstream.instance import Access, Health
+from meshgate.gateway.upstream.reply_head import head_of
 from meshgate.gateway.upstream.send import Outbound, streamed
 from meshgate.net.client import HttpClient
-from meshgate.net.connection import Response, Unreachable
+from meshgate.net.connection import BadCertificate, Response, Unreachable
 from meshgate.registry.model import Endpoint
 
 __all__ = ["HttpTransport", "make_client"]
@@ -61,10 +63,12 @@ class HttpTransport:
         exchange = self._binding.client(out.call.method, out.payload)
         request = exchange.request
         headers = {**request.headers, "accept-encoding": "identity", **out.headers}
-        url = _url(attempt.endpoint.url, request)
+        url, tls, access = _url(attempt.endpoint.url, request), None, attempt.instance.access
+        if access is not None:
+            url, tls = _with_query(url, access.query), access.tls()
         attempt.sent = True
         try:
-            response = await self._client.request(request.method, url, headers, request.body)
+            response = await self._client.request(request.method, url, headers, request.body, tls)
         except (OSError, ValueError) as error:
             raise self._failed(attempt, error) from None
         attempt.heard = self._clock()
@@ -78,7 +82,9 @@ class HttpTransport:
             body = await self._whole(response, attempt)
             if response.status != 200:
                 raise _error_in(exchange, response, body)
-            return Reply.one(exchange.decode_answer(body))
+            answer = exchange.decode_answer(body)
+            asked = EXTENSIONS_HEADER in out.call.headers
+            return Reply.one(answer, head_of(out.call, response.headers)) if asked else Reply.one(answer)
         except OSError as error:
             raise self._failed(attempt, error) from None
         except MeshError as error:
@@ -92,7 +98,8 @@ class HttpTransport:
         instance = attempt.instance.id
         if isinstance(error, Unreachable | ValueError):
             attempt.sent = False
-            return UpstreamUnavailable(f"{instance} cannot be reached", endpoint=instance, unsent=True)
+            why = f": {error}" if isinstance(error, BadCertificate) else ""
+            return UpstreamUnavailable(f"{instance} cannot be reached{why}", endpoint=instance, unsent=True)
         if attempt.call.method.safe:
             return UpstreamUnavailable(f"the connection to {instance} broke", endpoint=instance)
         return OutcomeUnknown(f"the connection to {instance} broke after the call was sent", endpoint=instance)
@@ -118,7 +125,9 @@ class HttpTransport:
         async def close() -> None:
             response.close()  # drops the connection: the agent sees its caller leave
 
-        return await streamed(out.attempt, self._events(out, exchange, response), self._clock, close)
+        reply = await streamed(out.attempt, self._events(out, exchange, response), self._clock, close)
+        reply.head = head_of(out.call, response.headers)
+        return reply
 
     async def _events(self, out: Outbound, exchange: ClientExchange, response: Response) -> AsyncIterator[Payload]:
         parser = sse.SseParser(self._limits.event)
@@ -131,25 +140,26 @@ class HttpTransport:
                 out.attempt.heard = self._clock()
                 for data in parser.feed(chunk):
                     yield exchange.decode_event(data)
-        except OSError as error:
-            raise OutcomeUnknown(
-                f"the stream from {instance} broke: {type(error).__name__}", endpoint=instance
-            ) from None
+        except OSError:
+            raise OutcomeUnknown(f"the stream from {instance} broke before its end", endpoint=instance) from None
         except MeshError as error:
             error.endpoint = instance
             raise
         finally:
             response.close()
 
-    async def health(self, endpoint: Endpoint, url: str | None, timeout: float) -> Health:
+    async def health(self, endpoint: Endpoint, url: str | None, timeout: float, access: Access | None = None) -> Health:
         """A GET on the health route; SDK agents have ``/livez`` below their URL."""
-        target = url or endpoint.url.rstrip("/") + "/livez"
+        target, headers, tls = url or endpoint.url.rstrip("/") + "/livez", {"accept-encoding": "identity"}, None
         try:
             async with asyncio.timeout(timeout):
-                response = await self._client.get(target, {"accept-encoding": "identity"})
+                if access is not None:
+                    target, tls = _with_query(target, access.query), access.tls()
+                    headers = {**headers, **await access.headers()}
+                response = await self._client.get(target, headers, tls)
         except TimeoutError:
             return Health.SILENT
-        except (OSError, ValueError):
+        except (OSError, ValueError, UpstreamUnavailable):
             return Health.FAILED
         response.close()
         return Health.WELL if response.status < _FAILED else Health.FAILED
@@ -180,18 +190,26 @@ def _url(base: str, request: Request) -> str:
     return base.rstrip("/") + request.path + (f"?{request.query}" if request.query else "")
 
 
+def _with_query(url: str, query: str) -> str:
+    return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
+
+
 def _check_status(response: Response, attempt: Attempt, limits: Limits) -> None:
     status, instance = response.status, attempt.instance.id
     if status == 200:
         return
     if status in _BUSY:
         pause = _retry_after(response, limits)
-        raise UpstreamUnavailable(f"{instance} answered {status}", endpoint=instance, retry_after=pause)
+        raise UpstreamUnavailable(
+            f"{instance} answered with HTTP status {status}", endpoint=instance, retry_after=pause
+        )
     if status == 429:
         pause = _retry_after(response, limits)
         raise RateLimited(f"{instance} answered that it has too many requests", endpoint=instance, retry_after=pause)
     if status in (401, 403):
         # Another agent may listen on this address now. A request refused with 401 was not acted on (RFC 9110, 15.5.2).
+        if attempt.instance.access is not None:
+            attempt.instance.access.refused()
         raise UpstreamUnavailable(
             f"{instance} did not accept the gateway's credential", endpoint=instance, unsent=status == 401
         )

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+from meshgate.a2a.codec.short_text import first_sentence
 from meshgate.registry.backends.consul.address import ConsulAddress
 from meshgate.registry.errors import RegistryUnavailable
 
@@ -63,7 +64,9 @@ class ConsulClient:
         except TimeoutError as error:
             raise RegistryUnavailable(f"{where} has not answered within {self._timeout:g} s") from error
         except (aiohttp.ClientError, OSError) as error:
-            raise RegistryUnavailable(f"{where} cannot be reached: {error}") from error
+            untrusted = isinstance(error, aiohttp.ClientConnectorCertificateError)
+            why = "its certificate is signed by nobody who is trusted here" if untrusted else first_sentence(error)
+            raise RegistryUnavailable(f"{where} cannot be reached: {why}") from error
 
     async def aclose(self) -> None:
         """Close all connections."""

@@ -88,7 +88,7 @@ class Layout:
 
 def lease_of(instance: Instance, *, reachable: bool) -> Lease:
     """How Consul is to watch over the instance; ``reachable`` says whether it can ask the instance itself."""
-    if instance.check is not None and reachable:
+    if instance.check is not None and reachable and not instance.check.private:
         return "http"
     return "none" if instance.lasting else "ttl"
 
@@ -161,9 +161,11 @@ def meta_of(instance: Instance, lease: Lease) -> dict[str, str]:
         meta["weight"] = repr(instance.weight)
     if instance.check is not None:
         meta["check"] = f"{instance.check.interval!r} {instance.check.url}"
-    flags = " ".join(name for name in ("lasting", "draining") if getattr(instance, name))
+    flags = [name for name in ("lasting", "draining") if getattr(instance, name)]
+    if instance.check is not None and instance.check.private:
+        flags.append("private")
     if flags:
-        meta["flags"] = flags
+        meta["flags"] = " ".join(flags)
     if any(len(value) > 512 for value in meta.values()):
         raise InvalidParams("Consul keeps values of at most 512 characters: shorten the instance's labels or addresses")
     return meta
@@ -191,7 +193,7 @@ def instance_of(service: Mapping[str, Any], layout: Layout) -> tuple[Instance, L
         tenant=meta["tenant"],
         labels=labels,
         weight=float(meta.get("weight", 1.0)),
-        check=HealthCheck(check_url, float(interval)) if check_url else None,
+        check=HealthCheck(check_url, float(interval), "private" in flags) if check_url else None,
         lasting="lasting" in flags,
         kind="gateway" if service["Service"] == layout.gateways else "agent",
         draining="draining" in flags,

@@ -23,7 +23,9 @@ def required(change: Messages) -> Iterator[Finding]:
         if not constraints(field).required:
             continue
         writer = change.writer.fields.get(number)
-        if writer is None or not (constraints(writer).required and writer.presence <= field.presence):
+        if writer is None:
+            yield _lacking(change, field)
+        elif not (constraints(writer).required and writer.presence <= field.presence):
             yield Finding(
                 f"{_schema(change)} demands the field, {_other(change)} data may come without it",
                 _relax(change),
@@ -37,7 +39,9 @@ def zero(change: Messages) -> Iterator[Finding]:
         if constraints(field).required or not refuses_zero(field):
             continue
         writer = change.writer.fields.get(number)
-        if writer is None or not (refuses_zero(writer) or constraints(writer).required):
+        if writer is None and not change.backward:
+            yield _lacking(change, field)
+        elif writer is None or not (refuses_zero(writer) or constraints(writer).required):
             what = (
                 f"{_schema(change)} may refuse the field when it is not set, and {_other(change)} data may leave it out"
             )
@@ -103,6 +107,19 @@ def _narrower(change: Fields, *, comparable: bool) -> Iterator[Finding]:
             continue
         what = f"{_schema(change)} checks {key[:80]!r}, which {_other(change)} data need not pass"
         yield Finding(what, _relax(change))
+
+
+def _lacking(change: Messages, field: FieldView) -> Finding:
+    """What is said of a field that the reader demands and the writer does not have: it is new, gone, or renamed."""
+    others = [one for number, one in change.writer.fields.items() if number not in change.reader.fields]
+    likely = next((one.name for one in others if (one.kind, one.shape) == (field.kind, field.shape)), "")
+    if change.backward:
+        what = "the new schema demands the field, and old data do not have it"
+        renamed = f'; if it is {likely} under a new name, write renamed_from="{likely}"' if likely else ""
+        return Finding(what, f"make it optional, or give it a default{renamed}", at=field.name)
+    what = "the field is gone, and whoever reads with the old schema demands it"
+    now = likely or "a new name"
+    return Finding(what, f'keep it; if it is now called {now}, write renamed_from="{field.name}" there', at=field.name)
 
 
 def _whole(message: MessageView) -> list[str]:

@@ -113,11 +113,11 @@ def marked_type(metadata: Sequence[Any]) -> Literal["bytes", "duration"] | None:
 
 def _refuse_union(args: Sequence[Any], path: str) -> NoReturn:
     if all(is_model(unwrap(arg, [], path)[0]) for arg in args):
-        names = ", ".join(f"{arg.__name__.lower()}: {arg.__name__} | None = None" for arg in args[:3])
+        names = ", ".join(f"{arg.__name__.lower()}: {arg.__name__} | None = None" for arg in args[:2])
         raise BadContract(
             path,
-            "protobuf writes alternatives in another form of JSON than a union of models",
-            f"use a model 'class Choice(OneOf)' with {names}; OneOf is in meshgate.sdk.contracts",
+            "a union of models has another form in protobuf's JSON",
+            f"use a model 'class Choice(OneOf)' of meshgate.sdk.contracts with {names}",
         )
     shown = " | ".join(getattr(arg, "__name__", str(arg)) for arg in args[:4])
     remedy = "choose one, or use a OneOf of meshgate.sdk.contracts"

@@ -9,6 +9,7 @@ from typing import Any
 import annotated_types as at
 from pydantic.fields import FieldInfo
 
+from meshgate.sdk.schemas.derive.pattern import contract_pattern
 from meshgate.sdk.schemas.derive.shapes import Kind, Rules
 
 __all__ = ["element_rules", "flatten", "size_rules"]
@@ -35,8 +36,12 @@ def flatten(metadata: Iterable[Any]) -> list[Any]:
     return found
 
 
-def element_rules(kind: Kind, metadata: Sequence[Any]) -> Rules:
-    """The constraints of one value."""
+def element_rules(kind: Kind, metadata: Sequence[Any], path: str) -> Rules:
+    """The constraints of one value.
+
+    Raises:
+        BadContract: a pattern means something else in a contract.
+    """
     if kind == "int64":
         return dict(_whole(_bounds(metadata)))
     if kind == "double":
@@ -44,7 +49,7 @@ def element_rules(kind: Kind, metadata: Sequence[Any]) -> Rules:
         finite = any(getattr(one, "allow_inf_nan", True) is False for one in metadata)
         return rules | ({"finite": True} if finite else {})
     if kind == "string":
-        return {**_sizes(metadata, "min_len", "max_len"), **_pattern(metadata)}
+        return {**_sizes(metadata, "min_len", "max_len"), **_pattern(metadata, path)}
     return _sizes(metadata, "min_len", "max_len") if kind == "bytes" else {}
 
 
@@ -76,7 +81,7 @@ def _sizes(metadata: Sequence[Any], least: str, most: str) -> Rules:
     return rules
 
 
-def _pattern(metadata: Sequence[Any]) -> Rules:
+def _pattern(metadata: Sequence[Any], path: str) -> Rules:
     # A compiled pattern is matched by Python's engine, whose language is another.
     found = [one.pattern for one in metadata if isinstance(getattr(one, "pattern", None), str)]
-    return {"pattern": found[-1]} if found else {}
+    return {"pattern": contract_pattern(found[-1], path)} if found else {}

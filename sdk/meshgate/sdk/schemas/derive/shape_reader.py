@@ -147,7 +147,7 @@ class _Reader:
             raise BadContract(path, "a key in JSON is a text", "write dict[str, X]")
         if unwrap(args[1], [], path)[0] in (Any, object, pydantic.JsonValue):
             return _Read(Element("struct"), optional=optional)
-        keys = element_rules("string", constraints)
+        keys = element_rules("string", constraints, path)
         return _Read(self._inner(args[1], path), "map", optional, size_rules("map", metadata), keys)
 
     def _inner(self, annotation: Any, path: str) -> Element:
@@ -161,10 +161,10 @@ class _Reader:
     def _element(self, annotation: Any, metadata: list[Any], path: str) -> Element:
         kind = marked_type(metadata)
         if kind is not None:
-            return Element(kind, rules=element_rules(kind, metadata))
+            return Element(kind, rules=element_rules(kind, metadata, path))
         found = plain_element(annotation)
         if found is not None:
-            return Element(found.kind, rules={**found.rules, **element_rules(found.kind, metadata)})
+            return Element(found.kind, rules={**found.rules, **element_rules(found.kind, metadata, path)})
         if get_origin(annotation) is Literal:
             return self._values(get_args(annotation), path, None)
         if isinstance(annotation, enum.EnumType):

@@ -7,6 +7,7 @@ import re
 from collections.abc import Generator, Iterable, Mapping
 from typing import Any, NoReturn
 
+from meshgate.a2a.codec.short_text import shorten
 from meshgate.a2a.codec.strict_json import is_array, is_object
 from meshgate.sdk.schemas.errors import BadLock
 from meshgate.sdk.schemas.lock.assignment import following
@@ -34,6 +35,8 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,511}\Z")
 _SUBJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}/[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
 
 
+_LONGEST, _PLACE = 194, (16, 48)
+"""Characters of an error without its colons, and of the place that it names: least and most."""
 RESTORE = "bring the file back from version control, or write it as it was"
 
 
@@ -98,18 +101,21 @@ def decode_lock(data: bytes, path: str) -> dict[str, Numbering]:
     except json.JSONDecodeError as error:
         raise BadLock(f"{path}, line {error.lineno}: this is no JSON ({error.msg}): {RESTORE}") from None
     except (ValueError, RecursionError) as error:
-        raise BadLock(f"{path}: {error}: {_MERGED if isinstance(error, _Twice) else RESTORE}") from None
+        raise BadLock(
+            f"{path}: {shorten(str(error), 60)}: {_MERGED if isinstance(error, _Twice) else RESTORE}"
+        ) from None
     reader = _Reader(path)
     root = reader.mapping(tree, "the file")
     if type(root.get("format")) is not int or root["format"] != FORMAT:
         remedy = "use the version of meshgate that wrote it, or a newer one"
-        raise BadLock(f"{path}: format {root.get('format')!r} is not known, this version reads {FORMAT}: {remedy}")
+        found = shorten(repr(root.get("format")), 40)
+        raise BadLock(f"{path}: format {found} is not known, this version reads {FORMAT}: {remedy}")
     root.pop("releases", None)
     reader.only(root, ("format", "contracts"), "the file")
     contracts = reader.mapping(root.get("contracts"), "contracts")
     for name in contracts:
         if _SUBJECT.match(name) is None:
-            reader.fail("contracts", f"{name[:64]!r} is not of the form AGENT/SKILL")
+            reader.fail("contracts", f"{_quoted(name)} is not of the form AGENT/SKILL")
     return {name: reader.numbering(entry, name) for name, entry in contracts.items()}
 
 
@@ -130,12 +136,19 @@ def _no_constant(text: str) -> NoReturn:
     raise ValueError(f"{text} is no number")
 
 
+def _quoted(name: str) -> str:
+    return shorten(repr(name), 30)
+
+
 class _Reader:
     def __init__(self, path: str) -> None:
         self._path = path
 
     def fail(self, where: str, problem: str, remedy: str = RESTORE) -> NoReturn:
-        raise BadLock(f"{self._path}: {where}: {problem}: {remedy}", violations=((where, f"{problem}: {remedy}"),))
+        # The place has what room is left: the violation holds it whole.
+        room = _LONGEST - len(self._path) - len(problem) - len(remedy)
+        place = shorten(where, min(max(room, _PLACE[0]), _PLACE[1]))
+        raise BadLock(f"{self._path}: {place}: {problem}: {remedy}", violations=((where, f"{problem}: {remedy}"),))
 
     def mapping(self, tree: Any, where: str) -> dict[str, Any]:
         if not is_object(tree):
@@ -145,7 +158,7 @@ class _Reader:
     def only(self, tree: Mapping[str, Any], keys: tuple[str, ...], where: str) -> None:
         for key in tree:
             if key not in keys:
-                self.fail(where, f"{key!r} means nothing here")
+                self.fail(where, f"{_quoted(key)} means nothing here")
         for key in keys:
             if key not in tree:
                 self.fail(where, f"{key!r} is missing")
@@ -160,7 +173,7 @@ class _Reader:
             self.fail(f"{where}.texts", "must be a list of names")
         for name in enums:
             if name in texts:
-                self.fail(f"{where}.texts", f"{name!r} is among the enums, too")
+                self.fail(f"{where}.texts", f"{_quoted(name)} is among the enums, too")
         return Numbering(
             {name: self.numbers(each, f"{where}.messages.{name}", 1) for name, each in messages.items()},
             {name: self.numbers(each, f"{where}.enums.{name}", 0) for name, each in enums.items()},
@@ -180,7 +193,7 @@ class _Reader:
         after: Any = entry["next"]
         for name in [*names, *reserved.values()]:
             if _NAME.match(name) is None:
-                self.fail(where, f"{name[:64]!r} is no name of a field or value")
+                self.fail(where, f"{_quoted(name)} is no name of a field or value")
         if type(after) is not int or not first <= after <= LAST + 1:
             self.fail(f"{where}.next", f"must be a number from {first} to {LAST + 1}")
         self._check(where, names, reserved, after, first)
@@ -196,9 +209,9 @@ class _Reader:
             self._check_number(f"{where}.names.{name}", number, after, first)
             if number in reserved:
                 remedy = "give it the number that it had, or the next free one and raise 'next' by one"
-                self.fail(f"{where}.names.{name}", f"{number} is reserved: {reserved[number]!r} had it", remedy)
+                self.fail(f"{where}.names.{name}", f"{number} is reserved: {_quoted(reserved[number])} had it", remedy)
             if number in owners:
-                self.fail(f"{where}.names.{name}", f"{owners[number]!r} has the number {number} too", _MERGED)
+                self.fail(f"{where}.names.{name}", f"{_quoted(owners[number])} has the number {number} too", _MERGED)
             owners[number] = name
         if len(owners) < sum(1 for _ in _numbers(first, after, len(owners) + 1)):
             missing = next(number for number in _numbers(first, after, len(owners) + 1) if number not in owners)
@@ -209,7 +222,7 @@ class _Reader:
 
     def _check_number(self, where: str, number: Any, after: int, first: int) -> None:
         if type(number) is not int or not first <= number <= LAST:
-            self.fail(where, f"{number!r} is no number of a field: from {first} to {LAST}")
+            self.fail(where, f"{shorten(repr(number), 24)} is no number of a field: from {first} to {LAST}")
         if first == 1 and number in RESERVED_BY_PROTOBUF:
             self.fail(where, f"{number} is protobuf's own (19000 to 19999)")
         if number >= after:

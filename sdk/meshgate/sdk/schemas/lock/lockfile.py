@@ -36,7 +36,7 @@ from meshgate.sdk.schemas.errors import BadLock
 from meshgate.sdk.schemas.lock.format import RESTORE, decode_lock, encode_lock
 from meshgate.sdk.schemas.lock.numbers import Numbering
 
-__all__ = ["locked", "read_lock", "read_releases", "write_lock"]
+__all__ = ["check_writable", "locked", "read_lock", "read_releases", "write_lock"]
 
 _LARGEST = 16 * 1024 * 1024
 
@@ -56,6 +56,9 @@ def read_releases(path: Path) -> dict[str, Any]:
     data = _data(path)
     found: Any = json.loads(data).get("releases") if data is not None else None
     return found if is_object(found) else {}
+
+
+_WRITABLE = "make the folder writable, or commit the file and set MESHGATE_CONTRACTS=frozen"
 
 
 def _data(path: Path) -> bytes | None:
@@ -99,8 +102,18 @@ def write_lock(path: Path, contracts: Mapping[str, Numbering], releases: Mapping
             Path(name).unlink(missing_ok=True)
             raise
     except OSError as error:
-        remedy = "make the folder writable, or commit the file and set MESHGATE_CONTRACTS=frozen"
-        raise BadLock(f"{path}: cannot be written ({error.strerror}): {remedy}") from None
+        raise BadLock(f"{path}: cannot be written ({error.strerror}): {_WRITABLE}") from None
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a lock file that ``write_lock`` could not replace, before anything depends on it.
+
+    Raises:
+        BadLock: its folder cannot be written.
+    """
+    folder = Path(os.path.realpath(path)).parent
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise BadLock(f"{path}: cannot be written (permission denied): {_WRITABLE}")
 
 
 @contextlib.contextmanager

@@ -28,7 +28,9 @@ from google.protobuf import json_format
 from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto, FileDescriptorSet
 from google.protobuf.message import DecodeError
 
+from meshgate.a2a.codec.short_text import first_sentence
 from meshgate.a2a.codec.strict_json import is_array, is_object
+from meshgate.a2a.codec.type_fault import fault_at
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.registry.model import Migration
 from meshgate.registry.schemas import BadSchema, Image, load_image
@@ -118,7 +120,8 @@ def _release(tree: Any, path: str, where: str, limits: Limits) -> LockedRelease:
         files = _files(tree["schema"])
         images = [_image(files, name, limits) if name else None for name in (takes, gives)]
     except (msgspec.ValidationError, json_format.Error, DecodeError, ValueError, TypeError, RecursionError) as error:
-        _fail(path, where, f"cannot be read ({' '.join(str(error).split())[:200]})")
+        why = fault_at(error) if isinstance(error, msgspec.ValidationError) else error
+        _fail(path, where, f"cannot be read ({first_sentence(why, 60)})")
     except BadSchema as error:
         raise BadSchema(error.path, f"{path}, {where}: {error.problem}", error.remedy) from None
     return LockedRelease(version, takes, gives, images[0], images[1], migrations)

@@ -129,7 +129,7 @@ class CelMigration:
         except InvalidValue as bad:
             raise self._failed(target, bad.message) from None
         except Exception as error:  # noqa: BLE001 - the engine raises most of Python's errors for errors of CEL
-            raise self._failed(target, f"{type(error).__name__}: {str(error)[:256]}") from None
+            raise self._failed(target, str(error)[:256]) from None
 
     def _assign(self, message: Any, target: _Target, result: Any) -> None:
         for name in target.parents:

@@ -47,7 +47,7 @@ class FunctionMigration:
         try:
             made = self._function(plain)
         except Exception as error:
-            raise self._failed(f"the function failed: {type(error).__name__}") from error
+            raise self._failed("the function failed; the gateway's log has the reason") from error
         try:
             reading = self._target.read_json(made)
         except SchemaViolation as error:

@@ -5,48 +5,91 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import msgspec
 
-from meshgate.a2a.card_types import AgentSkill, SkillTerms
+from meshgate.a2a.card_types import AgentCard, AgentSkill, SkillTerms
 from meshgate.a2a.cards import read_card, terms_of
 from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.version_syntax import parse_version
-from meshgate.registry.model import BINDINGS, Capability, Endpoint, HealthCheck, Instance, Manifest
+from meshgate.registry.index import Index
+from meshgate.registry.limits import agent_name_fault, id_prefix
+from meshgate.registry.model import BINDINGS, Capability, Endpoint, ForeignTerms, HealthCheck, Instance, Manifest
 
-__all__ = ["agent_name", "foreign_instance", "read_foreign"]
+__all__ = ["AgentOfCard", "agent_name", "foreign_instance", "instances_of_card", "name_holder", "read_foreign"]
 
 _NOT_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 _FALLBACK = "0.0.0"
+
+
+class AgentOfCard(NamedTuple):
+    """A foreign agent as its card tells of it.
+
+    Attributes:
+        card: the card as a value.
+        endpoints: where it listens, in the card's order.
+        corrections: what was put right in the card, a text for each place.
+    """
+
+    manifest: Manifest
+    endpoints: tuple[Endpoint, ...]
+    corrections: tuple[str, ...]
+    card: AgentCard
 
 
 def agent_name(text: str) -> str:
     """A name for URLs and selectors, made from a card's free text: "Hello World Agent" is ``hello-world-agent``.
 
     Raises:
-        InvalidParams: it has no character that a name may have.
+        InvalidParams: it has no character that a name may have, or gives a name that no agent has.
     """
     name = _NOT_NAME.sub("-", text).strip("-._").lower()[:128].rstrip("-._")
     if not name:
         raise InvalidParams(f"the card's name {text[:64]!r} gives no name: choose one with --name")
+    if fault := agent_name_fault(name):
+        raise InvalidParams(f"the card's name {text[:64]!r}: {fault}; choose one with --name")
     return name
 
 
+def name_holder(index: Index, instance: Instance) -> str | None:
+    """The instance that has a foreign agent's name already, in its tenant and not under its card; None if none has.
+
+    A card may say any name, and says another one later: only an operator lists it beside other instances of a name.
+    """
+    return next(
+        (
+            held.instance.id
+            for held in index.instances_of(instance.agent)
+            if held.instance.tenant == instance.tenant and _card_of(held.instance) != _card_of(instance)
+        ),
+        None,
+    )
+
+
 def read_foreign(
-    card: bytes, name: str = "", reentrant: Mapping[str, int] | None = None
-) -> tuple[Manifest, tuple[Endpoint, ...]]:
+    card: bytes,
+    name: str = "",
+    reentrant: Mapping[str, int] | None = None,
+    *,
+    url: str = "",
+    tell_caller: bool = False,
+    any_references: bool = False,
+) -> AgentOfCard:
     """What a foreign agent is and where it listens.
 
     Args:
         card: the agent card as it was served (A2A 1.0).
         name: the name to list the agent under; else it is made from the card's.
         reentrant: by skill, how often it may stand on one path of calls; else what the card says, or once.
+        url: where the agent is called, instead of where its card says.
+        tell_caller, any_references: see ``Manifest``.
 
     Raises:
         InvalidParams: the card cannot be read, or offers no address in a binding and version that is spoken here; or
             ``reentrant`` names a skill that is not on it.
     """
-    tree, view = read_card(card)
+    tree, view, corrections = read_card(card)
     endpoints = tuple(
         Endpoint(one.protocol_binding, one.url, one.protocol_version, one.tenant)
         for one in view.supported_interfaces
@@ -69,9 +112,22 @@ def read_foreign(
         ),
         shared_tasks=terms.shared_tasks,
         foreign=True,
+        tell_caller=tell_caller,
+        any_references=any_references,
+        terms=ForeignTerms(bool(name), dict(reentrant or {}), url),
         card=tree,
     )
-    return manifest, endpoints
+    return AgentOfCard(manifest, _elsewhere(endpoints, url) if url else endpoints, corrections, view)
+
+
+def _elsewhere(endpoints: tuple[Endpoint, ...], url: str) -> tuple[Endpoint, ...]:
+    """The one address that an operator gives: in the binding of its scheme, as the card lists that binding."""
+    over_http = url.startswith(("http://", "https://"))
+    for endpoint in endpoints:
+        if (endpoint.binding != "GRPC") is over_http:
+            return (msgspec.structs.replace(endpoint, url=url),)
+    binding = "HTTP" if over_http else "gRPC"
+    raise InvalidParams(f"{url[:200]!r} is an address over {binding}, and the card lists no binding over {binding}")
 
 
 def foreign_instance(
@@ -88,7 +144,7 @@ def foreign_instance(
         interval: seconds between two looks at the card.
     """
     return Instance(
-        id=manifest.agent[:100] + "-" + hashlib.blake2b(card_url.encode(), digest_size=6).hexdigest(),
+        id=id_prefix(manifest.agent) + hashlib.blake2b(card_url.encode(), digest_size=6).hexdigest(),
         agent=manifest.agent,
         manifest=manifest.digest(),
         endpoints=endpoints,
@@ -96,6 +152,17 @@ def foreign_instance(
         check=HealthCheck(card_url, interval),
         lasting=True,
     )
+
+
+def instances_of_card(index: Index, instance: Instance) -> frozenset[str]:
+    """The ids under which a foreign agent's card is listed in its tenant, whatever the names."""
+    listed = (entry.instance for entry in index.entries.values())
+    return frozenset(one.id for one in listed if one.tenant == instance.tenant and _card_of(one) == _card_of(instance))
+
+
+def _card_of(instance: Instance) -> str:
+    """The card of a foreign agent's instance; of another one its id, which is no URL."""
+    return instance.check.url if instance.lasting and instance.check is not None else instance.id
 
 
 def _reentrant(skills: tuple[Capability, ...], reentrant: Mapping[str, int]) -> tuple[Capability, ...]:

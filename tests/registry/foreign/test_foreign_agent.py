@@ -7,7 +7,7 @@ import pytest
 
 from meshgate.a2a.cards import CAPABILITIES_URI
 from meshgate.a2a.errors import InvalidParams
-from meshgate.registry.foreign import agent_name, foreign_instance, read_foreign
+from meshgate.registry.foreign.foreign_agent import agent_name, foreign_instance, read_foreign
 from meshgate.registry.limits import check_instance, check_manifest
 from meshgate.registry.model import Capability, Endpoint
 
@@ -33,12 +33,12 @@ def _card(**changes: Any) -> bytes:
 
 
 def test_the_addresses_that_can_be_spoken_to_are_taken_in_the_cards_order() -> None:
-    _, endpoints = read_foreign(_card())
+    _, endpoints, *_ = read_foreign(_card())
     assert endpoints == (Endpoint("JSONRPC", "https://h/rpc", "1.0", "blue"), Endpoint("GRPC", "h:50051", "1.0.1"))
 
 
 def test_the_manifest_is_what_the_card_says() -> None:
-    manifest, _ = read_foreign(_card())
+    manifest, *_ = read_foreign(_card())
     assert manifest.foreign
     assert (manifest.agent, manifest.version, manifest.card) == ("hello-world-agent", "1.2.0", CARD)
     assert manifest.skills == (Capability("greet", "1.2.0", "Says hello", ("hello",)),)
@@ -46,13 +46,13 @@ def test_the_manifest_is_what_the_card_says() -> None:
 
 def test_an_extension_of_the_card_gives_a_skill_its_terms() -> None:
     params = {"skills": {"greet": {"version": "3.1", "labels": {"region": "eu"}, "reentrant": 2}}, "shared_tasks": True}
-    manifest, _ = read_foreign(_card(capabilities={"extensions": [{"uri": CAPABILITIES_URI, "params": params}]}))
+    manifest, *_ = read_foreign(_card(capabilities={"extensions": [{"uri": CAPABILITIES_URI, "params": params}]}))
     assert manifest.shared_tasks
     assert manifest.skills == (Capability("greet", "3.1.0", "Says hello", ("hello",), {"region": "eu"}, reentrant=2),)
 
 
 def test_a_version_that_does_not_sort_sorts_below_all() -> None:
-    manifest, _ = read_foreign(_card(version="newest"))
+    manifest, *_ = read_foreign(_card(version="newest"))
     assert (manifest.version, manifest.skills[0].version) == ("0.0.0", "0.0.0")
 
 
@@ -63,7 +63,7 @@ def test_an_agent_that_cannot_be_spoken_to_is_refused(interfaces: list[Any]) -> 
 
 
 def test_the_instance_is_named_by_where_its_card_is() -> None:
-    manifest, endpoints = read_foreign(_card(), name="greeter")
+    manifest, endpoints, *_ = read_foreign(_card(), name="greeter")
     one = foreign_instance(manifest, endpoints, "https://h/card")
     assert one.agent == "greeter"
     assert one.lasting
@@ -94,7 +94,7 @@ def test_an_operator_says_how_often_a_skill_may_stand_on_a_path() -> None:
         (extended, {}, 3),
         (extended, {"greet": 2}, 2),
     ]:
-        manifest, _ = read_foreign(card, reentrant=given)
+        manifest, *_ = read_foreign(card, reentrant=given)
         assert [skill.reentrant for skill in manifest.skills] == [found]
 
 

@@ -1,0 +1,1 @@
+"""Foreign agents: their cards are fetched and kept current."""

@@ -1,0 +1,130 @@
+"""The foreign agents that operators registered: their cards are read again every minute, under the operators' terms."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import msgspec
+import structlog
+
+from meshgate.a2a.errors import MeshError
+from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.gateway.control.foreign.refusals import Refusals, RefusedAgent
+from meshgate.gateway.identity.credential_seal import CredentialSeal
+from meshgate.net.addresses import AddressPolicy
+from meshgate.registry.foreign.agent_credential import AgentCredential, endpoints_for
+from meshgate.registry.foreign.card_fetcher import CardFetcher
+from meshgate.registry.foreign.card_places import FoundCard
+from meshgate.registry.foreign.foreign_agent import read_foreign
+from meshgate.registry.index import Index
+from meshgate.registry.interface import Registry
+from meshgate.registry.model import Entry, ForeignTerms
+
+__all__ = ["RegisteredAgents"]
+
+log = structlog.get_logger(__name__)
+_NO_CREDENTIAL = AgentCredential()
+
+
+class RegisteredAgents:
+    """Keeps what the registry says of foreign agents as their cards say it.
+
+    An agent keeps the name that it is listed under, and what its operator said of it. A card that is refused changes
+    nothing.
+
+    Args:
+        table: this process's view of the registry.
+        addresses: where agents may be.
+        seal: opens their credentials.
+        own: URLs of the cards of the settings' agents, which are kept current with the settings.
+        wall: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        table: Index,
+        addresses: AddressPolicy,
+        seal: CredentialSeal,
+        own: frozenset[str],
+        *,
+        limits: Limits = DEFAULTS,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._registry, self._table, self._addresses = registry, table, addresses
+        self._seal, self._own, self._limits = seal, own, limits
+        self._refusals = Refusals(wall)
+        self._known: dict[str, FoundCard] = {}
+        """The card of each instance as it was read last."""
+
+    @property
+    def refused(self) -> list[RefusedAgent]:
+        """Those whose cards are refused now."""
+        return self._refusals.listed
+
+    async def run(self) -> None:
+        """Read all again from time to time, until cancelled."""
+        async with CardFetcher(self._addresses.check, self._limits) as fetcher:
+            while True:
+                await asyncio.sleep(self._limits.card_refresh)
+                await self.look(fetcher)
+
+    async def look(self, fetcher: CardFetcher) -> None:
+        """Read all cards once."""
+        listed = {name: entry for name, entry in self._table.entries.items() if self._is_kept(entry)}
+        self._refusals.keep(set(listed))
+        self._known = {name: card for name, card in self._known.items() if name in listed}
+        for name, entry in listed.items():
+            try:
+                await self._read(entry, fetcher)
+            except MeshError as error:
+                check = entry.instance.check
+                card = check.url if check is not None else ""
+                self._refusals.note(name, card, entry.instance.agent, error.message, settings=False)
+            else:
+                self._refusals.clear(name)
+
+    def _is_kept(self, entry: Entry) -> bool:
+        instance = entry.instance
+        return (
+            instance.lasting
+            and entry.manifest.terms is not None
+            and instance.check is not None
+            and instance.check.url not in self._own
+        )
+
+    async def _read(self, entry: Entry, fetcher: CardFetcher) -> None:
+        instance, manifest = entry.instance, entry.manifest
+        terms, check = manifest.terms or ForeignTerms(), instance.check
+        if check is None:
+            return
+        credential = self._credential(entry, terms)
+        known = self._known.get(instance.id, FoundCard(check.url, b""))
+        answer = await fetcher.fetch(check.url, {**credential.headers, **known.condition()}, credential.ca)
+        if answer.status != 200 or answer.body == known.body:
+            return  # health checks see an agent that is away
+        read = read_foreign(
+            answer.body,
+            instance.agent,
+            terms.reentrant,
+            url=terms.url,
+            tell_caller=manifest.tell_caller,
+            any_references=manifest.any_references,
+        )
+        given = credential if terms.credential else None
+        endpoints = endpoints_for(read.endpoints, given, check.url, given=bool(terms.url))
+        for endpoint in endpoints:
+            self._addresses.check(endpoint.url)
+        now = msgspec.structs.replace(read.manifest, terms=terms)
+        if now.digest() != instance.manifest or endpoints != instance.endpoints:
+            changed = msgspec.structs.replace(instance, manifest=now.digest(), endpoints=endpoints)
+            await self._registry.register(changed, now)
+            log.info("foreign_agent_changed", agent=now.agent, instance=instance.id, version=now.version)
+        self._known[instance.id] = FoundCard(check.url, answer.body, answer.etag)
+
+    def _credential(self, entry: Entry, terms: ForeignTerms) -> AgentCredential:
+        if not terms.credential:
+            return _NO_CREDENTIAL
+        return self._seal.open(terms.credential, entry.instance.tenant, entry.instance.agent)
