@@ -103,6 +103,14 @@ FIXED: tuple[tuple[str, str, str], ...] = (
     ("gateway/control/admin/requests.py: KillRequest.name: 200", "", "Longest name in a kill switch, in characters."),
     ("gateway/control/admin/requests.py: KillRequest.reason: 500", "", "Longest reason in it, in characters."),
     ("gateway/control/admin/requests.py: DrainRequest.gateway: 100", "", "Longest id of a gateway, in characters."),
+    ("gateway/control/admin/requests.py: KeyRequest.roles: 64", "", "Most roles, and most patterns, of a key."),
+    ("gateway/control/admin/requests.py: KeyRequest.expires: 100000000000", "s", "Latest end of a key, since 1970."),
+    ("gateway/control/admin/requests.py: RotateRequest.keep: 2592000", "s", "Longest a rotated key stays valid."),
+    ("gateway/identity/key_list.py: MAX_KEYS", "", ""),
+    ("gateway/identity/key_list.py: MAX_BYTES", "bytes", ""),
+    ("gateway/identity/shared_keys.py: OLD", "s", ""),
+    ("gateway/identity/key_places.py: LOOK", "s", ""),
+    ("gateway/identity/secrets.py: _PATIENCE", "s", ""),
     ("registry/limits.py: check_switch: 128", "bytes", "Longest name in a kill switch of the registry."),
     ("registry/limits.py: check_switch: 1024", "", "Longest reason in it, in characters."),
     ("registry/home.py: _MAX", "bytes", "Most of ``run.json`` that is read."),
@@ -129,6 +137,12 @@ FIXED: tuple[tuple[str, str, str], ...] = (
         "registry/backends/consul/registry.py: ConsulRegistry.__init__(settle)",
         "s",
         "Time that a Consul agent gets to bring its catalogue up to date after a restart.",
+    ),
+    ("registry/backends/consul/value.py: ConsulValue.__init__(wait)", "s", "The same for the list of keys."),
+    (
+        "registry/backends/consul/value.py: ConsulValue.__init__(timeout)",
+        "s",
+        "Longest any other request for it takes.",
     ),
     # the command line
     ("cli/admin_client.py: _SECONDS", "s", "Longest the command line waits for the admin API."),
@@ -234,6 +248,8 @@ NO_LIMITS: dict[str, str] = {
         registry/backends/consul/blocking_queries.py: LACKING_WAIT; ConsulFeed._poll: 4; ConsulFeed._patience: 0.05
         registry/backends/consul/registry.py: ConsulRegistry.__init__: 64; ConsulRegistry.__init__: 16
         registry/watcher.py: FIRST_PAUSE, LONGEST_PAUSE; SAVE_EVERY
+        registry/backends/consul/value.py: ConsulValue.watch: 4
+        gateway/identity/shared_keys.py: FIRST_PAUSE, LONGEST_PAUSE; TRIES
         sdk/server/loop_watch.py: _AGAIN
         cli/commands/down.py: _STEP
         cli/launch/launch.py: _STEP

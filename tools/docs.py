@@ -15,6 +15,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import msgspec
@@ -160,8 +161,11 @@ def metrics() -> list[str]:
 
 
 def _admin(schemas: bool) -> list[str]:
-    nothing = cast("Any", None)  # the routes are listed, none is called
-    api = make_admin(nothing, nothing, nothing, nothing, catalogue=nothing, gate=nothing, metrics=nothing)
+    nothing, no_keys = (
+        cast("Any", None),
+        cast("Any", SimpleNamespace(store=None)),
+    )  # the routes are listed, none is called
+    api = make_admin(nothing, nothing, nothing, no_keys, catalogue=nothing, gate=nothing, metrics=nothing)
     rows = [
         (f"`{method.upper()} {_url(path, route)}`", plain(" ".join(route["description"].split())))
         for path, methods in api.openapi()["paths"].items()

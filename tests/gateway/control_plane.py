@@ -24,8 +24,10 @@ from meshgate.gateway.control.admin.app import make_admin
 from meshgate.gateway.control.join import JoinApp
 from meshgate.gateway.control.ports import MeshAsk
 from meshgate.gateway.gateway import Gateway
+from meshgate.gateway.identity.key_list import KeyList
 from meshgate.gateway.identity.keys import KeyStore, new_key
 from meshgate.gateway.identity.mesh_key import MeshKey
+from meshgate.gateway.identity.shared_keys import SharedKeys
 from meshgate.gateway.settings import Settings
 from meshgate.net.addresses import AgentNetworks
 from meshgate.registry.interface import Registry
@@ -35,6 +37,7 @@ from meshgate.registry.schemas import load_image
 from meshgate.testing.wire import LocalWire
 from tests.gateway.asgi import Answer, request
 from tests.gateway.contracts.schemas import contract, instance_of, manifest_of
+from tests.gateway.identity.memory_keys import MemoryKeys
 from tests.registry.schemas.build import compiled
 from tests.registry.virtual import until
 from tests.support.patience import patience
@@ -70,12 +73,14 @@ class ControlPlane:
         gate = SchemaGate(self.catalogue.store, self.catalogue.restore, limits, last=self.catalogue.last)
         addresses = AgentNetworks()
         self.join = JoinApp(registry, self.table, self.keys, mesh, addresses, lambda: (), limits, gate=gate)
+        self.place = MemoryKeys()
+        self.shared_keys = SharedKeys(self.keys, KeyList(1), self.place)
         asking = MeshAsk(self.gateway, RemotePeers(self.table, self.gateway.id, "", limits))
         self.admin = make_admin(
             asking,
             registry,
             self.table,
-            self.keys,
+            self.shared_keys,
             catalogue=self.catalogue,
             gate=gate,
             metrics=self._metrics,
@@ -89,6 +94,7 @@ class ControlPlane:
     def key(self, kind: Any) -> str:
         """A new key of that kind."""
         key, record = new_key(kind, f"a-{kind}-{os.urandom(4).hex()}")
+        self.shared_keys.known = KeyList(1, (*self.shared_keys.known.keys, record))
         self.keys.add(record)
         return key
 

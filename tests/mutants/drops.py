@@ -42,7 +42,8 @@ from meshgate.gateway.control.foreign import settings_agents
 from meshgate.gateway.control.join_rules import JoinRules
 from meshgate.gateway.control.switches import Switches
 from meshgate.gateway.gateway import Gateway
-from meshgate.gateway.identity import key_record, keys, mesh_key
+from meshgate.gateway.identity import key_list, key_places, key_record, keys, mesh_key
+from meshgate.gateway.identity.shared_keys import SharedKeys
 from meshgate.gateway.ingress import http as ingress
 from meshgate.gateway.ingress.cards import Cards
 from meshgate.gateway.ingress.credentials import CredentialCheck
@@ -654,6 +655,22 @@ def _admin_key() -> None:
     _replace(keys.KeyStore, "require", lenient)
 
 
+def _keys_expiry() -> None:
+    _replace(key_record.KeyRecord, "has_expired", lambda self, now: False)
+
+
+def _keys_older() -> None:
+    _replace(SharedKeys, "_newer", lambda self, keys: True)
+
+
+def _keys_signed() -> None:
+    def read(data: bytes, mesh: Any) -> key_list.KeyList | None:
+        return msgspec.json.decode(msgspec.json.encode(msgspec.json.decode(data)["list"]), type=key_list.KeyList)
+
+    _replace(key_places, "read_signed", read)
+    _replace(key_list, "read_signed", read)
+
+
 def _admin_body() -> None:
     async def whole(self: Any, scope: Any, receive: Any, send: Any) -> None:
         await self._app(scope, receive, send)
@@ -770,6 +787,9 @@ DROPS: dict[str, Callable[[], None]] = {
     "schema_limits": _schema_limits,
     "schema_patterns": _schema_patterns,
     "admin_key": _admin_key,
+    "keys_expiry": _keys_expiry,
+    "keys_older": _keys_older,
+    "keys_signed": _keys_signed,
     "admin_body": _admin_body,
     "lock_numbers": _lock_numbers,
     "lock_frozen": _lock_frozen,

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import msgspec
 from meshgate.gateway.config import load_config
 from meshgate.gateway.identity.secrets import load_secrets
 from meshgate.gateway.observe.logs import configure_logs
+from meshgate.gateway.process.keys import read_shared
 from meshgate.gateway.process.server import run_single
 from meshgate.gateway.process.supervisor import run_workers
 from meshgate.registry.home import Home, Run
@@ -118,7 +120,7 @@ def main() -> None:
     told = json.loads(Path(sys.argv[1]).read_text("utf-8"))
     home = Home(told["home"])
     config = load_config(told["flags"], home=home.path, environ={})
-    secrets = load_secrets(home, config)
+    secrets = load_secrets(home, config, partial(read_shared, config))
     configure_logs()
     run = run_workers if config.workers > 1 else run_single
     asyncio.run(run(config, secrets, home, _announce))

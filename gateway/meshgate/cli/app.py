@@ -51,6 +51,12 @@ COMMANDS = (
     Listed(_RULE, "deregister", f"{_HERE}deregister", "Take an instance off the list."),
     Listed(_RULE, "kill", f"{_HERE}kill", "Switch something off in the whole mesh, or list what is."),
     Listed(
+        _RULE,
+        "key",
+        "meshgate.cli.key.app",
+        "Keys: make, list, rotate and revoke them while the mesh runs.",
+    ),
+    Listed(
         _RULE, "drain", f"{_HERE}drain", "Let gateways report themselves as not ready, so that balancers leave them."
     ),
     Listed(

@@ -209,6 +209,7 @@ class Parts:
             text
             for wrong, text in (
                 (self.own_row, self.own_row),
+                (self.keys.fault, self.keys.fault),
                 (stale, f"the registry has been out of reach for {stale:.0f} s: what was last known is in force"),
                 (unread, f"{unread} rows of the registry cannot be read, and are passed over"),
             )

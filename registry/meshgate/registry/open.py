@@ -14,7 +14,7 @@ from meshgate.registry.backends.consul.address import ConsulAddress
 from meshgate.registry.backends.memory import MemoryRegistry
 from meshgate.registry.interface import Registry
 
-__all__ = ["open_registry"]
+__all__ = ["consul_address", "open_registry"]
 
 SCHEMES = ("memory", "file", "consul", "consul+https")
 
@@ -59,6 +59,22 @@ def _consul(parts: SplitResult, ttl: float, base: ConsulAddress) -> Registry:
     from meshgate.registry.backends.consul.client import check_installed
     from meshgate.registry.backends.consul.registry import ConsulRegistry
 
+    address = _address(parts, base)
+    check_installed()
+    return ConsulRegistry(address, ttl=ttl)
+
+
+def consul_address(url: str, base: ConsulAddress | None = None) -> ConsulAddress | None:
+    """The address of the Consul that ``url`` names; None if it names another kind of registry.
+
+    Raises:
+        InvalidParams: see ``open_registry``.
+    """
+    parts = urlsplit(url)
+    return _address(parts, base or ConsulAddress()) if parts.scheme in ("consul", "consul+https") else None
+
+
+def _address(parts: SplitResult, base: ConsulAddress) -> ConsulAddress:
     query = _plain(parts, ("prefix",))
     tls = parts.scheme == "consul+https"
     usual = 8501 if tls else 8500  # what Consul's own documentation uses
@@ -68,9 +84,9 @@ def _consul(parts: SplitResult, ttl: float, base: ConsulAddress) -> Registry:
         raise InvalidParams(f"{parts.netloc!r} is no HOST:PORT") from error
     if not host or parts.path not in ("", "/"):
         raise InvalidParams("a Consul registry is named by its agent's address: consul://127.0.0.1:8500")
-    check_installed()
-    address = msgspec.structs.replace(base, host=host, port=usual if port is None else port, tls=tls)
-    return ConsulRegistry(msgspec.structs.replace(address, prefix=query.get("prefix", base.prefix)), ttl=ttl)
+    return msgspec.structs.replace(
+        base, host=host, port=usual if port is None else port, tls=tls, prefix=query.get("prefix", base.prefix)
+    )
 
 
 def _plain(parts: SplitResult, allowed: tuple[str, ...]) -> dict[str, str]:

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from meshgate.gateway.config import Config, ConfigError
-from meshgate.gateway.identity.keys import new_key
+from meshgate.gateway.identity.key_list import KeyList
 from meshgate.gateway.identity.secrets import Secrets
 from meshgate.gateway.process.server import Signals
 from meshgate.gateway.process.supervisor import Deaths, Orders, Worker, all_up, end_workers, run_workers
@@ -23,7 +23,7 @@ from tests.gateway.calls import Clock, entry, limits
 from tests.support.gateway import environment
 from tests.support.virtual_loop import elapsed, settle, virtual_time
 
-ORDERS = Orders(Config(workers=2, limits=limits(depth=5)), bytes(range(32)), (new_key("client", "ann")[1],), "/home")
+ORDERS = Orders(Config(workers=2, limits=limits(depth=5)), bytes(range(32)), "/home")
 
 
 class Child:
@@ -222,7 +222,7 @@ async def test_the_workers_are_up_when_each_stands_in_the_registry_and_not_after
 async def test_workers_need_a_registry_that_processes_share(tmp_path: Path) -> None:
     config = Config(workers=2, registry="memory:")
     with pytest.raises(ConfigError, match="needs a registry that processes share"):
-        await run_workers(config, Secrets(ORDERS.mesh, ORDERS.keys), Home(tmp_path), lambda _: None)
+        await run_workers(config, Secrets(ORDERS.mesh, KeyList()), Home(tmp_path), lambda _: None)
 
 
 # -- with real processes

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Coroutine, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,7 @@ def start(flags: Mapping[str, Any], path: Path | None, *, detach: bool) -> None:
         from meshgate.cli.launch.preflight import check_before_start
         from meshgate.gateway.config import ConfigError, load_config
         from meshgate.gateway.identity.secrets import load_secrets
+        from meshgate.gateway.process.keys import read_shared
         from meshgate.net.server import PortTaken
     except ModuleNotFoundError as error:
         raise _missing(error) from None
@@ -52,7 +54,7 @@ def start(flags: Mapping[str, Any], path: Path | None, *, detach: bool) -> None:
         config = load_config(flags, home=home.path, path=path)
         _check_free(home)
         check_before_start(config)
-        secrets = load_secrets(home, config)
+        secrets = load_secrets(home, config, partial(read_shared, config))
         if secrets.made:
             out().print(_shown(secrets.made, home), soft_wrap=True)
         if detach:

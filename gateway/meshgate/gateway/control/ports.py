@@ -22,7 +22,7 @@ from meshgate.gateway.control.join import JoinApp
 from meshgate.gateway.gateway import Gateway
 from meshgate.gateway.identity.credential_seal import CredentialSeal
 from meshgate.gateway.identity.mesh_key import MeshKey
-from meshgate.gateway.identity.secrets import Secrets
+from meshgate.gateway.identity.shared_keys import SharedKeys
 from meshgate.gateway.observe.metrics import merge_metrics
 from meshgate.net.addresses import AgentNetworks
 from meshgate.net.server import HttpServer, bind
@@ -70,6 +70,8 @@ class Control:
     """The join and admin ports.
 
     Args:
+        mesh: the mesh key.
+        keys: the keys of callers, of agents that join, and of admins.
         watcher: follows the registry.
         own: the gateway in this process; None in a supervisor.
         data_urls: the URLs at which clients and agents reach the data plane.
@@ -80,7 +82,8 @@ class Control:
     def __init__(  # noqa: PLR0913, PLR0917 - what the two ports are made of
         self,
         config: Config,
-        secrets: Secrets,
+        mesh: MeshKey,
+        keys: SharedKeys,
         registry: Registry,
         watcher: Watcher,
         own: Gateway | None,
@@ -90,14 +93,14 @@ class Control:
         schemas: Catalogue,
         home: str,
     ) -> None:
-        keys, mesh, table = secrets.store(), MeshKey(secrets.mesh), watcher.index
+        table = watcher.index
         join_host = config.join_host or config.host
         join_sockets = bind(join_host, config.join_port, "--join-port")
         admin_sockets = bind(config.admin_host, config.admin_port, "--admin-port")
         ports = {int(sockets[0].getsockname()[1]) for sockets in (join_sockets, admin_sockets)}
         addresses = AgentNetworks(config.agent_networks, lambda: mesh_ports(ports | taken, table))
         gate = SchemaGate(schemas.store, schemas.restore, config.limits, last=schemas.last)
-        join = JoinApp(registry, table, keys, mesh, addresses, lambda: data_urls, config.limits, gate=gate)
+        join = JoinApp(registry, table, keys.store, mesh, addresses, lambda: data_urls, config.limits, gate=gate)
         asking = MeshAsk(own, remote)
 
         async def metrics() -> bytes:

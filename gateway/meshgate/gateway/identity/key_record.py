@@ -33,6 +33,14 @@ class KeyRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     skills: tuple[str, ...] = ("*",)
     roles: tuple[str, ...] = ()
     principal: Literal["user", "service"] = "user"
+    created: float = 0.0
+    """When it was made, in seconds since 1970; 0 if that is not known."""
+    expires: float = 0.0
+    """When it ends, in seconds since 1970; 0 if it does not."""
+
+    def has_expired(self, now: float) -> bool:
+        """Whether it has ended at ``now``, in seconds since 1970."""
+        return 0.0 < self.expires <= now
 
 
 def hash_secret(secret: str) -> str:

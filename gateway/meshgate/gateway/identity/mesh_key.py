@@ -113,6 +113,10 @@ class MeshKey:
             key_id, kind, hash_secret(secret), "dev", roles=first_roles(kind)
         )
 
+    def list_mac(self, body: bytes) -> str:
+        """The MAC of a list of keys that lies where others may write."""
+        return _b64(hashlib.blake2b(body, digest_size=24, key=self.secret, person=b"key-list").digest())
+
     def sealing_key(self) -> bytes:
         """The key, of 64 bytes, that credentials of foreign agents are sealed with."""
         return self._derive(b"seal", 64)

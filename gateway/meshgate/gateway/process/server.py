@@ -21,7 +21,9 @@ from meshgate.gateway.control.ports import Control
 from meshgate.gateway.gateway import Gateway
 from meshgate.gateway.identity.mesh_key import MeshKey
 from meshgate.gateway.identity.secrets import Secrets
+from meshgate.gateway.identity.shared_keys import SharedKeys
 from meshgate.gateway.placement import Policies
+from meshgate.gateway.process.keys import consul_access, follow_keys
 from meshgate.gateway.settings import Settings
 from meshgate.gateway.version import FEATURES, VERSION
 from meshgate.net.server import HttpServer, PortTaken, bind
@@ -43,25 +45,22 @@ _RIGHTS = "give its Consul token the rights that docs/operating.md lists"
 def open_configured(config: Config, home: Home) -> Registry:
     """The registry that the settings name; a file in the mesh's home if they name none."""
     url = config.registry or f"file://{home.path.resolve()}/registry.db"
-    if not url.startswith("consul"):
-        return open_registry(url, ttl=config.limits.lease)
-    from meshgate.registry.backends.consul.address import ConsulAddress
-
-    address = ConsulAddress(token=config.consul_token, ca_file=config.consul_ca)
-    return open_registry(url, ttl=config.limits.lease, consul=address)
+    return open_registry(url, ttl=config.limits.lease, consul=consul_access(config))
 
 
 class DataPlane:
     """One gateway on its ports: HTTP, gRPC and inspect.
 
     Args:
+        mesh: the mesh key.
+        keys: the keys of callers; they are followed while the gateway runs.
         share: whether other workers bind the same data ports.
     """
 
     def __init__(
-        self, config: Config, secrets: Secrets, registry: Registry, home: Home, *, share: bool = False
+        self, config: Config, mesh: MeshKey, keys: SharedKeys, registry: Registry, home: Home, *, share: bool = False
     ) -> None:
-        self.config, self.registry = config, registry
+        self.config, self.registry, self._keys = config, registry, keys
         self._share = share
         limits = config.limits
         self._http_sockets = bind(config.host, config.port, "--port", share=share)
@@ -89,8 +88,8 @@ class DataPlane:
         )
         self.gateway = Gateway(
             registry,
-            MeshKey(secrets.mesh),
-            secrets.store(),
+            mesh,
+            keys.store,
             settings=settings,
             limits=limits,
             tracing=_tracing(config, gateway_id),
@@ -103,9 +102,13 @@ class DataPlane:
         ]
         self._grpc: Any = None
         self._lease: asyncio.Task[None] | None = None
+        self._following: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Watch the registry, listen, and register with the other gateways."""
+        # Before anybody may call: a key may have been revoked since this home's list was written.
+        await self._keys.refresh(_FIRST_ANSWER)
+        self._following = asyncio.ensure_future(self._keys.run())
         await self.gateway.start()
         await check_company(self.gateway.watcher)
         for server in self._servers:
@@ -196,8 +199,10 @@ class DataPlane:
 
     async def stop(self) -> None:
         """Close everything now."""
-        if self._lease is not None:
-            self._lease.cancel()
+        for task in (self._lease, self._following):
+            if task is not None:
+                task.cancel()
+        await self._keys.aclose()
         if self._grpc is not None:
             await self._grpc.stop(0.5)
         for server in self._servers:
@@ -276,14 +281,16 @@ async def run_single(config: Config, secrets: Secrets, home: Home, announce: Cal
         raise ConfigError("--workers needs a registry that processes share: leave registry out, or use Consul")
     signals = Signals()
     registry = open_configured(config, home)
-    plane = DataPlane(config, secrets, registry, home)
+    mesh, keys = MeshKey(secrets.mesh), follow_keys(config, secrets, home, keeper=True)
+    plane = DataPlane(config, mesh, keys, registry, home)
     urls = (config.base_url or f"http://{config.host}:{plane.port}",)
     remote = plane.gateway.remote
     if remote is None:
         raise RuntimeError("a gateway with a data plane finds its peers in the registry")
     control = Control(
         config,
-        secrets,
+        mesh,
+        keys,
         registry,
         plane.gateway.watcher,
         plane.gateway,

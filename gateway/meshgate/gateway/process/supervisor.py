@@ -24,9 +24,9 @@ from meshgate.gateway.config import Config, ConfigError
 from meshgate.gateway.contracts.catalogue import Catalogue
 from meshgate.gateway.contracts.store import SchemaStore
 from meshgate.gateway.control.ports import Control
-from meshgate.gateway.identity.key_record import KeyRecord
 from meshgate.gateway.identity.mesh_key import MeshKey
-from meshgate.gateway.identity.secrets import Secrets
+from meshgate.gateway.identity.secrets import Secrets, known_secrets
+from meshgate.gateway.process.keys import follow_keys
 from meshgate.gateway.process.server import DataPlane, Signals, check_company, open_configured, run_file
 from meshgate.net.server import bind
 from meshgate.registry.hold_down import HoldDown
@@ -44,7 +44,6 @@ class Orders(msgspec.Struct, frozen=True):
 
     config: Config
     mesh: bytes
-    keys: tuple[KeyRecord, ...]
     home: str
 
 
@@ -176,12 +175,13 @@ async def run_workers(config: Config, secrets: Secrets, home: Home, announce: Ca
     remote = RemotePeers(table, "", mesh.inspect_secret(), config.limits)
     urls = (config.base_url or f"http://{config.host}:{port}",)
     taken = frozenset({port, grpc_port})
-    control = Control(config, secrets, registry, watcher, None, remote, urls, taken, schemas, home.name)
-    watching = _watch(signals, watcher.run(), schemas.run())
+    keys = follow_keys(config, secrets, home, keeper=True)
+    control = Control(config, mesh, keys, registry, watcher, None, remote, urls, taken, schemas, home.name)
+    watching = _watch(signals, watcher.run(), schemas.run(), keys.run())
     await control.start()
     resolved = msgspec.structs.replace(config, port=port, grpc_port=grpc_port, inspect_port=0)
     deaths = Deaths(signals.stop.set, asyncio.get_running_loop().time, config.limits)
-    orders = Orders(resolved, secrets.mesh, secrets.keys, str(home.path))
+    orders = Orders(resolved, secrets.mesh, str(home.path))
     workers = [Worker(orders, deaths.note) for _ in range(config.workers)]
     running: list[asyncio.Task[None]] = []
     try:
@@ -199,6 +199,7 @@ async def run_workers(config: Config, secrets: Secrets, home: Home, announce: Ca
         for task in watching:
             task.cancel()
         await remote.aclose()
+        await keys.aclose()
         await registry.aclose()
         for one in reserved:
             one.close()
@@ -254,7 +255,9 @@ async def run_worker(orders: Orders, lifeline: asyncio.StreamReader) -> None:
     signals = Signals()
     home = Home(Path(orders.home))
     registry = open_configured(orders.config, home)
-    plane = DataPlane(orders.config, Secrets(orders.mesh, orders.keys), registry, home, share=True)
+    secrets = known_secrets(home, orders.config, MeshKey(orders.mesh))
+    keys = follow_keys(orders.config, secrets, home, keeper=False)
+    plane = DataPlane(orders.config, MeshKey(orders.mesh), keys, registry, home, share=True)
     await plane.start()
 
     async def orphaned() -> None:

@@ -22,12 +22,14 @@ from meshgate.gateway.contracts.catalogue import Catalogue
 from meshgate.gateway.control.admin.answers import ANSWERS
 from meshgate.gateway.control.admin.errors import BoundedBodies, answer_invalid_request, answer_mesh_error
 from meshgate.gateway.control.admin.job_routes import add_job_routes
+from meshgate.gateway.control.admin.key_routes import key_routes
 from meshgate.gateway.control.admin.mesh import Mesh
 from meshgate.gateway.control.admin.mesh_routes import add_change_routes, add_view_routes
 from meshgate.gateway.control.admin.schema_routes import schema_routes
 from meshgate.gateway.control.foreign.refusals import RefusedAgent
 from meshgate.gateway.control.switches import Switches
-from meshgate.gateway.identity.keys import KeyStore
+from meshgate.gateway.identity.key_record import KeyRecord
+from meshgate.gateway.identity.shared_keys import SharedKeys
 from meshgate.gateway.version import VERSION
 from meshgate.registry.index import Index
 from meshgate.registry.interface import Registry
@@ -39,7 +41,7 @@ def make_admin(  # noqa: PLR0913 - what the API shows and changes
     mesh: Mesh,
     registry: Registry,
     table: Index,
-    keys: KeyStore,
+    keys: SharedKeys,
     *,
     catalogue: Catalogue,
     gate: SchemaGate,
@@ -53,7 +55,7 @@ def make_admin(  # noqa: PLR0913 - what the API shows and changes
         mesh: asks all gateways.
         registry: holds kill switches.
         table: the registered instances.
-        keys: the keys that open the API.
+        keys: the keys of the mesh; admin keys open the API.
         catalogue: the contracts of skills.
         gate: judges releases.
         metrics: returns the text that Prometheus scrapes.
@@ -62,10 +64,10 @@ def make_admin(  # noqa: PLR0913 - what the API shows and changes
     """
 
     def admit(headers: Mapping[str, str]) -> None:
-        keys.require(headers.get("authorization"), "admin")
+        keys.store.require(headers.get("authorization"), "admin")
 
-    def authorised(request: Request) -> None:
-        admit(request.headers)
+    def authorised(request: Request) -> KeyRecord:
+        return keys.store.require(request.headers.get("authorization"), "admin")
 
     app = FastAPI(title="Meshgate admin", version=VERSION, dependencies=[], docs_url="/docs", redoc_url=None)
     guarded = [Depends(authorised)]
@@ -74,7 +76,8 @@ def make_admin(  # noqa: PLR0913 - what the API shows and changes
     app.add_middleware(BoundedBodies, admit=admit, limits=limits)
     add_view_routes(app, mesh, table, refused, guarded)
     add_job_routes(app, mesh, guarded)
-    add_change_routes(app, mesh, Switches(registry, table, limits.switch_wait), table, keys, guarded)
+    add_change_routes(app, mesh, Switches(registry, table, limits.switch_wait), table, keys.store, guarded)
+    app.include_router(key_routes(keys, authorised), dependencies=guarded)
     app.include_router(schema_routes(mesh, table, catalogue, gate), dependencies=guarded)
     _describe(app)
     _add_health(app, mesh, metrics, guarded)

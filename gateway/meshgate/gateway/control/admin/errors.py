@@ -21,13 +21,17 @@ __all__ = ["BoundedBodies", "answer_invalid_request", "answer_mesh_error"]
 _STATUS = {
     "UNAUTHENTICATED": 401,
     "UNKNOWN_CONTRACT": 404,
+    "UNKNOWN_KEY": 404,
     "UNKNOWN_NAME": 404,
     "BODY_TIMEOUT": 408,
+    "KEYS_CHANGED": 409,
+    "LAST_ADMIN_KEY": 409,
     "STAGE_REFUSED": 409,
     "BODY_TOO_LARGE": 413,
     "CONTENT_TYPE_NOT_SUPPORTED": 415,
     "HEADERS_TOO_LARGE": 431,
     "REGISTRY_UNAVAILABLE": 503,
+    "KEYS_NOT_WRITTEN": 503,
     "OUTCOME_UNKNOWN": 503,
     "WRITTEN_NOT_SEEN": 503,
 }

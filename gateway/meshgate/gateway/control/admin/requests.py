@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from meshgate.a2a.mesh.tenants import DEFAULT_TENANT
+from meshgate.gateway.identity.key_record import KeyKind
 from meshgate.registry.model import SwitchKind
 from meshgate.registry.schemas import Mode, Stage
 
@@ -14,10 +16,12 @@ __all__ = [
     "ContractBody",
     "DefaultBody",
     "DrainRequest",
+    "KeyRequest",
     "KillRequest",
     "MigrationBody",
     "PromoteBody",
     "ProposeBody",
+    "RotateRequest",
     "SettingsBody",
 ]
 
@@ -103,6 +107,38 @@ class KillRequest(BaseModel):
     reason: str = Field(default="", max_length=500, description="told to callers that are refused or ended")
     ahead: bool = Field(default=False, description="allows a name that nobody has yet")
     let_finish: bool = Field(default=False, description="lets calls that are open end by themselves; not for a job")
+
+
+_Patterns = Annotated[tuple[str, ...], Field(min_length=1, max_length=64)]
+
+
+class KeyRequest(BaseModel):
+    """A key to make."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: KeyKind = Field(description="what it is for: to call agents, to register agents, or to open this API")
+    name: str = Field(description="whose it is: tasks, rates and records belong to this name")
+    tenant: str = Field(default=DEFAULT_TENANT, description="whose agents it sees")
+    agents: _Patterns = Field(default=("*",), description="patterns of the agents that may be called, or registered")
+    skills: _Patterns = Field(default=("*",), description="patterns of the skills that may be called")
+    roles: tuple[str, ...] = Field(
+        default=(),
+        max_length=64,
+        description="operator (join): may list foreign agents; admin (client): may act on all tasks of its tenant",
+    )
+    principal: Literal["user", "service"] = "user"
+    expires: float = Field(default=0.0, ge=0.0, le=1e11, description="seconds since 1970; 0: it does not expire")
+
+
+class RotateRequest(BaseModel):
+    """How long the old key stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    keep: float = Field(
+        default=3600.0, ge=0.0, le=30 * 86400.0, description="seconds for which the old key stays valid"
+    )
 
 
 class DrainRequest(BaseModel):
