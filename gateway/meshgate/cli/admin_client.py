@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -48,6 +49,10 @@ class Admin:
             headers={"authorization": f"Bearer {key}"},
             timeout=seconds,
             trust_env=False,
+            # Certificates take long to load, and are for https alone.
+            verify=ssl.create_default_context()
+            if self.url.startswith("https:")
+            else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             transport=transport,
         )
 

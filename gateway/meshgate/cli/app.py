@@ -7,79 +7,25 @@ import os
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import typer
 
+from meshgate.cli.command_table import COMMANDS, OVERVIEW, Listed
 from meshgate.cli.console import err, fail_line, show_warning
 from meshgate.cli.exits import CliError, Exit, from_mesh
 from meshgate.cli.help import help_of
+from meshgate.cli.parameters import convert_only_what_needs_it
 
-__all__ = ["COMMANDS", "Listed", "main", "make_app"]
+__all__ = ["main", "make_app"]
 
-_USE, _RUN, _LOOK, _RULE = "Call agents", "Run a mesh", "See what is there and what happened", "Change the mesh"
-_AGREE = "Keep what skills promise"
-
-
-class Listed(NamedTuple):
-    """One command, as the help lists it."""
-
-    panel: str
-    name: str
-    module: str
-    """The module that has a function of the command's name; it is imported when the command is run."""
-    summary: str
-    """The first paragraph of the command's docstring."""
-
-
-_HERE = "meshgate.cli.commands."
-COMMANDS = (
-    Listed(_RUN, "up", f"{_HERE}up", "Run a mesh: a gateway, the port where agents join, and the admin API."),
-    Listed(_RUN, "down", f"{_HERE}down", "Stop the mesh that 'meshgate up' started from this home."),
-    Listed(
-        _RUN,
-        "doctor",
-        f"{_HERE}doctor",
-        "Look at everything that a call needs, and say what to do about what is wrong.",
-    ),
-    Listed(_USE, "call", f"{_HERE}call", "Call an agent or a skill, and show how it goes."),
-    Listed(_LOOK, "agents", f"{_HERE}agents", "List the agents that have joined, with their skills and their health."),
-    Listed(_LOOK, "job", f"{_HERE}jobs", "Show a job as a tree of calls."),
-    Listed(_LOOK, "jobs", f"{_HERE}jobs", "List the youngest jobs."),
-    Listed(_LOOK, "explain", f"{_HERE}explain", "Say where a selector leads, and why."),
-    Listed(_RULE, "register", f"{_HERE}register", "List an A2A server, unchanged, as an agent of the mesh."),
-    Listed(_RULE, "deregister", f"{_HERE}deregister", "Take an instance off the list."),
-    Listed(_RULE, "kill", f"{_HERE}kill", "Switch something off in the whole mesh, or list what is."),
-    Listed(
-        _RULE,
-        "key",
-        "meshgate.cli.key.app",
-        "Keys: make, list, rotate and revoke them while the mesh runs.",
-    ),
-    Listed(
-        _RULE, "drain", f"{_HERE}drain", "Let gateways report themselves as not ready, so that balancers leave them."
-    ),
-    Listed(
-        _LOOK,
-        "version",
-        f"{_HERE}version",
-        "Print the version, the protocol it speaks, and which extras are installed.",
-    ),
-    Listed(
-        _AGREE,
-        "schema",
-        "meshgate.cli.schema.app",
-        "Contracts of skills: check a change, follow releases, make a client.",
-    ),
-)
-"""Every command. Importing them all takes longer than most of them run."""
 _NAMES = frozenset(one.name for one in COMMANDS)
 _HELP = ("-h", "--help")
 
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from meshgate.cli.commands.version import print_version
+        from meshgate.cli.commands.about import print_version
 
         print_version()
         raise typer.Exit
@@ -90,20 +36,7 @@ def top(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Meshgate: the gateway and mesh for agents that speak A2A.
-
-    \b
-    A first round, on one machine:
-      meshgate up -d                   start a mesh in the background
-      python my_agent.py               agents find it by themselves
-      meshgate call summariser "..."   call one
-      meshgate job last                see where the call went
-      meshgate down                    stop it
-
-    \b
-    Exit codes:
-      0 done   1 failed   2 usage   3 unreachable   4 denied   5 limit reached
-    """
+    """The options of ``meshgate`` itself; ``OVERVIEW`` is its help."""
 
 
 def make_app(commands: Iterable[Listed] = COMMANDS, *, listed: bool = False) -> typer.Typer:
@@ -120,7 +53,7 @@ def make_app(commands: Iterable[Listed] = COMMANDS, *, listed: bool = False) -> 
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": list(_HELP)},
     )
-    app.callback()(top)
+    app.callback(help=OVERVIEW)(top)
     for one in commands:
         if listed:
             app.command(one.name, help=one.summary, rich_help_panel=one.panel)(_nothing)
@@ -144,12 +77,13 @@ def _app_for(arguments: Sequence[str]) -> typer.Typer:
         return make_app()
     if word in _NAMES:
         return make_app([one for one in COMMANDS if one.name == word])
-    return make_app(listed=not word.startswith("-") or word in _HELP)
+    return make_app(listed=not word.startswith("-"))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command, and return its exit code. A bug shows its traceback only with ``MESHGATE_DEBUG=1``."""
     warnings.showwarning = show_warning
+    convert_only_what_needs_it()
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
         command: Any = typer.main.get_command(_app_for(given))

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
 from typing import Any
 
-__all__ = ["EXTRAS", "about", "extras"]
+__all__ = ["EXTRAS", "about", "extras", "print_version"]
 
 EXTRAS = {
     "grpc": ("grpc", "a2a"),
@@ -46,3 +46,11 @@ def about() -> dict[str, Any]:
         "platform": f"{platform.system()} {platform.machine()}",
         "extras": [extra for extra, there in extras().items() if there],
     }
+
+
+def print_version() -> None:
+    """Print it for people, as ``--version`` does."""
+    found = about()
+    parts = ", ".join(found["extras"]) or "none"
+    print(f"meshgate {found['meshgate']}, A2A {found['a2a']}, Python {found['python']} on {found['platform']}")
+    print(f"extras installed: {parts}")

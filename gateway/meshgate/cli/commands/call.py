@@ -168,9 +168,10 @@ def budget_of(given: str | None) -> Budget | None:
 
 async def _call(selector: str, said: CallArguments, shown: Shown, *, stream: bool) -> None:
     from meshgate.a2a.errors import MeshError
+    from meshgate.cli.transport import OneCall
     from meshgate.sdk.client.mesh import Mesh
 
-    async with Mesh() as mesh:
+    async with Mesh(transport=OneCall()) as mesh:
         try:
             if stream:
                 async for event in mesh.stream(selector, **said):

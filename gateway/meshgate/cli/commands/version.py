@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from meshgate.cli.commands.about import about
+from meshgate.cli.commands.about import about, print_version
 from meshgate.cli.console import print_json
 
-__all__ = ["print_version", "version"]
+__all__ = ["version"]
 
 
 def version(
@@ -26,11 +26,3 @@ def version(
         print_json(about())
     else:
         print_version()
-
-
-def print_version() -> None:
-    """Print it for people, as ``--version`` does."""
-    found = about()
-    parts = ", ".join(found["extras"]) or "none"
-    print(f"meshgate {found['meshgate']}, A2A {found['a2a']}, Python {found['python']} on {found['platform']}")
-    print(f"extras installed: {parts}")

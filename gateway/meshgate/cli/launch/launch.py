@@ -42,6 +42,7 @@ def start(flags: Mapping[str, Any], path: Path | None, *, detach: bool) -> None:
     """
     home = Home.find()
     child = os.environ.pop(_CHILD, "") == "1"
+    _step("loading the gateway")
     try:
         from meshgate.cli.launch.preflight import check_before_start
         from meshgate.gateway.config import ConfigError, load_config
@@ -51,6 +52,7 @@ def start(flags: Mapping[str, Any], path: Path | None, *, detach: bool) -> None:
     except ModuleNotFoundError as error:
         raise _missing(error) from None
     try:
+        _step("reading settings, checking ports, looking for keys")
         config = load_config(flags, home=home.path, path=path)
         _check_free(home)
         check_before_start(config)
@@ -69,6 +71,13 @@ def start(flags: Mapping[str, Any], path: Path | None, *, detach: bool) -> None:
         if "pip install" not in str(error):
             raise
         raise CliError(str(error)) from None
+
+
+def _step(text: str) -> None:
+    """Say on a terminal what takes its time now; a log has better lines."""
+    console = err()
+    if console.is_terminal:
+        console.print(f"{text} ...", style="dim", markup=False, soft_wrap=True)
 
 
 def _shown(made: Mapping[str, str], home: Home) -> RenderableType:
@@ -114,6 +123,8 @@ def _serve(config: Config, secrets: Secrets, home: Home, *, quiet: bool) -> None
             console.file.flush()
 
     configure_logs()
+    what = "a gateway" if config.workers == 1 else f"{config.workers} workers"
+    _step(f"starting {what}, with the registry {config.registry or home.path / 'registry.db'}")
     serve = run_workers if config.workers > 1 else run_single
     _run(serve(config, secrets, home, announce))
     if not quiet:
@@ -156,7 +167,7 @@ def _detach(flags: Mapping[str, Any], path: Path | None, home: Home, config: Con
 
 async def _ready(process: subprocess.Popen[bytes], home: Home, log: Path) -> Run:
     began = time.monotonic()
-    with err().status("starting"):
+    with err().status(f"process {process.pid} loads the gateway and opens its ports; its log is {log}"):
         while time.monotonic() - began < _READY:
             run = home.read()
             if run is not None and run.pid == process.pid:
