@@ -15,16 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command, and return its exit code. Ctrl-C ends it with 130, also while it is still being loaded."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        if given in _VERSION:
-            # Two lines and a list need no parser, which takes longer to load than all that they say.
-            from meshgate.cli.commands.about import print_version
-
-            print_version()
-            return 0
-        if not given or given in _HELP:
-            from meshgate.cli.overview import print_overview
-
-            print_overview()
+        if _said(given):
             return 0 if given else 2
         from meshgate.cli.app import main as run
 
@@ -32,3 +23,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("error: interrupted\n")
         return 130
+
+
+def _said(given: list[str]) -> bool:
+    """Print the version or the help, if that is all that was asked for; whether it was.
+
+    Two lines and a list need no parser, which takes longer to load than all that they say. What goes wrong is left to
+    the parser's way, which tells it.
+    """
+    try:
+        if given in _VERSION:
+            from meshgate.cli.commands.about import print_version
+
+            print_version()
+        elif not given or given in _HELP:
+            from meshgate.cli.overview import print_overview
+
+            print_overview()
+        else:
+            return False
+    except Exception:  # noqa: BLE001 - it is raised again where it is told
+        return False
+    return True
