@@ -19,7 +19,7 @@ class Greeting(BaseTool):
     ctx: Any
 
     def _run(self, name: str) -> str:
-        # CrewAI runs tools in threads. This call is made by the agent's own event loop, and ends with the task.
+        # A child of the call that is being served; it is cancelled with the task.
         return self.ctx.run(self.ctx.call("hello", text=name)).text
 
 
@@ -31,9 +31,6 @@ class Scripted(BaseLLM):
         _, told, rest = str([one["content"] for one in messages[1:]]).partition("Observation: ")
         ask = 'Thought: I ask.\nAction: greeting\nAction Input: {"name": "World"}'
         return "Thought: I know.\nFinal Answer: I said: " + rest.partition("!")[0] + "!" if told else ask
-
-    async def acall(self, *args: Any, **kwargs: Any) -> str:
-        return self.call(*args, **kwargs)
 
 
 def crew(ctx: Context) -> Crew:
@@ -50,9 +47,9 @@ agent = Agent("porter", version="1.0.0")
 
 
 @agent.skill(tags=["text"])
-async def greet(wish: str, ctx: Context) -> str:
+def greet(wish: str, ctx: Context) -> str:  # a plain function works in a thread: CrewAI would block the event loop
     """Greet somebody as they wish."""
-    result = await crew(ctx).akickoff(inputs={"wish": wish})
+    result = crew(ctx).kickoff(inputs={"wish": wish})
     used = result.token_usage
     ctx.usage(input_tokens=used.prompt_tokens, output_tokens=used.completion_tokens)
     return result.raw

@@ -45,7 +45,7 @@ async def greet(wish: str, ctx: Context) -> AsyncIterator[str]:
         async for chunk in run.stream_text(delta=True, debounce_by=None):
             yield chunk
         used = run.usage
-    ctx.usage(input_tokens=used.input_tokens, output_tokens=used.output_tokens, tool_calls=used.tool_calls)
+    ctx.usage(input_tokens=used.input_tokens, output_tokens=used.output_tokens, cost_usd=float(used.cost or 0))
 
 
 if __name__ == "__main__":

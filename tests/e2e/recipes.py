@@ -42,7 +42,7 @@ class Recipe:
     asks: str = ""
     """How it asks its caller, if it can."""
     cancelled: str = "yes"
-    """What is cancelled with the task."""
+    """Whether its work ends when its task is cancelled."""
     answers: tuple[str, ...] = field(default=())
     """What its questions are answered with, if it asks as it stands."""
 
@@ -83,7 +83,7 @@ RECIPES = (
     ),
     Recipe(
         "Pydantic AI, by fasta2a", "fasta2a", "pydantic_ai_server", "usher", ("usher", *_GREET), _GREETED,
-        lock="pydantic_ai", registered=True, chunks=4, calls="`Mesh()`, its call key",
+        lock="pydantic_ai", registered=True, chunks=4, calls="`Mesh()`, its call key", cancelled="no",
     ),
     Recipe(
         "CrewAI", "crewai", "crewai_agent", "porter", ("porter", *_GREET), _GREETED,

@@ -75,7 +75,11 @@ class Stage:
                 yield process
             finally:
                 process.terminate()
-                process.wait(timeout=patience())
+                try:
+                    process.wait(timeout=patience())
+                except subprocess.TimeoutExpired:  # a server waits for the work that it did not cancel
+                    process.kill()
+                    process.wait()
 
     @contextmanager
     def joined(self, recipe: Recipe, environment: Environment, *command: str | Path) -> Generator[None]:
@@ -246,21 +250,28 @@ def test_a_call_that_a_registered_agent_makes_with_its_call_key_is_a_child_of_th
 
 @pytest.mark.requirement("docs.frameworks")
 @each
-def test_a_recipe_that_is_cancelled_ends_its_work(recipe: Recipe, stage: Stage, equip: Equip) -> None:
+def test_a_recipe_that_is_cancelled_ends_its_work_or_says_that_it_goes_on(
+    recipe: Recipe, stage: Stage, equip: Equip
+) -> None:
     environment = equip(recipe)
     (stage.hello / "hang").touch()
-    signs = [stage.hello if recipe.calls else environment.scratch]
+    signs = stage.hello if recipe.calls else environment.scratch
     for sign in ("begun", "cancelled"):
-        (signs[0] / sign).unlink(missing_ok=True)
+        (signs / sign).unlink(missing_ok=True)
     try:
         with stage.joined(recipe, environment, VARIANT, "hang", recipe.program):
             caller = stage.gateway.start("meshgate", "call", *recipe.asked)
-            await_file(signs[0] / "begun", caller)
+            assert caller.stderr is not None
+            assert any(": working" in line for line in caller.stderr)
+            await_file(signs / "begun", caller)
             caller.send_signal(signal.SIGINT)
-            caller.communicate(timeout=patience())
-            (root,) = stage.job()["roots"]
-            assert root["call"].get("task_state") == "TASK_STATE_CANCELED"
-            await_file(signs[0] / "cancelled")
+            _, told = caller.communicate(timeout=patience())
+            if recipe.cancelled == "yes":
+                assert "interrupted: the task is cancelled" in told
+                await_file(signs / "cancelled")
+            else:
+                assert "the task could not be cancelled" in told
+                assert not (signs / "cancelled").exists()
     finally:
         (stage.hello / "hang").unlink()
 

@@ -30,7 +30,7 @@ async def wait() -> None:
         raise
 
 
-async def stock(item: str) -> str:
+async def stock(item: str = "") -> str:
     """The stock of something."""
     await wait()
     return item
