@@ -32,7 +32,9 @@ class Recipe:
     lock: str = ""
     """Its lock file; without one it runs on what ``requirements/dev.lock`` holds."""
     registered: bool = False
-    """It serves A2A by itself."""
+    """It serves A2A 1.0 by itself, and is registered."""
+    old: bool = False
+    """What the framework serves by itself is A2A 0.3."""
     chunks: int = 1
     """Pieces in which the answer comes."""
     tokens: tuple[int, int] = (0, 0)
@@ -87,11 +89,11 @@ RECIPES = (
     ),
     Recipe(
         "CrewAI", "crewai", "crewai_agent", "porter", ("porter", *_GREET), _GREETED,
-        lock="crewai", tokens=(40, 10), calls="`ctx`", asks="`ctx.ask`",
+        lock="crewai", old=True, tokens=(40, 10), calls="`ctx`", asks="`ctx.ask`",
     ),
     Recipe(
         "Strands Agents", "strands-agents", "strands_agent", "butler", ("butler", *_GREET), _GREETED,
-        lock="strands", chunks=3, tokens=(40, 10), calls="`Mesh()`",
+        lock="strands", old=True, chunks=3, tokens=(40, 10), calls="`Mesh()`",
     ),
     Recipe(
         "LangGraph", "langgraph", "langgraph_agent", "poet", ("poet", "the sea"),
@@ -127,7 +129,8 @@ def table() -> str:
 
 
 def _row(one: Recipe) -> tuple[str, ...]:
+    serves = "1.0" if one.registered else "0.3" if one.old else "-"
     joins = "`meshgate register`" if one.registered else "`Agent`"
     facts = ("yes" if one.chunks > 1 else "no", "yes" if any(one.tokens) else "no")
-    shown = (f"`{one.package}`", one.version, joins, *facts, one.calls or "-", one.asks or "-", one.cancelled)
+    shown = (f"`{one.package}`", one.version, serves, joins, *facts, one.calls or "-", one.asks or "-", one.cancelled)
     return (f"[{one.framework}](../examples/recipes/{one.program}.py)", *shown)
