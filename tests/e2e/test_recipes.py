@@ -118,10 +118,9 @@ class Stage:
     def await_answer(self, recipe: Recipe) -> None:
         """Call until the gateway has seen the card of a server that was away."""
         for _ in range(int(patience(60.0) / 0.5)):
-            done = self.gateway.run("meshgate", "call", *recipe.asked)
-            if done.returncode == 0:
+            if self.gateway.run("meshgate", "call", *recipe.asked).returncode == 0:
                 return
-        pytest.fail(done.stderr)
+        pytest.fail(f"{recipe.agent} does not answer:\n{(self.logs / 'programs.log').read_text()[-4000:]}")
 
     def await_gone(self, count: int) -> None:
         """Wait until no more instances than these are there."""
@@ -190,8 +189,9 @@ def text_of(events: list[Tree]) -> str:
 
 def state_of(event: Tree) -> str:
     """The state of the task that an event tells, or ""."""
-    told = event.get("statusUpdate") or event.get("task") or {}
-    return str(told.get("status", {}).get("state", ""))
+    told: Tree = event.get("statusUpdate") or event.get("task") or {}
+    status: Tree = told.get("status") or {}
+    return str(status.get("state", ""))
 
 
 @pytest.mark.requirement("docs.frameworks", "sdk.recipe_children")

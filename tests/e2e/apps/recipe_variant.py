@@ -36,6 +36,11 @@ async def stock(item: str = "") -> str:
     return item
 
 
+async def shelf(context: object, arguments: str) -> str:
+    """The same, as the OpenAI Agents SDK calls a tool."""
+    return await stock(arguments)
+
+
 def hello() -> None:
     """Run the agent that greets."""
     agent = Agent("hello", version="1.0.0")
@@ -57,7 +62,7 @@ def hang(recipe: Any) -> None:
     elif recipe.__name__ == "agent_framework_agent":
         recipe.keeper = recipe.Agent(recipe.Scripted(), name="keeper", tools=[stock])
     elif recipe.__name__ == "openai_agents_agent":
-        recipe.librarian.tools[0].on_invoke_tool = lambda context, arguments: stock(arguments)
+        recipe.librarian.tools[0].on_invoke_tool = shelf
     elif recipe.__name__ == "langgraph_agent":
         recipe.model = SimpleNamespace(ainvoke=stock)
     elif recipe.__name__ == "mcp_agent":
