@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Writes requirements/*.lock, and those of the Python clients in tests/interop: every version with the hashes of its files.
+# Writes requirements/*.lock, and those of the Python clients and of the recipes in tests/interop: every version with the
+# hashes of its files. A recipe's holds what the SDK needs as well.
 #   usage: tools/lock.sh [ARGUMENTS OF uv pip compile]     e.g. --upgrade, --upgrade-package grpcio
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -18,4 +19,7 @@ for name in uv bench protos; do
 done
 for input in tests/interop/*/requirements.in; do
     compile "$input" --output-file "${input%.in}.lock" "$@"
+done
+for input in tests/interop/recipes/*.in; do
+    compile pyproject.toml "$input" --output-file "${input%.in}.lock" "$@"
 done

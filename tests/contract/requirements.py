@@ -417,6 +417,10 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("docs.picture", "documentation", "The picture of the architecture shows the tree as it is"),
     Requirement("docs.links", "documentation", "What a page links to or names as a file is there"),
     Requirement("docs.commands", "documentation", "A command that a page names is one that exists"),
+    Requirement("docs.frameworks", "documentation", "What the page of frameworks tells of a recipe is what it does"),
+    Requirement(
+        "docs.clashes", "documentation", "What the page says of packages side by side is what a resolver finds"
+    ),
     # -- the examples
     Requirement("example.findings", "example", "The audit names what was planted in an environment, and nothing else"),
     Requirement("example.totals", "example", "The audit's totals equal an independent count"),
@@ -633,6 +637,9 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("sdk.errors", "SDK", "An error reaches the caller as the class that it was"),
     Requirement(
         "sdk.recipes", "SDK", "A LangGraph graph and an OpenAI Agents SDK agent join in under ten lines, without a key"
+    ),
+    Requirement(
+        "sdk.recipe_children", "SDK", "A call that a tool of a framework makes is a child of the call it serves"
     ),
     # -- contracts
     Requirement("contracts.derived", "contracts", "A model's JSON is that of the message that is derived from it"),

@@ -29,6 +29,7 @@ __all__ = [
     "from_wheel",
     "locked",
     "make",
+    "make_locked",
 ]
 
 ROOT = Path(__file__).parents[2]
@@ -168,25 +169,33 @@ def make(folder: Path, *requirements: str, scratch: Path, variables: Mapping[str
     return Environment(folder, scratch, dict(variables or {}))
 
 
+def make_locked(folder: Path, lock: Path, wheel: Path, *, scratch: Path, variables: Mapping[str, str]) -> Environment:
+    """A new environment with what a lock file holds, and the wheel, whose needs that file must have as well.
+
+    Raises:
+        NoIndex: a package is neither in uv's cache nor to be had.
+    """
+    made = make(folder, scratch=scratch, variables=variables)
+    _fetch("pip", "sync", "--quiet", "--require-hashes", "--python", folder, lock)
+    _fetch("pip", "install", "--quiet", "--no-deps", "--python", folder, wheel)
+    needs = uv("pip", "check", "--quiet", "--python", folder)
+    assert needs.returncode == 0, needs.stderr
+    return made
+
+
 def install(folder: Path, *requirements: str) -> None:
     """Installs into an environment, from uv's cache if that has everything.
 
     Raises:
         NoIndex: a package is neither there nor to be had.
     """
-    wanted: list[str | Path] = [
-        "pip",
-        "install",
-        "--quiet",
-        "--require-hashes",
-        "--constraint",
-        LOCK,
-        "--python",
-        folder,
-    ]
-    done = uv(*wanted, "--offline", *requirements)
+    _fetch("pip", "install", "--quiet", "--require-hashes", "--constraint", LOCK, "--python", folder, *requirements)
+
+
+def _fetch(*wanted: str | Path) -> None:
+    done = uv(*wanted, "--offline")
     if done.returncode != 0:
-        done = uv(*wanted, *requirements)
+        done = uv(*wanted)
     if "error sending request" in done.stderr or "dns error" in done.stderr:
         raise NoIndex("the package index can't be reached: run this with a network, or without by -m 'not e2e'")
     assert done.returncode == 0, done.stderr
