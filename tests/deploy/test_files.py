@@ -1,4 +1,8 @@
-"""The files of ``deploy``, linted as far as that goes without a container engine and without a running systemd."""
+"""The files of ``deploy``, linted as far as that goes without a container engine and without a running systemd.
+
+``compose-spec.json`` is the schema of the Compose Specification, unchanged, as github.com/compose-spec/compose-go
+2.16.2 has it (Apache-2.0).
+"""
 
 from __future__ import annotations
 

@@ -74,6 +74,7 @@ async def test_a_call_to_a_skill_with_a_contract_is_refused_and_reaches_nobody(m
                     await ask(mesh, {"data": {"city": "Bern"}}, selector=selector)
                 assert REMEDY in caught.value.message
                 assert caught.value.unsent
+                assert caught.value.neutral, "it says nothing of the instance's health"
         assert agent.asked == []
 
 
@@ -100,6 +101,10 @@ async def test_operations_on_a_task_of_such_a_skill_are_refused_too(monkeypatch:
             for method in ("GetTask", "CancelTask", "SubscribeToTask"):
                 with pytest.raises(UpstreamUnavailable, match="installed without contracts"):
                     await mesh.read(mesh.call_of({"id": known}, method=method))
+            assert (await mesh.call("moon@1")).events, "its other skill is called"
+            await mesh.add("plain", task("t2"))
+            begun = await mesh.call("plain")
+            await mesh.read(mesh.call_of({"id": begun.tree["task"]["id"]}, method="GetTask"))
 
 
 async def test_skills_without_a_contract_are_served_and_go_before_those_with_one(
