@@ -1,5 +1,6 @@
 """The commands where only the extra ``gateway-core`` is installed: imports of everything else fail."""
 
+import json
 import os
 import subprocess
 import sys
@@ -70,9 +71,10 @@ def run(program: str, home: Path, *arguments: str) -> "subprocess.CompletedProce
 
 def test_version_and_doctor_name_the_extra_and_what_it_goes_without(tmp_path: Path) -> None:
     assert run(COMMAND, tmp_path, "version").stdout.splitlines()[1] == "extras installed: gateway-core"
-    said = run(COMMAND, tmp_path, "doctor").stdout
-    assert "a gateway here goes without gRPC, contracts of skills, credentials of foreign agents" in said
-    assert "pip install 'meshgate[gateway,consul,otel]' adds them" in said
+    findings = json.loads(run(COMMAND, tmp_path, "doctor", "--json").stdout)
+    (extras,) = (one for one in findings if one["what"] == "extras")
+    assert "a gateway here goes without gRPC, contracts of skills, credentials of foreign agents" in extras["detail"]
+    assert extras["remedy"].startswith("pip install 'meshgate[gateway,consul,otel]' adds them")
 
 
 def test_a_grpc_port_that_is_asked_for_is_refused_before_any_key_is_made(tmp_path: Path) -> None:
