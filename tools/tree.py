@@ -204,8 +204,11 @@ def _has(node: ast.ImportFrom, name: str) -> bool:
 def _assigned(module: ast.Module, attribute: str) -> ast.expr:
     """What ``self.ATTRIBUTE`` is made from."""
     for node in ast.walk(module):
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == f"self.{attribute}":
-            return node.value
+        match node:
+            case ast.Assign(targets=[target], value=made) | ast.AnnAssign(target=target, value=ast.expr() as made):
+                if ast.unparse(target) == f"self.{attribute}":
+                    # Of two, the first is what a whole installation makes.
+                    return made.body if isinstance(made, ast.IfExp) else made
     raise SystemExit(f"tools/tree.py: parts.py makes no {attribute!r}")
 
 

@@ -748,6 +748,8 @@ _ROWS: tuple[Requirement, ...] = (
         "packaging",
         "The client commands need no extra, and a gateway without its extra is the line that installs it",
     ),
+    Requirement("install.core", "packaging", "The extra gateway-core is half of gateway, and checks or refuses all"),
+    Requirement("deploy.files", "packaging", "The files of deploy are sound, name what there is, and start a mesh"),
     # -- traces and metrics
     Requirement("trace.collector", "OTLP", "A collector that hangs or is away holds up no call"),
     Requirement("trace.sampling", "call path", "Jobs are traced up to a rate, and a flood of set bits spends from it"),

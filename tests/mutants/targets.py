@@ -43,6 +43,7 @@ _FURTHER: dict[str, tuple[str, ...]] = {
     "identity/mesh_key": ("tests/gateway/control/test_join*.py",),
     "jobs/account": ("tests/gateway/policies/call/test_budget*.py",),
     "observe/records": ("tests/gateway/policies/arrival/test_record*.py",),
+    "policies/call/closed_schema": ("tests/gateway/test_core_install.py",),
     "policies/call/schema": ("tests/gateway/policies/test_schema*.py",),
 }
 """Modules whose tests stand elsewhere too, by the end of their path."""

@@ -19,6 +19,7 @@ from meshgate.a2a.codec.type_fault import fault_at
 from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.limits import Limits
 from meshgate.gateway.setting_place import place_of
+from meshgate.registry.extras import GRPC, REMEDY, has
 from meshgate.registry.foreign.agent_credential import GivenCredential, OAuth2Client
 from meshgate.registry.foreign.card_places import card_places
 from meshgate.registry.secret_text import is_literal
@@ -228,6 +229,8 @@ def load_config(
     for layer in layers:
         limits = {**tree.get("limits", {}), **layer.get("limits", {})}
         tree = {**tree, **layer, **({"limits": limits} if limits else {})}
+    if not has(GRPC):
+        tree.setdefault("grpc_port", -1)  # the default asks for gRPC only where it is installed
     try:
         config = msgspec.convert(tree, Config, strict=False)
         _check(config)
@@ -258,6 +261,9 @@ def _check(config: Config) -> None:
             raise ConfigError(f"{name} must be 0 to 65535", name)
     if not -1 <= config.grpc_port <= 65535:
         raise ConfigError("grpc_port must be 0 to 65535, or -1 for none", "grpc_port")
+    if config.grpc_port >= 0 and not has(GRPC):
+        told = f"gRPC is not installed here: {REMEDY} adds it; leave grpc_port out for a mesh without gRPC"
+        raise ConfigError(told, "grpc_port")
     if not 1 <= config.workers <= 64:
         raise ConfigError("workers must be 1 to 64", "workers")
     for at, agent in enumerate(config.agents):

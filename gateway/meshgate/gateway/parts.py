@@ -12,6 +12,7 @@ import structlog
 
 from meshgate.a2a.bindings.table import Key
 from meshgate.a2a.call import Call
+from meshgate.a2a.errors import UnsupportedOperation
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.gateway.cluster.peers import RemotePeers
@@ -33,6 +34,7 @@ from meshgate.gateway.jobs.rates import Rates, root_words
 from meshgate.gateway.observe.metrics import Metrics
 from meshgate.gateway.observe.records import Records
 from meshgate.gateway.placement import Policies
+from meshgate.gateway.policies.call.closed_schema import ClosedSchema
 from meshgate.gateway.policies.call.schema import Schema
 from meshgate.gateway.policy import Observer
 from meshgate.gateway.routing.routes import Routes
@@ -44,6 +46,7 @@ from meshgate.gateway.upstream.instances import Instances
 from meshgate.gateway.upstream.send import Send, Wire
 from meshgate.gateway.upstream.transports.http import make_client
 from meshgate.gateway.upstream.transports.table import make_transports
+from meshgate.registry.extras import CONTRACTS, has
 from meshgate.registry.hold_down import HoldDown
 from meshgate.registry.index import Index
 from meshgate.registry.interface import Registry
@@ -172,7 +175,7 @@ class Parts:
             return None
         try:
             credential = self.seal.open(terms.credential, instance.tenant, instance.agent)
-        except BadSeal as error:
+        except (BadSeal, UnsupportedOperation) as error:
             log.warning("credential_not_opened", instance=instance.id, reason=error.message)
             return ClosedAccess(error)
         return AgentAccess(credential, self.tokens, self.limits, self.clock)
@@ -182,7 +185,10 @@ class Parts:
         self.schemas = Catalogue(store, self.watcher)
         self.usage = UsageCounter(self.limits.usage_rows, self.limits.usage_fields, self.wall)
         self.mediator = Converters(self.schemas, self.limits)
-        self.schema = Schema(self.mediator, self.usage, self.limits)
+        # Without the engines no contract can be checked, so skills that have one are refused.
+        self.schema: Schema | ClosedSchema = (
+            Schema(self.mediator, self.usage, self.limits) if has(CONTRACTS) else ClosedSchema(self.schemas, self.table)
+        )
 
     def _identify(self, authenticator: Authenticator | None) -> None:
         self.leases = Leases(self.table, self.limits, self.clock)

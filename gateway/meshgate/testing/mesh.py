@@ -24,7 +24,7 @@ from meshgate.a2a.outcome import Head
 from meshgate.a2a.payload import JsonPayload, Payload
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import Selector, parse_selector
-from meshgate.gateway.contracts.admission.gate import SchemaGate
+from meshgate.gateway.contracts.admission.closed_gate import make_gate
 from meshgate.gateway.gateway import Gateway
 from meshgate.gateway.identity.keys import KeyStore, new_key
 from meshgate.gateway.identity.mesh_key import MeshKey
@@ -195,7 +195,7 @@ class LocalMesh:
         return name
 
     async def _add(self, agent: Agent, tenant: str) -> str:
-        gate = SchemaGate(self.gateway.schemas.store)
+        gate = make_gate(self.gateway.schemas.store)
         manifest = (await gate.admit(agent.manifest(), agent.images(), tenant=tenant)).manifest
         url = f"local://{agent.instance}"
         # As over a network, an agent knows the deadline by its header alone: its clock may be another one.

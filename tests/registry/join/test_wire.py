@@ -287,7 +287,7 @@ def test_details_that_say_nothing_of_ours_change_nothing() -> None:
     odd: list[Any] = [[{"type": "x"}], [{"debug": {"reason": "OTHER"}}], "x", [1], {}, [{"debug": {"reason": 1}}]]
     for details in odd:
         body = json.dumps({"code": "failed_precondition", "message": "no", "details": details}).encode()
-        assert type(wire.decode_error(400, body)) is errors.InternalError
+        assert type(wire.decode_error(400, body)) is errors.UnsupportedOperation
 
 
 def test_an_error_that_a_proxy_wrote_is_understood_too() -> None:

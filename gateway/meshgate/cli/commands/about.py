@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import platform
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
 from typing import Any
 
-__all__ = ["EXTRAS", "about", "extras", "print_version"]
+from meshgate.registry.extras import extras
 
-EXTRAS = {
-    "grpc": ("grpc", "a2a"),
-    "gateway": ("grpc", "a2a", "aiohttp", "cel", "fastapi", "prometheus_client", "protovalidate", "pybreaker"),
-    "consul": ("aiohttp", "consul"),
-    "otel": ("grpc", "opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.grpc"),
-}
-"""The optional parts, and the modules that each needs."""
-
-
-def extras() -> dict[str, bool]:
-    """Return each optional part by name, with true where it is installed."""
-    return {extra: all(_there(module) for module in modules) for extra, modules in EXTRAS.items()}
-
-
-def _there(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:  # its parent package is missing
-        return False
+__all__ = ["about", "print_version"]
 
 
 def about() -> dict[str, Any]:

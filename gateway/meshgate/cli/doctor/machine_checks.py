@@ -6,13 +6,16 @@ import os
 import socket
 from collections.abc import Iterator
 
-from meshgate.cli.commands.about import about, extras
+from meshgate.cli.commands.about import about
 from meshgate.cli.doctor.findings import PROBE_SECONDS, Finding
 from meshgate.cli.launch.process import alive, is_ours
+from meshgate.registry.extras import extras, lacking
 from meshgate.registry.home import Home, HomeError, Run
 
 __all__ = []
 
+_WITHIN = ("grpc", "gateway-core")
+"""The extras that the extra ``gateway`` brings along."""
 _PORTS = {"--port": 8080, "--grpc-port": 8081, "--join-port": 8082, "--admin-port": 8090}
 
 
@@ -27,8 +30,12 @@ def check_extras() -> Iterator[Finding]:
     missing = [extra for extra, installed in there.items() if not installed]
     have = ", ".join(extra for extra, installed in there.items() if installed) or "none"
     if missing:
-        lines = f"pip install 'meshgate[{','.join(missing)}]' adds them, if they are wanted"
-        yield Finding("extras", "note", f"installed: {have}; not installed: {', '.join(missing)}", lines)
+        wanted = ",".join(extra for extra in missing if extra not in _WITHIN or "gateway" not in missing)
+        lines = f"pip install 'meshgate[{wanted}]' adds them, if they are wanted"
+        detail = f"installed: {have}; not installed: {', '.join(missing)}"
+        if there["gateway-core"] and (parts := lacking()):
+            detail += f"; a gateway here goes without {', '.join(parts)}"
+        yield Finding("extras", "note", detail, lines)
     else:
         yield Finding("extras", "ok", have)
 

@@ -18,6 +18,7 @@ from meshgate.cli.exits import CliError, Exit
 from meshgate.cli.launch.flags import arguments_of
 from meshgate.cli.launch.process import is_ours
 from meshgate.cli.views.banner import key_file_view, keys_view, up_view
+from meshgate.registry.extras import REMEDY
 from meshgate.registry.home import Home, Run, write_private
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _missing(error: ModuleNotFoundError) -> Exception:
     return CliError(
         f"a gateway needs more than the base install ({error.name} is missing)",
         Exit.USAGE,
-        "pip install 'meshgate[gateway]'",
+        f"{REMEDY}, or 'meshgate[gateway-core]' for one without gRPC and contracts",
     )
 
 

@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from meshgate.registry.extras import REMEDY, lacking
 from meshgate.registry.home import Run
 
 __all__ = ["curl_line", "key_file_view", "keys_view", "up_view"]
@@ -81,4 +82,6 @@ def up_view(
     if run.client_key and not shown:
         first.append(f"\n  MESHGATE_KEY is client_key in {home / 'run.json'}", "dim")
     end = Text("'meshgate down' stops it." if detached else "Ctrl-C stops it, or 'meshgate down'.", "dim")
-    return Group(head, table, first, end)
+    missing = lacking()
+    without = [Text(f"  without {', '.join(missing)}: {REMEDY} adds them", "yellow")] if missing else []
+    return Group(head, table, *without, first, end)

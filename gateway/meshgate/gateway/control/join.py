@@ -13,6 +13,7 @@ import structlog
 from meshgate.a2a.call import Principal
 from meshgate.a2a.errors import MeshError, MethodNotFound
 from meshgate.a2a.limits import Limits
+from meshgate.gateway.contracts.admission.closed_gate import make_gate
 from meshgate.gateway.contracts.admission.gate import SchemaGate
 from meshgate.gateway.contracts.admission.registration import AdmittedManifest
 from meshgate.gateway.contracts.store import SchemaStore
@@ -73,7 +74,7 @@ class JoinApp:
         self._rules = JoinRules(table, mesh, addresses)
         self._seal = CredentialSeal(mesh)
         self._rates = Rates(limits.join_rate, limits.join_burst, lambda: 1, clock, words=_join_words)
-        self._gate = SchemaGate(SchemaStore(registry, limits=limits), limits=limits) if gate is None else gate
+        self._gate = make_gate(SchemaStore(registry, limits=limits), limits=limits) if gate is None else gate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI 3)."""

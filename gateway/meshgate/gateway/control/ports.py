@@ -11,7 +11,7 @@ from meshgate.gateway.cluster.client import Unknown
 from meshgate.gateway.cluster.peers import RemotePeers
 from meshgate.gateway.cluster.questions import METRICS, Question
 from meshgate.gateway.config import Config
-from meshgate.gateway.contracts.admission.gate import SchemaGate
+from meshgate.gateway.contracts.admission.closed_gate import make_gate
 from meshgate.gateway.contracts.catalogue import Catalogue
 from meshgate.gateway.contracts.sweeper import Sweeper
 from meshgate.gateway.control.absent_agents import AbsentAgents
@@ -99,7 +99,7 @@ class Control:
         admin_sockets = bind(config.admin_host, config.admin_port, "--admin-port")
         ports = {int(sockets[0].getsockname()[1]) for sockets in (join_sockets, admin_sockets)}
         addresses = AgentNetworks(config.agent_networks, lambda: mesh_ports(ports | taken, table))
-        gate = SchemaGate(schemas.store, schemas.restore, config.limits, last=schemas.last)
+        gate = make_gate(schemas.store, schemas.restore, config.limits, last=schemas.last)
         join = JoinApp(registry, table, keys.store, mesh, addresses, lambda: data_urls, config.limits, gate=gate)
         asking = MeshAsk(own, remote)
 

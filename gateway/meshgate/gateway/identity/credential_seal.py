@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from meshgate.a2a.errors import MeshError
+from meshgate.a2a.errors import MeshError, UnsupportedOperation
 from meshgate.gateway.identity.mesh_key import MeshKey
+from meshgate.registry.extras import CREDENTIALS, REMEDY, has
 from meshgate.registry.foreign.agent_credential import AgentCredential
 from meshgate.registry.model import ForeignTerms, Instance, Manifest
 
@@ -40,7 +41,11 @@ class CredentialSeal:
         self._key = mesh.sealing_key()
 
     def seal(self, credential: AgentCredential, tenant: str, agent: str) -> str:
-        """The sealed form of an agent's credential."""
+        """The sealed form of an agent's credential.
+
+        Raises:
+            UnsupportedOperation: what seals and opens credentials is not installed.
+        """
         sealed = self._cipher().encrypt(msgspec.json.encode(credential), [tenant.encode(), agent.encode()])
         return base64.b64encode(sealed).decode("ascii")
 
@@ -49,17 +54,21 @@ class CredentialSeal:
 
         Raises:
             BadSeal: it was sealed with another key or for another agent.
+            UnsupportedOperation: see ``seal``.
         """
+        cipher = self._cipher()
         from cryptography.exceptions import InvalidTag
 
         try:
             data = base64.b64decode(sealed, validate=True)
-            plain = self._cipher().decrypt(data, [tenant.encode(), agent.encode()])
+            plain = cipher.decrypt(data, [tenant.encode(), agent.encode()])
             return msgspec.json.decode(plain, type=AgentCredential)
         except (InvalidTag, binascii.Error, ValueError, msgspec.MsgspecError):
             raise BadSeal from None
 
     def _cipher(self) -> AESSIV:
+        if not has(CREDENTIALS):
+            raise UnsupportedOperation(f"this gateway is installed without {CREDENTIALS}: install it by {REMEDY}")
         from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
         return AESSIV(self._key)

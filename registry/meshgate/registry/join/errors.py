@@ -44,6 +44,7 @@ _CONNECT: dict[str, tuple[str, int]] = {
     "VERSION_TAKEN": ("already_exists", 409),
     "VERSION_RETIRED": ("failed_precondition", 400),
     "STAGE_REFUSED": ("failed_precondition", 400),
+    "UNSUPPORTED_OPERATION": ("failed_precondition", 400),
 }
 _REFUSALS = frozenset({"BAD_SCHEMA", "INCOMPATIBLE", "VERSION_TAKEN", "VERSION_RETIRED", "STAGE_REFUSED"})
 """Codes of errors about contracts, which keep them and their violations in details."""
@@ -51,6 +52,7 @@ _BY_CONNECT: dict[str, type[MeshError]] = {
     "invalid_argument": InvalidParams,
     "not_found": UnknownLease,
     "already_exists": InstanceTaken,
+    "failed_precondition": errors.UnsupportedOperation,
     "unauthenticated": errors.Unauthenticated,
     "permission_denied": errors.PermissionDenied,
     "unavailable": RegistryUnavailable,

@@ -1,13 +1,13 @@
 """Compiled contracts: typed parts are read, checked, and converted between releases of a skill's schema.
 
 ``contract.py`` is one release, ``converter.py`` the way between two. All of it is pure, compiled once, and bounded.
+The engines of constraints and of CEL are imported where a contract is compiled: the extra ``gateway-core`` has none.
 """
 
 from meshgate.gateway.contracts.transform.contract import CompiledContract
 from meshgate.gateway.contracts.transform.converter import ConversionStep, Converter
 from meshgate.gateway.contracts.transform.errors import agent_fault
 from meshgate.gateway.contracts.transform.json_results import ReadResult, WriteResult
-from meshgate.gateway.contracts.transform.migration.cel_migration import CelMigration
 from meshgate.gateway.contracts.transform.migration.compiled_migration import MigrationFunction
 from meshgate.gateway.contracts.transform.migration.function_migration import FunctionMigration, installed_functions
 from meshgate.gateway.contracts.transform.migration.path import PathStep, find_path, make_converter
@@ -19,7 +19,6 @@ from meshgate.gateway.contracts.transform.typed_parts.typed_part import Converte
 from meshgate.gateway.contracts.transform.violations import UnknownKey, Violation
 
 __all__ = [
-    "CelMigration",
     "CompiledContract",
     "ConversionStep",
     "ConvertedPart",

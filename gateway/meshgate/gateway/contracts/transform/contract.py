@@ -19,7 +19,6 @@ from meshgate.gateway.contracts.transform.fields.writer import Writers
 from meshgate.gateway.contracts.transform.json_results import ReadResult, WriteResult
 from meshgate.gateway.contracts.transform.locations import Location, location_text, number_path
 from meshgate.gateway.contracts.transform.notes import ReadNotes, WriteNotes
-from meshgate.gateway.contracts.transform.validation.constraints import Constraints, reachable_types
 from meshgate.gateway.contracts.transform.violations import InvalidValue, UnknownKey, Violation
 from meshgate.registry.schemas import BadSchema, Image
 
@@ -46,6 +45,8 @@ class CompiledContract:
     """
 
     def __init__(self, image: Image, type_name: str, version: str = "", limits: Limits = DEFAULTS) -> None:
+        from meshgate.gateway.contracts.transform.validation.constraints import Constraints, reachable_types
+
         self.type_name: Final = type_name
         self.version: Final = version
         self.digest: Final = image.digest

@@ -9,6 +9,7 @@ import msgspec
 from meshgate.gateway.observe.views import InstanceView
 from meshgate.gateway.routing.agent_choice import leaders
 from meshgate.gateway.routing.switch_match import keys_of_skills
+from meshgate.registry.extras import REMEDY
 from meshgate.registry.groups import Candidate, Explanation, Group
 from meshgate.registry.model import Switch
 
@@ -19,7 +20,7 @@ class Verdict(msgspec.Struct, frozen=True):
     """One instance, for one of its skills: whether it takes calls of the selector now, and if not why.
 
     Attributes:
-        reason: "taken", "stands by", "killed", "unwell" or "breaker"; else why the selection dropped it.
+        reason: "taken", "stands by", "killed", "unwell", "breaker" or "contract"; else why the selection dropped it.
     """
 
     instance: str
@@ -46,13 +47,21 @@ class Explained(msgspec.Struct, frozen=True):
     choice: str = ""
 
 
-def complete(found: Explanation, views: Iterable[InstanceView], switches: tuple[Switch, ...], tenant: str) -> Explained:
+def complete(
+    found: Explanation,
+    views: Iterable[InstanceView],
+    switches: tuple[Switch, ...],
+    tenant: str,
+    *,
+    closed: bool = False,
+) -> Explained:
     """The explanation with each instance's state.
 
     Args:
         views: the instances as all gateways see them.
         switches: the kill switches that are thrown.
         tenant: the tenant of the caller.
+        closed: whether skills with contracts are refused here, because contracts are not installed.
     """
     known = {view.id: view for view in views}
     thrown = {switch.key: switch for switch in switches}
@@ -61,6 +70,13 @@ def complete(found: Explanation, views: Iterable[InstanceView], switches: tuple[
         for one in found.verdicts
         if one.matched
     }
+    if closed:
+        out |= {
+            (entry.instance.id, group.skill): _CLOSED
+            for group in found.groups
+            if group.contract
+            for entry in group.entries
+        }
     if not found.groups:
         verdicts = tuple(_verdict(one, (one.reason, one.detail)) for one in found.verdicts)
         return Explained(found.selector, found.skill, (), verdicts, outcome="NO_ROUTE")
@@ -75,6 +91,9 @@ def complete(found: Explanation, views: Iterable[InstanceView], switches: tuple[
     killed = all(out[entry.instance.id, first.skill][:1] == ("killed",) for entry in first.entries)
     outcome = "" if taken else "KILLED" if killed else "UPSTREAM_UNAVAILABLE"
     return Explained(found.selector, found.skill, found.groups, verdicts, outcome, _choice(same, alike))
+
+
+_CLOSED = "contract", f"it has a contract, and this gateway is installed without contracts: {REMEDY}"
 
 
 def _choice(same: list[Group], alike: list[Group]) -> str:

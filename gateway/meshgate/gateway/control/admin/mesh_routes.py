@@ -19,6 +19,7 @@ from meshgate.gateway.control.switches import Switches
 from meshgate.gateway.identity.keys import KeyStore
 from meshgate.gateway.observe.job_tree import merge_instances
 from meshgate.gateway.observe.views import InstanceView
+from meshgate.registry.extras import CONTRACTS, has
 from meshgate.registry.groups import Scope
 from meshgate.registry.index import Index, version_order
 from meshgate.registry.model import Switch
@@ -62,7 +63,7 @@ def add_view_routes(
         scope = Scope(tenant, tuple(agents.split(",")), tuple(skills.split(",")))
         found = explain(table, parse_selector(selector), scope, skill)
         views = merge_instances(await mesh.ask(questions.INSTANCES))
-        return jsonable.response(complete(found, views, table.switches, tenant))
+        return jsonable.response(complete(found, views, table.switches, tenant, closed=not has(CONTRACTS)))
 
     @app.get("/api/v1/switches", tags=["mesh"], dependencies=guarded)
     async def switches() -> Response:

@@ -8,6 +8,7 @@ from meshgate.a2a.bindings.table import GRPC_ROWS, HTTP_ROWS, Key
 from meshgate.a2a.limits import Limits
 from meshgate.gateway.upstream.send import Wire
 from meshgate.gateway.upstream.transports.http import HttpTransport, make_client
+from meshgate.registry.extras import GRPC, has
 
 __all__ = ["make_transports"]
 
@@ -16,10 +17,10 @@ def make_transports(limits: Limits, clock: Callable[[], float]) -> dict[Key, Wir
     """A transport for each binding. Those with one carrier share its connections."""
     client = make_client(limits)
     found: dict[Key, Wire] = {row.key: HttpTransport(row.load(), client, limits, clock) for row in HTTP_ROWS}
-    try:
-        from meshgate.gateway.upstream.transports.channels import Channels
-        from meshgate.gateway.upstream.transports.grpc import GrpcTransport
-    except ImportError:
+    if not has(GRPC):
         return found
+    from meshgate.gateway.upstream.transports.channels import Channels
+    from meshgate.gateway.upstream.transports.grpc import GrpcTransport
+
     channels = Channels(limits)
     return {**found, **{row.key: GrpcTransport(row.load(), channels, limits, clock) for row in GRPC_ROWS}}

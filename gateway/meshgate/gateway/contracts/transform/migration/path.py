@@ -10,7 +10,6 @@ from meshgate.a2a.version_syntax import parse_version
 from meshgate.a2a.versions import Version
 from meshgate.gateway.contracts.transform.contract import CompiledContract
 from meshgate.gateway.contracts.transform.converter import ConversionStep, Converter
-from meshgate.gateway.contracts.transform.migration.cel_migration import CelMigration
 from meshgate.gateway.contracts.transform.migration.compiled_migration import CompiledMigration, MigrationFunction
 from meshgate.gateway.contracts.transform.migration.function_migration import FunctionMigration
 from meshgate.registry.model import Migration
@@ -148,6 +147,8 @@ def _move(
     if migration is None:
         return None
     if not migration.function:
+        from meshgate.gateway.contracts.transform.migration.cel_migration import CelMigration
+
         return CelMigration(here, there, migration.up if step.up else migration.down, limits)
     function = functions.get(migration.function)
     if function is None:

@@ -1,6 +1,7 @@
 """The mapping of typed parts: they are found in an A2A message, changed, and put back. Everything else stays as it is.
 
 A typed part is a ``data`` part whose media type is JSON or missing, or a ``raw`` part whose media type is protobuf.
+What reads protobuf is imported for messages in that form: they come over gRPC, and need that extra.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import sys
 from meshgate.a2a.payload import JsonPayload, Payload, ProtoPayload
 from meshgate.gateway.contracts.transform.typed_parts.json_parts import find_json_parts, map_json_parts
 from meshgate.gateway.contracts.transform.typed_parts.part_tree import CHILDREN
-from meshgate.gateway.contracts.transform.typed_parts.proto_parts import map_proto_parts, proto_part, walk_parts
 from meshgate.gateway.contracts.transform.typed_parts.typed_part import Change, TypedPart
 
 __all__ = ["map_parts", "typed_parts"]
@@ -26,6 +26,8 @@ def typed_parts(payload: Payload, most: int = sys.maxsize) -> list[TypedPart]:
     if payload.kind not in CHILDREN:
         return []
     if isinstance(payload, ProtoPayload):
+        from meshgate.gateway.contracts.transform.typed_parts.proto_parts import proto_part, walk_parts
+
         walked = (proto_part(*each) for each in walk_parts(payload.message, payload.kind, "input", ""))
         return list(itertools.islice((part for part in walked if part is not None), most))
     found: list[TypedPart] = []
@@ -43,6 +45,8 @@ def map_parts(payload: Payload, change: Change) -> Payload:
     if payload.kind not in CHILDREN:
         return payload
     if isinstance(payload, ProtoPayload):
+        from meshgate.gateway.contracts.transform.typed_parts.proto_parts import map_proto_parts
+
         return map_proto_parts(payload, change)
     tree = payload.tree()
     mapped = map_json_parts(tree, payload.kind, "input", "", change)
