@@ -209,7 +209,7 @@ def test_the_url_of_the_mesh_itself_is_no_agent(shell: Shell) -> None:
         assert (done.returncode, "is this mesh's own gateway, and no agent" in done.stderr) == (2, True), url
 
 
-@pytest.mark.requirement("cli.foreign")
+@pytest.mark.requirement("cli.foreign", "cli.deregister")
 def test_a_foreign_agent_joins_by_its_card_and_leaves(shell: Shell, stranger: str) -> None:
     made = json.loads(shell.ok("register", "--card", stranger, "--label", "region=eu", "--json"))
     assert (made["agent"], made["skills"]) == ("a-stranger", ["translate"])
@@ -218,10 +218,13 @@ def test_a_foreign_agent_joins_by_its_card_and_leaves(shell: Shell, stranger: st
     assert "region=eu" in shell.ok("agents", "a-stranger")
     assert "taken" in shell.ok("explain", "translate@2,region=eu")
     shell.ok("deregister", made["instance"])
-    assert shell.run("deregister", made["instance"]).returncode == 1
+    again = shell.run("deregister", made["instance"])
+    assert (again.returncode, "is registered" in again.stderr) == (1, True)
     said = shell.run("register", "--card", stranger).stderr
     assert f"its card is at {stranger}/.well-known/agent-card.json" in said
-    shell.ok("deregister", made["instance"])
+    shell.ok("deregister", "a-stranger")
+    assert "a-stranger" not in shell.ok("agents")
+    assert "no instance 'a-stranger' is registered" in shell.run("deregister", "a-stranger").stderr
 
 
 def test_the_card_of_an_agent_of_the_mesh_is_not_for_strangers(shell: Shell) -> None:

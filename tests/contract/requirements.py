@@ -706,6 +706,11 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("config.place", "issue I10", "A bad setting is named with its flag, variable, or file and line"),
     Requirement("cli.preflight", "issue I7", "Ports and extras are checked before keys are made and shown"),
     Requirement("cli.kill", "F113", "The brake ends what runs, says what it ended, and refuses a name that nobody has"),
+    Requirement(
+        "stream.first", "issue J", "A first call may hold up its agent for seconds: it imports what it works with"
+    ),
+    Requirement("cli.pieces", "issue J", "An artifact that comes in pieces and then as a whole is shown once"),
+    Requirement("cli.deregister", "issue J", "An agent's one instance is taken off the list by the agent's name"),
     Requirement("cli.key", "issue I6", "Keys are made, listed, shown, rotated and revoked by one command"),
     Requirement(
         "keys.list",

@@ -138,7 +138,7 @@ def stage(gateway: Environment, folder: Path) -> Iterator[Stage]:
     hello.mkdir(parents=True)
     own = replace(gateway, variables={**gateway.variables, "MESHGATE_HOME": str(home / "mesh")})
     # Some frameworks import much when they are first called, and hold up the event loop of their agent meanwhile.
-    own.ok("meshgate", "up", "-d", *PORTS, "--limit", f"health_timeout={patience(5.0)}")
+    own.ok("meshgate", "up", "-d", *PORTS, "--limit", f"patience={patience(10.0)}")
     try:
         mesh = Mesh.find(home / "mesh")
         assert mesh is not None

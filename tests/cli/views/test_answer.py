@@ -52,6 +52,22 @@ def test_the_result_goes_to_standard_output_and_nothing_else_does(capsys: Text) 
     assert err.splitlines() == ["hello: reading (50%)", "0 ms, a-1; meshgate job gw1.ab"]
 
 
+@pytest.mark.requirement("cli.pieces")
+@pytest.mark.parametrize("whole", ["one two", "one two three"])
+def test_an_artifact_that_comes_in_pieces_and_then_as_a_whole_is_shown_once(capsys: Text, whole: str) -> None:
+    pieces = [artifact("report", {"text": "one "}), artifact("report", {"text": "two"}, append=True)]
+    people(*pieces, artifact("report", {"text": whole}), status("COMPLETED"))
+    assert capsys.readouterr().out == f"{whole}\n"
+
+
+@pytest.mark.requirement("cli.pieces")
+def test_an_artifact_that_is_replaced_by_another_text_is_shown_again(capsys: Text) -> None:
+    people(artifact("report", {"text": "one"}), artifact("report", {"text": "two"}), status("COMPLETED"))
+    out, err = capsys.readouterr()
+    assert out == "one\ntwo\n"
+    assert "artifact report" in err
+
+
 def test_progress_that_says_nothing_new_is_not_repeated(capsys: Text) -> None:
     people(status("WORKING", "reading"), status("WORKING", "reading"))
     assert capsys.readouterr().err.count("reading") == 1

@@ -121,6 +121,8 @@ class People:
         self._console = err()
         self._terminal = sys.stdout.isatty()
         self._printed: set[str] = set()
+        self._texts: dict[str, str] = {}
+        """The text of each artifact that was shown, by its id."""
         self._last = ""
         self._open_line = False
         columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
@@ -213,6 +215,12 @@ class People:
         if self._only and self._only not in (artifact.name, artifact.artifact_id):
             self._printed.add(name)
             return
+        text = _text_of(artifact)
+        shown = self._texts.get(artifact.artifact_id)
+        self._texts[artifact.artifact_id] = (shown or "") + (text or "") if append else text or ""
+        if shown and not append and text is not None and text.startswith(shown):
+            self._write(text[len(shown) :])  # the pieces that came before are sent once more, as a whole
+            return
         if self._printed and not append and not self._only:
             self._close_line()
             self._note(f"artifact {plain(name)}")
@@ -259,3 +267,9 @@ class People:
         if usage is not None and usage.cost_usd:
             facts.append(f"${usage.cost_usd:.4f}")
         return Text(f"{', '.join(plain(fact) for fact in facts if fact)}; meshgate job {plain(self.job)}", "dim")
+
+
+def _text_of(artifact: Artifact) -> str | None:
+    """The text of an artifact; None if it has anything else."""
+    texts = [part.text for part in artifact.parts if isinstance(part.text, str)]
+    return "".join(texts) if len(texts) == len(artifact.parts) else None

@@ -100,6 +100,7 @@ class Instance:
         "probing",
         "secret",
         "waiting",
+        "warm",
     )
 
     def __init__(self, entry: Entry, breaker: Breaker, clock: Callable[[], float], secret: str) -> None:
@@ -117,6 +118,8 @@ class Instance:
         """What became of the last question for its health."""
         self.hung = False
         """Whether it was found to hang, and has not answered a health check since."""
+        self.warm = False
+        """Whether it has answered anything yet, a call or a question: a first call may load what the agent needs."""
         self.listed = True
         """Whether the registry lists it."""
         self.probing: asyncio.Task[None] | None = None
@@ -148,6 +151,7 @@ class Instance:
 
     def observe(self, seconds: float) -> None:
         """Add a latency sample: a slower one counts at once, faster ones only with time."""
+        self.warm = True
         now = self._clock()
         weight = math.exp(-(now - self._sampled) / _DECAY)
         self._latency = seconds if seconds > self._latency else self._latency * weight + seconds * (1 - weight)

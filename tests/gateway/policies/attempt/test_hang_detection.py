@@ -168,6 +168,7 @@ def test_a_timer_that_fires_a_little_early_counts(before: float, asked: bool) ->
 @virtual_time
 async def test_messages_wait_for_their_deadline_and_quiet_streams_end_as_unknown() -> None:
     ward = Ward("n")
+    ward.where.warm = True
     send, stream = ward.attempt("SendMessage"), ward.attempt("SendStreamingMessage")
     begun, safe = ward.attempt("SendStreamingMessage"), ward.attempt("SubscribeToTask")
     begun.begun, begun.task = True, "TAG~t1"
@@ -278,6 +279,36 @@ async def test_a_quiet_stream_ends_with_the_second_question_that_is_missed() -> 
     assert (ward.where.breaker.state, ward.where.hung) == ("open", True)
 
 
+@pytest.mark.requirement("stream.first")
+@virtual_time
+async def test_a_first_call_that_holds_up_its_agent_for_seconds_goes_on_and_one_that_never_ends_is_ended() -> None:
+    # The agent imports what it works with for three seconds, and answers its health route then.
+    ward = Ward("nnnnnny")
+    _, heard, reading = await streaming(ward, 4.0)
+    await reading
+    assert (heard, ward.asked[:7]) == ([4.0], [0.5, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0])
+    assert (ward.where.warm, ward.where.hung, ward.where.ready()) == (True, False, True)
+
+    cold = Ward("n", patience=3.0)
+    _, heard, reading = await streaming(cold, 1000.0)
+    with pytest.raises(OutcomeUnknown):
+        await reading
+    assert (heard, round(cold.clock.passed, 6), cold.where.warm) == ([], 3.5, False)
+
+
+@pytest.mark.requirement("stream.first")
+@virtual_time
+async def test_an_instance_that_has_answered_a_call_or_a_question_is_no_longer_forgiven() -> None:
+    for warm in ("call", "question"):
+        ward = Ward("yn" if warm == "question" else "n")
+        if warm == "call":
+            ward.where.observe(0.1)
+        _, _, reading = await streaming(ward, 1000.0)
+        with pytest.raises(OutcomeUnknown):
+            await reading
+        assert round(ward.clock.passed, 6) == (0.5 if warm == "call" else 1.0)
+
+
 @pytest.mark.requirement("stream.quiet")
 @virtual_time
 async def test_a_stream_that_says_something_at_least_each_half_second_asks_nothing() -> None:
@@ -306,6 +337,7 @@ async def test_a_call_that_falls_silent_is_asked_about_at_once_however_long_the_
 @virtual_time
 async def test_a_stream_of_a_hung_instance_that_falls_silent_later_ends_then() -> None:
     ward = Ward("n")
+    ward.where.warm = True
     _, heard, talking = await streaming(ward, 0.4, 0.4, 0.4, 1000.0)
     waiting = asyncio.ensure_future(ward.call(ward.attempt()))
     await asyncio.sleep(0.75)

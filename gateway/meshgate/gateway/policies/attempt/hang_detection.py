@@ -28,8 +28,9 @@ class HangDetection:
     ``limits.silence_max`` while it answers. ``limits.health_misses`` in a row open its breaker.
 
     Safe calls that wait there are then sent elsewhere, and quiet streams end with ``OutcomeUnknown``, which names the
-    task. Messages wait for their deadline, because the agent may be working on them. The instance gets no further call
-    until its health route answers.
+    task; at an instance that has answered nothing yet they get ``limits.patience`` more. Messages wait for their
+    deadline, because the agent may be working on them. The instance gets no further call until its health route
+    answers.
 
     Args:
         ask: asks the instance's health route, for at most ``limits.health_timeout``.
@@ -94,6 +95,7 @@ class HangDetection:
             asked = now
             instance.health = await self._ask(instance)
             if instance.health is Health.WELL:
+                instance.warm = True
                 misses, pause = 0, min(max(2 * pause, self._limits.silence), self._limits.silence_max)
             else:
                 misses, pause = misses + 1, 0.0
@@ -103,14 +105,15 @@ class HangDetection:
     async def _wait_for(self, instance: Instance) -> None:
         # A breaker's probe is a real call, and a call that is sent to an instance which still hangs is lost: so the
         # instance gets none before its health route has answered.
-        instance.hung = True
+        instance.hung, since = True, self._clock()
         instance.breaker.trip(silent=instance.health is Health.SILENT)
         while instance.listed and instance.health is not Health.WELL:
-            self._give_up(instance)
+            self._give_up(instance, since)
             await self._sleep(self._limits.silence)
             instance.health = await self._ask(instance)
         instance.hung = False
         if instance.health is Health.WELL:
+            instance.warm = True
             instance.breaker.answered()
         instance.wake()
 
@@ -122,12 +125,14 @@ class HangDetection:
         last = self._clock() - self._limits.silence + self._early
         return [attempt for attempt in instance.attempts if attempt.heard <= last]
 
-    def _give_up(self, instance: Instance) -> None:
+    def _give_up(self, instance: Instance, since: float) -> None:
         for attempt in list(instance.attempts):
             # A stream that has begun cannot be sent elsewhere, and a message may have been acted on.
             if attempt.call.method.safe and not attempt.begun:
                 attempt.abort(UpstreamUnavailable(f"{instance.id} does not answer", endpoint=instance.id))
-        for attempt in self._quiet(instance):
+        # An agent's first call may import for seconds what it works with, and holds up its event loop meanwhile.
+        loading = not instance.warm and self._clock() < since + self._limits.patience
+        for attempt in () if loading else self._quiet(instance):
             if attempt.begun:
                 attempt.abort(
                     OutcomeUnknown(
