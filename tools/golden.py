@@ -36,6 +36,8 @@ from meshgate.a2a.mesh.lineage_tokens import mint
 from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.a2a.types import Artifact, Message, Part, Role, StreamResponse, Task, TaskState, TaskStatus
 from meshgate.gateway.identity import keys
+from meshgate.gateway.identity.credential_seal import CredentialSeal
+from meshgate.gateway.identity.key_list import KeyList, signed
 from meshgate.gateway.identity.key_record import KeyKind
 from meshgate.gateway.identity.keys import KeyStore, new_key
 from meshgate.gateway.identity.mesh_key import MeshKey
@@ -43,6 +45,7 @@ from meshgate.gateway.observe.job_tree import tree
 from meshgate.gateway.process.server import gateway_row
 from meshgate.registry.backends.file import FileRegistry
 from meshgate.registry.errors import RegistryUnavailable
+from meshgate.registry.foreign.agent_credential import AgentCredential, OAuth2Client
 from meshgate.registry.home import Home, Run
 from meshgate.registry.join import wire
 from meshgate.registry.model import (
@@ -208,6 +211,13 @@ def credentials(golden: Golden) -> None:
         clear.append(text_of_key)
         store.add(record)
     store.save(golden.put("keys.json", "keys", "the key store; keys.txt has the keys in clear"))
+    listed = KeyList(7, store.records())
+    golden.put("shared_keys.json", "shared_keys", "the list of keys that machines share", signed(listed, key))
+    credential = AgentCredential(
+        {"authorization": "Bearer ümlaut"}, "key=1", OAuth2Client("https://a.example/t", "me", "s")
+    )
+    sealed = CredentialSeal(key).seal(credential, "post", "writer")
+    golden.put("credential.txt", "credential", "the sealed credential of post's writer", sealed + "\n")
     golden.put("keys.txt", "text", "the keys that keys.json knows", "\n".join(clear) + "\n")
     run = Run(4711, "http://127.0.0.1:8080", "http://127.0.0.1:8082", "http://127.0.0.1:8090", "127.0.0.1:8081")
     devs = {f"{kind}_key": key.dev_key(kind)[0] for kind in ("client", "join", "admin")}

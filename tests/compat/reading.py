@@ -26,6 +26,8 @@ from meshgate.a2a.methods import METHODS
 from meshgate.gateway.cluster.questions import UsageView
 from meshgate.gateway.config import ConfigError, load_config
 from meshgate.gateway.facts import Flight
+from meshgate.gateway.identity.credential_seal import CredentialSeal
+from meshgate.gateway.identity.key_list import read_signed
 from meshgate.gateway.identity.keys import KeyStore
 from meshgate.gateway.identity.mesh_key import MeshKey
 from meshgate.gateway.jobs.account import Grant
@@ -122,6 +124,15 @@ def _keys(path: Path) -> Any:
         else:
             found[key] = _built(store.find(key, "join" if kind == "join" else "admin"))
     return _built(found)
+
+
+def _shared_keys(path: Path) -> Any:
+    found = read_signed(path.read_bytes(), _mesh_key(path))
+    return None if found is None else {"number": found.number, "keys": {key.id: key.name for key in found.keys}}
+
+
+def _credential(path: Path) -> Any:
+    return _built(CredentialSeal(_mesh_key(path)).open(path.read_text("ascii").strip(), "post", "writer"))
 
 
 def _run(path: Path) -> Any:
@@ -279,6 +290,8 @@ _READERS: dict[str, Reader] = {
     "snapshot": _snapshot,
     "mesh_key": lambda path: _mesh_key(path).id,
     "keys": _keys,
+    "shared_keys": _shared_keys,
+    "credential": _credential,
     "text": lambda path: path.read_text("utf-8").split(),
     "run": _run,
     "lineage": _lineage,

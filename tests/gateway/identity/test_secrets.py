@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from meshgate.gateway.config import load_config
-from meshgate.gateway.identity.keys import KeyStore, new_key
+from meshgate.gateway.identity.keys import new_key
 from meshgate.gateway.identity.secrets import Secrets, load_secrets
 from meshgate.registry.home import Home
 
@@ -37,11 +38,9 @@ def test_of_the_keys_of_the_first_run_the_join_keys_are_an_operators(tmp_path: P
 @pytest.mark.requirement("join.lasting")
 def test_the_first_join_key_of_an_earlier_release_keeps_what_it_could_do_and_no_other_gains_it(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
-    store = KeyStore()
-    for name in ("first-join", "team"):
-        store.add(new_key("join", name)[1])
-    store.add(new_key("client", "first-join")[1])
-    store.save(home.ensure() / "keys.json")
+    records = [new_key("join", name)[1] for name in ("first-join", "team")]
+    records.append(new_key("client", "first-join")[1])
+    (home.ensure() / "keys.json").write_bytes(msgspec.json.encode(records))
     found = roles(loaded(home))
     assert found["join first-join"] == ("operator",)
     assert found["join team"] == found["client first-join"] == ()

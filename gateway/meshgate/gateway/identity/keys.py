@@ -62,7 +62,7 @@ class KeyStore:
     def save(self, path: Path) -> None:
         """Write the store, readable by its owner only."""
         records = sorted(self._records.values(), key=lambda record: record.id)
-        write_private(path, msgspec.json.format(msgspec.json.encode(records)))
+        write_private(path, msgspec.json.format(KeyList(0, tuple(records)).encode()))
 
     def add(self, record: KeyRecord) -> None:
         """Add a key."""
