@@ -21,7 +21,7 @@ async def plan(topic: str, ctx: Context) -> str:
 async def search(topic: str, ctx: Context) -> str:
     """Look something up, which costs two cents."""
     ctx.usage(input_tokens=900, output_tokens=120, cost_usd=0.02)
-    return "it is wet"
+    return f"of {topic!r}: it is wet"
 
 
 @writer.skill

@@ -710,6 +710,7 @@ _ROWS: tuple[Requirement, ...] = (
         "stream.first", "issue J", "A first call may hold up its agent for seconds: it imports what it works with"
     ),
     Requirement("example.circle", "README", "The first screen of README shows what its example does"),
+    Requirement("sdk.loops", "issue J", "One client serves one event loop after the other; two at once are refused"),
     Requirement("cli.pieces", "issue J", "An artifact that comes in pieces and then as a whole is shown once"),
     Requirement("cli.deregister", "issue J", "An agent's one instance is taken off the list by the agent's name"),
     Requirement("cli.key", "issue I6", "Keys are made, listed, shown, rotated and revoked by one command"),

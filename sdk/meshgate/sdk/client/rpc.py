@@ -59,6 +59,7 @@ class RpcClient:
         self._spans = spans
         self._transport = transport
         self._sender: Sender | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._found: Access | None = None
 
     async def aclose(self) -> None:
@@ -114,10 +115,27 @@ class RpcClient:
         return sent
 
     def _open_sender(self, access: Access) -> Sender:
+        if self._sender is not None and not isinstance(self._transport, httpx.AsyncClient):
+            self._check_loop()
         if self._sender is None:
+            self._loop = asyncio.get_running_loop()
             given = self._transport if self._transport is not None else access.transport
             self._sender = Sender(given if isinstance(given, httpx.AsyncClient) else make_client(given, self._limits))
         return self._sender
+
+    def _check_loop(self) -> None:
+        """Let go of connections whose event loop has ended: a program may use one client in several ``asyncio.run``.
+
+        Raises:
+            RuntimeError: another event loop, which has not ended, uses this client.
+        """
+        if self._loop is asyncio.get_running_loop():
+            return
+        if self._loop is not None and not self._loop.is_closed():
+            raise RuntimeError(
+                "this client of the mesh is used in another event loop, which still runs: make one Mesh for each loop"
+            )
+        self._sender = None
 
     def _span(self, method: Method, sent: dict[str, str]) -> AbstractContextManager[None]:
         return self._spans.calling(method.name, sent) if self._spans is not None else nullcontext()
