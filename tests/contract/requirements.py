@@ -417,7 +417,9 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("docs.picture", "documentation", "The picture of the architecture shows the tree as it is"),
     Requirement("docs.links", "documentation", "What a page links to or names as a file is there"),
     Requirement("docs.commands", "documentation", "A command that a page names is one that exists"),
-    Requirement("docs.sdk", "documentation", "Every block of the page of the SDK runs, step by step, as a reader types it"),
+    Requirement(
+        "docs.sdk", "documentation", "Every block of the page of the SDK runs, step by step, as a reader types it"
+    ),
     Requirement("docs.frameworks", "documentation", "What the page of frameworks tells of a recipe is what it does"),
     Requirement(
         "docs.clashes", "documentation", "What the page says of packages side by side is what a resolver finds"

@@ -22,7 +22,10 @@ def told(story: Story, make: Make, wheel: Path) -> None:
 
 
 @pytest.mark.requirement("wheel.readme")
-@pytest.mark.parametrize("story", [pytest.param(story, id=story.name) for story in STORIES])
+@pytest.mark.parametrize(
+    "story",
+    [pytest.param(one, id=one.name, marks=pytest.mark.timeout(max(180, 6 * len(one.blocks)))) for one in STORIES],
+)
 def test_what_a_document_says_to_type_works(
     story: Story, make: Make, wheel: Path, request: pytest.FixtureRequest
 ) -> None:
