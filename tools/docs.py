@@ -43,6 +43,9 @@ from meshgate.gateway.config import Config
 from meshgate.gateway.control.admin.app import make_admin
 from meshgate.gateway.observe.metrics import Metrics
 from meshgate.registry.model import SWITCH_KINDS
+from meshgate.sdk import Agent, Context, Mesh
+from meshgate.sdk.client.request import CallArguments
+from meshgate.sdk.skills.skill import SkillOptions
 
 ROOT = Path(__file__).parents[1]
 
@@ -180,6 +183,74 @@ def _url(path: str, route: Any) -> str:
     return re.sub(r"\{(\w+)\}", lambda name: name[1].upper(), path) + (f"?{query}" if query else "")
 
 
+AGENT_CALLS = {"access", "cancel", "outgoing", "serve_as"}
+"""Methods of a context that the agent calls, not a skill."""
+
+
+def context() -> list[str]:
+    """What a skill finds in its context."""
+    return table(("name", "does"), *_arguments(Context, "Attributes", "ctx."), *_methods(Context, "ctx.", AGENT_CALLS))
+
+
+def mesh() -> list[str]:
+    """What a client of the mesh does."""
+    return table(("name", "does"), *_methods(Mesh, "mesh."))
+
+
+def _methods(cls: type, prefix: str, without: set[str] | frozenset[str] = frozenset()) -> Iterator[tuple[str, str]]:
+    """The methods and properties of a class, each with the first paragraph of its docstring."""
+    found = {name: one for kind in reversed(cls.__mro__[:-1]) for name, one in vars(kind).items() if name[0] != "_"}
+    if unknown := without - set(found):
+        raise SystemExit(f"tools/docs.py: {cls.__name__} has no {sorted(unknown)}")
+    for name in sorted(set(found) - without, key=[*vars(cls), *found].index):
+        one = found[name]
+        if inspect.isfunction(one) or isinstance(one, property):
+            named = f"{prefix}{name}" if isinstance(one, property) else f"{prefix}{name}({_parameters(one)})"
+            yield f"`{named}`", _paragraph(inspect.getdoc(getattr(cls, name)) or "")
+
+
+def _parameters(function: Any) -> str:
+    """The names of a method's parameters."""
+    kinds = [one for one in inspect.signature(function).parameters.values() if one.name != "self"]
+    return ", ".join("..." if one.kind is one.VAR_KEYWORD else one.name for one in kinds)
+
+
+def _paragraph(text: str) -> str:
+    """The first paragraph of a docstring, without the colons that lead to an example."""
+    first = " ".join(text.partition("\n\n")[0].split())
+    return plain(f"{first[:-2]}." if first.endswith("::") else first)
+
+
+def _arguments(cls: type, section: str, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """The names that a section of a class's docstring explains, such as ``Args:``."""
+    text = (inspect.getdoc(cls) or "").partition(f"{section}:\n")[2].partition("\n\n")[0]
+    for names, meaning in re.findall(r"(?m)^    (\w[\w, ]*): ((?:.*\n?)(?:^     .*\n?)*)", text):
+        words = " ".join(meaning.split())
+        yield ", ".join(f"`{prefix}{name}`" for name in names.split(", ")), plain(words[:1].upper() + words[1:])
+
+
+def options() -> list[str]:
+    """The options of an agent."""
+    rows = list(_arguments(Agent, "Args"))
+    told = set(re.findall(r"`(\w+)`", " ".join(names for names, _ in rows)))
+    same(dict.fromkeys(told), set(inspect.signature(Agent).parameters), "the options of Agent")
+    return table(("option", "meaning"), *rows)
+
+
+def call_options() -> list[str]:
+    """The arguments of a call."""
+    source = Path(inspect.getfile(CallArguments)).read_text("utf-8")
+    found = [one for cls in ("CallArguments", "CallOptions") for one in documented(source, cls)]
+    return table(("argument", "meaning"), *((f"`{one.name}`", plain(" ".join(one.text.split()))) for one in found))
+
+
+def skill_options() -> list[str]:
+    """The options of a skill."""
+    source = Path(inspect.getfile(SkillOptions)).read_text("utf-8")
+    found = documented(source, "SkillOptions")
+    return table(("option", "meaning"), *((f"`{one.name}`", plain(" ".join(one.text.split()))) for one in found))
+
+
 TABLES: dict[str, Callable[[], list[str]]] = {
     "ports": ports,
     "switches": switches,
@@ -190,6 +261,11 @@ TABLES: dict[str, Callable[[], list[str]]] = {
     "errors": errors,
     "metrics": metrics,
     "admin": lambda: _admin(schemas=False),
+    "sdk-agent": options,
+    "sdk-skill": skill_options,
+    "sdk-call": call_options,
+    "sdk-context": context,
+    "sdk-mesh": mesh,
     "admin-schemas": lambda: _admin(schemas=True),
 }
 
@@ -198,6 +274,7 @@ def figures() -> dict[str, list[str]]:
     """Sentences by page, with their numbers from the code."""
     one = DEFAULTS
     minutes, hours, share = one.job_seconds / 60, one.record_seconds / 3600, one.retry_ratio * 100
+    hours_kept = one.task_seconds / 3600
     return {
         "README.md": [
             f"depth of the path, {one.depth}",
@@ -212,6 +289,13 @@ def figures() -> dict[str, list[str]]:
             f"for {hours:g} hour and {one.records:,} jobs",
             f"Up to {one.traces:g} new jobs a second are all traced",
             f"one in {one.traces_beyond} beyond that",
+        ],
+        "docs/sdk.md": [
+            f"{one.skill_threads} of them at once",
+            f"the latest {one.tasks:,} tasks, for {hours_kept:g} hour",
+            f"finishes what is open for up to {one.drain:g} s",
+            f"takes {one.deadline:g} s unless the call names a deadline",
+            f"{one.job_calls} calls and {minutes:g} minutes",
         ],
         "docs/schemas.md": [
             f"An expression has up to {one.schema_cel:,} characters",

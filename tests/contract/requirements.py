@@ -417,6 +417,9 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("docs.picture", "documentation", "The picture of the architecture shows the tree as it is"),
     Requirement("docs.links", "documentation", "What a page links to or names as a file is there"),
     Requirement("docs.commands", "documentation", "A command that a page names is one that exists"),
+    Requirement(
+        "docs.sdk", "documentation", "Every block of the page of the SDK runs, step by step, as a reader types it"
+    ),
     Requirement("docs.frameworks", "documentation", "What the page of frameworks tells of a recipe is what it does"),
     Requirement(
         "docs.clashes", "documentation", "What the page says of packages side by side is what a resolver finds"
@@ -618,6 +621,7 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("sdk.cancel", "A2A 3.1.5", "Cancelling a task ends its work, and everyone who watches sees it"),
     Requirement("sdk.shared_tasks", "SDK", "Instances that share a store read, follow and cancel each other's tasks"),
     Requirement("sdk.guard", "SDK", "An agent tells nothing to who does not show its secret"),
+    Requirement("sdk.mounted", "SDK", "An agent is served as part of a larger ASGI app, below a path of it"),
     Requirement(
         "sdk.finds", "run.json", "On one machine agents and clients find the mesh, and its key goes nowhere else"
     ),

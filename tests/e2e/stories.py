@@ -4,7 +4,9 @@ A block that is run has a comment right above its fence (a blank line may stand 
 
     <!-- run: STORY -->               bash: run it, it must end well. python: run it as a program.
     <!-- run: STORY background -->    bash: start it and go on once a mesh has come up or an agent has joined.
+    <!-- run: STORY background again --> the same, after Ctrl-C has ended what a block of this text started.
     <!-- run: STORY file=NAME -->     write it to this file, for the blocks that follow.
+    <!-- run: STORY file=NAME append --> add it to the end of this file, with two empty lines between.
     <!-- run: STORY output -->        what the block before has printed, line by line; `...` stands for anything.
 
 Blocks of one STORY share a folder, a mesh's home and their shell variables. Its ports are free ones instead of 8080,
@@ -35,6 +37,7 @@ _FENCE = re.compile(r"^(?P<fence>```+)(?P<language>\w*)$")
 _PORTS = {"8080": "PORT", "8081": "GRPC_PORT", "8082": "JOIN_PORT", "8090": "ADMIN_PORT"}
 _ADDRESS = re.compile(r"(127\.0\.0\.1|localhost):(8080|8081|8082|8090)\b")
 _SHELL = ("bash", "sh")
+_MODES = ("background", "again", "output", "append")
 
 
 class Broken(Exception):
@@ -51,6 +54,8 @@ class Block:
     file: str = ""
     background: bool = False
     output: bool = False
+    again: bool = False
+    append: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,16 +99,14 @@ def _block(lines: Iterator[tuple[int, str]], words: list[str], where: str) -> Bl
     if fence is None:
         raise Broken(f"{where}: there is no block below this comment")
     files = [word.removeprefix("file=") for word in words if word.startswith("file=")]
-    if unknown := set(words) - {"background", "output"} - {f"file={file}" for file in files}:
-        raise Broken(f"{where}: {', '.join(sorted(unknown))}: only 'file=NAME', 'background' and 'output' are known")
-    block = Block(where, fence["language"], _body(lines, fence["fence"]), "".join(files), *_modes(words))
+    if unknown := set(words) - set(_MODES) - {f"file={file}" for file in files}:
+        known = ", ".join(("file=NAME", *_MODES))
+        raise Broken(f"{where}: {', '.join(sorted(unknown))}: only these words are known: {known}")
+    modes = {mode: mode in words for mode in _MODES}
+    block = Block(where, fence["language"], _body(lines, fence["fence"]), "".join(files), **modes)
     if not (block.file or block.output or block.language in (*_SHELL, "python")):
         raise Broken(f"{where}: a block of {block.language or 'no language'} cannot be run")
     return block
-
-
-def _modes(words: list[str]) -> tuple[bool, bool]:
-    return "background" in words, "output" in words
 
 
 # -- running
@@ -117,6 +120,7 @@ class Teller:
         self._ports = ports
         self._stack = stack
         self._printed = ""
+        self._started: dict[str, subprocess.Popen[bytes]] = {}
 
     def tell(self, block: Block) -> None:
         """Run one block.
@@ -126,7 +130,10 @@ class Teller:
         """
         text = _ADDRESS.sub(lambda found: f"{found[1]}:{self._ports[found[2]]}", block.text)
         folder = self._environment.scratch
-        if block.file:
+        if block.append:
+            with (folder / block.file).open("a") as file:
+                file.write("\n\n" + text)
+        elif block.file:
             (folder / block.file).write_text(text)
         elif block.output:
             self._compare(block, text)
@@ -154,6 +161,8 @@ class Teller:
             raise Broken(f"{block.where}: this was to be printed:\n{text}\nand this was:\n{self._printed}")
 
     def _start(self, block: Block, text: str) -> None:
+        if block.again:
+            self._interrupt(block, text)
         before = self._signs()
         log = self._environment.scratch / f"{block.where.replace(':', '-')}.log".replace("/", "-")
         with log.open("w") as output:
@@ -167,6 +176,7 @@ class Teller:
                 start_new_session=True,
             )
         self._stack.callback(_end, process)
+        self._started[text] = process
         for _ in range(int(patience(60.0) / 0.1)):
             if self._signs() > before:
                 return
@@ -176,6 +186,14 @@ class Teller:
                 continue
             break
         raise Broken(f"{block.where}: no mesh came up and no agent joined:\n{text}\n{log.read_text()}")
+
+    def _interrupt(self, block: Block, text: str) -> None:
+        process = self._started.get(text)
+        if process is None or process.poll() is not None:
+            raise Broken(f"{block.where}: nothing runs that a block of this text started:\n{text}")
+        os.killpg(process.pid, signal.SIGINT)
+        if process.wait(timeout=patience(30.0)):
+            raise Broken(f"{block.where}: Ctrl-C ended this with {process.returncode}:\n{text}")
 
     def _signs(self) -> int:
         """How much there is of a mesh: itself, and the agents in it."""

@@ -22,7 +22,10 @@ def told(story: Story, make: Make, wheel: Path) -> None:
 
 
 @pytest.mark.requirement("wheel.readme")
-@pytest.mark.parametrize("story", [pytest.param(story, id=story.name) for story in STORIES])
+@pytest.mark.parametrize(
+    "story",
+    [pytest.param(one, id=one.name, marks=pytest.mark.timeout(max(180, 6 * len(one.blocks)))) for one in STORIES],
+)
 def test_what_a_document_says_to_type_works(
     story: Story, make: Make, wheel: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -37,6 +40,20 @@ def test_the_readme_is_run_with_a_mesh_an_agent_a_call_and_curl() -> None:
     texts = "\n".join(block.text for block in blocks if not block.output)
     assert [one for one in ("pip install", "meshgate up", "meshgate call", "Mesh()", "curl ") if one not in texts] == []
     assert [block.where for block in blocks if block.output]
+
+
+@pytest.mark.requirement("docs.sdk")
+def test_every_block_of_the_page_of_the_sdk_is_run() -> None:
+    page = (ROOT / "docs" / "sdk.md").read_text()
+    (story,) = read_stories(page, "docs/sdk.md")
+    fences = re.findall(r"(?m)^```", page)
+    assert len(fences) == 2 * len(story.blocks)
+    silent = [
+        block.where
+        for block, following in zip(story.blocks, [*story.blocks[1:], story.blocks[0]], strict=True)
+        if not (block.file or block.background or block.output or following.output or "pip install" in block.text)
+    ]
+    assert silent == [], "these print something that is not compared"
 
 
 SAMPLE = """
@@ -70,12 +87,30 @@ hello world
 http://127.0.0.1:... and localhost:..., not 10.0.0.1:8080
 imported
 ```
+
+<!-- run: sample file=said.txt append -->
+```text
+more
+```
+
+<!-- run: sample -->
+```bash
+cat said.txt
+```
+
+<!-- run: sample output -->
+```text
+http://127.0.0.1:... and localhost:..., not 10.0.0.1:8080
+
+
+more
+```
 """
 
 
 def test_a_marked_block_is_run_as_it_says(make: Make, wheel: Path) -> None:
     (story,) = read_stories(SAMPLE, "sample.md")
-    assert [block.where for block in story.blocks] == [f"sample.md:{line}" for line in (9, 15, 21, 26)]
+    assert [block.where for block in story.blocks] == [f"sample.md:{line}" for line in (9, 15, 21, 26, 33, 38, 43)]
     told(story, make, wheel)
 
 
@@ -86,9 +121,10 @@ def test_a_marked_block_is_run_as_it_says(make: Make, wheel: Path) -> None:
         "<!-- run: bad -->\n```python\nimport meshgate\n```\n",
         "<!-- run: bad -->\n```bash\npip install --upgrade meshgate\n```\n",
         "<!-- run: bad background -->\n```bash\ntrue\n```\n",
+        "<!-- run: bad background again -->\n```bash\nmeshgate up\n```\n",
         "<!-- run: bad -->\n```bash\necho one\n```\n<!-- run: bad output -->\n```\ntwo\n```\n",
     ],
-    ids=["fails", "not-installed", "another-pip", "nothing-joins", "prints-something-else"],
+    ids=["fails", "not-installed", "another-pip", "nothing-joins", "nothing-to-end", "prints-something-else"],
 )
 def test_a_document_that_does_not_do_what_it_says_is_found_out(block: str, make: Make, wheel: Path) -> None:
     (story,) = read_stories(block, "bad.md")

@@ -30,7 +30,7 @@ from meshgate.sdk.client.sender import make_client
 from meshgate.sdk.server import logs
 from meshgate.sdk.server.app import AgentApp, Guard
 from meshgate.sdk.server.listen_address import CannotServe, ListenAddress
-from meshgate.sdk.server.listener import Listener, exit_code, run_loop, urls_by_binding
+from meshgate.sdk.server.listener import Listener, exit_code, public_endpoints, run_loop, urls_by_binding
 from meshgate.sdk.server.membership import Credentials, JoinClient, Membership, log_refusal
 from meshgate.sdk.server.running_agent import RunningAgent
 from meshgate.sdk.server.signals import serve_until_signal
@@ -154,9 +154,9 @@ class Agent(SkillDecorators):
     # -- its descriptions
 
     def card(self) -> dict[str, Any]:
-        """Its agent card, with the addresses it listens on now."""
+        """Its agent card, with the addresses it listens on now; else, for who serves ``app``, with ``public_url``."""
         skills = self._ready()
-        about = (self.name, self.version, self.description, skills, self._endpoints)
+        about = (self.name, self.version, self.description, skills, self._endpoints or public_endpoints(self._address))
         return card_of(*about, shared_tasks=self.shared_tasks, limits=self.limits)
 
     def manifest(self) -> Manifest:

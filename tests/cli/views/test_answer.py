@@ -161,3 +161,20 @@ def test_the_job_of_a_refusal_is_known_from_the_error(capsys: Text) -> None:
     with shown:
         shown.failed(BudgetExhausted("too much", metadata={"job": "gw1.ab"}))
     assert "meshgate job gw1.ab" in capsys.readouterr().err
+
+
+@pytest.mark.requirement("cli.remedy")
+def test_the_command_that_answers_a_question_can_be_pasted_into_a_shell(capsys: Text) -> None:
+    shown = People("buy@*", lambda: 0.0)
+    with shown:
+        shown.event(status("INPUT_REQUIRED", "How many?"))
+        shown.end()
+    out, err = capsys.readouterr()
+    assert out == "How many?\n"
+    assert err.splitlines()[0] == "The agent waits for an answer: meshgate call 'buy@*' TEXT --task t~1"
+
+
+@pytest.mark.parametrize(("raw", "size"), [("AAAA", 3), ("AP8=", 2), ("AA==", 1)])
+def test_of_bytes_the_size_is_told(raw: str, size: int, capsys: Text) -> None:
+    people(artifact("x", {"raw": raw, "mediaType": "image/png"}))
+    assert f"image/png: {size} bytes that are no text" in capsys.readouterr().err

@@ -162,3 +162,32 @@ async def test_an_app_can_be_started_and_stopped_by_any_server() -> None:
 
     await make_agent().app()({"type": "lifespan"}, receive, send)
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+@pytest.mark.requirement("sdk.mounted")
+@pytest.mark.parametrize("whole", [True, False], ids=["path-with-the-mount", "path-without"])
+async def test_mounted_in_a_larger_app_it_serves_below_its_path(whole: bool) -> None:
+    app = make_agent().app("s3cret")
+
+    async def larger(scope: Any, receive: Any, send: Any) -> None:
+        path: str = scope["path"] if whole else scope["path"].removeprefix("/demo")
+        await app({**scope, "path": path, "root_path": "/demo"}, receive, send)
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(larger), base_url="http://site") as http:
+        answer = await http.post("/demo/", json=BODY, headers=JSON | SECRET)
+        assert answer.json()["result"]["task"]["artifacts"][0]["parts"] == [{"text": "hi"}]
+        assert (await http.get(f"/demo{CARD_PATH}", headers=SECRET)).json()["name"] == "demo"
+        assert (await http.get("/demo/livez")).status_code == 200
+        assert (await http.get("/demo/elsewhere", headers=SECRET)).status_code == 404
+
+
+@pytest.mark.requirement("sdk.mounted")
+def test_the_card_of_an_agent_that_does_not_listen_has_its_public_url() -> None:
+    agent = Agent("demo", public_url="https://site.example/demo")
+
+    @agent.skill
+    async def echo(text: str) -> str:
+        return text
+
+    urls = [one["url"] for one in agent.card()["supportedInterfaces"]]
+    assert (urls, make_agent().card()["supportedInterfaces"]) == (["https://site.example/demo/"], [])

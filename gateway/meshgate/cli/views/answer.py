@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Callable
 from types import TracebackType
@@ -185,7 +186,8 @@ class People:
             names = ", ".join(sorted(self._printed)) or "none"
             self._note(f"there is no artifact {self._only!r} in the answer, only: {names}")
         if self._waits:
-            self._note(f"The agent waits for an answer: meshgate call {self._selector} TEXT --task {self.task_id}")
+            selector = shlex.quote(self._selector)  # a shell would look for files that 'buy@*' fits
+            self._note(f"The agent waits for an answer: meshgate call {selector} TEXT --task {self.task_id}")
 
     def _origin(self, origin: Event | Result) -> None:
         self.job, self.call_id = origin.job or self.job, origin.call_id or self.call_id
@@ -232,9 +234,9 @@ class People:
             if isinstance(part.text, str):
                 self._write(part.text)
             elif isinstance(part.raw, str):
-                size = len(part.raw) * 3 // 4
+                size = len(part.raw) * 3 // 4 - part.raw.count("=")
                 name = plain(part.filename or part.media_type or "a file")
-                self._note(f"{name}: about {size} bytes that are no text; --json prints them as base64")
+                self._note(f"{name}: {size} bytes that are no text; --json prints them as base64")
             elif isinstance(part.url, str):
                 self._write(part.url + "\n")
             elif part.data is not msgspec.UNSET:

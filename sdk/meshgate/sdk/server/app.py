@@ -88,7 +88,7 @@ class AgentApp:
             return
         if scope["type"] != "http":
             return
-        path: str = scope["path"]
+        path = _own_path(scope)
         if path == "/livez":
             await respond(send, 200, b'{"status":"ok"}')
             return
@@ -110,6 +110,13 @@ class AgentApp:
             await self._documents.answer(send, scope["method"], headers, body, kept)
         else:
             await respond(send, 404, b'{"error":"POST JSON-RPC to /, or GET ' + CARD_PATH.encode() + b'"}')
+
+
+def _own_path(scope: Scope) -> str:
+    """The path below the one that the app is mounted at, which ASGI's ``path`` begins with."""
+    path: str = scope["path"]
+    mount: str = scope.get("root_path", "")
+    return path[len(mount) :] if path.startswith(f"{mount}/") else path
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

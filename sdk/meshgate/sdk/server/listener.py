@@ -23,7 +23,7 @@ from meshgate.sdk.server.loop_watch import LoopWatch
 if TYPE_CHECKING:
     from meshgate.a2a.call import Handler
 
-__all__ = ["Listener", "endpoints_of", "exit_code", "run_loop", "urls_by_binding"]
+__all__ = ["Listener", "endpoints_of", "exit_code", "public_endpoints", "run_loop", "urls_by_binding"]
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +39,11 @@ def endpoints_of(place: ListenAddress, port: int, grpc_port: int) -> tuple[Endpo
     http = [Endpoint(row.id, url + "/", row.version) for row in HTTP_ROWS if row.id in place.bindings]
     grpc = [Endpoint(row.id, f"{_bracketed(host)}:{grpc_port}", row.version) for row in GRPC_ROWS if grpc_port]
     return (*http, *grpc)
+
+
+def public_endpoints(place: ListenAddress) -> tuple[Endpoint, ...]:
+    """The addresses for others of an agent that does not listen itself: its public URL, if it has one."""
+    return endpoints_of(place, 0, 0) if place.public_url else ()
 
 
 class Listener:
