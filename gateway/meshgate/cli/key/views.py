@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import msgspec
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from meshgate.cli.console import plain
@@ -65,9 +64,6 @@ def keys_table(keys: Sequence[Key]) -> RenderableType:
 
 def key_view(key: Key) -> RenderableType:
     """One key, a line a field."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
     rows = {
         "id": key.id,
         "kind": key.kind,
@@ -81,10 +77,9 @@ def key_view(key: Key) -> RenderableType:
         "ends": f"{key.ends} UTC" if key.expires else key.ends,
         "state": key.state,
     }
-    for name, value in rows.items():
-        if value:
-            table.add_row(name, Text(plain(value)))
-    return table
+    width = max(map(len, rows))
+    lines = [Text.assemble((f"{name:<{width}}  ", "bold"), plain(value)) for name, value in rows.items() if value]
+    return Text("\n").join(lines)
 
 
 def made_text(made: MadeKey) -> Text:
