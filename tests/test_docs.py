@@ -174,3 +174,28 @@ def test_every_command_that_a_page_names_is_there() -> None:
     }
     assert {word for word, _ in named} > {"up", "call", "schema"}
     assert not named - known
+
+
+TROUBLE = ROOT / "docs" / "troubleshooting.md"
+
+
+@pytest.mark.requirement("docs.errors")
+def test_every_code_of_the_mesh_has_a_paragraph_that_its_row_leads_to() -> None:
+    text = TROUBLE.read_text("utf-8")
+    rows = re.findall(r"(?m)^\| \[`([A-Z_]+)`\]\(#([a-z_]+)\)", text)
+    headings = re.findall(r"(?m)^### ([A-Z_]+)\n(?!\n|#)", text)
+    assert [anchor for code, anchor in rows if anchor != code.lower()] == []
+    assert sorted(headings) == sorted(code for code, _ in rows)
+
+
+@pytest.mark.requirement("docs.errors")
+@pytest.mark.parametrize(
+    "code",
+    [
+        *("NO_ROUTE", "RATE_LIMITED", "BUDGET_EXHAUSTED", "LOOP", "KILLED", "UNAUTHENTICATED", "SCHEMA_VIOLATION"),
+        *("UPSTREAM_UNAVAILABLE", "UPSTREAM_DEADLINE", "TASK_NOT_FOUND", "WEAK_SECRET"),
+    ],
+)
+def test_an_error_is_shown_as_a_run_prints_it(code: str) -> None:
+    printed = re.findall(r"<!-- run: \S+ output -->\n```text\n(.*?)```", TROUBLE.read_text("utf-8"), re.DOTALL)
+    assert any(code in block for block in printed)

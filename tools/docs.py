@@ -10,7 +10,10 @@ usage: tools/docs.py [--check]
 
 from __future__ import annotations
 
+import asyncio
+import importlib
 import inspect
+import pkgutil
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +26,7 @@ import typer
 from google.rpc.code_pb2 import Code  # pyright: ignore[reportMissingTypeStubs] - they lie beside the code
 from limits import documented, plain
 
+import meshgate
 from meshgate.a2a.bindings.grpc_errors import encode_error as grpc_error
 from meshgate.a2a.bindings.jsonrpc import encode_error as jsonrpc_error
 from meshgate.a2a.bindings.jsonrpc_errors import HTTP_STATUS
@@ -41,7 +45,9 @@ from meshgate.cli.app import make_app
 from meshgate.cli.exits import Exit, from_mesh
 from meshgate.gateway.config import Config
 from meshgate.gateway.control.admin.app import make_admin
+from meshgate.gateway.control.admin.errors import answer_mesh_error
 from meshgate.gateway.observe.metrics import Metrics
+from meshgate.registry.join.errors import encode_error as join_error
 from meshgate.registry.model import SWITCH_KINDS
 from meshgate.sdk import Agent, Context, Mesh
 from meshgate.sdk.client.request import CallArguments
@@ -65,6 +71,36 @@ SWITCHES = {
     "job": "further calls of a job, by its id; what runs of it is ended",
 }
 """What each kind of kill switch refuses."""
+
+CALL = "a call"
+MET = {
+    "BAD_CONTRACT": "an agent that starts",
+    "BAD_LOCK": "an agent that starts",
+    "BAD_SCHEMA": "the join port, the admin API",
+    "BAD_SEAL": "a gateway's log",
+    "CANNOT_SERVE": "an agent that starts",
+    "INCOMPATIBLE": "the join port, the admin API",
+    "INSTANCE_TAKEN": "the join port",
+    "KEYS_CHANGED": "the admin API",
+    "KEYS_NOT_WRITTEN": "the admin API",
+    "LAST_ADMIN_KEY": "the admin API",
+    "NOT_CONFIGURED": "a client, an agent that starts",
+    "REGISTRY_UNAVAILABLE": "the join port, the admin API",
+    "STAGE_REFUSED": "the join port, the admin API",
+    "STALE_LOCK": "an agent that starts",
+    "TASK_CANCELLED": "a client",
+    "TASK_FAILED": "a client",
+    "TASK_REJECTED": "a client",
+    "UNKNOWN_CONTRACT": "the admin API",
+    "UNKNOWN_KEY": "the admin API",
+    "UNKNOWN_LEASE": "the join port, the admin API",
+    "UNKNOWN_NAME": "the admin API",
+    "VERSION_RETIRED": "the join port, the admin API",
+    "VERSION_TAKEN": "the join port, the admin API",
+    "WEAK_SECRET": "a gateway that starts",
+    "WRITTEN_NOT_SEEN": "the admin API",
+}
+"""Where each code is met that is not told of a call."""
 
 
 def table(*rows: tuple[object, ...]) -> list[str]:
@@ -135,6 +171,58 @@ def errors() -> list[str]:
     groups = (AccessError, RefusedError, SchemaError, UpstreamError, EdgeError, ProtocolError)
     rows = [_error(cls()) for group in groups for cls in group.__subclasses__()]
     return table(("code", "meaning", "again", "JSON-RPC", "HTTP", "gRPC", "exit code"), *rows)
+
+
+def codes() -> list[str]:
+    """Every code of the mesh, each with the name of its paragraph."""
+    for module in pkgutil.walk_packages(cast("Any", meshgate).__path__, "meshgate."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    groups = (AccessError, RefusedError, SchemaError, UpstreamError, EdgeError, ProtocolError)
+    of_calls = [cls for group in groups for cls in group.__subclasses__()]
+    others = {cls.code: cls for cls in _below(MeshError) if cls.code != MeshError.code}
+    for cls in of_calls:
+        others.pop(cls.code, None)
+    same(MET, set(others), "MET")
+    rows = [_code(cls(), CALL) for cls in of_calls]
+    rows += [_code(_plain(others[code]), MET[code]) for code in sorted(others)]
+    return table(("code", "meaning", "told of", "again", "JSON-RPC", "HTTP", "gRPC", "exit code"), *rows)
+
+
+def _below(cls: type[MeshError]) -> Iterator[type[MeshError]]:
+    for one in cls.__subclasses__():
+        yield one
+        yield from _below(one)
+
+
+def _plain(cls: type[MeshError]) -> MeshError:
+    """An error of a class whose own ``__init__`` wants more."""
+    error = cls.__new__(cls)
+    MeshError.__init__(error)
+    return error
+
+
+def _code(error: MeshError, met: str) -> tuple[object, ...]:
+    told, meaning, again, *wire, status, exit_code = _error(error)
+    if met != CALL:
+        wire, status = ["", _http(error, met)], ""
+    elif error.code == "AGENT_ERROR":
+        wire, status = ["the agent's", wire[1]], "the agent's"
+    if met in ("an agent that starts", "a gateway's log"):
+        exit_code = ""
+    code = f"[{told}](#{error.code.lower()})"
+    return code, meaning, met, again, *wire, status, exit_code
+
+
+def _http(error: MeshError, met: str) -> str:
+    """The HTTP status at the join port, or at the admin API."""
+    join = str(join_error(error)[0]) if "join port" in met else ""
+    admin = str(asyncio.run(_admin_status(error))) if "admin API" in met else ""
+    return join or admin if join == admin or not join or not admin else f"{join}, admin API {admin}"
+
+
+async def _admin_status(error: MeshError) -> int:
+    return (await answer_mesh_error(cast("Any", None), error)).status_code
 
 
 def _error(error: MeshError) -> tuple[object, ...]:
@@ -259,6 +347,7 @@ TABLES: dict[str, Callable[[], list[str]]] = {
     "words": words,
     "headers": headers,
     "errors": errors,
+    "codes": codes,
     "metrics": metrics,
     "admin": lambda: _admin(schemas=False),
     "sdk-agent": options,

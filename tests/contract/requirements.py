@@ -424,6 +424,8 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement(
         "docs.clashes", "documentation", "What the page says of packages side by side is what a resolver finds"
     ),
+    Requirement("docs.errors", "documentation", "Each code that the mesh answers with has its row and its paragraph"),
+    Requirement("docs.models", "documentation", "What a contract refuses is told as a run of each case finds it"),
     # -- the examples
     Requirement("example.findings", "example", "The audit names what was planted in an environment, and nothing else"),
     Requirement("example.totals", "example", "The audit's totals equal an independent count"),

@@ -21,8 +21,8 @@ _ASCII = {
     r"\W": "[^A-Za-z0-9_]",
     r"\d": "[0-9]",
     r"\D": "[^0-9]",
-    r"\b": "a look at the characters themselves",
-    r"\B": "a look at the characters themselves",
+    r"\b": "the characters that may stand there, such as (^|[^A-Za-z0-9_])",
+    r"\B": "the characters that may stand there, such as [A-Za-z0-9_]",
     r"\p": "the characters or a range of them, such as [A-Za-zÀ-ž]",
     r"\P": "the characters or a range of them, such as [^A-Za-zÀ-ž]",
 }
