@@ -130,7 +130,7 @@ class Agent(SkillDecorators):
         self.instance = instance
         self._draw_id()
         self.limits = limits
-        self._address = ListenAddress(host, port, grpc_port, public_url, tuple(bindings))
+        self._address = ListenAddress(host, port, grpc_port, public_url or "", tuple(bindings))
         self._join, self._join_key, self._environ = join, join_key, environ
         self._labels, self._weight = dict(labels or {}), check_number("weight", weight, most=1000.0)
         # A store of the author's own may have a length, and be false while it is empty.

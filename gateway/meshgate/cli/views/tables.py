@@ -117,7 +117,7 @@ def instances_table(instances: Sequence[InstanceView]) -> RenderableType:
 
 
 def jobs_table(jobs: Sequence[Job], zone: tzinfo | None = None, since: float = 0.0) -> RenderableType:
-    """One line for each job, the youngest first, and since when there are records.
+    """One line for each job, the youngest first, and since when there are records. Open calls have a column if any are.
 
     Args:
         since: since when all gateways keep records, in seconds since the epoch; 0 if that is not known.
@@ -126,7 +126,9 @@ def jobs_table(jobs: Sequence[Job], zone: tzinfo | None = None, since: float = 0
     told = f"Records go back to {datetime.fromtimestamp(since, zone):%H:%M:%S}." if since else ""
     if not jobs:
         return Text(f"No jobs yet. {told}".rstrip())
-    table = grid("#job", "asked for", "ended", "started", ">calls", ">open", "caller")
+    is_open = any(job.open for job in jobs)
+    columns = ["#job", "asked for", "#ended", "#started", ">calls"] + [">open"] * is_open + ["caller"]
+    table = grid(*columns)
     for job in jobs:
         started = datetime.fromtimestamp(job.started, zone).strftime("%H:%M:%S")
         table.add_row(
@@ -135,7 +137,7 @@ def jobs_table(jobs: Sequence[Job], zone: tzinfo | None = None, since: float = 0
             _text(job.outcome),
             started,
             f"{job.used}/{job.call_limit}",
-            str(job.open),
+            *([str(job.open)] if is_open else []),
             _text(job.principal),
         )
     return Group(table, Text(), Text(told, "dim")) if told else table

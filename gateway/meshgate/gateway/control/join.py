@@ -143,7 +143,13 @@ class JoinApp:
         lease = await self._registry.register(instance, manifest)
         seen = await self._seen(instance)
         notices = admitted.notices if seen else (*admitted.notices, _NOT_SEEN)
-        log.info("joined", agent=instance.agent, instance=instance.id, version=manifest.version, seen=seen)
+        log.info(
+            "leaving" if instance.draining else "joined",
+            agent=instance.agent,
+            instance=instance.id,
+            version=manifest.version,
+            seen=seen,
+        )
         call_key = self._mesh.call_key(instance.agent, instance.tenant, instance.id)
         inbound_secret = self._mesh.inbound_secret(instance)
         joined = wire.RegisterResponse(lease, call_key, inbound_secret, self._gateways(), notices)
