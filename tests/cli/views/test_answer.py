@@ -175,6 +175,7 @@ def test_the_command_that_answers_a_question_can_be_pasted_into_a_shell(capsys: 
 
 
 @pytest.mark.parametrize(("raw", "size"), [("AAAA", 3), ("AP8=", 2), ("AA==", 1)])
+@pytest.mark.requirement("cli.pieces")
 def test_of_bytes_the_size_is_told(raw: str, size: int, capsys: Text) -> None:
     people(artifact("x", {"raw": raw, "mediaType": "image/png"}))
     assert f"image/png: {size} bytes that are no text" in capsys.readouterr().err

@@ -83,6 +83,25 @@ def test_the_line_is_the_authors_and_not_a_librarys() -> None:
     assert place(None) == "?"
 
 
+@pytest.mark.parametrize("imports", [True, False])
+def test_a_library_that_imports_by_itself_is_nobodys_fault_and_one_that_blocks_is_named(imports: bool) -> None:
+    found: list[str] = []
+    source = "def look(see):\n    see()\n"
+    library, frozen = dict[str, Any](), dict[str, Any]()
+    exec(compile(source, textwrap.__file__, "exec"), library)
+    exec(compile(source, "<frozen importlib._bootstrap>", "exec"), frozen)
+
+    def see() -> None:
+        found.append(place(sys._getframe().f_back))  # this function is the test's own, so it is left out
+
+    async def main() -> None:
+        asyncio.get_running_loop().call_soon(frozen["look"] if imports else library["look"], see)
+        await asyncio.sleep(0)
+
+    asyncio.run(main())
+    assert found == ([""] if imports else [f"{textwrap.__file__}:2 in look"])
+
+
 async def test_an_agent_that_listens_is_watched() -> None:
     agent = Agent("demo", description="For tests")
 

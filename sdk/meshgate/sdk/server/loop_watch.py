@@ -21,6 +21,7 @@ log = structlog.get_logger(__name__)
 _AGAIN = 60.0
 """Seconds for which the same line of code is not named again."""
 _LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+_RUNNER = asyncio.runners.__file__
 _OWN = str(Path(__file__).parents[2])
 
 
@@ -63,11 +64,14 @@ class LoopWatch:
                 continue
             # Public by its documentation, whatever its name says.
             frames = sys._current_frames()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-            self._warn(place(frames.get(ident)))
+            where = place(frames.get(ident))
+            if where:
+                self._warn(where)
             while not alive.wait(self._stall):
                 if self._ended.is_set():
                     return
-            log.info("event_loop_runs_again", seconds=round(self._clock() - asked, 1))
+            if where:
+                log.info("event_loop_runs_again", seconds=round(self._clock() - asked, 1))
 
     def _warn(self, where: str) -> None:
         now = self._clock()
@@ -84,10 +88,17 @@ class LoopWatch:
 
 
 def place(frame: FrameType | None) -> str:
-    """The line that a thread executes: the innermost one that is not of a library, as ``file:line in function``."""
-    found = frame
+    """The line that a thread executes: the innermost one that is not of a library, as ``file:line in function``.
+
+    It is "" where a library imports another one by itself, as at a start: no line of the author's can be changed.
+    """
+    found, importing = frame, False
     while found is not None and found.f_code.co_filename.startswith((*_LIBRARIES, _OWN, "<")):
-        found = found.f_back
+        importing = importing or found.f_code.co_filename.startswith("<frozen importlib")
+        # What called the event loop does not block it.
+        found = None if found.f_code.co_filename == _RUNNER else found.f_back
+    if found is None and importing:
+        return ""
     found = found or frame
     if found is None:
         return "?"
