@@ -15,10 +15,13 @@ from typing import Any
 import pytest
 import typer
 
+from meshgate.a2a.protocol_version import PROTOCOL_VERSION
 from meshgate.cli import main
 from meshgate.cli.app import make_app
 from meshgate.cli.command_table import COMMANDS, OPTIONS, Listed
+from meshgate.cli.commands import about
 from meshgate.cli.help import help_of
+from meshgate.registry.extras import EXTRAS, extras
 
 HEAVY = {"httpx", "grpc", "fastapi", "aiohttp", "structlog", "consul", "opentelemetry.sdk"}
 PROGRAM = """
@@ -58,6 +61,15 @@ def test_what_needs_no_gateway_imports_neither_clients_nor_servers(arguments: li
         assert not {one.module for one in COMMANDS if one.name not in arguments} & found
     if arguments in (["version"], ["--version"], ["--help"]):
         assert "typer" not in found
+
+
+@pytest.mark.requirement("cli.startup")
+def test_what_the_version_repeats_is_what_the_others_say() -> None:
+    assert about.PROTOCOL == PROTOCOL_VERSION
+    assert {name: sorted(modules) for name, modules in about.EXTRAS.items()} == {
+        name: sorted(modules) for name, modules in EXTRAS.items()
+    }
+    assert about.about()["extras"] == [name for name, there in extras().items() if there]
 
 
 @pytest.mark.requirement("cli.startup")
