@@ -22,7 +22,10 @@ MODULES = sorted(
             for name in ("attempt", "breaker", "health", "instance", "outcome", "task_stream")
         ),
         f"{_GATEWAY}/jobs/*.py",
-        *(f"{_GATEWAY}/identity/{name}.py" for name in ("authenticator", "keys", "leases", "mesh_key")),
+        *(
+            f"{_GATEWAY}/identity/{name}.py"
+            for name in ("authenticator", "key_changes", "key_list", "keys", "leases", "mesh_key", "shared_keys")
+        ),
         f"{_GATEWAY}/control/join_rules.py",
         f"{_GATEWAY}/ingress/edge.py",
         f"{_GATEWAY}/observe/records.py",
@@ -37,6 +40,7 @@ STORIES = ("tests/gateway/test_path.py",)
 
 _FURTHER: dict[str, tuple[str, ...]] = {
     "identity/authenticator": ("tests/gateway/ingress/test_http*.py",),
+    "identity/key_changes": ("tests/gateway/control/test_key_routes.py",),
     "identity/keys": ("tests/gateway/ingress/test_http*.py",),
     "control/join_rules": ("tests/gateway/control/test_join*.py",),
     "identity/leases": ("tests/gateway/control/test_join*.py",),

@@ -11,7 +11,8 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from meshgate.a2a.errors import Unauthenticated
+from meshgate.a2a.errors import InvalidParams, Unauthenticated
+from meshgate.gateway.identity.key_changes import KeyChanges
 from meshgate.gateway.identity.keys import KeyStore, new_key
 from meshgate.registry import MemoryRegistry
 from tests.gateway.asgi import request
@@ -210,3 +211,20 @@ async def test_who_changed_a_key_is_logged(at: ControlPlane) -> None:
     ]
     by = at.admin_key.split("_")[2]
     assert all(f"({by})" in one["by"] for one in told)
+
+
+async def test_a_key_that_nobody_limits_lives_and_one_that_ends_now_is_none(at: ControlPlane) -> None:
+    changes = KeyChanges(at.shared_keys, lambda: 1000.0)
+    _, record = await changes.create("client", "ann", "me")
+    assert (record.created, record.expires) == (1000.0, 0.0)
+    with pytest.raises(InvalidParams, match="in the past"):
+        await changes.create("client", "ann", "me", expires=1000.0)
+    assert (await changes.create("client", "ann", "me", expires=1000.5))[1].expires == 1000.5
+
+
+async def test_of_many_keys_with_one_name_five_are_named(at: ControlPlane) -> None:
+    for _ in range(6):
+        await made(at)
+    _, answer = await ask(at, "GET", "/ann")
+    assert answer["message"].startswith("6 keys have the name 'ann'")
+    assert answer["message"].count(",") == 4

@@ -72,6 +72,7 @@ def test_a_mesh_has_no_more_keys_than_its_list_can_hold() -> None:
     full = KeyList().with_keys(tuple(record(number) for number in range(MAX_KEYS)))
     with pytest.raises(InvalidParams, match="at most 1,000 keys"):
         full.with_keys((*full.keys, record(MAX_KEYS)))
+    assert MAX_BYTES == 448 * 1024
     size = len(KeyList(1, (record(1, agents=[""]),)).encode())
     KeyList().with_keys((record(1, agents=["a" * (MAX_BYTES - size)]),))
     with pytest.raises(InvalidParams, match="in 448 KiB"):

@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from meshgate.a2a.errors import InvalidParams
 from meshgate.gateway.identity.key_list import MAX_KEYS, KeyList
 from meshgate.gateway.identity.key_places import FileKeys, KeyPlace
 from meshgate.gateway.identity.key_record import KeyRecord
 from meshgate.gateway.identity.keys import KeyStore, new_key
-from meshgate.gateway.identity.shared_keys import OLD, TRIES, KeysChanged, KeysNotWritten, SharedKeys
+from meshgate.gateway.identity.shared_keys import KeysChanged, KeysNotWritten, SharedKeys
 from meshgate.registry.errors import RegistryUnavailable
 from tests.gateway.identity.memory_keys import MemoryKeys
-from tests.registry.virtual import VirtualTime, settle
+from tests.registry.virtual import VirtualTime, settle, until
 
 pytestmark = pytest.mark.requirement("keys.live")
 
@@ -99,10 +100,10 @@ async def test_what_a_process_read_before_is_not_what_it_writes_over() -> None:
 async def test_a_change_is_made_anew_when_somebody_was_faster_and_given_up_when_it_always_is() -> None:
     time, place = VirtualTime(), MemoryKeys(listed(1, ANN))
     one = Process(place, listed(1, ANN), time)
-    place.refused = TRIES - 1
+    place.refused = 4
     await one.keys.change(add(BOB))
     assert place.keys == listed(2, ANN, BOB)
-    place.refused = TRIES
+    place.refused = 5
     with pytest.raises(KeysChanged):
         await one.keys.change(add(EVE))
     assert (names(one.store), place.keys) == ("ann bob", listed(2, ANN, BOB))
@@ -241,8 +242,8 @@ async def test_the_first_home_of_a_mesh_writes_its_keys_and_a_worker_writes_noth
 
 
 async def test_a_file_is_believed_as_it_is_for_an_operator_writes_it_too() -> None:
-    time, place = VirtualTime(), MemoryKeys(listed(4, ANN), shared=False)
-    one = Process(place, listed(4, ANN), time, keeper=True)
+    time, place = VirtualTime(), MemoryKeys(listed(0, ANN), shared=False)
+    one = Process(place, listed(0, ANN), time, keeper=True)
     async with one.running():
         place.put(listed(0, BOB))
         await settle()
@@ -254,11 +255,37 @@ async def test_a_file_is_believed_as_it_is_for_an_operator_writes_it_too() -> No
 
 
 async def test_keys_that_expired_a_month_ago_leave_the_list_at_the_next_change() -> None:
-    time, place = VirtualTime(OLD + 100.0), MemoryKeys()
+    time, place = VirtualTime(30 * 86400.0 + 100.0), MemoryKeys()
     old, fresh = (new_key("client", str(at), expires=at)[1] for at in (100.0, 100.5))
     place.put(listed(1, ANN, old, fresh))
     await Process(place, listed(1, ANN), time).keys.change(add(BOB))
     assert names(place.keys) == "100.5 ann bob"
+
+
+async def test_a_fault_is_logged_once_as_long_as_it_lasts() -> None:
+    place = MemoryKeys(listed(1, ANN))
+    keys = SharedKeys(KeyStore([ANN]), listed(1, ANN), place)
+    with capture_logs() as logs:
+        place.away = True
+        for _ in range(3):
+            await keys.refresh(1.0)
+        place.away = False
+        for _ in range(2):
+            await keys.refresh(1.0)
+    told = [(line["event"], line["log_level"]) for line in logs]
+    assert told == [("keys_not_read", "warning"), ("keys_read", "info")]
+
+
+async def test_a_place_that_is_away_is_asked_again_by_a_process_as_it_is_made() -> None:
+    place = MemoryKeys(listed(2, BOB))
+    place.away = True
+    keys = SharedKeys(KeyStore([ANN]), listed(1, ANN), place)
+    task = asyncio.ensure_future(keys.run())
+    await settle()
+    place.away = False
+    await until(lambda: keys.known == listed(2, BOB))
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_a_list_elsewhere_is_copied_to_the_home_for_a_start_without_it(tmp_path: Path) -> None:
@@ -302,6 +329,7 @@ async def test_keys_json_is_followed_by_every_process_of_the_home(tmp_path: Path
     reader = Process(FileKeys(path, time.sleep), listed(0, ANN), time)
     async with reader.running():
         await writer.keys.change(add(BOB))
+        assert FileKeys(path).now().keys == listed(0, ANN, BOB)
         await time.advance(0.5)
         assert (names(reader.store), path.stat().st_mode & 0o777) == ("ann bob", 0o600)
         path.write_text("{")
