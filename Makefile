@@ -37,7 +37,7 @@ demo: $(STAMP) ## audit this Python environment with five agents, through a gate
 example-evolution: $(STAMP) ## replace releases of an agent under load, and see a breaking one refused
 	@$(BIN)/python examples/evolution/run.py $(ARGS)
 
-test: $(STAMP) ## everything that needs no server built with Go, on a real Consul (a quarter of an hour on two cores)
+test: $(STAMP) ## everything that needs no server built with Go, on a real Consul (about twenty minutes on two cores)
 	@$(CONSUL)
 ifeq ($(ARGS),)
 	@# What needs no other process is spread over two; the rest waits more than it works, and measures itself doing so.
