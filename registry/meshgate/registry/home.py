@@ -155,7 +155,7 @@ class Home:
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Replace a file in one step, readable by its owner alone; a crash leaves the old one."""
+    """Replace a file in one step, readable by its owner alone; a crash leaves the old one or the new one, whole."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.stem}.", suffix=".tmp")  # mode 0600
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -166,6 +166,17 @@ def write_private(path: Path, data: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    # The new name is in the folder, which has to be written to the disk as well; not so on Windows.
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _check_owner(path: Path, found: os.stat_result, remedy: str) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
+from meshgate.registry.home import write_private
 from meshgate.registry.limits import is_subject
 from meshgate.registry.model import Delta, Entry, Instance, Manifest, Switch, Unread
 
@@ -44,28 +43,7 @@ def write_snapshot(
     content: dict[str, object] = {"format": FORMAT, "instances": instances, "manifests": manifests}
     data = msgspec.json.encode(content | {"switches": switches, "subjects": dict(subjects or {})})
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # mkstemp makes files of mode 0600.
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    # The new name is in the folder, which has to be written to the disk as well; not so on Windows.
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    write_private(path, data)
 
 
 def read_snapshot(path: Path) -> Delta | None:

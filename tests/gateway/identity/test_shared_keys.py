@@ -233,6 +233,17 @@ async def test_keys_of_a_home_that_do_not_fit_into_the_list_are_left_out() -> No
         assert (place.keys, home.store.records(), home.store.fault) == (full, full.keys, "")
 
 
+async def test_a_home_with_more_keys_than_a_list_may_have_goes_on_following() -> None:
+    time, place = VirtualTime(), MemoryKeys()
+    many = KeyList(0, tuple(new_key("client", "one of many")[1] for _ in range(MAX_KEYS + 1)))
+    home = Process(place, many, time, keeper=True)
+    async with home.running():
+        assert "the keys that were last known are in force" in home.store.fault
+        place.put(listed(1, BOB))
+        await time.advance(2.0)
+        assert (names(home.store), home.store.fault) == ("bob", "")
+
+
 async def test_the_first_home_of_a_mesh_writes_its_keys_and_a_worker_writes_nothing() -> None:
     time, place = VirtualTime(), MemoryKeys()
     async with Process(place, listed(0, ANN), time).running():

@@ -83,7 +83,7 @@ def key_view(key: Key) -> RenderableType:
 
 
 def made_text(made: MadeKey) -> Text:
-    """What to know about a key that was just made; the key itself is not in it."""
+    """The note about a key that was just made, without the key."""
     key = made.record
     text = Text(f"{key.kind} key {key.id} of {plain(key.name)}", "bold green")
     text.append(f": ends {key.ends}" + (" UTC" if key.expires else ""), "not bold default")

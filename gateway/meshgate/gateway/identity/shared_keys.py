@@ -14,7 +14,6 @@ from meshgate.gateway.identity.key_list import KeyList
 from meshgate.gateway.identity.key_places import FileKeys, Found, KeyPlace
 from meshgate.gateway.identity.key_record import KeyRecord
 from meshgate.gateway.identity.keys import KeyStore
-from meshgate.registry.errors import RegistryUnavailable
 from meshgate.registry.home import HomeError
 
 __all__ = ["KeysChanged", "KeysNotWritten", "SharedKeys"]
@@ -82,7 +81,7 @@ class SharedKeys:
                     pause = FIRST_PAUSE
                     async with self._lock:
                         await self._take(found)
-            except (RegistryUnavailable, HomeError) as error:
+            except (MeshError, HomeError) as error:
                 self._blame(f"{self._place.name} cannot be read", str(error))
             await self._sleep(pause * self._rng.uniform(0.5, 1.0))
             pause = min(2 * pause, LONGEST_PAUSE)
@@ -94,7 +93,7 @@ class SharedKeys:
                 await self._take(await self._place.read())
         except TimeoutError:
             self._blame(f"{self._place.name} has not answered within {seconds:g} s")
-        except (RegistryUnavailable, HomeError) as error:
+        except (MeshError, HomeError) as error:
             self._blame(f"{self._place.name} cannot be read", str(error))
 
     async def change(self, edit: Callable[[tuple[KeyRecord, ...]], tuple[KeyRecord, ...]]) -> None:
