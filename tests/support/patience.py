@@ -2,7 +2,7 @@
 
 Tests wait for events, and go on as soon as these come, so a limit costs nothing while all is well. It is there to end
 what hangs, not to measure speed: thirty seconds or more, whatever the wait is for. On a machine with little to give to
-each process the variable ``MESHGATE_TEST_PATIENCE`` multiplies all limits at once; pytest's own limit among them, which
+each process the variable ``TEST_PATIENCE`` multiplies all limits at once; pytest's own limit among them, which
 ``tests/conftest.py`` sees to.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 __all__ = ["HANG", "VARIABLE", "patience", "scale"]
 
-VARIABLE = "MESHGATE_TEST_PATIENCE"
+VARIABLE = "TEST_PATIENCE"
 HANG = 30.0
 """Seconds that are enough for anything that a test waits for in its own process."""
 
