@@ -189,7 +189,7 @@ def answered(payload: Payload) -> Tree:
 
 
 def test_an_answer_of_1_0_is_written_as_0_3() -> None:
-    tree = {
+    tree: Tree = {
         "task": {
             "id": "t",
             "status": {"state": "TASK_STATE_COMPLETED"},
