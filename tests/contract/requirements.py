@@ -156,6 +156,7 @@ _ROWS: tuple[Requirement, ...] = (
         "errors.codes",
         "product",
         "Each error of the mesh's own has a number of its own in JSON-RPC, which repeats the reason and never decides",
+        "drop:own_numbers",
     ),
     Requirement(
         "errors.agents",
