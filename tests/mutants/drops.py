@@ -196,7 +196,7 @@ def _agents_reasons() -> None:
 
 
 def _own_numbers() -> None:
-    _replace(jsonrpc_errors, "_goes_as_it_is", lambda error: error.number is not None)
+    _replace(jsonrpc_errors, "goes_as_it_is", lambda error: error.number is not None)
 
 
 def _own_errors() -> None:

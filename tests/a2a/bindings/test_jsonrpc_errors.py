@@ -7,6 +7,7 @@ import pytest
 
 from meshgate.a2a.bindings.base import Failure
 from meshgate.a2a.bindings.jsonrpc import BINDING, decode_answer, encode_error
+from meshgate.a2a.bindings.jsonrpc_0_3_errors import encode_fault as encode_older
 from meshgate.a2a.bindings.jsonrpc_errors import HTTP_STATUS, decode_fault, encode_fault, http_status
 from meshgate.a2a.error_lookup import Peer, error_class
 from meshgate.a2a.errors import A2A_DOMAIN, MESHGATE_DOMAIN, AgentError, MeshError
@@ -208,6 +209,24 @@ def test_an_agents_number_that_is_the_meshs_reaches_the_caller_as_the_agents(num
     again = heard(told, "mesh")
     assert isinstance(again, AgentError)
     assert (again.metadata, again.data, encode_fault(again)) == (facts, data, told)
+
+
+@pytest.mark.parametrize("number", [-31001, -31099])
+@pytest.mark.requirement("errors.codes", "errors.agents")
+def test_a_caller_of_0_3_is_told_so_too(number: int) -> None:
+    told = encode_older(heard({"code": number, "message": "m", "data": [7]}, "agent"))
+    facts = {"source": "agent", "code": str(number)}
+    info = {"reason": "AGENT_ERROR", "domain": MESHGATE_DOMAIN, "metadata": facts}
+    assert told == {"code": -32603, "message": "m", "data": {**info, "value": [7]}}
+
+
+@pytest.mark.parametrize("code", OWN)
+@pytest.mark.requirement("errors.codes")
+def test_a_caller_of_0_3_gets_the_number_of_an_internal_error(code: str) -> None:
+    cls = error_class(code)
+    assert cls is not None
+    told = encode_older(cls("m"))
+    assert (told["code"], told["data"]["reason"]) == (-32603, code)
 
 
 @pytest.mark.requirement("errors.codes", "errors.agents")

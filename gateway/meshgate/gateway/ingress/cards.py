@@ -79,7 +79,11 @@ class Cards:
 
     @staticmethod
     def _interfaces(path: str, label: str, where: _Where) -> list[dict[str, str]]:
-        found = [interface(f"{where.base}{path}", row.id, row.version) for row in HTTP_ROWS if row.version == PROTOCOL_VERSION]
+        found = [
+            interface(f"{where.base}{path}", row.id, row.version)
+            for row in HTTP_ROWS
+            if row.version == PROTOCOL_VERSION
+        ]
         if where.grpc:
             # The label routes on the shared gRPC address; clients echo it (section 8.3.2).
             routed = {"tenant": label} if label else {}

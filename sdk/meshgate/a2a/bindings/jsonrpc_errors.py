@@ -11,7 +11,7 @@ from meshgate.a2a.bindings.json_details import ERROR_INFO, INTERNAL, MAX_ERROR, 
 from meshgate.a2a.codec.strict_json import is_array, is_object
 from meshgate.a2a.errors import MESHGATE_DOMAIN, AccessError, AgentError, InvalidAgentResponse, MeshError
 
-__all__ = ["HTTP_STATUS", "decode_fault", "encode_fault", "http_status"]
+__all__ = ["HTTP_STATUS", "decode_fault", "encode_fault", "goes_as_it_is", "http_status"]
 
 _CODES: dict[str, int] = {
     "PARSE_ERROR": -32700,
@@ -99,7 +99,7 @@ def http_status(error: MeshError, *, parsed: bool) -> int:
 
 def encode_fault(error: MeshError) -> dict[str, Any]:
     """The ``error`` of an answer."""
-    if isinstance(error, AgentError) and _goes_as_it_is(error):
+    if isinstance(error, AgentError) and goes_as_it_is(error):
         # As the agent said it, with nothing of ours: a caller that knows the agent knows its codes and data.
         said = {"code": error.number, "message": error.message}
         return said if error.data is None else {**said, "data": error.data}
@@ -110,7 +110,7 @@ def encode_fault(error: MeshError) -> dict[str, Any]:
     return {"code": number, "message": error.message, "data": data}
 
 
-def _goes_as_it_is(error: AgentError) -> bool:
+def goes_as_it_is(error: AgentError) -> bool:
     """Whether nobody can take what the agent said for a word of the mesh's."""
     if error.number is None or "agentReason" in error.metadata:
         return False
