@@ -92,7 +92,7 @@ async def test_everything_that_can_be_said_is_said() -> None:
     assert request.headers["meshgate-budget"] == "calls=20,seconds=1.5"
 
 
-async def test_a_whole_messagegoes_as_it_is() -> None:
+async def test_a_whole_message_goes_as_it_is() -> None:
     gateways = Gateways(one=DONE)
     message = Message("own-id", Role.USER, [Part(text="x")], reference_task_ids=["r"])
     await mesh(gateways).call("a", message=message)
