@@ -10,6 +10,7 @@ from typing import Any
 
 from meshgate.a2a.bindings.json_details import INTERNAL, decode_details, encode_details
 from meshgate.a2a.bindings.jsonrpc_errors import decode_fault as decode_current
+from meshgate.a2a.bindings.jsonrpc_errors import goes_as_it_is
 from meshgate.a2a.codec.strict_json import is_object
 from meshgate.a2a.errors import AgentError, MeshError
 
@@ -40,7 +41,7 @@ _OTHERS = {
 
 def encode_fault(error: MeshError) -> dict[str, Any]:
     """The ``error`` of an answer."""
-    if isinstance(error, AgentError) and error.number is not None and "agentReason" not in error.metadata:
+    if isinstance(error, AgentError) and goes_as_it_is(error):
         # As the agent said it: a caller that knows the agent knows its codes and data.
         said = {"code": error.number, "message": error.message}
         return said if error.data is None else {**said, "data": error.data}
