@@ -5,12 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
+from urllib.parse import unquote
 
 from meshgate.a2a.errors import BodyTimeout, BodyTooLarge, ContentTypeNotSupported, HeadersTooLarge, InvalidRequest
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.net.timer_queue import TimerQueue
 
-__all__ = ["Header", "Receive", "Scope", "Send", "read_body", "read_headers", "respond", "start_message", "to_come"]
+__all__ = [
+    "Header",
+    "Receive",
+    "Scope",
+    "Send",
+    "raw_path",
+    "read_body",
+    "read_headers",
+    "respond",
+    "start_message",
+    "to_come",
+]
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -44,6 +56,22 @@ def read_headers(scope: Scope, limits: Limits = DEFAULTS) -> dict[str, str]:
     if "_" in "".join(headers):
         raise InvalidRequest("a header name may not hold an underscore")
     return headers
+
+
+def raw_path(scope: Scope, path: str) -> str:
+    """The path as it came, still percent-encoded; "" if the server does not say.
+
+    Args:
+        path: the end of the scope's path that is asked about: below the path at which an app is mounted, for example.
+    """
+    raw = scope.get("raw_path")
+    whole: str = scope["path"]
+    if not isinstance(raw, bytes) or not whole.endswith(path):
+        return ""
+    above = whole[: len(whole) - len(path)]
+    segments = raw.decode("latin-1").split("/")
+    depth = above.count("/")
+    return "/" + "/".join(segments[depth + 1 :]) if unquote("/".join(segments[: depth + 1])) == above else ""
 
 
 async def read_body(

@@ -22,8 +22,9 @@ from meshgate.a2a.bindings.jsonrpc import (
     encode_error,
     encode_result,
 )
-from meshgate.a2a.bindings.jsonrpc_errors import HTTP_STATUS, http_status
+from meshgate.a2a.bindings.jsonrpc_errors import http_status
 from meshgate.a2a.bindings.sse import SseParser
+from meshgate.a2a.bindings.statuses import HTTP_STATUS
 from meshgate.a2a.error_lookup import error_class
 from meshgate.a2a.errors import (
     AgentError,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from meshgate.a2a.bindings.json_details import INTERNAL, decode_details, encode_details
+from meshgate.a2a.bindings.json_details import INTERNAL, VALUE, decode_details, encode_details
+from meshgate.a2a.bindings.statuses import HTTP_STATUS
 from meshgate.a2a.codec.strict_json import is_object
 from meshgate.a2a.errors import AccessError, AgentError, InvalidAgentResponse, MeshError
 
-__all__ = ["HTTP_STATUS", "decode_fault", "encode_fault", "http_status"]
+__all__ = ["decode_fault", "encode_fault", "http_status"]
 
 _CODES: dict[str, int] = {
     "PARSE_ERROR": -32700,
@@ -31,34 +32,6 @@ _BY_NUMBER = {number: code for code, number in _CODES.items()}
 _OWN = {"SCHEMA_VIOLATION": _CODES["INVALID_PARAMS"], "SCHEMA_RETIRED": _CODES["INVALID_PARAMS"]}
 """Errors of the mesh that the caller's parameters cause have the number of invalid parameters."""
 
-_VALUE = "type.googleapis.com/google.protobuf.Value"
-
-HTTP_STATUS: dict[str, int] = {
-    "PARSE_ERROR": 400,
-    "INVALID_REQUEST": 400,
-    "UNAUTHENTICATED": 401,
-    "PERMISSION_DENIED": 403,
-    "BODY_TIMEOUT": 408,
-    "BODY_TOO_LARGE": 413,
-    "CONTENT_TYPE_NOT_SUPPORTED": 415,
-    "HEADERS_TOO_LARGE": 431,
-    "RATE_LIMITED": 429,
-    "BUDGET_EXHAUSTED": 429,
-    "FAN_OUT": 429,
-    "LOOP": 400,
-    "DEPTH": 400,
-    "INVALID_PARAMS": 400,
-    "SCHEMA_VIOLATION": 400,
-    "SCHEMA_RETIRED": 400,
-    "VERSION_NOT_SUPPORTED": 400,
-    "NO_ROUTE": 404,
-    "KILLED": 503,
-    "UPSTREAM_UNAVAILABLE": 503,
-    "UPSTREAM_DEADLINE": 504,
-    "OUTCOME_UNKNOWN": 502,
-}
-"""The HTTP status of errors before the body is read as JSON-RPC; any other error is a 500 there."""
-
 
 def http_status(error: MeshError, *, parsed: bool) -> int:
     """The HTTP status of an error answer. A call that was parsed is answered with 200, unless access is denied."""
@@ -76,7 +49,7 @@ def encode_fault(error: MeshError) -> dict[str, Any]:
     number = _CODES.get(error.code) or _OWN.get(error.code, INTERNAL)
     data = encode_details(error)
     if isinstance(error, AgentError) and error.data is not None:
-        data.append({"@type": _VALUE, "value": error.data})
+        data.append({"@type": VALUE, "value": error.data})
     return {"code": number, "message": error.message, "data": data}
 
 
