@@ -59,19 +59,17 @@ def read_headers(scope: Scope, limits: Limits = DEFAULTS) -> dict[str, str]:
 
 
 def raw_path(scope: Scope, path: str) -> str:
-    """The path as it came, still percent-encoded; "" if the server does not say.
+    """A path as it came, still percent-encoded; "" if the server does not say.
 
     Args:
-        path: the end of the scope's path that is asked about: below the path at which an app is mounted, for example.
+        path: the end of the request's path that is asked about, decoded: below the one at which an app is mounted.
     """
-    raw = scope.get("raw_path")
-    whole: str = scope["path"]
-    if not isinstance(raw, bytes) or not whole.endswith(path):
-        return ""
-    above = whole[: len(whole) - len(path)]
+    raw: bytes = scope.get("raw_path") or b""
+    if b"%" not in raw:
+        return path
     segments = raw.decode("latin-1").split("/")
-    depth = above.count("/")
-    return "/" + "/".join(segments[depth + 1 :]) if unquote("/".join(segments[: depth + 1])) == above else ""
+    ends = ("/" + "/".join(segments[above:]) for above in range(1, len(segments)))
+    return next((end for end in ends if unquote(end) == path), "")
 
 
 async def read_body(
