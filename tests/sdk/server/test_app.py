@@ -193,7 +193,7 @@ def test_the_card_of_an_agent_that_does_not_listen_has_its_public_url() -> None:
     assert (urls, make_agent().card()["supportedInterfaces"]) == (["https://site.example/demo/"], [])
 
 
-MESSAGE = {"message": BODY["params"]["message"]}  # type: ignore[index]  # pyright: ignore
+MESSAGE = {"message": {"messageId": "m", "role": "ROLE_USER", "parts": [{"text": "hi"}]}}
 
 
 @pytest.mark.requirement("edge.rest")
