@@ -12,6 +12,7 @@ from meshgate.a2a.bindings.table import GRPC_ROWS, HTTP_ROWS
 from meshgate.a2a.call import Principal
 from meshgate.a2a.cards import interface, rewrite
 from meshgate.a2a.mesh.tenants import in_tenant
+from meshgate.a2a.protocol_version import PROTOCOL_VERSION
 from meshgate.a2a.selector import Selector
 from meshgate.gateway.contracts.catalogue import Catalogue
 from meshgate.gateway.ingress.variants import PLAIN, Variant
@@ -78,7 +79,11 @@ class Cards:
 
     @staticmethod
     def _interfaces(path: str, label: str, where: _Where) -> list[dict[str, str]]:
-        found = [interface(f"{where.base}{path}", row.id, row.version) for row in HTTP_ROWS]
+        found = [
+            interface(f"{where.base}{path}", row.id, row.version)
+            for row in HTTP_ROWS
+            if row.version == PROTOCOL_VERSION
+        ]
         if where.grpc:
             # The label routes on the shared gRPC address; clients echo it (section 8.3.2).
             routed = {"tenant": label} if label else {}

@@ -39,6 +39,12 @@ class Row(msgspec.Struct, Generic[_B_co], frozen=True):
         return self.id, self.version
 
 
+def _legacy_jsonrpc() -> HttpBinding:
+    from meshgate.a2a.bindings import jsonrpc_0_3
+
+    return jsonrpc_0_3.BINDING
+
+
 def _grpc() -> GrpcBinding:
     from meshgate.a2a.bindings import grpc
 
@@ -48,6 +54,7 @@ def _grpc() -> GrpcBinding:
 HTTP_ROWS: tuple[Row[HttpBinding], ...] = (
     Row("JSONRPC", "1.0", lambda: jsonrpc.BINDING),
     Row("HTTP+JSON", "1.0", lambda: rest.BINDING),
+    Row("JSONRPC", "0.3", _legacy_jsonrpc),
 )
 """Bindings over HTTP. They share URLs: ``meshgate.net.endpoint.choose`` says which one serves a request."""
 GRPC_ROWS: tuple[Row[GrpcBinding], ...] = (Row("GRPC", "1.0", _grpc, extra="grpc"),)
