@@ -264,9 +264,8 @@ def _result(body: bytes, head: Mapping[str, str] | None = None) -> Tree:
 
 
 def _details(data: Any) -> dict[str, Tree]:
-    typed: list[Tree] = (
-        [item for item in data if isinstance(item, dict) and "@type" in item] if isinstance(data, list) else []
-    )
+    items: list[Any] = data if isinstance(data, list) else []
+    typed: list[Tree] = [item for item in items if isinstance(item, dict) and "@type" in item]
     return {str(item["@type"]).rpartition(".")[2]: item for item in typed}
 
 

@@ -120,11 +120,11 @@ class WildAgent:
             if message["type"] == "http.disconnect":
                 return
             body, more = body + message.get("body", b""), message.get("more_body", False)
-        request = json.loads(body or b"{}")
+        request: Tree = json.loads(body or b"{}")
         if place is not None:
             method = next(name for name in _OPERATIONS if place[name])
             request = {"method": method, "params": request | ({"id": place["id"]} if place["id"] else {})}
-            wrap = _bare
+            wrap: Callable[[Tree], bytes] = _bare
         else:
             wrap = functools.partial(_enveloped, request["id"])
         answer = self._answer(request["method"], request["params"])
