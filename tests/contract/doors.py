@@ -11,7 +11,7 @@ import json
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 from urllib.parse import quote
 
 import grpc
@@ -264,7 +264,7 @@ def _result(body: bytes, head: Mapping[str, str] | None = None) -> Tree:
 
 
 def _details(data: Any) -> dict[str, Tree]:
-    items: list[Any] = data if isinstance(data, list) else []
+    items = cast("list[Any]", data) if isinstance(data, list) else []
     typed: list[Tree] = [item for item in items if isinstance(item, dict) and "@type" in item]
     return {str(item["@type"]).rpartition(".")[2]: item for item in typed}
 
