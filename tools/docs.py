@@ -29,7 +29,7 @@ from limits import documented, plain
 import meshgate
 from meshgate.a2a.bindings.grpc_errors import encode_error as grpc_error
 from meshgate.a2a.bindings.jsonrpc import encode_error as jsonrpc_error
-from meshgate.a2a.bindings.statuses import HTTP_STATUS
+from meshgate.a2a.bindings.statuses import HTTP_STATUS, REST_STATUS
 from meshgate.a2a.errors import (
     AccessError,
     EdgeError,
