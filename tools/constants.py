@@ -12,6 +12,7 @@ FIXED: tuple[tuple[str, str, str], ...] = (
     ("a2a/version_syntax.py: _LONGEST_VERSION", "", "Longest version, in characters."),
     ("a2a/codec/transcode.py: _DEEPEST", "", ""),
     ("a2a/bindings/json_details.py: MAX_ERROR", "bytes", ""),
+    ("a2a/bindings/rest_query.py: _MOST", "", ""),
     ("a2a/types.py: MAX_ID", "bytes", ""),
     ("a2a/types.py: _TAG", "bytes", ""),
     ("a2a/types.py: _REFERENCES", "", ""),
@@ -170,6 +171,7 @@ NO_LIMITS: dict[str, str] = {
     "A number of a protocol, a format or a language": """
         a2a/bindings/json_details.py: INTERNAL; _FAILED
         a2a/bindings/jsonrpc_errors.py: _FIRST, _LAST
+        a2a/bindings/rest_errors.py: _ABOUT_KEYS; _FAILED; http_status: 3
         a2a/codec/protobuf_size.py: _VARINT, _FIXED64, _BYTES, _FIXED32; _LEAST
         a2a/codec/strict_json.py: _ONE, _LIST, _MAP
         a2a/codec/transcode.py: _EXACT
@@ -202,8 +204,8 @@ NO_LIMITS: dict[str, str] = {
         gateway/upstream/transports/http.py: _FAILED
     """,
     "How much of a text, or how many reasons, an error or a log repeats": """
-        a2a/bindings/grpc_errors.py: _TEXT; _DETAILS; _HEARD; _REASON
-        a2a/bindings/json_details.py: _TEXT
+        a2a/bindings/grpc_errors.py: _TEXT; _DETAILS; _HEARD
+        a2a/bindings/json_details.py: MAX_REASON; _TEXT
         a2a/codec/strict_json.py: _QUOTED, _PLACE, _WHAT
         a2a/codec/short_text.py: first_sentence(most)
         registry/selection.py: _listed: 4
@@ -235,7 +237,7 @@ NO_LIMITS: dict[str, str] = {
         gateway/contracts/transform/typed_parts/media.py: _parse: 4096
         gateway/contracts/transform/typed_parts/part_conversion.py: _media: 4096
         gateway/contracts/transform/validation/validators.py: _MOST; _SMALL
-        gateway/ingress/http.py: _place: 1024
+        gateway/ingress/http.py: _named: 1024
         gateway/routing/routes.py: _CACHE; _NAMES
     """,
     "A step of background work, of waiting or of backing off: the limit above it is set, or nobody waits": """

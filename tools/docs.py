@@ -29,7 +29,7 @@ from limits import documented, plain
 import meshgate
 from meshgate.a2a.bindings.grpc_errors import encode_error as grpc_error
 from meshgate.a2a.bindings.jsonrpc import encode_error as jsonrpc_error
-from meshgate.a2a.bindings.jsonrpc_errors import HTTP_STATUS
+from meshgate.a2a.bindings.statuses import HTTP_STATUS, REST_STATUS
 from meshgate.a2a.errors import (
     AccessError,
     EdgeError,
@@ -170,7 +170,7 @@ def errors() -> list[str]:
     """The errors that a caller may be told."""
     groups = (AccessError, RefusedError, SchemaError, UpstreamError, EdgeError, ProtocolError)
     rows = [_error(cls()) for group in groups for cls in group.__subclasses__()]
-    return table(("code", "meaning", "again", "JSON-RPC", "HTTP", "gRPC", "exit code"), *rows)
+    return table(("code", "meaning", "again", "JSON-RPC", "HTTP", "HTTP+JSON", "gRPC", "exit code"), *rows)
 
 
 def codes() -> list[str]:
@@ -186,7 +186,7 @@ def codes() -> list[str]:
     same(MET, set(others), "MET")
     rows = [_code(cls(), CALL) for cls in of_calls]
     rows += [_code(_plain(others[code]), MET[code]) for code in sorted(others)]
-    return table(("code", "meaning", "told of", "again", "JSON-RPC", "HTTP", "gRPC", "exit code"), *rows)
+    return table(("code", "meaning", "told of", "again", "JSON-RPC", "HTTP", "HTTP+JSON", "gRPC", "exit code"), *rows)
 
 
 def _below(cls: type[MeshError]) -> Iterator[type[MeshError]]:
@@ -203,15 +203,15 @@ def _plain(cls: type[MeshError]) -> MeshError:
 
 
 def _code(error: MeshError, met: str) -> tuple[object, ...]:
-    told, meaning, again, *wire, status, exit_code = _error(error)
+    told, meaning, again, number, http, *wire, exit_code = _error(error)
     if met != CALL:
-        wire, status = ["", _http(error, met)], ""
+        number, http, wire = "", _http(error, met), ["", ""]
     elif error.code == "AGENT_ERROR":
-        wire, status = ["the agent's", wire[1]], "the agent's"
+        number, wire = "the agent's", ["the agent's", "the agent's"]
     if met in ("an agent that starts", "a gateway's log"):
         exit_code = ""
     code = f"[{told}](#{error.code.lower()})"
-    return code, meaning, met, again, *wire, status, exit_code
+    return code, meaning, met, again, number, http, *wire, exit_code
 
 
 def _http(error: MeshError, met: str) -> str:
@@ -227,7 +227,8 @@ async def _admin_status(error: MeshError) -> int:
 
 def _error(error: MeshError) -> tuple[object, ...]:
     number = msgspec.json.decode(jsonrpc_error(1, error))["error"]["code"]
-    wire = (number, HTTP_STATUS.get(error.code, ""), f"`{Code.Name(grpc_error(error).status)}`")
+    rest = REST_STATUS.get(error.code, 500)
+    wire = (number, HTTP_STATUS.get(error.code, ""), rest, f"`{Code.Name(grpc_error(error).status)}`")
     return (f"`{error.code}`", error.summary, "yes" if error.retryable else "", *wire, int(from_mesh(error).code))
 
 

@@ -26,9 +26,15 @@ Cell = tuple[str, ...]
 _PARAMETERS = {"caller": "binding", "gateways": "mesh", "registry": "backend"}
 """The parameter that an axis is read from, if its name is another."""
 
-_BINDINGS = ("JSONRPC", "GRPC")
+_BINDINGS = ("JSONRPC", "HTTP+JSON", "GRPC")
 _BACKENDS = ("memory", "file", "consul")
 _GATEWAYS = ("one", "unrecorded", "workers", "two")
+
+
+_ELSEWHERE = {
+    f"HTTP+JSON/{layout}": "one gateway: what a binding does ends before a call goes to another one, and time is dear"
+    for layout in ("unrecorded", "workers", "two")
+}
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,7 @@ class Table:
     """
 
     axes: dict[str, tuple[str, ...]]
-    absent: dict[str, str] = field(default_factory=dict[str, str])
+    absent: dict[str, str] = field(default_factory=lambda: dict(_ELSEWHERE))
 
     def cells(self) -> Iterator[Cell]:
         """All cells."""

@@ -1,4 +1,4 @@
-"""The caller's end of both bindings, none of it ours: raw HTTP bytes, and a2a-sdk's generated gRPC stub.
+"""The caller's end of each binding, none of it ours: raw HTTP bytes, and a2a-sdk's generated gRPC stub.
 
 A *door* leads to one gateway, also where several share a port, so that a case can say "here" and "there". What comes
 back has one form, so that a case is written once: ``Answer``, or ``Refused``.
@@ -12,6 +12,7 @@ import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, Protocol, TypeVar
+from urllib.parse import quote
 
 import grpc
 import httpx
@@ -25,33 +26,46 @@ from google.rpc import (  # pyright: ignore[reportMissingTypeStubs] - they lie b
 
 from tests.support.patience import HANG, patience
 
-__all__ = ["CODES", "TLS", "Answer", "Door", "GrpcDoor", "Probe", "Refused", "RpcDoor", "path_of", "soon", "text_of"]
+__all__ = [
+    "CODES",
+    "TLS",
+    "Answer",
+    "Door",
+    "GrpcDoor",
+    "Probe",
+    "Refused",
+    "RestDoor",
+    "RpcDoor",
+    "path_of",
+    "soon",
+    "text_of",
+]
 
 Tree = dict[str, Any]
 Headers = Mapping[str, str]
 T = TypeVar("T")
 
-CODES: dict[str, tuple[int, str]] = {
-    "INVALID_PARAMS": (-32602, "INVALID_ARGUMENT"),
-    "INVALID_AGENT_RESPONSE": (-32006, "INTERNAL"),
-    "TASK_NOT_FOUND": (-32001, "NOT_FOUND"),
-    "TASK_NOT_CANCELABLE": (-32002, "FAILED_PRECONDITION"),
-    "PUSH_NOTIFICATION_NOT_SUPPORTED": (-32003, "FAILED_PRECONDITION"),
-    "UNSUPPORTED_OPERATION": (-32004, "FAILED_PRECONDITION"),
-    "VERSION_NOT_SUPPORTED": (-32009, "FAILED_PRECONDITION"),
-    "EXTENDED_AGENT_CARD_NOT_CONFIGURED": (-32007, "FAILED_PRECONDITION"),
-    "UNAUTHENTICATED": (-31021, "UNAUTHENTICATED"),
-    "RATE_LIMITED": (-31005, "RESOURCE_EXHAUSTED"),
-    "BUDGET_EXHAUSTED": (-31003, "RESOURCE_EXHAUSTED"),
-    "FAN_OUT": (-31006, "RESOURCE_EXHAUSTED"),
-    "LOOP": (-31007, "FAILED_PRECONDITION"),
-    "DEPTH": (-31008, "FAILED_PRECONDITION"),
-    "KILLED": (-31002, "UNAVAILABLE"),
-    "UPSTREAM_UNAVAILABLE": (-31009, "UNAVAILABLE"),
-    "UPSTREAM_DEADLINE": (-31004, "DEADLINE_EXCEEDED"),
-    "NO_ROUTE": (-31001, "NOT_FOUND"),
+CODES: dict[str, tuple[int, str, int]] = {
+    "INVALID_PARAMS": (-32602, "INVALID_ARGUMENT", 400),
+    "INVALID_AGENT_RESPONSE": (-32006, "INTERNAL", 500),
+    "TASK_NOT_FOUND": (-32001, "NOT_FOUND", 404),
+    "TASK_NOT_CANCELABLE": (-32002, "FAILED_PRECONDITION", 400),
+    "PUSH_NOTIFICATION_NOT_SUPPORTED": (-32003, "FAILED_PRECONDITION", 400),
+    "UNSUPPORTED_OPERATION": (-32004, "FAILED_PRECONDITION", 400),
+    "VERSION_NOT_SUPPORTED": (-32009, "FAILED_PRECONDITION", 400),
+    "EXTENDED_AGENT_CARD_NOT_CONFIGURED": (-32007, "FAILED_PRECONDITION", 400),
+    "UNAUTHENTICATED": (-31021, "UNAUTHENTICATED", 401),
+    "RATE_LIMITED": (-31005, "RESOURCE_EXHAUSTED", 429),
+    "BUDGET_EXHAUSTED": (-31003, "RESOURCE_EXHAUSTED", 429),
+    "FAN_OUT": (-31006, "RESOURCE_EXHAUSTED", 429),
+    "LOOP": (-31007, "FAILED_PRECONDITION", 400),
+    "DEPTH": (-31008, "FAILED_PRECONDITION", 400),
+    "KILLED": (-31002, "UNAVAILABLE", 503),
+    "UPSTREAM_UNAVAILABLE": (-31009, "UNAVAILABLE", 503),
+    "UPSTREAM_DEADLINE": (-31004, "DEADLINE_EXCEEDED", 504),
+    "NO_ROUTE": (-31001, "NOT_FOUND", 404),
 }
-"""JSON-RPC code and gRPC status of each reason, as the tables of the protocol and of docs/wire.md have them."""
+"""JSON-RPC code, gRPC status and HTTP status of each reason, as the protocol's tables have them."""
 _ANSWERS_WITHIN = patience(60.0)
 _stub: Any = a2a_pb2_grpc.A2AServiceStub  # generated without annotations
 _EOF: Any = getattr(grpc.aio, "EOF")  # noqa: B009 - its stubs leave it out
@@ -90,6 +104,9 @@ def text_of(task: Tree) -> str:
 class Refused(Exception):
     """What a call was refused or failed with."""
 
+    status = 0
+    """The HTTP status, where it is the binding's; ``number`` is the name of gRPC's status there."""
+
     def __init__(self, binding: str, number: int | str, message: str, details: Mapping[str, Tree], raw: bytes) -> None:
         info = details.get("ErrorInfo", {})
         self.reason = str(info.get("reason", ""))
@@ -105,8 +122,9 @@ class Refused(Exception):
 
     def means(self, reason: str) -> bool:
         """Whether it has this reason, and the code that belongs to it on its binding."""
-        code = CODES[reason][self.binding == "GRPC"]
-        return (self.reason, self.number) == (reason, code)
+        number, name, status = CODES[reason]
+        code = number if self.binding == "JSONRPC" else name
+        return (self.reason, self.number, self.status or status) == (reason, code, status)
 
 
 class Door(Protocol):
@@ -242,15 +260,98 @@ def _result(body: bytes, head: Mapping[str, str] | None = None) -> Tree:
         assert answer["id"] == "one"
         result: Tree = answer["result"]
         return result
-    data: list[Any] | Tree | None = fault.get("data")
-    typed: list[Tree] = (
-        [item for item in data if isinstance(item, dict) and "@type" in item] if isinstance(data, list) else []
-    )
-    details = {str(item["@type"]).rpartition(".")[2]: item for item in typed}
-    refused = Refused("JSONRPC", fault["code"], fault["message"], details, body)
+    raise _told(Refused("JSONRPC", fault["code"], fault["message"], _details(fault.get("data")), body), head)
+
+
+def _details(data: Any) -> dict[str, Tree]:
+    items: Any = data if isinstance(data, list) else ()
+    typed: list[Tree] = [item for item in items if isinstance(item, dict) and "@type" in item]
+    return {str(item["@type"]).rpartition(".")[2]: item for item in typed}
+
+
+def _told(refused: Refused, head: Mapping[str, str] | None) -> Refused:
     if head is not None:
         refused.call, refused.job = head.get("meshgate-call", ""), head.get("meshgate-job", "")
-    raise refused
+    return refused
+
+
+# -- HTTP+JSON
+
+_PLACES = {
+    "SendMessage": "POST /message:send",
+    "SendStreamingMessage": "POST /message:stream",
+    "GetTask": "GET /tasks/{id}",
+    "CancelTask": "POST /tasks/{id}:cancel",
+    "SubscribeToTask": "GET /tasks/{id}:subscribe",
+    "ListTasks": "GET /tasks",
+    "GetExtendedAgentCard": "GET /extendedAgentCard",
+    "CreateTaskPushNotificationConfig": "POST /tasks/{taskId}/pushNotificationConfigs",
+}
+
+
+class RestDoor(RpcDoor):
+    """HTTP+JSON, on connections as those of JSON-RPC."""
+
+    binding = "HTTP+JSON"
+
+    def _request(
+        self, client: httpx.AsyncClient, method: str, params: Tree, to: str, headers: Mapping[str, str]
+    ) -> httpx.Request:
+        verb, _, place = _PLACES[method].partition(" ")
+        below = dict(params)
+        for name in ("id", "taskId"):
+            if "{" + name + "}" in place:
+                place = place.replace("{" + name + "}", quote(below.pop(name, "t"), safe=""))
+        url = self.url + path_of(to).rstrip("/") + place
+        if verb == "POST":
+            return client.build_request(verb, url, content=json.dumps(below).encode(), headers=headers)
+        return client.build_request(verb, url, params=below, headers=headers)
+
+    async def ask(self, method: str, params: Tree, to: str = "", *, key: str, headers: Headers | None = None) -> Answer:
+        async with self.connection() as client:
+            response = await client.send(self._request(client, method, params, to, _headers(key, headers)))
+            tree = _rest_result(response.content, response.status_code, response.headers)
+        return Answer(tree, {name: value for name, value in response.headers.items() if name.startswith("meshgate-")})
+
+    async def stream(
+        self, method: str, params: Tree, to: str = "", *, key: str, headers: Headers | None = None
+    ) -> AsyncGenerator[Tree]:
+        named = ""
+        async with aclosing(self.lines(method, params, to, key=key, headers=headers)) as lines:
+            async for line in lines:
+                if line.startswith("event:"):
+                    named = line.removeprefix("event:").strip()
+                if line.startswith("data:"):
+                    data = line.removeprefix("data:").encode()
+                    assert named == ("error" if "error" in json.loads(data) else "")
+                    yield _rest_result(data, 0)
+
+    async def lines(
+        self, method: str, params: Tree, to: str = "", *, key: str, headers: Headers | None = None
+    ) -> AsyncGenerator[str]:
+        sent = {"accept": "text/event-stream", **_headers(key, headers)}
+        async with self.connection() as client:
+            response = await client.send(self._request(client, method, params, to, sent), stream=True)
+            try:
+                if not response.headers["content-type"].startswith("text/event-stream"):
+                    _rest_result(await response.aread(), response.status_code, response.headers)
+                    raise AssertionError("a stream was answered with one JSON result")
+                async for line in response.aiter_lines():
+                    yield line
+            finally:
+                await response.aclose()
+
+
+def _rest_result(body: bytes, status: int, head: Mapping[str, str] | None = None) -> Tree:
+    answer: Tree = json.loads(body)
+    if "error" not in answer:
+        assert status in (0, 200)
+        return answer
+    fault = answer["error"]
+    assert status in (0, fault["code"])
+    refused = Refused("HTTP+JSON", fault["status"], fault["message"], _details(fault["details"]), body)
+    refused.status = fault["code"]
+    raise _told(refused, head)
 
 
 # -- gRPC

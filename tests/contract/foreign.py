@@ -18,7 +18,7 @@ from a2a.helpers import new_task_from_user_message, new_text_message, new_text_p
 from a2a.server.agent_execution import AgentExecutor, RequestContext
 from a2a.server.events import EventQueue
 from a2a.server.request_handlers import DefaultRequestHandler, GrpcHandler
-from a2a.server.routes import create_jsonrpc_routes
+from a2a.server.routes import create_jsonrpc_routes, create_rest_routes
 from a2a.server.tasks import InMemoryTaskStore, TaskUpdater
 from a2a.types import AgentCapabilities, AgentCard, AgentInterface, AgentSkill, a2a_pb2_grpc
 from starlette.applications import Starlette
@@ -136,7 +136,7 @@ class ForeignAgent:
             skills=[AgentSkill(id="act", name="act", description="acts a script out", tags=["script"])],
         )
         self._handler = DefaultRequestHandler(_Executor(self), store or InMemoryTaskStore(), card)
-        self.app = Starlette(routes=create_jsonrpc_routes(self._handler, "/"))
+        self.app = Starlette(routes=[*create_jsonrpc_routes(self._handler, "/"), *create_rest_routes(self._handler)])
 
     def grpc(self) -> AbstractAsyncContextManager[str]:
         """Serve it over gRPC; its address."""

@@ -27,7 +27,7 @@ from meshgate.gateway.identity.keys import KeyStore, new_key
 from meshgate.net.server import HttpServer, bind
 from meshgate.registry.home import Run
 from meshgate.sdk import Agent
-from tests.contract.doors import TLS, Door, GrpcDoor, Probe, RpcDoor, soon
+from tests.contract.doors import TLS, Door, GrpcDoor, Probe, RestDoor, RpcDoor, soon
 from tests.contract.foreign import ForeignAgent
 from tests.contract.scripts import Stage
 from tests.contract.sdkagent import scripted_agent
@@ -39,7 +39,7 @@ from tests.support.patience import patience
 __all__ = ["ELSEWHERE", "LIMITS", "Binding", "Layout", "Mesh", "sdk_agent", "start_mesh"]
 
 Layout = Literal["one", "workers", "two"]
-Binding = Literal["JSONRPC", "GRPC"]
+Binding = Literal["JSONRPC", "HTTP+JSON", "GRPC"]
 
 LIMITS: dict[str, Any] = {
     "heartbeat": 0.1,
@@ -50,6 +50,7 @@ LIMITS: dict[str, Any] = {
     "peer_patience": patience(2.0),
     "lease_patience": patience(2.0),
     "silence": 0.25,
+    "metric_agents": 5000,
     "health_timeout": patience(1.0),
 }
 """Small, so that a case meets them in a moment; patient with the other gateway and with agents, because the machine may
@@ -199,7 +200,7 @@ class Mesh:
         self._web.apps[instance] = agent.app
         url = url or (
             f"{self.agents_url}/{instance}/"
-            if binding == "JSONRPC"
+            if binding != "GRPC"
             else await self._stack.enter_async_context(agent.grpc())
         )
         capabilities = [{"skill": skill, "version": version, **rest} for skill, rest in skills.items()]
@@ -345,12 +346,13 @@ class Mesh:
         if probe is not None and len(self.runs) == 2:
             sides = [await self._which(run, probe) for run in self.runs]
         rpc = [RpcDoor(self.run(side).gateway, sides[side], probe) for side in (0, 1)]
+        rest = [RestDoor(self.run(side).gateway, sides[side], probe) for side in (0, 1)]
         grpc = [await GrpcDoor.find(self.run(side).grpc, sides[side], probe) for side in (0, 1)]
-        for door in rpc:
+        for door in (*rpc, *rest):
             self._stack.push_async_callback(door.aclose)
         for channel in grpc:
             self._stack.push_async_callback(channel.aclose)
-        self.doors = {"JSONRPC": (rpc[0], rpc[1]), "GRPC": (grpc[0], grpc[1])}
+        self.doors = {"JSONRPC": (rpc[0], rpc[1]), "HTTP+JSON": (rest[0], rest[1]), "GRPC": (grpc[0], grpc[1])}
         await self.known("clerk")
 
     async def _gateways(self) -> list[str]:

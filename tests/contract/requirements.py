@@ -247,6 +247,18 @@ _ROWS: tuple[Requirement, ...] = (
     # -- the edge
     Requirement("edge.paths", "F19", "No path but the gateway's own leads to an agent", "drop:paths"),
     Requirement(
+        "edge.rest",
+        "A2A 5.3, 11",
+        "HTTP+JSON is served below every address, and an id in a path is decoded once",
+        "drop:rest_ids",
+    ),
+    Requirement(
+        "errors.rest",
+        "A2A 11.6",
+        "Over HTTP+JSON the reason that an agent's error names goes before its status",
+        "drop:rest_reasons",
+    ),
+    Requirement(
         "edge.key_first",
         "D1, F102, issue E7 and E10",
         "Without a genuine key no body and no message is read, whatever the method",

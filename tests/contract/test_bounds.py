@@ -15,8 +15,8 @@ from tests.contract.wild import task, update
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-AGENTS = pytest.mark.parametrize("agent", ["JSONRPC", "GRPC"])
-Agent = Literal["JSONRPC", "GRPC"]
+AGENTS = pytest.mark.parametrize("agent", ["JSONRPC", "HTTP+JSON", "GRPC"])
+Agent = Literal["JSONRPC", "HTTP+JSON", "GRPC"]
 
 # -- ids
 
@@ -25,7 +25,7 @@ FITS = "x" * 512
 
 
 @pytest.mark.requirement("bounds.ids")
-@pytest.mark.cells("bounds.ids", end="caller", agent=("JSONRPC", "GRPC"))
+@pytest.mark.cells("bounds.ids", end="caller", agent=("JSONRPC", "HTTP+JSON", "GRPC"))
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -49,7 +49,7 @@ async def test_a_caller_whose_ids_are_too_long_or_too_many_is_told_the_field(
 
 
 @pytest.mark.requirement("bounds.ids")
-@pytest.mark.cells("bounds.ids", end="caller", agent=("JSONRPC", "GRPC"))
+@pytest.mark.cells("bounds.ids", end="caller", agent=("JSONRPC", "HTTP+JSON", "GRPC"))
 @pytest.mark.parametrize("method", ["GetTask", "CancelTask"])
 async def test_a_task_id_that_is_too_long_is_refused_in_every_operation(
     mesh: Mesh, doors: Doors, key: str, method: str

@@ -13,8 +13,8 @@ from tests.contract.test_calls import refusal
 from tests.contract.wild import task
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-AGENTS = pytest.mark.parametrize("agent", ["JSONRPC", "GRPC"])
-Agent = Literal["JSONRPC", "GRPC"]
+AGENTS = pytest.mark.parametrize("agent", ["JSONRPC", "HTTP+JSON", "GRPC"])
+Agent = Literal["JSONRPC", "HTTP+JSON", "GRPC"]
 
 
 @pytest.mark.requirement("references.own")

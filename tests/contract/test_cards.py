@@ -27,12 +27,17 @@ async def get(mesh: Mesh, path: str, **headers: str) -> httpx.Response:
         return await client.get(door.url + path, headers=headers)
 
 
+def over_http(url: str) -> list[dict[str, str]]:
+    """What a card lists for the bindings over HTTP, which share a URL."""
+    return [{"url": url, "protocolBinding": name, "protocolVersion": "1.0"} for name in ("JSONRPC", "HTTP+JSON")]
+
+
 @pytest.mark.requirement("contract.cards")
 @pytest.mark.parametrize("to", ["clerk", "porter", "desk", "sum@1", ""])
 async def test_a_card_lists_exactly_what_is_served(mesh: Mesh, to: str) -> None:
     run = mesh.run(0)
     base = path_of(to)
-    expected = [{"url": run.gateway + base, "protocolBinding": "JSONRPC", "protocolVersion": "1.0"}]
+    expected = over_http(run.gateway + base)
     for path in {base, base.rstrip("/") + "/", f"{base.rstrip('/')}/{WELL_KNOWN}"}:
         response = await get(mesh, path)
         assert response.status_code == 200
@@ -62,7 +67,7 @@ async def test_a_card_that_is_asked_for_with_grpc_lists_it_and_keeps_its_address
     # A range that stands for all is spelt out: the label is what a client echoes.
     kept = base if "@" in base or base.startswith("/agents") else base + "@*"
     expected = [
-        {"url": run.gateway + kept, "protocolBinding": "JSONRPC", "protocolVersion": "1.0"},
+        *over_http(run.gateway + kept),
         {"url": run.grpc, "protocolBinding": "GRPC", "protocolVersion": "1.0", "tenant": label},
     ]
     for path in (base, base + "/", f"{base}/{WELL_KNOWN}"):
@@ -143,7 +148,7 @@ async def test_the_head_of_a_card_is_that_of_the_whole(mesh: Mesh, path: str) ->
 
 
 @pytest.mark.requirement("contract.cards")
-@pytest.mark.parametrize("transport", ["JSONRPC", "GRPC"])
+@pytest.mark.parametrize("transport", ["JSONRPC", "HTTP+JSON", "GRPC"])
 @pytest.mark.parametrize("to", ["porter", "sum@1"])
 async def test_a_stock_client_needs_the_card_and_a_key(mesh: Mesh, key: str, to: str, transport: Binding) -> None:
     import grpc

@@ -78,6 +78,8 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
 @pytest.mark.requirement("contract.invalid_params")
 async def test_what_is_wrong_with_a_request_is_named_by_its_path(doors: Doors, key: str) -> None:
     for method, params, field in WRONG:
+        if doors.here.binding == "HTTP+JSON" and field == "id":
+            continue  # without an id the path is another one
         found = await refusal(doors.here, method, params, "clerk", key=key)
         assert found.means("INVALID_PARAMS")
         assert found.fields == [field]

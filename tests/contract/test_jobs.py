@@ -149,9 +149,9 @@ async def test_a_loop_is_refused_with_path_and_price(
 
 @pytest.mark.requirement("path.after")
 @pytest.mark.cells("path.after")
-@pytest.mark.parametrize("agent", ["JSONRPC", "GRPC"])
+@pytest.mark.parametrize("agent", ["JSONRPC", "HTTP+JSON", "GRPC"])
 async def test_agents_that_call_each_other_after_their_answers_are_refused_as_a_loop(
-    mesh: Mesh, doors: Doors, key: str, agent: Literal["JSONRPC", "GRPC"], unique: Any
+    mesh: Mesh, doors: Doors, key: str, agent: Literal["JSONRPC", "HTTP+JSON", "GRPC"], unique: Any
 ) -> None:
     first, second = unique("first"), unique("second")
     await mesh.join(first, binding=agent)
@@ -172,9 +172,9 @@ async def test_agents_that_call_each_other_after_their_answers_are_refused_as_a_
 
 @pytest.mark.requirement("path.onward")
 @pytest.mark.cells("path.onward")
-@pytest.mark.parametrize("agent", ["JSONRPC", "GRPC"])
+@pytest.mark.parametrize("agent", ["JSONRPC", "HTTP+JSON", "GRPC"])
 async def test_an_agent_calls_on_while_its_task_is_polled_subscribed_to_and_seen_by_a_second_viewer(
-    mesh: Mesh, doors: Doors, key: str, agent: Literal["JSONRPC", "GRPC"], unique: Any
+    mesh: Mesh, doors: Doors, key: str, agent: Literal["JSONRPC", "HTTP+JSON", "GRPC"], unique: Any
 ) -> None:
     name, gate = unique("onward"), unique("gate")
     await mesh.join(name, where=1, binding=agent)

@@ -16,8 +16,8 @@ from tests.contract.wild import GONE, task, update
 from tests.support.patience import patience
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-AGENTS = pytest.mark.parametrize("agent", ["JSONRPC", "GRPC"])
-Agent = Literal["JSONRPC", "GRPC"]
+AGENTS = pytest.mark.parametrize("agent", ["JSONRPC", "HTTP+JSON", "GRPC"])
+Agent = Literal["JSONRPC", "HTTP+JSON", "GRPC"]
 ASKED = saying({"do": "x"})
 
 
@@ -201,7 +201,7 @@ async def test_a_value_that_one_binding_has_no_form_for_costs_no_finished_task(
 ) -> None:
     wild = await mesh.wild(unique("wild"), binding=agent)
     finished = task(metadata={"price": float("nan")}) if agent == "GRPC" else task()
-    if agent == "JSONRPC":
+    if agent != "GRPC":
         finished["task"]["status"]["timestamp"] = "2026-11-29T04:00:00.5"
     wild.say(finished)
     answer = (await doors.here.ask("SendMessage", ASKED, wild.name, key=key)).task

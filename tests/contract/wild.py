@@ -1,4 +1,4 @@
-"""An agent of raw bytes and bare protobuf: it answers whatever a test says, on either binding, whether A2A allows it
+"""An agent of raw bytes and bare protobuf: it answers whatever a test says, on each binding, whether A2A allows it
 or not.
 """
 
@@ -9,8 +9,10 @@ or not.
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
-from collections.abc import AsyncIterator, Mapping
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -106,7 +108,8 @@ class WildAgent:
 
     async def app(self, scope: Any, receive: Any, send: Any) -> None:
         """Take one request (ASGI 3)."""
-        if scope["method"] != "POST":
+        place = _PLACE.match(f"{scope['method']} {scope['path']}")
+        if scope["method"] != "POST" and place is None:
             await self.health()
             card = {"name": self.name, "version": "1.0.0", "description": "x", "skills": []}
             await _send(send, 200, json.dumps(card).encode(), "application/json", {})
@@ -117,23 +120,33 @@ class WildAgent:
             if message["type"] == "http.disconnect":
                 return
             body, more = body + message.get("body", b""), message.get("more_body", False)
-        request = json.loads(body)
+        request: Tree = json.loads(body or b"{}")
+        if place is not None:
+            method = next(name for name in _OPERATIONS if place[name])
+            request = {"method": method, "params": request | ({"id": place["id"]} if place["id"] else {})}
+            wrap: Callable[[Tree], bytes] = _bare
+        else:
+            wrap = functools.partial(_enveloped, request["id"])
         answer = self._answer(request["method"], request["params"])
         status = answer.status if isinstance(answer.status, int) else 200
         if answer.body is not None:
             await _send(send, status, answer.body, answer.media or "application/json", answer.headers)
         elif answer.error is not None:
-            body = json.dumps({"jsonrpc": "2.0", "id": request["id"], "error": answer.error}).encode()
+            body, status = (
+                _rest_error(answer)
+                if place is not None
+                else (json.dumps({"jsonrpc": "2.0", "id": request["id"], "error": answer.error}).encode(), status)
+            )
             await _send(send, status, body, answer.media or "application/json", answer.headers)
         elif request["method"] in _STREAMS:
-            await _stream(receive, send, request["id"], answer)
+            await _stream(receive, send, wrap, answer)
         else:
             if answer.after is not None:
                 await answer.after.wait()
             result = answer.events[0]
             if request["method"] in {"GetTask", "CancelTask"}:
                 result = result.get("task", result)
-            body = json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": result}).encode()
+            body = wrap(result)
             await _send(send, status, body, answer.media or "application/json", answer.headers)
 
     # -- over gRPC
@@ -168,7 +181,32 @@ async def _send(send: Any, status: int, body: bytes, media: str, headers: Mappin
     await send({"type": "http.response.body", "body": body})
 
 
-async def _stream(receive: Any, send: Any, rpc_id: Any, answer: Answer) -> None:
+_OPERATIONS = ("SendMessage", "SendStreamingMessage", "GetTask", "CancelTask", "SubscribeToTask")
+_PLACE = re.compile(
+    r"(?P<SendMessage>POST /message:send)|(?P<SendStreamingMessage>POST /message:stream)|"
+    r"(?:(?P<GetTask>GET)|POST) /tasks/(?P<id>[^:]+)(?:(?P<CancelTask>:cancel)|(?P<SubscribeToTask>:subscribe))?\Z"
+)
+"""The places of HTTP+JSON."""
+_STATUSES = {"NOT_FOUND": 404, "RESOURCE_EXHAUSTED": 429, "INVALID_ARGUMENT": 400, "INTERNAL": 500}
+
+
+def _enveloped(rpc_id: Any, result: Tree) -> bytes:
+    return json.dumps({"jsonrpc": "2.0", "id": rpc_id, "result": result}).encode()
+
+
+def _bare(result: Tree) -> bytes:
+    return json.dumps(result).encode()
+
+
+def _rest_error(answer: Answer) -> tuple[bytes, int]:
+    assert answer.error is not None
+    status = answer.status if isinstance(answer.status, int) else _STATUSES.get(answer.status, 400)
+    fault = {"code": status, "message": answer.error["message"], "details": answer.error.get("data") or []}
+    fault |= {"status": answer.status} if isinstance(answer.status, str) else {}
+    return json.dumps({"error": fault}).encode(), status
+
+
+async def _stream(receive: Any, send: Any, wrap: Callable[[Tree], bytes], answer: Answer) -> None:
     raw = [(b"content-type", b"text/event-stream")]
     await send({"type": "http.response.start", "status": answer.status, "headers": raw})
     for event in answer.events:
@@ -177,8 +215,7 @@ async def _stream(receive: Any, send: Any, rpc_id: Any, answer: Answer) -> None:
         if isinstance(event, int | float):
             await asyncio.sleep(event)
             continue
-        text = json.dumps({"jsonrpc": "2.0", "id": rpc_id, "result": event}).encode()
-        await send({"type": "http.response.body", "body": b"data: " + text + b"\n\n", "more_body": True})
+        await send({"type": "http.response.body", "body": b"data: " + wrap(event) + b"\n\n", "more_body": True})
     while answer.hold and (await receive())["type"] != "http.disconnect":
         pass
     await send({"type": "http.response.body", "body": b""})

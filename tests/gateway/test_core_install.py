@@ -238,7 +238,7 @@ def test_agents_are_called_over_http_alone(monkeypatch: pytest.MonkeyPatch) -> N
 
     assert "GRPC" in bindings()
     go_without(monkeypatch)
-    assert bindings() == {"JSONRPC"}
+    assert bindings() == {"JSONRPC", "HTTP+JSON"}
 
 
 def test_what_is_missing_is_listed_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 
@@ -18,7 +19,7 @@ from meshgate.a2a import call as call_values
 from meshgate.a2a import limits as limit_checks
 from meshgate.a2a import types
 from meshgate.a2a.bindings import grpc as grpc_binding
-from meshgate.a2a.bindings import grpc_errors, jsonrpc, jsonrpc_errors, sse
+from meshgate.a2a.bindings import grpc_errors, json_answers, jsonrpc, jsonrpc_errors, rest, rest_errors, rest_paths, sse
 from meshgate.a2a.codec import strict_json as checking
 from meshgate.a2a.errors import InvalidAgentResponse
 from meshgate.a2a.limits import DEFAULTS
@@ -66,6 +67,7 @@ from meshgate.gateway.routing.task_owner import TaskOwner
 from meshgate.gateway.upstream import outcome
 from meshgate.gateway.upstream import send as upstream_send
 from meshgate.gateway.upstream.task_stream import TaskStream
+from meshgate.gateway.upstream.transports import http as http_transport
 from meshgate.net import asgi, connection, endpoint
 from meshgate.net.addresses import AgentNetworks
 from meshgate.registry import limits as registry_limits
@@ -191,7 +193,7 @@ def _agents_reasons() -> None:
     def as_it_is(error: Any, peer: str, *, named: bool = True) -> Any:
         return error
 
-    for module in (jsonrpc, grpc_errors):
+    for module in (jsonrpc, rest_errors, grpc_errors):
         _replace(module, "error_for_caller", as_it_is)
 
 
@@ -247,7 +249,7 @@ def _agent_bounds() -> None:
 
 
 def _agent_values() -> None:
-    _replace(jsonrpc, "correct_times", lambda tree: tree)
+    _replace(json_answers, "correct_times", lambda tree: tree)
     _replace(grpc_binding, "correct_message", lambda message: False)
 
 
@@ -328,6 +330,14 @@ def _paths() -> None:
     _replace(ingress, "_place", anything)
 
 
+def _rest_ids() -> None:
+    _replace(rest_paths, "unquote", lambda text, **how: unquote(unquote(text)))
+
+
+def _rest_reasons() -> None:
+    _replace(http_transport, "has_reason", lambda body: False)
+
+
 def _key_first() -> None:
     _replace(CredentialCheck, "admission", lambda self, binding: lambda headers: None)
 
@@ -362,7 +372,8 @@ def _spelling() -> None:
 
 
 def _version() -> None:
-    _replace(jsonrpc, "check_version", lambda headers, query="": None)
+    for module in (jsonrpc, rest):
+        _replace(module, "check_version", lambda headers, query="": None)
 
 
 def _underscores() -> None:
@@ -739,6 +750,8 @@ DROPS: dict[str, Callable[[], None]] = {
     "retry_budget": _retry_budget,
     "task_owner": _task_owner,
     "paths": _paths,
+    "rest_ids": _rest_ids,
+    "rest_reasons": _rest_reasons,
     "key_first": _key_first,
     "key_counted": _key_counted,
     "skipped": _skipped,

@@ -4,7 +4,7 @@ import pytest
 
 from meshgate.a2a.errors import BodyTooLarge, HeadersTooLarge, InvalidRequest
 from meshgate.a2a.limits import DEFAULTS, Limits
-from meshgate.net.asgi import read_body, read_headers, respond
+from meshgate.net.asgi import raw_path, read_body, read_headers, respond
 from tests.net.request import Connection
 from tests.support.virtual_loop import virtual_time
 
@@ -57,3 +57,18 @@ async def test_an_answer_may_have_another_media_type() -> None:
     connection = Connection()
     await respond(connection.send, 404, b"no", [(b"content-type", b"text/plain")])
     assert connection.headers == {"content-type": "text/plain", "content-length": "2"}
+
+
+@pytest.mark.parametrize(
+    ("raw", "path", "found"),
+    [
+        (b"/demo/tasks/a%2Fb", "/tasks/a/b", "/tasks/a%2Fb"),
+        (b"/tasks/a%2Fb", "/tasks/a/b", "/tasks/a%2Fb"),
+        (b"/tasks/a/b", "/tasks/a/b", "/tasks/a/b"),
+        (b"/de%6Do/tasks/x%25", "/tasks/x%", "/tasks/x%25"),
+        (b"/demo%2Ftasks/x", "/tasks/x", ""),
+        (None, "/tasks/x", "/tasks/x"),
+    ],
+)
+def test_a_path_is_told_as_it_came_below_any_mount(raw: bytes | None, path: str, found: str) -> None:
+    assert raw_path({"raw_path": raw}, path) == found

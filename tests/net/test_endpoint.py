@@ -496,6 +496,8 @@ class ById:
     id = "BY-ID"
     version = "1.0"
     media_types: tuple[str, ...] = ("application/a2a+json",)
+    empty_bodies = False
+    own_statuses = True
 
     def takes(self, request: Request) -> bool:
         return request.method == "GET" and request.path.startswith("/tasks/")
@@ -508,6 +510,7 @@ class ById:
 
     class Server:
         media_type = "application/a2a+json"
+        error_event = ""
 
         def decode_request(self, request: Request, limits: Limits = DEFAULTS) -> Call:
             if request.query != "A2A-Version=1.0":

@@ -23,7 +23,7 @@ from tests.registry.samples import SUMMARISER, agent, entry, gateway
 from tests.registry.virtual import settle
 
 JSONRPC = Endpoint("JSONRPC", "http://127.0.0.1:9001/a2a")
-REST = Endpoint("HTTP+JSON", "http://127.0.0.1:9001/rest")
+REST = Endpoint("SLIMRPC", "http://127.0.0.1:9001/rest")
 LATER = Endpoint("JSONRPC", "http://127.0.0.1:9001/v2", version="2.0")
 
 
@@ -132,7 +132,7 @@ def rewritten(path: Path) -> None:
     known = tree["instances"][0]
     tree["instances"] += [
         known | {"id": "console", "kind": "console"},
-        known | {"id": "rest", "endpoints": [{"binding": "HTTP+JSON", "url": "http://h/"}, *known["endpoints"]]},
+        known | {"id": "rest", "endpoints": [{"binding": "SLIMRPC", "url": "http://h/"}, *known["endpoints"]]},
         known | {"id": "more", "zone": {"name": "b"}},
         known | {"id": 7},
         known | {"id": "bare", "manifest": "0" * 32},

@@ -5,10 +5,11 @@ from typing import Any, NoReturn
 
 import httpx
 from a2a.client.transports.jsonrpc import JsonRpcTransport
+from a2a.client.transports.rest import RestTransport
 from a2a.compat.v0_3.jsonrpc_transport import CompatJsonRpcTransport
 from a2a.server.context import ServerCallContext
 from a2a.server.request_handlers import RequestHandler
-from a2a.server.routes import create_jsonrpc_routes
+from a2a.server.routes import create_jsonrpc_routes, create_rest_routes
 from a2a.types import a2a_pb2
 from a2a.utils.errors import UnsupportedOperationError
 from google.protobuf.message import Message as ProtoMessage
@@ -83,6 +84,25 @@ async def post(agent: RequestHandler, body: bytes, version: str = "1.0") -> http
 def client(http: httpx.AsyncClient) -> JsonRpcTransport:
     """a2a-sdk's JSON-RPC client over the given connection."""
     return JsonRpcTransport(http, a2a_pb2.AgentCard(), URL)
+
+
+def rest_app(agent: RequestHandler) -> Starlette:
+    """a2a-sdk's HTTP+JSON server."""
+    return Starlette(routes=create_rest_routes(agent))
+
+
+async def send_rest(agent: RequestHandler, request: Request) -> httpx.Response:
+    """The answer of a2a-sdk's HTTP+JSON server to a request of ours."""
+    query = f"?{request.query}" if request.query else ""
+    url = URL.rstrip("/") + request.path + query
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(rest_app(agent))) as client:
+        headers = {**request.headers, "a2a-version": "1.0"}
+        return await client.request(request.method, url, content=request.body, headers=headers)
+
+
+def rest_client(http: httpx.AsyncClient) -> RestTransport:
+    """a2a-sdk's HTTP+JSON client over the given connection."""
+    return RestTransport(http, a2a_pb2.AgentCard(), URL)
 
 
 def legacy_client(http: httpx.AsyncClient) -> CompatJsonRpcTransport:

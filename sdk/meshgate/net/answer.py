@@ -86,10 +86,10 @@ class Answer:
         await self._send({"type": "http.response.start", "status": 200, "headers": [*_EVENTS, *headers]})
         self._heart = _Heart(self._send, self._heartbeat)
 
-    async def event(self, data: bytes) -> None:
+    async def event(self, data: bytes, name: str = "") -> None:
         """Send one event of a stream that has begun."""
         if self._heart is not None:
-            await self._heart.send(sse.event(data))
+            await self._heart.send(sse.event(data, name))
 
     async def end(self) -> None:
         """End a stream."""
@@ -106,7 +106,7 @@ class Answer:
             await refuse(self._send, self._exchange, error, unread=unread)
             return
         name_call(error)
-        await self.event(self._exchange.encode_error(error).body)
+        await self.event(self._exchange.encode_error(error).body, self._exchange.error_event)
         await self.end()
 
     def stop(self) -> None:

@@ -5,12 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
+from urllib.parse import unquote
 
 from meshgate.a2a.errors import BodyTimeout, BodyTooLarge, ContentTypeNotSupported, HeadersTooLarge, InvalidRequest
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.net.timer_queue import TimerQueue
 
-__all__ = ["Header", "Receive", "Scope", "Send", "read_body", "read_headers", "respond", "start_message", "to_come"]
+__all__ = [
+    "Header",
+    "Receive",
+    "Scope",
+    "Send",
+    "raw_path",
+    "read_body",
+    "read_headers",
+    "respond",
+    "start_message",
+    "to_come",
+]
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -44,6 +56,20 @@ def read_headers(scope: Scope, limits: Limits = DEFAULTS) -> dict[str, str]:
     if "_" in "".join(headers):
         raise InvalidRequest("a header name may not hold an underscore")
     return headers
+
+
+def raw_path(scope: Scope, path: str) -> str:
+    """A path as it came, still percent-encoded; "" if the server does not say.
+
+    Args:
+        path: the end of the request's path that is asked about, decoded: below the one at which an app is mounted.
+    """
+    raw: bytes = scope.get("raw_path") or b""
+    if b"%" not in raw:
+        return path
+    segments = raw.decode("latin-1").split("/")
+    ends = ("/" + "/".join(segments[above:]) for above in range(1, len(segments)))
+    return next((end for end in ends if unquote(end) == path), "")
 
 
 async def read_body(

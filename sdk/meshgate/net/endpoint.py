@@ -135,12 +135,16 @@ class HttpEndpoint:
             if value.isascii() and value.isprintable()
         ]
 
+    def _empty(self, request: Request) -> bool:
+        headers = request.headers
+        return self.binding.empty_bodies and "content-type" not in headers and not to_come(headers)
+
     async def _read(self, request: Request, exchange: ServerExchange, receive: Receive) -> Call:
         facts: Facts | None = None
         if self._admit is not None:
             admitted = self._admit(request.headers)
             facts = admitted if admitted is None or isinstance(admitted, dict) else await admitted
-        if request.method not in _BODILESS:
+        if request.method not in _BODILESS and not self._empty(request):
             media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
             if media not in self._media_types:
                 raise ContentTypeNotSupported(f"send Content-Type: {self.binding.media_types[0]}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -66,11 +67,12 @@ def received(request: Request, row: Row[Binding]) -> Request:
     """A request as a server gets it, with headers of the sender beside the binding's."""
     return Request(
         request.method,
-        request.path,
+        unquote(request.path),
         request.query,
         {**request.headers, **protocol_headers(row.version, None), **HEADERS},
         request.body,
         parse_selector("summarise@2"),
+        request.path,
     )
 
 
@@ -269,6 +271,24 @@ async def asked_by(client: Callable[[httpx.AsyncClient], Any], message: ProtoMes
     return sent[0]
 
 
+async def over_rest(agent: foreign.ScriptedAgent, request: Request) -> bytes:
+    return (await foreign.send_rest(agent, request)).content
+
+
+async def asked_over_rest(message: ProtoMessage) -> Request:
+    sent: list[Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        raw = request.url.raw_path.decode().partition("?")[0]
+        query = request.url.query.decode()
+        sent.append(Request(request.method, raw, query, dict(request.headers), request.content))
+        return httpx.Response(200, json={})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+        await foreign.rest_client(http).get_task(message)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    return sent[0]
+
+
 async def over_grpc(agent: foreign.ScriptedAgent, request: Request) -> bytes:
     answer: ProtoMessage = await agent.on_get_task(a2a_pb2.GetTaskRequest.FromString(request.body), None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     return answer.SerializeToString()
@@ -298,6 +318,7 @@ STOCK: dict[
     tuple[Callable[[ProtoMessage], Awaitable[Request]], Callable[[foreign.ScriptedAgent, Request], Awaitable[bytes]]],
 ] = {
     ("JSONRPC", "1.0"): (asked_over_jsonrpc, over_jsonrpc),
+    ("HTTP+JSON", "1.0"): (asked_over_rest, over_rest),
     ("JSONRPC", "0.3"): (asked_over_legacy_jsonrpc, over_legacy_jsonrpc),
     ("GRPC", "1.0"): (asked_over_grpc, over_grpc),
     ("GRPC", "0.3"): (asked_over_legacy_grpc, over_legacy_grpc),

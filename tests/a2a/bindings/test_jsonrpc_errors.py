@@ -8,7 +8,8 @@ import pytest
 from meshgate.a2a.bindings.base import Failure
 from meshgate.a2a.bindings.jsonrpc import BINDING, decode_answer, encode_error
 from meshgate.a2a.bindings.jsonrpc_0_3_errors import encode_fault as encode_older
-from meshgate.a2a.bindings.jsonrpc_errors import HTTP_STATUS, decode_fault, encode_fault, http_status
+from meshgate.a2a.bindings.jsonrpc_errors import decode_fault, encode_fault, http_status
+from meshgate.a2a.bindings.statuses import HTTP_STATUS
 from meshgate.a2a.error_lookup import Peer, error_class
 from meshgate.a2a.errors import A2A_DOMAIN, MESHGATE_DOMAIN, AgentError, MeshError
 from meshgate.a2a.methods import METHODS

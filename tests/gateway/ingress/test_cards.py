@@ -122,8 +122,9 @@ async def test_a_card_lists_grpc_where_it_is_asked_for_at_an_address_that_the_as
             assert card is not None
             listed = msgspec.json.decode(card)["supportedInterfaces"]
             base = settings.get("base_url", origin)
-            assert listed[0]["url"] == f"{base}/agents/echo{variant.suffix}"
-            assert [one["url"] for one in listed[1:]] == ([address] if address and asked else [])
+            over_http = [(one["protocolBinding"], one["url"]) for one in listed[:2]]
+            assert over_http == [(name, f"{base}/agents/echo{variant.suffix}") for name in ("JSONRPC", "HTTP+JSON")]
+            assert [one["url"] for one in listed[2:]] == ([address] if address and asked else [])
 
 
 @pytest.mark.requirement("cards.variants")

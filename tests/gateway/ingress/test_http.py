@@ -208,7 +208,10 @@ async def test_a_card_says_exactly_what_is_served_and_has_a_validator() -> None:
         app = mesh.gateway.ingress
         for path in ("/agents/echo", "/agents/echo/", "/agents/echo/.well-known/agent-card.json"):
             answer = await request(app, "GET", path, headers=headers(mesh))
-            assert [one["url"] for one in answer.json["supportedInterfaces"]] == ["http://mesh.test/agents/echo"]
+            assert [(one["protocolBinding"], one["url"]) for one in answer.json["supportedInterfaces"]] == [
+                ("JSONRPC", "http://mesh.test/agents/echo"),
+                ("HTTP+JSON", "http://mesh.test/agents/echo"),
+            ]
             assert {skill["id"] for skill in answer.json["skills"]} == {"say", "sing"}
             again = await request(app, "GET", path, headers=headers(mesh, if_none_match=answer.headers["etag"]))
             assert (again.status, again.body) == (304, b"")

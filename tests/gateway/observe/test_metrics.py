@@ -157,7 +157,7 @@ def test_rows_that_are_passed_over_are_counted_by_reason() -> None:
 
 
 async def test_a_gateway_tells_which_rows_of_its_registry_it_passes_over() -> None:
-    later = (Endpoint("HTTP+JSON", "http://127.0.0.1:9001/"), Endpoint("JSONRPC", "http://127.0.0.1:9001/"))
+    later = (Endpoint("SLIMRPC", "http://127.0.0.1:9001/"), Endpoint("JSONRPC", "http://127.0.0.1:9001/"))
     async with LocalMesh() as mesh:
         manifest = Manifest("later", "1.0.0")
         # Registering refuses such a row; a later release writes it by itself.

@@ -94,7 +94,7 @@ def write_later_rows(path: Path) -> None:
             db.execute("INSERT INTO instances VALUES (?, ?, ?, ?, ?)", row)
 
         put("console", known | {"id": "console", "kind": "console"})
-        put("rest", known | {"id": "rest", "endpoints": [{"binding": "HTTP+JSON", "url": "u"}, *known["endpoints"]]})
+        put("rest", known | {"id": "rest", "endpoints": [{"binding": "SLIMRPC", "url": "u"}, *known["endpoints"]]})
         put("more", known | {"id": "more", "zone": {"name": "b"}})
         put("odd", known | {"id": "odd", "weight": "heavy"})
         put("number", 7)
@@ -167,8 +167,8 @@ def listed(name: str, **changed: str) -> dict[str, Any]:
 
 
 LATER_SERVICES = [
-    listed("rest", e0="HTTP+JSON 1.0 http://127.0.0.1/", e1="JSONRPC 1.0 http://127.0.0.1/"),
-    listed("alone", e0="HTTP+JSON 1.0 http://127.0.0.1/", e1="JSONRPC 2.0 http://127.0.0.1/"),
+    listed("rest", e0="SLIMRPC 1.0 http://127.0.0.1/", e1="JSONRPC 1.0 http://127.0.0.1/"),
+    listed("alone", e0="SLIMRPC 1.0 http://127.0.0.1/", e1="JSONRPC 2.0 http://127.0.0.1/"),
     listed("more", zone="b", flags="lasting resting"),
     listed("odd", weight="heavy"),
     listed("short", e0="JSONRPC"),

@@ -16,10 +16,11 @@ CARD: dict[str, Any] = {
     "description": "Greets",
     "version": "1.2",
     "supportedInterfaces": [
-        {"url": "https://h/rest", "protocolBinding": "HTTP+JSON", "protocolVersion": "1.0"},
+        {"url": "https://h/slim", "protocolBinding": "SLIMRPC", "protocolVersion": "1.0"},
         {"url": "https://h/rpc", "protocolBinding": "JSONRPC", "protocolVersion": "1.0", "tenant": "blue"},
         {"url": "https://h/old", "protocolBinding": "JSONRPC", "protocolVersion": "0.3"},
         {"url": "h:50051", "protocolBinding": "GRPC", "protocolVersion": "1.0.1"},
+        {"url": "https://h/rest", "protocolBinding": "HTTP+JSON", "protocolVersion": "1.0"},
     ],
     "capabilities": {"streaming": True},
     "defaultInputModes": ["text/plain"],
@@ -34,7 +35,16 @@ def _card(**changes: Any) -> bytes:
 
 def test_the_addresses_that_can_be_spoken_to_are_taken_in_the_cards_order() -> None:
     _, endpoints, *_ = read_foreign(_card())
-    assert endpoints == (Endpoint("JSONRPC", "https://h/rpc", "1.0", "blue"), Endpoint("GRPC", "h:50051", "1.0.1"))
+    assert endpoints == (
+        Endpoint("JSONRPC", "https://h/rpc", "1.0", "blue"),
+        Endpoint("GRPC", "h:50051", "1.0.1"),
+        Endpoint("HTTP+JSON", "https://h/rest", "1.0"),
+    )
+
+
+def test_an_agent_that_offers_http_and_json_alone_is_taken() -> None:
+    _, endpoints, *_ = read_foreign(_card(supportedInterfaces=CARD["supportedInterfaces"][-1:]))
+    assert endpoints == (Endpoint("HTTP+JSON", "https://h/rest", "1.0"),)
 
 
 def test_the_manifest_is_what_the_card_says() -> None:

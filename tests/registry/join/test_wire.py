@@ -123,7 +123,7 @@ def _no_endpoint(message: registry_pb2.Registration) -> None:
 
 
 def _unknown_binding(message: registry_pb2.Registration) -> None:
-    message.endpoints[0].binding = "HTTP+JSON"
+    message.endpoints[0].binding = "SLIMRPC"
 
 
 def _weight_is_no_number(message: registry_pb2.Registration) -> None:

@@ -191,3 +191,38 @@ def test_the_card_of_an_agent_that_does_not_listen_has_its_public_url() -> None:
 
     urls = [one["url"] for one in agent.card()["supportedInterfaces"]]
     assert (urls, make_agent().card()["supportedInterfaces"]) == (["https://site.example/demo/"], [])
+
+
+MESSAGE = {"message": {"messageId": "m", "role": "ROLE_USER", "parts": [{"text": "hi"}]}}
+
+
+@pytest.mark.requirement("edge.rest")
+async def test_it_speaks_http_and_json_too_without_having_been_told() -> None:
+    async with client(make_agent().app("s3cret")) as http:
+        answer = await http.post("/message:send", json=MESSAGE, headers=JSON | SECRET)
+        assert (answer.status_code, answer.json()["task"]["artifacts"][0]["parts"]) == (200, [{"text": "hi"}])
+        made = answer.json()["task"]["id"]
+        found = await http.get(f"/tasks/{made}", params={"historyLength": 0}, headers={"a2a-version": "1.0"} | SECRET)
+        assert (found.json()["id"], "history" in found.json()) == (made, False)
+        late = await http.post(f"/tasks/{made}:cancel", headers={"a2a-version": "1.0"} | SECRET)
+        assert (late.status_code, late.json()["error"]["status"]) == (400, "FAILED_PRECONDITION")
+        stream = await http.post("/message:stream", json=MESSAGE, headers=JSON | SECRET)
+        first = stream.text.partition("\n\n")[0]
+        assert "task" in json.loads(first.removeprefix("data: "))
+        denied = await http.post("/message:send", json=MESSAGE, headers=JSON)
+        assert (denied.status_code, denied.json()["error"]["status"]) == (401, "UNAUTHENTICATED")
+    assert make_agent().card()["supportedInterfaces"] == []
+
+
+@pytest.mark.requirement("sdk.mounted", "edge.rest")
+@pytest.mark.parametrize("whole", [True, False], ids=["path-with-the-mount", "path-without"])
+async def test_mounted_its_paths_hold_encoded_ids(whole: bool) -> None:
+    app = make_agent().app("s3cret")
+
+    async def larger(scope: Any, receive: Any, send: Any) -> None:
+        path: str = scope["path"] if whole else scope["path"].removeprefix("/demo")
+        await app({**scope, "path": path, "root_path": "/demo"}, receive, send)
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(larger), base_url="http://site") as http:
+        answer = await http.get("/demo/tasks/a%2Fb%20c", headers=JSON | SECRET)
+    assert (answer.status_code, answer.json()["error"]["details"][0]["reason"]) == (404, "TASK_NOT_FOUND")

@@ -19,13 +19,13 @@ from meshgate.a2a.selector import Selector, parse_selector
 from meshgate.gateway.ingress.cards import Cards
 from meshgate.gateway.ingress.credentials import CredentialCheck
 from meshgate.gateway.ingress.variants import PLAIN, Variant, split_variant
-from meshgate.net.asgi import Receive, Scope, Send, read_headers, respond
+from meshgate.net.asgi import Receive, Scope, Send, raw_path, read_headers, respond
 from meshgate.net.documents import Documents
 from meshgate.net.endpoint import HttpEndpoint, choose
 
 __all__ = ["Ingress"]
 
-_NOT_FOUND = b'{"error":"not found: POST JSON-RPC to /agents/NAME or /skills/NAME@RANGE"}'
+_NOT_FOUND = b'{"error":"not found: POST JSON-RPC to /agents/NAME or /skills/NAME@RANGE, or HTTP+JSON below it"}'
 _KINDS = ("agents", "skills")
 _CARD_PATHS = ("", "/", CARD_PATH)
 
@@ -81,8 +81,16 @@ class Ingress:
         try:
             await self._route(scope, receive, send)
         except MeshError as error:
-            # No binding has taken the request, so the error is written in the preferred one.
-            await self._endpoints[0].refuse(send, error)
+            await self._refuser(scope).refuse(send, error)
+
+    def _refuser(self, scope: Scope) -> HttpEndpoint:
+        """The endpoint that writes an error about a request which none has taken: the preferred one, or the one whose
+        paths look so.
+        """
+        kind, _, named = str(scope["path"]).removeprefix("/").partition("/")
+        rest = "/" + named.partition("/")[2] if kind in _KINDS else scope["path"]
+        request = Request(scope["method"], rest)
+        return next((each for each in self._endpoints if each.takes(request)), self._endpoints[0])
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
@@ -96,7 +104,8 @@ class Ingress:
             return
         target, rest, variant = place
         query: bytes = scope.get("query_string", b"")
-        request = Request(scope["method"], rest, query.decode("latin-1"), headers, target=target)
+        raw = raw_path(scope, rest)
+        request = Request(scope["method"], rest, query.decode("latin-1"), headers, target=target, raw_path=raw)
         endpoint = choose(self._endpoints, request)
         if endpoint is not None:
             await endpoint(request, receive, send)
@@ -136,21 +145,24 @@ class Ingress:
         await self._documents.answer(send, request.method, headers, card, sent)
 
 
-@functools.lru_cache(maxsize=1024)
 def _place(path: str) -> tuple[Selector | None, str, Variant] | None:
-    """The selector at the start of a path, the rest of the path, and the variant. None if the path leads nowhere.
-
-    What was authorised must be what is used. The server has decoded the path once, so it must hold no further encoding,
-    nor anything that another reader of the path might leave out.
-    """
-    if "%" in path or "//" in path or ".." in path.split("/"):
-        return None
+    """The selector at the start of a path, the rest of the path, and the variant. None if the path leads nowhere."""
     kind, _, named = path.removeprefix("/").partition("/")
     if kind not in _KINDS:
         return None, path, PLAIN
     name, slash, rest = named.partition("/")
-    if not name or (kind == "agents" and "@" in name):
+    found = _named(kind, name)
+    return (found[0], slash + rest, found[1]) if found is not None else None
+
+
+@functools.lru_cache(maxsize=1024)
+def _named(kind: str, name: str) -> tuple[Selector, Variant] | None:
+    """The selector that a path names, and the variant.
+
+    What was authorised must be what is used. The server has decoded the path once, so the name must hold no further
+    encoding. The rest of the path is the bindings', which read it segment by segment.
+    """
+    if not name or "%" in name or name == ".." or (kind == "agents" and "@" in name):
         return None
     name, variant = split_variant(name)
-    selector = parse_selector(name if kind == "agents" or "@" in name else f"{name}@*")
-    return selector, slash + rest, variant
+    return parse_selector(name if kind == "agents" or "@" in name else f"{name}@*"), variant

@@ -32,7 +32,9 @@ class Request(msgspec.Struct):
     method: str = "POST"
     """HTTP's method. A request over gRPC is a POST."""
     path: str = ""
-    """The path below the URL of the agent or skill, "" for that URL itself; in gRPC ``/SERVICE/METHOD``."""
+    """The path below the URL of the agent or skill, "" for that URL itself; in gRPC ``/SERVICE/METHOD``. A server
+    decodes it once, a client sends it as it is.
+    """
     query: str = ""
     """The query: what follows the question mark."""
     headers: Mapping[str, str] = {}
@@ -41,6 +43,8 @@ class Request(msgspec.Struct):
     """The body; in gRPC the message. A server reads it only when a binding has taken the request."""
     target: Selector | None = None
     """The selector in the URL or the metadata."""
+    raw_path: str = ""
+    """A server's path as it came, for bindings whose paths hold ids: still percent-encoded. "" if nobody knows it."""
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -59,6 +63,8 @@ class ServerExchange(Protocol):
 
     media_type: str
     """The media type of answers and errors. Streams over HTTP are server-sent events in every binding."""
+    error_event: str
+    """The name of the server-sent event that ends a stream with an error; "" if such events have none."""
 
     def decode_request(self, request: Request, limits: Limits = DEFAULTS) -> Call:
         """The call that a request asks for.
@@ -151,6 +157,12 @@ class HttpBinding(Binding, Protocol):
 
     media_types: tuple[str, ...]
     """The media types of bodies that it reads, the usual one first."""
+    empty_bodies: bool
+    """Whether a request that has no body needs no media type either, whatever its method."""
+    own_statuses: bool
+    """Whether an error of the binding may have any of HTTP's error statuses. A body that names its reason then says
+    more than the status, which else is that of something between here and the agent.
+    """
 
 
 class GrpcBinding(Binding, Protocol):

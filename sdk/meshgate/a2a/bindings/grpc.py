@@ -111,6 +111,7 @@ class _Server:
 
     __slots__ = ()
     media_type = "application/grpc"
+    error_event = ""
 
     def decode_request(self, request: Request, limits: Limits = DEFAULTS) -> Call:
         if request.headers.get(VERSION_HEADER):

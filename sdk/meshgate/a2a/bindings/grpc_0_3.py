@@ -43,6 +43,7 @@ class _Server:
 
     __slots__ = ()
     media_type = "application/grpc"
+    error_event = ""
 
     def decode_request(self, request: Request, limits: Limits = DEFAULTS) -> Call:
         check_legacy_version(request.headers)

@@ -5,7 +5,6 @@ Codes are numbers of ``google.rpc.Code``, which gRPC's own status codes repeat.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from google.protobuf import duration_pb2, json_format, message, struct_pb2
@@ -17,49 +16,14 @@ from google.rpc import (  # pyright: ignore[reportMissingTypeStubs] - they lie b
 
 from meshgate.a2a import errors
 from meshgate.a2a.bindings.base import Failure
-from meshgate.a2a.bindings.json_details import bounded, own_error
+from meshgate.a2a.bindings.json_details import MAX_REASON, NUMBER, bounded, own_error
+from meshgate.a2a.bindings.statuses import GRPC_NUMBER, GRPC_STATUS
 from meshgate.a2a.error_lookup import Peer, error_class, error_for_caller
 from meshgate.a2a.errors import AgentError, MeshError
 from meshgate.a2a.limits import DEFAULTS
 
 __all__ = ["decode_error", "encode_error"]
 
-_CODES: dict[str, int] = {
-    "TASK_NOT_FOUND": code_pb2.NOT_FOUND,
-    "TASK_NOT_CANCELABLE": code_pb2.FAILED_PRECONDITION,
-    "PUSH_NOTIFICATION_NOT_SUPPORTED": code_pb2.FAILED_PRECONDITION,
-    "UNSUPPORTED_OPERATION": code_pb2.FAILED_PRECONDITION,
-    "CONTENT_TYPE_NOT_SUPPORTED": code_pb2.INVALID_ARGUMENT,
-    "INVALID_AGENT_RESPONSE": code_pb2.INTERNAL,
-    "EXTENDED_AGENT_CARD_NOT_CONFIGURED": code_pb2.FAILED_PRECONDITION,
-    "EXTENSION_SUPPORT_REQUIRED": code_pb2.FAILED_PRECONDITION,
-    "VERSION_NOT_SUPPORTED": code_pb2.FAILED_PRECONDITION,
-    "PARSE_ERROR": code_pb2.INVALID_ARGUMENT,
-    "INVALID_REQUEST": code_pb2.INVALID_ARGUMENT,
-    "INVALID_PARAMS": code_pb2.INVALID_ARGUMENT,
-    "METHOD_NOT_FOUND": code_pb2.NOT_FOUND,
-    "INTERNAL_ERROR": code_pb2.INTERNAL,
-    "UNAUTHENTICATED": code_pb2.UNAUTHENTICATED,
-    "PERMISSION_DENIED": code_pb2.PERMISSION_DENIED,
-    "BODY_TOO_LARGE": code_pb2.RESOURCE_EXHAUSTED,
-    "BODY_TIMEOUT": code_pb2.DEADLINE_EXCEEDED,
-    "HEADERS_TOO_LARGE": code_pb2.RESOURCE_EXHAUSTED,
-    "RATE_LIMITED": code_pb2.RESOURCE_EXHAUSTED,
-    "BUDGET_EXHAUSTED": code_pb2.RESOURCE_EXHAUSTED,
-    "FAN_OUT": code_pb2.RESOURCE_EXHAUSTED,
-    "LOOP": code_pb2.FAILED_PRECONDITION,
-    "DEPTH": code_pb2.FAILED_PRECONDITION,
-    "KILLED": code_pb2.UNAVAILABLE,
-    "UPSTREAM_UNAVAILABLE": code_pb2.UNAVAILABLE,
-    "UPSTREAM_DEADLINE": code_pb2.DEADLINE_EXCEEDED,
-    "OUTCOME_UNKNOWN": code_pb2.UNKNOWN,
-    "AGENT_ERROR": code_pb2.UNKNOWN,
-    "NO_ROUTE": code_pb2.NOT_FOUND,
-    "SCHEMA_VIOLATION": code_pb2.INVALID_ARGUMENT,
-    "CONVERSION_FAILED": code_pb2.FAILED_PRECONDITION,
-    "SCHEMA_RETIRED": code_pb2.FAILED_PRECONDITION,
-}
-"""Section 10.6. The mesh's own errors have the status that best tells a client whether to retry."""
 # The meaning of a bare status code, when an agent sends no details.
 _BY_CODE: dict[int, type[MeshError]] = {
     code_pb2.NOT_FOUND: errors.TaskNotFound,
@@ -78,17 +42,13 @@ _TEXT = 1000
 message may become three there, one of the details four thirds."""
 _DETAILS = 3000
 """Most bytes of the details. Details that do not fit are left out, except for the reason."""
-_REASON = 64
-"""Most characters of an agent's own reason that are repeated."""
-_NUMBER = re.compile(r"-?[0-9]{1,10}", re.ASCII)
-"""A code of JSON-RPC, in an error's facts."""
 _HEARD = 2000
 """Most characters of an agent's error message that are repeated to a caller."""
 
 
 def encode_error(error: MeshError) -> Failure:
     """An error's code, its message, and the ``google.rpc.Status`` with its details."""
-    code = _CODES.get(error.code, code_pb2.INTERNAL)
+    code = GRPC_NUMBER[GRPC_STATUS.get(error.code, "INTERNAL")]
     if isinstance(error, AgentError) and error.status is not None:
         code = error.status
     text = error.message.encode("utf-8", "replace")[:_TEXT].decode("utf-8", "ignore")
@@ -141,7 +101,7 @@ def decode_error(failure: Failure, *, peer: Peer = "agent") -> MeshError:
     if isinstance(error, AgentError):
         error.status, error.data = failure.status, _data(details)
         code = error.metadata.get("code", "")
-        error.number = int(code) if _NUMBER.fullmatch(code) is not None else None
+        error.number = int(code) if NUMBER.fullmatch(code) is not None else None
     return error_for_caller(error, peer, named=info is not None)
 
 
@@ -155,7 +115,7 @@ def _own_error(status: int, text: str, details: dict[str, Any], retry_after: flo
     found.metadata["status"] = _name(status)
     info = details.get("ErrorInfo")
     if info is not None and info.reason:
-        found.metadata["agentReason"] = info.reason[:_REASON]
+        found.metadata["agentReason"] = info.reason[:MAX_REASON]
     found.internal = status in (code_pb2.INTERNAL, code_pb2.UNKNOWN) and "agentReason" not in found.metadata
     return found
 

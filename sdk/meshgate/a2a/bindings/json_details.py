@@ -6,6 +6,7 @@ Every binding that is written in JSON has them (specification, sections 9.5 and 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -17,19 +18,11 @@ from meshgate.a2a.error_lookup import error_class
 from meshgate.a2a.errors import A2A_DOMAIN, MeshError
 from meshgate.a2a.limits import DEFAULTS
 
-__all__ = [
-    "ERROR_INFO",
-    "INTERNAL",
-    "MAX_ERROR",
-    "bounded",
-    "decode_details",
-    "encode_details",
-    "own_error",
-    "problem_in",
-]
+__all__ = ["ERROR_INFO", "INTERNAL", "MAX_ERROR", "MAX_REASON", "NUMBER", "VALUE", "bounded", "bounded_data"]
+__all__ += ["decode_details", "detail_in", "encode_details", "own_error", "problem_in"]
 
 ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
-"""The type of the detail that names an error: its reason and its domain."""
+VALUE = "type.googleapis.com/google.protobuf.Value"
 _RETRY_INFO = "type.googleapis.com/google.rpc.RetryInfo"
 _BAD_REQUEST = "type.googleapis.com/google.rpc.BadRequest"
 _FAILED = 500
@@ -40,6 +33,10 @@ _TEXT = 2000
 
 MAX_ERROR = 16 * 1024
 """Most bytes of an agent's error that reach a caller: its facts, or its data. What is beyond is left out."""
+MAX_REASON = 64
+"""Most characters of an agent's own reason that are repeated."""
+NUMBER = re.compile(r"-?[0-9]{1,10}", re.ASCII)
+"""A code of JSON-RPC, in an error's facts."""
 
 
 def encode_details(error: MeshError) -> list[dict[str, Any]]:
@@ -73,6 +70,11 @@ def decode_details(message: Any, details: Any, code: str, number: int | None = N
     told = ((str(each.get("field", "")), str(each.get("description", ""))) for each in violations)
     facts = ((key, str(value)) for key, value in _object(info.get("metadata")).items())
     return cls(text, retry_after=retry_after, metadata=dict(bounded(facts)), violations=tuple(bounded(told)))
+
+
+def detail_in(details: Any, kind: str) -> dict[str, Any]:
+    """The detail whose ``@type`` is ``kind``, the last one; an empty object if there is none."""
+    return {str(item.get("@type")): item for item in _objects(details)}.get(kind, {})
 
 
 def own_error(
@@ -121,6 +123,11 @@ def bounded(facts: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
         if left < 0:
             return
         yield key, value
+
+
+def bounded_data(data: Any) -> Any:
+    """The data of an agent's error; None if it takes more than ``MAX_ERROR`` bytes."""
+    return data if len(msgspec.json.encode(data)) <= MAX_ERROR else None
 
 
 def _object(value: Any) -> dict[str, Any]:

@@ -9,13 +9,13 @@ from typing import Any, cast
 import msgspec
 
 from meshgate.a2a.bindings.base import Failure, Request
+from meshgate.a2a.bindings.json_answers import decode_object, read_result
 from meshgate.a2a.bindings.jsonrpc_errors import decode_fault, encode_fault, http_status
 from meshgate.a2a.bindings.operations import build_call, method_named
 from meshgate.a2a.call import Call
 from meshgate.a2a.codec.strict_json import check, decode_json
-from meshgate.a2a.codec.timestamps import correct_times
 from meshgate.a2a.error_lookup import Peer, error_for_caller
-from meshgate.a2a.errors import InvalidAgentResponse, InvalidParams, InvalidRequest, MeshError, ParseError
+from meshgate.a2a.errors import InvalidAgentResponse, InvalidRequest, MeshError
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.methods import Method
 from meshgate.a2a.payload import JsonPayload, Payload
@@ -107,14 +107,7 @@ def decode_result(body: bytes, rpc_id: str, decode: Callable[[Any], MeshError], 
         InvalidAgentResponse: it is no JSON-RPC answer to ``rpc_id``.
         MeshError: the error in the answer.
     """
-    try:
-        tree = decode_json(body)
-    except (ParseError, InvalidRequest) as error:
-        what = f"the agent's answer cannot be read: {error.message}"
-        raise InvalidAgentResponse(what, neutral=error.neutral) from None
-    if not isinstance(tree, dict):
-        raise InvalidAgentResponse("the agent's answer is no JSON object")
-    tree = cast("dict[str, Any]", tree)
+    tree = decode_object(body)
     fault, answer_id = tree.get("error"), tree.get("id")
     # A server that cannot read a request cannot know its id either, so an error may come without one.
     if tree.get("jsonrpc") != "2.0" or (answer_id != rpc_id and (fault is None or answer_id is not None)):
@@ -134,16 +127,7 @@ def decode_answer(body: bytes, method: Method, rpc_id: str, *, peer: Peer = "age
         InvalidAgentResponse: it is no JSON-RPC answer to ``rpc_id``, or its result is no valid A2A.
         MeshError: the error in the answer.
     """
-    answer = decode_result(body, rpc_id, decode_fault, peer)
-    corrected = correct_times(answer)
-    try:
-        result, view = check(corrected, method.response)
-    except InvalidParams as error:
-        what = f"the agent's {method.response.__name__} is not valid: {error.message}"
-        raise InvalidAgentResponse(what, neutral=error.neutral) from None
-    payload = JsonPayload(method.response, result, view)
-    payload.corrected = corrected is not answer
-    return payload
+    return read_result(decode_result(body, rpc_id, decode_fault, peer), method)
 
 
 class _Server:
@@ -151,6 +135,7 @@ class _Server:
 
     __slots__ = ("_parsed", "_rpc_id")
     media_type = "application/json"
+    error_event = ""
 
     def __init__(self) -> None:
         self._rpc_id: RpcId = None
@@ -209,6 +194,8 @@ class JsonRpc:
     id = "JSONRPC"
     version = "1.0"
     media_types: tuple[str, ...] = ("application/json", "application/a2a+json")
+    empty_bodies = False
+    own_statuses = False
 
     def takes(self, request: Request) -> bool:
         """Whether it is a POST to the URL, with or without a slash at its end."""

@@ -68,6 +68,7 @@ class _Server:
 
     __slots__ = ("_parsed", "_rpc_id")
     media_type = "application/json"
+    error_event = ""
 
     def __init__(self) -> None:
         self._rpc_id: str | int | float | None = None
@@ -144,6 +145,8 @@ class LegacyJsonRpc:
     id = "JSONRPC"
     version = LEGACY_VERSION
     media_types: tuple[str, ...] = ("application/json",)
+    empty_bodies = False
+    own_statuses = False
 
     def takes(self, request: Request) -> bool:
         """Whether it is a POST to the URL, with or without a slash at its end."""

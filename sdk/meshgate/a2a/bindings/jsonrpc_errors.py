@@ -7,11 +7,12 @@ from typing import Any
 
 import msgspec
 
-from meshgate.a2a.bindings.json_details import ERROR_INFO, INTERNAL, MAX_ERROR, decode_details, encode_details
+from meshgate.a2a.bindings.json_details import ERROR_INFO, INTERNAL, MAX_ERROR, VALUE, decode_details, encode_details
+from meshgate.a2a.bindings.statuses import HTTP_STATUS
 from meshgate.a2a.codec.strict_json import is_array, is_object
 from meshgate.a2a.errors import MESHGATE_DOMAIN, AccessError, AgentError, InvalidAgentResponse, MeshError
 
-__all__ = ["HTTP_STATUS", "decode_fault", "encode_fault", "goes_as_it_is", "http_status"]
+__all__ = ["decode_fault", "encode_fault", "goes_as_it_is", "http_status"]
 
 _CODES: dict[str, int] = {
     "PARSE_ERROR": -32700,
@@ -61,34 +62,6 @@ _FIRST, _LAST = -31001, -31099
 _BY_NUMBER = {number: code for code, number in _CODES.items() if number != INTERNAL}
 _OWN_BY_NUMBER = {number: code for code, number in _OWN.items() if number != INTERNAL}
 
-_VALUE = "type.googleapis.com/google.protobuf.Value"
-
-HTTP_STATUS: dict[str, int] = {
-    "PARSE_ERROR": 400,
-    "INVALID_REQUEST": 400,
-    "UNAUTHENTICATED": 401,
-    "PERMISSION_DENIED": 403,
-    "BODY_TIMEOUT": 408,
-    "BODY_TOO_LARGE": 413,
-    "CONTENT_TYPE_NOT_SUPPORTED": 415,
-    "HEADERS_TOO_LARGE": 431,
-    "RATE_LIMITED": 429,
-    "BUDGET_EXHAUSTED": 429,
-    "FAN_OUT": 429,
-    "LOOP": 400,
-    "DEPTH": 400,
-    "INVALID_PARAMS": 400,
-    "SCHEMA_VIOLATION": 400,
-    "SCHEMA_RETIRED": 400,
-    "VERSION_NOT_SUPPORTED": 400,
-    "NO_ROUTE": 404,
-    "KILLED": 503,
-    "UPSTREAM_UNAVAILABLE": 503,
-    "UPSTREAM_DEADLINE": 504,
-    "OUTCOME_UNKNOWN": 502,
-}
-"""The HTTP status of errors before the body is read as JSON-RPC; any other error is a 500 there."""
-
 
 def http_status(error: MeshError, *, parsed: bool) -> int:
     """The HTTP status of an error answer. A call that was parsed is answered with 200, unless access is denied."""
@@ -106,7 +79,7 @@ def encode_fault(error: MeshError) -> dict[str, Any]:
     number = _CODES.get(error.code, _OWN.get(error.code, INTERNAL))
     data = encode_details(error)
     if isinstance(error, AgentError) and error.data is not None:
-        data.append({"@type": _VALUE, "value": error.data})
+        data.append({"@type": VALUE, "value": error.data})
     return {"code": number, "message": error.message, "data": data}
 
 
@@ -127,7 +100,7 @@ def decode_fault(fault: Any) -> MeshError:
     error = decode_details(fault.get("message", ""), data, code, number)
     if isinstance(error, AgentError) and error.number is None:
         # One that a gateway wrote: what the agent said beside its message stands among the details.
-        said = next((item.get("value") for item in _typed(data, _VALUE)), None)
+        said = next((item.get("value") for item in _typed(data, VALUE)), None)
         error.data = said if len(msgspec.json.encode(said)) <= MAX_ERROR else None
     return error
 

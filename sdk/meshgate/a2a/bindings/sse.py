@@ -14,7 +14,7 @@ _BOM = b"\xef\xbb\xbf"
 _BREAKS = ((b"\xc2\x85", b"\\u0085"), (b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"))
 
 
-def event(data: bytes) -> bytes:
+def event(data: bytes, name: str = "") -> bytes:
     """One event. ``data`` is JSON, so it has no line break.
 
     Line breaks of Unicode alone (NEL, LS, PS) are escaped, because httpx's line reader, and so a2a-sdk's client, ends
@@ -23,7 +23,8 @@ def event(data: bytes) -> bytes:
     for raw, escaped in _BREAKS:
         if raw in data:
             data = data.replace(raw, escaped)
-    return b"data: " + data + b"\n\n"
+    named = b"event: " + name.encode() + b"\n" if name else b""
+    return named + b"data: " + data + b"\n\n"
 
 
 MAX_LINES = 10_000

@@ -11,12 +11,12 @@ from typing import Generic, Literal, TypeVar
 
 import msgspec
 
-from meshgate.a2a.bindings import jsonrpc
+from meshgate.a2a.bindings import jsonrpc, rest
 from meshgate.a2a.bindings.base import Binding, GrpcBinding, HttpBinding
 
 __all__ = ["DEFAULT", "DEFAULT_NAMES", "GRPC_ROWS", "HTTP_ROWS", "ROWS", "Key", "Name", "Row", "key_of"]
 
-Name = Literal["JSONRPC", "GRPC"]
+Name = Literal["JSONRPC", "HTTP+JSON", "GRPC"]
 """The ids in the table, for code that chooses one. An id from a wire or a file may be any string."""
 Key = tuple[str, str]
 """A binding's id and A2A's version, major and minor."""
@@ -59,6 +59,7 @@ def _legacy_grpc() -> GrpcBinding:
 
 HTTP_ROWS: tuple[Row[HttpBinding], ...] = (
     Row("JSONRPC", "1.0", lambda: jsonrpc.BINDING),
+    Row("HTTP+JSON", "1.0", lambda: rest.BINDING),
     Row("JSONRPC", "0.3", _legacy_jsonrpc),
 )
 """Bindings over HTTP. They share URLs: ``meshgate.net.endpoint.choose`` says which one serves a request."""

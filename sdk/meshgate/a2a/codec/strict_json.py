@@ -22,7 +22,7 @@ from meshgate.a2a.errors import InvalidParams, InvalidRequest, ParseError
 from meshgate.a2a.limits import DEFAULTS
 from meshgate.a2a.types import BEYOND, A2AMessage, Role, TaskState
 
-__all__ = ["MAX_DEPTH", "MAX_NODES", "check", "decode_json", "guard_shape", "is_array", "is_object"]
+__all__ = ["MAX_DEPTH", "MAX_NODES", "check", "decode_json", "fold", "guard_shape", "is_array", "is_object"]
 
 MAX_DEPTH = DEFAULTS.json_depth
 """Deepest nesting of arrays and objects."""
@@ -131,7 +131,8 @@ class _Shape(msgspec.Struct):
     """The value of a required key that is left out."""
 
 
-def _fold(key: str) -> str:
+def fold(key: str) -> str:
+    """A key's letters alone, in lower case: what looks like it to a less strict parser has the same."""
     return key.replace("_", "").lower()
 
 
@@ -156,7 +157,7 @@ def _shape(kind: type[A2AMessage]) -> _Shape:
     shape = _Shape(
         keys=frozenset(field.encode_name for field in fields),
         respelled={field.name: field.encode_name for field in fields if field.name != field.encode_name},
-        folded={_fold(field.encode_name): field.encode_name for field in fields},
+        folded={fold(field.encode_name): field.encode_name for field in fields},
         children=[],
         required={field.encode_name: _default(hints[field.name]) for field in fields if field.required},
     )
@@ -243,7 +244,7 @@ class _Normal:
         for key, value in tree.items():
             name = key if key in shape.keys else shape.respelled.get(key)
             if name is None:
-                right = shape.folded.get(_fold(key))
+                right = shape.folded.get(fold(key))
                 if right is not None:
                     # One parser would take it for the known key and another would not: calls could be smuggled.
                     raise _invalid(f"{path}.{key}", f"write {right!r}, as A2A spells it")

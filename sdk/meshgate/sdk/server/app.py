@@ -17,7 +17,7 @@ from meshgate.a2a.call import Handler
 from meshgate.a2a.cards import CARD_PATH
 from meshgate.a2a.errors import MeshError, Unauthenticated
 from meshgate.a2a.limits import Limits
-from meshgate.net.asgi import Receive, Scope, Send, read_headers, respond, to_come
+from meshgate.net.asgi import Receive, Scope, Send, raw_path, read_headers, respond, to_come
 from meshgate.net.documents import Documents
 from meshgate.net.endpoint import HttpEndpoint, choose
 from meshgate.sdk.server.membership import Credentials
@@ -92,24 +92,26 @@ class AgentApp:
         if path == "/livez":
             await respond(send, 200, b'{"status":"ok"}')
             return
-        headers: dict[str, str] = {}
-        try:
-            headers = read_headers(scope, self._limits)
-            self.guard.admit(headers)
-        except MeshError as error:
-            await self._endpoints[0].refuse(send, error, unread=to_come(headers))
-            return
         query: bytes = scope.get("query_string", b"")
-        request = Request(scope["method"], path, query.decode("latin-1"), headers)
-        endpoint = choose(self._endpoints, request)
+        request = Request(scope["method"], path, query.decode("latin-1"), raw_path=raw_path(scope, path))
+        endpoint = None
+        try:
+            request.headers = read_headers(scope, self._limits)
+            endpoint = choose(self._endpoints, request)
+            self.guard.admit(request.headers)
+        except MeshError as error:
+            await (endpoint or self._endpoints[0]).refuse(send, error, unread=to_come(request.headers))
+            return
         if endpoint is not None:
             await endpoint(request, receive, send)
         elif path in ("/", "", CARD_PATH) and scope["method"] in ("GET", "HEAD"):
             body = msgspec.json.encode(self._card())
             kept = [(b"cache-control", b"private, max-age=60")]
-            await self._documents.answer(send, scope["method"], headers, body, kept)
+            await self._documents.answer(send, scope["method"], request.headers, body, kept)
         else:
-            await respond(send, 404, b'{"error":"POST JSON-RPC to /, or GET ' + CARD_PATH.encode() + b'"}')
+            await respond(
+                send, 404, b'{"error":"POST JSON-RPC to /, or HTTP+JSON below it, or GET ' + CARD_PATH.encode() + b'"}'
+            )
 
 
 def _own_path(scope: Scope) -> str:

@@ -27,7 +27,7 @@ async def test_there_is_a_transport_for_each_row_and_they_close_more_than_once()
 @pytest.mark.parametrize(
     "unknown",
     [
-        Endpoint("HTTP+JSON", URL),
+        Endpoint("SLIMRPC", URL),
         Endpoint("JSONRPC", URL, "0.2"),
         Endpoint("JSONRPC", URL, "2.0"),
         Endpoint("JSONRPC", URL, ""),

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from meshgate.a2a.bindings import sse
 from meshgate.a2a.bindings.base import ClientExchange, Failure, HttpBinding, Request
 from meshgate.a2a.bindings.json_details import problem_in
+from meshgate.a2a.bindings.rest_errors import has_reason
 from meshgate.a2a.errors import (
     AgentError,
     InvalidAgentResponse,
@@ -36,6 +37,7 @@ __all__ = ["HttpTransport", "make_client"]
 _SMALL = 64 * 1024
 """Most bytes of an answer that is read in one piece: it says its length, and comes as one or two packets."""
 _BUSY = frozenset({502, 503, 504})
+_DENIED = frozenset({401, 403})
 _FAILED = 500
 
 
@@ -74,12 +76,15 @@ class HttpTransport:
         attempt.heard = self._clock()
         handed_over = False
         try:
+            body = None
+            if response.status != 200 and self._binding.own_statuses:
+                body = await self._error_body(exchange, response, attempt)
             _check_status(response, attempt, self._limits)
             if response.content_type == "text/event-stream":
                 reply = await self._stream(out, exchange, response)
                 handed_over = True
                 return reply
-            body = await self._whole(response, attempt)
+            body = await self._whole(response, attempt) if body is None else body
             if response.status != 200:
                 raise _error_in(exchange, response, body)
             answer = exchange.decode_answer(body)
@@ -120,6 +125,23 @@ class HttpTransport:
             if size > limit:
                 raise InvalidAgentResponse(f"the agent's answer is larger than {limit} bytes", neutral=True)
         return b"".join(chunks)
+
+    async def _error_body(self, exchange: ClientExchange, response: Response, attempt: Attempt) -> bytes | None:
+        """The body of an answer whose status is an error's, if it is JSON.
+
+        Raises:
+            MeshError: the error in it, if it names its reason: it says more than the status. But a credential that was
+                not accepted is the gateway's, whatever the agent says of it.
+        """
+        if response.status in _DENIED or response.status < 400 or not _is_json(response.content_type):
+            return None
+        body = await self._whole(response, attempt)
+        if has_reason(body):
+            found = exchange.decode_error(Failure(response.status, body))
+            if found.retry_after is None:
+                found.retry_after = _retry_after(response, self._limits)
+            raise found
+        return body
 
     async def _stream(self, out: Outbound, exchange: ClientExchange, response: Response) -> Reply:
         async def close() -> None:
@@ -206,7 +228,7 @@ def _check_status(response: Response, attempt: Attempt, limits: Limits) -> None:
     if status == 429:
         pause = _retry_after(response, limits)
         raise RateLimited(f"{instance} answered that it has too many requests", endpoint=instance, retry_after=pause)
-    if status in (401, 403):
+    if status in _DENIED:
         # Another agent may listen on this address now. A request refused with 401 was not acted on (RFC 9110, 15.5.2).
         if attempt.instance.access is not None:
             attempt.instance.access.refused()
