@@ -275,6 +275,7 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("foreign.kept", "use", "A registered agent's card is read again, under its operator's terms"),
     Requirement("cards.found", "A2A 8.2", "One rule says where a card is: as given, below it, at the origin"),
     Requirement("cards.refused", "operation", "An agent of the settings that is refused is shown, with the reason"),
+    Requirement("cards.v0_3", "A2A 0.3", "A card of A2A 0.3, or with the keys of both versions, is read as one of 1.0"),
     Requirement("cards.protojson", "ProtoJSON", "A card is read as ProtoJSON is read; what was put right is told"),
     Requirement("edge.cards", "A2A 8", "A card says exactly what is served, and only what its reader may use"),
     Requirement("edge.headers", "F17", "An agent sees only headers of the gateway's making", "drop:underscores"),

@@ -8,7 +8,15 @@ from urllib.parse import parse_qs
 
 from meshgate.a2a.errors import VersionNotSupported
 
-__all__ = ["EXTENSIONS_HEADER", "PROTOCOL_VERSION", "VERSION_HEADER", "asked_version", "check_version", "version_in"]
+__all__ = [
+    "EXTENSIONS_HEADER",
+    "PROTOCOL_VERSION",
+    "VERSION_HEADER",
+    "asked_version",
+    "check_version",
+    "stated_version",
+    "version_in",
+]
 
 PROTOCOL_VERSION = "1.0"
 VERSION_HEADER = "a2a-version"
@@ -33,8 +41,13 @@ def check_version(headers: Mapping[str, str], query: str = "") -> None:
 
 def asked_version(headers: Mapping[str, str], query: str) -> str:
     """The version that a request asks for, major and minor. Without one it asks for 0.3 (section 3.6.2)."""
-    asked = headers.get(VERSION_HEADER) or version_in(query) or "0.3"
-    return ".".join(asked.split(".")[:2])
+    return stated_version(headers, query) or "0.3"
+
+
+def stated_version(headers: Mapping[str, str], query: str) -> str:
+    """The version that a request names, major and minor; "" if it names none."""
+    named = headers.get(VERSION_HEADER) or version_in(query)
+    return ".".join(named.split(".")[:2])
 
 
 def version_in(query: str) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from meshgate.registry.join.wire import RegisterResponse
     from meshgate.registry.model import Instance
 
-__all__ = ["counts_of", "credential_of", "labels_of", "register"]
+__all__ = ["counts_of", "credential_of", "labels_of", "protocol_of", "register"]
 
 _FLAGS = {"bearer": "--bearer", "api_key": "--api-key", "oauth2": "--oauth2-secret", "ca": "--ca"}
 
@@ -49,6 +49,9 @@ def register(
         bool, typer.Option("--any-references", help="Let messages to it refer to tasks that are not their caller's.")
     ] = False,
     url: Annotated[str, typer.Option(help="Where to call it, instead of where its card says.")] = "",
+    protocol: Annotated[
+        str, typer.Option(metavar="VERSION", help="The version of A2A to speak with it, 1.0 or 0.3; else the newest.")
+    ] = "",
     header: Annotated[
         list[str] | None,
         typer.Option("--header", metavar="NAME=SECRET", help="A header that it wants on every request; repeatable."),
@@ -69,7 +72,8 @@ def register(
 ) -> None:
     """List an A2A server, unchanged, as an agent of the mesh.
 
-    Its card is looked for at the URL as given, at /.well-known/agent-card.json below it, and at that path of its host.
+    Its card, of A2A 1.0 or 0.3, is looked for at the URL as given, at /.well-known/agent-card.json below it, and at
+    that path of its host; then at /.well-known/agent.json, where older agents have it.
     It stays until it is deregistered. The gateway looks at its card from time to time and sends it no calls while it
     does not answer. Its call key, under which it may itself call into the mesh, is printed this once.
 
@@ -89,6 +93,7 @@ def register(
     terms: dict[str, Any] = {
         "reentrant": counts_of(reentrant or []),
         "url": url,
+        "protocol": protocol_of(protocol),
         "tell_caller": tell_caller,
         "any_references": any_references,
     }
@@ -138,6 +143,17 @@ def check_url(text: str) -> None:
         card_places(text)
     except InvalidParams as error:
         raise CliError(f"--card {error.message}", Exit.USAGE) from None
+
+
+def protocol_of(text: str) -> str:
+    """The version of A2A in a text.
+
+    Raises:
+        CliError: it is no version that agents are spoken to in.
+    """
+    if text not in ("", "1.0", "0.3"):
+        raise CliError(f"--protocol {text!r} is no version of A2A that is spoken here", Exit.USAGE, "write 1.0 or 0.3")
+    return text
 
 
 def labels_of(given: list[str]) -> dict[str, str]:

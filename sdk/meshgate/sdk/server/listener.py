@@ -13,6 +13,7 @@ import structlog
 from meshgate.a2a.bindings.table import GRPC_ROWS, HTTP_ROWS
 from meshgate.a2a.errors import AccessError, MeshError
 from meshgate.a2a.limits import Limits
+from meshgate.a2a.protocol_version import PROTOCOL_VERSION
 from meshgate.net.server import HttpServer, PortTaken, bind_one
 from meshgate.registry.model import Endpoint
 from meshgate.sdk.client.discovery import NotConfigured
@@ -36,7 +37,9 @@ def endpoints_of(place: ListenAddress, port: int, grpc_port: int) -> tuple[Endpo
     """The addresses for others, once the ports are known."""
     url = place.public_url.rstrip("/") or f"http://{_bracketed(place.host)}:{port}"
     host = urlsplit(url).hostname or place.host
-    http = [Endpoint(row.id, url + "/", row.version) for row in HTTP_ROWS if row.id in place.bindings]
+    # Gateways speak 1.0 with an agent that does; its card lists further versions for whoever calls it directly.
+    rows = [row for row in HTTP_ROWS if row.id in place.bindings and row.version == PROTOCOL_VERSION]
+    http = [Endpoint(row.id, url + "/", row.version) for row in rows]
     grpc = [Endpoint(row.id, f"{_bracketed(host)}:{grpc_port}", row.version) for row in GRPC_ROWS if grpc_port]
     return (*http, *grpc)
 

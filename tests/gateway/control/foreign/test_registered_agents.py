@@ -145,7 +145,7 @@ async def test_a_closed_agents_card_is_read_with_its_credential_which_stays_seal
     ("answer", "reason"),
     [
         (CardAnswer(200, card(supportedInterfaces=[])), "the agent offers none"),
-        (CardAnswer(200, b"<html>"), "this is no A2A 1.0 agent card"),
+        (CardAnswer(200, b"<html>"), "this is no agent card of A2A 1.0 or 0.3"),
         (CardAnswer(200, card(url="http://10.0.0.1/")), "agents may not listen at 10.0.0.1"),
         (CardAnswer(200, card(skills=[{"id": "draw"}])), "reentrant: there is no skill 'find'"),
         (UpstreamUnavailable("it cannot be reached"), "it cannot be reached"),
