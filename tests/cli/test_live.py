@@ -358,7 +358,10 @@ def test_agents_of_the_settings_are_found_by_their_url_and_shown_with_the_reason
         shell.await_agent("known")
         listed = shell.run("agents")
         assert "a-stranger" not in listed.stdout
-        assert "refused: old of the settings: this is no agent card of A2A 1.0 or 0.3: it is one of A2A 0.2.6" in listed.stderr
+        assert (
+            "refused: old of the settings: this is no agent card of A2A 1.0 or 0.3: it is one of A2A 0.2.6"
+            in listed.stderr
+        )
         done = shell.run("doctor", "--json")
         (failed,) = [one for one in json.loads(done.stdout) if one["state"] == "fail"]
         assert (failed["what"], done.returncode) == ("agent old of the settings", 1)

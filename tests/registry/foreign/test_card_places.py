@@ -72,7 +72,9 @@ BELOW, ORIGIN = URL + WELL_KNOWN, "http://h" + WELL_KNOWN
 
 
 @pytest.mark.parametrize("card", [CARD, OLD, b'{"name":"a","skills":null}'])
-@pytest.mark.parametrize(("place", "found"), [("given", (URL, 1)), ("below", (BELOW, 2)), ("origin", (ORIGIN, 3)), *OLDER_PLACES])
+@pytest.mark.parametrize(
+    ("place", "found"), [("given", (URL, 1)), ("below", (BELOW, 2)), ("origin", (ORIGIN, 3)), *OLDER_PLACES]
+)
 async def test_the_first_place_that_shows_a_card_is_it(place: str, found: tuple[str, int], card: bytes) -> None:
     assert await look(URL, **{place: CardAnswer(200, card)}) == found
 
@@ -86,8 +88,7 @@ async def test_what_each_place_said_is_told() -> None:
     redirect = CardAnswer(308, b"", "https://h/agents/a/")
     said = (
         f"no agent card: {URL} shows something else; {BELOW} leads to https://h/agents/a/, and redirects are not "
-        f"followed: give that URL; {ORIGIN} answers with HTTP 404; {URL}{OLDER} answers with HTTP 404; "
-        f"http://h{OLDER} answers with HTTP 404"
+        f"followed: give that URL; {ORIGIN} answers with HTTP 404, as does {URL}{OLDER}, as does http://h{OLDER}"
     )
     assert await look(URL, given=CardAnswer(200, b"<html>"), below=redirect) == (UpstreamUnavailable, said)
 

@@ -71,7 +71,7 @@ async def find_card(url: str, fetch: Callable[[str], Awaitable[CardAnswer]]) -> 
         PermissionDenied: a server there shows its card to nobody without a credential.
         UpstreamUnavailable: nobody answers, or no place has a card; the message names each.
     """
-    tried: list[str] = []
+    tried: dict[str, list[str]] = {}
     closed = ""
     for place in card_places(url):
         answer = await fetch(place)
@@ -79,12 +79,13 @@ async def find_card(url: str, fetch: Callable[[str], Awaitable[CardAnswer]]) -> 
             return FoundCard(place, answer.body, answer.etag)
         if answer.status in (401, 403):
             closed = closed or place
-        tried.append(f"{place} {_said(answer)}")
+        tried.setdefault(_said(answer), []).append(place)
     if closed:
         raise PermissionDenied(
             f"{closed} is shown with a credential only: give one (--bearer-file, --header, --api-key)"
         )
-    raise UpstreamUnavailable(f"no agent card: {'; '.join(tried)}")
+    told = [f"{first} {said}" + "".join(f", as does {one}" for one in more) for said, (first, *more) in tried.items()]
+    raise UpstreamUnavailable(f"no agent card: {'; '.join(told)}")
 
 
 def _is_card(body: bytes) -> bool:
