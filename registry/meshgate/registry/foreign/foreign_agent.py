@@ -132,7 +132,7 @@ def _endpoints(interfaces: Sequence[AgentInterface], protocol: str) -> tuple[End
     ]
     if not found:
         offered = ", ".join(f"{one.protocol_binding} {one.protocol_version}"[:64] for one in interfaces[:16]) or "none"
-        asked = f", and it is to be spoken to in {protocol} alone" if protocol else ""
+        asked = f", and it is to be spoken to in {protocol}" if protocol else ""
         raise InvalidParams(f"the agent offers {offered}; spoken here are {bindings_here()}{asked}")
     newest = sorted(found, key=lambda one: key_of(one.binding, one.version)[1], reverse=True)
     of_binding = {one.binding: iter([each for each in newest if each.binding == one.binding]) for one in found}
