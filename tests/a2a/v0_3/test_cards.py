@@ -195,11 +195,11 @@ def test_a_card_of_0_3_becomes_what_a2a_sdk_makes_of_it(card: Tree) -> None:
         one.protocol_version = "0.3"
     if card.get("supportsAuthenticatedExtendedCard") is None:
         sdk.capabilities.ClearField("extended_agent_card")
-    for one, old in zip(sdk.capabilities.extensions, card["capabilities"].get("extensions", ()), strict=True):
+    for extension, old in zip(sdk.capabilities.extensions, card["capabilities"].get("extensions", ()), strict=True):
         if old.get("params") == {}:
-            one.params.SetInParent()
-    for one in (*ours.signatures, *sdk.signatures):
-        one.ClearField("header")
+            extension.params.SetInParent()
+    for signature in (*ours.signatures, *sdk.signatures):
+        signature.ClearField("header")
     assert ours == sdk
 
 
@@ -296,8 +296,8 @@ def test_each_address_is_of_the_version_whose_keys_name_it(changes: Tree, listed
 
 def test_what_is_left_out_or_supposed_is_told() -> None:
     told: list[str] = []
-    flows = {"implicit": {}, "password": {}}
-    card = {
+    flows: Tree = {"implicit": {}, "password": {}}
+    card: Tree = {
         "url": "u",
         "additionalInterfaces": [{"url": "v"}, 1],
         "security": {"key": []},

@@ -88,7 +88,7 @@ def test_of_one_binding_the_newest_version_stands_first_in_that_bindings_places(
 def test_an_agent_of_0_3_is_listed_as_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
     speak(monkeypatch, ("JSONRPC", "1.0"), ("JSONRPC", "0.3"))
     old = {key: value for key, value in CARD.items() if key != "supportedInterfaces"}
-    card = {**old, "url": "https://h/old", "protocolVersion": "0.3.0", "additionalInterfaces": []}
+    card: dict[str, Any] = {**old, "url": "https://h/old", "protocolVersion": "0.3.0", "additionalInterfaces": []}
     manifest, endpoints, *_ = read_foreign(json.dumps(card).encode())
     assert endpoints == (RPC_0_3,)
     check_instance(foreign_instance(manifest, endpoints, "https://h/card"))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from meshgate.registry.join.wire import RegisterResponse
     from meshgate.registry.model import Instance
 
-__all__ = ["counts_of", "credential_of", "labels_of", "protocol_of", "register"]
+__all__ = ["check_url", "counts_of", "credential_of", "find_card_of", "labels_of", "protocol_of", "register"]
 
 _FLAGS = {"bearer": "--bearer", "api_key": "--api-key", "oauth2": "--oauth2-secret", "ca": "--ca"}
 
@@ -130,7 +130,7 @@ def register(
     err().print(hint, style="dim", markup=False, soft_wrap=True)
 
 
-def check_url(text: str) -> None:
+def check_url(text: str, named: str = "--card") -> None:
     """Refuse a text that is no URL.
 
     Raises:
@@ -142,7 +142,7 @@ def check_url(text: str) -> None:
     try:
         card_places(text)
     except InvalidParams as error:
-        raise CliError(f"--card {error.message}", Exit.USAGE) from None
+        raise CliError(f"{named} {error.message}", Exit.USAGE) from None
 
 
 def protocol_of(text: str) -> str:
@@ -204,11 +204,12 @@ def credential_of(
         if not equals or not name or not value:
             raise CliError("--header is no pair", Exit.USAGE, "write --header NAME=SECRET, such as X-Team=env:TEAM_KEY")
         pairs[name] = value
-    client, secret = flags["--oauth2-client"], flags["--oauth2-secret"]
-    if bool(client) != bool(secret) or (not client and (flags["--oauth2-scope"] or flags["--oauth2-token-url"])):
+    client, secret = flags.get("--oauth2-client", ""), flags.get("--oauth2-secret", "")
+    scope, place = flags.get("--oauth2-scope", ""), flags.get("--oauth2-token-url", "")
+    if bool(client) != bool(secret) or (not client and (scope or place)):
         raise CliError("--oauth2-client and --oauth2-secret go together", Exit.USAGE, "give both, or neither")
-    asks = OAuth2Client(flags["--oauth2-token-url"], client, secret, flags["--oauth2-scope"]) if client else None
-    given = GivenCredential(pairs, flags["--bearer"], flags["--api-key"], asks, flags["--ca"])
+    asks = OAuth2Client(place, client, secret, scope) if client else None
+    given = GivenCredential(pairs, flags["--bearer"], flags.get("--api-key", ""), asks, flags["--ca"])
     try:
         return given.in_clear(environ, _flag)
     except InvalidParams as error:
@@ -232,7 +233,7 @@ async def _register(
 
     access = find_join()
     _check_no_gateway(where)
-    found = await _find(where, given)
+    found = await find_card_of(where, given)
     agent = read_foreign(found.body, name, **terms)
     credential = credential_for(given, agent.card, found.url)
     endpoints = endpoints_for(agent.endpoints, credential, found.url, given=bool(terms["url"]))
@@ -269,7 +270,12 @@ def _check_no_gateway(where: str) -> None:
         )
 
 
-async def _find(where: str, given: GivenCredential) -> FoundCard:
+async def find_card_of(where: str, given: GivenCredential) -> FoundCard:
+    """The card of the agent at a URL.
+
+    Raises:
+        CliError: no card is found, or it is shown with a credential only.
+    """
     from meshgate.a2a.errors import PermissionDenied, UpstreamUnavailable
     from meshgate.registry.foreign.card_fetcher import CardFetcher
     from meshgate.registry.foreign.card_places import CardAnswer, find_card
