@@ -104,8 +104,8 @@ REQUIREMENTS = st.lists(
     max_size=2,
 )
 NEW_FLOWS = st.one_of(
-    *(flow(name).map(lambda one, name=name: {name: one}) for name in FLOWS),
-    flow("authorizationCode", pkceRequired=st.booleans()).map(lambda one: {"authorizationCode": one}),
+    *(st.fixed_dictionaries({name: flow(name)}) for name in FLOWS),
+    st.fixed_dictionaries({"authorizationCode": flow("authorizationCode", pkceRequired=st.booleans())}),
     st.just({"deviceCode": {"deviceAuthorizationUrl": "d", "tokenUrl": "t", "scopes": {}}}),
 )
 NEW_SCHEMES = st.one_of(
