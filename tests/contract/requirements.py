@@ -31,6 +31,19 @@ class Requirement:
 
 
 _ROWS: tuple[Requirement, ...] = (
+    # -- A2A 0.3
+    Requirement("legacy.lossless", "A2A 0.3", "What goes from 1.0 to 0.3 and back loses what is named, and no more"),
+    Requirement(
+        "legacy.stock", "A2A 0.3", "Messages of 0.3 mean the same to a2a-sdk and to the mesh, in both directions"
+    ),
+    Requirement("legacy.methods", "A2A 0.3 3.5.6", "Each method of 0.3 is the operation that 1.0 calls otherwise"),
+    Requirement(
+        "legacy.dispatch", "A2A 1.0 3.6.2", "The method and the version say which A2A a request on one URL is in"
+    ),
+    Requirement("legacy.strict", "F5", "A message of 0.3 has one meaning, or is refused by the field that is wrong"),
+    Requirement("legacy.history", "A2A 1.0 3.2.4", "Of a task of a 0.3 agent a caller gets the history it asked for"),
+    Requirement("legacy.errors", "A2A 0.3 8", "Errors have the numbers of 0.3, and their reason in the data"),
+    Requirement("legacy.tables", "A2A 0.3", "Each row of the tables between 0.3 and 1.0 is as the two versions say"),
     # -- the path of a call
     Requirement("path.record", "call path", "Every call is on record, refusals included", "policy:record"),
     Requirement("path.attempts", "call path", "Each attempt of a call is on its record", "policy:record_attempt"),

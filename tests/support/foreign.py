@@ -5,6 +5,7 @@ from typing import Any, NoReturn
 
 import httpx
 from a2a.client.transports.jsonrpc import JsonRpcTransport
+from a2a.compat.v0_3.jsonrpc_transport import CompatJsonRpcTransport
 from a2a.server.context import ServerCallContext
 from a2a.server.request_handlers import RequestHandler
 from a2a.server.routes import create_jsonrpc_routes
@@ -66,19 +67,25 @@ class ScriptedAgent(RequestHandler):
 
 
 def app(agent: RequestHandler) -> Starlette:
-    """a2a-sdk's JSON-RPC server."""
-    return Starlette(routes=create_jsonrpc_routes(agent, "/"))
+    """a2a-sdk's JSON-RPC server, for 1.0 and for 0.3."""
+    return Starlette(routes=create_jsonrpc_routes(agent, "/", enable_v0_3_compat=True))
 
 
-async def post(agent: RequestHandler, body: bytes) -> httpx.Response:
-    """The answer of a2a-sdk's JSON-RPC server to a body."""
+async def post(agent: RequestHandler, body: bytes, version: str = "1.0") -> httpx.Response:
+    """The answer of a2a-sdk's JSON-RPC server to a body of that version of A2A. Without a header it is of 0.3."""
+    named = {"a2a-version": version} if version != "0.3" else {}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app(agent))) as client:
-        return await client.post(URL, content=body, headers={"content-type": "application/json", "a2a-version": "1.0"})
+        return await client.post(URL, content=body, headers={"content-type": "application/json", **named})
 
 
 def client(http: httpx.AsyncClient) -> JsonRpcTransport:
     """a2a-sdk's JSON-RPC client over the given connection."""
     return JsonRpcTransport(http, a2a_pb2.AgentCard(), URL)
+
+
+def legacy_client(http: httpx.AsyncClient) -> CompatJsonRpcTransport:
+    """a2a-sdk's JSON-RPC client for A2A 0.3 over the given connection."""
+    return CompatJsonRpcTransport(http, a2a_pb2.AgentCard(), URL)
 
 
 def task(state: int = a2a_pb2.TASK_STATE_COMPLETED) -> a2a_pb2.Task:

@@ -31,9 +31,10 @@ from meshgate.a2a.types import (
 if TYPE_CHECKING:
     from google.protobuf.message import Message as ProtoMessage
 
-__all__ = ["JsonPayload", "Payload", "ProtoPayload", "payload_of"]
+__all__ = ["JsonPayload", "MapId", "Payload", "ProtoPayload", "map_tree", "payload_of"]
 
 MapId = Callable[[str], str]
+"""Maps a task's id."""
 
 
 class Payload:
@@ -75,7 +76,7 @@ class Payload:
 
     def with_ids(self, own: MapId, referenced: MapId) -> Payload:
         """A copy whose task ids went through ``own``, and whose ``referenceTaskIds`` went through ``referenced``."""
-        return JsonPayload(self.kind, _map_tree(self.tree(), self.kind, own, referenced))
+        return JsonPayload(self.kind, map_tree(self.tree(), self.kind, own, referenced))
 
 
 class JsonPayload(Payload):
@@ -186,7 +187,10 @@ _IDS: dict[type[A2AMessage], _Ids] = {
 _SNAKE = {"taskId": "task_id", "statusUpdate": "status_update", "artifactUpdate": "artifact_update"}
 
 
-def _map_tree(tree: dict[str, Any], kind: type[A2AMessage], own: MapId, referenced: MapId) -> dict[str, Any]:
+def map_tree(tree: dict[str, Any], kind: type[A2AMessage], own: MapId, referenced: MapId) -> dict[str, Any]:
+    """A copy of a message in JSON whose task ids went through ``own``, and whose ``referenceTaskIds`` went through
+    ``referenced``.
+    """
     ids, references, children = _IDS[kind]
     out = dict(tree)
     for key in ids:
@@ -199,9 +203,9 @@ def _map_tree(tree: dict[str, Any], kind: type[A2AMessage], own: MapId, referenc
         if not value:
             continue
         if many:
-            out[key] = [_map_tree(item, child, own, referenced) for item in value]
+            out[key] = [map_tree(item, child, own, referenced) for item in value]
         else:
-            out[key] = _map_tree(value, child, own, referenced)
+            out[key] = map_tree(value, child, own, referenced)
     return out
 
 

@@ -16,7 +16,7 @@ from meshgate.a2a.bindings.base import HttpBinding, Request, ServerExchange
 from meshgate.a2a.call import Admission, Call, Facts, Handler
 from meshgate.a2a.errors import AccessError, ContentTypeNotSupported, InternalError, InvalidAgentResponse, MeshError
 from meshgate.a2a.limits import DEFAULTS, Limits
-from meshgate.a2a.protocol_version import asked_version
+from meshgate.a2a.protocol_version import LEGACY_VERSION, asked_version, with_legacy_names
 from meshgate.a2a.reply import Reply
 from meshgate.net.answer import Answer, refuse
 from meshgate.net.asgi import Header, Receive, Send, read_body, to_come
@@ -54,6 +54,7 @@ class HttpEndpoint:
         self._handler = handler
         self._limits = limits
         self._admit = admit
+        self._legacy = binding.version == LEGACY_VERSION
         self._media_types = frozenset(binding.media_types)
         # Two timers of the event loop serve all requests, because a timer for each request would be dear.
         self._patience = TimerQueue(limits.body_seconds)
@@ -96,12 +97,12 @@ class HttpEndpoint:
             reply = await self._handler(call)
             try:
                 if call.method.streaming:
-                    await _stream(exchange, answer, reply)
+                    await self._stream(exchange, answer, reply)
                     return
                 body = exchange.encode_answer(await reply.answer())
             finally:
                 await reply.aclose()
-            await answer.whole(body, _head(reply))
+            await answer.whole(body, self._head(reply))
         except AccessError as error:
             await answer.fail(error, unread=to_come(request.headers))
         except MeshError as error:
@@ -111,6 +112,28 @@ class HttpEndpoint:
         except Exception:
             log.exception("call_failed")
             await answer.fail(InternalError())
+
+    async def _stream(self, exchange: ServerExchange, answer: Answer, reply: Reply) -> None:
+        # The head is sent with the first event: until then an error still has an answer, and a status, of its own.
+        first = await anext(reply, None)
+        if first is None:
+            raise InvalidAgentResponse("the agent's stream has no event")
+        data = exchange.encode_event(first)
+        await answer.start(self._head(reply))
+        await answer.event(data)
+        async for event in reply:
+            await answer.event(exchange.encode_event(event))
+        await answer.end()
+
+    def _head(self, reply: Reply) -> list[Header]:
+        # Some servers write a line break in a value unchanged, so a value that no header can carry is left out.
+        found = reply.head.headers
+        sent = (with_legacy_names(found) if self._legacy else found).items()
+        return [
+            (name.encode("ascii"), value.encode("ascii"))
+            for name, value in sent
+            if value.isascii() and value.isprintable()
+        ]
 
     async def _read(self, request: Request, exchange: ServerExchange, receive: Receive) -> Call:
         facts: Facts | None = None
@@ -139,24 +162,3 @@ def choose(endpoints: Sequence[HttpEndpoint], request: Request) -> HttpEndpoint 
         asked = asked_version(request.headers, request.query)
         found.sort(key=lambda endpoint: endpoint.binding.version != asked)
     return found[0] if found else None
-
-
-async def _stream(exchange: ServerExchange, answer: Answer, reply: Reply) -> None:
-    # The head is sent with the first event: until then an error still has an answer, and a status, of its own.
-    first = await anext(reply, None)
-    if first is None:
-        raise InvalidAgentResponse("the agent's stream has no event")
-    data = exchange.encode_event(first)
-    await answer.start(_head(reply))
-    await answer.event(data)
-    async for event in reply:
-        await answer.event(exchange.encode_event(event))
-    await answer.end()
-
-
-def _head(reply: Reply) -> list[Header]:
-    # Some servers write a line break in a value unchanged, so a value that no header can carry is left out.
-    sent = reply.head.headers.items()
-    return [
-        (name.encode("ascii"), value.encode("ascii")) for name, value in sent if value.isascii() and value.isprintable()
-    ]

@@ -18,6 +18,7 @@ from meshgate.a2a.call import Admission, Call, Facts, Handler
 from meshgate.a2a.errors import HeadersTooLarge, InternalError, MeshError
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.mesh import headers
+from meshgate.a2a.protocol_version import LEGACY_VERSION, with_legacy_names
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import Selector, parse_selector
 from meshgate.net.answer import name_call
@@ -119,7 +120,7 @@ class A2AService(grpc.GenericRpcHandler):
                 reply = await self._handler(self._decode(exchange, path, sent, facts, body, context))
                 async with aclosing(reply):
                     answer = exchange.encode_answer(await reply.answer())
-                await _send_head(context, reply)
+                await self._send_head(context, reply)
             except MeshError as error:
                 await _abort(context, exchange, error)
             except Exception:
@@ -137,7 +138,7 @@ class A2AService(grpc.GenericRpcHandler):
             try:
                 reply = await self._handler(self._decode(exchange, path, sent, facts, body, context))
                 async with aclosing(reply):
-                    await _send_head(context, reply)
+                    await self._send_head(context, reply)
                     async for event in reply:
                         await context.write(exchange.encode_event(event))
             except MeshError as error:
@@ -163,16 +164,17 @@ class A2AService(grpc.GenericRpcHandler):
         deadline = call.deadline if remaining is None else self._clock() + remaining
         return msgspec.structs.replace(call, deadline=deadline, facts=facts or call.facts)
 
+    async def _send_head(self, context: _Context, reply: Reply) -> None:
+        found = reply.head.headers
+        if found:
+            sent = with_legacy_names(found) if self._binding.version == LEGACY_VERSION else found
+            await context.send_initial_metadata(tuple(sent.items()))
+
     def _check_size(self, metadata: Sequence[tuple[str, str | bytes]]) -> None:
         if len(metadata) > self._limits.header_count:
             raise HeadersTooLarge(f"a request may have {self._limits.header_count} entries of metadata")
         if sum(len(key) + len(value) for key, value in metadata) > self._limits.header_bytes:
             raise HeadersTooLarge(f"a request's metadata may have {self._limits.header_bytes} bytes together")
-
-
-async def _send_head(context: _Context, reply: Reply) -> None:
-    if reply.head.headers:
-        await context.send_initial_metadata(tuple(reply.head.headers.items()))
 
 
 async def _abort(context: _Context, exchange: ServerExchange, error: MeshError) -> NoReturn:

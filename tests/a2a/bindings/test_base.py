@@ -18,12 +18,13 @@ from meshgate.a2a.bindings.table import DEFAULT, DEFAULT_NAMES, GRPC_ROWS, HTTP_
 from meshgate.a2a.errors import AccessError, EdgeError, InvalidAgentResponse, MeshError, SchemaViolation
 from meshgate.a2a.methods import METHODS, Method
 from meshgate.a2a.payload import JsonPayload, Payload, ProtoPayload
+from meshgate.a2a.protocol_version import LEGACY_VERSION, protocol_headers
 from meshgate.a2a.selector import parse_selector
 from meshgate.a2a.types import Task
 from tests.a2a.test_errors import LEAVES
 from tests.support import foreign
 
-HEADERS = {"a2a-version": "1.0", "x": "y"}
+HEADERS = {"x": "y"}
 REQUESTS: dict[str, ProtoMessage] = {
     "SendMessage": foreign.request(),
     "SendStreamingMessage": foreign.request(),
@@ -57,16 +58,40 @@ def method(request: pytest.FixtureRequest) -> Method:
     return found
 
 
-def received(request: Request) -> Request:
+def received(request: Request, row: Row[Binding]) -> Request:
     """A request as a server gets it, with headers of the sender beside the binding's."""
     return Request(
         request.method,
         request.path,
         request.query,
-        {**request.headers, **HEADERS},
+        {**request.headers, **protocol_headers(row.version, None), **HEADERS},
         request.body,
         parse_selector("summarise@2"),
     )
+
+
+def sayable(row: Row[Binding], request: ProtoMessage) -> ProtoMessage:
+    """What a request is once it went through a binding: 0.3 has no tenants, and its history of 0 messages is all of it
+    (the client cuts what it is answered).
+    """
+    if row.version != LEGACY_VERSION:
+        return request
+    told: Any = type(request)()
+    told.CopyFrom(request)
+    if "tenant" in told.DESCRIPTOR.fields_by_name:
+        told.ClearField("tenant")
+    if "configuration" in told.DESCRIPTOR.fields_by_name and not told.configuration.history_length:
+        told.configuration.ClearField("history_length")
+    return told
+
+
+def wanted(row: Row[Binding], method: Method, answer: ProtoMessage) -> ProtoMessage:
+    """What a client reads of an answer: one of 0.3 cuts the history that its caller did not want."""
+    cut: Any = type(answer)()
+    cut.CopyFrom(answer)
+    if row.version == LEGACY_VERSION and not method.on_task:
+        cut.task.ClearField("history")
+    return cut
 
 
 def any_client(row: Row[Binding], name: str = "GetTask", **more: Any) -> Any:
@@ -89,7 +114,7 @@ def test_no_two_rows_are_the_same_binding() -> None:
     assert (DEFAULT.id,) == DEFAULT_NAMES
 
 
-@pytest.mark.parametrize("version", ["", "1", "1.", ".0", "one", "0.3", "2.0", "1.00"])
+@pytest.mark.parametrize("version", ["", "1", "1.", ".0", "one", "0.2", "2.0", "1.00"])
 def test_another_version_is_in_no_row(row: Row[Binding], version: str) -> None:
     assert key_of(row.id, version) not in {each.key for each in ROWS}
 
@@ -99,18 +124,22 @@ def test_another_version_is_in_no_row(row: Row[Binding], version: str) -> None:
 
 def test_what_a_client_asks_is_what_a_server_reads(row: Row[Binding], method: Method) -> None:
     for payload in payloads(method.request, REQUESTS[method.name]):
-        request = received(row.load().client(method, payload).request)
+        request = received(row.load().client(method, payload).request, row)
+        expected = ProtoPayload(method.request, sayable(row, REQUESTS[method.name]))
         assert row.load().takes(request)
         call = row.load().server().decode_request(request)
         assert (call.method, call.target) == (method, request.target)
         assert call.headers.items() >= HEADERS.items()
-        assert call.payload.digest() == payload.digest()
+        assert call.payload.digest() == expected.digest()
         assert call.task_id == "task-1"
 
 
 def test_a_binding_takes_its_own_requests_alone(row: Row[Binding], method: Method) -> None:
-    request = received(row.load().client(method, ProtoPayload(method.request, REQUESTS[method.name])).request)
-    assert [other.key for other in ROWS if other.load().takes(request)] == [row.key]
+    request = received(row.load().client(method, ProtoPayload(method.request, REQUESTS[method.name])).request, row)
+    taking = [other for other in ROWS if other.load().takes(request)]
+    # JSON-RPC's versions share their URL, and the request's own version decides.
+    assert row in taking
+    assert {other.id for other in taking} == {row.id}
     for path in ("/.well-known/agent-card.json", "/livez", "/nowhere"):
         assert not row.load().takes(Request("GET", path))
 
@@ -118,7 +147,7 @@ def test_a_binding_takes_its_own_requests_alone(row: Row[Binding], method: Metho
 @given(st.binary(max_size=200))
 def test_any_body_is_a_call_or_an_error_of_the_tree(body: bytes) -> None:
     for row in ROWS:
-        request = received(any_client(row).request)
+        request = received(any_client(row).request, row)
         request.body = body
         exchange = row.load().server()
         try:
@@ -135,19 +164,20 @@ def test_what_a_server_answers_is_what_its_client_reads(row: Row[Binding], metho
     for payload in payloads(method.response, answer_of(method)):
         client = any_client(row, method.name)
         server = row.load().server()
-        server.decode_request(received(client.request))
+        server.decode_request(received(client.request, row))
         if method.streaming:
             read = client.decode_event(server.encode_event(payload))
         else:
             read = client.decode_answer(server.encode_answer(payload))
         assert read.kind is method.response
-        assert read.digest() == payload.digest()
+        expected = wanted(row, method, answer_of(method))
+        assert read.digest() == ProtoPayload(method.response, expected).digest()
 
 
 def test_an_event_can_be_framed_in_a_stream(row: Row[Binding]) -> None:
     client = any_client(row, "SubscribeToTask")
     server = row.load().server()
-    server.decode_request(received(client.request))
+    server.decode_request(received(client.request, row))
     data = server.encode_event(ProtoPayload(METHODS["SubscribeToTask"].response, EVENT))
     if row in HTTP_ROWS:
         assert b"\n" not in data
@@ -171,7 +201,7 @@ def test_every_error_arrives_as_itself_with_all_it_says(row: Row[Binding], cls: 
     error = cls("what", retry_after=1.5, metadata={"limit": "8"}, violations=(("message.parts", "is empty"),))
     client = any_client(row, peer="mesh")
     server = row.load().server()
-    server.decode_request(received(client.request))
+    server.decode_request(received(client.request, row))
     got = client.decode_error(server.encode_error(error))
     assert type(got) is cls
     assert (got.message, got.retry_after, got.metadata) == ("what", 1.5, error.metadata)
@@ -201,7 +231,7 @@ def test_a_field_that_breaks_several_rules_is_told_with_each(row: Row[Binding]) 
     for peer in ("mesh", "agent"):
         client = any_client(row, peer=peer)
         server = row.load().server()
-        server.decode_request(received(client.request))
+        server.decode_request(received(client.request, row))
         assert client.decode_error(server.encode_error(error)).violations == error.violations
 
 
@@ -212,7 +242,19 @@ async def over_jsonrpc(agent: foreign.ScriptedAgent, request: Request) -> bytes:
     return (await foreign.post(agent, request.body)).content
 
 
+async def over_legacy_jsonrpc(agent: foreign.ScriptedAgent, request: Request) -> bytes:
+    return (await foreign.post(agent, request.body, version=LEGACY_VERSION)).content
+
+
 async def asked_over_jsonrpc(message: ProtoMessage) -> Request:
+    return await asked_by(foreign.client, message)
+
+
+async def asked_over_legacy_jsonrpc(message: ProtoMessage) -> Request:
+    return await asked_by(foreign.legacy_client, message)
+
+
+async def asked_by(client: Callable[[httpx.AsyncClient], Any], message: ProtoMessage) -> Request:
     sent: list[Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -221,7 +263,7 @@ async def asked_over_jsonrpc(message: ProtoMessage) -> Request:
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
         with pytest.raises(Exception, match=r"."):
-            await foreign.client(http).get_task(message)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+            await client(http).get_task(message)
     return sent[0]
 
 
@@ -240,17 +282,18 @@ STOCK: dict[
     tuple[Callable[[ProtoMessage], Awaitable[Request]], Callable[[foreign.ScriptedAgent, Request], Awaitable[bytes]]],
 ] = {
     ("JSONRPC", "1.0"): (asked_over_jsonrpc, over_jsonrpc),
+    ("JSONRPC", "0.3"): (asked_over_legacy_jsonrpc, over_legacy_jsonrpc),
     ("GRPC", "1.0"): (asked_over_grpc, over_grpc),
 }
 
 
 async def test_a_stock_clients_request_is_taken_and_read(row: Row[Binding]) -> None:
     asked = await STOCK[row.key][0](REQUESTS["GetTask"])
-    request = received(asked)
+    request = received(asked, row)
     assert row.load().takes(request)
     call = row.load().server().decode_request(request)
     assert call.method is METHODS["GetTask"]
-    assert call.payload.digest() == ProtoPayload(call.method.request, REQUESTS["GetTask"]).digest()
+    assert call.payload.digest() == ProtoPayload(call.method.request, sayable(row, REQUESTS["GetTask"])).digest()
 
 
 async def test_a_stock_server_reads_our_request_and_we_its_answer(row: Row[Binding]) -> None:

@@ -13,8 +13,8 @@ from meshgate.a2a.bindings.table import GRPC_ROWS, HTTP_ROWS, Row
 from meshgate.a2a.call import Principal
 from meshgate.a2a.cards import interface, rewrite
 from meshgate.a2a.mesh.tenants import in_tenant
+from meshgate.a2a.protocol_version import LEGACY_VERSION
 from meshgate.a2a.selector import Selector
-from meshgate.a2a.v0_3.cards import VERSION as V0_3
 from meshgate.a2a.v0_3.cards import downgrade_card, merge_card
 from meshgate.gateway.contracts.catalogue import Catalogue
 from meshgate.gateway.ingress.variants import PLAIN, Variant
@@ -110,7 +110,7 @@ class Cards:
             # The label routes on the shared gRPC address; clients echo it (section 8.3.2). Those of 0.3 know no label.
             if not label:
                 found.append(interface(where.grpc, row.id, row.version))
-            elif row.version != V0_3:
+            elif row.version != LEGACY_VERSION:
                 found.append({**interface(where.grpc, row.id, row.version), "tenant": label})
         found.sort(key=lambda one: one["protocolVersion"], reverse=True)
         return [one for one in found if where.version in ("", one["protocolVersion"])]
@@ -180,7 +180,7 @@ def _written(tree: dict[str, Any], version: str) -> dict[str, Any]:
     """A card of 1.0 in the form of a version, or in a form that readers of each can take."""
     if not version:
         return merge_card(tree)
-    return downgrade_card(tree) if version == V0_3 else tree
+    return downgrade_card(tree) if version == LEGACY_VERSION else tree
 
 
 def _release(release: Release) -> dict[str, str]:

@@ -28,7 +28,7 @@ from meshgate.a2a.mesh.tenants import in_tenant
 from meshgate.a2a.methods import METHODS
 from meshgate.a2a.outcome import Outcome
 from meshgate.a2a.payload import JsonPayload, Payload, ProtoPayload
-from meshgate.a2a.protocol_version import EXTENSIONS_HEADER, PROTOCOL_VERSION, VERSION_HEADER
+from meshgate.a2a.protocol_version import EXTENSIONS_HEADER, protocol_headers
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.types import MAX_ID, CancelTaskRequest
 from meshgate.gateway.facts import Spoken, TaskRoute
@@ -170,14 +170,14 @@ class Send:
 
     def _headers(self, call: Call, attempt: Attempt) -> dict[str, str]:
         remaining = max(0.0, call.deadline - self._now())
-        sent = {VERSION_HEADER: PROTOCOL_VERSION, names.CALL: call.id, names.DEADLINE: names.deadline_text(remaining)}
+        _, version = key_of(attempt.endpoint.binding, attempt.endpoint.version)
+        sent = protocol_headers(version, call.headers.get(EXTENSIONS_HEADER))
+        sent[names.CALL], sent[names.DEADLINE] = call.id, names.deadline_text(remaining)
         if attempt.instance.secret:
             sent["authorization"] = f"Bearer {attempt.instance.secret}"
         manifest, principal = attempt.instance.entry.manifest, call.principal
         if manifest.tell_caller or not manifest.foreign:
             sent[names.PRINCIPAL], sent[names.TENANT] = names.name_text(principal.id), names.name_text(principal.tenant)
-        if EXTENSIONS_HEADER in call.headers:
-            sent[EXTENSIONS_HEADER] = call.headers[EXTENSIONS_HEADER]
         trace, route, lineage = call.fact(TraceContext), call.route, call.lineage
         if trace is not None:
             sent[names.TRACEPARENT] = format_traceparent(trace)

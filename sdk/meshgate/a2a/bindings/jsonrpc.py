@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import msgspec
@@ -29,6 +29,7 @@ __all__ = [
     "decode_answer",
     "decode_call",
     "decode_envelope",
+    "decode_result",
     "encode_call",
     "encode_error",
     "encode_result",
@@ -96,14 +97,14 @@ def encode_error(rpc_id: RpcId, error: MeshError) -> bytes:
     return _encode({"jsonrpc": "2.0", "id": rpc_id, "error": encode_fault(error)})
 
 
-def decode_answer(body: bytes, method: Method, rpc_id: str, *, peer: Peer = "agent") -> Payload:
-    """The event in an answer, checked.
+def decode_result(body: bytes, rpc_id: str, decode: Callable[[Any], MeshError], peer: Peer) -> Any:
+    """The result in an answer, not checked yet.
 
     Args:
-        peer: who answered. An agent cannot speak about the caller's key or bytes, see ``errors.answered``.
+        decode: the error that the answer's ``error`` means.
 
     Raises:
-        InvalidAgentResponse: it is no JSON-RPC answer to ``rpc_id``, or its result is no valid A2A.
+        InvalidAgentResponse: it is no JSON-RPC answer to ``rpc_id``.
         MeshError: the error in the answer.
     """
     try:
@@ -119,8 +120,21 @@ def decode_answer(body: bytes, method: Method, rpc_id: str, *, peer: Peer = "age
     if tree.get("jsonrpc") != "2.0" or (answer_id != rpc_id and (fault is None or answer_id is not None)):
         raise InvalidAgentResponse("the agent's answer is not the JSON-RPC answer to this request")
     if fault is not None:
-        raise error_for_caller(decode_fault(fault), peer)
-    answer = tree.get("result")
+        raise error_for_caller(decode(fault), peer)
+    return tree.get("result")
+
+
+def decode_answer(body: bytes, method: Method, rpc_id: str, *, peer: Peer = "agent") -> Payload:
+    """The event in an answer, checked.
+
+    Args:
+        peer: who answered. An agent cannot speak about the caller's key or bytes, see ``errors.answered``.
+
+    Raises:
+        InvalidAgentResponse: it is no JSON-RPC answer to ``rpc_id``, or its result is no valid A2A.
+        MeshError: the error in the answer.
+    """
+    answer = decode_result(body, rpc_id, decode_fault, peer)
     corrected = correct_times(answer)
     try:
         result, view = check(corrected, method.response)

@@ -39,13 +39,22 @@ class Row(msgspec.Struct, Generic[_B_co], frozen=True):
         return self.id, self.version
 
 
+def _legacy_jsonrpc() -> HttpBinding:
+    from meshgate.a2a.bindings import jsonrpc_0_3
+
+    return jsonrpc_0_3.BINDING
+
+
 def _grpc() -> GrpcBinding:
     from meshgate.a2a.bindings import grpc
 
     return grpc.BINDING
 
 
-HTTP_ROWS: tuple[Row[HttpBinding], ...] = (Row("JSONRPC", "1.0", lambda: jsonrpc.BINDING),)
+HTTP_ROWS: tuple[Row[HttpBinding], ...] = (
+    Row("JSONRPC", "1.0", lambda: jsonrpc.BINDING),
+    Row("JSONRPC", "0.3", _legacy_jsonrpc),
+)
 """Bindings over HTTP. They share URLs: ``meshgate.net.endpoint.choose`` says which one serves a request."""
 GRPC_ROWS: tuple[Row[GrpcBinding], ...] = (Row("GRPC", "1.0", _grpc, extra="grpc"),)
 """Bindings over gRPC."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import enum
 import functools
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -264,11 +265,14 @@ class _Normal:
             self.corrections.append(f"{path}.{key}: {what}".removeprefix("$."))
 
 
-def check(tree: Any, kind: type[_M], corrections: list[str] | None = None) -> tuple[dict[str, Any], _M]:
+def check(
+    tree: Any, kind: type[_M], corrections: list[str] | None = None, choices: Mapping[str, Sequence[str]] = _CHOICES
+) -> tuple[dict[str, Any], _M]:
     """Check ``tree`` against ``kind``; return the tree that may be sent on, and its typed view.
 
     Args:
         corrections: takes what was put right, a text for each key: the first 20.
+        choices: the values that an error lists for an enum, by the key that holds it.
 
     Raises:
         InvalidParams: with the path of the field and what is wrong with it.
@@ -281,24 +285,25 @@ def check(tree: Any, kind: type[_M], corrections: list[str] | None = None) -> tu
     else:
         if _clean(tree, shape):
             return tree, view
-    return _put_right(tree, kind, shape, corrections)
+    return _put_right(tree, kind, shape, corrections, choices)
 
 
-def _put_right(tree: Any, kind: type[_M], shape: _Shape, corrections: list[str] | None) -> tuple[dict[str, Any], _M]:
+def _put_right(
+    tree: Any, kind: type[_M], shape: _Shape, corrections: list[str] | None, choices: Mapping[str, Sequence[str]]
+) -> tuple[dict[str, Any], _M]:
     """The rest of ``check``, for the few messages that need it."""
     normal = _Normal()
     read = normal.read(tree, shape)
-    view = _converted(read, kind)
+    view = _converted(read, kind, choices)
     if corrections is not None:
         corrections += normal.corrections
     return (read if normal.corrections or read != tree else tree), view
 
 
-def _converted(tree: Any, kind: type[_M]) -> _M:
+def _converted(tree: Any, kind: type[_M], choices: Mapping[str, Sequence[str]]) -> _M:
     try:
         return msgspec.convert(tree, kind)
     except msgspec.ValidationError as error:
         what, _, path = str(error).partition(" - at `")
         path = path.rstrip("`")
-        choices = _CHOICES.get(path.rpartition(".")[2], ())
-        raise _invalid(path, type_fault(what, choices)) from None
+        raise _invalid(path, type_fault(what, choices.get(path.rpartition(".")[2], ()))) from None

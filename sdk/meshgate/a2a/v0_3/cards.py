@@ -12,11 +12,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, cast
 
 from meshgate.a2a.codec.strict_json import is_array, is_object
+from meshgate.a2a.protocol_version import LEGACY_VERSION
 
-__all__ = ["VERSION", "addresses_of", "downgrade_card", "is_version", "merge_card", "upgrade_card"]
+__all__ = ["addresses_of", "downgrade_card", "is_version", "merge_card", "upgrade_card"]
 
-VERSION = "0.3"
-"""The version, major and minor."""
 _RELEASE = "0.3.0"
 """The version as cards of 0.3 say it."""
 _DEFAULT_TRANSPORT = "JSONRPC"
@@ -130,11 +129,11 @@ def _upgrade_addresses(tree: dict[str, Any], out: dict[str, Any], told: list[str
     if not found:
         return
     if said is None:
-        told.append(f"protocolVersion: left out, read as {VERSION}")
+        told.append(f"protocolVersion: left out, read as {LEGACY_VERSION}")
     known = list(listed) if is_array(listed) else []
     before = {(_text(one, "url"), _binding(one)) for one in known if is_version(_version(one))}
     out[key] = known + [
-        {"url": url, "protocolBinding": transport, "protocolVersion": VERSION}
+        {"url": url, "protocolBinding": transport, "protocolVersion": LEGACY_VERSION}
         for url, transport in dict.fromkeys(found)
         if (url, transport) not in before
     ]

@@ -34,14 +34,12 @@ def _bracketed(host: str) -> str:
 
 
 def endpoints_of(place: ListenAddress, port: int, grpc_port: int) -> tuple[Endpoint, ...]:
-    """The addresses for others, once the ports are known."""
+    """The addresses for others, once the ports are known: in the version that gateways speak to agents of the SDK."""
     url = place.public_url.rstrip("/") or f"http://{_bracketed(place.host)}:{port}"
     host = urlsplit(url).hostname or place.host
-    # Gateways speak 1.0 with an agent that does; its card lists further versions for whoever calls it directly.
-    rows = [row for row in HTTP_ROWS if row.id in place.bindings and row.version == PROTOCOL_VERSION]
-    http = [Endpoint(row.id, url + "/", row.version) for row in rows]
+    http = [Endpoint(row.id, url + "/", row.version) for row in HTTP_ROWS if row.id in place.bindings]
     grpc = [Endpoint(row.id, f"{_bracketed(host)}:{grpc_port}", row.version) for row in GRPC_ROWS if grpc_port]
-    return (*http, *grpc)
+    return tuple(endpoint for endpoint in (*http, *grpc) if endpoint.version == PROTOCOL_VERSION)
 
 
 def public_endpoints(place: ListenAddress) -> tuple[Endpoint, ...]:

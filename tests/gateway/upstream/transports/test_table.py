@@ -28,7 +28,7 @@ async def test_there_is_a_transport_for_each_row_and_they_close_more_than_once()
     "unknown",
     [
         Endpoint("HTTP+JSON", URL),
-        Endpoint("JSONRPC", URL, "0.3"),
+        Endpoint("JSONRPC", URL, "0.2"),
         Endpoint("JSONRPC", URL, "2.0"),
         Endpoint("JSONRPC", URL, ""),
         Endpoint("jsonrpc", URL),

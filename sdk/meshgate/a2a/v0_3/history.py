@@ -1,0 +1,29 @@
+"""The history of tasks: a caller of 1.0 may ask for none of it, which 0.3 reads as all of it (A2A 1.0.1, 3.2.4)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from meshgate.a2a.codec.strict_json import is_array, is_object
+from meshgate.a2a.payload import Payload
+from meshgate.a2a.types import GetTaskRequest, SendMessageRequest
+
+__all__ = ["asked_history", "cut_history"]
+
+
+def asked_history(payload: Payload) -> int | None:
+    """How many messages of the history a request asks for; None if it leaves that to the agent."""
+    view = payload.view()
+    if isinstance(view, GetTaskRequest):
+        return view.history_length
+    if isinstance(view, SendMessageRequest) and view.configuration is not None:
+        return view.configuration.history_length
+    return None
+
+
+def cut_history(task: Any, most: int | None) -> Any:
+    """What an agent of 0.3 answered, with at most so many messages of history, the newest."""
+    history = task.get("history") if most is not None and is_object(task) else None
+    if most is None or not is_array(history) or len(history) <= most:
+        return task
+    return {**task, "history": history[len(history) - most :]}

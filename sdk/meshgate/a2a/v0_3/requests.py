@@ -1,0 +1,149 @@
+"""Requests, 0.3 and 1.0: the parameters of JSON-RPC, and the messages of the package ``a2a.v1`` as ProtoJSON.
+
+0.3 asks for *blocking* where 1.0 asks for an immediate return, and its history length of 0 means "all of it". Its
+other requests name a task as ``tasks/ID`` in the package ``a2a.v1``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from meshgate.a2a.codec.strict_json import is_object
+from meshgate.a2a.errors import InvalidParams
+from meshgate.a2a.v0_3.messages import JSON, Writing
+
+__all__ = [
+    "TASK_NAME",
+    "downgrade_get",
+    "downgrade_proto_task",
+    "downgrade_send",
+    "task_in",
+    "upgrade_get",
+    "upgrade_proto_task",
+    "upgrade_send",
+]
+
+Tree = dict[str, Any]
+TASK_NAME = "tasks/"
+"""What the name of a task begins with in the package ``a2a.v1``."""
+_PUSH = {True: "pushNotificationConfig", False: "pushNotification"}
+"""The key of an inline push configuration: in JSON-RPC, and in the package ``a2a.v1``."""
+_NEW_PUSH = "taskPushNotificationConfig"
+_CONFIGURATION = ("acceptedOutputModes", "historyLength")
+
+
+def upgrade_send(params: Tree, writing: Writing = JSON) -> Tree:
+    """What ``message/send`` and ``message/stream`` take, as 1.0 writes it."""
+    out = {key: value for key, value in params.items() if writing.kinds or key == "metadata"}
+    out["message"] = writing.upgrade_message(params["message"])
+    out.pop("configuration", None)
+    given = params.get("configuration")
+    wishes = _upgrade_configuration(given, writing) if given is not None else {}
+    if wishes:
+        out["configuration"] = wishes
+    return out
+
+
+def downgrade_send(params: Tree, writing: Writing = JSON) -> Tree:
+    """What ``SendMessage`` and ``SendStreamingMessage`` take, as 0.3 writes it. Blocking is always said: servers of 0.3
+    differ in what they take for granted.
+    """
+    out = {key: value for key, value in params.items() if (writing.kinds or key == "metadata") and key != "tenant"}
+    out["message"] = writing.downgrade_message(params["message"])
+    out["configuration"] = _downgrade_configuration(params.get("configuration") or {}, writing)
+    return out
+
+
+def _upgrade_configuration(given: Tree, writing: Writing) -> Tree:
+    push = _PUSH[writing.kinds]
+    if writing.kinds:
+        out = {key: value for key, value in given.items() if key not in ("blocking", push, "historyLength")}
+        waits = given.get("blocking") is not False
+    else:
+        out = {key: given[key] for key in _CONFIGURATION if key in given and key != "historyLength"}
+        waits = given.get("blocking") is True  # to protobuf, false and left out are the same
+    if not waits:
+        out["returnImmediately"] = True
+    if given.get("historyLength"):
+        out["historyLength"] = given["historyLength"]
+    if given.get(push) is not None:
+        out[_NEW_PUSH] = upgrade_push(given[push])
+    return out
+
+
+def _downgrade_configuration(given: Tree, writing: Writing) -> Tree:
+    gone = ("returnImmediately", _NEW_PUSH)
+    if writing.kinds:
+        out = {key: value for key, value in given.items() if key not in gone}
+    else:
+        out = {key: given[key] for key in _CONFIGURATION if key in given}
+    out["blocking"] = not given.get("returnImmediately", False)
+    if given.get(_NEW_PUSH) is not None:
+        out[_PUSH[writing.kinds]] = downgrade_push(given[_NEW_PUSH])
+    return out
+
+
+def upgrade_push(config: Tree) -> Tree:
+    """A push configuration of 0.3 as 1.0 writes it: of several schemes of authentication the first."""
+    out = {key: value for key, value in config.items() if key != "authentication"}
+    given = config.get("authentication")
+    if is_object(given):
+        schemes = given.get("schemes") or [""]
+        out["authentication"] = {"scheme": schemes[0], "credentials": given.get("credentials") or ""}
+    return out
+
+
+def downgrade_push(config: Tree) -> Tree:
+    """A push configuration of 1.0 as 0.3 writes it."""
+    out = {key: value for key, value in config.items() if key not in ("authentication", "taskId", "tenant")}
+    given = config.get("authentication")
+    if is_object(given):
+        scheme = given.get("scheme")
+        out["authentication"] = {
+            "schemes": [scheme] if scheme else [],
+            **({"credentials": given["credentials"]} if given.get("credentials") else {}),
+        }
+    return out
+
+
+def upgrade_get(params: Tree) -> Tree:
+    """What ``tasks/get`` takes, as 1.0 writes it. Its metadata have no place there."""
+    return {
+        key: value for key, value in params.items() if key != "metadata" and not (key == "historyLength" and not value)
+    }
+
+
+def downgrade_get(params: Tree) -> Tree:
+    """What ``GetTask`` takes, and the operations that name a task, as JSON-RPC 0.3 writes it."""
+    return {key: value for key, value in params.items() if key != "tenant"}
+
+
+def upgrade_proto_task(request: Tree) -> Tree:
+    """A request that names a task as ``tasks/ID``, as 1.0 writes it.
+
+    Raises:
+        InvalidParams: the name is no task's.
+    """
+    out: Tree = {"id": task_in(request.get("name", ""))}
+    if request.get("historyLength"):
+        out["historyLength"] = request["historyLength"]
+    return out
+
+
+def downgrade_proto_task(request: Tree) -> Tree:
+    """A request of 1.0 that names a task, as the package ``a2a.v1`` writes it."""
+    out: Tree = {"name": TASK_NAME + request["id"]}
+    if request.get("historyLength"):
+        out["historyLength"] = request["historyLength"]
+    return out
+
+
+def task_in(name: str) -> str:
+    """The id in ``tasks/ID``.
+
+    Raises:
+        InvalidParams: the name has another form.
+    """
+    if not name.startswith(TASK_NAME) or len(name) == len(TASK_NAME):
+        raise InvalidParams(f"name: must be {TASK_NAME}ID", violations=(("name", f"must be {TASK_NAME}ID"),))
+    return name[len(TASK_NAME) :]
