@@ -190,5 +190,5 @@ def test_the_card_of_an_agent_that_does_not_listen_has_its_public_url() -> None:
     async def echo(text: str) -> str:
         return text
 
-    urls = [one["url"] for one in agent.card()["supportedInterfaces"]]
-    assert (urls, make_agent().card()["supportedInterfaces"]) == (["https://site.example/demo/"], [])
+    urls = {one["url"] for one in agent.card()["supportedInterfaces"]}
+    assert (urls, make_agent().card()["supportedInterfaces"]) == ({"https://site.example/demo/"}, [])

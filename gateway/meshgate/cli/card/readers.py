@@ -185,9 +185,8 @@ def _key_in_place(card: Tree) -> Iterator[str]:
 
 
 def _no_key_of_0_3(card: Tree) -> Iterator[str]:
-    for key in _KEYS_0_3:
-        if key in card:
-            yield f"{key}: is refused, as A2A 1.0 does not know it; the variant +1.0 of the card has none"
+    if found := [key for key in _KEYS_0_3 if key in card]:
+        yield f"{', '.join(found)}: keys of A2A 0.3 are refused; a gateway's card at NAME+1.0 has none"
 
 
 def _safe_addresses(card: Tree) -> Iterator[str]:
