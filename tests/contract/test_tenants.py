@@ -11,13 +11,15 @@ from pydantic import BaseModel, create_model
 
 from meshgate.sdk import Agent
 from tests.contract.conftest import Doors
-from tests.contract.doors import Door, soon
+from tests.contract.doors import Door, RpcDoor, soon
 from tests.contract.mesh import ELSEWHERE, LIMITS, Mesh
 from tests.contract.scripts import saying
 from tests.contract.test_calls import refusal
 from tests.contract.test_operating import outcome
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+VERSIONS = {"default": "1.0.0", ELSEWHERE: "1.1.0"}
+"""The version of an agent in each tenant, by which their cards are told apart."""
 APART = pytest.mark.cells("tenants.apart")
 
 
@@ -29,7 +31,7 @@ def counting(mesh: Mesh, name: str, tenant: str, kind: type, folder: Path) -> Ag
     """An agent with a contract: it takes ``value`` of this kind."""
     lock = folder / f"{tenant}.lock.json"
     joining: dict[str, Any] = {"join": mesh.run(0).join, "join_key": mesh.join_key(0, tenant), "environ": {}}
-    agent = Agent(name, version="1.0.0", contracts=lock, **joining)
+    agent = Agent(name, version=VERSIONS[tenant], contracts=lock, **joining)
     query: Any = create_model("Query", value=(kind, ...))
 
     class Counted(BaseModel):
@@ -44,14 +46,22 @@ def counting(mesh: Mesh, name: str, tenant: str, kind: type, folder: Path) -> Ag
 
 
 async def both_known(mesh: Mesh, name: str) -> None:
-    """Wait until every gateway lists the agent of both tenants."""
+    """Wait until each gateway itself knows the agent of both tenants: what operators are shown is of all together."""
+    keys = {"default": mesh.run(0).client_key, ELSEWHERE: mesh.key("elsewhere")}
 
-    async def listed() -> bool:
-        views = [await mesh.admin("GET", "instances", where=side) for side in (0, 1)]
-        tenants = [{each["tenant"] for each in view if each["agent"] == name} for view in views]
-        return tenants == [{"default", ELSEWHERE}] * 2
+    async def card(door: Door, tenant: str) -> bytes:
+        assert isinstance(door, RpcDoor)
+        async with door.connection() as client:
+            response = await client.get(
+                f"{door.url}/agents/{name}", headers={"authorization": f"Bearer {keys[tenant]}"}
+            )
+        return response.content
 
-    await soon(listed)
+    async def known() -> bool:
+        found = [(tenant, await card(door, tenant)) for door in mesh.doors["JSONRPC"] for tenant in VERSIONS]
+        return all(f'"version":"{VERSIONS[tenant]}"'.encode() in each for tenant, each in found)
+
+    await soon(known)
 
 
 async def data_of(door: Door, name: str, value: Any, key: str) -> Any:
@@ -105,7 +115,7 @@ async def test_a_kill_switch_stops_what_it_names_in_its_own_tenant(
 ) -> None:
     agent, skill = unique("doomed"), unique("doom")
     for tenant in ("default", ELSEWHERE):
-        await mesh.join(agent, skills={skill: {}}, tenant=tenant)
+        await mesh.join(agent, skills={skill: {}}, tenant=tenant, version=VERSIONS[tenant])
     await both_known(mesh, agent)
     ours, theirs = mesh.twins()
     plain = {"agent": agent, "skill": skill, "key": mesh.names[ours].split()[0]}[kind]
@@ -127,7 +137,7 @@ async def test_a_kill_switch_stops_what_it_names_in_its_own_tenant(
 async def test_callers_of_one_name_have_a_rate_in_each_tenant(mesh: Mesh, doors: Doors, unique: Any) -> None:
     name = unique("rated")
     for tenant in ("default", ELSEWHERE):
-        await mesh.join(name, tenant=tenant)
+        await mesh.join(name, tenant=tenant, version=VERSIONS[tenant])
     await both_known(mesh, name)
     ours, theirs = mesh.twins()
     refused = None
@@ -145,7 +155,7 @@ async def test_a_lineage_token_is_worth_nothing_to_an_agent_of_that_name_in_anot
 ) -> None:
     name, gate = unique("planner"), unique("gate")
     ours = await mesh.join(name)
-    theirs = await mesh.join(name, tenant=ELSEWHERE)
+    theirs = await mesh.join(name, tenant=ELSEWHERE, version=VERSIONS[ELSEWHERE])
     await both_known(mesh, name)
     key, _ = mesh.twins()
     held = doors.here.stream("SendStreamingMessage", saying({"do": "hold", "key": gate}), name, key=key)
