@@ -29,6 +29,7 @@ __all__ = [
     "interface",
     "read_card",
     "rewrite",
+    "strict",
     "terms_of",
 ]
 
@@ -193,6 +194,17 @@ def rewrite(
         # ProtoJSON writes {"list": []}, which SDKs of Go and Python cannot read; every one that was tried reads this.
         out["securityRequirements"] = [{"schemes": {"key": []}}]
     return out
+
+
+def strict(card: dict[str, Any]) -> dict[str, Any]:
+    """A card that ``rewrite`` made, with its scopes as ProtoJSON writes them, for readers that take nothing else."""
+    if "securityRequirements" not in card:
+        return card
+    needed = [
+        {"schemes": {name: {"list": scopes} for name, scopes in one["schemes"].items()}}
+        for one in card["securityRequirements"]
+    ]
+    return {**card, "securityRequirements": needed}
 
 
 def _passes(extension: dict[str, Any]) -> bool:

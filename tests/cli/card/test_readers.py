@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from meshgate.a2a.cards import interface, rewrite
+from meshgate.a2a.cards import interface, rewrite, strict
 from meshgate.a2a.v0_3.cards import downgrade_card, merge_card
 from meshgate.cli.card.readers import READERS, Reader, faults_for
 
@@ -29,9 +29,9 @@ CARDS = {
     "1.0": rewrite(OWN, NEW),
     "0.3": downgrade_card(rewrite(OWN, NEW + OLD)),
 }
-LETTERS = dict(zip("PJGRAMFVpjg", READERS, strict=True))
+LETTERS = dict(zip("PJGRAMFVpjgv", READERS, strict=True))
 """A letter for each SDK, in their order; a small one for those of A2A 0.3."""
-TRIED = "PJGRFpjg"
+TRIED = "PJGRFpjgv"
 """Those that the cards below were given to; the others have rules of theirs, or were tried by hand."""
 GONE = object()
 LIST_FORM: list[Tree] = [{"schemes": {"key": {"list": []}}}]
@@ -39,64 +39,64 @@ IN_BODY = {"type": "apiKey", "in": "body", "name": "n", "apiKeySecurityScheme": 
 
 SEEN: list[tuple[str, str, Any, str]] = [
     ("merged", "", GONE, ""),
-    ("1.0", "", GONE, "pjg"),
+    ("1.0", "", GONE, "pjgv"),
     ("0.3", "", GONE, "JGR"),
-    ("merged", "name", GONE, "RFp"),
-    ("merged", "description", GONE, "Fp"),
-    ("merged", "version", GONE, "RFp"),
+    ("merged", "name", GONE, "RFpv"),
+    ("merged", "description", GONE, "Fpv"),
+    ("merged", "version", GONE, "RFpv"),
     ("merged", "supportedInterfaces", GONE, "JGR"),
-    ("merged", "capabilities", GONE, "RFp"),
-    ("merged", "skills", GONE, "Fp"),
-    ("merged", "defaultInputModes", GONE, "Fp"),
-    ("merged", "defaultOutputModes", GONE, "Fp"),
+    ("merged", "capabilities", GONE, "RFpv"),
+    ("merged", "skills", GONE, "Fpv"),
+    ("merged", "defaultInputModes", GONE, "Fpv"),
+    ("merged", "defaultOutputModes", GONE, "Fpv"),
     ("merged", "securitySchemes", GONE, ""),
     ("merged", "securityRequirements", GONE, ""),
     ("merged", "protocolVersion", GONE, ""),
-    ("merged", "url", GONE, "p"),
+    ("merged", "url", GONE, "pv"),
     ("merged", "preferredTransport", GONE, ""),
     ("merged", "additionalInterfaces", GONE, ""),
     ("merged", "security", GONE, ""),
-    ("merged", "skills.0.id", GONE, "RFp"),
-    ("merged", "skills.0.name", GONE, "RFp"),
-    ("merged", "skills.0.description", GONE, "RFp"),
-    ("merged", "skills.0.tags", GONE, "RFp"),
+    ("merged", "skills.0.id", GONE, "RFpv"),
+    ("merged", "skills.0.name", GONE, "RFpv"),
+    ("merged", "skills.0.description", GONE, "RFpv"),
+    ("merged", "skills.0.tags", GONE, "RFpv"),
     ("merged", "skills.0.inputModes", GONE, "F"),
     ("merged", "skills.0.outputModes", GONE, "F"),
-    ("1.0", "name", GONE, "RFpjg"),
-    ("1.0", "description", GONE, "Fpjg"),
-    ("1.0", "version", GONE, "RFpjg"),
-    ("1.0", "supportedInterfaces", GONE, "PJGRpjg"),
-    ("1.0", "capabilities", GONE, "RFpjg"),
-    ("1.0", "skills", GONE, "Fpjg"),
-    ("1.0", "defaultInputModes", GONE, "Fpjg"),
-    ("1.0", "defaultOutputModes", GONE, "Fpjg"),
-    ("1.0", "securitySchemes", GONE, "pjg"),
-    ("1.0", "securityRequirements", GONE, "pjg"),
+    ("1.0", "name", GONE, "RFpjgv"),
+    ("1.0", "description", GONE, "Fpjgv"),
+    ("1.0", "version", GONE, "RFpjgv"),
+    ("1.0", "supportedInterfaces", GONE, "PJGRpjgv"),
+    ("1.0", "capabilities", GONE, "RFpjgv"),
+    ("1.0", "skills", GONE, "Fpjgv"),
+    ("1.0", "defaultInputModes", GONE, "Fpjgv"),
+    ("1.0", "defaultOutputModes", GONE, "Fpjgv"),
+    ("1.0", "securitySchemes", GONE, "pjgv"),
+    ("1.0", "securityRequirements", GONE, "pjgv"),
     ("0.3", "protocolVersion", GONE, "JGR"),
-    ("0.3", "name", GONE, "JGRFp"),
-    ("0.3", "description", GONE, "JGRFp"),
-    ("0.3", "version", GONE, "JGRFp"),
-    ("0.3", "capabilities", GONE, "JGRFp"),
-    ("0.3", "skills", GONE, "JGRFp"),
-    ("0.3", "defaultInputModes", GONE, "JGRFp"),
-    ("0.3", "defaultOutputModes", GONE, "JGRFp"),
-    ("0.3", "url", GONE, "PJGRp"),
+    ("0.3", "name", GONE, "JGRFpv"),
+    ("0.3", "description", GONE, "JGRFpv"),
+    ("0.3", "version", GONE, "JGRFpv"),
+    ("0.3", "capabilities", GONE, "JGRFpv"),
+    ("0.3", "skills", GONE, "JGRFpv"),
+    ("0.3", "defaultInputModes", GONE, "JGRFpv"),
+    ("0.3", "defaultOutputModes", GONE, "JGRFpv"),
+    ("0.3", "url", GONE, "PJGRpv"),
     ("0.3", "preferredTransport", GONE, "JGR"),
     ("0.3", "additionalInterfaces", GONE, "JGR"),
     ("0.3", "security", GONE, "JGR"),
     ("0.3", "securitySchemes", GONE, "JGR"),
-    ("merged", "provider", {"url": "u"}, "RFp"),
-    ("merged", "provider", {"organization": "u"}, "RFp"),
-    ("merged", "skills.0.tags", None, "RFp"),
+    ("merged", "provider", {"url": "u"}, "RFpv"),
+    ("merged", "provider", {"organization": "u"}, "RFpv"),
+    ("merged", "skills.0.tags", None, "RFpv"),
     ("merged", "capabilities.extensions", None, "F"),
     ("merged", "foo", 1, ""),
     ("merged", "securityRequirements", LIST_FORM, "GF"),
     ("merged", "skills.0.securityRequirements", LIST_FORM, "GF"),
     ("merged", "securitySchemes.key.httpAuthSecurityScheme", GONE, "GR"),
-    ("merged", "securitySchemes.key", {"httpAuthSecurityScheme": {"scheme": "Bearer"}}, "g"),
+    ("merged", "securitySchemes.key", {"httpAuthSecurityScheme": {"scheme": "Bearer"}}, "gv"),
     ("merged", "securitySchemes.key", IN_BODY, "p"),
     ("merged", "securitySchemes", {}, ""),
-    ("1.0", "supportedInterfaces.0.protocolVersion", "1.0.1", "pjg"),
+    ("1.0", "supportedInterfaces.0.protocolVersion", "1.0.1", "pjgv"),
 ]
 """A card, the place that is changed, what stands there then, and the SDKs that could not use it."""
 
@@ -140,9 +140,11 @@ def test_adk_wants_addresses_that_are_safe_and_of_one_origin() -> None:
 
 def test_a_strict_reader_of_1_0_refuses_the_keys_of_0_3() -> None:
     java = reader("io.github.a2asdk")
-    assert faults_for(java, CARDS["1.0"]) == []
-    (told,) = faults_for(java, CARDS["merged"])
+    assert faults_for(java, strict(CARDS["1.0"])) == []
+    (told,) = faults_for(java, strict(CARDS["merged"]))
     assert told.startswith("protocolVersion, url, preferredTransport, additionalInterfaces, security: ")
+    (told,) = faults_for(java, CARDS["1.0"])
+    assert told == 'securityRequirements[0].schemes.key: must be {"list": [...]}, as ProtoJSON writes it'
 
 
 @pytest.mark.parametrize("value", [None, 1, "x", [], [1], {}, {"a": 1}, [None], [{}], [{"schemes": 1}]])

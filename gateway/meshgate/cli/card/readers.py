@@ -160,6 +160,14 @@ def _scopes_are_lists(card: Tree) -> Iterator[str]:
                     yield f"{place}securityRequirements[{index}].schemes.{name}: write the list of scopes itself"
 
 
+def _scopes_as_protojson(card: Tree) -> Iterator[str]:
+    for index, one in enumerate(_objects(card.get("securityRequirements"))):
+        schemes = one.get("schemes")
+        for name, scopes in schemes.items() if is_object(schemes) else ():
+            if is_array(scopes):
+                yield f'securityRequirements[{index}].schemes.{name}: must be {{"list": [...]}}, as ProtoJSON writes it'
+
+
 def _schemes_of_1_0(card: Tree) -> Iterator[str]:
     for name, scheme in _schemes(card).items():
         if _SCHEMES_1_0.isdisjoint(scheme):
@@ -243,7 +251,7 @@ READERS = (
             _scopes_are_lists,
         ),
     ),
-    Reader("io.github.a2asdk", "1.0.0.Alpha3", "Java", (_lists_interfaces(), _no_key_of_0_3)),
+    Reader("io.github.a2asdk", "1.0.0.Alpha3", "Java", (_lists_interfaces(), _no_key_of_0_3, _scopes_as_protojson)),
     Reader(
         "a2a-sdk",
         "0.3.26",
@@ -258,5 +266,11 @@ READERS = (
     ),
     Reader("@a2a-js/sdk", "0.3.14", "JavaScript", (_names_addresses(*_OVER_HTTP), _schemes_of_one_form)),
     Reader("github.com/a2aproject/a2a-go", "0.3.15", "Go", (_names_addresses("JSONRPC", "GRPC"), _schemes_with_type)),
+    Reader(
+        "io.github.a2asdk",
+        "0.3.3.Final",
+        "Java",
+        (_has(*_CARD_0_3, "url"), _skills_have(*_SKILL), _whole_provider, _schemes_with_type),
+    ),
 )
 """The SDKs, those of A2A 1.0 first."""

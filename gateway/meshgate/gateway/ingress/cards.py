@@ -11,7 +11,7 @@ import msgspec
 from meshgate.a2a.bindings.base import Binding
 from meshgate.a2a.bindings.table import GRPC_ROWS, HTTP_ROWS, Row
 from meshgate.a2a.call import Principal
-from meshgate.a2a.cards import interface, rewrite
+from meshgate.a2a.cards import interface, rewrite, strict
 from meshgate.a2a.mesh.tenants import in_tenant
 from meshgate.a2a.protocol_version import LEGACY_VERSION
 from meshgate.a2a.selector import Selector
@@ -180,7 +180,8 @@ def _written(tree: dict[str, Any], version: str) -> dict[str, Any]:
     """A card of 1.0 in the form of a version, or in a form that readers of each can take."""
     if not version:
         return merge_card(tree)
-    return downgrade_card(tree) if version == LEGACY_VERSION else tree
+    # Who asks for 1.0 alone is a reader that is strict; others read the card of both versions.
+    return downgrade_card(tree) if version == LEGACY_VERSION else strict(tree)
 
 
 def _release(release: Release) -> dict[str, str]:
