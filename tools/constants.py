@@ -170,6 +170,7 @@ FIXED: tuple[tuple[str, str, str], ...] = (
 NO_LIMITS: dict[str, str] = {
     "A number of a protocol, a format or a language": """
         a2a/bindings/json_details.py: INTERNAL; _FAILED
+        a2a/bindings/jsonrpc_errors.py: _FIRST, _LAST
         a2a/codec/protobuf_size.py: _VARINT, _FIXED64, _BYTES, _FIXED32; _LEAST
         a2a/codec/strict_json.py: _ONE, _LIST, _MAP
         a2a/codec/transcode.py: _EXACT

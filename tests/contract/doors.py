@@ -40,18 +40,18 @@ CODES: dict[str, tuple[int, str]] = {
     "UNSUPPORTED_OPERATION": (-32004, "FAILED_PRECONDITION"),
     "VERSION_NOT_SUPPORTED": (-32009, "FAILED_PRECONDITION"),
     "EXTENDED_AGENT_CARD_NOT_CONFIGURED": (-32007, "FAILED_PRECONDITION"),
-    "UNAUTHENTICATED": (-32603, "UNAUTHENTICATED"),
-    "RATE_LIMITED": (-32603, "RESOURCE_EXHAUSTED"),
-    "BUDGET_EXHAUSTED": (-32603, "RESOURCE_EXHAUSTED"),
-    "FAN_OUT": (-32603, "RESOURCE_EXHAUSTED"),
-    "LOOP": (-32603, "FAILED_PRECONDITION"),
-    "DEPTH": (-32603, "FAILED_PRECONDITION"),
-    "KILLED": (-32603, "UNAVAILABLE"),
-    "UPSTREAM_UNAVAILABLE": (-32603, "UNAVAILABLE"),
-    "UPSTREAM_DEADLINE": (-32603, "DEADLINE_EXCEEDED"),
-    "NO_ROUTE": (-32603, "NOT_FOUND"),
+    "UNAUTHENTICATED": (-31021, "UNAUTHENTICATED"),
+    "RATE_LIMITED": (-31005, "RESOURCE_EXHAUSTED"),
+    "BUDGET_EXHAUSTED": (-31003, "RESOURCE_EXHAUSTED"),
+    "FAN_OUT": (-31006, "RESOURCE_EXHAUSTED"),
+    "LOOP": (-31007, "FAILED_PRECONDITION"),
+    "DEPTH": (-31008, "FAILED_PRECONDITION"),
+    "KILLED": (-31002, "UNAVAILABLE"),
+    "UPSTREAM_UNAVAILABLE": (-31009, "UNAVAILABLE"),
+    "UPSTREAM_DEADLINE": (-31004, "DEADLINE_EXCEEDED"),
+    "NO_ROUTE": (-31001, "NOT_FOUND"),
 }
-"""JSON-RPC code and gRPC status of each reason, as the protocol's tables have them."""
+"""JSON-RPC code and gRPC status of each reason, as the tables of the protocol and of docs/wire.md have them."""
 _ANSWERS_WITHIN = patience(60.0)
 _stub: Any = a2a_pb2_grpc.A2AServiceStub  # generated without annotations
 _EOF: Any = getattr(grpc.aio, "EOF")  # noqa: B009 - its stubs leave it out

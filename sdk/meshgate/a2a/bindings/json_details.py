@@ -17,9 +17,19 @@ from meshgate.a2a.error_lookup import error_class
 from meshgate.a2a.errors import A2A_DOMAIN, MeshError
 from meshgate.a2a.limits import DEFAULTS
 
-__all__ = ["INTERNAL", "MAX_ERROR", "bounded", "decode_details", "encode_details", "own_error", "problem_in"]
+__all__ = [
+    "ERROR_INFO",
+    "INTERNAL",
+    "MAX_ERROR",
+    "bounded",
+    "decode_details",
+    "encode_details",
+    "own_error",
+    "problem_in",
+]
 
-_ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
+ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
+"""The type of the detail that names an error: its reason and its domain."""
 _RETRY_INFO = "type.googleapis.com/google.rpc.RetryInfo"
 _BAD_REQUEST = "type.googleapis.com/google.rpc.BadRequest"
 _FAILED = 500
@@ -34,7 +44,7 @@ MAX_ERROR = 16 * 1024
 
 def encode_details(error: MeshError) -> list[dict[str, Any]]:
     """The details of an error, beside its code and its message."""
-    info = {"@type": _ERROR_INFO, "reason": error.code, "domain": error.domain, "metadata": error.metadata}
+    info = {"@type": ERROR_INFO, "reason": error.code, "domain": error.domain, "metadata": error.metadata}
     found: list[dict[str, Any]] = [info]
     if error.violations:
         fields = [{"field": field, "description": what} for field, what in error.violations]
@@ -53,7 +63,7 @@ def decode_details(message: Any, details: Any, code: str, number: int | None = N
         number: of JSON-RPC, for an error that neither A2A nor the mesh names.
     """
     known = {str(item.get("@type")): item for item in _objects(details)}
-    info = known.get(_ERROR_INFO, {})
+    info = known.get(ERROR_INFO, {})
     cls = error_class(str(info.get("reason", "")), str(info.get("domain", A2A_DOMAIN))) or error_class(code)
     text = str(message)[:_TEXT]
     retry_after = _seconds(known.get(_RETRY_INFO, {}).get("retryDelay"))
