@@ -24,6 +24,7 @@ from google.rpc import (  # pyright: ignore[reportMissingTypeStubs] - they lie b
     status_pb2,
 )
 
+from meshgate.a2a.codec.strict_json import is_array, is_object
 from tests.support.patience import HANG, patience
 
 __all__ = [
@@ -264,8 +265,7 @@ def _result(body: bytes, head: Mapping[str, str] | None = None) -> Tree:
 
 
 def _details(data: Any) -> dict[str, Tree]:
-    items: Any = data if isinstance(data, list) else ()
-    typed: list[Tree] = [item for item in items if isinstance(item, dict) and "@type" in item]
+    typed: list[Tree] = [item for item in (data if is_array(data) else ()) if is_object(item) and "@type" in item]
     return {str(item["@type"]).rpartition(".")[2]: item for item in typed}
 
 
