@@ -38,6 +38,7 @@ __all__ = [
     "RestDoor",
     "RpcDoor",
     "path_of",
+    "refused_over_grpc",
     "soon",
     "text_of",
 ]
@@ -124,7 +125,9 @@ class Refused(Exception):
     def means(self, reason: str) -> bool:
         """Whether it has this reason, and the code that belongs to it on its binding."""
         number, name, status = CODES[reason]
-        code = number if self.binding == "JSONRPC" else name
+        code: int | str = number if self.binding.startswith("JSONRPC") else name
+        if self.binding == "JSONRPC-0.3" and (number == -32009 or number > -32000):
+            code = -32603  # 0.3 has no number for it
         return (self.reason, self.number, self.status or status) == (reason, code, status)
 
 
@@ -372,6 +375,7 @@ class GrpcDoor:
     """gRPC by a2a-sdk's generated stub, on a channel of its own."""
 
     binding = "GRPC"
+    patience = _ANSWERS_WITHIN
 
     def __init__(self, channel: Any, gateway: str) -> None:
         self._channel, self.gateway = channel, gateway
@@ -393,7 +397,7 @@ class GrpcDoor:
             message = await rpc
             head = {str(name): str(value) for name, value in await rpc.initial_metadata()}
         except grpc.aio.AioRpcError as error:
-            raise _refused(error) from None
+            raise refused_over_grpc(error) from None
         return Answer(json_format.MessageToDict(message), head)
 
     async def stream(
@@ -404,7 +408,7 @@ class GrpcDoor:
             while (message := await rpc.read()) is not _EOF:
                 yield json_format.MessageToDict(message)
         except grpc.aio.AioRpcError as error:
-            raise _refused(error) from None
+            raise refused_over_grpc(error) from None
         finally:
             rpc.cancel()
 
@@ -413,14 +417,15 @@ class GrpcDoor:
         if key:
             sent["authorization"] = f"Bearer {key}"
         request = json_format.ParseDict(params, _REQUESTS[method]())
-        return getattr(self._stub, method)(request, timeout=_ANSWERS_WITHIN, metadata=tuple(sent.items()))
+        return getattr(self._stub, method)(request, timeout=self.patience, metadata=tuple(sent.items()))
 
     async def aclose(self) -> None:
         """Close the channel."""
         await self._channel.close()
 
 
-def _refused(error: grpc.aio.AioRpcError) -> Refused:
+def refused_over_grpc(error: grpc.aio.AioRpcError) -> Refused:
+    """What a status of gRPC and its details say."""
     details: dict[str, Tree] = {}
     sent: Any = error.trailing_metadata() or ()
     trailers: list[tuple[str, Any]] = [(str(key), value) for key, value in sent]
