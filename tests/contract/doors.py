@@ -11,7 +11,7 @@ import json
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
 import grpc
@@ -263,8 +263,8 @@ def _result(body: bytes, head: Mapping[str, str] | None = None) -> Tree:
     raise _told(Refused("JSONRPC", fault["code"], fault["message"], _details(fault.get("data")), body), head)
 
 
-def _details(data: Any) -> dict[str, Tree]:
-    items = cast("list[Any]", data) if isinstance(data, list) else []
+def _details(data: list[Any] | Tree | None) -> dict[str, Tree]:
+    items = data if isinstance(data, list) else []
     typed: list[Tree] = [item for item in items if isinstance(item, dict) and "@type" in item]
     return {str(item["@type"]).rpartition(".")[2]: item for item in typed}
 

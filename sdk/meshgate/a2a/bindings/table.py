@@ -13,7 +13,7 @@ import msgspec
 
 from meshgate.a2a.bindings import jsonrpc
 from meshgate.a2a.bindings.base import Binding, GrpcBinding, HttpBinding
-from meshgate.a2a.bindings.http_json import binding as http_json
+from meshgate.a2a.bindings.http_json import rest
 
 __all__ = ["DEFAULT", "DEFAULT_NAMES", "GRPC_ROWS", "HTTP_ROWS", "ROWS", "Key", "Name", "Row", "key_of"]
 
@@ -54,7 +54,7 @@ def _grpc() -> GrpcBinding:
 
 HTTP_ROWS: tuple[Row[HttpBinding], ...] = (
     Row("JSONRPC", "1.0", lambda: jsonrpc.BINDING),
-    Row("HTTP+JSON", "1.0", lambda: http_json.BINDING),
+    Row("HTTP+JSON", "1.0", lambda: rest.BINDING),
     Row("JSONRPC", "0.3", _legacy_jsonrpc),
 )
 """Bindings over HTTP. They share URLs: ``meshgate.net.endpoint.choose`` says which one serves a request."""
