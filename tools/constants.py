@@ -171,6 +171,7 @@ NO_LIMITS: dict[str, str] = {
     "A number of a protocol, a format or a language": """
         a2a/bindings/json_details.py: INTERNAL; _FAILED
         a2a/bindings/http_json/errors.py: _ABOUT_KEYS; _FAILED; http_status: 3
+        a2a/bindings/jsonrpc_errors.py: _FIRST, _LAST
         a2a/codec/protobuf_size.py: _VARINT, _FIXED64, _BYTES, _FIXED32; _LEAST
         a2a/codec/strict_json.py: _ONE, _LIST, _MAP
         a2a/codec/transcode.py: _EXACT

@@ -31,8 +31,8 @@ _OUTCOMES: dict[str, Any] = {
     "loop": "LOOP",
 }
 """What comes of the stories of ``calling``; of a refusal its code."""
-_UNKNOWN = {"0.1.0": {"breach": "INVALID_PARAMS"}}
-"""Codes that a release does not know by name: it reads the nearest one that it knows from the number."""
+_UNKNOWN = {"0.1.0": {"breach": "INTERNAL_ERROR"}}
+"""Codes that a release knows neither by name nor by number: 0.1 takes such an error for an internal one."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -166,6 +166,12 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("errors.origin", "product", "An error answer names its call and its job"),
     Requirement("errors.words", "product", "An error says in plain words what is wrong, why, and what to do"),
     Requirement(
+        "errors.codes",
+        "product",
+        "Each error of the mesh's own has a number of its own in JSON-RPC, which repeats the reason and never decides",
+        "drop:own_numbers",
+    ),
+    Requirement(
         "errors.agents",
         "F105, F112",
         "What an agent says in an error reaches its caller as the agent's, bounded, and never as the mesh's word",

@@ -102,6 +102,21 @@ async def test_a_reason_of_the_meshs_is_the_agents_if_an_agent_says_it(
     assert (found.metadata["source"], found.metadata["agentReason"]) == ("agent", reason)
 
 
+@pytest.mark.requirement("errors.agents", "errors.codes")
+@pytest.mark.cells("errors.agents", agent="JSONRPC")
+@pytest.mark.parametrize("data", [None, [{"@type": INFO, "reason": "KILLED", "domain": "meshgate.dev"}]])
+async def test_a_number_of_the_meshs_is_the_agents_if_an_agent_says_it(
+    mesh: Mesh, doors: Doors, key: str, data: Any, unique: Any
+) -> None:
+    wild = await mesh.wild(unique("wild"))
+    wild.say(error=own(-31002, **({} if data is None else {"data": data})))
+    found = await refusal(doors.here, "SendMessage", ASKED, wild.name, key=key)
+    assert (found.reason, found.domain, found.message) == ("AGENT_ERROR", "meshgate.dev", "no such account")
+    assert found.number == (-32603 if doors.here.binding == "JSONRPC" else "UNKNOWN")
+    told = {"code": "-31002"} if data is None else {"agentReason": "KILLED"}
+    assert found.metadata == {"source": "agent", **told}
+
+
 @pytest.mark.requirement("errors.agents")
 @pytest.mark.cells("errors.agents")
 @AGENTS

@@ -103,7 +103,7 @@ def _rust_grpc(error: Error) -> Tree:
 
 _JS, _GO = "@a2a-js/sdk", "github.com/a2aproject/a2a-go/v2"
 _PYTHON_KEY: Tree = {"name": "A2AClientError", "message": re.compile("401 Unauthorized|UNAUTHENTICATED")}
-_JS_KEY: Tree = {"code": -32603, "name": "JsonRpcTransportError", "message": re.compile("gateway|key")}
+_JS_KEY: Tree = {"code": -31021, "name": "JsonRpcTransportError", "message": re.compile("gateway|key")}
 _JS_GRPC_KEY: Tree = {"name": "A2AError", "message": re.compile("^gRPC error for sendMessage: 16 ")}
 _GO_KEY: Tree = {"code": "other", "message": "unexpected HTTP status: 401 Unauthorized"}
 _GO_GRPC_KEY: Tree = {"code": "other", "reason": "UNAUTHENTICATED"}

@@ -44,6 +44,6 @@ ERRORS: dict[str, Error] = {
     "list": ("UNSUPPORTED_OPERATION", -32004, "UnsupportedOperation"),  # not built yet: ListTasks is not served
     "unary": _NOT_FOUND,
     "stream": _NOT_FOUND,
-    "key": ("UNAUTHENTICATED", -32603, "Unauthenticated"),
+    "key": ("UNAUTHENTICATED", -31021, "Unauthenticated"),
 }
 """What is refused: GetTask and messages for an unknown task, CancelTask for an ended one, ListTasks, a wrong key."""

@@ -19,7 +19,7 @@ from meshgate.a2a import call as call_values
 from meshgate.a2a import limits as limit_checks
 from meshgate.a2a import types
 from meshgate.a2a.bindings import grpc as grpc_binding
-from meshgate.a2a.bindings import grpc_errors, json_answers, jsonrpc, sse
+from meshgate.a2a.bindings import grpc_errors, json_answers, jsonrpc, jsonrpc_errors, sse
 from meshgate.a2a.bindings.http_json import errors as rest_errors
 from meshgate.a2a.bindings.http_json import paths as rest_paths
 from meshgate.a2a.bindings.http_json import rest
@@ -198,6 +198,10 @@ def _agents_reasons() -> None:
 
     for module in (jsonrpc, rest_errors, grpc_errors):
         _replace(module, "error_for_caller", as_it_is)
+
+
+def _own_numbers() -> None:
+    _replace(jsonrpc_errors, "goes_as_it_is", lambda error: error.number is not None)
 
 
 def _own_errors() -> None:
@@ -736,6 +740,7 @@ DROPS: dict[str, Callable[[], None]] = {
     "weight": _weight,
     "agents_reasons": _agents_reasons,
     "own_errors": _own_errors,
+    "own_numbers": _own_numbers,
     "absent": _absent,
     "swept": _swept,
     "join_rate": _join_rate,

@@ -7,7 +7,7 @@ import copy
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import TypeGuard, cast
 
 __all__ = ["RULES", "Change", "apply", "changes"]
 
@@ -37,6 +37,10 @@ _OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
 }
 _END = 10**6
 _EXTREMES = {"min": "max", "max": "min"}
+_STATUSES = "code_pb2"
+"""The module of google.rpc's codes, of which a table of errors is made."""
+_UNUSED = "DATA_LOSS"
+"""A code that no error has."""
 _SKIPPED = {"annotation", "returns", "decorator_list"}
 """Fields that say nothing of what runs, or run once when the module is imported."""
 
@@ -114,6 +118,20 @@ def _number(node: ast.AST) -> Iterator[ast.AST]:
         yield ast.Constant(node.value * 2 or 1.0)
 
 
+def _status(node: ast.AST) -> Iterator[ast.AST]:
+    if _is_status(node) and node.attr != _UNUSED:
+        yield ast.Attribute(node.value, _UNUSED, node.ctx)
+
+
+def _is_status(node: ast.AST) -> TypeGuard[ast.Attribute]:
+    return (
+        isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == _STATUSES
+        and node.attr.isupper()
+    )
+
+
 def _truth(node: ast.AST) -> Iterator[ast.AST]:
     if isinstance(node, ast.Constant) and isinstance(node.value, bool):
         yield ast.Constant(not node.value)
@@ -131,6 +149,7 @@ RULES: dict[str, Rule] = {
     "operator": _operator,
     "extreme": _extreme,
     "number": _number,
+    "status": _status,
     "truth": _truth,
     "exit": _exit,
 }
@@ -185,7 +204,7 @@ def _within(node: ast.AST, path: Path, where: str, lines: Lines, shown: ast.AST)
     """The changes of a node and of what is below it. ``shown`` is the nearest node that tells a reader something."""
     if isinstance(node, ast.stmt):
         lines = _lines(node)
-    if not isinstance(node, ast.Constant) and not _is_minus(node):
+    if not _is_bare(node):
         shown = node
     for rule, make in RULES.items():
         for new in make(node):
@@ -197,7 +216,8 @@ def _within(node: ast.AST, path: Path, where: str, lines: Lines, shown: ast.AST)
             continue
         for place, child in _children(value):
             if not _says(node, child):
-                yield from _within(child, (*path, (field, place)), where, lines, shown)
+                row = _row(node, place) if field == "values" else None
+                yield from _within(child, (*path, (field, place)), where, lines, row or shown)
 
 
 def _children(value: object) -> Iterator[tuple[int | None, ast.AST]]:
@@ -224,15 +244,27 @@ def _lines(statement: ast.stmt) -> Lines:
     return first, max(first, last)
 
 
-def _is_minus(node: ast.AST) -> bool:
-    return isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
+def _row(node: ast.AST, place: int | None) -> ast.Dict | None:
+    """One row of a table: a reader has no use for the others."""
+    if not isinstance(node, ast.Dict) or place is None:
+        return None
+    return ast.Dict([node.keys[place]], [node.values[place]])
+
+
+def _is_bare(node: ast.AST) -> bool:
+    """Whether a node alone tells a reader nothing: a number, its sign, a code."""
+    return (
+        isinstance(node, ast.Constant)
+        or (isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub))
+        or _is_status(node)
+    )
 
 
 def _spelled(node: ast.AST, new: ast.AST, shown: ast.AST) -> tuple[str, str]:
-    """Old and new text, of the node or, for a constant, of what is around it."""
+    """Old and new text, of the node or, for a constant or a code, of what is around it."""
     if isinstance(node, ast.If):
         return f"if {ast.unparse(node.test)}: {ast.unparse(node.body[-1])}", "pass"
-    if not isinstance(node, ast.Constant) or (isinstance(shown, ast.stmt) and hasattr(shown, "body")):
+    if not _is_bare(node) or (isinstance(shown, ast.stmt) and hasattr(shown, "body")):
         return ast.unparse(node), ast.unparse(new)
     return ast.unparse(shown), ast.unparse(_swapped(shown, node, new))
 

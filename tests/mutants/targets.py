@@ -29,6 +29,7 @@ MODULES = sorted(
         f"{_GATEWAY}/control/join_rules.py",
         f"{_GATEWAY}/ingress/edge.py",
         f"{_GATEWAY}/observe/records.py",
+        *(f"sdk/meshgate/a2a/bindings/{name}.py" for name in ("grpc_errors", "jsonrpc_errors")),
         "sdk/meshgate/a2a/mesh/*.py",
         "sdk/meshgate/net/timer_queue.py",
     )

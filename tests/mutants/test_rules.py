@@ -53,6 +53,7 @@ def made(source: str, rule: str = "") -> list[str]:
         ("return -1", ["f: return -1 -> return -2"]),
         ("return 0.9", ["f: return 0.9 -> return 1.8"]),
         ("return 0.0", ["f: return 0.0 -> return 1.0"]),
+        ("return code_pb2.UNKNOWN", ["f: return code_pb2.UNKNOWN -> return code_pb2.DATA_LOSS"]),
         ("return True", ["f: return True -> return False"]),
         ("a.open = False", ["f: a.open = False -> a.open = True"]),
         ("a(b, unsent=True)", ["f: unsent=True -> unsent=False"]),
@@ -95,6 +96,8 @@ def test_a_block_that_goes_on_is_no_exit() -> None:
         "x: dict[str, tuple[int, 1]] = a",
         "return a | b",
         "return isinstance(a, b)",
+        "return code_pb2.Code.Name(a)",
+        "return code_pb2.DATA_LOSS",
         "return 'text'",
         "return None",
     ],
@@ -116,6 +119,15 @@ def test_defaults_and_constants_are_changed_and_what_runs_once_in_a_class_is_not
     ]
 
 
+def test_each_row_of_a_table_of_errors_is_changed_and_shown_alone() -> None:
+    assert made("T = {'A': -31001, 'B': code_pb2.OK, **T}\nU = {code_pb2.OK: 'C'}\n") == [
+        "T: {'A': -31001} -> {'A': -31002}",
+        "T: {'A': -31001} -> {'A': -0}",
+        "T: {'B': code_pb2.OK} -> {'B': code_pb2.DATA_LOSS}",
+        "U: {code_pb2.OK: 'C'} -> {code_pb2.DATA_LOSS: 'C'}",
+    ]
+
+
 def test_the_same_change_twice_in_a_function_has_two_names() -> None:
     assert made(function("return [a < b, a < b]")) == ["f: a < b -> a <= b", "f: a < b -> a <= b #2"]
 
@@ -128,7 +140,7 @@ def test_a_change_knows_the_lines_that_must_run() -> None:
 def test_every_rule_is_at_work_and_each_change_differs_from_the_source() -> None:
     source = (
         "def f(a, b):\n    if not a < min(b, 2) or a:\n        return True\n    return a + 1\n"
-        "async def g(x):\n    return [y for y in x if y != 0.5]\n"
+        "async def g(x):\n    return [y for y in x if y != 0.5 and x[y] != code_pb2.OK]\n"
     )
     found = changes(source)
     assert {change.rule for change in found} == set(RULES)

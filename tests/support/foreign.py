@@ -110,6 +110,29 @@ def legacy_client(http: httpx.AsyncClient) -> CompatJsonRpcTransport:
     return CompatJsonRpcTransport(http, a2a_pb2.AgentCard(), URL)
 
 
+class NoContext:
+    """What a service of grpcio is given beside a message, for one that reads no metadata."""
+
+    def invocation_metadata(self) -> tuple[()]:
+        return ()
+
+
+class NoChannel:
+    """A channel of grpcio that keeps what a stub sends, and answers nothing."""
+
+    def __init__(self, sent: list[Request]) -> None:
+        self._sent = sent
+
+    def unary_unary(self, path: str, request_serializer: Any, **_: Any) -> Any:
+        async def ask(message: Any, **_: Any) -> NoReturn:
+            self._sent.append(Request(path=path, body=request_serializer(message)))
+            raise RuntimeError("nobody answers here")
+
+        return ask
+
+    unary_stream = unary_unary
+
+
 def task(state: int = a2a_pb2.TASK_STATE_COMPLETED) -> a2a_pb2.Task:
     """A task with every field set."""
     return a2a_pb2.Task(

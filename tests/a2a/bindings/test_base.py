@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 import httpx
 import pytest
+from a2a.compat.v0_3 import a2a_v0_3_pb2
+from a2a.compat.v0_3.grpc_handler import CompatGrpcHandler
+from a2a.compat.v0_3.grpc_transport import CompatGrpcTransport
 from a2a.types import a2a_pb2
 from google.protobuf import json_format
 from google.protobuf.message import Message as ProtoMessage
@@ -72,14 +76,13 @@ def received(request: Request, row: Row[Binding]) -> Request:
     )
 
 
-def sayable(row: Row[Binding], request: ProtoMessage) -> ProtoMessage:
+def sayable(row: Row[Binding], request: ProtoMessage) -> Any:
     """What a request is once it went through a binding: 0.3 has no tenants, and its history of 0 messages is all of it
     (the client cuts what it is answered).
     """
     if row.version != LEGACY_VERSION:
         return request
-    told: Any = type(request)()
-    told.CopyFrom(request)
+    told: Any = copy.deepcopy(request)
     if "tenant" in told.DESCRIPTOR.fields_by_name:
         told.ClearField("tenant")
     if "configuration" in told.DESCRIPTOR.fields_by_name and not told.configuration.history_length:
@@ -87,10 +90,9 @@ def sayable(row: Row[Binding], request: ProtoMessage) -> ProtoMessage:
     return told
 
 
-def wanted(row: Row[Binding], method: Method, answer: ProtoMessage) -> ProtoMessage:
+def wanted(row: Row[Binding], method: Method, answer: ProtoMessage) -> Any:
     """What a client reads of an answer: one of 0.3 cuts the history that its caller did not want."""
-    cut: Any = type(answer)()
-    cut.CopyFrom(answer)
+    cut: Any = copy.deepcopy(answer)
     if row.version == LEGACY_VERSION and not method.on_task:
         cut.task.ClearField("history")
     return cut
@@ -297,6 +299,20 @@ async def asked_over_grpc(message: ProtoMessage) -> Request:
     return Request(path=f"/{service}/GetTask", body=message.SerializeToString())
 
 
+async def over_legacy_grpc(agent: foreign.ScriptedAgent, request: Request) -> bytes:
+    message = a2a_v0_3_pb2.GetTaskRequest.FromString(request.body)
+    answer: ProtoMessage = await cast("Any", CompatGrpcHandler(agent)).GetTask(message, foreign.NoContext())
+    return answer.SerializeToString()
+
+
+async def asked_over_legacy_grpc(message: ProtoMessage) -> Request:
+    sent: list[Request] = []
+    transport = CompatGrpcTransport(cast("Any", foreign.NoChannel(sent)), None)
+    with pytest.raises(Exception, match=r"."):
+        await transport.get_task(cast("Any", message))
+    return sent[0]
+
+
 STOCK: dict[
     Key,
     tuple[Callable[[ProtoMessage], Awaitable[Request]], Callable[[foreign.ScriptedAgent, Request], Awaitable[bytes]]],
@@ -305,6 +321,7 @@ STOCK: dict[
     ("HTTP+JSON", "1.0"): (asked_over_rest, over_rest),
     ("JSONRPC", "0.3"): (asked_over_legacy_jsonrpc, over_legacy_jsonrpc),
     ("GRPC", "1.0"): (asked_over_grpc, over_grpc),
+    ("GRPC", "0.3"): (asked_over_legacy_grpc, over_legacy_grpc),
 }
 
 
@@ -322,4 +339,9 @@ async def test_a_stock_server_reads_our_request_and_we_its_answer(row: Row[Bindi
     agent = foreign.ScriptedAgent(foreign.task())
     read = client.decode_answer(await STOCK[row.key][1](agent, client.request))
     assert agent.asked == [REQUESTS["GetTask"]]
-    assert read.digest() == ProtoPayload(METHODS["GetTask"].response, foreign.task()).digest()
+    expected = foreign.task()
+    if row.version == LEGACY_VERSION and row.id != "JSONRPC":
+        # The package a2a.v1 has no place for references, and only gateways keep them.
+        for message in (expected.status.message, *expected.history):
+            message.ClearField("reference_task_ids")
+    assert read.digest() == ProtoPayload(METHODS["GetTask"].response, expected).digest()

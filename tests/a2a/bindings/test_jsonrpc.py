@@ -22,9 +22,7 @@ from meshgate.a2a.bindings.jsonrpc import (
     encode_error,
     encode_result,
 )
-from meshgate.a2a.bindings.jsonrpc_errors import http_status
 from meshgate.a2a.bindings.sse import SseParser
-from meshgate.a2a.bindings.statuses import HTTP_STATUS
 from meshgate.a2a.error_lookup import error_class
 from meshgate.a2a.errors import (
     AgentError,
@@ -41,28 +39,10 @@ from meshgate.a2a.errors import (
 )
 from meshgate.a2a.methods import METHODS, UNSUPPORTED
 from meshgate.a2a.payload import JsonPayload, Payload, ProtoPayload
+from tests.a2a.bindings.test_jsonrpc_errors import A2AS, NUMBERS
 from tests.a2a.test_errors import LEAVES
 from tests.support import foreign
 
-REFUSED_DATA = (errors.SchemaViolation, errors.SchemaRetired)
-"""The mesh's own errors that tell a caller that its data are wrong: invalid params to who knows only A2A's."""
-# Section 9.5 of the specification, and "-32603 with an ErrorInfo" for what is the mesh's own.
-NUMBERS = {
-    "PARSE_ERROR": -32700,
-    "INVALID_REQUEST": -32600,
-    "METHOD_NOT_FOUND": -32601,
-    "INVALID_PARAMS": -32602,
-    "INTERNAL_ERROR": -32603,
-    "TASK_NOT_FOUND": -32001,
-    "TASK_NOT_CANCELABLE": -32002,
-    "PUSH_NOTIFICATION_NOT_SUPPORTED": -32003,
-    "UNSUPPORTED_OPERATION": -32004,
-    "CONTENT_TYPE_NOT_SUPPORTED": -32005,
-    "INVALID_AGENT_RESPONSE": -32006,
-    "EXTENDED_AGENT_CARD_NOT_CONFIGURED": -32007,
-    "EXTENSION_SUPPORT_REQUIRED": -32008,
-    "VERSION_NOT_SUPPORTED": -32009,
-}
 GET = METHODS["GetTask"]
 TASK = {"id": "t", "status": {"state": "TASK_STATE_WORKING"}}
 
@@ -170,12 +150,13 @@ async def test_a_stock_client_knows_each_of_a2as_errors_as_we_write_it(kind: typ
 
 
 @pytest.mark.parametrize("cls", [cls for cls in LEAVES if cls.domain == errors.MESHGATE_DOMAIN])
-async def test_a_stock_client_takes_the_meshs_own_errors_as_internal_ones(cls: type[MeshError]) -> None:
+async def test_a_stock_client_tells_the_number_and_the_text_of_the_meshs_own_errors(cls: type[MeshError]) -> None:
     make, request, _ = CALLS["GetTask"]
-    # What the caller's parameters cause has the number of such errors.
-    kind = foreign_errors.InvalidParamsError if cls in REFUSED_DATA else foreign_errors.InternalError
-    with pytest.raises((kind, A2AClientError)):
-        await exchange(lambda client: make(client, request), lambda rpc_id: encode_error(rpc_id, cls()))
+    kind = foreign_errors.InternalError if cls is AgentError else A2AClientError
+    with pytest.raises(kind) as caught:
+        await exchange(lambda client: make(client, request), lambda rpc_id: encode_error(rpc_id, cls("so it is")))
+    number = NUMBERS[cls.code]
+    assert str(caught.value) == ("so it is" if cls is AgentError else f"JSON-RPC Error {number}: so it is")
 
 
 # -- we speak to a2a-sdk's server
@@ -239,7 +220,7 @@ def test_the_details_that_a_stock_server_builds_are_read(kind: type[foreign_erro
     payload = build_rest_error_payload(kind("m", data={"errors": [{"field": "a.b", "message": "is bad"}]}))
     error = failure({"code": -32603, "message": "m", "data": payload["error"]["details"]})
     # By its reason: the number says "internal" for each.
-    assert NUMBERS.get(error.code, -32603) == JSON_RPC_ERROR_CODE_MAP[kind]
+    assert NUMBERS[error.code] == JSON_RPC_ERROR_CODE_MAP[kind]
     assert error.violations == ((("a.b", "is bad"),) if kind is foreign_errors.InvalidParamsError else ())
 
 
@@ -251,8 +232,7 @@ def test_every_error_arrives_as_itself_with_all_it_says(cls: type[MeshError]) ->
     error = cls("what", retry_after=1.5, metadata={"limit": "8"}, violations=(("message.parts", "is empty"),))
     data = encode_error("1", error)
     fault = json.loads(data)["error"]
-    number = NUMBERS["INVALID_PARAMS"] if cls in REFUSED_DATA else NUMBERS.get(cls.code, -32603)
-    assert fault["code"] == number
+    assert fault["code"] == NUMBERS[cls.code]
     assert all(item["@type"].startswith("type.googleapis.com/google.rpc.") for item in fault["data"])
     with pytest.raises(cls) as caught:
         decode_answer(data, GET, "1", peer="mesh")
@@ -274,7 +254,7 @@ def test_an_agent_cannot_say_that_the_callers_key_is_bad(reason: str) -> None:
             decode_answer(data, GET, "1")
 
 
-@pytest.mark.parametrize(("code", "number"), list(NUMBERS.items()))
+@pytest.mark.parametrize(("code", "number"), list(A2AS.items()))
 def test_a_number_alone_is_enough(code: str, number: int) -> None:
     code = "AGENT_ERROR" if number == -32603 else code
     assert failure({"code": number, "message": "m"}).code == code
@@ -304,7 +284,7 @@ def test_a_reason_that_says_nothing_leaves_the_number(info: dict[str, Any]) -> N
 @pytest.mark.requirement("errors.agents")
 @pytest.mark.parametrize("peer", ["agent", "mesh"])
 @pytest.mark.parametrize("data", [{}, {"account": 7}, [1, "x"], "text", 0, False, None, "x" * 16_000])
-@pytest.mark.parametrize("number", [1001, -1, 0, -32000, -32050, -32603, 2**40])
+@pytest.mark.parametrize("number", [1001, -1, 0, -31000, -31100, -32000, -32050, -32603, 2**40])
 def test_an_agents_own_error_goes_on_as_it_said_it(peer: Any, data: Any, number: int) -> None:
     said = {"code": number, "message": "no such account", **({} if data is None else {"data": data})}
     with pytest.raises(AgentError) as caught:
@@ -538,40 +518,3 @@ def test_of_duplicate_members_the_last_alone_is_sent_on() -> None:
     call = decode_call(decode_envelope(raw), {}, None)
     assert call.task_id == "theirs"
     assert json.loads(encode_call(GET, call.payload, "1"))["params"] == {"id": "theirs"}
-
-
-# -- HTTP statuses
-
-
-@pytest.mark.parametrize("cls", LEAVES)
-def test_a_parsed_call_is_answered_with_200_unless_access_is_denied(cls: type[MeshError]) -> None:
-    expected = {"UNAUTHENTICATED": 401, "PERMISSION_DENIED": 403}.get(cls.code, 200)
-    assert http_status(cls(), parsed=True) == expected
-
-
-@pytest.mark.parametrize(
-    ("code", "status"),
-    [
-        ("BODY_TIMEOUT", 408),
-        ("BODY_TOO_LARGE", 413),
-        ("CONTENT_TYPE_NOT_SUPPORTED", 415),
-        ("HEADERS_TOO_LARGE", 431),
-        ("UNAUTHENTICATED", 401),
-        ("PARSE_ERROR", 400),
-        ("INVALID_REQUEST", 400),
-        ("RATE_LIMITED", 429),
-        ("NO_ROUTE", 404),
-        ("KILLED", 503),
-        ("OUTCOME_UNKNOWN", 502),
-        ("UPSTREAM_DEADLINE", 504),
-        ("UPSTREAM_UNAVAILABLE", 503),
-        ("BUDGET_EXHAUSTED", 429),
-        ("FAN_OUT", 429),
-        ("LOOP", 400),
-        ("DEPTH", 400),
-    ],
-)
-def test_what_is_refused_before_the_parse_has_a_status_of_its_own(code: str, status: int) -> None:
-    cls = error_class(code)
-    assert cls is not None
-    assert http_status(cls(), parsed=False) == HTTP_STATUS[code] == status

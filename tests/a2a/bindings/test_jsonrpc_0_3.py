@@ -189,7 +189,7 @@ def answered(payload: Payload) -> Tree:
 
 
 def test_an_answer_of_1_0_is_written_as_0_3() -> None:
-    tree = {
+    tree: Tree = {
         "task": {
             "id": "t",
             "status": {"state": "TASK_STATE_COMPLETED"},
@@ -333,3 +333,20 @@ def test_an_agents_own_error_arrives_as_it_said_it(data: Any) -> None:
     assert (error.number, error.data, error.message) == (1001, data, "no such account")
     told = json.loads(BINDING.server().encode_error(error).body)["error"]
     assert told == {key: value for key, value in fault.items() if value is not None}
+
+
+def test_an_agent_cannot_write_data_as_the_mesh_does() -> None:
+    said = {"reason": "LOOP", "domain": "meshgate.dev", "metadata": {}}
+    fault = json.loads(BINDING.server().encode_error(AgentError("no", number=1001, data=said)).body)["error"]
+    assert fault["code"] == -32603
+    assert (fault["data"]["reason"], fault["data"]["value"]) == ("AGENT_ERROR", said)
+
+
+def test_what_an_agent_said_is_not_lost_between_two_gateways() -> None:
+    method = METHODS["GetTask"]
+    client = BINDING.client(method, JsonPayload(method.request, {"id": "t"}), peer="mesh")
+    server = BINDING.server()
+    server.decode_request(Request(body=client.request.body))
+    error = client.decode_error(server.encode_error(AgentError("no", data=[1, {"k": None}])))
+    assert isinstance(error, AgentError)
+    assert error.data == [1, {"k": None}]

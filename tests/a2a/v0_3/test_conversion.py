@@ -163,7 +163,7 @@ PARTS: list[tuple[Tree, Tree, Tree]] = [
     (
         {"raw": "AP8=", "mediaType": "image/png", "filename": "a.png", "metadata": {"k": 1}},
         {"kind": "file", "file": {"bytes": "AP8=", "mimeType": "image/png", "name": "a.png"}, "metadata": {"k": 1}},
-        {"file": {"fileWithBytes": "AP8=", "mimeType": "image/png", "name": "a.png"}, "metadata": {"k": 1}},
+        {"file": {"fileWithBytes": "QVA4PQ==", "mimeType": "image/png", "name": "a.png"}, "metadata": {"k": 1}},
     ),
     (
         {"url": "https://a.example/x"},
@@ -188,6 +188,11 @@ def test_the_parts(new: Tree, old: Tree, proto: Tree) -> None:
     if proto:
         assert PROTO.downgrade_part(new) == proto
         assert PROTO.upgrade_part(proto) == new
+
+
+def test_bytes_in_a_file_of_protobuf_that_are_no_base64_text_are_the_file() -> None:
+    assert PROTO.upgrade_part({"file": {"fileWithBytes": "AP8="}}) == {"raw": "AP8="}
+    assert PROTO.upgrade_part({"file": {"fileWithBytes": ""}}) == {"raw": ""}
 
 
 def test_an_object_whose_only_key_is_value_is_itself_unless_somebody_says_it_was_wrapped() -> None:
@@ -281,14 +286,12 @@ def test_unknown_keys_stay_over_json_and_have_no_place_in_protobuf(message: Tree
 def test_kinds_are_written_where_they_belong(writing: Writing) -> None:
     message: Tree = {"messageId": "m", "role": "ROLE_AGENT", "parts": [{"text": "a"}]}
     status = {"state": "TASK_STATE_WORKING", "message": message}
-    found = {
-        key: writing.downgrade_event({key: content})[1].get("kind")
-        for key, content in (
-            ("task", {"id": "t", "status": status}),
-            ("message", message),
-            ("statusUpdate", {"taskId": "t", "status": status}),
-            ("artifactUpdate", {"taskId": "t", "artifact": {"artifactId": "a", "parts": []}}),
-        )
+    events: dict[str, Tree] = {
+        "task": {"id": "t", "status": status},
+        "message": message,
+        "statusUpdate": {"taskId": "t", "status": status},
+        "artifactUpdate": {"taskId": "t", "artifact": {"artifactId": "a", "parts": []}},
     }
+    found = {key: writing.downgrade_event({key: content})[1].get("kind") for key, content in events.items()}
     expected = dict(zip(found, ["task", "message", "status-update", "artifact-update"], strict=True))
     assert found == (expected if writing is JSON else dict.fromkeys(found))

@@ -304,7 +304,7 @@ async def test_a_card_lists_every_binding_that_is_served() -> None:
 async def test_an_error_answer_names_its_call_and_its_job_in_its_headers() -> None:
     async with virtual_mesh() as mesh:
         await mesh.add("echo", fail(AgentError("no", number=7)))
-        for path, code in (("/agents/echo", 7), ("/agents/nobody", -32603)):
+        for path, code in (("/agents/echo", 7), ("/agents/nobody", -31001)):
             answer = await post(mesh, path)
             assert answer.json["error"]["code"] == code
             record = mesh.gateway.records.call(answer.headers["meshgate-call"])

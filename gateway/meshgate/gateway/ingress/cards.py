@@ -87,7 +87,11 @@ class Cards:
         if where.grpc:
             # The label routes on the shared gRPC address; clients echo it (section 8.3.2).
             routed = {"tenant": label} if label else {}
-            found += [{**interface(where.grpc, row.id, row.version), **routed} for row in GRPC_ROWS]
+            found += [
+                {**interface(where.grpc, row.id, row.version), **routed}
+                for row in GRPC_ROWS
+                if row.version == PROTOCOL_VERSION
+            ]
         return found
 
     def _usable(self, callers: Sequence[Principal]) -> Iterable[Group]:

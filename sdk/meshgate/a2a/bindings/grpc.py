@@ -35,6 +35,7 @@ __all__ = [
     "encode",
     "encode_error",
     "method_path",
+    "parse_message",
 ]
 
 SERVICE = "lf.a2a.v1.A2AService"
@@ -45,7 +46,12 @@ def method_path(method: Method) -> str:
     return f"/{SERVICE}/{method.name}"
 
 
-def _parse(body: bytes, cls: type[message.Message], max_nodes: int) -> message.Message:
+def parse_message(body: bytes, cls: type[message.Message], max_nodes: int) -> message.Message:
+    """The message of a class in a body.
+
+    Raises:
+        InvalidParams, InvalidRequest: it is none, or has more values than allowed.
+    """
     guard_proto(body, cls, max_nodes)
     parsed = cls()
     try:
@@ -64,7 +70,7 @@ def decode_call(
         InvalidParams, InvalidRequest, UnsupportedOperation, PushNotificationNotSupported: the message is not served.
     """
     method = method_named(name)
-    payload = ProtoPayload(method.request, _parse(body, proto_class(method.request), limits.json_nodes))
+    payload = ProtoPayload(method.request, parse_message(body, proto_class(method.request), limits.json_nodes))
     return build_call(method, payload, payload.view(), headers, target)
 
 
@@ -86,7 +92,7 @@ def decode_answer(body: bytes, method: Method) -> Payload:
         InvalidAgentResponse: it is no valid message of the method's answer.
     """
     try:
-        payload = ProtoPayload(method.response, _parse(body, proto_class(method.response), DEFAULTS.json_nodes))
+        payload = ProtoPayload(method.response, parse_message(body, proto_class(method.response), DEFAULTS.json_nodes))
         try:
             payload.view()
         except InvalidParams:

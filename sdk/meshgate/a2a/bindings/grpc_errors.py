@@ -49,8 +49,8 @@ _HEARD = 2000
 def encode_error(error: MeshError) -> Failure:
     """An error's code, its message, and the ``google.rpc.Status`` with its details."""
     code = GRPC_NUMBER[GRPC_STATUS.get(error.code, "INTERNAL")]
-    if isinstance(error, AgentError):
-        code = code_pb2.UNKNOWN if error.status is None else error.status
+    if isinstance(error, AgentError) and error.status is not None:
+        code = error.status
     text = error.message.encode("utf-8", "replace")[:_TEXT].decode("utf-8", "ignore")
     status = status_pb2.Status(code=code, message=text)
     info = error_details_pb2.ErrorInfo(reason=error.code, domain=error.domain, metadata=error.metadata)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from meshgate.a2a.bindings.json_details import INTERNAL, decode_details, encode_details
+from meshgate.a2a.bindings.json_details import ERROR_INFO, INTERNAL, encode_details
 from meshgate.a2a.bindings.jsonrpc_errors import decode_fault as decode_current
+from meshgate.a2a.bindings.jsonrpc_errors import goes_as_it_is
 from meshgate.a2a.codec.strict_json import is_object
-from meshgate.a2a.errors import AgentError, MeshError
+from meshgate.a2a.errors import MESHGATE_DOMAIN, AgentError, MeshError
 
 __all__ = ["decode_fault", "encode_fault"]
 
@@ -31,16 +32,16 @@ _CODES: dict[str, int] = {
 }
 """Section 8.2, and JSON-RPC's own. Errors that 1.0 or the mesh added are -32603."""
 _TYPE = "@type"
-_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
 _OTHERS = {
     "fieldViolations": "type.googleapis.com/google.rpc.BadRequest",
     "retryDelay": "type.googleapis.com/google.rpc.RetryInfo",
+    "value": "type.googleapis.com/google.protobuf.Value",
 }
 
 
 def encode_fault(error: MeshError) -> dict[str, Any]:
     """The ``error`` of an answer."""
-    if isinstance(error, AgentError) and error.number is not None and "agentReason" not in error.metadata:
+    if isinstance(error, AgentError) and goes_as_it_is(error) and not _is_ours(error.data):
         # As the agent said it: a caller that knows the agent knows its codes and data.
         said = {"code": error.number, "message": error.message}
         return said if error.data is None else {**said, "data": error.data}
@@ -52,6 +53,11 @@ def encode_fault(error: MeshError) -> dict[str, Any]:
     return {"code": _CODES.get(error.code, INTERNAL), "message": error.message, "data": data}
 
 
+def _is_ours(data: Any) -> bool:
+    """Whether data of 0.3 say that the error is one of the mesh's."""
+    return is_object(data) and data.get("domain") == MESHGATE_DOMAIN
+
+
 def decode_fault(fault: Any) -> MeshError:
     """The error that the ``error`` of an answer means; InvalidAgentResponse if it has no number."""
     data = fault.get("data") if is_object(fault) else None
@@ -59,8 +65,6 @@ def decode_fault(fault: Any) -> MeshError:
         return decode_current(fault)
     # A gateway's own: the details of 1.0 in one object.
     info: dict[str, Any] = {key: data[key] for key in ("reason", "domain", "metadata") if key in data}
-    details: list[dict[str, Any]] = [{_TYPE: _INFO, **info}]
+    details: list[dict[str, Any]] = [{_TYPE: ERROR_INFO, **info}]
     details += [{_TYPE: kind, key: data[key]} for key, kind in _OTHERS.items() if key in data]
-    number = fault.get("code")
-    code = next((code for code, known in _CODES.items() if known == number and known != INTERNAL), "")
-    return decode_details(fault.get("message", ""), details, code, number if isinstance(number, int) else None)
+    return decode_current({**fault, "data": details})

@@ -52,13 +52,22 @@ def _grpc() -> GrpcBinding:
     return grpc.BINDING
 
 
+def _legacy_grpc() -> GrpcBinding:
+    from meshgate.a2a.bindings import grpc_0_3
+
+    return grpc_0_3.BINDING
+
+
 HTTP_ROWS: tuple[Row[HttpBinding], ...] = (
     Row("JSONRPC", "1.0", lambda: jsonrpc.BINDING),
     Row("HTTP+JSON", "1.0", lambda: rest.BINDING),
     Row("JSONRPC", "0.3", _legacy_jsonrpc),
 )
 """Bindings over HTTP. They share URLs: ``meshgate.net.endpoint.choose`` says which one serves a request."""
-GRPC_ROWS: tuple[Row[GrpcBinding], ...] = (Row("GRPC", "1.0", _grpc, extra="grpc"),)
+GRPC_ROWS: tuple[Row[GrpcBinding], ...] = (
+    Row("GRPC", "1.0", _grpc, extra="grpc"),
+    Row("GRPC", "0.3", _legacy_grpc, extra="grpc"),
+)
 """Bindings over gRPC."""
 ROWS: tuple[Row[Binding], ...] = (*HTTP_ROWS, *GRPC_ROWS)
 DEFAULT: HttpBinding = jsonrpc.BINDING

@@ -8,7 +8,7 @@ from meshgate.a2a.codec.strict_json import is_array, is_object
 from meshgate.a2a.payload import Payload
 from meshgate.a2a.types import GetTaskRequest, SendMessageRequest
 
-__all__ = ["asked_history", "cut_history"]
+__all__ = ["asked_history", "cut_history", "cut_message"]
 
 
 def asked_history(payload: Payload) -> int | None:
@@ -19,6 +19,15 @@ def asked_history(payload: Payload) -> int | None:
     if isinstance(view, SendMessageRequest) and view.configuration is not None:
         return view.configuration.history_length
     return None
+
+
+def cut_message(message: Any, most: int | None) -> None:
+    """The same for a message of the package ``a2a.v1``, which is changed."""
+    if most is None:
+        return
+    task = message.task if "task" in message.DESCRIPTOR.fields_by_name else message
+    if len(task.history) > most:
+        del task.history[: len(task.history) - most]
 
 
 def cut_history(task: Any, most: int | None) -> Any:

@@ -7,13 +7,14 @@ package ``a2a.v1`` has no place for them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
 from meshgate.a2a.codec.strict_json import is_object
 from meshgate.a2a.codec.timestamps import utc
+from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.types import INTERRUPTED, TERMINAL
 from meshgate.a2a.v0_3.kept import keep, take
 from meshgate.a2a.v0_3.names import JSON_NAMES, PROTO_NAMES, Names
@@ -58,7 +59,7 @@ class Writing(msgspec.Struct, frozen=True):
         """A message of 0.3 as 1.0 writes it."""
         out = self._copy(message, _MESSAGE)
         out.pop(self.parts, None)
-        out["role"] = self.names.roles[message.get("role", "ROLE_UNSPECIFIED")]
+        out["role"] = _named(self.names.roles, message.get("role", "ROLE_UNSPECIFIED"), "role")
         out["parts"] = [self.upgrade_part(part) for part in message.get(self.parts, ())]
         if "metadata" in out:
             references = take(out).get(_REFERENCES)
@@ -75,7 +76,7 @@ class Writing(msgspec.Struct, frozen=True):
     def upgrade_status(self, status: Tree) -> Tree:
         """A task's status of 0.3 as 1.0 writes it; a timestamp that is no time is left out."""
         out = self._copy(status, ())
-        out["state"] = self.names.states[status.get("state", "TASK_STATE_UNSPECIFIED")]
+        out["state"] = _named(self.names.states, status.get("state", "TASK_STATE_UNSPECIFIED"), "state")
         if status.get("message"):
             out["message"] = self.upgrade_message(status["message"])
         time = utc(status["timestamp"]) if status.get("timestamp") else None
@@ -179,6 +180,13 @@ class Writing(msgspec.Struct, frozen=True):
         """The key of an event of 1.0, and its content as 0.3 writes it."""
         key = next(key for key in _DOWNGRADES if key in tree and is_object(tree[key]))
         return key, _DOWNGRADES[key](self, tree[key])
+
+
+def _named(table: Mapping[str, str], name: Any, what: str) -> str:
+    found = table.get(name)
+    if found is None:
+        raise InvalidParams(f"{what}: {str(name)[:40]!r} is none that A2A 0.3 has")
+    return found
 
 
 _UPGRADES: dict[str, Callable[[Writing, Tree], Tree]] = {

@@ -2,10 +2,15 @@
 
 A part of 0.3 is a text, a file or an object; media type and filename belong to files alone. So for other parts the two
 are kept in the metadata, and so is the fact that ``data`` was no object: it is wrapped as ``{"value": ...}``.
+
+Every SDK of 0.3 puts the *base64 text* of a file into ``FilePart.file_with_bytes``, though the field is of bytes. So do
+we, and what we read there is text, unless it is no base64.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 from typing import Any
 
 from meshgate.a2a.codec.strict_json import is_object
@@ -50,6 +55,8 @@ def upgrade_proto_part(part: dict[str, Any]) -> dict[str, Any]:
     out = {key: value for key, value in part.items() if key in ("text", "metadata")}
     file, data = part.get("file"), part.get("data")
     if file is not None:
+        if "fileWithBytes" in file:
+            file = {**file, "fileWithBytes": _text_in(file["fileWithBytes"])}
         _put_file(out, file, "fileWithBytes", "fileWithUri")
     elif data is not None:
         out["data"] = data.get("data", {})
@@ -63,7 +70,9 @@ def downgrade_proto_part(part: dict[str, Any]) -> dict[str, Any]:
     if "data" in part:
         out["data"] = {"data": _object_of(part["data"], kept)}
     elif "text" not in part:
-        out["file"] = _file_of(part, "fileWithBytes", "fileWithUri")
+        out["file"] = file = _file_of(part, "fileWithBytes", "fileWithUri")
+        if "fileWithBytes" in file:
+            file["fileWithBytes"] = base64.b64encode(_padded(file["fileWithBytes"]).encode("ascii")).decode("ascii")
     keep(out, kept)
     return out
 
@@ -91,6 +100,21 @@ def _file_of(part: dict[str, Any], raw: str, url: str) -> dict[str, Any]:
         if part.get(new):
             file[old] = part[new]
     return file
+
+
+def _padded(text: str) -> str:
+    """Base64 in the standard alphabet and with its padding, which the SDKs of 0.3 read."""
+    return text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4)
+
+
+def _text_in(encoded: str) -> str:
+    """The base64 text that bytes in ProtoJSON are, or the bytes themselves, if they are no such text."""
+    try:
+        inner = base64.b64decode(_padded(encoded))
+        base64.b64decode(inner, validate=True)
+        return inner.decode("ascii")
+    except (binascii.Error, ValueError):
+        return encoded
 
 
 def _unsaid(part: dict[str, Any]) -> dict[str, Any]:

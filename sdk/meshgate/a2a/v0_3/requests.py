@@ -35,7 +35,7 @@ _CONFIGURATION = ("acceptedOutputModes", "historyLength")
 def upgrade_send(params: Tree, writing: Writing = JSON) -> Tree:
     """What ``message/send`` and ``message/stream`` take, as 1.0 writes it."""
     out = {key: value for key, value in params.items() if writing.kinds or key == "metadata"}
-    out["message"] = writing.upgrade_message(params["message"])
+    out["message"] = writing.upgrade_message(params.get("message") or {})
     out.pop("configuration", None)
     given = params.get("configuration")
     wishes = _upgrade_configuration(given, writing) if given is not None else {}

@@ -1,0 +1,111 @@
+"""The form of A2A 0.3 that gRPC uses: messages of the package ``a2a.v1``. Needs the extra ``grpc``.
+
+Its trees are the ProtoJSON of that package, which ``tree_form`` knows. The classes come from a2a-sdk's generated
+module: a second copy of one .proto in one process is an error of the protobuf runtime.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from google.protobuf.message import Message as ProtoMessage
+
+from a2a.compat.v0_3 import a2a_v0_3_pb2
+from meshgate.a2a import types as current
+from meshgate.a2a.codec.transcode import to_proto, to_tree
+from meshgate.a2a.payload import MapId
+from meshgate.a2a.types import A2AMessage
+from meshgate.a2a.v0_3.kept import KEPT
+from meshgate.a2a.v0_3.requests import TASK_NAME, task_in
+from meshgate.a2a.v0_3.tree_form import downgrade_tree, upgrade_tree
+
+__all__ = ["PROTO_FORM", "ProtoForm", "legacy_class"]
+
+Tree = dict[str, Any]
+_pb: Any = a2a_v0_3_pb2
+_CLASSES: dict[type[A2AMessage], type[ProtoMessage]] = {
+    current.SendMessageRequest: _pb.SendMessageRequest,
+    current.SendMessageResponse: _pb.SendMessageResponse,
+    current.StreamResponse: _pb.StreamResponse,
+    current.GetTaskRequest: _pb.GetTaskRequest,
+    current.CancelTaskRequest: _pb.CancelTaskRequest,
+    current.SubscribeToTaskRequest: _pb.TaskSubscriptionRequest,
+    current.Task: _pb.Task,
+}
+
+
+def legacy_class(kind: type[A2AMessage]) -> type[ProtoMessage]:
+    """The generated class of the package ``a2a.v1`` for a class of 1.0."""
+    return _CLASSES[kind]
+
+
+class ProtoForm:
+    """Messages of the package ``a2a.v1``."""
+
+    def upgrade(self, kind: type[A2AMessage], native: ProtoMessage) -> Tree:
+        """See ``Form.upgrade``."""
+        return upgrade_tree(kind, to_tree(native))
+
+    def downgrade(self, kind: type[A2AMessage], tree: Tree) -> ProtoMessage:
+        """See ``Form.downgrade``."""
+        return to_proto(downgrade_tree(kind, tree), _CLASSES[kind])
+
+    def with_ids(
+        self,
+        kind: type[A2AMessage],
+        native: ProtoMessage,
+        own: MapId,
+        referenced: MapId,  # noqa: ARG002 - see below
+    ) -> ProtoMessage | None:
+        """See ``Form.with_ids``. Its messages hold no references: those that a gateway kept are mapped in 1.0."""
+        copy = type(native)()
+        copy.CopyFrom(native)
+        return copy if _map(copy, kind, own) else None
+
+
+_Steps = tuple[tuple[str, ...], tuple[tuple[str, type[A2AMessage], bool], ...]]
+_IDS: dict[type[A2AMessage], _Steps] = {
+    current.Message: (("task_id",), ()),
+    current.TaskStatus: ((), (("update", current.Message, False),)),
+    current.Task: (("id",), (("status", current.TaskStatus, False), ("history", current.Message, True))),
+    current.TaskStatusUpdateEvent: (("task_id",), (("status", current.TaskStatus, False),)),
+    current.TaskArtifactUpdateEvent: (("task_id",), ()),
+    current.SendMessageRequest: ((), (("request", current.Message, False),)),
+    current.SendMessageResponse: ((), (("task", current.Task, False), ("msg", current.Message, False))),
+    current.StreamResponse: (
+        (),
+        (
+            ("task", current.Task, False),
+            ("msg", current.Message, False),
+            ("status_update", current.TaskStatusUpdateEvent, False),
+            ("artifact_update", current.TaskArtifactUpdateEvent, False),
+        ),
+    ),
+}
+"""Where task ids stand: the fields of ids, and those of messages that hold some, with whether they are repeated."""
+_NAMED = frozenset({current.GetTaskRequest, current.CancelTaskRequest, current.SubscribeToTaskRequest})
+
+
+def _map(message: Any, kind: type[A2AMessage], own: Callable[[str], str]) -> bool:
+    """Map the ids in a message; False if it holds references that a gateway kept."""
+    if kind in _NAMED:
+        message.name = TASK_NAME + own(task_in(message.name))
+        return True
+    if kind is current.Message and message.HasField("metadata") and KEPT in message.metadata.fields:
+        return False
+    ids, children = _IDS[kind]
+    for name in ids:
+        value = getattr(message, name)
+        if value:
+            setattr(message, name, own(value))
+    for name, child, many in children:
+        if many:
+            if not all(_map(item, child, own) for item in getattr(message, name)):
+                return False
+        elif message.HasField(name) and not _map(getattr(message, name), child, own):
+            return False
+    return True
+
+
+PROTO_FORM = ProtoForm()
