@@ -18,6 +18,7 @@ FIXED: tuple[tuple[str, str, str], ...] = (
     ("a2a/types.py: _REFERENCES", "", ""),
     ("a2a/types.py: _check_history: 2147483648", "", "Messages of a task's history that may be asked for are fewer."),
     ("a2a/codec/strict_json.py: _LISTED", "", ""),
+    ("a2a/v0_3/cards.py: _LISTED", "", ""),
     ("a2a/mesh/lineage_tokens.py: MAX_TOKEN", "", ""),
     ("sdk/client/usage.py: Budget.__post_init__: 1000000000", "s", "Time that a client's budget may name is shorter."),
     (

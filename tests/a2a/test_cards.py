@@ -199,12 +199,13 @@ def test_the_least_card_becomes_a_whole_one() -> None:
         json.dumps({**CARD, "skills": {}}).encode(),
         json.dumps({**CARD, "skills": [None]}).encode(),
         json.dumps({**CARD, "skills": [{"id": ""}]}).encode(),
-        json.dumps({**CARD, "supportedInterfaces": None}).encode(),
+        json.dumps({**CARD, "supportedInterfaces": None, "protocolVersion": "1.0"}).encode(),
         json.dumps({**CARD, "supported_interfaces": []}).encode(),
         json.dumps({**CARD, "Skills": []}).encode(),
         json.dumps({**CARD, "skills": [{"name": "x"}]}).encode(),
         json.dumps({**CARD, "supportedInterfaces": [{}]}).encode(),
-        json.dumps({"name": "a", "url": INSIDE, "version": "1", "protocolVersion": "0.3", "skills": []}).encode(),
+        json.dumps({"name": "a", "url": INSIDE, "version": "1", "protocolVersion": "0.2.6", "skills": []}).encode(),
+        json.dumps({"name": "a", "version": "1", "protocolVersion": "0.3", "skills": []}).encode(),
         b" " * (MAX_CARD + 1),
     ],
 )
@@ -220,16 +221,85 @@ def test_what_is_no_card_is_refused(data: bytes) -> None:
         ({"skills": [{"id": "x", "tags": [1]}]}, "skills[0].tags[0]: must be a string, not a whole number"),
         ({"supportedInterfaces": None}, "supportedInterfaces: must be there"),
         (
-            {"supportedInterfaces": None, "url": INSIDE, "protocolVersion": "0.3.0"},
-            "it is one of A2A 0.3.0, and the mesh speaks 1.0: serve the agent with an SDK of A2A 1.0",
+            {"supportedInterfaces": None, "url": INSIDE, "protocolVersion": "0.2.6"},
+            "it is one of A2A 0.2.6: serve the agent with an SDK of A2A 1.0 or 0.3",
         ),
+        ({"supportedInterfaces": None, "url": INSIDE, "protocolVersion": "1.0"}, "supportedInterfaces: must be there"),
+        (
+            {"supportedInterfaces": None, "additionalInterfaces": None, "protocolVersion": "0.3.0"},
+            "url: must be there, and not empty",
+        ),
+        ({"supportedInterfaces": None, "additionalInterfaces": None, "url": ""}, "url: must be there, and not empty"),
     ],
 )
 def test_a_refusal_says_what_the_card_is_or_where_it_is_wrong(changes: dict[str, Any], told: str) -> None:
     card = {key: value for key, value in CARD.items() if key not in ("url", "protocolVersion")}
     with pytest.raises(InvalidParams) as refused:
         read_card(json.dumps({**card, **changes}).encode())
-    assert refused.value.message == f"this is no A2A 1.0 agent card: {told}"
+    assert refused.value.message == f"this is no agent card of A2A 1.0 or 0.3: {told}"
+
+
+OLD: dict[str, Any] = {
+    "protocolVersion": "0.3.0",
+    "name": "writer",
+    "description": "Writes",
+    "version": "1.4.0",
+    "url": "https://h/rpc",
+    "additionalInterfaces": [
+        {"url": "https://h/rpc", "transport": "JSONRPC"},
+        {"url": "h:50051", "transport": "GRPC"},
+    ],
+    "capabilities": {"streaming": True, "stateTransitionHistory": False},
+    "securitySchemes": {"key": {"type": "apiKey", "in": "query", "name": "k"}},
+    "security": [{"key": []}],
+    "defaultInputModes": ["text/plain"],
+    "defaultOutputModes": ["text/plain"],
+    "skills": [{"id": "write", "name": "Write", "description": "d", "tags": ["t"], "security": [{"key": ["w"]}]}],
+}
+
+
+@pytest.mark.requirement("cards.v0_3")
+def test_a_card_of_0_3_is_read_as_one_of_1_0() -> None:
+    tree, view, corrections = read_card(json.dumps(OLD).encode())
+    assert [(one.url, one.protocol_binding, one.protocol_version) for one in view.supported_interfaces] == [
+        ("https://h/rpc", "JSONRPC", "0.3"),
+        ("h:50051", "GRPC", "0.3"),
+    ]
+    scheme = view.security_schemes["key"].api_key_security_scheme
+    assert scheme is not None
+    assert (scheme.location, scheme.name) == ("query", "k")
+    assert (view.security_requirements[0].schemes, view.skills[0].security_requirements[0].schemes) == (
+        {"key": {"list": []}},
+        {"key": {"list": ["w"]}},
+    )
+    assert corrections == ()
+    assert json_format.ParseDict(tree, a2a_pb2.AgentCard()).capabilities.streaming
+
+
+@pytest.mark.requirement("cards.v0_3")
+def test_of_a_card_with_the_keys_of_both_versions_those_of_1_0_win() -> None:
+    own = {"url": "https://h/new", "protocolBinding": "JSONRPC", "protocolVersion": "1.0"}
+    scheme = {**OLD["securitySchemes"]["key"], "httpAuthSecurityScheme": {"scheme": "Bearer"}}
+    card = {**OLD, "supportedInterfaces": [own], "securitySchemes": {"key": scheme}, "securityRequirements": []}
+    tree, view, _ = read_card(json.dumps(card).encode())
+    assert [(one.url, one.protocol_version) for one in view.supported_interfaces] == [
+        ("https://h/new", "1.0"),
+        ("https://h/rpc", "0.3"),
+        ("h:50051", "0.3"),
+    ]
+    assert tree["securitySchemes"] == {"key": {"httpAuthSecurityScheme": {"scheme": "Bearer"}}}
+    assert tree["securityRequirements"] == []
+    assert tree.keys().isdisjoint({"url", "protocolVersion", "preferredTransport", "additionalInterfaces", "security"})
+
+
+@pytest.mark.requirement("cards.v0_3")
+def test_a_card_of_0_3_that_says_no_version_is_read_and_what_was_supposed_is_told() -> None:
+    card = {key: value for key, value in OLD.items() if key != "protocolVersion"}
+    card["securitySchemes"] = {"odd": {"type": "basic"}}
+    assert read_card(json.dumps(card).encode()).corrections == (
+        "protocolVersion: left out, read as 0.3",
+        "securitySchemes.odd: its type is none of A2A's: left out",
+    )
 
 
 @pytest.mark.requirement("cards.protojson")

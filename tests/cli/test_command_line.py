@@ -17,7 +17,7 @@ from meshgate.a2a.errors import MeshError
 from meshgate.cli import main
 from meshgate.cli.app import make_app
 from meshgate.cli.commands.call import budget_of, data_of, text_of
-from meshgate.cli.commands.register import counts_of, labels_of
+from meshgate.cli.commands.register import counts_of, labels_of, protocol_of
 from meshgate.cli.commands.up import limits_of
 from meshgate.cli.exits import CliError, Exit, from_mesh
 from meshgate.cli.launch.flags import FLAGS, arguments_of
@@ -250,6 +250,13 @@ def test_data_is_json_or_a_file_of_it(tmp_path: Path) -> None:
 def test_text_that_is_no_dash_is_taken_as_it_is() -> None:
     assert text_of("a - b") == "a - b"
     assert text_of(None) is None
+
+
+@pytest.mark.requirement("foreign.versions")
+def test_a_protocol_is_a_version_of_a2a_that_is_spoken() -> None:
+    assert [protocol_of(text) for text in ("", "1.0", "0.3")] == ["", "1.0", "0.3"]
+    with pytest.raises(CliError, match=r"--protocol '1' is no version of A2A"):
+        protocol_of("1")
 
 
 def test_labels_are_pairs() -> None:

@@ -348,7 +348,7 @@ def test_agents_of_the_settings_are_found_by_their_url_and_shown_with_the_reason
 ) -> None:
     shell = Shell(tmp_path / "home")
     shell.home.mkdir(mode=0o700, parents=True)
-    old: dict[str, object] = {"name": "old", "version": "1", "url": stranger, "protocolVersion": "0.3.0", "skills": []}
+    old: dict[str, object] = {"name": "old", "version": "1", "url": stranger, "protocolVersion": "0.2.6", "skills": []}
     (tmp_path / "old.json").write_text(json.dumps(old))
     cards = {"known": stranger, "old": f"{stranger}/old.json"}
     tables = "".join(f'[[agents]]\nname = "{name}"\ncard = "{card}"\n' for name, card in cards.items())
@@ -358,10 +358,13 @@ def test_agents_of_the_settings_are_found_by_their_url_and_shown_with_the_reason
         shell.await_agent("known")
         listed = shell.run("agents")
         assert "a-stranger" not in listed.stdout
-        assert "refused: old of the settings: this is no A2A 1.0 agent card: it is one of A2A 0.3.0" in listed.stderr
+        assert (
+            "refused: old of the settings: this is no agent card of A2A 1.0 or 0.3: it is one of A2A 0.2.6"
+            in listed.stderr
+        )
         done = shell.run("doctor", "--json")
         (failed,) = [one for one in json.loads(done.stdout) if one["state"] == "fail"]
         assert (failed["what"], done.returncode) == ("agent old of the settings", 1)
-        assert "it is one of A2A 0.3.0" in failed["detail"]
+        assert "it is one of A2A 0.2.6" in failed["detail"]
     finally:
         shell.ok("down")

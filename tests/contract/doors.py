@@ -24,6 +24,7 @@ from google.rpc import (  # pyright: ignore[reportMissingTypeStubs] - they lie b
     status_pb2,
 )
 
+from meshgate.a2a.codec.strict_json import is_array, is_object
 from tests.support.patience import HANG, patience
 
 __all__ = [
@@ -263,9 +264,8 @@ def _result(body: bytes, head: Mapping[str, str] | None = None) -> Tree:
     raise _told(Refused("JSONRPC", fault["code"], fault["message"], _details(fault.get("data")), body), head)
 
 
-def _details(data: list[Any] | Tree | None) -> dict[str, Tree]:
-    items = data if isinstance(data, list) else []
-    typed: list[Tree] = [item for item in items if isinstance(item, dict) and "@type" in item]
+def _details(data: Any) -> dict[str, Tree]:
+    typed: list[Tree] = [item for item in (data if is_array(data) else ()) if is_object(item) and "@type" in item]
     return {str(item["@type"]).rpartition(".")[2]: item for item in typed}
 
 

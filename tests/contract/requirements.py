@@ -301,11 +301,24 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement(
         "cards.variants", "A2A 8.3", "A card lists gRPC where that is asked for, at an address that can be reached"
     ),
+    Requirement(
+        "cards.versions",
+        "A2A 8.3",
+        "A card is written for readers of each version that is served, or in one version where that is asked for",
+    ),
+    Requirement("cards.places", "A2A 8.2", "A card is at the base of an agent too, and where A2A 0.2 had it"),
+    Requirement(
+        "foreign.versions",
+        "A2A 3.6",
+        "A foreign agent is called in each binding and version that both speak, or in the one that its operator pins",
+    ),
+    Requirement("cards.check", "operation", "A command says which SDKs can read a card, and why others cannot"),
     Requirement("foreign.settings", "use", "What settings list no longer, or call otherwise, is taken off the list"),
     Requirement("usage.read", "use", "What agents and ADK say of tokens and cost is read, and what cannot be is told"),
     Requirement("foreign.kept", "use", "A registered agent's card is read again, under its operator's terms"),
     Requirement("cards.found", "A2A 8.2", "One rule says where a card is: as given, below it, at the origin"),
     Requirement("cards.refused", "operation", "An agent of the settings that is refused is shown, with the reason"),
+    Requirement("cards.v0_3", "A2A 0.3", "A card of A2A 0.3, or with the keys of both versions, is read as one of 1.0"),
     Requirement("cards.protojson", "ProtoJSON", "A card is read as ProtoJSON is read; what was put right is told"),
     Requirement("edge.cards", "A2A 8", "A card says exactly what is served, and only what its reader may use"),
     Requirement("edge.headers", "F17", "An agent sees only headers of the gateway's making", "drop:underscores"),

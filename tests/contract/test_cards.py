@@ -11,6 +11,7 @@ from a2a.client.client import ClientCallContext
 from a2a.client.service_parameters import ServiceParametersFactory
 from a2a.types import Message, Part, Role, SendMessageRequest
 
+from meshgate.a2a.bindings.table import HTTP_ROWS
 from tests.contract.doors import RpcDoor, path_of, soon
 from tests.contract.mesh import ELSEWHERE, Binding, Mesh
 
@@ -28,8 +29,9 @@ async def get(mesh: Mesh, path: str, **headers: str) -> httpx.Response:
 
 
 def over_http(url: str) -> list[dict[str, str]]:
-    """What a card lists for the bindings over HTTP, which share a URL."""
-    return [{"url": url, "protocolBinding": name, "protocolVersion": "1.0"} for name in ("JSONRPC", "HTTP+JSON")]
+    """The addresses of everything that is served over HTTP at a URL, the newest version first."""
+    rows = sorted(HTTP_ROWS, key=lambda row: row.version, reverse=True)
+    return [{"url": url, "protocolBinding": row.id, "protocolVersion": row.version} for row in rows]
 
 
 @pytest.mark.requirement("contract.cards")
@@ -66,18 +68,34 @@ async def test_a_card_that_is_asked_for_with_grpc_lists_it_and_keeps_its_address
     run = mesh.run(0)
     # A range that stands for all is spelt out: the label is what a client echoes.
     kept = base if "@" in base or base.startswith("/agents") else base + "@*"
-    expected = [
-        *over_http(run.gateway + kept),
-        {"url": run.grpc, "protocolBinding": "GRPC", "protocolVersion": "1.0", "tenant": label},
-    ]
+    grpc = {"url": run.grpc, "protocolBinding": "GRPC", "protocolVersion": "1.0", "tenant": label}
+    http = over_http(run.gateway + kept)
+    expected = [one for one in http if one["protocolVersion"] == "1.0"] + [grpc]
+    expected += [one for one in http if one["protocolVersion"] != "1.0"]
     for path in (base, base + "/", f"{base}/{WELL_KNOWN}"):
         assert (await get(mesh, path)).json()["supportedInterfaces"] == expected
 
 
 @pytest.mark.requirement("cards.variants")
-@pytest.mark.parametrize("name", ["clerk+", "clerk+other", "clerk+grpc+grpc", "clerk+GRPC", "+grpc"])
+@pytest.mark.parametrize("name", ["clerk+", "clerk+other", "clerk+grpc+grpc", "clerk+1.0+grpc", "+grpc"])
 async def test_what_is_no_variant_leads_nowhere(mesh: Mesh, name: str) -> None:
     assert (await get(mesh, f"/agents/{name}")).status_code == 404
+
+
+@pytest.mark.requirement("contract.cards", "cards.versions", "cards.places")
+@pytest.mark.parametrize("path", ["/agents/clerk+1.0", "/agents/clerk+grpc+1.0", "/skills/sum+1.0@1"])
+async def test_a_card_in_one_version_alone_has_nothing_of_the_other_at_each_of_its_places(
+    mesh: Mesh, path: str
+) -> None:
+    found = [await get(mesh, path + place) for place in ("", f"/{WELL_KNOWN}", "/.well-known/agent.json")]
+    assert {(response.status_code, response.content) for response in found} == {(200, found[0].content)}
+    card = found[0].json()
+    assert {one["protocolVersion"] for one in card["supportedInterfaces"]} == {"1.0"}
+    assert all(path in one["url"] or one["protocolBinding"] == "GRPC" for one in card["supportedInterfaces"])
+    assert card.keys().isdisjoint({"url", "protocolVersion", "preferredTransport", "security"})
+    asked = await get(mesh, path.replace("+1.0", ""), **{"a2a-version": "1.0"})
+    assert asked.json().keys() == card.keys()
+    assert asked.headers["vary"] == "A2A-Version, Authorization, X-API-Key"
 
 
 @pytest.mark.requirement("contract.cards")

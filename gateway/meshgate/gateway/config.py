@@ -67,6 +67,8 @@ class ForeignAgent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which tasks a message to it may refer to: those of its caller, or any."""
     url: str = ""
     """Where it is called, instead of where its card says."""
+    protocol: Literal["", "1.0", "0.3"] = ""
+    """The version of A2A that it is spoken to in, if its card offers several; any if empty."""
     headers: dict[str, str] = {}
     """Headers that it wants on every request. A value, like each secret here, may be ``env:NAME`` or ``file:PATH``."""
     bearer: str = ""

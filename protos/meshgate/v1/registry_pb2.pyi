@@ -370,10 +370,13 @@ class ForeignTerms(google.protobuf.message.Message):
     NAMED_FIELD_NUMBER: builtins.int
     REENTRANT_FIELD_NUMBER: builtins.int
     URL_FIELD_NUMBER: builtins.int
+    PROTOCOL_FIELD_NUMBER: builtins.int
     named: builtins.bool
     """Whether the operator chose the agent's name."""
     url: builtins.str
     """Where the agent is called, instead of where its card says."""
+    protocol: builtins.str
+    """The version of A2A that it is spoken to in, such as "0.3"; empty for any that its card offers."""
     @property
     def reentrant(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.int]:
         """By skill, how often it may stand on one call path."""
@@ -384,8 +387,9 @@ class ForeignTerms(google.protobuf.message.Message):
         named: builtins.bool = ...,
         reentrant: collections.abc.Mapping[builtins.str, builtins.int] | None = ...,
         url: builtins.str = ...,
+        protocol: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["named", b"named", "reentrant", b"reentrant", "url", b"url"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["named", b"named", "protocol", b"protocol", "reentrant", b"reentrant", "url", b"url"]) -> None: ...
 
 global___ForeignTerms = ForeignTerms
 

@@ -7,6 +7,7 @@ import re
 
 import msgspec
 
+from meshgate.a2a.bindings.table import ROWS, key_of
 from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.mesh.tenants import DEFAULT_TENANT
 from meshgate.a2a.selector import NAME
@@ -18,6 +19,7 @@ __all__ = [
     "MAX_ID",
     "MAX_INSTANCE",
     "agent_name_fault",
+    "bindings_here",
     "blob_digest",
     "check_blob",
     "check_instance",
@@ -48,8 +50,15 @@ _URL = re.compile(r"[\x21-\x7e]{1,255}\Z")
 
 
 def spoken(endpoint: Endpoint) -> bool:
-    """Whether an address can be called from here: its binding is served, in a version of A2A 1."""
+    """Whether an address can be called from here: its binding is served, in this version or in one of A2A 1."""
+    if any(row.key == key_of(endpoint.binding, endpoint.version) for row in ROWS):
+        return True
     return endpoint.binding in BINDINGS and endpoint.version.partition(".")[0] == "1"
+
+
+def bindings_here() -> str:
+    """The bindings that are spoken here, each in its version, for messages."""
+    return ", ".join(f"{row.id} {row.version}" for row in ROWS)
 
 
 def agent_name_fault(name: str) -> str:
@@ -83,7 +92,7 @@ def check_instance(instance: Instance) -> None:
     for endpoint in instance.endpoints:
         if not spoken(endpoint):
             named = f"{endpoint.binding[:32]!r} in version {endpoint.version[:32]!r}"
-            raise InvalidParams(f"endpoints.binding: {named} is not served here, {' and '.join(BINDINGS)} in 1.0 are")
+            raise InvalidParams(f"endpoints.binding: {named} is not served here, {bindings_here()} are")
     for key, value in instance.labels.items():
         if _TERM.match(key) is None or _TERM.match(value) is None:
             raise InvalidParams(f"label {key[:64]!r}: keys and values are letters, digits, '.', '_', '-', '/', spaces")

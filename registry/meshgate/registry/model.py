@@ -136,6 +136,8 @@ class ForeignTerms(msgspec.Struct, frozen=True, omit_defaults=True):
     """What gateways show to the agent, sealed with the mesh key; "" for nothing."""
     settings: str = ""
     """The home whose settings list it; "" if an operator registered it."""
+    protocol: str = ""
+    """The version of A2A that it is spoken to in, whatever else its card offers; "" for any."""
 
 
 class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -1,5 +1,7 @@
 """Agent cards (specification 1.0.1, sections 4.4 and 8), as JSON trees: reads them, and rewrites them for callers.
 
+A card of A2A 0.3, or with the keys of both versions, is read as one of 1.0: see ``meshgate.a2a.v0_3.cards``.
+
 What A2A's ``AgentSkill`` has no room for (a skill's version, labels, how often it may stand on a path) travels in the
 ``params`` of one card extension, ``CAPABILITIES_URI``.
 """
@@ -15,26 +17,32 @@ from meshgate.a2a.codec.strict_json import check, decode_json, is_array, is_obje
 from meshgate.a2a.codec.type_fault import fault_at
 from meshgate.a2a.errors import InvalidParams, MeshError
 from meshgate.a2a.protocol_version import PROTOCOL_VERSION
+from meshgate.a2a.v0_3.cards import is_version, upgrade_card
 
 __all__ = [
     "CAPABILITIES_URI",
     "CARD_PATH",
+    "CARD_PATHS",
     "CONTRACTS_URI",
     "MAX_CARD",
     "CardRead",
     "interface",
     "read_card",
     "rewrite",
+    "strict",
     "terms_of",
 ]
 
 CARD_PATH = "/.well-known/agent-card.json"
 """Section 8.2, below the base URL of an agent."""
+CARD_PATHS = (CARD_PATH, "/.well-known/agent.json")
+"""Where cards are served, and looked for: A2A 0.2 had them at the second path."""
 CAPABILITIES_URI = "https://meshgate.dev/extensions/capabilities/v1"
 CONTRACTS_URI = "https://meshgate.dev/extensions/contracts/v1"
 """The extension in which gateways list the releases of skills' contracts; an agent's own is left out."""
 MAX_CARD = 1024 * 1024
 """Largest card, in bytes."""
+_NO_CARD = "this is no agent card of A2A 1.0 or 0.3"
 _NEEDED = frozenset({"name", "version", "supported_interfaces", "skills", "capabilities"})
 """What is read of a card: there a wrong form is refused."""
 _MEDIA = ["text/plain", "application/json"]
@@ -68,10 +76,11 @@ class CardRead(NamedTuple):
 def read_card(data: bytes) -> CardRead:
     """Read a card as ProtoJSON is read: null is a key left out, a key left out has its default.
 
-    What the mesh needs must be as A2A says; any other field that has another form is left out. Both are told.
+    A card of 0.3 becomes one of 1.0, whose interfaces are of version 0.3. What the mesh needs must be as A2A says; any
+    other field that has another form is left out. Both are told.
 
     Raises:
-        InvalidParams: it is no A2A 1.0 card; the message says what it is, or what is wrong with it.
+        InvalidParams: it is no card of 1.0 or 0.3; the message says what it is, or what is wrong with it.
     """
     if len(data) > MAX_CARD:
         raise InvalidParams(f"an agent card may have {MAX_CARD} bytes")
@@ -80,11 +89,12 @@ def read_card(data: bytes) -> CardRead:
         given = decode_json(data)
         if not is_object(given):
             raise InvalidParams("it is no JSON object")
-        tree, card = check(_readable(given, corrections), AgentCard, corrections)
+        upgraded = upgrade_card(given, corrections)
+        tree, card = check(_readable(upgraded, corrections), AgentCard, corrections)
     except MeshError as error:
-        raise InvalidParams(f"this is no A2A 1.0 agent card: {error.message}") from None
-    if not any(is_array(given.get(key)) for key in ("supportedInterfaces", "supported_interfaces")):
-        raise InvalidParams(f"this is no A2A 1.0 agent card: {_without_interfaces(tree)}")
+        raise InvalidParams(f"{_NO_CARD}: {error.message}") from None
+    if not any(is_array(upgraded.get(key)) for key in ("supportedInterfaces", "supported_interfaces")):
+        raise InvalidParams(f"{_NO_CARD}: {_without_interfaces(given)}")
     missing = [key for key in ("name", "version", "skills") if key not in given]
     corrections += [f"{key}: left out, read as {'none' if key == 'skills' else 'empty'}" for key in missing]
     return CardRead(tree, card, tuple(corrections))
@@ -112,9 +122,12 @@ def _fault(field: msgspec.structs.FieldInfo, value: Any) -> str:
 
 
 def _without_interfaces(tree: dict[str, Any]) -> str:
-    version = tree.get("protocolVersion")
-    if isinstance(version, str) and isinstance(tree.get("url"), str):
-        return f"it is one of A2A {version[:16]}, and the mesh speaks 1.0: serve the agent with an SDK of A2A 1.0"
+    """Why a card names no address."""
+    version, url = tree.get("protocolVersion"), tree.get("url")
+    if is_version(version) or (version is None and "url" in tree):
+        return "url: must be there, and not empty"
+    if isinstance(version, str) and isinstance(url, str) and version.split(".")[0] != "1":
+        return f"it is one of A2A {version[:16]}: serve the agent with an SDK of A2A 1.0 or 0.3"
     return "supportedInterfaces: must be there"
 
 
@@ -181,6 +194,17 @@ def rewrite(
         # ProtoJSON writes {"list": []}, which SDKs of Go and Python cannot read; every one that was tried reads this.
         out["securityRequirements"] = [{"schemes": {"key": []}}]
     return out
+
+
+def strict(card: dict[str, Any]) -> dict[str, Any]:
+    """A card that ``rewrite`` made, with its scopes as ProtoJSON writes them, for readers that take nothing else."""
+    if "securityRequirements" not in card:
+        return card
+    needed = [
+        {"schemes": {name: {"list": scopes} for name, scopes in one["schemes"].items()}}
+        for one in card["securityRequirements"]
+    ]
+    return {**card, "securityRequirements": needed}
 
 
 def _passes(extension: dict[str, Any]) -> bool:

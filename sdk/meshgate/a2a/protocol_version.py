@@ -22,6 +22,7 @@ __all__ = [
     "check_version",
     "current_headers",
     "protocol_headers",
+    "stated_version",
     "version_in",
     "with_legacy_names",
 ]
@@ -53,8 +54,13 @@ def check_version(headers: Mapping[str, str], query: str = "") -> None:
 
 def asked_version(headers: Mapping[str, str], query: str) -> str:
     """The version that a request asks for, major and minor. Without one it asks for 0.3 (section 3.6.2)."""
-    asked = headers.get(VERSION_HEADER) or version_in(query) or LEGACY_VERSION
-    return ".".join(asked.split(".")[:2])
+    return stated_version(headers, query) or LEGACY_VERSION
+
+
+def stated_version(headers: Mapping[str, str], query: str) -> str:
+    """The version that a request names, major and minor; "" if it names none."""
+    named = headers.get(VERSION_HEADER) or version_in(query)
+    return ".".join(named.split(".")[:2])
 
 
 def version_in(query: str) -> str:

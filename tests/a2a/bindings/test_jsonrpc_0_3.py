@@ -336,7 +336,7 @@ def test_an_agents_own_error_arrives_as_it_said_it(data: Any) -> None:
 
 
 def test_an_agent_cannot_write_data_as_the_mesh_does() -> None:
-    said = {"reason": "LOOP", "domain": "meshgate.dev", "metadata": {}}
+    said: Tree = {"reason": "LOOP", "domain": "meshgate.dev", "metadata": {}}
     fault = json.loads(BINDING.server().encode_error(AgentError("no", number=1001, data=said)).body)["error"]
     assert fault["code"] == -32603
     assert (fault["data"]["reason"], fault["data"]["value"]) == ("AGENT_ERROR", said)

@@ -3,11 +3,16 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
+from meshgate.a2a.bindings.base import Binding
+from meshgate.a2a.bindings.table import Row
 from meshgate.a2a.cards import CAPABILITIES_URI
 from meshgate.a2a.errors import InvalidParams
-from meshgate.registry.foreign.foreign_agent import agent_name, foreign_instance, read_foreign
+from meshgate.registry import limits
+from meshgate.registry.foreign import foreign_agent
+from meshgate.registry.foreign.foreign_agent import agent_name, fitting, foreign_instance, read_foreign
 from meshgate.registry.limits import check_instance, check_manifest
 from meshgate.registry.model import Capability, Endpoint
 
@@ -33,13 +38,94 @@ def _card(**changes: Any) -> bytes:
     return json.dumps({**CARD, **changes}).encode()
 
 
-def test_the_addresses_that_can_be_spoken_to_are_taken_in_the_cards_order() -> None:
-    _, endpoints, *_ = read_foreign(_card())
-    assert endpoints == (
-        Endpoint("JSONRPC", "https://h/rpc", "1.0", "blue"),
-        Endpoint("GRPC", "h:50051", "1.0.1"),
-        Endpoint("HTTP+JSON", "https://h/rest", "1.0"),
-    )
+def _never() -> Binding:
+    raise AssertionError("a card needs no binding")
+
+
+def speak(monkeypatch: pytest.MonkeyPatch, *keys: tuple[str, str]) -> None:
+    """Let these bindings, in these versions, be what is spoken here."""
+    rows = tuple(Row(binding, version, _never) for binding, version in keys)
+    monkeypatch.setattr(foreign_agent, "ROWS", rows)
+    monkeypatch.setattr(limits, "ROWS", rows)
+
+
+RPC_1_0 = Endpoint("JSONRPC", "https://h/rpc", "1.0", "blue")
+RPC_0_3 = Endpoint("JSONRPC", "https://h/old", "0.3")
+GRPC = Endpoint("GRPC", "h:50051", "1.0.1")
+REST = Endpoint("HTTP+JSON", "https://h/rest", "1.0")
+
+
+@pytest.mark.requirement("foreign.versions")
+@pytest.mark.parametrize(
+    ("spoken", "protocol", "found"),
+    [
+        ([("JSONRPC", "1.0"), ("GRPC", "1.0")], "", (RPC_1_0, GRPC)),
+        ([("JSONRPC", "1.0"), ("JSONRPC", "0.3"), ("GRPC", "1.0")], "", (RPC_1_0, RPC_0_3, GRPC)),
+        ([("JSONRPC", "0.3"), ("JSONRPC", "1.0")], "0.3", (RPC_0_3,)),
+        ([("JSONRPC", "0.3"), ("JSONRPC", "1.0")], "1.0", (RPC_1_0,)),
+        ([("HTTP+JSON", "1.0"), ("JSONRPC", "0.3")], "", (RPC_0_3, REST)),
+    ],
+)
+def test_the_addresses_that_can_be_spoken_to_are_taken_in_the_cards_order(
+    monkeypatch: pytest.MonkeyPatch, spoken: list[tuple[str, str]], protocol: str, found: tuple[Endpoint, ...]
+) -> None:
+    speak(monkeypatch, *spoken)
+    manifest, endpoints, *_ = read_foreign(_card(), protocol=protocol)
+    assert endpoints == found
+    assert manifest.terms is not None
+    assert manifest.terms.protocol == protocol
+
+
+@pytest.mark.requirement("foreign.versions")
+def test_of_one_binding_the_newest_version_stands_first_in_that_bindings_places(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    speak(monkeypatch, ("JSONRPC", "1.0"), ("JSONRPC", "0.3"), ("GRPC", "1.0"))
+    interfaces = [CARD["supportedInterfaces"][place] for place in (2, 3, 1)]
+    assert read_foreign(_card(supportedInterfaces=interfaces)).endpoints == (RPC_1_0, GRPC, RPC_0_3)
+
+
+@pytest.mark.requirement("foreign.versions", "cards.v0_3")
+def test_an_agent_of_0_3_is_listed_as_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    speak(monkeypatch, ("JSONRPC", "1.0"), ("JSONRPC", "0.3"))
+    old = {key: value for key, value in CARD.items() if key != "supportedInterfaces"}
+    card: dict[str, Any] = {**old, "url": "https://h/old", "protocolVersion": "0.3.0", "additionalInterfaces": []}
+    manifest, endpoints, *_ = read_foreign(json.dumps(card).encode())
+    assert endpoints == (RPC_0_3,)
+    check_instance(foreign_instance(manifest, endpoints, "https://h/card"))
+
+
+@pytest.mark.requirement("foreign.versions")
+def test_an_agent_with_many_addresses_keeps_as_many_as_the_registry_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = [(binding, version) for version in ("1.0", "0.3") for binding in ("JSONRPC", "HTTP+JSON", "GRPC")]
+    speak(monkeypatch, *kinds)
+    interfaces = [
+        {"url": f"https://{'h' * 40}/{version}", "protocolBinding": binding, "protocolVersion": version}
+        for binding, version in kinds
+    ]
+    manifest, endpoints, *_ = read_foreign(_card(supportedInterfaces=interfaces))
+    assert len(endpoints) == len(kinds)
+    one = foreign_instance(manifest, endpoints, "https://h/card")
+    kept = len(one.endpoints)
+    assert (one.endpoints, 3 <= kept < len(kinds)) == (endpoints[:kept], True)
+    assert len(msgspec.json.encode(msgspec.structs.replace(one, endpoints=endpoints[: kept + 1]))) > limits.MAX_INSTANCE
+    check_instance(one)
+    assert fitting(one) == one
+
+
+@pytest.mark.requirement("foreign.versions")
+@pytest.mark.parametrize(
+    ("offered", "protocol", "more"),
+    [("0.3", "", ""), ("0.3", "1.0", ", and it is to be spoken to in 1.0"), ("2.0", "", "")],
+)
+def test_a_refusal_names_what_is_offered_and_what_is_spoken(
+    monkeypatch: pytest.MonkeyPatch, offered: str, protocol: str, more: str
+) -> None:
+    speak(monkeypatch, ("JSONRPC", "1.0"), ("GRPC", "1.0"))
+    interface = {"url": "https://h/rpc", "protocolBinding": "JSONRPC", "protocolVersion": offered}
+    with pytest.raises(InvalidParams) as refused:
+        read_foreign(_card(supportedInterfaces=[interface]), protocol=protocol)
+    assert refused.value.message == f"the agent offers JSONRPC {offered}; spoken here are JSONRPC 1.0, GRPC 1.0{more}"
 
 
 def test_an_agent_that_offers_http_and_json_alone_is_taken() -> None:
@@ -67,7 +153,8 @@ def test_a_version_that_does_not_sort_sorts_below_all() -> None:
 
 
 @pytest.mark.parametrize("interfaces", [[], CARD["supportedInterfaces"][:1], CARD["supportedInterfaces"][2:3]])
-def test_an_agent_that_cannot_be_spoken_to_is_refused(interfaces: list[Any]) -> None:
+def test_an_agent_that_cannot_be_spoken_to_is_refused(monkeypatch: pytest.MonkeyPatch, interfaces: list[Any]) -> None:
+    speak(monkeypatch, ("GRPC", "1.0"))
     with pytest.raises(InvalidParams):
         read_foreign(_card(supportedInterfaces=interfaces))
 

@@ -312,7 +312,7 @@ CREDENTIAL = AgentCredential({"x-key": "k"}, "a=b", OAuth2Client("https://t", "i
 def test_a_credential_and_the_operators_terms_arrive_as_they_were_given(
     media: Any, credential: AgentCredential | None
 ) -> None:
-    terms = ForeignTerms(named=True, reentrant={"forecast": 2}, url="https://h/rpc")
+    terms = ForeignTerms(named=True, reentrant={"forecast": 2}, url="https://h/rpc", protocol="0.3")
     manifest = msgspec.structs.replace(MANIFEST, foreign=True, terms=terms)
     instance = msgspec.structs.replace(INSTANCE, manifest=manifest.digest())
     read = wire.decode_register(wire.encode_register(instance, manifest, media, credential=credential), media)

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from meshgate.a2a.cards import CARD_PATH, read_card
+from meshgate.a2a.cards import CARD_PATH, CARD_PATHS, read_card
 from meshgate.registry.join.wire import RegisterResponse
 from meshgate.registry.model import Lease
 from meshgate.sdk import Agent
@@ -101,10 +101,11 @@ async def test_the_card_is_valid_and_is_fetched_again_only_if_it_changed() -> No
         first = await http.get(CARD_PATH, headers=SECRET)
         again = await http.get(CARD_PATH, headers=SECRET | {"if-none-match": first.headers["etag"]})
         base = await http.get("/", headers=SECRET)
+        older = await http.get(CARD_PATHS[1], headers=SECRET)
     _, view, _ = read_card(first.content)
     assert (view.name, view.version, view.description) == ("demo", "1.4.0", "Says it again")
     assert (again.status_code, again.content) == (304, b"")
-    assert base.content == first.content
+    assert base.content == older.content == first.content
 
 
 @pytest.mark.parametrize(
@@ -189,8 +190,8 @@ def test_the_card_of_an_agent_that_does_not_listen_has_its_public_url() -> None:
     async def echo(text: str) -> str:
         return text
 
-    urls = [one["url"] for one in agent.card()["supportedInterfaces"]]
-    assert (urls, make_agent().card()["supportedInterfaces"]) == (["https://site.example/demo/"], [])
+    urls = {one["url"] for one in agent.card()["supportedInterfaces"]}
+    assert (urls, make_agent().card()["supportedInterfaces"]) == ({"https://site.example/demo/"}, [])
 
 
 MESSAGE = {"message": {"messageId": "m", "role": "ROLE_USER", "parts": [{"text": "hi"}]}}

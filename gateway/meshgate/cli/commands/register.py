@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from meshgate.registry.join.wire import RegisterResponse
     from meshgate.registry.model import Instance
 
-__all__ = ["counts_of", "credential_of", "labels_of", "register"]
+__all__ = ["check_url", "counts_of", "credential_of", "find_card_of", "labels_of", "protocol_of", "register"]
 
 _FLAGS = {"bearer": "--bearer", "api_key": "--api-key", "oauth2": "--oauth2-secret", "ca": "--ca"}
 
@@ -49,6 +49,9 @@ def register(
         bool, typer.Option("--any-references", help="Let messages to it refer to tasks that are not their caller's.")
     ] = False,
     url: Annotated[str, typer.Option(help="Where to call it, instead of where its card says.")] = "",
+    protocol: Annotated[
+        str, typer.Option(metavar="VERSION", help="The version of A2A to speak with it, 1.0 or 0.3; else the newest.")
+    ] = "",
     header: Annotated[
         list[str] | None,
         typer.Option("--header", metavar="NAME=SECRET", help="A header that it wants on every request; repeatable."),
@@ -69,7 +72,8 @@ def register(
 ) -> None:
     """List an A2A server, unchanged, as an agent of the mesh.
 
-    Its card is looked for at the URL as given, at /.well-known/agent-card.json below it, and at that path of its host.
+    Its card, of A2A 1.0 or 0.3, is looked for at the URL as given, at /.well-known/agent-card.json below it, and at
+    that path of its host; then at /.well-known/agent.json, where older agents have it.
     It stays until it is deregistered. The gateway looks at its card from time to time and sends it no calls while it
     does not answer. Its call key, under which it may itself call into the mesh, is printed this once.
 
@@ -89,6 +93,7 @@ def register(
     terms: dict[str, Any] = {
         "reentrant": counts_of(reentrant or []),
         "url": url,
+        "protocol": protocol_of(protocol),
         "tell_caller": tell_caller,
         "any_references": any_references,
     }
@@ -125,7 +130,7 @@ def register(
     err().print(hint, style="dim", markup=False, soft_wrap=True)
 
 
-def check_url(text: str) -> None:
+def check_url(text: str, named: str = "--card") -> None:
     """Refuse a text that is no URL.
 
     Raises:
@@ -137,7 +142,18 @@ def check_url(text: str) -> None:
     try:
         card_places(text)
     except InvalidParams as error:
-        raise CliError(f"--card {error.message}", Exit.USAGE) from None
+        raise CliError(f"{named} {error.message}", Exit.USAGE) from None
+
+
+def protocol_of(text: str) -> str:
+    """The version of A2A in a text.
+
+    Raises:
+        CliError: it is no version that agents are spoken to in.
+    """
+    if text not in ("", "1.0", "0.3"):
+        raise CliError(f"--protocol {text!r} is no version of A2A that is spoken here", Exit.USAGE, "write 1.0 or 0.3")
+    return text
 
 
 def labels_of(given: list[str]) -> dict[str, str]:
@@ -188,11 +204,12 @@ def credential_of(
         if not equals or not name or not value:
             raise CliError("--header is no pair", Exit.USAGE, "write --header NAME=SECRET, such as X-Team=env:TEAM_KEY")
         pairs[name] = value
-    client, secret = flags["--oauth2-client"], flags["--oauth2-secret"]
-    if bool(client) != bool(secret) or (not client and (flags["--oauth2-scope"] or flags["--oauth2-token-url"])):
+    client, secret = flags.get("--oauth2-client", ""), flags.get("--oauth2-secret", "")
+    scope, place = flags.get("--oauth2-scope", ""), flags.get("--oauth2-token-url", "")
+    if bool(client) != bool(secret) or (not client and (scope or place)):
         raise CliError("--oauth2-client and --oauth2-secret go together", Exit.USAGE, "give both, or neither")
-    asks = OAuth2Client(flags["--oauth2-token-url"], client, secret, flags["--oauth2-scope"]) if client else None
-    given = GivenCredential(pairs, flags["--bearer"], flags["--api-key"], asks, flags["--ca"])
+    asks = OAuth2Client(place, client, secret, scope) if client else None
+    given = GivenCredential(pairs, flags["--bearer"], flags.get("--api-key", ""), asks, flags["--ca"])
     try:
         return given.in_clear(environ, _flag)
     except InvalidParams as error:
@@ -216,7 +233,7 @@ async def _register(
 
     access = find_join()
     _check_no_gateway(where)
-    found = await _find(where, given)
+    found = await find_card_of(where, given)
     agent = read_foreign(found.body, name, **terms)
     credential = credential_for(given, agent.card, found.url)
     endpoints = endpoints_for(agent.endpoints, credential, found.url, given=bool(terms["url"]))
@@ -253,7 +270,12 @@ def _check_no_gateway(where: str) -> None:
         )
 
 
-async def _find(where: str, given: GivenCredential) -> FoundCard:
+async def find_card_of(where: str, given: GivenCredential) -> FoundCard:
+    """The card of the agent at a URL.
+
+    Raises:
+        CliError: no card is found, or it is shown with a credential only.
+    """
     from meshgate.a2a.errors import PermissionDenied, UpstreamUnavailable
     from meshgate.registry.foreign.card_fetcher import CardFetcher
     from meshgate.registry.foreign.card_places import CardAnswer, find_card

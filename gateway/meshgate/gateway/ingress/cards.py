@@ -8,12 +8,14 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from meshgate.a2a.bindings.table import GRPC_ROWS, HTTP_ROWS
+from meshgate.a2a.bindings.base import Binding
+from meshgate.a2a.bindings.table import GRPC_ROWS, HTTP_ROWS, Row
 from meshgate.a2a.call import Principal
-from meshgate.a2a.cards import interface, rewrite
+from meshgate.a2a.cards import interface, rewrite, strict
 from meshgate.a2a.mesh.tenants import in_tenant
-from meshgate.a2a.protocol_version import PROTOCOL_VERSION
+from meshgate.a2a.protocol_version import LEGACY_VERSION
 from meshgate.a2a.selector import Selector
+from meshgate.a2a.v0_3.cards import downgrade_card, merge_card
 from meshgate.gateway.contracts.catalogue import Catalogue
 from meshgate.gateway.ingress.variants import PLAIN, Variant
 from meshgate.gateway.routing.routes import Routes
@@ -28,11 +30,12 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class _Where(NamedTuple):
-    """What the addresses of one card begin with."""
+    """What the addresses of one card begin with, and the version that it is written in, "" for all of them."""
 
     base: str
     grpc: str
     variant: Variant
+    version: str
 
 
 class Cards:
@@ -40,16 +43,35 @@ class Cards:
 
     Args:
         settings: the public addresses, and whether all cards list gRPC.
+        version: this release's.
+        http, grpc: the bindings that are served.
     """
 
-    def __init__(self, routes: Routes, schemas: Catalogue, settings: Settings, version: str) -> None:
+    def __init__(
+        self,
+        routes: Routes,
+        schemas: Catalogue,
+        settings: Settings,
+        version: str,
+        *,
+        http: Sequence[Row[Binding]] = HTTP_ROWS,
+        grpc: Sequence[Row[Binding]] = GRPC_ROWS,
+    ) -> None:
         self._routes = routes
         self._schemas = schemas
         self._settings = settings
         self._version = version
+        # A client may take the first address of a binding that it knows, whatever the version: the newest is first.
+        self._http = sorted(http, key=lambda row: row.version, reverse=True)
+        self._grpc = sorted(grpc, key=lambda row: row.version, reverse=True)
 
     def card(
-        self, target: Selector | None, callers: Sequence[Principal], origin: str, variant: Variant = PLAIN
+        self,
+        target: Selector | None,
+        callers: Sequence[Principal],
+        origin: str,
+        variant: Variant = PLAIN,
+        asked: str = "",
     ) -> bytes | None:
         """The card of what ``target`` names, as JSON, or None if nobody of ``callers`` may use anything of that name.
 
@@ -57,14 +79,19 @@ class Cards:
             callers: those whose permissions count together: the caller, and whoever has no key.
             origin: scheme, host and port of the request.
             variant: the card's form, which each HTTP address in it keeps.
+            asked: the version that the request asks for. The variant's comes before it; one that is not served is none.
         """
+        served = {row.version for row in self._http}
+        if variant.version and variant.version not in served:
+            return None
         where = _Where(
             self._settings.base_url or origin,
             self._grpc_address(origin) if variant.grpc or self._settings.card_grpc else "",
             variant,
+            variant.version or (asked if asked in served else ""),
         )
         tree = self._own(callers, where) if target is None else self._agents(target, callers, where)
-        return msgspec.json.encode(tree) if tree is not None else None
+        return msgspec.json.encode(_written(tree, where.version)) if tree is not None else None
 
     def _grpc_address(self, origin: str) -> str:
         """``host:port`` at which who asked reaches gRPC; "" if that cannot be known."""
@@ -77,22 +104,16 @@ class Cards:
             return ""
         return f"[{host}]:{settings.grpc_port}" if ":" in host else f"{host}:{settings.grpc_port}"
 
-    @staticmethod
-    def _interfaces(path: str, label: str, where: _Where) -> list[dict[str, str]]:
-        found = [
-            interface(f"{where.base}{path}", row.id, row.version)
-            for row in HTTP_ROWS
-            if row.version == PROTOCOL_VERSION
-        ]
-        if where.grpc:
-            # The label routes on the shared gRPC address; clients echo it (section 8.3.2).
-            routed = {"tenant": label} if label else {}
-            found += [
-                {**interface(where.grpc, row.id, row.version), **routed}
-                for row in GRPC_ROWS
-                if row.version == PROTOCOL_VERSION
-            ]
-        return found
+    def _interfaces(self, path: str, label: str, where: _Where) -> list[dict[str, str]]:
+        found = [interface(f"{where.base}{path}", row.id, row.version) for row in self._http]
+        for row in self._grpc if where.grpc else ():
+            # The label routes on the shared gRPC address; clients echo it (section 8.3.2). Those of 0.3 know no label.
+            if not label:
+                found.append(interface(where.grpc, row.id, row.version))
+            elif row.version != LEGACY_VERSION:
+                found.append({**interface(where.grpc, row.id, row.version), "tenant": label})
+        found.sort(key=lambda one: one["protocolVersion"], reverse=True)
+        return [one for one in found if where.version in ("", one["protocolVersion"])]
 
     def _usable(self, callers: Sequence[Principal]) -> Iterable[Group]:
         """What any of the callers may use, the first caller's first."""
@@ -153,6 +174,14 @@ class Cards:
             "capabilities": {"streaming": True},
         }
         return rewrite(card, self._interfaces("/", "", where))
+
+
+def _written(tree: dict[str, Any], version: str) -> dict[str, Any]:
+    """A card of 1.0 in the form of a version, or in a form that readers of each can take."""
+    if not version:
+        return merge_card(tree)
+    # Who asks for 1.0 alone is a reader that is strict; others read the card of both versions.
+    return downgrade_card(tree) if version == LEGACY_VERSION else strict(tree)
 
 
 def _release(release: Release) -> dict[str, str]:

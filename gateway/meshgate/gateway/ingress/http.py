@@ -12,9 +12,10 @@ import msgspec
 from meshgate.a2a.bindings.base import Request
 from meshgate.a2a.bindings.table import HTTP_ROWS
 from meshgate.a2a.call import Handler, Principal
-from meshgate.a2a.cards import CARD_PATH
+from meshgate.a2a.cards import CARD_PATHS
 from meshgate.a2a.errors import MeshError, NoRoute
 from meshgate.a2a.limits import Limits
+from meshgate.a2a.protocol_version import stated_version
 from meshgate.a2a.selector import Selector, parse_selector
 from meshgate.gateway.ingress.cards import Cards
 from meshgate.gateway.ingress.credentials import CredentialCheck
@@ -27,7 +28,9 @@ __all__ = ["Ingress"]
 
 _NOT_FOUND = b'{"error":"not found: POST JSON-RPC to /agents/NAME or /skills/NAME@RANGE, or HTTP+JSON below it"}'
 _KINDS = ("agents", "skills")
-_CARD_PATHS = ("", "/", CARD_PATH)
+_CARD_PLACES = ("", "/", *CARD_PATHS)
+"""Below the URL of an agent or a skill. Some clients take that URL itself for the card's."""
+_VARY = b"A2A-Version, Authorization, X-API-Key"
 
 
 class Readiness(Protocol):
@@ -113,7 +116,7 @@ class Ingress:
             await self._other(scope, request, variant, send)
 
     async def _other(self, scope: Scope, request: Request, variant: Variant, send: Send) -> None:
-        if request.path not in _CARD_PATHS:
+        if request.path not in _CARD_PLACES:
             await respond(send, 404, _NOT_FOUND)
         elif request.method in ("GET", "HEAD"):
             await self._card(scope, request, variant, send)
@@ -138,10 +141,11 @@ class Ingress:
             found = self._check.caller(headers, "card")
             callers.insert(0, await found if isinstance(found, Awaitable) else found)
         host = headers.get("host", "")
-        card = self._cards.card(request.target, callers, f"{scope.get('scheme', 'http')}://{host}", variant)
+        origin = f"{scope.get('scheme', 'http')}://{host}"
+        card = self._cards.card(request.target, callers, origin, variant, stated_version(headers, request.query))
         if card is None:
             raise NoRoute
-        sent = [(b"cache-control", b"max-age=30, private"), (b"vary", b"authorization, x-api-key")]
+        sent = [(b"cache-control", b"max-age=30, private"), (b"vary", _VARY)]
         await self._documents.answer(send, request.method, headers, card, sent)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from meshgate.a2a.cards import CARD_PATH
+from meshgate.a2a.cards import CARD_PATHS
 from meshgate.a2a.codec.strict_json import decode_json, is_object
 from meshgate.a2a.errors import InvalidParams, MeshError, PermissionDenied, UpstreamUnavailable
 
@@ -42,7 +42,8 @@ class FoundCard(NamedTuple):
 def card_places(url: str) -> tuple[str, ...]:
     """The URLs that may have the card of the agent at ``url``, in the order in which they are tried.
 
-    As given; at the well-known path below it (specification 1.0.1, section 8.2); at that path of the origin.
+    As given; at the well-known path below it (specification 1.0.1, section 8.2); at that path of the origin. Then the
+    last two once more, at the path that A2A 0.2 had.
 
     Raises:
         InvalidParams: it is no URL.
@@ -55,8 +56,8 @@ def card_places(url: str) -> tuple[str, ...]:
     if not host or parts.scheme not in ("http", "https"):
         raise InvalidParams(f"{url[:200]!r} is no URL: write it like http://127.0.0.1:9000")
     origin = f"{parts.scheme}://{parts.netloc}"
-    below = [] if parts.path.endswith(CARD_PATH) else [f"{origin}{parts.path.rstrip('/')}{CARD_PATH}"]
-    return tuple(dict.fromkeys([url, *below, origin + CARD_PATH]))
+    bases = [origin] if parts.path.endswith(CARD_PATHS) else [f"{origin}{parts.path.rstrip('/')}", origin]
+    return tuple(dict.fromkeys([url, *(base + path for path in CARD_PATHS for base in bases)]))
 
 
 async def find_card(url: str, fetch: Callable[[str], Awaitable[CardAnswer]]) -> FoundCard:
@@ -70,7 +71,7 @@ async def find_card(url: str, fetch: Callable[[str], Awaitable[CardAnswer]]) -> 
         PermissionDenied: a server there shows its card to nobody without a credential.
         UpstreamUnavailable: nobody answers, or no place has a card; the message names each.
     """
-    tried: list[str] = []
+    tried: dict[str, list[str]] = {}
     closed = ""
     for place in card_places(url):
         answer = await fetch(place)
@@ -78,12 +79,13 @@ async def find_card(url: str, fetch: Callable[[str], Awaitable[CardAnswer]]) -> 
             return FoundCard(place, answer.body, answer.etag)
         if answer.status in (401, 403):
             closed = closed or place
-        tried.append(f"{place} {_said(answer)}")
+        tried.setdefault(_said(answer), []).append(place)
     if closed:
         raise PermissionDenied(
             f"{closed} is shown with a credential only: give one (--bearer-file, --header, --api-key)"
         )
-    raise UpstreamUnavailable(f"no agent card: {'; '.join(tried)}")
+    told = [f"{first} {said}" + "".join(f", as does {one}" for one in more) for said, (first, *more) in tried.items()]
+    raise UpstreamUnavailable(f"no agent card: {'; '.join(told)}")
 
 
 def _is_card(body: bytes) -> bool:

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
-from meshgate.a2a.card_types import AgentCard, AgentSkill, SkillTerms
+from meshgate.a2a.bindings.table import ROWS, key_of
+from meshgate.a2a.card_types import AgentCard, AgentInterface, AgentSkill, SkillTerms
 from meshgate.a2a.cards import read_card, terms_of
 from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.version_syntax import parse_version
 from meshgate.registry.index import Index
-from meshgate.registry.limits import agent_name_fault, id_prefix
-from meshgate.registry.model import BINDINGS, Capability, Endpoint, ForeignTerms, HealthCheck, Instance, Manifest
+from meshgate.registry.limits import MAX_INSTANCE, agent_name_fault, bindings_here, id_prefix
+from meshgate.registry.model import Capability, Endpoint, ForeignTerms, HealthCheck, Instance, Manifest
 
-__all__ = ["AgentOfCard", "agent_name", "foreign_instance", "instances_of_card", "name_holder", "read_foreign"]
+__all__ = [
+    "AgentOfCard",
+    "agent_name",
+    "fitting",
+    "foreign_instance",
+    "instances_of_card",
+    "name_holder",
+    "read_foreign",
+]
 
 _NOT_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 _FALLBACK = "0.0.0"
@@ -28,7 +37,7 @@ class AgentOfCard(NamedTuple):
 
     Attributes:
         card: the card as a value.
-        endpoints: where it listens, in the card's order.
+        endpoints: where it listens, in the card's order; of one binding the newest version first.
         corrections: what was put right in the card, a text for each place.
     """
 
@@ -73,16 +82,18 @@ def read_foreign(
     reentrant: Mapping[str, int] | None = None,
     *,
     url: str = "",
+    protocol: str = "",
     tell_caller: bool = False,
     any_references: bool = False,
 ) -> AgentOfCard:
     """What a foreign agent is and where it listens.
 
     Args:
-        card: the agent card as it was served (A2A 1.0).
+        card: the agent card as it was served.
         name: the name to list the agent under; else it is made from the card's.
         reentrant: by skill, how often it may stand on one path of calls; else what the card says, or once.
         url: where the agent is called, instead of where its card says.
+        protocol: the version of A2A, major and minor, that it is spoken to in; "" for any that is spoken here.
         tell_caller, any_references: see ``Manifest``.
 
     Raises:
@@ -90,16 +101,7 @@ def read_foreign(
             ``reentrant`` names a skill that is not on it.
     """
     tree, view, corrections = read_card(card)
-    endpoints = tuple(
-        Endpoint(one.protocol_binding, one.url, one.protocol_version, one.tenant)
-        for one in view.supported_interfaces
-        if one.protocol_binding in BINDINGS and one.protocol_version.split(".")[:2] == ["1", "0"]
-    )
-    if not endpoints:
-        offered = (
-            ", ".join(f"{one.protocol_binding} {one.protocol_version}" for one in view.supported_interfaces) or "none"
-        )
-        raise InvalidParams(f"the agent offers {offered}; A2A 1.0 over JSONRPC or GRPC is needed")
+    endpoints = _endpoints(view.supported_interfaces, protocol)
     terms = terms_of(view)
     version = _version(view.version)
     manifest = Manifest(
@@ -114,10 +116,39 @@ def read_foreign(
         foreign=True,
         tell_caller=tell_caller,
         any_references=any_references,
-        terms=ForeignTerms(bool(name), dict(reentrant or {}), url),
+        terms=ForeignTerms(bool(name), dict(reentrant or {}), url, protocol=protocol),
         card=tree,
     )
     return AgentOfCard(manifest, _elsewhere(endpoints, url) if url else endpoints, corrections, view)
+
+
+def _endpoints(interfaces: Sequence[AgentInterface], protocol: str) -> tuple[Endpoint, ...]:
+    """The addresses that can be called from here, in the card's order; of one binding the newest version first."""
+    keys = {row.key for row in ROWS if protocol in ("", row.version)}
+    found = [
+        Endpoint(one.protocol_binding, one.url, one.protocol_version, one.tenant)
+        for one in interfaces
+        if key_of(one.protocol_binding, one.protocol_version) in keys
+    ]
+    if not found:
+        offered = ", ".join(f"{one.protocol_binding} {one.protocol_version}"[:64] for one in interfaces[:16]) or "none"
+        asked = f", and it is to be spoken to in {protocol}" if protocol else ""
+        raise InvalidParams(f"the agent offers {offered}; spoken here are {bindings_here()}{asked}")
+    newest = sorted(found, key=lambda one: key_of(one.binding, one.version)[1], reverse=True)
+    of_binding = {one.binding: iter([each for each in newest if each.binding == one.binding]) for one in found}
+    return tuple(next(of_binding[one.binding]) for one in found)
+
+
+def fitting(instance: Instance) -> Instance:
+    """The instance with as many of its addresses as the registry keeps: one of each binding, the first, stays."""
+    kept = list(instance.endpoints)
+    for place in reversed(range(len(kept))):
+        if len(msgspec.json.encode(instance)) <= MAX_INSTANCE:
+            break
+        if kept[place].binding in {one.binding for one in kept[:place]}:
+            del kept[place]
+            instance = msgspec.structs.replace(instance, endpoints=tuple(kept))
+    return instance
 
 
 def _elsewhere(endpoints: tuple[Endpoint, ...], url: str) -> tuple[Endpoint, ...]:
@@ -143,14 +174,16 @@ def foreign_instance(
     Args:
         interval: seconds between two looks at the card.
     """
-    return Instance(
-        id=id_prefix(manifest.agent) + hashlib.blake2b(card_url.encode(), digest_size=6).hexdigest(),
-        agent=manifest.agent,
-        manifest=manifest.digest(),
-        endpoints=endpoints,
-        labels=labels or {},
-        check=HealthCheck(card_url, interval),
-        lasting=True,
+    return fitting(
+        Instance(
+            id=id_prefix(manifest.agent) + hashlib.blake2b(card_url.encode(), digest_size=6).hexdigest(),
+            agent=manifest.agent,
+            manifest=manifest.digest(),
+            endpoints=endpoints,
+            labels=labels or {},
+            check=HealthCheck(card_url, interval),
+            lasting=True,
+        )
     )
 
 

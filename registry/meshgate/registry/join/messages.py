@@ -141,7 +141,11 @@ def _manifest_to_proto(manifest: Manifest) -> registry_pb2.Manifest:
     if manifest.terms is not None:
         # What is sealed is sealed by the mesh: an operator gives a credential in clear, beside the manifest.
         terms = manifest.terms
-        message.terms.CopyFrom(registry_pb2.ForeignTerms(named=terms.named, reentrant=terms.reentrant, url=terms.url))
+        message.terms.CopyFrom(
+            registry_pb2.ForeignTerms(
+                named=terms.named, reentrant=terms.reentrant, url=terms.url, protocol=terms.protocol
+            )
+        )
     return message
 
 
@@ -164,7 +168,7 @@ def _manifest(message: registry_pb2.Manifest) -> Manifest:
 
 
 def _terms(message: registry_pb2.ForeignTerms) -> ForeignTerms:
-    return ForeignTerms(message.named, dict(message.reentrant), message.url)
+    return ForeignTerms(message.named, dict(message.reentrant), message.url, protocol=message.protocol)
 
 
 def _capability_to_proto(one: Capability) -> capability_pb2.Capability:

@@ -14,7 +14,7 @@ import msgspec
 from meshgate.a2a.bindings.base import Request
 from meshgate.a2a.bindings.table import HTTP_ROWS
 from meshgate.a2a.call import Handler
-from meshgate.a2a.cards import CARD_PATH
+from meshgate.a2a.cards import CARD_PATH, CARD_PATHS
 from meshgate.a2a.errors import MeshError, Unauthenticated
 from meshgate.a2a.limits import Limits
 from meshgate.net.asgi import Receive, Scope, Send, raw_path, read_headers, respond, to_come
@@ -104,7 +104,7 @@ class AgentApp:
             return
         if endpoint is not None:
             await endpoint(request, receive, send)
-        elif path in ("/", "", CARD_PATH) and scope["method"] in ("GET", "HEAD"):
+        elif path in ("/", "", *CARD_PATHS) and scope["method"] in ("GET", "HEAD"):
             body = msgspec.json.encode(self._card())
             kept = [(b"cache-control", b"private, max-age=60")]
             await self._documents.answer(send, scope["method"], request.headers, body, kept)

@@ -7,9 +7,12 @@ from typing import Any
 
 import msgspec
 
+from meshgate.a2a.bindings.base import Binding
+from meshgate.a2a.bindings.table import HTTP_ROWS, Row
 from meshgate.a2a.card_types import SkillTerms, Terms
-from meshgate.a2a.cards import CAPABILITIES_URI
+from meshgate.a2a.cards import CAPABILITIES_URI, interface
 from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.a2a.v0_3.cards import is_version, merge_card
 from meshgate.registry.model import Capability, Endpoint, HealthCheck, Instance, Manifest, SchemaRef
 from meshgate.sdk.skills.part_codec import PartCodec
 from meshgate.sdk.skills.skill import Skill
@@ -19,8 +22,11 @@ __all__ = ["card_of", "instance_of", "manifest_of"]
 _MEDIA = ["text/plain", "application/json"]
 
 
-def _interface(endpoint: Endpoint) -> dict[str, str]:
-    return {"url": endpoint.url, "protocolBinding": endpoint.binding, "protocolVersion": endpoint.version}
+def _interfaces(endpoints: Sequence[Endpoint], rows: Sequence[Row[Binding]]) -> list[dict[str, str]]:
+    """The agent's addresses, and the one over HTTP once more for each binding of A2A 0.3, which share its URL."""
+    found = [interface(endpoint.url, endpoint.binding, endpoint.version) for endpoint in endpoints]
+    url = next((endpoint.url for endpoint in endpoints if endpoint.url.startswith("http")), "")
+    return found + [interface(url, row.id, row.version) for row in rows if url and is_version(row.version)]
 
 
 def _skill_entry(skill: Skill) -> dict[str, Any]:
@@ -74,10 +80,14 @@ def card_of(
     *,
     shared_tasks: bool,
     limits: Limits = DEFAULTS,
+    rows: Sequence[Row[Binding]] = HTTP_ROWS,
 ) -> dict[str, Any]:
     """The agent card (specification, section 4.4), with the terms of its skills in an extension.
 
+    If the agent is served in A2A 0.3 as well, the keys of that version are there too.
+
     Args:
+        rows: the bindings that it is served in over HTTP.
         limits: ``schema_json`` bounds the JSON Schemas; skills that come late may be left without.
     """
     allowance = _SchemaAllowance(limits.schema_json)
@@ -88,11 +98,11 @@ def card_of(
         "required": False,
         "params": msgspec.to_builtins(terms),
     }
-    return {
+    card: dict[str, Any] = {
         "name": name,
         "description": description or name,
         "version": version,
-        "supportedInterfaces": [_interface(endpoint) for endpoint in endpoints],
+        "supportedInterfaces": _interfaces(endpoints, rows),
         "capabilities": {"streaming": True, "pushNotifications": False, "extensions": [extension]},
         "defaultInputModes": _MEDIA,
         "defaultOutputModes": _MEDIA,
@@ -100,6 +110,7 @@ def card_of(
         "securitySchemes": {"key": {"httpAuthSecurityScheme": {"scheme": "Bearer"}}},
         "securityRequirements": [{"schemes": {"key": []}}],
     }
+    return merge_card(card)
 
 
 def _schema(codec: PartCodec) -> SchemaRef | None:

@@ -110,6 +110,24 @@ async def test_what_changes_on_a_card_is_listed_and_what_the_operator_said_stays
         assert (manifest.terms, manifest.tell_caller, manifest.any_references) == (before.manifest.terms, True, True)
 
 
+@pytest.mark.requirement("foreign.versions")
+@pytest.mark.parametrize(("protocol", "spoken"), [("", ["1.0", "0.3"]), ("1.0", ["1.0"]), ("0.3", ["0.3"])])
+@virtual_time
+async def test_the_version_that_an_operator_pinned_holds_when_the_card_is_read_again(
+    protocol: str, spoken: list[str]
+) -> None:
+    face = {"url": "http://127.0.0.1:9/rpc", "protocolBinding": "JSONRPC"}
+    both = [{**face, "protocolVersion": version} for version in ("0.3", "1.0")]
+    async with mesh() as at:
+        read = read_foreign(card(supportedInterfaces=both), "atlas", protocol=protocol)
+        await at.registry.register(foreign_instance(read.manifest, read.endpoints, URL), read.manifest)
+        await settle()
+        assert [endpoint.version for endpoint in at.entry.instance.endpoints] == spoken
+        await at.look(at.keeper(), CardAnswer(200, card(version="2.0.0", supportedInterfaces=both)))
+        assert at.entry.manifest.version == "2.0.0"
+        assert [endpoint.version for endpoint in at.entry.instance.endpoints] == spoken
+
+
 @virtual_time
 async def test_a_card_is_asked_for_by_its_validator_and_one_that_is_the_same_changes_nothing() -> None:
     async with mesh() as at:
@@ -145,7 +163,7 @@ async def test_a_closed_agents_card_is_read_with_its_credential_which_stays_seal
     ("answer", "reason"),
     [
         (CardAnswer(200, card(supportedInterfaces=[])), "the agent offers none"),
-        (CardAnswer(200, b"<html>"), "this is no A2A 1.0 agent card"),
+        (CardAnswer(200, b"<html>"), "this is no agent card of A2A 1.0 or 0.3"),
         (CardAnswer(200, card(url="http://10.0.0.1/")), "agents may not listen at 10.0.0.1"),
         (CardAnswer(200, card(skills=[{"id": "draw"}])), "reentrant: there is no skill 'find'"),
         (UpstreamUnavailable("it cannot be reached"), "it cannot be reached"),

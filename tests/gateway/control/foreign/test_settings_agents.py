@@ -85,8 +85,10 @@ class Settings:
         await until(lambda: self.host.asked >= enough)
 
     @asynccontextmanager
-    async def kept(self, name: str = "", card: str = "", home: str = "home") -> AsyncGenerator[SettingsAgents, None]:
-        listed = msgspec.convert({"card": card or self.host.url, "name": name}, ForeignAgent)
+    async def kept(
+        self, name: str = "", card: str = "", home: str = "home", protocol: str = ""
+    ) -> AsyncGenerator[SettingsAgents, None]:
+        listed = msgspec.convert({"card": card or self.host.url, "name": name, "protocol": protocol}, ForeignAgent)
         keeper = SettingsAgents(
             [listed], self.registry, self.index, AgentNetworks(), SEALING, home=home, limits=QUICK, wall=lambda: 1_000.0
         )
@@ -108,6 +110,18 @@ async def settings() -> AsyncGenerator[Settings, None]:
     finally:
         watching.cancel()
         await made.host.stop()
+
+
+@pytest.mark.requirement("foreign.versions")
+@pytest.mark.parametrize("protocol", ["1.0", "0.3"])
+async def test_the_settings_may_pin_the_version_that_an_agent_is_spoken_to_in(protocol: str) -> None:
+    face = {"url": "http://127.0.0.1:9/", "protocolBinding": "JSONRPC"}
+    async with settings() as mesh:
+        mesh.host.card = {"supportedInterfaces": [{**face, "protocolVersion": each} for each in ("1.0", "0.3")]}
+        async with mesh.kept("weather", protocol=protocol):
+            await until(lambda: "weather" in mesh.agents)
+            (entry,) = mesh.index.instances_of("weather")
+            assert [endpoint.version for endpoint in entry.instance.endpoints] == [protocol]
 
 
 @pytest.mark.requirement("join.card_name")
@@ -178,12 +192,12 @@ async def test_an_agent_is_found_by_its_own_url_or_its_cards(path: str) -> None:
 @pytest.mark.requirement("cards.refused")
 async def test_a_refused_agent_is_shown_with_its_reason_until_it_is_taken() -> None:
     async with settings() as mesh:
-        mesh.host.card = {"supportedInterfaces": None, "url": "http://127.0.0.1:9/", "protocolVersion": "0.3.0"}
+        mesh.host.card = {"supportedInterfaces": None, "url": "http://127.0.0.1:9/", "protocolVersion": "0.2.6"}
         async with mesh.kept("weather") as keeper:
             await until(lambda: keeper.refused != [])
             (refused,) = keeper.refused
             assert (refused.card, refused.name, refused.since) == (mesh.host.url, "weather", 1_000.0)
-            assert "it is one of A2A 0.3.0, and the mesh speaks 1.0" in refused.reason
+            assert "it is one of A2A 0.2.6: serve the agent with an SDK of A2A 1.0 or 0.3" in refused.reason
             await mesh.host.stop()
             await until(lambda: "cannot be reached: is the agent running?" in keeper.refused[0].reason)
             assert mesh.agents == set()

@@ -17,7 +17,7 @@ from meshgate.net.addresses import AddressPolicy
 from meshgate.registry.foreign.agent_credential import AgentCredential, endpoints_for
 from meshgate.registry.foreign.card_fetcher import CardFetcher
 from meshgate.registry.foreign.card_places import FoundCard
-from meshgate.registry.foreign.foreign_agent import read_foreign
+from meshgate.registry.foreign.foreign_agent import fitting, read_foreign
 from meshgate.registry.index import Index
 from meshgate.registry.interface import Registry
 from meshgate.registry.model import Entry, ForeignTerms
@@ -110,6 +110,7 @@ class RegisteredAgents:
             instance.agent,
             terms.reentrant,
             url=terms.url,
+            protocol=terms.protocol,
             tell_caller=manifest.tell_caller,
             any_references=manifest.any_references,
         )
@@ -118,8 +119,8 @@ class RegisteredAgents:
         for endpoint in endpoints:
             self._addresses.check(endpoint.url)
         now = msgspec.structs.replace(read.manifest, terms=terms)
-        if now.digest() != instance.manifest or endpoints != instance.endpoints:
-            changed = msgspec.structs.replace(instance, manifest=now.digest(), endpoints=endpoints)
+        changed = fitting(msgspec.structs.replace(instance, manifest=now.digest(), endpoints=endpoints))
+        if changed != instance:
             await self._registry.register(changed, now)
             log.info("foreign_agent_changed", agent=now.agent, instance=instance.id, version=now.version)
         self._known[instance.id] = FoundCard(check.url, answer.body, answer.etag)

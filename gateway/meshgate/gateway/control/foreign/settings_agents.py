@@ -133,7 +133,13 @@ class SettingsAgents:
     async def _register(self, agent: ForeignAgent, found: FoundCard, given: GivenCredential) -> None:
         others = agent.references == "any"
         read = read_foreign(
-            found.body, agent.name, agent.reentrant, url=agent.url, tell_caller=agent.tell_caller, any_references=others
+            found.body,
+            agent.name,
+            agent.reentrant,
+            url=agent.url,
+            protocol=agent.protocol,
+            tell_caller=agent.tell_caller,
+            any_references=others,
         )
         credential = credential_for(given, read.card, found.url)
         endpoints = endpoints_for(read.endpoints, credential, found.url, given=bool(agent.url))

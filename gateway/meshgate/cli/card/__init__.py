@@ -1,0 +1,1 @@
+"""``meshgate card``: agent cards, as others see them."""
