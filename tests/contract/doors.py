@@ -67,7 +67,7 @@ CODES: dict[str, tuple[int, str, int]] = {
     "UPSTREAM_DEADLINE": (-31004, "DEADLINE_EXCEEDED", 504),
     "NO_ROUTE": (-31001, "NOT_FOUND", 404),
 }
-"""JSON-RPC code, gRPC status and HTTP status of each reason, as the protocol's tables have them."""
+"""JSON-RPC code, gRPC status and HTTP status of each reason, as the tables of A2A and of docs/wire.md have them."""
 _ANSWERS_WITHIN = patience(60.0)
 _stub: Any = a2a_pb2_grpc.A2AServiceStub  # generated without annotations
 _EOF: Any = getattr(grpc.aio, "EOF")  # noqa: B009 - its stubs leave it out

@@ -11,8 +11,9 @@ from typing import Generic, Literal, TypeVar
 
 import msgspec
 
-from meshgate.a2a.bindings import jsonrpc, rest
+from meshgate.a2a.bindings import jsonrpc
 from meshgate.a2a.bindings.base import Binding, GrpcBinding, HttpBinding
+from meshgate.a2a.bindings.http_json import rest
 
 __all__ = ["DEFAULT", "DEFAULT_NAMES", "GRPC_ROWS", "HTTP_ROWS", "ROWS", "Key", "Name", "Row", "key_of"]
 

@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Callable
 
 from meshgate.a2a.bindings import sse
 from meshgate.a2a.bindings.base import ClientExchange, Failure, HttpBinding, Request
+from meshgate.a2a.bindings.http_json.errors import has_reason
 from meshgate.a2a.bindings.json_details import problem_in
-from meshgate.a2a.bindings.rest_errors import has_reason
 from meshgate.a2a.errors import (
     AgentError,
     InvalidAgentResponse,
