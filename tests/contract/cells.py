@@ -61,6 +61,7 @@ class Table:
 
 
 TABLES: dict[str, Table] = {
+    "door.all_pairs": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": ("one",)}),
     "path.after": Table({"caller": _BINDINGS, "agent": _AGENTS, "gateways": _GATEWAYS}),
     "bounds.ids": Table({"caller": _BINDINGS, "agent": _AGENTS, "end": ("caller", "agent"), "gateways": _GATEWAYS}),
     "bounds.deadline": Table({"caller": _BINDINGS, "gateways": _GATEWAYS}),

@@ -106,6 +106,8 @@ def text_of(task: Tree) -> str:
 class Refused(Exception):
     """What a call was refused or failed with."""
 
+    version = "1.0"
+    """The version of A2A that it was told in."""
     status = 0
     """The HTTP status, where it is the binding's; ``number`` is the name of gRPC's status there."""
 
@@ -125,8 +127,8 @@ class Refused(Exception):
     def means(self, reason: str) -> bool:
         """Whether it has this reason, and the code that belongs to it on its binding."""
         number, name, status = CODES[reason]
-        code: int | str = number if self.binding.startswith("JSONRPC") else name
-        if self.binding == "JSONRPC-0.3" and (number == -32009 or number > -32000):
+        code: int | str = number if self.binding == "JSONRPC" else name
+        if (self.binding, self.version) == ("JSONRPC", "0.3") and (number == -32009 or number > -32000):
             code = -32603  # 0.3 has no number for it
         return (self.reason, self.number, self.status or status) == (reason, code, status)
 
@@ -135,6 +137,7 @@ class Door(Protocol):
     """One binding's way into one gateway."""
 
     binding: str
+    version: str
     gateway: str
 
     async def ask(self, method: str, params: Tree, to: str = "", *, key: str, headers: Headers | None = None) -> Answer:
@@ -179,7 +182,7 @@ class RpcDoor:
         pinned: whether several gateways share the port, so that each connection must be found out about.
     """
 
-    binding = "JSONRPC"
+    binding, version = "JSONRPC", "1.0"
 
     def __init__(self, url: str, gateway: str, probe: Probe | None) -> None:
         self.url, self.gateway = url, gateway
@@ -374,7 +377,7 @@ _REQUESTS: dict[str, type[Any]] = {
 class GrpcDoor:
     """gRPC by a2a-sdk's generated stub, on a channel of its own."""
 
-    binding = "GRPC"
+    binding, version = "GRPC", "1.0"
     patience = _ANSWERS_WITHIN
 
     def __init__(self, channel: Any, gateway: str) -> None:

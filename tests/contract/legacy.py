@@ -1,5 +1,5 @@
-"""The caller's end of A2A 0.3, none of it ours: raw JSON-RPC and a gRPC stub. On top is a2a-sdk's own conversion, so that
-a case which is written in 1.0 is asked, and answered, in 0.3.
+"""The caller's end of A2A 0.3, none of it ours: raw JSON-RPC and a gRPC stub. On top is a2a-sdk's own conversion, so
+that a case which is written in 1.0 is asked, and answered, in 0.3.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from a2a.compat.v0_3 import types as stock
 from a2a.types import a2a_pb2
 from google.protobuf import json_format
 
+from meshgate.a2a.codec.strict_json import is_object
 from tests.contract.doors import Answer, GrpcDoor, Headers, Refused, RpcDoor, path_of, refused_over_grpc
 
 __all__ = ["LegacyGrpcDoor", "LegacyRpcDoor"]
@@ -68,7 +69,7 @@ def _tree(method: str, result: Tree) -> Tree:
 class LegacyRpcDoor(RpcDoor):
     """JSON-RPC of 0.3, on connections as those of 1.0."""
 
-    binding = "JSONRPC-0.3"
+    version = "0.3"
 
     def _sent(self, key: str, headers: Headers | None) -> dict[str, str]:
         sent = {"content-type": "application/json", **(headers or {})}
@@ -79,7 +80,12 @@ class LegacyRpcDoor(RpcDoor):
 
     @staticmethod
     def _body(method: str, params: Tree) -> bytes:
-        request = {"jsonrpc": "2.0", "id": "one", "method": _METHODS[method], "params": _params(method, params)}
+        request = {
+            "jsonrpc": "2.0",
+            "id": "one",
+            "method": _METHODS.get(method, "tasks/list"),
+            "params": _params(method, params),
+        }
         return json.dumps(request).encode()
 
     async def ask(self, method: str, params: Tree, to: str = "", *, key: str, headers: Headers | None = None) -> Answer:
@@ -120,12 +126,13 @@ def _result(body: bytes, head: Mapping[str, str] | httpx.Headers | None = None) 
         result: Tree = answer["result"]
         return result
     data: Any = fault.get("data")
-    told: Tree = data if isinstance(data, dict) and "reason" in data else {}
+    told: Tree = data if is_object(data) and "reason" in data else {}
     details: dict[str, Tree] = {"ErrorInfo": told} if told else {}
     details |= {
         name: told for name, sign in (("BadRequest", "fieldViolations"), ("RetryInfo", "retryDelay")) if sign in told
     }
-    refused = Refused("JSONRPC-0.3", fault["code"], fault["message"], details, body)
+    refused = Refused("JSONRPC", fault["code"], fault["message"], details, body)
+    refused.version = "0.3"
     if head is not None:
         refused.call, refused.job = head.get("meshgate-call", ""), head.get("meshgate-job", "")
     raise refused
@@ -134,7 +141,7 @@ def _result(body: bytes, head: Mapping[str, str] | httpx.Headers | None = None) 
 class LegacyGrpcDoor(GrpcDoor):
     """gRPC of 0.3 by a2a-sdk's generated stub, on the channel of the door of 1.0."""
 
-    binding = "GRPC-0.3"
+    version = "0.3"
 
     def __init__(self, channel: Any, gateway: str) -> None:
         super().__init__(channel, gateway)
@@ -163,7 +170,7 @@ class LegacyGrpcDoor(GrpcDoor):
 
     def _told(self, error: grpc.aio.AioRpcError) -> Refused:
         refused = refused_over_grpc(error)
-        refused.binding = self.binding
+        refused.version = self.version
         return refused
 
     def _start(self, method: str, params: Tree, to: str, key: str, headers: Headers | None) -> Any:
@@ -174,7 +181,8 @@ class LegacyGrpcDoor(GrpcDoor):
         if key:
             sent["authorization"] = f"Bearer {key}"
         name, request = _message(method, _params(method, params))
-        return getattr(self._stub, name)(request, timeout=self.patience, metadata=tuple(sent.items()))
+        ask = getattr(self._stub, name, None) or self._stub.GetTask  # 0.3 has no list of tasks
+        return ask(request, timeout=self.patience, metadata=tuple(sent.items()))
 
 
 def _message(method: str, params: Tree) -> tuple[str, Any]:
@@ -201,7 +209,9 @@ def _message(method: str, params: Tree) -> tuple[str, Any]:
         return "TaskSubscription", pb.TaskSubscriptionRequest(name=name)
     if method == "GetExtendedAgentCard":
         return "GetAgentCard", pb.GetAgentCardRequest()
-    return method, pb.CreateTaskPushNotificationConfigRequest(parent=name)
+    if method == "CreateTaskPushNotificationConfig":
+        return method, pb.CreateTaskPushNotificationConfigRequest(parent=name)
+    return method, pb.GetTaskRequest(name=name)
 
 
 def _read(method: str, message: Any) -> Tree:

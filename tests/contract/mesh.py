@@ -351,13 +351,9 @@ class Mesh:
         rpc = [RpcDoor(self.run(side).gateway, sides[side], probe) for side in (0, 1)]
         rest = [RestDoor(self.run(side).gateway, sides[side], probe) for side in (0, 1)]
         grpc = [await GrpcDoor.find(self.run(side).grpc, sides[side], probe) for side in (0, 1)]
-        for door in (*rpc, *rest):
-            self._stack.push_async_callback(door.aclose)
-        for channel in grpc:
-            self._stack.push_async_callback(channel.aclose)
         old = [LegacyRpcDoor(self.run(side).gateway, sides[side], probe) for side in (0, 1)]
         old_grpc = [await LegacyGrpcDoor.find(self.run(side).grpc, sides[side], probe) for side in (0, 1)]
-        for door in (*old, *old_grpc):
+        for door in (*rpc, *rest, *old, *grpc, *old_grpc):
             self._stack.push_async_callback(door.aclose)
         self.doors = {
             "JSONRPC": (rpc[0], rpc[1]),
