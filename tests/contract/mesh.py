@@ -353,8 +353,10 @@ class Mesh:
         grpc = [await GrpcDoor.find(self.run(side).grpc, sides[side], probe) for side in (0, 1)]
         old = [LegacyRpcDoor(self.run(side).gateway, sides[side], probe) for side in (0, 1)]
         old_grpc = [await LegacyGrpcDoor.find(self.run(side).grpc, sides[side], probe) for side in (0, 1)]
-        for door in (*rpc, *rest, *old, *grpc, *old_grpc):
+        for door in (*rpc, *rest, *old):
             self._stack.push_async_callback(door.aclose)
+        for channel in (*grpc, *old_grpc):
+            self._stack.push_async_callback(channel.aclose)
         self.doors = {
             "JSONRPC": (rpc[0], rpc[1]),
             "HTTP+JSON": (rest[0], rest[1]),

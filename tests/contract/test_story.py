@@ -40,8 +40,8 @@ def states(events: list[Tree]) -> list[str]:
     """The states of a task that events tell, each once."""
     found: list[str] = []
     for event in events:
-        content = event.get("task") or event.get("statusUpdate") or {}
-        state = content.get("status", {}).get("state", "").removeprefix("TASK_STATE_")
+        content: Tree = event.get("task") or event.get("statusUpdate") or {}
+        state = str(content.get("status", {}).get("state", "")).removeprefix("TASK_STATE_")
         if state and (not found or found[-1] != state):
             found.append(state)
     return found
