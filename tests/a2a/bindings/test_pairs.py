@@ -46,7 +46,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
             counts["parsed"] += 1
             return decoder.decode(body)
 
-    decoder = strict_json._decoder
+    decoder: Any = getattr(strict_json, "_decoder")  # noqa: B009 - it is private
     monkeypatch.setattr(strict_json, "_decoder", Decoder())
     for binding in (grpc, grpc_0_3):
         count(binding, "parse_message", "parsed")
