@@ -42,6 +42,11 @@ _ROWS: tuple[Requirement, ...] = (
         "A2A 5.1",
         "A message is parsed once, and what leaves in the form it came in is not written in another one",
     ),
+    Requirement(
+        "legacy.snapshot",
+        "A2A 1.0 3.1.6",
+        "A stream begins with its task or a message, also where an agent of 0.3 does not",
+    ),
     Requirement("legacy.lossless", "A2A 0.3", "What goes from 1.0 to 0.3 and back loses what is named, and no more"),
     Requirement(
         "legacy.stock", "A2A 0.3", "Messages of 0.3 mean the same to a2a-sdk and to the mesh, in both directions"
