@@ -12,7 +12,7 @@ FIXED: tuple[tuple[str, str, str], ...] = (
     ("a2a/version_syntax.py: _LONGEST_VERSION", "", "Longest version, in characters."),
     ("a2a/codec/transcode.py: _DEEPEST", "", ""),
     ("a2a/bindings/json_details.py: MAX_ERROR", "bytes", ""),
-    ("a2a/bindings/rest_query.py: _MOST", "", ""),
+    ("a2a/bindings/http_json/query.py: _MOST", "", ""),
     ("a2a/types.py: MAX_ID", "bytes", ""),
     ("a2a/types.py: _TAG", "bytes", ""),
     ("a2a/types.py: _REFERENCES", "", ""),
@@ -171,8 +171,8 @@ FIXED: tuple[tuple[str, str, str], ...] = (
 NO_LIMITS: dict[str, str] = {
     "A number of a protocol, a format or a language": """
         a2a/bindings/json_details.py: INTERNAL; _FAILED
+        a2a/bindings/http_json/errors.py: _ABOUT_KEYS; _FAILED; http_status: 3
         a2a/bindings/jsonrpc_errors.py: _FIRST, _LAST
-        a2a/bindings/rest_errors.py: _ABOUT_KEYS; _FAILED; http_status: 3
         a2a/codec/protobuf_size.py: _VARINT, _FIXED64, _BYTES, _FIXED32; _LEAST
         a2a/codec/strict_json.py: _ONE, _LIST, _MAP
         a2a/codec/transcode.py: _EXACT

@@ -26,14 +26,16 @@ Cell = tuple[str, ...]
 _PARAMETERS = {"caller": "binding", "gateways": "mesh", "registry": "backend"}
 """The parameter that an axis is read from, if its name is another."""
 
-_BINDINGS = ("JSONRPC", "HTTP+JSON", "GRPC")
+_AGENTS = ("JSONRPC", "HTTP+JSON", "GRPC")
+_BINDINGS = (*_AGENTS, "JSONRPC-0.3", "GRPC-0.3")
 _BACKENDS = ("memory", "file", "consul")
 _GATEWAYS = ("one", "unrecorded", "workers", "two")
 
 
 _ELSEWHERE = {
-    f"HTTP+JSON/{layout}": "one gateway: what a binding does ends before a call goes to another one, and time is dear"
+    f"{binding}/{layout}": "one gateway: what a binding does ends before a call goes to another one, and time is dear"
     for layout in ("unrecorded", "workers", "two")
+    for binding in ("HTTP+JSON", "JSONRPC-0.3", "GRPC-0.3")
 }
 
 
@@ -59,25 +61,26 @@ class Table:
 
 
 TABLES: dict[str, Table] = {
-    "path.after": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
-    "bounds.ids": Table({"caller": _BINDINGS, "agent": _BINDINGS, "end": ("caller", "agent"), "gateways": _GATEWAYS}),
+    "door.all_pairs": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": ("one",)}),
+    "path.after": Table({"caller": _BINDINGS, "agent": _AGENTS, "gateways": _GATEWAYS}),
+    "bounds.ids": Table({"caller": _BINDINGS, "agent": _AGENTS, "end": ("caller", "agent"), "gateways": _GATEWAYS}),
     "bounds.deadline": Table({"caller": _BINDINGS, "gateways": _GATEWAYS}),
     "registry.swept": Table({"registry": _BACKENDS}),
     "join.gateways": Table({"backend": _BACKENDS}),
     "registry.unsigned": Table({"registry": _BACKENDS}),
-    "errors.agents": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
-    "instance.limits": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
+    "errors.agents": Table({"caller": _BINDINGS, "agent": _AGENTS, "gateways": _GATEWAYS}),
+    "instance.limits": Table({"caller": _BINDINGS, "agent": _AGENTS, "gateways": _GATEWAYS}),
     "instance.weight": Table({"caller": _BINDINGS, "gateways": _GATEWAYS}),
-    "stream.quiet": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
-    "stream.end": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
-    "stream.done": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
-    "agent.values": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
-    "instance.silent": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
+    "stream.quiet": Table({"caller": _BINDINGS, "agent": _AGENTS, "gateways": _GATEWAYS}),
+    "stream.end": Table({"caller": _BINDINGS, "agent": _AGENTS, "gateways": _GATEWAYS}),
+    "stream.done": Table({"caller": _BINDINGS, "agent": _AGENTS, "gateways": _GATEWAYS}),
+    "agent.values": Table({"caller": _BINDINGS, "agent": _AGENTS, "gateways": _GATEWAYS}),
+    "instance.silent": Table({"caller": _BINDINGS, "agent": _AGENTS, "gateways": _GATEWAYS}),
     "tenants.apart": Table({"caller": _BINDINGS, "gateways": _GATEWAYS}),
-    "references.own": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
-    "caller.told": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
+    "references.own": Table({"caller": _BINDINGS, "agent": _AGENTS, "gateways": _GATEWAYS}),
+    "caller.told": Table({"caller": _BINDINGS, "agent": _AGENTS, "gateways": _GATEWAYS}),
     "edge.key_first": Table({"caller": _BINDINGS, "gateways": _GATEWAYS}),
-    "path.onward": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
+    "path.onward": Table({"caller": _BINDINGS, "agent": _AGENTS, "gateways": _GATEWAYS}),
 }
 """By the id of the promise."""
 

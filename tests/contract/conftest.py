@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from tests.contract.doors import Door
+from tests.contract.inapplicable import IN_0_3, OVER_GRPC_0_3
 from tests.contract.mesh import Binding, Layout, Mesh, sdk_agent, start_mesh
 from tests.contract.unrecorded import UNRECORDED, NotOnRecord
 from tests.support.servers import Consul
@@ -30,8 +31,8 @@ CHAIN = tuple(f"link-{number}" for number in range(9))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """HTTP+JSON is for the layout ``one`` alone, see ``cells.py``. Cases that read a record must find none in the
-    layout without records; once they do, their line there goes.
+    """All but JSON-RPC and gRPC of 1.0 are for the layout ``one`` alone, see ``cells.py``. Cases that read a record
+    must find none in the layout without records; once they do, their line there goes.
     """
     left_out = [item for item in items if _elsewhere(item)]
     if left_out:
@@ -46,7 +47,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _elsewhere(item: pytest.Item) -> bool:
     found = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-    return found.get("mesh", "one") != "one" and "HTTP+JSON" in (found.get("binding"), found.get("agent"))
+    if _inapplicable(item, str(found.get("binding"))):
+        return True
+    both = {found.get("binding"), found.get("agent")}
+    return found.get("mesh", "one") != "one" and not both <= {None, "JSONRPC", "GRPC"}
+
+
+def _inapplicable(item: pytest.Item, binding: str) -> bool:
+    if not binding.endswith("-0.3"):
+        return False
+    case = item.nodeid.rpartition("::")[2]
+    table = IN_0_3 if binding.startswith("JSONRPC") else {**IN_0_3, **OVER_GRPC_0_3}
+    names = [name.format(binding=binding) for name in table]
+    return any(case.startswith(name) if "[" in name else case.partition("[")[0] == name for name in names)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session", params=_LAYOUTS)
@@ -75,7 +88,11 @@ async def mesh(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
         yield running
 
 
-@pytest.fixture(params=["JSONRPC", "HTTP+JSON", "GRPC"])
+KINDS: tuple[Binding, ...] = ("JSONRPC", "HTTP+JSON", "GRPC", "JSONRPC-0.3", "GRPC-0.3")
+"""The bindings of 1.0, and those of 0.3."""
+
+
+@pytest.fixture(params=KINDS)
 def binding(request: pytest.FixtureRequest) -> Binding:
     """The binding that the caller speaks."""
     found: Binding = request.param

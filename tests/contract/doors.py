@@ -38,6 +38,7 @@ __all__ = [
     "RestDoor",
     "RpcDoor",
     "path_of",
+    "refused_over_grpc",
     "soon",
     "text_of",
 ]
@@ -66,7 +67,7 @@ CODES: dict[str, tuple[int, str, int]] = {
     "UPSTREAM_DEADLINE": (-31004, "DEADLINE_EXCEEDED", 504),
     "NO_ROUTE": (-31001, "NOT_FOUND", 404),
 }
-"""JSON-RPC code, gRPC status and HTTP status of each reason, as the protocol's tables have them."""
+"""JSON-RPC code, gRPC status and HTTP status of each reason, as the tables of A2A and of docs/wire.md have them."""
 _ANSWERS_WITHIN = patience(60.0)
 _stub: Any = a2a_pb2_grpc.A2AServiceStub  # generated without annotations
 _EOF: Any = getattr(grpc.aio, "EOF")  # noqa: B009 - its stubs leave it out
@@ -105,6 +106,8 @@ def text_of(task: Tree) -> str:
 class Refused(Exception):
     """What a call was refused or failed with."""
 
+    version = "1.0"
+    """The version of A2A that it was told in."""
     status = 0
     """The HTTP status, where it is the binding's; ``number`` is the name of gRPC's status there."""
 
@@ -124,7 +127,9 @@ class Refused(Exception):
     def means(self, reason: str) -> bool:
         """Whether it has this reason, and the code that belongs to it on its binding."""
         number, name, status = CODES[reason]
-        code = number if self.binding == "JSONRPC" else name
+        code: int | str = number if self.binding == "JSONRPC" else name
+        if (self.binding, self.version) == ("JSONRPC", "0.3") and (number == -32009 or number > -32000):
+            code = -32603  # 0.3 has no number for it
         return (self.reason, self.number, self.status or status) == (reason, code, status)
 
 
@@ -132,6 +137,7 @@ class Door(Protocol):
     """One binding's way into one gateway."""
 
     binding: str
+    version: str
     gateway: str
 
     async def ask(self, method: str, params: Tree, to: str = "", *, key: str, headers: Headers | None = None) -> Answer:
@@ -176,7 +182,7 @@ class RpcDoor:
         pinned: whether several gateways share the port, so that each connection must be found out about.
     """
 
-    binding = "JSONRPC"
+    binding, version = "JSONRPC", "1.0"
 
     def __init__(self, url: str, gateway: str, probe: Probe | None) -> None:
         self.url, self.gateway = url, gateway
@@ -371,7 +377,8 @@ _REQUESTS: dict[str, type[Any]] = {
 class GrpcDoor:
     """gRPC by a2a-sdk's generated stub, on a channel of its own."""
 
-    binding = "GRPC"
+    binding, version = "GRPC", "1.0"
+    patience = _ANSWERS_WITHIN
 
     def __init__(self, channel: Any, gateway: str) -> None:
         self._channel, self.gateway = channel, gateway
@@ -393,7 +400,7 @@ class GrpcDoor:
             message = await rpc
             head = {str(name): str(value) for name, value in await rpc.initial_metadata()}
         except grpc.aio.AioRpcError as error:
-            raise _refused(error) from None
+            raise refused_over_grpc(error) from None
         return Answer(json_format.MessageToDict(message), head)
 
     async def stream(
@@ -404,7 +411,7 @@ class GrpcDoor:
             while (message := await rpc.read()) is not _EOF:
                 yield json_format.MessageToDict(message)
         except grpc.aio.AioRpcError as error:
-            raise _refused(error) from None
+            raise refused_over_grpc(error) from None
         finally:
             rpc.cancel()
 
@@ -413,14 +420,15 @@ class GrpcDoor:
         if key:
             sent["authorization"] = f"Bearer {key}"
         request = json_format.ParseDict(params, _REQUESTS[method]())
-        return getattr(self._stub, method)(request, timeout=_ANSWERS_WITHIN, metadata=tuple(sent.items()))
+        return getattr(self._stub, method)(request, timeout=self.patience, metadata=tuple(sent.items()))
 
     async def aclose(self) -> None:
         """Close the channel."""
         await self._channel.close()
 
 
-def _refused(error: grpc.aio.AioRpcError) -> Refused:
+def refused_over_grpc(error: grpc.aio.AioRpcError) -> Refused:
+    """What a status of gRPC and its details say."""
     details: dict[str, Tree] = {}
     sent: Any = error.trailing_metadata() or ()
     trailers: list[tuple[str, Any]] = [(str(key), value) for key, value in sent]

@@ -1,4 +1,5 @@
-"""An agent that knows nothing of the mesh: a2a-sdk's own server with an executor that acts scripts out.
+"""An agent that knows nothing of the mesh: a2a-sdk's own server, of 1.0 and of 0.3, with an executor that acts scripts
+out. One script it has for itself: ``{"do": "mirror"}`` answers with the parts of the message behind the first.
 
 When it calls on it is a plain HTTP client with a key, and hands no header on unless its script says so.
 """
@@ -14,6 +15,8 @@ from typing import Any
 
 import grpc
 import httpx
+from a2a.compat.v0_3 import a2a_v0_3_pb2_grpc
+from a2a.compat.v0_3.grpc_handler import CompatGrpcHandler
 from a2a.helpers import new_task_from_user_message, new_text_message, new_text_part
 from a2a.server.agent_execution import AgentExecutor, RequestContext
 from a2a.server.events import EventQueue
@@ -28,6 +31,7 @@ from tests.contract.scripts import Received, Script, Stage, act
 __all__ = ["Caller", "ForeignAgent", "serve_grpc"]
 
 _generated: Any = a2a_pb2_grpc  # without annotations
+_generated_0_3: Any = a2a_v0_3_pb2_grpc
 _KEPT = ("meshgate-lineage", "traceparent")
 
 
@@ -77,7 +81,7 @@ class _Executor(AgentExecutor):
     async def execute(self, context: RequestContext, event_queue: EventQueue) -> None:
         message = context.message
         assert message is not None
-        script: Script = json.loads(context.get_user_input())
+        script: Script = json.loads(message.parts[0].text)
         if script["do"] == "message":
             await event_queue.enqueue_event(new_text_message("no task"))
             return
@@ -86,6 +90,10 @@ class _Executor(AgentExecutor):
         updater = TaskUpdater(event_queue, context.task_id or "", context.context_id or "")
         if script["do"] == "ask":
             await updater.requires_input(new_text_message("which one?"))
+            return
+        if script["do"] == "mirror":
+            await updater.add_artifact(list(message.parts)[1:], artifact_id="answer")
+            await updater.complete()
             return
         received = Received(
             self._agent.name,
@@ -136,18 +144,24 @@ class ForeignAgent:
             skills=[AgentSkill(id="act", name="act", description="acts a script out", tags=["script"])],
         )
         self._handler = DefaultRequestHandler(_Executor(self), store or InMemoryTaskStore(), card)
-        self.app = Starlette(routes=[*create_jsonrpc_routes(self._handler, "/"), *create_rest_routes(self._handler)])
+        routes = [
+            *create_jsonrpc_routes(self._handler, "/", enable_v0_3_compat=True),
+            *create_rest_routes(self._handler, enable_v0_3_compat=True),
+        ]
+        self.app = Starlette(routes=[*routes])
 
     def grpc(self) -> AbstractAsyncContextManager[str]:
         """Serve it over gRPC; its address."""
-        return serve_grpc(GrpcHandler(self._handler))
+        return serve_grpc(GrpcHandler(self._handler), legacy=CompatGrpcHandler(self._handler))
 
 
 @asynccontextmanager
-async def serve_grpc(service: Any, *more: grpc.GenericRpcHandler) -> AsyncGenerator[str]:
-    """Serve an A2A service, and what other handlers there are, over gRPC; its address."""
+async def serve_grpc(service: Any, *more: grpc.GenericRpcHandler, legacy: Any = None) -> AsyncGenerator[str]:
+    """Serve an A2A service, one of 0.3, and what other handlers there are, over gRPC; its address."""
     server = grpc.aio.server()
     _generated.add_A2AServiceServicer_to_server(service, server)
+    if legacy is not None:
+        _generated_0_3.add_A2AServiceServicer_to_server(legacy, server)
     server.add_generic_rpc_handlers(more)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

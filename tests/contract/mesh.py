@@ -29,6 +29,7 @@ from meshgate.registry.home import Run
 from meshgate.sdk import Agent
 from tests.contract.doors import TLS, Door, GrpcDoor, Probe, RestDoor, RpcDoor, soon
 from tests.contract.foreign import ForeignAgent
+from tests.contract.legacy import LegacyGrpcDoor, LegacyRpcDoor
 from tests.contract.scripts import Stage
 from tests.contract.sdkagent import scripted_agent
 from tests.contract.unrecorded import NotOnRecord
@@ -39,7 +40,8 @@ from tests.support.patience import patience
 __all__ = ["ELSEWHERE", "LIMITS", "Binding", "Layout", "Mesh", "sdk_agent", "start_mesh"]
 
 Layout = Literal["one", "workers", "two"]
-Binding = Literal["JSONRPC", "HTTP+JSON", "GRPC"]
+Binding = Literal["JSONRPC", "HTTP+JSON", "GRPC", "JSONRPC-0.3", "GRPC-0.3"]
+"""A binding of 1.0, or with its version."""
 
 LIMITS: dict[str, Any] = {
     "heartbeat": 0.1,
@@ -197,10 +199,11 @@ class Mesh:
         tenant: str = "default",
     ) -> dict[str, Any]:
         name, instance = agent.name, agent.instance
+        kind, _, version_of_a2a = binding.partition("-")
         self._web.apps[instance] = agent.app
         url = url or (
             f"{self.agents_url}/{instance}/"
-            if binding != "GRPC"
+            if not binding.startswith("GRPC")
             else await self._stack.enter_async_context(agent.grpc())
         )
         capabilities = [{"skill": skill, "version": version, **rest} for skill, rest in skills.items()]
@@ -217,7 +220,7 @@ class Mesh:
         registration = {
             "instanceId": instance,
             "agent": name,
-            "endpoints": [{"binding": binding, "url": url, "protocolVersion": "1.0"}],
+            "endpoints": [{"binding": kind, "url": url, "protocolVersion": version_of_a2a or "1.0"}],
             "labels": labels,
             "lasting": True,
             "weight": weight,
@@ -348,11 +351,19 @@ class Mesh:
         rpc = [RpcDoor(self.run(side).gateway, sides[side], probe) for side in (0, 1)]
         rest = [RestDoor(self.run(side).gateway, sides[side], probe) for side in (0, 1)]
         grpc = [await GrpcDoor.find(self.run(side).grpc, sides[side], probe) for side in (0, 1)]
-        for door in (*rpc, *rest):
+        old = [LegacyRpcDoor(self.run(side).gateway, sides[side], probe) for side in (0, 1)]
+        old_grpc = [await LegacyGrpcDoor.find(self.run(side).grpc, sides[side], probe) for side in (0, 1)]
+        for door in (*rpc, *rest, *old):
             self._stack.push_async_callback(door.aclose)
-        for channel in grpc:
+        for channel in (*grpc, *old_grpc):
             self._stack.push_async_callback(channel.aclose)
-        self.doors = {"JSONRPC": (rpc[0], rpc[1]), "HTTP+JSON": (rest[0], rest[1]), "GRPC": (grpc[0], grpc[1])}
+        self.doors = {
+            "JSONRPC": (rpc[0], rpc[1]),
+            "HTTP+JSON": (rest[0], rest[1]),
+            "GRPC": (grpc[0], grpc[1]),
+            "JSONRPC-0.3": (old[0], old[1]),
+            "GRPC-0.3": (old_grpc[0], old_grpc[1]),
+        }
         await self.known("clerk")
 
     async def _gateways(self) -> list[str]:

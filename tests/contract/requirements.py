@@ -32,6 +32,21 @@ class Requirement:
 
 _ROWS: tuple[Requirement, ...] = (
     # -- A2A 0.3
+    Requirement(
+        "door.all_pairs",
+        "A2A 5.1",
+        "A caller of any version and binding reaches an agent of any other, and what both have a place for is not lost",
+    ),
+    Requirement(
+        "door.no_conversion",
+        "A2A 5.1",
+        "A message is parsed once, and what leaves in the form it came in is not written in another one",
+    ),
+    Requirement(
+        "legacy.snapshot",
+        "A2A 1.0 3.1.6",
+        "A stream begins with its task or a message, also where an agent of 0.3 does not",
+    ),
     Requirement("legacy.lossless", "A2A 0.3", "What goes from 1.0 to 0.3 and back loses what is named, and no more"),
     Requirement(
         "legacy.stock", "A2A 0.3", "Messages of 0.3 mean the same to a2a-sdk and to the mesh, in both directions"

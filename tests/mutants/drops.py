@@ -19,7 +19,10 @@ from meshgate.a2a import call as call_values
 from meshgate.a2a import limits as limit_checks
 from meshgate.a2a import types
 from meshgate.a2a.bindings import grpc as grpc_binding
-from meshgate.a2a.bindings import grpc_errors, json_answers, jsonrpc, jsonrpc_errors, rest, rest_errors, rest_paths, sse
+from meshgate.a2a.bindings import grpc_errors, json_answers, jsonrpc, jsonrpc_errors, sse
+from meshgate.a2a.bindings.http_json import errors as rest_errors
+from meshgate.a2a.bindings.http_json import paths as rest_paths
+from meshgate.a2a.bindings.http_json import rest
 from meshgate.a2a.codec import strict_json as checking
 from meshgate.a2a.errors import InvalidAgentResponse
 from meshgate.a2a.limits import DEFAULTS

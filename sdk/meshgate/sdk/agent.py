@@ -70,8 +70,7 @@ class Agent(SkillDecorators):
         port: 0 takes a free one.
         grpc_port: the same for gRPC.
         public_url: the base URL that others reach it by, if it is not ``host`` and ``port``.
-        bindings: ``("JSONRPC", "GRPC")`` serves gRPC as well (extra ``grpc``). HTTP+JSON is served in any case;
-            ``"HTTP+JSON"`` lists it in the registry and the card too.
+        bindings: ``("JSONRPC", "GRPC")`` serves gRPC as well (extra ``grpc``). HTTP+JSON is served, named or not.
         join: join ports; else ``MESHGATE_JOIN_URL``, then the mesh of this machine.
         join_key: the key to join with; else ``MESHGATE_JOIN_KEY``, then that of this machine's mesh.
         contracts: the lock file that makes contracts of its skills' models: ``"contracts.lock.json"``. It is written

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from meshgate.a2a import errors
 from meshgate.a2a.bindings import jsonrpc
 from meshgate.a2a.bindings.base import Failure, Request
-from meshgate.a2a.bindings.rest import BINDING
-from meshgate.a2a.bindings.rest_errors import has_reason, http_status
-from meshgate.a2a.bindings.rest_paths import ROUTES, find_route
+from meshgate.a2a.bindings.http_json.errors import has_reason, http_status
+from meshgate.a2a.bindings.http_json.paths import ROUTES, find_route
+from meshgate.a2a.bindings.http_json.rest import BINDING
 from meshgate.a2a.bindings.statuses import GRPC_NUMBER, GRPC_STATUS, REST_STATUS
 from meshgate.a2a.call import Call
 from meshgate.a2a.error_lookup import Peer

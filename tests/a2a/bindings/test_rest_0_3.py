@@ -11,10 +11,10 @@ import pytest
 from a2a.types import a2a_pb2
 from a2a.utils import errors as foreign_errors
 
-from meshgate.a2a.bindings import rest
 from meshgate.a2a.bindings.base import Failure, Request
+from meshgate.a2a.bindings.http_json import rest
+from meshgate.a2a.bindings.http_json.rest_0_3 import BINDING
 from meshgate.a2a.bindings.legacy_names import CODE_OF, NAME_OF
-from meshgate.a2a.bindings.rest_0_3 import BINDING
 from meshgate.a2a.call import Call
 from meshgate.a2a.error_lookup import Peer, error_class
 from meshgate.a2a.errors import (
@@ -289,7 +289,7 @@ def test_an_answer_that_has_no_form_is_the_agents_fault(monkeypatch: pytest.Monk
 
     exchange = BINDING.server()
     exchange.decode_request(request("GET /v1/tasks/t"))
-    monkeypatch.setattr("meshgate.a2a.bindings.rest_0_3.native_of", fail)
+    monkeypatch.setattr("meshgate.a2a.bindings.http_json.rest_0_3.native_of", fail)
     with pytest.raises(InvalidAgentResponse, match=r"no form in A2A 0\.3: what"):
         exchange.encode_answer(JsonPayload(METHODS["GetTask"].response, ANSWER["task"]))
 

@@ -63,7 +63,7 @@ REST = Endpoint("HTTP+JSON", "https://h/rest", "1.0")
         ([("JSONRPC", "1.0"), ("JSONRPC", "0.3"), ("GRPC", "1.0")], "", (RPC_1_0, RPC_0_3, GRPC)),
         ([("JSONRPC", "0.3"), ("JSONRPC", "1.0")], "0.3", (RPC_0_3,)),
         ([("JSONRPC", "0.3"), ("JSONRPC", "1.0")], "1.0", (RPC_1_0,)),
-        ([("HTTP+JSON", "1.0"), ("JSONRPC", "0.3")], "", (REST, RPC_0_3)),
+        ([("HTTP+JSON", "1.0"), ("JSONRPC", "0.3")], "", (RPC_0_3, REST)),
     ],
 )
 def test_the_addresses_that_can_be_spoken_to_are_taken_in_the_cards_order(

@@ -15,7 +15,7 @@ from meshgate.a2a.call import Handler, Principal
 from meshgate.a2a.cards import CARD_PATHS
 from meshgate.a2a.errors import MeshError, NoRoute
 from meshgate.a2a.limits import Limits
-from meshgate.a2a.protocol_version import stated_version
+from meshgate.a2a.protocol_version import VERSION_HEADER, stated_version
 from meshgate.a2a.selector import Selector, parse_selector
 from meshgate.gateway.ingress.cards import Cards
 from meshgate.gateway.ingress.credentials import CredentialCheck
@@ -28,6 +28,7 @@ __all__ = ["Ingress"]
 
 _NOT_FOUND = b'{"error":"not found: POST JSON-RPC to /agents/NAME or /skills/NAME@RANGE, or HTTP+JSON below it"}'
 _KINDS = ("agents", "skills")
+_VERSION = VERSION_HEADER.encode("ascii")
 _CARD_PLACES = ("", "/", *CARD_PATHS)
 """Below the URL of an agent or a skill. Some clients take that URL itself for the card's."""
 _VARY = b"A2A-Version, Authorization, X-API-Key"
@@ -87,13 +88,17 @@ class Ingress:
             await self._refuser(scope).refuse(send, error)
 
     def _refuser(self, scope: Scope) -> HttpEndpoint:
-        """The endpoint that writes an error about a request which none has taken: the preferred one, or the one whose
-        paths look so.
+        """The endpoint that writes an error about a request which none has taken: the one that its path and its version
+        look like, else the preferred one.
         """
         kind, _, named = str(scope["path"]).removeprefix("/").partition("/")
         rest = "/" + named.partition("/")[2] if kind in _KINDS else scope["path"]
-        request = Request(scope["method"], rest)
-        return next((each for each in self._endpoints if each.takes(request)), self._endpoints[0])
+        stated = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"] if name == _VERSION
+        }
+        query: bytes = scope.get("query_string", b"")
+        request = Request(scope["method"], rest, query.decode("latin-1"), stated)
+        return choose(self._endpoints, request) or self._endpoints[0]
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]

@@ -18,24 +18,25 @@ import structlog
 
 from meshgate.a2a.bindings.table import Key, key_of
 from meshgate.a2a.call import Call
-from meshgate.a2a.errors import InvalidAgentResponse, Killed, MeshError, UpstreamDeadline, UpstreamUnavailable
+from meshgate.a2a.errors import InvalidAgentResponse, Killed, UpstreamDeadline, UpstreamUnavailable
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.mesh import headers as names
 from meshgate.a2a.mesh.lineage import Lineage, visit
 from meshgate.a2a.mesh.lineage_tokens import mint
 from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.a2a.mesh.tenants import in_tenant
-from meshgate.a2a.methods import METHODS
 from meshgate.a2a.outcome import Outcome
 from meshgate.a2a.payload import JsonPayload, Payload, ProtoPayload
-from meshgate.a2a.protocol_version import EXTENSIONS_HEADER, protocol_headers
+from meshgate.a2a.protocol_version import EXTENSIONS_HEADER, LEGACY_VERSION, protocol_headers
 from meshgate.a2a.reply import Reply
-from meshgate.a2a.types import MAX_ID, CancelTaskRequest
+from meshgate.a2a.types import MAX_ID
 from meshgate.gateway.facts import Spoken, TaskRoute
 from meshgate.gateway.identity.mesh_key import MeshKey
 from meshgate.gateway.observe.metrics import Metrics
 from meshgate.gateway.upstream.attempt import Attempt, Chosen
 from meshgate.gateway.upstream.instance import Access, Health, Instance
+from meshgate.gateway.upstream.own_calls import OwnCalls
+from meshgate.gateway.upstream.snapshot import with_snapshot
 from meshgate.gateway.upstream.task_stream import TaskStream
 from meshgate.registry.model import Endpoint
 from meshgate.telemetry.context import TraceContext
@@ -110,6 +111,7 @@ class Send:
         self._wall = wall
         self._metrics = metrics
         self._limits = limits
+        self._own = OwnCalls(self._send, now, limits.cancel_seconds)
         self._cancels: set[asyncio.Task[None]] = set()
 
     async def __call__(self, call: Call) -> Reply:
@@ -118,12 +120,13 @@ class Send:
         if chosen is None:
             raise UpstreamUnavailable("no instance was chosen")
         attempt = chosen.attempt
-        wire = self._wires[key_of(attempt.endpoint.binding, attempt.endpoint.version)]
         out = Outbound(call, self._translate(call, attempt), self._headers(call, attempt), attempt)
         with attempt.guard():
             if attempt.instance.access is not None:
                 out.headers.update(await attempt.instance.access.headers())
-            reply = await wire.send(out)
+            reply = await self._wire(attempt).send(out)
+            if call.method.streaming and attempt.endpoint.version.startswith(LEGACY_VERSION):
+                reply = await with_snapshot(reply, functools.partial(self._own.read, attempt))
         attempt.heard = self._now()
         own = _Translation(self._tags, self._metrics, call, attempt)
         return reply.map(own.event) if reply.unary else self._stream(reply, attempt, own)
@@ -200,34 +203,23 @@ class Send:
         # Who only watches a task does not end it, and an instance that is silent may still finish.
         late = isinstance(error, UpstreamDeadline) and not attempt.call.method.safe
         if error is attempt.aborted and own.upstream and (late or isinstance(error, Killed)):
-            self._spawn(self._cancel(attempt, own.upstream))
+            self._spawn(self._own.cancel(attempt, own.upstream))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
         self._cancels.add(task)
         task.add_done_callback(self._cancels.discard)
 
-    async def _cancel(self, attempt: Attempt, upstream: str) -> None:
-        method = METHODS["CancelTask"]
-        payload = JsonPayload(method.request, {"id": upstream}, CancelTaskRequest(upstream))
-        call = Call(
-            method=method, payload=payload, task_id=upstream, deadline=self._now() + self._limits.cancel_seconds
-        )
-        again = Attempt(call, attempt.instance, attempt.endpoint, self._now())
-        again.start_deadline(self._limits.cancel_seconds)
-        try:
-            with again.guard():
-                headers = self._headers(call, again)
-                if attempt.instance.access is not None:
-                    headers.update(await attempt.instance.access.headers())
-                reply = await self._wires[key_of(attempt.endpoint.binding, attempt.endpoint.version)].send(
-                    Outbound(call, _with_tenant(payload, attempt.endpoint.tenant), headers, again)
-                )
-            await reply.aclose()
-        except MeshError as error:
-            log.info("cancel_failed", instance=attempt.instance.id, code=error.code)
-        finally:
-            again.stop()
+    async def _send(self, call: Call, attempt: Attempt) -> Reply:
+        """Send a call that has the agent's ids already."""
+        wire, endpoint = self._wire(attempt), attempt.endpoint
+        headers = self._headers(call, attempt)
+        if attempt.instance.access is not None:
+            headers.update(await attempt.instance.access.headers())
+        return await wire.send(Outbound(call, _with_tenant(call.payload, endpoint.tenant), headers, attempt))
+
+    def _wire(self, attempt: Attempt) -> Wire:
+        return self._wires[key_of(attempt.endpoint.binding, attempt.endpoint.version)]
 
     async def ask_health(self, instance: Instance, timeout: float) -> Health:
         """Ask the instance's health route."""

@@ -22,6 +22,7 @@ __all__ = ["ERROR_INFO", "INTERNAL", "MAX_ERROR", "MAX_REASON", "NUMBER", "VALUE
 __all__ += ["decode_details", "detail_in", "encode_details", "own_error", "problem_in"]
 
 ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
+"""The type of the detail that names an error: its reason and its domain."""
 VALUE = "type.googleapis.com/google.protobuf.Value"
 _RETRY_INFO = "type.googleapis.com/google.rpc.RetryInfo"
 _BAD_REQUEST = "type.googleapis.com/google.rpc.BadRequest"

@@ -11,8 +11,9 @@ from typing import Generic, Literal, TypeVar
 
 import msgspec
 
-from meshgate.a2a.bindings import jsonrpc, rest
+from meshgate.a2a.bindings import jsonrpc
 from meshgate.a2a.bindings.base import Binding, GrpcBinding, HttpBinding
+from meshgate.a2a.bindings.http_json import rest
 
 __all__ = ["DEFAULT", "DEFAULT_NAMES", "GRPC_ROWS", "HTTP_ROWS", "ROWS", "Key", "Name", "Row", "key_of"]
 
@@ -46,7 +47,7 @@ def _legacy_jsonrpc() -> HttpBinding:
 
 
 def _legacy_rest() -> HttpBinding:
-    from meshgate.a2a.bindings import rest_0_3
+    from meshgate.a2a.bindings.http_json import rest_0_3
 
     return rest_0_3.BINDING
 

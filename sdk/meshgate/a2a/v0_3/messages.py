@@ -20,7 +20,7 @@ from meshgate.a2a.v0_3.kept import keep, take
 from meshgate.a2a.v0_3.names import JSON_NAMES, PROTO_NAMES, Names
 from meshgate.a2a.v0_3.parts import downgrade_part, downgrade_proto_part, upgrade_part, upgrade_proto_part
 
-__all__ = ["EVENT_KINDS", "JSON", "PROTO", "Writing"]
+__all__ = ["EVENT_KINDS", "JSON", "PROTO", "REFERENCES", "Writing"]
 
 Tree = dict[str, Any]
 _Convert = Callable[[Tree], Tree]
@@ -33,8 +33,9 @@ EVENT_KINDS = {
 }
 """An event's ``kind`` in JSON-RPC 0.3, and the key that holds it in 1.0."""
 _RESTS = frozenset(state.value for state in TERMINAL | INTERRUPTED)
-_REFERENCES = "referenceTaskIds"
-_MESSAGE = ("messageId", "contextId", "taskId", "metadata", "extensions", _REFERENCES)
+REFERENCES = "referenceTaskIds"
+"""The key of a message's references to tasks, and of those that gateways keep."""
+_MESSAGE = ("messageId", "contextId", "taskId", "metadata", "extensions", REFERENCES)
 _ARTIFACT = ("artifactId", "name", "description", "metadata", "extensions")
 _TASK = ("id", "contextId", "metadata")
 _EVENT = ("taskId", "contextId", "metadata", "append", "lastChunk")
@@ -62,9 +63,9 @@ class Writing(msgspec.Struct, frozen=True):
         out["role"] = _named(self.names.roles, message.get("role", "ROLE_UNSPECIFIED"), "role")
         out["parts"] = [self.upgrade_part(part) for part in message.get(self.parts, ())]
         if "metadata" in out:
-            references = take(out).get(_REFERENCES)
-            if references and _REFERENCES not in out:
-                out[_REFERENCES] = references
+            references = take(out).get(REFERENCES)
+            if references and REFERENCES not in out:
+                out[REFERENCES] = references
         return out
 
     def upgrade_artifact(self, artifact: Tree) -> Tree:
@@ -121,8 +122,8 @@ class Writing(msgspec.Struct, frozen=True):
         out.pop("parts", None)
         out["role"] = self.names.old_roles[message["role"]]
         out[self.parts] = [self.downgrade_part(part) for part in message["parts"]]
-        if not self.kinds and _REFERENCES in out:
-            keep(out, {_REFERENCES: out.pop(_REFERENCES)})
+        if not self.kinds and REFERENCES in out:
+            keep(out, {REFERENCES: out.pop(REFERENCES)})
         return out
 
     def downgrade_artifact(self, artifact: Tree) -> Tree:

@@ -6,7 +6,6 @@ module: a second copy of one .proto in one process is an error of the protobuf r
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from google.protobuf.message import Message as ProtoMessage
@@ -17,6 +16,7 @@ from meshgate.a2a.codec.transcode import to_proto, to_tree
 from meshgate.a2a.payload import MapId
 from meshgate.a2a.types import A2AMessage
 from meshgate.a2a.v0_3.kept import KEPT
+from meshgate.a2a.v0_3.messages import REFERENCES
 from meshgate.a2a.v0_3.requests import TASK_NAME, task_in
 from meshgate.a2a.v0_3.tree_form import downgrade_tree, upgrade_tree
 
@@ -51,17 +51,12 @@ class ProtoForm:
         """See ``Form.downgrade``."""
         return to_proto(downgrade_tree(kind, tree), _CLASSES[kind])
 
-    def with_ids(
-        self,
-        kind: type[A2AMessage],
-        native: ProtoMessage,
-        own: MapId,
-        referenced: MapId,  # noqa: ARG002 - see below
-    ) -> ProtoMessage | None:
-        """See ``Form.with_ids``. Its messages hold no references: those that a gateway kept are mapped in 1.0."""
+    def with_ids(self, kind: type[A2AMessage], native: ProtoMessage, own: MapId, referenced: MapId) -> ProtoMessage:
+        """See ``Form.with_ids``."""
         copy = type(native)()
         copy.CopyFrom(native)
-        return copy if _map(copy, kind, own) else None
+        _map(copy, kind, own, referenced)
+        return copy
 
 
 _Steps = tuple[tuple[str, ...], tuple[tuple[str, type[A2AMessage], bool], ...]]
@@ -87,13 +82,15 @@ _IDS: dict[type[A2AMessage], _Steps] = {
 _NAMED = frozenset({current.GetTaskRequest, current.CancelTaskRequest, current.SubscribeToTaskRequest})
 
 
-def _map(message: Any, kind: type[A2AMessage], own: Callable[[str], str]) -> bool:
-    """Map the ids in a message; False if it holds references that a gateway kept."""
+def _map(message: Any, kind: type[A2AMessage], own: MapId, referenced: MapId) -> None:
     if kind in _NAMED:
         message.name = TASK_NAME + own(task_in(message.name))
-        return True
+        return
     if kind is current.Message and message.HasField("metadata") and KEPT in message.metadata.fields:
-        return False
+        # The package has no place for references, so gateways keep them here.
+        kept = message.metadata.fields[KEPT].struct_value.fields
+        for value in kept[REFERENCES].list_value.values if REFERENCES in kept else ():
+            value.string_value = referenced(value.string_value)
     ids, children = _IDS[kind]
     for name in ids:
         value = getattr(message, name)
@@ -101,11 +98,10 @@ def _map(message: Any, kind: type[A2AMessage], own: Callable[[str], str]) -> boo
             setattr(message, name, own(value))
     for name, child, many in children:
         if many:
-            if not all(_map(item, child, own) for item in getattr(message, name)):
-                return False
-        elif message.HasField(name) and not _map(getattr(message, name), child, own):
-            return False
-    return True
+            for item in getattr(message, name):
+                _map(item, child, own, referenced)
+        elif message.HasField(name):
+            _map(getattr(message, name), child, own, referenced)
 
 
 PROTO_FORM = ProtoForm()

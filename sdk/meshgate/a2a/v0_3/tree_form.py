@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from meshgate.a2a import types as current
-from meshgate.a2a.codec.strict_json import check, is_object
+from meshgate.a2a.codec.strict_json import check, is_array, is_object
 from meshgate.a2a.payload import MapId, map_tree
 from meshgate.a2a.types import A2AMessage, Role
 from meshgate.a2a.v0_3 import rest_types
 from meshgate.a2a.v0_3.kept import KEPT
-from meshgate.a2a.v0_3.messages import EVENT_KINDS, PROTO
+from meshgate.a2a.v0_3.messages import EVENT_KINDS, PROTO, REFERENCES
 from meshgate.a2a.v0_3.requests import (
     TASK_NAME,
     downgrade_proto_task,
@@ -118,13 +118,11 @@ class TreeForm:
         """See ``Form.downgrade``."""
         return downgrade_tree(kind, tree)
 
-    def with_ids(self, kind: type[A2AMessage], native: Tree, own: MapId, referenced: MapId) -> Tree | None:
-        """See ``Form.with_ids``. Ids are where 1.0 has them; references that a gateway kept are mapped in 1.0."""
+    def with_ids(self, kind: type[A2AMessage], native: Tree, own: MapId, referenced: MapId) -> Tree:
+        """See ``Form.with_ids``. Ids are where 1.0 has them, and references where gateways keep them."""
         if kind in _NAMED:
             return {**native, "name": TASK_NAME + own(task_in(native["name"]))}
-        if _has_kept(native, kind):
-            return None
-        return map_tree(native, kind, own, referenced)
+        return _with_kept(map_tree(native, kind, own, referenced), kind, referenced)
 
 
 _MESSAGES: dict[type[A2AMessage], tuple[tuple[str, type[A2AMessage]], ...]] = {
@@ -142,16 +140,23 @@ _MESSAGES: dict[type[A2AMessage], tuple[tuple[str, type[A2AMessage]], ...]] = {
 """The keys below which there are messages."""
 
 
-def _has_kept(native: Tree, kind: type[A2AMessage]) -> bool:
-    """Whether a message in it has something that a gateway kept in its metadata."""
+def _with_kept(native: Tree, kind: type[A2AMessage], referenced: MapId) -> Tree:
+    """A copy in which the references that gateways keep in the metadata of messages went through ``referenced``."""
     if kind is current.Message:
-        return KEPT in (native.get("metadata") or {})
+        metadata = native.get("metadata") or {}
+        kept = metadata.get(KEPT)
+        if not is_object(kept) or not is_array(tasks := kept.get(REFERENCES)):
+            return native
+        mapped = [referenced(task) if isinstance(task, str) else task for task in tasks]
+        return {**native, "metadata": {**metadata, KEPT: {**kept, REFERENCES: mapped}}}
+    out = dict(native)
     for key, child in _MESSAGES[kind]:
-        value = native.get(key)
-        items = [value] if is_object(value) else value or []
-        if any(_has_kept(item, child) for item in items):
-            return True
-    return False
+        value = out.get(key)
+        if is_array(value):
+            out[key] = [_with_kept(item, child, referenced) for item in value]
+        elif is_object(value):
+            out[key] = _with_kept(value, child, referenced)
+    return out
 
 
 TREE_FORM = TreeForm()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from a2a.utils.errors import InvalidAgentResponseError, TaskNotCancelableError, TaskNotFoundError
 
-from meshgate.a2a.bindings.rest import BINDING
+from meshgate.a2a.bindings.http_json.rest import BINDING
 from meshgate.a2a.errors import (
     AgentError,
     InvalidAgentResponse,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from a2a.utils.errors import TaskNotCancelableError, TaskNotFoundError
 
-from meshgate.a2a.bindings.rest_0_3 import BINDING
+from meshgate.a2a.bindings.http_json.rest_0_3 import BINDING
 from meshgate.a2a.errors import (
     AgentError,
     InvalidAgentResponse,

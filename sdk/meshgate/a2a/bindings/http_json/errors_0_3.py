@@ -10,8 +10,9 @@ from typing import Any
 
 import msgspec
 
-from meshgate.a2a.bindings import jsonrpc_0_3_errors, rest_errors
+from meshgate.a2a.bindings import jsonrpc_0_3_errors
 from meshgate.a2a.bindings.base import Failure
+from meshgate.a2a.bindings.http_json import errors as rest_errors
 from meshgate.a2a.bindings.json_answers import decode_object
 from meshgate.a2a.bindings.json_details import decode_details
 from meshgate.a2a.bindings.legacy_names import CODE_OF, NAME_OF

@@ -11,12 +11,12 @@ from typing import Any
 import msgspec
 
 from meshgate.a2a.bindings.base import Failure, Request
+from meshgate.a2a.bindings.http_json.errors import decode_fault, encode_error, has_reason
+from meshgate.a2a.bindings.http_json.paths import Found, find_route, write_path
+from meshgate.a2a.bindings.http_json.query import read_query, write_query
 from meshgate.a2a.bindings.json_answers import decode_object, read_result
 from meshgate.a2a.bindings.jsonrpc_errors import decode_fault as decode_bare_fault
 from meshgate.a2a.bindings.operations import build_call, method_named
-from meshgate.a2a.bindings.rest_errors import decode_fault, encode_error, has_reason
-from meshgate.a2a.bindings.rest_paths import Found, find_route, write_path
-from meshgate.a2a.bindings.rest_query import read_query, write_query
 from meshgate.a2a.call import Call
 from meshgate.a2a.codec.strict_json import check, decode_json, is_object
 from meshgate.a2a.error_lookup import Peer, error_for_caller

@@ -14,13 +14,13 @@ from typing import Any
 
 import msgspec
 
-from meshgate.a2a.bindings import rest_errors
 from meshgate.a2a.bindings.base import Failure, Request
+from meshgate.a2a.bindings.http_json import errors as rest_errors
+from meshgate.a2a.bindings.http_json.errors_0_3 import decode_fault, encode_error, has_reason
+from meshgate.a2a.bindings.http_json.paths import Found, find_legacy_route, write_legacy_path
+from meshgate.a2a.bindings.http_json.query import read_query, write_query
 from meshgate.a2a.bindings.json_answers import decode_object
 from meshgate.a2a.bindings.operations import build_call, method_named
-from meshgate.a2a.bindings.rest_0_3_errors import decode_fault, encode_error, has_reason
-from meshgate.a2a.bindings.rest_paths import Found, find_legacy_route, write_legacy_path
-from meshgate.a2a.bindings.rest_query import read_query, write_query
 from meshgate.a2a.call import Call
 from meshgate.a2a.codec.strict_json import decode_json, is_object
 from meshgate.a2a.codec.timestamps import correct_times
