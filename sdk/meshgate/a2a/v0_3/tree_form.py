@@ -143,7 +143,7 @@ _MESSAGES: dict[type[A2AMessage], tuple[tuple[str, type[A2AMessage]], ...]] = {
 def _with_kept(native: Tree, kind: type[A2AMessage], referenced: MapId) -> Tree:
     """A copy in which the references that gateways keep in the metadata of messages went through ``referenced``."""
     if kind is current.Message:
-        metadata = native.get("metadata") or {}
+        metadata: Tree = native.get("metadata") or {}
         kept = metadata.get(KEPT)
         if not is_object(kept) or not is_array(tasks := kept.get(REFERENCES)):
             return native
