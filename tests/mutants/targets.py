@@ -46,7 +46,6 @@ _FURTHER: dict[str, tuple[str, ...]] = {
     "identity/key_changes": ("tests/gateway/control/test_key_routes.py",),
     "identity/keys": ("tests/gateway/ingress/test_http*.py",),
     "control/join_rules": ("tests/gateway/control/test_join*.py",),
-    "bindings/grpc_0_3_errors": ("tests/a2a/bindings/test_base.py",),
     "a2a/v0_3/history": ("tests/a2a/bindings/test_jsonrpc_0_3.py",),
     "identity/leases": ("tests/gateway/control/test_join*.py",),
     "identity/mesh_key": ("tests/gateway/control/test_join*.py",),

@@ -19,6 +19,7 @@ __all__ = ["LONGEST", "collected", "faults_of"]
 LONGEST = 200
 """Most characters of an error's text; a path, a URL and a job's path of calls each count as one word of ten."""
 _HEARD = (
+    "meshgate.a2a.bindings.grpc_0_3_errors",
     "meshgate.a2a.bindings.grpc_errors",
     "meshgate.a2a.error_lookup",
     "meshgate.a2a.bindings.json_details",

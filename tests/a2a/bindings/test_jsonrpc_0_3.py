@@ -12,6 +12,7 @@ from meshgate.a2a.bindings.base import Failure, Request
 from meshgate.a2a.bindings.jsonrpc_0_3 import BINDING, METHOD_NAMES
 from meshgate.a2a.errors import (
     AgentError,
+    ContentTypeNotSupported,
     ExtendedAgentCardNotConfigured,
     InternalError,
     InvalidAgentResponse,
@@ -306,6 +307,7 @@ def test_a_timestamp_is_one_of_1_0_or_left_out(sent: str, heard: bool) -> None:
         (TaskNotCancelable(), -32002),
         (PushNotificationNotSupported(), -32003),
         (UnsupportedOperation(), -32004),
+        (ContentTypeNotSupported(), -32005),
         (InvalidAgentResponse(), -32006),
         (ExtendedAgentCardNotConfigured(), -32007),
         (NoRoute(), -32603),

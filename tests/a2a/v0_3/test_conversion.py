@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from google.protobuf import json_format
 from hypothesis import given
 
 from meshgate.a2a.codec.strict_json import check
+from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.payload import payload_of
 from meshgate.a2a.types import (
     A2AMessage,
@@ -24,7 +26,15 @@ from meshgate.a2a.types import (
 from meshgate.a2a.v0_3.form import JSON_FORM
 from meshgate.a2a.v0_3.messages import JSON, PROTO, Writing
 from meshgate.a2a.v0_3.names import JSON_NAMES, PROTO_NAMES
-from meshgate.a2a.v0_3.requests import downgrade_push, downgrade_send, task_in, upgrade_push, upgrade_send
+from meshgate.a2a.v0_3.requests import (
+    downgrade_proto_task,
+    downgrade_push,
+    downgrade_send,
+    task_in,
+    upgrade_proto_task,
+    upgrade_push,
+    upgrade_send,
+)
 from tests.a2a.v0_3.losses import through, without_gateway, without_kept
 from tests.support.a2a_messages import anything, artifacts, by_kind, messages, parts, tasks
 
@@ -193,6 +203,8 @@ def test_the_parts(new: Tree, old: Tree, proto: Tree) -> None:
 def test_bytes_in_a_file_of_protobuf_that_are_no_base64_text_are_the_file() -> None:
     assert PROTO.upgrade_part({"file": {"fileWithBytes": "AP8="}}) == {"raw": "AP8="}
     assert PROTO.upgrade_part({"file": {"fileWithBytes": ""}}) == {"raw": ""}
+    spaced = base64.b64encode(b"AP 8=").decode()  # base64 to a lenient reader alone
+    assert PROTO.upgrade_part({"file": {"fileWithBytes": spaced}}) == {"raw": spaced}
 
 
 def test_an_object_whose_only_key_is_value_is_itself_unless_somebody_says_it_was_wrapped() -> None:
@@ -295,3 +307,29 @@ def test_kinds_are_written_where_they_belong(writing: Writing) -> None:
     found = {key: writing.downgrade_event({key: content})[1].get("kind") for key, content in events.items()}
     expected = dict(zip(found, ["task", "message", "status-update", "artifact-update"], strict=True))
     assert found == (expected if writing is JSON else dict.fromkeys(found))
+
+
+def test_unknown_keys_stay_on_the_way_to_1_0_too() -> None:
+    old: Tree = {"kind": "message", "messageId": "m", "role": "user", "parts": [], "x-more": 1}
+    assert JSON.upgrade_message(old) == {"messageId": "m", "role": "ROLE_USER", "parts": [], "x-more": 1}
+
+
+def test_references_that_a_gateway_kept_come_back_unless_there_are_others() -> None:
+    kept: Tree = {"messageId": "m", "role": "ROLE_USER", "content": [], "metadata": {KEPT: {"referenceTaskIds": ["a"]}}}
+    assert PROTO.upgrade_message(kept)["referenceTaskIds"] == ["a"]
+    assert "referenceTaskIds" not in PROTO.upgrade_message({**kept, "metadata": {KEPT: {}}})
+    own: Tree = {"messageId": "m", "role": "user", "parts": [], "referenceTaskIds": ["b"], "metadata": kept["metadata"]}
+    assert JSON.upgrade_message(own)["referenceTaskIds"] == ["b"]
+
+
+@pytest.mark.parametrize("status", [{"state": "TASK_STATE_DONE"}, {"state": 17}])
+def test_a_state_that_0_3_does_not_have_is_refused(status: Tree) -> None:
+    with pytest.raises(InvalidParams, match=r"none that A2A 0\.3 has"):
+        PROTO.upgrade_status(status)
+
+
+def test_a_request_that_names_a_task() -> None:
+    new = {"id": "a/b", "historyLength": 2}
+    assert downgrade_proto_task(new) == {"name": "tasks/a/b", "historyLength": 2}
+    assert upgrade_proto_task(downgrade_proto_task(new)) == new
+    assert downgrade_proto_task({"id": "a", "historyLength": 0}) == {"name": "tasks/a"}

@@ -19,6 +19,7 @@ from meshgate.a2a.errors import MeshError
 __all__ = ["decode_error", "encode_error"]
 
 _NAMED = re.compile(r"([A-Za-z]+Error): ?")
+_CLASSES = {name: error_class(code) for name, code in CODE_OF.items()}
 
 
 def encode_error(error: MeshError) -> Failure:
@@ -35,12 +36,10 @@ def decode_error(failure: Failure, *, peer: Peer = "agent") -> MeshError:
         peer: who answered. An agent cannot speak about the caller's key or bytes, see ``error_for_caller``.
     """
     named = _NAMED.match(failure.text)
-    code = CODE_OF.get(named[1]) if named is not None else None
-    if named is None or code is None:
+    cls = _CLASSES.get(named[1]) if named is not None else None
+    if named is None or cls is None:
         return grpc_errors.decode_error(failure, peer=peer)
     text = failure.text[named.end() :]
-    found = grpc_errors.decode_error(msgspec.structs.replace(failure, text=text), peer=peer)
-    cls = error_class(code)
-    if failure.body or cls is None or isinstance(found, cls):
-        return found
+    if failure.body:
+        return grpc_errors.decode_error(msgspec.structs.replace(failure, text=text), peer=peer)
     return error_for_caller(cls(text), peer)

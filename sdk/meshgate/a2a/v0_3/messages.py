@@ -64,8 +64,8 @@ class Writing(msgspec.Struct, frozen=True):
         out["parts"] = [self.upgrade_part(part) for part in message.get(self.parts, ())]
         if "metadata" in out:
             references = take(out).get(REFERENCES)
-            if references and REFERENCES not in out:
-                out[REFERENCES] = references
+            if references:
+                out.setdefault(REFERENCES, references)
         return out
 
     def upgrade_artifact(self, artifact: Tree) -> Tree:

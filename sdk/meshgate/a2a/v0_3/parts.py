@@ -28,8 +28,6 @@ _NAMED = (("mediaType", "mimeType"), ("filename", "name"))
 def upgrade_part(part: dict[str, Any]) -> dict[str, Any]:
     """A part of JSON-RPC 0.3 as 1.0 writes it."""
     file = part.get("file")
-    if file is None and "metadata" not in part and "text" in part:
-        return {key: value for key, value in part.items() if key != "kind"}  # almost every part is so
     out = {key: value for key, value in part.items() if key not in ("kind", "file")}
     if file is not None:
         _put_file(out, file, "bytes", "uri")
