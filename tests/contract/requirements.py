@@ -58,6 +58,16 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("legacy.strict", "F5", "A message of 0.3 has one meaning, or is refused by the field that is wrong"),
     Requirement("legacy.history", "A2A 1.0 3.2.4", "Of a task of a 0.3 agent a caller gets the history it asked for"),
     Requirement("legacy.errors", "A2A 0.3 8", "Errors have the numbers of 0.3, and their reason in the data"),
+    Requirement(
+        "legacy.rest",
+        "A2A 0.3 3.2.3",
+        "HTTP+JSON of 0.3 is served and spoken, in the style of ProtoJSON and of JSON-RPC, with /v1 and without",
+    ),
+    Requirement(
+        "legacy.rest_errors",
+        "A2A 0.3 8",
+        "Over HTTP+JSON an error of 0.3 has a status, its number, and its name for each SDK",
+    ),
     Requirement("legacy.tables", "A2A 0.3", "Each row of the tables between 0.3 and 1.0 is as the two versions say"),
     # -- the path of a call
     Requirement("path.record", "call path", "Every call is on record, refusals included", "policy:record"),

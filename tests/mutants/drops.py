@@ -70,7 +70,6 @@ from meshgate.gateway.routing.task_owner import TaskOwner
 from meshgate.gateway.upstream import outcome
 from meshgate.gateway.upstream import send as upstream_send
 from meshgate.gateway.upstream.task_stream import TaskStream
-from meshgate.gateway.upstream.transports import http as http_transport
 from meshgate.net import asgi, connection, endpoint
 from meshgate.net.addresses import AgentNetworks
 from meshgate.registry import limits as registry_limits
@@ -338,7 +337,7 @@ def _rest_ids() -> None:
 
 
 def _rest_reasons() -> None:
-    _replace(http_transport, "has_reason", lambda body: False)
+    _replace(rest, "has_reason", lambda body: False)
 
 
 def _key_first() -> None:

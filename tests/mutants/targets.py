@@ -30,6 +30,8 @@ MODULES = sorted(
         f"{_GATEWAY}/ingress/edge.py",
         f"{_GATEWAY}/observe/records.py",
         *(f"sdk/meshgate/a2a/bindings/{name}.py" for name in ("grpc_errors", "jsonrpc_errors")),
+        *(f"sdk/meshgate/a2a/bindings/{name}.py" for name in ("grpc_0_3_errors", "jsonrpc_0_3_errors")),
+        *(f"sdk/meshgate/a2a/v0_3/{name}.py" for name in ("history", "kept", "messages", "parts", "requests")),
         "sdk/meshgate/a2a/mesh/*.py",
         "sdk/meshgate/net/timer_queue.py",
     )
@@ -44,6 +46,8 @@ _FURTHER: dict[str, tuple[str, ...]] = {
     "identity/key_changes": ("tests/gateway/control/test_key_routes.py",),
     "identity/keys": ("tests/gateway/ingress/test_http*.py",),
     "control/join_rules": ("tests/gateway/control/test_join*.py",),
+    "bindings/grpc_0_3_errors": ("tests/a2a/bindings/test_base.py",),
+    "a2a/v0_3/history": ("tests/a2a/bindings/test_jsonrpc_0_3.py",),
     "identity/leases": ("tests/gateway/control/test_join*.py",),
     "identity/mesh_key": ("tests/gateway/control/test_join*.py",),
     "jobs/account": ("tests/gateway/policies/call/test_budget*.py",),

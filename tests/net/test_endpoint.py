@@ -546,6 +546,9 @@ class ById:
     def takes(self, request: Request) -> bool:
         return request.method == "GET" and request.path.startswith("/tasks/")
 
+    def has_reason(self, body: bytes) -> bool:
+        return False
+
     def server(self) -> "ById.Server":
         return self.Server()
 

@@ -7,6 +7,7 @@ import httpx
 from a2a.client.transports.jsonrpc import JsonRpcTransport
 from a2a.client.transports.rest import RestTransport
 from a2a.compat.v0_3.jsonrpc_transport import CompatJsonRpcTransport
+from a2a.compat.v0_3.rest_transport import CompatRestTransport
 from a2a.server.context import ServerCallContext
 from a2a.server.request_handlers import RequestHandler
 from a2a.server.routes import create_jsonrpc_routes, create_rest_routes
@@ -87,22 +88,27 @@ def client(http: httpx.AsyncClient) -> JsonRpcTransport:
 
 
 def rest_app(agent: RequestHandler) -> Starlette:
-    """a2a-sdk's HTTP+JSON server."""
-    return Starlette(routes=create_rest_routes(agent))
+    """a2a-sdk's HTTP+JSON server, for 1.0 and for 0.3."""
+    return Starlette(routes=create_rest_routes(agent, enable_v0_3_compat=True))
 
 
-async def send_rest(agent: RequestHandler, request: Request) -> httpx.Response:
-    """The answer of a2a-sdk's HTTP+JSON server to a request of ours."""
+async def send_rest(agent: RequestHandler, request: Request, version: str = "1.0") -> httpx.Response:
+    """The answer of a2a-sdk's HTTP+JSON server of that version of A2A to a request of ours."""
     query = f"?{request.query}" if request.query else ""
     url = URL.rstrip("/") + request.path + query
     async with httpx.AsyncClient(transport=httpx.ASGITransport(rest_app(agent))) as client:
-        headers = {**request.headers, "a2a-version": "1.0"}
+        headers = {**request.headers, **({"a2a-version": version} if version != "0.3" else {})}
         return await client.request(request.method, url, content=request.body, headers=headers)
 
 
 def rest_client(http: httpx.AsyncClient) -> RestTransport:
     """a2a-sdk's HTTP+JSON client over the given connection."""
     return RestTransport(http, a2a_pb2.AgentCard(), URL)
+
+
+def legacy_rest_client(http: httpx.AsyncClient) -> CompatRestTransport:
+    """a2a-sdk's HTTP+JSON client for A2A 0.3 over the given connection."""
+    return CompatRestTransport(http, a2a_pb2.AgentCard(), URL)
 
 
 def legacy_client(http: httpx.AsyncClient) -> CompatJsonRpcTransport:

@@ -275,7 +275,19 @@ async def over_rest(agent: foreign.ScriptedAgent, request: Request) -> bytes:
     return (await foreign.send_rest(agent, request)).content
 
 
+async def over_legacy_rest(agent: foreign.ScriptedAgent, request: Request) -> bytes:
+    return (await foreign.send_rest(agent, request, LEGACY_VERSION)).content
+
+
 async def asked_over_rest(message: ProtoMessage) -> Request:
+    return await asked_of_rest(foreign.rest_client, message)
+
+
+async def asked_over_legacy_rest(message: ProtoMessage) -> Request:
+    return await asked_of_rest(foreign.legacy_rest_client, message)
+
+
+async def asked_of_rest(client: Callable[[httpx.AsyncClient], Any], message: ProtoMessage) -> Request:
     sent: list[Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -285,7 +297,7 @@ async def asked_over_rest(message: ProtoMessage) -> Request:
         return httpx.Response(200, json={})
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
-        await foreign.rest_client(http).get_task(message)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        await client(http).get_task(message)
     return sent[0]
 
 
@@ -319,6 +331,7 @@ STOCK: dict[
 ] = {
     ("JSONRPC", "1.0"): (asked_over_jsonrpc, over_jsonrpc),
     ("HTTP+JSON", "1.0"): (asked_over_rest, over_rest),
+    ("HTTP+JSON", "0.3"): (asked_over_legacy_rest, over_legacy_rest),
     ("JSONRPC", "0.3"): (asked_over_legacy_jsonrpc, over_legacy_jsonrpc),
     ("GRPC", "1.0"): (asked_over_grpc, over_grpc),
     ("GRPC", "0.3"): (asked_over_legacy_grpc, over_legacy_grpc),

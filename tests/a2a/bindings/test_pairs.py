@@ -14,7 +14,7 @@ from meshgate.a2a.bindings.table import ROWS, Row
 from meshgate.a2a.codec import strict_json
 from meshgate.a2a.methods import METHODS, Method
 from meshgate.a2a.payload import Payload, ProtoPayload
-from meshgate.a2a.v0_3 import form, proto_form
+from meshgate.a2a.v0_3 import form, proto_form, tree_form
 from tests.a2a.bindings.test_base import REQUESTS, answer_of, received, sayable
 
 Pair = tuple[Row[Binding], Row[Binding]]
@@ -50,7 +50,12 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     monkeypatch.setattr(strict_json, "_decoder", Decoder())
     for binding in (grpc, grpc_0_3):
         count(binding, "parse_message", "parsed")
-    for place, name in ((form.JsonForm, "downgrade"), (proto_form.ProtoForm, "downgrade"), (grpc, "to_proto")):
+    for place, name in (
+        (form.JsonForm, "downgrade"),
+        (proto_form.ProtoForm, "downgrade"),
+        (tree_form.TreeForm, "downgrade"),
+        (grpc, "to_proto"),
+    ):
         count(place, name, "written anew")
     return counts
 

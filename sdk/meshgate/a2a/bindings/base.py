@@ -162,9 +162,13 @@ class HttpBinding(Binding, Protocol):
     empty_bodies: bool
     """Whether a request that has no body needs no media type either, whatever its method."""
     own_statuses: bool
-    """Whether an error of the binding may have any of HTTP's error statuses. A body that names its reason then says
-    more than the status, which else is that of something between here and the agent.
-    """
+    """Whether answers of the binding may have any of HTTP's statuses, errors and others; else each has 200."""
+
+    def has_reason(self, body: bytes) -> bool:
+        """Whether a body with an error's status names its reason. It then says more than the status, which else is that
+        of something between here and the agent. Asked only of bindings with ``own_statuses``.
+        """
+        ...
 
 
 class GrpcBinding(Binding, Protocol):

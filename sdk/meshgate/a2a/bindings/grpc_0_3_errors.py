@@ -12,35 +12,19 @@ import msgspec
 
 from meshgate.a2a.bindings import grpc_errors
 from meshgate.a2a.bindings.base import Failure
+from meshgate.a2a.bindings.legacy_names import CODE_OF, NAME_OF
 from meshgate.a2a.error_lookup import Peer, error_class, error_for_caller
 from meshgate.a2a.errors import MeshError
 
 __all__ = ["decode_error", "encode_error"]
 
-_NAMES: dict[str, str] = {
-    "ParseError": "PARSE_ERROR",
-    "JSONParseError": "PARSE_ERROR",
-    "InvalidRequestError": "INVALID_REQUEST",
-    "MethodNotFoundError": "METHOD_NOT_FOUND",
-    "InvalidParamsError": "INVALID_PARAMS",
-    "InternalError": "INTERNAL_ERROR",
-    "TaskNotFoundError": "TASK_NOT_FOUND",
-    "TaskNotCancelableError": "TASK_NOT_CANCELABLE",
-    "PushNotificationNotSupportedError": "PUSH_NOTIFICATION_NOT_SUPPORTED",
-    "UnsupportedOperationError": "UNSUPPORTED_OPERATION",
-    "ContentTypeNotSupportedError": "CONTENT_TYPE_NOT_SUPPORTED",
-    "InvalidAgentResponseError": "INVALID_AGENT_RESPONSE",
-    "AuthenticatedExtendedCardNotConfiguredError": "EXTENDED_AGENT_CARD_NOT_CONFIGURED",
-}
-"""The errors of section 8.2, as servers name them."""
-_WRITTEN = {code: name for name, code in _NAMES.items()}
 _NAMED = re.compile(r"([A-Za-z]+Error): ?")
 
 
 def encode_error(error: MeshError) -> Failure:
     """A status of gRPC. Its text begins with the error's name in 0.3, if it has one."""
     failure = grpc_errors.encode_error(error)
-    name = _WRITTEN.get(error.code)
+    name = NAME_OF.get(error.code)
     return failure if name is None else msgspec.structs.replace(failure, text=f"{name}: {failure.text}")
 
 
@@ -51,7 +35,7 @@ def decode_error(failure: Failure, *, peer: Peer = "agent") -> MeshError:
         peer: who answered. An agent cannot speak about the caller's key or bytes, see ``error_for_caller``.
     """
     named = _NAMED.match(failure.text)
-    code = _NAMES.get(named[1]) if named is not None else None
+    code = CODE_OF.get(named[1]) if named is not None else None
     if named is None or code is None:
         return grpc_errors.decode_error(failure, peer=peer)
     text = failure.text[named.end() :]

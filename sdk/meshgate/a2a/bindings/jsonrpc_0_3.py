@@ -159,6 +159,10 @@ class LegacyJsonRpc:
         """Whether it is a POST to the URL, with or without a slash at its end."""
         return request.method == "POST" and request.path in ("", "/")
 
+    def has_reason(self, body: bytes) -> bool:  # noqa: ARG002 - the interface's
+        """See ``HttpBinding.has_reason``."""
+        return False
+
     def server(self) -> _Server:
         """See ``Binding.server``."""
         return _Server()

@@ -46,6 +46,12 @@ def _legacy_jsonrpc() -> HttpBinding:
     return jsonrpc_0_3.BINDING
 
 
+def _legacy_rest() -> HttpBinding:
+    from meshgate.a2a.bindings.http_json import rest_0_3
+
+    return rest_0_3.BINDING
+
+
 def _grpc() -> GrpcBinding:
     from meshgate.a2a.bindings import grpc
 
@@ -62,6 +68,7 @@ HTTP_ROWS: tuple[Row[HttpBinding], ...] = (
     Row("JSONRPC", "1.0", lambda: jsonrpc.BINDING),
     Row("HTTP+JSON", "1.0", lambda: rest.BINDING),
     Row("JSONRPC", "0.3", _legacy_jsonrpc),
+    Row("HTTP+JSON", "0.3", _legacy_rest),
 )
 """Bindings over HTTP. They share URLs: ``meshgate.net.endpoint.choose`` says which one serves a request."""
 GRPC_ROWS: tuple[Row[GrpcBinding], ...] = (

@@ -6,11 +6,22 @@ from collections.abc import Callable
 from typing import Any
 
 from meshgate.a2a import types as current
-from meshgate.a2a.types import A2AMessage
-from meshgate.a2a.v0_3.messages import EVENT_KINDS, PROTO
-from meshgate.a2a.v0_3.requests import downgrade_proto_task, downgrade_send, upgrade_proto_task, upgrade_send
+from meshgate.a2a.codec.strict_json import check, is_array, is_object
+from meshgate.a2a.payload import MapId, map_tree
+from meshgate.a2a.types import A2AMessage, Role
+from meshgate.a2a.v0_3 import rest_types
+from meshgate.a2a.v0_3.kept import KEPT
+from meshgate.a2a.v0_3.messages import EVENT_KINDS, PROTO, REFERENCES
+from meshgate.a2a.v0_3.requests import (
+    TASK_NAME,
+    downgrade_proto_task,
+    downgrade_send,
+    task_in,
+    upgrade_proto_task,
+    upgrade_send,
+)
 
-__all__ = ["downgrade_tree", "upgrade_tree"]
+__all__ = ["TREE_FORM", "TreeForm", "downgrade_tree", "upgrade_tree"]
 
 Tree = dict[str, Any]
 _Convert = Callable[[Tree], Tree]
@@ -72,3 +83,80 @@ _DOWNGRADES: dict[type[A2AMessage], _Convert] = {
     current.SubscribeToTaskRequest: downgrade_proto_task,
     current.Task: PROTO.downgrade_task,
 }
+_CLASSES: dict[type[A2AMessage], type[A2AMessage]] = {
+    current.SendMessageRequest: rest_types.SendMessageRequest,
+    current.SendMessageResponse: rest_types.SendMessageResponse,
+    current.StreamResponse: rest_types.StreamResponse,
+    current.GetTaskRequest: rest_types.NamedTaskQuery,
+    current.CancelTaskRequest: rest_types.NamedTask,
+    current.SubscribeToTaskRequest: rest_types.NamedTask,
+    current.Task: rest_types.Task,
+}
+_NAMED = frozenset({current.GetTaskRequest, current.CancelTaskRequest, current.SubscribeToTaskRequest})
+_CHOICES = {
+    "role": [role.value for role in Role if role is not Role.UNSPECIFIED],
+    "state": [state.value for state in rest_types.TaskState if state is not rest_types.TaskState.UNSPECIFIED],
+}
+
+
+class TreeForm:
+    """Messages of the package ``a2a.v1`` as ProtoJSON."""
+
+    def read(self, kind: type[A2AMessage], given: Any) -> Tree:
+        """Check a message of this form: what may be sent on as it is.
+
+        Raises:
+            InvalidParams: with the path of the field, as 0.3 calls it, and what is wrong with it.
+        """
+        return check(given, _CLASSES[kind], choices=_CHOICES)[0]
+
+    def upgrade(self, kind: type[A2AMessage], native: Tree) -> Tree:
+        """See ``Form.upgrade``."""
+        return upgrade_tree(kind, native)
+
+    def downgrade(self, kind: type[A2AMessage], tree: Tree) -> Tree:
+        """See ``Form.downgrade``."""
+        return downgrade_tree(kind, tree)
+
+    def with_ids(self, kind: type[A2AMessage], native: Tree, own: MapId, referenced: MapId) -> Tree:
+        """See ``Form.with_ids``. Ids are where 1.0 has them, and references where gateways keep them."""
+        if kind in _NAMED:
+            return {**native, "name": TASK_NAME + own(task_in(native["name"]))}
+        return _with_kept(map_tree(native, kind, own, referenced), kind, referenced)
+
+
+_MESSAGES: dict[type[A2AMessage], tuple[tuple[str, type[A2AMessage]], ...]] = {
+    current.SendMessageRequest: (("message", current.Message),),
+    current.SendMessageResponse: (("message", current.Message), ("task", current.Task)),
+    current.StreamResponse: (
+        ("message", current.Message),
+        ("task", current.Task),
+        ("statusUpdate", current.TaskStatusUpdateEvent),
+    ),
+    current.Task: (("status", current.TaskStatus), ("history", current.Message)),
+    current.TaskStatusUpdateEvent: (("status", current.TaskStatus),),
+    current.TaskStatus: (("message", current.Message),),
+}
+"""The keys below which there are messages."""
+
+
+def _with_kept(native: Tree, kind: type[A2AMessage], referenced: MapId) -> Tree:
+    """A copy in which the references that gateways keep in the metadata of messages went through ``referenced``."""
+    if kind is current.Message:
+        metadata: Tree = native.get("metadata") or {}
+        kept = metadata.get(KEPT)
+        if not is_object(kept) or not is_array(tasks := kept.get(REFERENCES)):
+            return native
+        mapped = [referenced(task) if isinstance(task, str) else task for task in tasks]
+        return {**native, "metadata": {**metadata, KEPT: {**kept, REFERENCES: mapped}}}
+    out = dict(native)
+    for key, child in _MESSAGES[kind]:
+        value = out.get(key)
+        if is_array(value):
+            out[key] = [_with_kept(item, child, referenced) for item in value]
+        elif is_object(value):
+            out[key] = _with_kept(value, child, referenced)
+    return out
+
+
+TREE_FORM = TreeForm()

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from meshgate.a2a.call import Call
 from meshgate.a2a.methods import METHODS
 from meshgate.a2a.payload import JsonPayload
+from meshgate.a2a.protocol_version import protocol_headers
 from meshgate.a2a.types import GetTaskRequest, SubscribeToTaskRequest
 from meshgate.gateway.upstream.attempt import Attempt
 from meshgate.gateway.upstream.instances import Instances
@@ -49,4 +50,4 @@ class Agents:
             method=METHODS[method], payload=payload, task_id="task-1", deadline=now + 20.0, headers=headers or {}
         )
         attempt = Attempt(call, instance, instance.entry.instance.endpoints[endpoint], now)
-        return Outbound(call, payload, {"a2a-version": "1.0"}, attempt)
+        return Outbound(call, payload, protocol_headers(attempt.endpoint.version, None), attempt)

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable
 
 from meshgate.a2a.bindings import sse
 from meshgate.a2a.bindings.base import ClientExchange, Failure, HttpBinding, Request
-from meshgate.a2a.bindings.http_json.errors import has_reason
 from meshgate.a2a.bindings.json_details import problem_in
 from meshgate.a2a.errors import (
     AgentError,
@@ -39,6 +38,10 @@ _SMALL = 64 * 1024
 _BUSY = frozenset({502, 503, 504})
 _DENIED = frozenset({401, 403})
 _FAILED = 500
+_ANSWERS = frozenset({200, 201, 202})
+"""The statuses of answers, in bindings that have statuses of their own: servers of 0.3 in JavaScript say what they
+made.
+"""
 
 
 def make_client(limits: Limits) -> HttpClient:
@@ -77,15 +80,17 @@ class HttpTransport:
         handed_over = False
         try:
             body = None
-            if response.status != 200 and self._binding.own_statuses:
-                body = await self._error_body(exchange, response, attempt)
-            _check_status(response, attempt, self._limits)
+            answered = response.status == 200 or (self._binding.own_statuses and response.status in _ANSWERS)
+            if not answered:
+                if self._binding.own_statuses:
+                    body = await self._error_body(exchange, response, attempt)
+                _check_status(response, attempt, self._limits)
             if response.content_type == "text/event-stream":
                 reply = await self._stream(out, exchange, response)
                 handed_over = True
                 return reply
             body = await self._whole(response, attempt) if body is None else body
-            if response.status != 200:
+            if not answered:
                 raise _error_in(exchange, response, body)
             answer = exchange.decode_answer(body)
             asked = EXTENSIONS_HEADER in out.call.headers
@@ -136,7 +141,7 @@ class HttpTransport:
         if response.status in _DENIED or response.status < 400 or not _is_json(response.content_type):
             return None
         body = await self._whole(response, attempt)
-        if has_reason(body):
+        if self._binding.has_reason(body):
             found = exchange.decode_error(Failure(response.status, body))
             if found.retry_after is None:
                 found.retry_after = _retry_after(response, self._limits)
@@ -218,8 +223,6 @@ def _with_query(url: str, query: str) -> str:
 
 def _check_status(response: Response, attempt: Attempt, limits: Limits) -> None:
     status, instance = response.status, attempt.instance.id
-    if status == 200:
-        return
     if status in _BUSY:
         pause = _retry_after(response, limits)
         raise UpstreamUnavailable(

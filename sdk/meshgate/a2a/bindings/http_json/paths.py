@@ -1,7 +1,8 @@
-"""The paths of the HTTP+JSON binding of A2A 1.0 (specification, sections 5.3 and 11.3), and what they hold.
+"""The paths of the HTTP+JSON binding: of A2A 1.0 (specification, sections 5.3 and 11.3) and of 0.3 (3.5.3).
 
 Each operation has one row. A path's fields are read from its segments as they came, each decoded once, so that an id
-may hold any character. Every path may begin with one more segment, the request's ``tenant``.
+may hold any character. In 1.0 every path may begin with one more segment, the request's ``tenant``. In 0.3 it begins
+with ``/v1``, which Go's clients of 0.3 leave out.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ import msgspec
 
 from meshgate.a2a.errors import InvalidParams
 
-__all__ = ["ROUTES", "Found", "Route", "find_route", "write_path"]
+__all__ = ["LEGACY_ROUTES", "ROUTES", "Found", "Route", "find_legacy_route", "find_route", "write_legacy_path"]
+__all__ += ["write_path"]
 
 Body = Literal["none", "optional", "required"]
 _LEGACY = "v1"
-"""The first segment of A2A 0.3's paths, which are another binding's."""
+"""The first segment of A2A 0.3's paths."""
 _DOTS = (".", "..")
 _NAMES = re.compile(r"\{(\w+)\}")
 _PLAIN = "/:@!$&'()*+,;=~-._"
@@ -58,6 +60,13 @@ ROUTES: tuple[Route, ...] = (
     Route("GetExtendedAgentCard", ("GET",), "/extendedAgentCard"),
 )
 """The first that fits is taken: a path that ends in a verb of A2A's stands before the one without it."""
+LEGACY_ROUTES: tuple[Route, ...] = (
+    # 0.3's own definition says GET, and some of its servers know that alone.
+    Route("SubscribeToTask", ("GET", "POST"), "/tasks/{id}:subscribe"),
+    *(route for route in ROUTES if route.operation not in ("SubscribeToTask", "ListTasks")),
+    Route("GetExtendedAgentCard", ("GET",), "/card"),
+)
+"""The same for 0.3, without ``/v1``: it cannot list tasks, and its extended card is elsewhere."""
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -93,8 +102,16 @@ def _segment(text: str) -> _Segment:
     return _Segment(field=field, suffix=suffix)
 
 
-_TABLE = tuple((route, tuple(_segment(text) for text in route.path[1:].split("/"))) for route in ROUTES)
-_BY_OPERATION = {route.operation: (route, segments) for route, segments in _TABLE}
+_Row = tuple[Route, tuple[_Segment, ...]]
+
+
+def _table(routes: tuple[Route, ...]) -> tuple[_Row, ...]:
+    return tuple((route, tuple(_segment(text) for text in route.path[1:].split("/"))) for route in routes)
+
+
+_TABLE, _LEGACY_TABLE = _table(ROUTES), _table(LEGACY_ROUTES)
+_BY_OPERATION = {row[0].operation: row for row in _TABLE}
+_LEGACY_BY_OPERATION = {row[0].operation: row for row in _LEGACY_TABLE}
 
 
 def find_route(method: str, path: str, raw_path: str = "") -> Found | None:
@@ -104,22 +121,34 @@ def find_route(method: str, path: str, raw_path: str = "") -> Found | None:
         path: below the URL of the agent or skill, decoded.
         raw_path: the same as it came; "" if it is not known.
     """
-    if path in ("", "/"):
-        return None
-    segments = (raw_path or quote(path, safe=_PLAIN)).split("/")[1:]
-    if not segments or any(text == "" or text in _DOTS for text in segments):
-        # Other readers of the path leave such segments out.
-        return None
-    found = _match(method, segments)
-    if found is None and segments[0] != _LEGACY:
-        below = _match(method, segments[1:])
+    segments = _segments(path, raw_path)
+    found = _match(_TABLE, method, segments)
+    if found is None and segments and segments[0] != _LEGACY:
+        below = _match(_TABLE, method, segments[1:])
         if below is not None:
             found = Found(below.route, {**below.encoded, "tenant": segments[0]})
     return found
 
 
-def _match(method: str, segments: list[str]) -> Found | None:
-    for route, wanted in _TABLE:
+def find_legacy_route(method: str, path: str, raw_path: str = "") -> tuple[Found, bool] | None:
+    """The route of a request of A2A 0.3, and whether its path begins with ``/v1``; None if it has none."""
+    segments = _segments(path, raw_path)
+    prefixed = segments[:1] == [_LEGACY]
+    found = _match(_LEGACY_TABLE, method, segments[1:] if prefixed else segments)
+    return None if found is None else (found, prefixed)
+
+
+def _segments(path: str, raw_path: str) -> list[str]:
+    """The segments of a path as they came; none if readers of paths differ about it."""
+    if path in ("", "/"):
+        return []
+    segments = (raw_path or quote(path, safe=_PLAIN)).split("/")[1:]
+    # Other readers of the path leave such segments out.
+    return [] if any(text == "" or text in _DOTS for text in segments) else segments
+
+
+def _match(table: tuple[_Row, ...], method: str, segments: list[str]) -> Found | None:
+    for route, wanted in table:
         if len(wanted) == len(segments) and method in route.verbs:
             fields = _fields(wanted, segments)
             if fields is not None:
@@ -148,9 +177,17 @@ def write_path(operation: str, values: Mapping[str, str]) -> tuple[Route, str]:
     Raises:
         InvalidParams: a field has no form in a path.
     """
-    route, segments = _BY_OPERATION[operation]
     tenant = values.get("tenant", "")
-    parts = [_encoded("tenant", tenant)] if tenant else []
+    return _written(_BY_OPERATION[operation], [_encoded("tenant", tenant)] if tenant else [], values)
+
+
+def write_legacy_path(operation: str, values: Mapping[str, str]) -> tuple[Route, str]:
+    """The same for a request of A2A 0.3."""
+    return _written(_LEGACY_BY_OPERATION[operation], [_LEGACY], values)
+
+
+def _written(row: _Row, parts: list[str], values: Mapping[str, str]) -> tuple[Route, str]:
+    route, segments = row
     for segment in segments:
         text = _encoded(segment.field, values.get(segment.field, "")) if segment.field else segment.literal
         parts.append(text + segment.suffix)

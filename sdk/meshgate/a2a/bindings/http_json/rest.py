@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from meshgate.a2a.bindings.base import Failure, Request
-from meshgate.a2a.bindings.http_json.errors import decode_fault, encode_error
+from meshgate.a2a.bindings.http_json.errors import decode_fault, encode_error, has_reason
 from meshgate.a2a.bindings.http_json.paths import Found, find_route, write_path
 from meshgate.a2a.bindings.http_json.query import read_query, write_query
 from meshgate.a2a.bindings.json_answers import decode_object, read_result
@@ -154,6 +154,10 @@ class Rest:
     def takes(self, request: Request) -> bool:
         """Whether an operation of A2A is at this path."""
         return find_route(request.method, request.path, request.raw_path) is not None
+
+    def has_reason(self, body: bytes) -> bool:
+        """See ``HttpBinding.has_reason``."""
+        return has_reason(body)
 
     def server(self) -> _Server:
         """See ``Binding.server``."""
