@@ -524,7 +524,11 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement(
         "interop.same", "delivery", "Stock clients get through the gateway what they get from the agent itself"
     ),
-    Requirement("interop.refused", "delivery", "A client that speaks A2A 0.3 is told so"),
+    Requirement(
+        "interop.legacy_agents",
+        "delivery",
+        "Agents of A2A 0.3 as its SDKs serve them are called through the gateway like those of 1.0",
+    ),
     Requirement(
         "wheel.base", "delivery", "The base install has neither grpcio nor a2a-sdk, and serves, calls and commands"
     ),

@@ -9,10 +9,10 @@ from re import Pattern
 from typing import Any, Literal, cast
 
 from tests.interop import builds
-from tests.interop.conversation import ERRORS, Error
-from tests.interop.documents import Reader, by_adk, by_agent_framework, by_sdk
+from tests.interop.conversation import ERRORS, RECEIVED, RECEIVED_0_3, RECEIVED_0_3_GRPC, Error
+from tests.interop.documents import Reader, by_adk, by_agent_framework, by_sdk, by_sdk_0_3
 
-__all__ = ["CLIENTS", "REFUSALS", "Client"]
+__all__ = ["CLIENTS", "MIXED", "Client"]
 
 Tree = dict[str, Any]
 NO_ERROR: Tree = {"code": "none"}
@@ -38,6 +38,8 @@ class Client:
     """Errors that it does not tell at all, whoever they come from."""
     meets: tuple[str, ...] = tuple(ERRORS)
     """The errors that its interface can meet."""
+    received: tuple[Tree, ...] = tuple(RECEIVED)
+    """What the desk gets of its message beside the text."""
 
     @property
     def id(self) -> str:
@@ -101,16 +103,42 @@ def _rust_grpc(error: Error) -> Tree:
     return {"code": error[1], "reason": None}
 
 
+def _by_number(error: Error) -> Tree:
+    return {"code": error[1], "reason": error[0]}
+
+
+def _python_0_3_grpc(error: Error) -> Tree:
+    return {"message": re.compile(f"^{error[2]}Error: ")}
+
+
+def _javascript_0_3_grpc(error: Error) -> Tree:
+    return {"name": f"{error[2]}Error"}
+
+
+def _legacy(*place: Any, **more: Any) -> Client:
+    """A client of A2A 0.3, which has no ListTasks."""
+    without_list = tuple(name for name in ERRORS if name != "list")
+    return Client(*place, **{"read": by_sdk_0_3, "meets": without_list, "received": tuple(RECEIVED_0_3), **more})
+
+
 _JS, _GO = "@a2a-js/sdk", "github.com/a2aproject/a2a-go/v2"
 _PYTHON_KEY: Tree = {"name": "A2AClientError", "message": re.compile("401 Unauthorized|UNAUTHENTICATED")}
 _JS_KEY: Tree = {"code": -31021, "name": "JsonRpcTransportError", "message": re.compile("gateway|key")}
 _JS_GRPC_KEY: Tree = {"name": "A2AError", "message": re.compile("^gRPC error for sendMessage: 16 ")}
 _GO_KEY: Tree = {"code": "other", "message": "unexpected HTTP status: 401 Unauthorized"}
 _GO_GRPC_KEY: Tree = {"code": "other", "reason": "UNAUTHENTICATED"}
+_RUST_GRPC_KEY: Tree = {"code": -32603, "reason": None}
 _ADK: Tree = {
     "key": {"error": re.compile(r"\(HTTP 401\)")},
     "grpc": {"error": re.compile(r"RPC URL must use https, or http on a loopback host: 127\.0\.0\.1:\d+$")},
 }
+_PYTHON_0_3_KEY: Tree = {"name": "A2AClientHTTPError", "code": 401}
+_PYTHON_0_3_GRPC: Tree = {"key": {"name": "UNAUTHENTICATED"}}
+_JS_0_3: Tree = {
+    "key": {"code": -32603, "message": re.compile("gateway|key")},
+    "stream": {"name": "Error", "message": re.compile(r"^SSE event contained an error: .* \(Code: -32001\)")},
+}
+_JS_0_3_GRPC: Tree = {"key": {"name": "Error", "message": re.compile("^GRPC error for sendMessage! 16 ")}}
 
 CLIENTS = (
     Client("a2a-sdk", "python", builds.python, "JSONRPC", tells=_python, tells_so={"key": _PYTHON_KEY}),
@@ -120,7 +148,7 @@ CLIENTS = (
     Client(_GO, "go", builds.go, "JSONRPC", tells=_go, tells_so={"key": _GO_KEY}, hides=("stream",)),
     Client(_GO, "go", builds.go, "GRPC", tells=_go, tells_so={"key": _GO_GRPC_KEY}),
     Client("a2a-client-lf", "rust", builds.cargo, "JSONRPC", tells=_rust),
-    Client("a2a-grpc", "rust", builds.cargo, "GRPC", tells=_rust_grpc),
+    Client("a2a-grpc", "rust", builds.cargo, "GRPC", tells=_rust_grpc, tells_so={"key": _RUST_GRPC_KEY}),
     Client("google-adk", "adk", builds.python, "JSONRPC", read=by_adk, tells_so=_ADK, meets=("key", "grpc")),
     Client(
         "agent-framework-a2a",
@@ -132,42 +160,28 @@ CLIENTS = (
         tells_so={"key": _PYTHON_KEY},
         meets=("unknown", "key"),
     ),
+    _legacy("a2a-sdk", "python_0_3", builds.python, "JSONRPC", tells=_by_number, tells_so={"key": _PYTHON_0_3_KEY}),
+    _legacy("a2a-sdk", "python_0_3", builds.python, "GRPC", tells=_python_0_3_grpc, tells_so=_PYTHON_0_3_GRPC),
+    _legacy(_JS, "javascript_0_3", builds.npm, "JSONRPC", tells=_by_number, tells_so=_JS_0_3),
+    _legacy(
+        _JS,
+        "javascript_0_3",
+        builds.npm,
+        "GRPC",
+        tells=_javascript_0_3_grpc,
+        tells_so=_JS_0_3_GRPC,
+        received=tuple(RECEIVED_0_3_GRPC),
+    ),
 )
-"""Those that speak A2A 1.0."""
+"""Those that have the whole conversation, of A2A 1.0 and 0.3."""
 
-_SENTENCE = "no version means A2A 0.3, which is not served: send 'A2A-Version: 1.0'"
-_INFO: Tree = {
-    "@type": "type.googleapis.com/google.rpc.ErrorInfo",
-    "reason": "VERSION_NOT_SUPPORTED",
-    "domain": "a2a-protocol.org",
-    "metadata": {},
-}
-_REFUSAL: Tree = {"code": -32009, "message": _SENTENCE, "data": [_INFO]}
-_JS_REFUSAL: Tree = {
-    "name": "Error",
-    "code": -32009,
-    "message": f"JSON-RPC error: {_SENTENCE} (Code: -32009) Data: {json.dumps([_INFO], separators=(',', ':'))}",
-}
-_JS_NO_STREAM = "Invalid response Content-Type for SSE stream for message/stream. Expected 'text/event-stream'."
-_JS_NO_CARD = "No compatible transport found, available transports: JSONRPC,HTTP+JSON"
 
-REFUSALS: dict[Client, Tree] = {
-    Client("a2a-sdk", "python_0_3", builds.python, "JSONRPC"): {
-        "card": {"unreadable": [["url", "missing"]]},
-        "unary": _REFUSAL,
-        "stream": _REFUSAL,
-        "unknown": _REFUSAL,
-    },
-    Client(_JS, "javascript_0_3", builds.npm, "JSONRPC"): {
-        "card": {"name": "Error", "message": _JS_NO_CARD},
-        "unary": _JS_REFUSAL,
-        "stream": {"name": "Error", "message": _JS_NO_STREAM},
-        "unknown": _JS_REFUSAL,
-    },
+_EMPTY: Tree = {"jsonrpc": "2.0", "result": {}}
+MIXED: dict[Client, Tree] = {
     Client("fasta2a", "fasta2a", builds.python, "JSONRPC"): {
-        "unary": {"jsonrpc": "2.0", "error": _REFUSAL},
-        "stream": [],
-        "unknown": {"unreadable": {"error.code": -32009, "error.message": _SENTENCE}},
+        "unary": _EMPTY,
+        "stream": [_EMPTY] * 3,
+        "unknown": {"unreadable": {"error.message": "task not found"}},
     },
 }
-"""Those that speak A2A 0.3, which is not built yet, and what they tell of the refusal: of the card, and of calls."""
+"""Those that send A2A 0.3 and read its answers as 1.0's, and what they make of them: nothing."""

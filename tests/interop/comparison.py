@@ -39,12 +39,25 @@ _ABSENT = re.escape(NOTHING)
 _NO_SECRET = r"(?s).*(this agent is called through its gateway|401 Unauthorized).*"
 _NO_KEY = r"(?s).*(a valid key is needed: send it as 'Authorization: Bearer KEY'|401 Unauthorized).*"
 _NO_GRPC = r".* must use https, or http on a loopback host: 127\.0\.0\.1:\d+"
+_SSE_ERROR = r"SSE event contained an error: .*\"metadata\":"
 _TEXT = "serve failed; the agent's log has the reason"
 
 EXCEPTIONS = (
     Exempt(
         "card.supportedInterfaces.*.url", _ADDRESS, _ADDRESS, "The card names the gateway's addresses, not the agent's."
     ),
+    Exempt("card.url", _ADDRESS, _ADDRESS, "So does what A2A 0.3 reads of it."),
+    Exempt("card.additionalInterfaces.*.url", _ADDRESS, _ADDRESS, "The same."),
+    Exempt(
+        "card.supportedInterfaces.[2-9].*",
+        _ADDRESS + r"|JSONRPC|HTTP\+JSON|0\.3",
+        _ABSENT,
+        "Who asks for the card of A2A 1.0 gets it from the gateway, and the merged one from an agent.",
+    ),
+    Exempt(
+        "card.securitySchemes.key", r"\(\{\}\)", _ABSENT, "The same: JavaScript shows a merged scheme as an empty one."
+    ),
+    Exempt("card.securitySchemes.key.httpAuthSecurityScheme.scheme", _ABSENT, "Bearer", "The same."),
     Exempt(
         "card.supportedInterfaces.*.tenant",
         _ABSENT,
@@ -62,6 +75,18 @@ EXCEPTIONS = (
         _NO_SECRET,
         _NO_KEY,
         "Who refuses a key does it in its own words; some clients tell its address.",
+    ),
+    Exempt(
+        "errors.stream.data.metadata*",
+        r"\(\{\}\)|" + _ABSENT,
+        r"[0-9a-f]{16}|gw[0-9a-f]+\.[0-9a-f]{16}|" + _ABSENT,
+        "A stream of A2A 0.3 that is refused names its call in its event.",
+    ),
+    Exempt(
+        "errors.stream.message",
+        _SSE_ERROR + r"\{\}\}",
+        _SSE_ERROR + r"\{\"call\":\"[0-9a-f]{16}\",\"job\":\"gw[0-9a-f]+\.[0-9a-f]{16}\"\}\}",
+        "The same, where a client shows the whole error as a text.",
     ),
     Exempt("errors.grpc.error", _NO_GRPC, _NO_GRPC, "What ADK refuses in a card is an address."),
     Exempt("skill:card.skills.*", r".*", _ABSENT, "The card of a skill lists that skill alone."),

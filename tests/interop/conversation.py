@@ -3,7 +3,18 @@
 import base64
 from typing import Any
 
-__all__ = ["BOOKED", "ERRORS", "GREETING", "QUESTION", "RECEIVED", "SAYS", "UNKNOWN", "Error"]
+__all__ = [
+    "BOOKED",
+    "ERRORS",
+    "GREETING",
+    "QUESTION",
+    "RECEIVED",
+    "RECEIVED_0_3",
+    "RECEIVED_0_3_GRPC",
+    "SAYS",
+    "UNKNOWN",
+    "Error",
+]
 
 Tree = dict[str, Any]
 
@@ -33,6 +44,16 @@ RECEIVED: list[Tree] = [
     {"raw": RAW.hex(), "mediaType": "application/octet-stream", "filename": "ü.bin"},
 ]
 """What the desk says that it received beside the text."""
+
+RECEIVED_0_3: list[Tree] = [{**RECEIVED[0], "mediaType": ""}, RECEIVED[1]]
+"""The same of a client of A2A 0.3, whose data have no media type."""
+
+_SOUND: Tree = {**DATA, "deep": [each for each in DATA["deep"] if each is not None]}
+RECEIVED_0_3_GRPC: list[Tree] = [
+    {**RECEIVED_0_3[0], "data": _SOUND},
+    {**RECEIVED[1], "filename": ""},
+]
+"""The same of JavaScript's over gRPC, which sends no null and no name of a file."""
 
 Error = tuple[str, int, str]
 """A2A's reason, JSON-RPC's code, and the name that the SDKs' classes have in common."""

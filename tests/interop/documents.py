@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-__all__ = ["Heard", "by_adk", "by_agent_framework", "by_sdk"]
+__all__ = ["Heard", "by_adk", "by_agent_framework", "by_sdk", "by_sdk_0_3"]
 
 Tree = dict[str, Any]
 
@@ -60,6 +60,29 @@ def by_sdk(document: Tree) -> Heard:
         get=document["get"]["status"]["state"],
         cancel=[each["status"]["state"] for each in (*followed, document["cancel"][1])],
         failed=document["failed"]["status"]["state"],
+        kept=_text(document["get"]),
+    )
+
+
+def by_sdk_0_3(document: Tree) -> Heard:
+    """Of an SDK whose events are those of A2A 0.3. States have the names of 1.0."""
+
+    def state(event: Tree) -> str:
+        return "TASK_STATE_" + str(event["status"]["state"]).replace("-", "_").upper()
+
+    (unary,) = document["unary"]
+    (asking,), (answered,) = document["turns"]
+    (received,) = _parts(unary, "received")
+    chunks = [event["artifact"]["parts"] for event in document["stream"] if event["kind"] == "artifact-update"]
+    return Heard(
+        unary=_text(unary),
+        stream=[part["text"] for parts in chunks for part in parts],
+        message=[part["text"] for (event,) in document["message"] for part in event["parts"]],
+        turns=[asking["status"]["message"]["parts"][0]["text"], _text(answered)],
+        received=received["data"]["parts"],
+        get=state(document["get"]),
+        cancel=[state(each) for each in (*document["subscribe"], document["cancel"][1])],
+        failed=state(document["failed"]),
         kept=_text(document["get"]),
     )
 

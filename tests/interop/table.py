@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.interop.clients import CLIENTS, REFUSALS, Client
+from tests.interop.clients import CLIENTS, MIXED, Client
 from tests.interop.comparison import EXCEPTIONS, differences, exempts
 from tests.interop.conversation import BOOKED, GREETING, QUESTION
 
@@ -40,7 +40,7 @@ def table(seen: Seen) -> str:
         seen: what was printed, by a client's id and the way to the agent.
     """
     rows = [_HEAD, ("---",) * len(_HEAD)]
-    ran = [client for client in (*CLIENTS, *REFUSALS) if (client.id, "direct") in seen]
+    ran = [client for client in (*CLIENTS, *MIXED) if (client.id, "direct") in seen]
     rows += [(client.name, client.version, client.binding, *_cells(client, seen)) for client in ran]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
@@ -52,9 +52,9 @@ def exceptions() -> str:
 
 def _cells(client: Client, seen: Seen) -> tuple[str, ...]:
     direct = seen[client.id, "direct"]
-    if client in REFUSALS:
+    if client in MIXED:
         ways = (seen.get((client.id, way)) for way in ("direct", *_THROUGH))
-        return (*("no",) * 7, *("refused" if one and one["errors"] == REFUSALS[client] else "?" for one in ways))
+        return (*("no",) * 7, *("unread" if one and one["errors"] == MIXED[client] else "?" for one in ways))
     try:
         heard = client.read(direct)
     except (LookupError, TypeError, ValueError):  # what it printed has not even the form that is expected

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from meshgate.a2a import errors
-from meshgate.a2a.bindings import jsonrpc
+from meshgate.a2a.bindings import jsonrpc, jsonrpc_0_3
 from meshgate.a2a.bindings.base import ClientExchange, Failure, Request
 from meshgate.a2a.bindings.operations import build_call
 from meshgate.a2a.bindings.sse import HEARTBEAT
@@ -393,6 +393,50 @@ async def test_a_stream_that_fails_before_its_first_event_is_a_plain_error() -> 
         connection = await serve(handler, Connection(rpc("SendStreamingMessage")))
         assert connection.headers["content-type"] == "application/json"
         assert (connection.status, reason(connection)) == (200, "TASK_NOT_FOUND")
+
+
+LEGACY_MESSAGE = {"kind": "message", "messageId": "m", "role": "user", "parts": [{"kind": "text", "text": "hi"}]}
+
+
+async def serve_0_3(handler: Handler, method: str, params: Any) -> Connection:
+    connection = Connection(rpc(method, params, rpc_id=5))
+    endpoint = HttpEndpoint(jsonrpc_0_3.BINDING, handler)
+    await endpoint(Request(headers={"content-type": "application/json"}), connection.receive, connection.send)
+    return connection
+
+
+@pytest.mark.parametrize(
+    ("handler", "method", "params", "number"),
+    [
+        (raises(TaskNotFound()), "message/stream", {"message": LEGACY_MESSAGE}, -32001),
+        (streams(TaskNotFound()), "tasks/resubscribe", {"id": "t"}, -32001),
+        (answers(), "message/stream", {"message": {**LEGACY_MESSAGE, "role": "nobody"}}, -32602),
+    ],
+)
+def test_a_stream_of_0_3_that_fails_before_its_first_event_has_the_error_as_its_event(
+    handler: Handler, method: str, params: Any, number: int
+) -> None:
+    """The SDKs of 0.3 look for an error of a stream nowhere else."""
+    connection = virtual_time(serve_0_3)(handler, method, params)
+    assert (connection.status, connection.headers["content-type"]) == (200, "text/event-stream")
+    (event,) = connection.events()
+    assert (event["id"], event["error"]["code"]) == (5, number)
+    assert connection.ended
+
+
+@pytest.mark.parametrize(
+    ("error", "method", "params", "status"),
+    [
+        (TaskNotFound(), "tasks/get", {"id": "t"}, 200),
+        (Unauthenticated(), "message/stream", {"message": LEGACY_MESSAGE}, 401),
+    ],
+)
+def test_what_is_no_stream_of_0_3_or_has_a_status_is_refused_by_a_document(
+    error: MeshError, method: str, params: Any, status: int
+) -> None:
+    connection = virtual_time(serve_0_3)(raises(error), method, params)
+    assert (connection.status, connection.headers["content-type"]) == (status, "application/json")
+    assert json.loads(connection.body)["id"] == 5
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,11 @@ async def refuse(send: Send, exchange: ServerExchange, error: MeshError, *, unre
         unread: bytes of the request's body that were not read.
     """
     failure = exchange.encode_error(error)
-    status = failure.status
+    status, body = failure.status, failure.body
     headers: list[Header] = [(b"content-type", exchange.media_type.encode())]
+    if failure.as_event:
+        name_call(error)  # who reads events may not be shown headers
+        headers, body = list(_EVENTS), sse.event(exchange.encode_error(error).body, exchange.error_event)
     if error.retry_after is not None:
         headers.append((b"retry-after", str(max(1, math.ceil(error.retry_after))).encode()))
     for name, text in ((CALL, error.call_id), (JOB, error.job)):
@@ -41,7 +44,7 @@ async def refuse(send: Send, exchange: ServerExchange, error: MeshError, *, unre
         headers.append((b"www-authenticate", b"Bearer"))
     if status == 408:  # The rest of the request may still arrive, and must not be read as the next request.
         headers.append((b"connection", b"close"))
-    await respond(send, status, failure.body, headers, unread=math.inf if status == 413 else unread)
+    await respond(send, status, body, headers, unread=math.inf if status == 413 else unread)
 
 
 def name_call(error: MeshError) -> None:

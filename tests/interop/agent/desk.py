@@ -116,9 +116,12 @@ async def main(told: Path) -> None:
     async with AsyncExitStack() as running:
         for make in (desk, herald):
             await running.enter_async_context(make("JSONRPC", "GRPC").serve())
-            plain = await running.enter_async_context(make("JSONRPC").serve(join=False, secret=SECRET))
-            grpc = await running.enter_async_context(make("JSONRPC", "GRPC").serve(join=False, secret=SECRET))
-            direct[make.__name__] = {"JSONRPC": plain.url.rstrip("/"), "GRPC": grpc.url.rstrip("/")}
+            # By itself each lists what the gateway lists, so that the cards can be compared.
+            served = {"JSONRPC": make("JSONRPC", "HTTP+JSON"), "GRPC": make("JSONRPC", "HTTP+JSON", "GRPC")}
+            direct[make.__name__] = {
+                name: (await running.enter_async_context(agent.serve(join=False, secret=SECRET))).url.rstrip("/")
+                for name, agent in served.items()
+            }
         made = told.with_suffix(".part")
         made.write_text(json.dumps(direct))
         made.rename(told)

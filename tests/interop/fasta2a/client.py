@@ -12,13 +12,17 @@ from fasta2a.schema import Message, Part, agent_card_ta
 from pydantic import ValidationError
 
 
+def without_id(answer: Any) -> Any:
+    """An answer without the id of its request, which is another in each conversation."""
+    return {name: value for name, value in answer.items() if name != "id"}
+
+
 async def failure(call: Any) -> Any:
     """What a call gave, or its error."""
     try:
         if hasattr(call, "__aiter__"):
-            return [event async for event in call]
-        answer = await call
-        return {name: value for name, value in answer.items() if name != "id"}
+            return [without_id(event) async for event in call]
+        return without_id(await call)
     except UnexpectedResponseError as error:
         return {"status": error.status_code, "content": json.loads(error.content)}
     except ValidationError as error:  # it reads no error of GetTask but that of an unknown task

@@ -56,6 +56,8 @@ class Failure(msgspec.Struct, frozen=True):
     """The body; in gRPC a ``google.rpc.Status``, or nothing."""
     text: str = ""
     """The message of gRPC's status. HTTP has no place for it."""
+    as_event: bool = False
+    """Over HTTP: whether it is the one event of a stream, where the callers of that binding look for it."""
 
 
 class ServerExchange(Protocol):

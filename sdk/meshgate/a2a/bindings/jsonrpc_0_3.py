@@ -7,6 +7,7 @@ in 1.0's form: its caller speaks 1.0 and left the header out.
 from __future__ import annotations
 
 import itertools
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -64,21 +65,26 @@ def _method(name: str) -> Method:
 
 
 class _Server:
-    """The server's side of one exchange. It remembers the request's id, which every answer repeats."""
+    """The server's side of one exchange. It remembers the request's id, which every answer repeats.
 
-    __slots__ = ("_parsed", "_rpc_id")
+    A stream that is refused is a stream whose one event is the error, as the servers of 0.3 answer it: the Python and
+    JavaScript SDKs of 0.3 tell an error that is no event as a wrong content type, and Go's tells none.
+    """
+
+    __slots__ = ("_parsed", "_rpc_id", "_streams")
     media_type = "application/json"
     error_event = ""
 
     def __init__(self) -> None:
         self._rpc_id: str | int | float | None = None
-        self._parsed = False
+        self._parsed = self._streams = False
 
     def decode_request(self, request: Request, limits: Limits = DEFAULTS) -> Call:
         envelope = jsonrpc.decode_envelope(request.body, limits)
         self._rpc_id, self._parsed = envelope.id, True
         check_legacy_version(request.headers, version_in(request.query))
         method = _method(envelope.method)
+        self._streams = method.streaming
         native = JSON_FORM.read(method.request, envelope.params)
         payload = LegacyPayload.read(method.request, JSON_FORM, native)
         return build_call(method, payload, payload.view(), current_headers(request.headers), request.target)
@@ -97,7 +103,8 @@ class _Server:
             fault = jsonrpc.encode_error(self._rpc_id, error)
         else:
             fault = _encode({"jsonrpc": "2.0", "id": self._rpc_id, "error": encode_fault(error)})
-        return Failure(http_status(error, parsed=self._parsed), fault)
+        status = http_status(error, parsed=self._parsed)
+        return Failure(status, fault, as_event=self._streams and status == HTTPStatus.OK)
 
 
 _UNARY = {"content-type": "application/json", "accept": "application/json"}

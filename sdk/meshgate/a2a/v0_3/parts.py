@@ -3,8 +3,9 @@
 A part of 0.3 is a text, a file or an object; media type and filename belong to files alone. So for other parts the two
 are kept in the metadata, and so is the fact that ``data`` was no object: it is wrapped as ``{"value": ...}``.
 
-Every SDK of 0.3 puts the *base64 text* of a file into ``FilePart.file_with_bytes``, though the field is of bytes. So do
-we, and what we read there is text, unless it is no base64.
+Python's and Go's SDKs of 0.3 put the *base64 text* of a file into ``FilePart.file_with_bytes``, though the field is of
+bytes. So do we, and what we read there is text, unless it is no base64. JavaScript's puts the bytes themselves there,
+so it shows what we write as the base64 of a base64.
 """
 
 from __future__ import annotations

@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from meshgate.a2a.bindings.table import GRPC_ROWS, HTTP_ROWS, Key
 from meshgate.a2a.limits import Limits
+from meshgate.a2a.protocol_version import LEGACY_VERSION
 from meshgate.gateway.upstream.send import Wire
+from meshgate.gateway.upstream.transports.followed_tasks import FollowedTasks
 from meshgate.gateway.upstream.transports.http import HttpTransport, make_client
 from meshgate.registry.extras import GRPC, has
 
@@ -18,9 +20,15 @@ def make_transports(limits: Limits, clock: Callable[[], float]) -> dict[Key, Wir
     client = make_client(limits)
     found: dict[Key, Wire] = {row.key: HttpTransport(row.load(), client, limits, clock) for row in HTTP_ROWS}
     if not has(GRPC):
-        return found
+        return _with_followed(found)
     from meshgate.gateway.upstream.transports.channels import Channels
     from meshgate.gateway.upstream.transports.grpc import GrpcTransport
 
     channels = Channels(limits)
-    return {**found, **{row.key: GrpcTransport(row.load(), channels, limits, clock) for row in GRPC_ROWS}}
+    return _with_followed(
+        {**found, **{row.key: GrpcTransport(row.load(), channels, limits, clock) for row in GRPC_ROWS}}
+    )
+
+
+def _with_followed(wires: dict[Key, Wire]) -> dict[Key, Wire]:
+    return {key: FollowedTasks(wire) if key[1] == LEGACY_VERSION else wire for key, wire in wires.items()}
