@@ -77,7 +77,10 @@ TABLES: dict[str, Table] = {
     "agent.values": Table({"caller": _BINDINGS, "agent": _AGENTS, "gateways": _GATEWAYS}),
     "instance.silent": Table({"caller": _BINDINGS, "agent": _AGENTS, "gateways": _GATEWAYS}),
     "tenants.apart": Table({"caller": _BINDINGS, "gateways": _GATEWAYS}),
-    "references.own": Table({"caller": _BINDINGS, "agent": _AGENTS, "gateways": _GATEWAYS}),
+    "references.own": Table(
+        {"caller": _BINDINGS, "agent": _AGENTS, "gateways": _GATEWAYS},
+        {**_ELSEWHERE, "GRPC-0.3": "the package a2a.v1 has no place for references to tasks"},
+    ),
     "caller.told": Table({"caller": _BINDINGS, "agent": _AGENTS, "gateways": _GATEWAYS}),
     "edge.key_first": Table({"caller": _BINDINGS, "gateways": _GATEWAYS}),
     "path.onward": Table({"caller": _BINDINGS, "agent": _AGENTS, "gateways": _GATEWAYS}),

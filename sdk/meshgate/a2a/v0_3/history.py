@@ -26,8 +26,7 @@ def cut_message(message: Any, most: int | None) -> None:
     if most is None:
         return
     task = message.task if "task" in message.DESCRIPTOR.fields_by_name else message
-    if len(task.history) > most:
-        del task.history[: len(task.history) - most]
+    del task.history[: max(0, len(task.history) - most)]
 
 
 def cut_history(task: Any, most: int | None) -> Any:
