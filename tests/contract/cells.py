@@ -27,7 +27,8 @@ _PARAMETERS = {"caller": "binding", "gateways": "mesh", "registry": "backend"}
 """The parameter that an axis is read from, if its name is another."""
 
 _AGENTS = ("JSONRPC", "HTTP+JSON", "GRPC")
-_BINDINGS = (*_AGENTS, "JSONRPC-0.3", "GRPC-0.3")
+_OLD = ("JSONRPC-0.3", "HTTP+JSON-0.3", "GRPC-0.3")
+_BINDINGS = (*_AGENTS, *_OLD)
 _BACKENDS = ("memory", "file", "consul")
 _GATEWAYS = ("one", "unrecorded", "workers", "two")
 
@@ -35,7 +36,7 @@ _GATEWAYS = ("one", "unrecorded", "workers", "two")
 _ELSEWHERE = {
     f"{binding}/{layout}": "one gateway: what a binding does ends before a call goes to another one, and time is dear"
     for layout in ("unrecorded", "workers", "two")
-    for binding in ("HTTP+JSON", "JSONRPC-0.3", "GRPC-0.3")
+    for binding in ("HTTP+JSON", *_OLD)
 }
 
 
@@ -79,7 +80,7 @@ TABLES: dict[str, Table] = {
     "tenants.apart": Table({"caller": _BINDINGS, "gateways": _GATEWAYS}),
     "references.own": Table(
         {"caller": _BINDINGS, "agent": _AGENTS, "gateways": _GATEWAYS},
-        {**_ELSEWHERE, "GRPC-0.3": "the package a2a.v1 has no place for references to tasks"},
+        {**_ELSEWHERE, **dict.fromkeys(_OLD[1:], "the package a2a.v1 has no place for references to tasks")},
     ),
     "caller.told": Table({"caller": _BINDINGS, "agent": _AGENTS, "gateways": _GATEWAYS}),
     "edge.key_first": Table({"caller": _BINDINGS, "gateways": _GATEWAYS}),

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from tests.contract.doors import Door
-from tests.contract.inapplicable import IN_0_3, OVER_GRPC_0_3
+from tests.contract.inapplicable import IN_0_3, IN_PROTO_0_3
 from tests.contract.mesh import Binding, Layout, Mesh, sdk_agent, start_mesh
 from tests.contract.unrecorded import UNRECORDED, NotOnRecord
 from tests.support.servers import Consul
@@ -57,7 +57,7 @@ def _inapplicable(item: pytest.Item, binding: str) -> bool:
     if not binding.endswith("-0.3"):
         return False
     case = item.nodeid.rpartition("::")[2]
-    table = IN_0_3 if binding.startswith("JSONRPC") else {**IN_0_3, **OVER_GRPC_0_3}
+    table = IN_0_3 if binding.startswith("JSONRPC") else {**IN_0_3, **IN_PROTO_0_3}
     names = [name.format(binding=binding) for name in table]
     return any(case.startswith(name) if "[" in name else case.partition("[")[0] == name for name in names)
 
@@ -88,7 +88,7 @@ async def mesh(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
         yield running
 
 
-KINDS: tuple[Binding, ...] = ("JSONRPC", "HTTP+JSON", "GRPC", "JSONRPC-0.3", "GRPC-0.3")
+KINDS: tuple[Binding, ...] = ("JSONRPC", "HTTP+JSON", "GRPC", "JSONRPC-0.3", "HTTP+JSON-0.3", "GRPC-0.3")
 """The bindings of 1.0, and those of 0.3."""
 
 

@@ -127,8 +127,9 @@ class Refused(Exception):
     def means(self, reason: str) -> bool:
         """Whether it has this reason, and the code that belongs to it on its binding."""
         number, name, status = CODES[reason]
-        code: int | str = number if self.binding == "JSONRPC" else name
-        if (self.binding, self.version) == ("JSONRPC", "0.3") and (number == -32009 or number > -32000):
+        old = self.version == "0.3" and self.binding != "GRPC"
+        code: int | str = number if self.binding == "JSONRPC" or old else name
+        if old and (number == -32009 or number > -32000):
             code = -32603  # 0.3 has no number for it
         return (self.reason, self.number, self.status or status) == (reason, code, status)
 

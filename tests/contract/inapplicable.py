@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["IN_0_3", "OVER_GRPC_0_3"]
+__all__ = ["IN_0_3", "IN_PROTO_0_3"]
 
 _NO_TENANT = "0.3 has no tenants"
 _LITERAL = "the stock conversion writes no such request; literal ones are in tests/a2a/bindings/test_jsonrpc_0_3.py"
@@ -15,7 +15,7 @@ IN_0_3: dict[str, str] = {
     "test_what_is_wrong_with_a_request_is_named_by_its_path": _LITERAL,
 }
 """By the case, or by the beginning of its name with parameters."""
-OVER_GRPC_0_3: dict[str, str] = {
+IN_PROTO_0_3: dict[str, str] = {
     "test_a_message_refers_to_tasks_of_its_caller_alone": _NO_REFERENCES,
     "test_an_agent_that_takes_any_reference_is_sent_what_its_callers_refer_to": _NO_REFERENCES,
     "test_referenced_tasks_are_named_as_their_agent_knows_them": _NO_REFERENCES,

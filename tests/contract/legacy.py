@@ -1,5 +1,5 @@
-"""The caller's end of A2A 0.3, none of it ours: raw JSON-RPC and a gRPC stub. On top is a2a-sdk's own conversion, so
-that a case which is written in 1.0 is asked, and answered, in 0.3.
+"""The caller's end of A2A 0.3, none of it ours: raw JSON-RPC, raw HTTP+JSON and a gRPC stub. On top is a2a-sdk's own
+conversion, so that a case which is written in 1.0 is asked, and answered, in 0.3.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
+from urllib.parse import quote
 
 import grpc
 import httpx
@@ -19,7 +20,7 @@ from google.protobuf import json_format
 from meshgate.a2a.codec.strict_json import is_object
 from tests.contract.doors import Answer, GrpcDoor, Headers, Refused, RpcDoor, path_of, refused_over_grpc
 
-__all__ = ["LegacyGrpcDoor", "LegacyRpcDoor"]
+__all__ = ["LegacyGrpcDoor", "LegacyRestDoor", "LegacyRpcDoor"]
 
 Tree = dict[str, Any]
 _stub: Any = a2a_v0_3_pb2_grpc.A2AServiceStub  # generated without annotations
@@ -125,17 +126,92 @@ def _result(body: bytes, head: Mapping[str, str] | httpx.Headers | None = None) 
         assert (answer["jsonrpc"], answer["id"]) == ("2.0", "one")
         result: Tree = answer["result"]
         return result
+    raise _told("JSONRPC", fault, body, head)
+
+
+def _told(binding: str, fault: Tree, body: bytes, head: Mapping[str, str] | httpx.Headers | None) -> Refused:
+    """What an error object of 0.3 says."""
     data: Any = fault.get("data")
     told: Tree = data if is_object(data) and "reason" in data else {}
     details: dict[str, Tree] = {"ErrorInfo": told} if told else {}
     details |= {
         name: told for name, sign in (("BadRequest", "fieldViolations"), ("RetryInfo", "retryDelay")) if sign in told
     }
-    refused = Refused("JSONRPC", fault["code"], fault["message"], details, body)
+    refused = Refused(binding, fault["code"], fault["message"], details, body)
     refused.version = "0.3"
     if head is not None:
         refused.call, refused.job = head.get("meshgate-call", ""), head.get("meshgate-job", "")
-    raise refused
+    return refused
+
+
+_PLACES = {
+    "SendMessage": "POST /v1/message:send",
+    "SendStreamingMessage": "POST /v1/message:stream",
+    "GetTask": "GET /v1/tasks/{id}",
+    "CancelTask": "POST /v1/tasks/{id}:cancel",
+    "SubscribeToTask": "GET /v1/tasks/{id}:subscribe",
+    "GetExtendedAgentCard": "GET /v1/card",
+    "CreateTaskPushNotificationConfig": "POST /v1/tasks/{id}/pushNotificationConfigs",
+}
+_ANSWERS = {"SendMessage": "SendMessageResponse", "GetTask": "Task", "CancelTask": "Task"}
+
+
+class LegacyRestDoor(LegacyRpcDoor):
+    """HTTP+JSON of 0.3: the ProtoJSON of the package ``a2a.v1``, as a2a-sdk makes it."""
+
+    binding = "HTTP+JSON"
+
+    def _request(
+        self, client: httpx.AsyncClient, method: str, params: Tree, to: str, headers: Mapping[str, str]
+    ) -> httpx.Request:
+        verb, _, place = _PLACES.get(method, "GET /v1/tasks/none").partition(" ")
+        url = self.url + path_of(to).rstrip("/") + place.format(id=quote(str(params.get("id", "t")), safe=""))
+        if verb == "GET":
+            query = {"historyLength": params["historyLength"]} if "historyLength" in params else {}
+            return client.build_request(verb, url, params=query, headers=headers)
+        body = {} if "{id}" in place else json_format.MessageToDict(_message(method, _params(method, params))[1])
+        return client.build_request(verb, url, content=json.dumps(body).encode(), headers=headers)
+
+    async def ask(self, method: str, params: Tree, to: str = "", *, key: str, headers: Headers | None = None) -> Answer:
+        async with self.connection() as client:
+            response = await client.send(self._request(client, method, params, to, self._sent(key, headers)))
+            tree = _rest_result(method, response.content, response.status_code, response.headers)
+        named = {name.removeprefix("x-"): value for name, value in response.headers.items()}
+        return Answer(tree, {name: value for name, value in named.items() if name.startswith(("meshgate-", "a2a-"))})
+
+    async def stream(
+        self, method: str, params: Tree, to: str = "", *, key: str, headers: Headers | None = None
+    ) -> AsyncGenerator[Tree]:
+        async with aclosing(self.lines(method, params, to, key=key, headers=headers)) as lines:
+            async for line in lines:
+                if line.startswith("data:"):
+                    yield _rest_result(method, line.removeprefix("data:").encode(), 0)
+
+    async def lines(
+        self, method: str, params: Tree, to: str = "", *, key: str, headers: Headers | None = None
+    ) -> AsyncGenerator[str]:
+        sent = {"accept": "text/event-stream", **self._sent(key, headers)}
+        async with self.connection() as client:
+            response = await client.send(self._request(client, method, params, to, sent), stream=True)
+            try:
+                if not response.headers["content-type"].startswith("text/event-stream"):
+                    _rest_result(method, await response.aread(), response.status_code, response.headers)
+                    raise AssertionError("a stream was answered with one JSON result")
+                async for line in response.aiter_lines():
+                    yield line
+            finally:
+                await response.aclose()
+
+
+def _rest_result(method: str, body: bytes, status: int, head: httpx.Headers | None = None) -> Tree:
+    answer: Tree = json.loads(body)
+    if "code" in answer and "message" in answer:
+        refused = _told("HTTP+JSON", answer, body, head)
+        refused.status = status
+        raise refused
+    assert status in (0, 200)
+    pb: Any = a2a_v0_3_pb2
+    return _read(method, json_format.ParseDict(answer, getattr(pb, _ANSWERS.get(method, "StreamResponse"))()))
 
 
 class LegacyGrpcDoor(GrpcDoor):

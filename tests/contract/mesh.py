@@ -29,7 +29,7 @@ from meshgate.registry.home import Run
 from meshgate.sdk import Agent
 from tests.contract.doors import TLS, Door, GrpcDoor, Probe, RestDoor, RpcDoor, soon
 from tests.contract.foreign import ForeignAgent
-from tests.contract.legacy import LegacyGrpcDoor, LegacyRpcDoor
+from tests.contract.legacy import LegacyGrpcDoor, LegacyRestDoor, LegacyRpcDoor
 from tests.contract.scripts import Stage
 from tests.contract.sdkagent import scripted_agent
 from tests.contract.unrecorded import NotOnRecord
@@ -40,7 +40,7 @@ from tests.support.patience import patience
 __all__ = ["ELSEWHERE", "LIMITS", "Binding", "Layout", "Mesh", "sdk_agent", "start_mesh"]
 
 Layout = Literal["one", "workers", "two"]
-Binding = Literal["JSONRPC", "HTTP+JSON", "GRPC", "JSONRPC-0.3", "GRPC-0.3"]
+Binding = Literal["JSONRPC", "HTTP+JSON", "GRPC", "JSONRPC-0.3", "HTTP+JSON-0.3", "GRPC-0.3"]
 """A binding of 1.0, or with its version."""
 
 LIMITS: dict[str, Any] = {
@@ -353,7 +353,8 @@ class Mesh:
         grpc = [await GrpcDoor.find(self.run(side).grpc, sides[side], probe) for side in (0, 1)]
         old = [LegacyRpcDoor(self.run(side).gateway, sides[side], probe) for side in (0, 1)]
         old_grpc = [await LegacyGrpcDoor.find(self.run(side).grpc, sides[side], probe) for side in (0, 1)]
-        for door in (*rpc, *rest, *old):
+        old_rest = [LegacyRestDoor(self.run(side).gateway, sides[side], probe) for side in (0, 1)]
+        for door in (*rpc, *rest, *old, *old_rest):
             self._stack.push_async_callback(door.aclose)
         for channel in (*grpc, *old_grpc):
             self._stack.push_async_callback(channel.aclose)
@@ -362,6 +363,7 @@ class Mesh:
             "HTTP+JSON": (rest[0], rest[1]),
             "GRPC": (grpc[0], grpc[1]),
             "JSONRPC-0.3": (old[0], old[1]),
+            "HTTP+JSON-0.3": (old_rest[0], old_rest[1]),
             "GRPC-0.3": (old_grpc[0], old_grpc[1]),
         }
         await self.known("clerk")

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pytest
 
 from tests.contract.conftest import Doors
-from tests.contract.doors import Refused
+from tests.contract.doors import Door, Refused
 from tests.contract.mesh import Mesh
 from tests.contract.scripts import saying
 from tests.contract.test_calls import refusal
@@ -27,8 +27,14 @@ def own(number: int, **more: Any) -> dict[str, Any]:
 
 
 def raw_error(found: Refused) -> dict[str, Any]:
-    error: dict[str, Any] = json.loads(found.raw)["error"]
+    body = json.loads(found.raw)
+    error: dict[str, Any] = body if "code" in body else body["error"]
     return error
+
+
+def numbered(door: Door) -> bool:
+    """Whether errors have JSON-RPC's numbers, as over HTTP+JSON of 0.3 too."""
+    return door.binding == "JSONRPC" or (door.binding, door.version) == ("HTTP+JSON", "0.3")
 
 
 @pytest.mark.requirement("errors.agents", "instance.own_errors")
@@ -41,8 +47,11 @@ async def test_an_agents_own_code_and_data_reach_the_caller_and_open_no_breaker(
     wild.say(error=own(1001, **({} if data is None else {"data": data})))
     for _ in range(7):
         found = await refusal(doors.here, "SendMessage", ASKED, wild.name, key=key)
-        if doors.here.binding == "JSONRPC":
-            assert raw_error(found) == own(1001, **({} if data is None else {"data": data}))
+        if numbered(doors.here):
+            told = raw_error(found)
+            assert {key: told[key] for key in told if key in ("code", "message", "data")} == own(
+                1001, **({} if data is None else {"data": data})
+            )
         else:
             assert (found.number, found.message, found.reason) == ("UNKNOWN", "no such account", "AGENT_ERROR")
             assert (found.metadata["source"], found.metadata["code"]) == ("agent", "1001")
@@ -82,7 +91,7 @@ async def test_an_agents_own_status_reaches_the_caller_and_opens_no_breaker(
         found = await refusal(doors.here, "SendMessage", ASKED, wild.name, key=key)
         assert (found.message, found.reason) == ("no such account", "AGENT_ERROR")
         assert found.metadata == {"source": "agent", "status": "ABORTED", "agentReason": "NO_SUCH_ACCOUNT"}
-        assert found.number == (-32603 if doors.here.binding == "JSONRPC" else "ABORTED")
+        assert found.number == (-32603 if numbered(doors.here) else "ABORTED")
     wild.say(task())
     assert (await doors.here.ask("SendMessage", ASKED, wild.name, key=key)).task["id"]
 
@@ -112,7 +121,7 @@ async def test_a_number_of_the_meshs_is_the_agents_if_an_agent_says_it(
     wild.say(error=own(-31002, **({} if data is None else {"data": data})))
     found = await refusal(doors.here, "SendMessage", ASKED, wild.name, key=key)
     assert (found.reason, found.domain, found.message) == ("AGENT_ERROR", "meshgate.dev", "no such account")
-    assert found.number == (-32603 if doors.here.binding == "JSONRPC" else "UNKNOWN")
+    assert found.number == (-32603 if numbered(doors.here) else "UNKNOWN")
     told = {"code": "-31002"} if data is None else {"agentReason": "KILLED"}
     assert found.metadata == {"source": "agent", **told}
 
