@@ -50,7 +50,9 @@ def _elsewhere(item: pytest.Item) -> bool:
     if _inapplicable(item, str(found.get("binding"))):
         return True
     both = {found.get("binding"), found.get("agent")}
-    return found.get("mesh", "one") != "one" and not both <= {None, "JSONRPC", "GRPC"}
+    # Where two gateways share a caller's rate, half of it is less than the whole story takes.
+    further = item.path.stem == "test_story" or not both <= {None, "JSONRPC", "GRPC"}
+    return found.get("mesh", "one") != "one" and further
 
 
 def _inapplicable(item: pytest.Item, binding: str) -> bool:
