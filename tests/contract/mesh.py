@@ -16,6 +16,7 @@ import uuid
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
@@ -93,9 +94,9 @@ class Mesh:
         self._keys = keys
         self.names = {key: name for name, key in keys.items()}
         """The principals behind the keys."""
-        self._fresh = iter([name for name in keys if name.startswith("caller-")])
-        self._strangers = iter([name for name in keys if name.startswith("stranger-")])
-        self._twins = iter([name.split()[0] for name in keys if name.startswith("twin-") and name.endswith("default")])
+        self._fresh = cycle([name for name in keys if name.startswith("caller-")])
+        self._strangers = cycle([name for name in keys if name.startswith("stranger-")])
+        self._twins = cycle([name.split()[0] for name in keys if name.startswith("twin-") and name.endswith("default")])
         self._web = _Agents()
         self._stack = AsyncExitStack()
         self.client = httpx.AsyncClient(trust_env=False, verify=TLS, timeout=patience())
@@ -105,11 +106,11 @@ class Mesh:
     # -- callers
 
     def caller(self) -> str:
-        """The key of a caller that no other test uses."""
+        """The key of a caller that no test has used for a while: a mesh has fewer keys than there are cases."""
         return self._keys[next(self._fresh)]
 
     def stranger(self) -> str:
-        """The key of a caller of another tenant that no other test uses."""
+        """The key of a caller of another tenant that no test has used for a while."""
         return self._keys[next(self._strangers)]
 
     def twins(self) -> tuple[str, str]:
