@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from meshgate.a2a.errors import Unauthenticated
+from meshgate.gateway.identity.key_list import KeyList
 from meshgate.gateway.identity.keys import KeyStore, new_key
 from meshgate.gateway.identity.mesh_key import MeshKey, WeakSecret
 
@@ -113,3 +114,28 @@ def test_a_call_key_says_whose_it_is_and_cannot_be_altered() -> None:
 @pytest.mark.parametrize("key", ["mgc_", "mgc_.", "mgc_x", "mgc_..", "mgc_ü.ü"])
 def test_garbage_is_no_call_key(key: str) -> None:
     assert MeshKey(os.urandom(32)).read_call_key(key) is None
+
+
+@pytest.mark.requirement("keys.hashed")
+def test_a_list_that_is_written_at_home_has_no_number_yet(tmp_path: Path) -> None:
+    KeyStore([new_key("client", "me")[1]]).save(tmp_path / "keys.json")
+    assert KeyList.read((tmp_path / "keys.json").read_bytes(), "keys.json").number == 0
+
+
+def test_keys_in_no_list_are_told_from_the_others() -> None:
+    (_, listed), (_, fixed) = new_key("client", "me"), new_key("join", "settings")
+    store = KeyStore([listed], fixed=[fixed])
+    assert (store.is_fixed(fixed.id), store.is_fixed(listed.id)) == (True, False)
+    assert (store.has_fixed("join"), store.has_fixed("client")) == (True, False)
+
+
+@pytest.mark.requirement("keys.admin")
+@pytest.mark.parametrize(("expires", "good"), [(0, True), (1001, True), (999, False)])
+def test_a_key_is_good_until_it_expires(expires: int, good: bool) -> None:
+    key, record = new_key("client", "me", expires=expires)
+    store = KeyStore([record], wall=lambda: 1000.0)
+    if good:
+        assert store.find(key, "client") is record
+        return
+    with pytest.raises(Unauthenticated, match="expired at 1970-01-01 00:16 UTC"):
+        store.find(key, "client")

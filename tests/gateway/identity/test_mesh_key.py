@@ -99,3 +99,8 @@ def test_a_key_is_asked_for_as_a_bearer_token(kind: KeyKind) -> None:
     assert store.require(f"Bearer {key}", kind) == store.require(f"bearer  {key} ", kind) == record
     with pytest.raises(Unauthenticated):
         store.require(f"Basic {key}", kind)
+
+
+def test_the_mac_of_a_list_has_192_bits() -> None:
+    mac = MeshKey(bytes(range(32))).list_mac(b"list")
+    assert len(base64.urlsafe_b64decode(mac + "=" * (-len(mac) % 4))) == 24

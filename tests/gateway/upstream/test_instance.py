@@ -100,3 +100,11 @@ def test_a_weight_divides_the_load_and_none_counts_as_one() -> None:
     clock = Clock()
     loads = {weight: instance(clock, weight=weight).load() for weight in (0.0, 0.5, 1.0, 4.0)}
     assert loads == {0.0: loads[1.0], 0.5: 2 * loads[1.0], 1.0: loads[1.0], 4.0: loads[1.0] / 4}
+
+
+@pytest.mark.requirement("stream.first")
+def test_it_is_warm_once_a_call_was_answered() -> None:
+    where = instance(Clock())
+    assert not where.warm
+    where.observe(0.1)
+    assert where.warm

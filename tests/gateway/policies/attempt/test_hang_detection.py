@@ -298,6 +298,20 @@ async def test_a_first_call_that_holds_up_its_agent_for_seconds_goes_on_and_one_
 
 @pytest.mark.requirement("stream.first")
 @virtual_time
+async def test_an_instance_that_hung_is_warm_as_soon_as_it_answers_a_question() -> None:
+    ward = Ward("nny")
+    woken: list[bool] = []
+    waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    waiting.add_done_callback(lambda _: woken.append(ward.where.warm))
+    ward.where.waiting.add(waiting)
+    with pytest.raises(UpstreamUnavailable):
+        await ward.call(ward.attempt())
+    await asyncio.sleep(1.0)
+    assert woken == [True]
+
+
+@pytest.mark.requirement("stream.first")
+@virtual_time
 async def test_an_instance_that_has_answered_a_call_or_a_question_is_no_longer_forgiven() -> None:
     for warm in ("call", "question"):
         ward = Ward("yn" if warm == "question" else "n")
