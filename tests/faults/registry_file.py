@@ -43,7 +43,7 @@ class _Mesh:
         """Throw or lift the kill switch of an agent; the HTTP status."""
         gateway = self.gateway
         headers = {"authorization": f"Bearer {gateway.ran.admin_key}"}
-        body = {"kind": "agent", "name": name}
+        body = {"kind": "agent", "name": name, "ahead": True}
         async with gateway.session.post(gateway.admin_url + path, json=body, headers=headers) as response:
             await response.read()
             return response.status
