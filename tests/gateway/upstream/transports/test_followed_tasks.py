@@ -141,6 +141,17 @@ async def test_a_subscription_begins_with_the_task_and_tells_its_end(
     assert agent.asked == asked
 
 
+@pytest.mark.requirement("legacy.snapshot")
+async def test_the_end_of_a_task_without_a_context_is_told_too() -> None:
+    bare = [
+        {"result": {"id": "task-1", "kind": "task", "status": {"state": state}}} for state in ("working", "completed")
+    ]
+    async with calling(Agent(*bare), "SubscribeToTask") as (wire, out):
+        events = [event.tree() async for event in await wire.send(out)]
+    assert [next(iter(event)) for event in events] == ["task", "statusUpdate"]
+    assert events[-1]["statusUpdate"]["status"]["state"] == "TASK_STATE_COMPLETED"
+
+
 async def test_the_task_is_known_before_the_agent_says_anything() -> None:
     agent = Agent(task("working"), hangs=True)
     async with calling(agent, "SubscribeToTask") as (wire, out):

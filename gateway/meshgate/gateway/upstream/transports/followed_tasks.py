@@ -83,7 +83,7 @@ class FollowedTasks:
         with out.attempt.guard():
             found = await self._task(out)
         if found["status"]["state"] in TERMINAL or found["status"]["state"] in INTERRUPTED:
-            update = {"taskId": found["id"], "contextId": found["contextId"], "status": found["status"]}
+            update = {"taskId": found["id"], "contextId": found.get("contextId", ""), "status": found["status"]}
             yield JsonPayload(StreamResponse, {"statusUpdate": update})
         elif refused is not None:
             raise refused
