@@ -13,6 +13,7 @@ import msgspec
 
 from meshgate.a2a.codec.strict_json import check, is_array, is_object
 from meshgate.a2a.codec.timestamps import instant
+from meshgate.a2a.task_list import ListTasksRequest, ListTasksResponse
 from meshgate.a2a.types import (
     A2AMessage,
     CancelTaskRequest,
@@ -194,6 +195,8 @@ _IDS: dict[type[A2AMessage], _Places] = {
     Task: _Places(("id",), (("status", TaskStatus, False), ("history", Message, True)), context=True),
     TaskStatusUpdateEvent: _Places(("taskId",), (("status", TaskStatus, False),), context=True),
     TaskArtifactUpdateEvent: _Places(("taskId",), context=True),
+    ListTasksRequest: _Places(context=True),
+    ListTasksResponse: _Places(children=(("tasks", Task, True),)),
     SendMessageResponse: _Places(children=(("task", Task, False), ("message", Message, False))),
     StreamResponse: _Places(
         children=(
