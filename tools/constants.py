@@ -35,6 +35,9 @@ FIXED: tuple[tuple[str, str, str], ...] = (
     ("sdk/skills/skill_question.py: _ASKED", "", ""),
     # what an agent sends, and what it is registered with
     ("a2a/cards.py: MAX_CARD", "bytes", "Largest agent card that is read."),
+    ("a2a/signatures/canonical_json.py: _DEEPEST", "", "Most levels of JSON that is signed."),
+    ("gateway/identity/card_keys.py: _LARGEST", "bytes", "Largest file of a key for cards."),
+    ("gateway/ingress/card_signatures.py: _KEPT", "", ""),
     ("net/asgi.py: _SKIPPED", "bytes", ""),
     ("net/coalesced_writes.py: _FRAMING", "bytes", ""),
     ("net/documents.py: _KEPT", "", ""),
@@ -202,6 +205,10 @@ NO_LIMITS: dict[str, str] = {
         gateway/control/admin/requests.py: PromoteBody.sunset: 10
         gateway/control/admin/responses.py: response(status)
         gateway/identity/mesh_key.py: _check_strength: 64
+        gateway/identity/card_keys.py: _ORDER; _OTHERS
+        a2a/signatures/canonical_json.py: _LARGEST; _PLAIN_DIGITS, _PLAIN_ZEROS
+        a2a/signatures/card_signer.py: _HALF
+        a2a/signatures/jwk.py: _COORDINATE
         gateway/upstream/transports/http.py: _FAILED
     """,
     "How much of a text, or how many reasons, an error or a log repeats": """

@@ -257,7 +257,8 @@ def _admin(schemas: bool) -> list[str]:
         cast("Any", None),
         cast("Any", SimpleNamespace(store=None)),
     )  # the routes are listed, none is called
-    api = make_admin(nothing, nothing, nothing, no_keys, catalogue=nothing, gate=nothing, metrics=nothing)
+    parts = dict.fromkeys(("catalogue", "gate", "metrics", "rotation"), nothing)
+    api = make_admin(nothing, nothing, nothing, no_keys, **parts)
     rows = [
         (f"`{method.upper()} {_url(path, route)}`", plain(" ".join(route["description"].split())))
         for path, methods in api.openapi()["paths"].items()

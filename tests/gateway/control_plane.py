@@ -21,6 +21,7 @@ from meshgate.a2a.selector import parse_selector
 from meshgate.gateway.cluster.peers import RemotePeers
 from meshgate.gateway.contracts.admission.gate import SchemaGate
 from meshgate.gateway.control.admin.app import make_admin
+from meshgate.gateway.control.card_rotation import CardRotation
 from meshgate.gateway.control.join import JoinApp
 from meshgate.gateway.control.ports import MeshAsk
 from meshgate.gateway.gateway import Gateway
@@ -84,6 +85,7 @@ class ControlPlane:
             catalogue=self.catalogue,
             gate=gate,
             metrics=self._metrics,
+            rotation=CardRotation(registry, self.table, mesh, (), limits.switch_wait),
             limits=limits,
         )
         self.admin_key, self.join_key, self.client_key = self.key("admin"), self.key("join"), self.key("client")

@@ -30,7 +30,7 @@ from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import parse_selector
 from meshgate.cli.views import banner
-from meshgate.gateway import answers, app, config
+from meshgate.gateway import answers, app, config, parts
 from meshgate.gateway.contracts.admission import check as schema_check
 from meshgate.gateway.contracts.admission import gate as schema_gate
 from meshgate.gateway.contracts.blob_folder import BlobFolder
@@ -46,7 +46,8 @@ from meshgate.gateway.control.foreign import settings_agents
 from meshgate.gateway.control.join_rules import JoinRules
 from meshgate.gateway.control.switches import Switches
 from meshgate.gateway.gateway import Gateway
-from meshgate.gateway.identity import key_list, key_places, key_record, keys, mesh_key
+from meshgate.gateway.identity import card_keys, key_list, key_places, key_record, keys, mesh_key
+from meshgate.gateway.identity.card_keys import CardKeys
 from meshgate.gateway.identity.shared_keys import SharedKeys
 from meshgate.gateway.ingress import http as ingress
 from meshgate.gateway.ingress.cards import Cards
@@ -465,6 +466,18 @@ def _card_name() -> None:
         _replace(module, "name_holder", lambda index, instance: None)
 
 
+def _card_jku() -> None:
+    _replace(parts, "key_set_url", lambda base_url: base_url + card_keys.KEYS_PATH if base_url else "")
+
+
+def _card_generation() -> None:
+    _replace(CardKeys, "learn", lambda self, delta: self._take(card_keys.generation_of(delta.put)))
+
+
+def _card_file() -> None:
+    _replace(card_keys, "_OTHERS", 0)
+
+
 def _tenants_contracts() -> None:
     for module in (schema_gate, call_values):
         _replace(module, "in_tenant", lambda tenant, name: name)
@@ -776,6 +789,9 @@ DROPS: dict[str, Callable[[], None]] = {
     "join_secret": _join_secret,
     "join_lasting": _join_lasting,
     "card_name": _card_name,
+    "card_jku": _card_jku,
+    "card_generation": _card_generation,
+    "card_file": _card_file,
     "unsigned": _unsigned,
     "keys_shown": _keys_shown,
     "own_ports": _own_ports,

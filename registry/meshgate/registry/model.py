@@ -25,6 +25,7 @@ from meshgate.a2a.versions import Version, VersionRange
 
 __all__ = [
     "BINDINGS",
+    "CARD_KEY",
     "KINDS",
     "SWITCH_KINDS",
     "Capability",
@@ -46,7 +47,10 @@ __all__ = [
 BINDINGS = tuple(dict.fromkeys(row.id for row in ROWS))
 """The bindings that are served here, by A2A's names (specification 1.0.1, section 5.2)."""
 
-KINDS = ("agent", "gateway")
+CARD_KEY = "card-key"
+"""The kind of a row that is no instance: its id says which generation of the cards' key is in force."""
+
+KINDS = ("agent", "gateway", CARD_KEY)
 """What an instance can be."""
 
 Unread = Literal["unreadable", "manifest", "switch", "subject"]

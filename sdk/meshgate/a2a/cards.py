@@ -167,7 +167,7 @@ def rewrite(
         secured: whether calls need a key.
         contracts: the ``params`` of the extension ``CONTRACTS_URI``, or None for none.
     """
-    out: dict[str, Any] = {key: card[key] for key in _KEPT if card.get(key) is not None}
+    out: dict[str, Any] = {key: card[key] for key in _KEPT if card.get(key)}
     out["supportedInterfaces"] = interfaces
     given = cast("dict[str, Any]", card.get("capabilities") or {})
     # Push and extended cards are not relayed, so they are not promised (section 3.3.4). Extensions are between caller
@@ -182,11 +182,12 @@ def rewrite(
         "extensions": extensions,
     }
     out["skills"] = [
-        {"description": "", "tags": [], "inputModes": _MEDIA, "outputModes": _MEDIA, **_skill(skill)}
+        {**_defaults(skill), "inputModes": _MEDIA, "outputModes": _MEDIA, **_skill(skill)}
         for skill in card.get("skills") or ()
         if skills is None or skill.get("id") in skills
     ]
-    for key, default in (("description", ""), ("defaultInputModes", _MEDIA), ("defaultOutputModes", _MEDIA)):
+    needed = {"description": card.get("name", ""), "defaultInputModes": _MEDIA, "defaultOutputModes": _MEDIA}
+    for key, default in needed.items():
         out.setdefault(key, default)
     if secured:
         scheme = {"scheme": "Bearer", "description": "a Meshgate key"}
@@ -225,7 +226,13 @@ def _cut(extension: dict[str, Any], skills: frozenset[str] | None) -> dict[str, 
 
 
 def _skill(skill: dict[str, Any]) -> dict[str, Any]:
-    return {key: skill[key] for key in _SKILL_KEPT if skill.get(key) is not None}
+    return {key: skill[key] for key in _SKILL_KEPT if skill.get(key)}
+
+
+def _defaults(skill: dict[str, Any]) -> dict[str, Any]:
+    """What A2A requires of a skill, from its id, for where it is empty."""
+    name = skill.get("name") or skill.get("id", "")
+    return {"name": name, "description": name, "tags": [skill.get("id", "")]}
 
 
 def interface(url: str, binding: str, version: str = PROTOCOL_VERSION) -> dict[str, str]:

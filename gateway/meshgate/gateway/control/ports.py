@@ -16,6 +16,7 @@ from meshgate.gateway.contracts.catalogue import Catalogue
 from meshgate.gateway.contracts.sweeper import Sweeper
 from meshgate.gateway.control.absent_agents import AbsentAgents
 from meshgate.gateway.control.admin.app import make_admin
+from meshgate.gateway.control.card_rotation import CardRotation
 from meshgate.gateway.control.foreign.registered_agents import RegisteredAgents
 from meshgate.gateway.control.foreign.settings_agents import SettingsAgents
 from meshgate.gateway.control.join import JoinApp
@@ -116,6 +117,7 @@ class Control:
             catalogue=schemas,
             gate=gate,
             metrics=metrics,
+            rotation=CardRotation(registry, table, mesh, config.card_keys, config.limits.switch_wait),
             refused=lambda: [*self._listed.refused, *self._registered.refused],
             limits=config.limits,
         )

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import msgspec
-
 from meshgate.a2a.bindings.base import Binding
 from meshgate.a2a.bindings.table import GRPC_ROWS, HTTP_ROWS, Row
 from meshgate.a2a.call import Principal
@@ -17,6 +15,7 @@ from meshgate.a2a.protocol_version import LEGACY_VERSION
 from meshgate.a2a.selector import Selector
 from meshgate.a2a.v0_3.cards import downgrade_card, merge_card
 from meshgate.gateway.contracts.catalogue import Catalogue
+from meshgate.gateway.ingress.card_signatures import CardSignatures
 from meshgate.gateway.ingress.variants import PLAIN, Variant
 from meshgate.gateway.routing.routes import Routes
 from meshgate.gateway.settings import Settings
@@ -44,6 +43,7 @@ class Cards:
     Args:
         settings: the public addresses, and whether all cards list gRPC.
         version: this release's.
+        signatures: signs the cards.
         http, grpc: the bindings that are served.
     """
 
@@ -53,6 +53,7 @@ class Cards:
         schemas: Catalogue,
         settings: Settings,
         version: str,
+        signatures: CardSignatures,
         *,
         http: Sequence[Row[Binding]] = HTTP_ROWS,
         grpc: Sequence[Row[Binding]] = GRPC_ROWS,
@@ -61,6 +62,7 @@ class Cards:
         self._schemas = schemas
         self._settings = settings
         self._version = version
+        self._signatures = signatures
         # A client may take the first address of a binding that it knows, whatever the version: the newest is first.
         self._http = sorted(http, key=lambda row: row.version, reverse=True)
         self._grpc = sorted(grpc, key=lambda row: row.version, reverse=True)
@@ -91,7 +93,7 @@ class Cards:
             variant.version or (asked if asked in served else ""),
         )
         tree = self._own(callers, where) if target is None else self._agents(target, callers, where)
-        return msgspec.json.encode(_written(tree, where.version)) if tree is not None else None
+        return self._signatures.signed(_written(tree, where.version)) if tree is not None else None
 
     def _grpc_address(self, origin: str) -> str:
         """``host:port`` at which who asked reaches gRPC; "" if that cannot be known."""
@@ -142,9 +144,11 @@ class Cards:
         newest = max(entries, key=lambda entry: version_order(entry.manifest.version))
         skills = frozenset(group.skill for group in groups)
         contracts = self._contracts(in_tenant(newest.instance.tenant, newest.instance.agent), skills)
-        return rewrite(
-            newest.manifest.card, self._interfaces(path, target.text, where), skills=skills, contracts=contracts
-        )
+        manifest = newest.manifest
+        named = {"name": manifest.agent, "version": manifest.version}
+        # What A2A requires must not be empty: readings of what is signed differ there.
+        card = {**manifest.card, **{key: value for key, value in named.items() if not manifest.card.get(key)}}
+        return rewrite(card, self._interfaces(path, target.text, where), skills=skills, contracts=contracts)
 
     def _contracts(self, agent: str, skills: frozenset[str]) -> dict[str, Any]:
         """For each skill with a contract, the releases that callers may speak, the oldest first."""
