@@ -36,6 +36,12 @@ FIXED: tuple[tuple[str, str, str], ...] = (
     # what an agent sends, and what it is registered with
     ("a2a/cards.py: MAX_CARD", "bytes", "Largest agent card that is read."),
     ("a2a/signatures/canonical_json.py: _DEEPEST", "", "Most levels of JSON that is signed."),
+    ("a2a/signatures/card_verifier.py: _MOST", "", ""),
+    ("a2a/signatures/card_verifier.py: _LONGEST", "", ""),
+    ("a2a/signatures/public_key.py: _LEAST_BITS, _MOST_BITS", "bits", ""),
+    ("registry/foreign/card_provenance.py: _MOST_SETS", "", ""),
+    ("registry/foreign/card_provenance.py: _MOST_KEYS", "", ""),
+    ("registry/foreign/card_provenance.py: _LARGEST", "bytes", ""),
     ("gateway/identity/card_keys.py: _LARGEST", "bytes", "Largest file of a key for cards."),
     ("gateway/ingress/card_signatures.py: _KEPT", "", ""),
     ("net/asgi.py: _SKIPPED", "bytes", ""),
@@ -209,6 +215,7 @@ NO_LIMITS: dict[str, str] = {
         a2a/signatures/canonical_json.py: _LARGEST; _PLAIN_DIGITS, _PLAIN_ZEROS
         a2a/signatures/card_signer.py: _HALF
         a2a/signatures/jwk.py: _COORDINATE
+        a2a/signatures/public_key.py: _MOST_EXPONENT_BITS
         gateway/upstream/transports/http.py: _FAILED
     """,
     "How much of a text, or how many reasons, an error or a log repeats": """

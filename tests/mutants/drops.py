@@ -16,8 +16,8 @@ from urllib.parse import unquote
 import msgspec
 
 from meshgate.a2a import call as call_values
+from meshgate.a2a import cards, types
 from meshgate.a2a import limits as limit_checks
-from meshgate.a2a import types
 from meshgate.a2a.bindings import grpc as grpc_binding
 from meshgate.a2a.bindings import grpc_errors, json_answers, jsonrpc, jsonrpc_errors, sse
 from meshgate.a2a.bindings.http_json import errors as rest_errors
@@ -29,6 +29,7 @@ from meshgate.a2a.limits import DEFAULTS
 from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import parse_selector
+from meshgate.a2a.signatures import card_verifier
 from meshgate.cli.views import banner
 from meshgate.gateway import answers, app, config, parts
 from meshgate.gateway.contracts.admission import check as schema_check
@@ -80,7 +81,7 @@ from meshgate.registry.backends import sqlite_reader
 from meshgate.registry.backends.lease_clock import LeaseClock
 from meshgate.registry.backends.memory import MemoryRegistry
 from meshgate.registry.backends.sqlite import Store
-from meshgate.registry.foreign import agent_credential
+from meshgate.registry.foreign import agent_credential, card_provenance
 from meshgate.registry.groups import Scope
 from meshgate.registry.model import Instance, Manifest
 from meshgate.registry.schemas import (
@@ -466,6 +467,18 @@ def _card_name() -> None:
         _replace(module, "name_holder", lambda index, instance: None)
 
 
+def _card_forged() -> None:
+    _replace(card_verifier, "verifies", lambda jwk, algorithm, data, signature: True)
+
+
+def _card_key_https() -> None:
+    _replace(card_provenance, "_SCHEME", "http")
+
+
+def _card_claim() -> None:
+    _replace(cards, "_OURS", (cards.CONTRACTS_URI,))
+
+
 def _card_jku() -> None:
     _replace(parts, "key_set_url", lambda base_url: base_url + card_keys.KEYS_PATH if base_url else "")
 
@@ -790,6 +803,9 @@ DROPS: dict[str, Callable[[], None]] = {
     "join_lasting": _join_lasting,
     "card_name": _card_name,
     "card_jku": _card_jku,
+    "card_forged": _card_forged,
+    "card_key_https": _card_key_https,
+    "card_claim": _card_claim,
     "card_generation": _card_generation,
     "card_file": _card_file,
     "unsigned": _unsigned,

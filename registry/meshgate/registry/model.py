@@ -38,6 +38,7 @@ __all__ = [
     "Lease",
     "Manifest",
     "Migration",
+    "Provenance",
     "SchemaRef",
     "Switch",
     "SwitchKind",
@@ -144,6 +145,23 @@ class ForeignTerms(msgspec.Struct, frozen=True, omit_defaults=True):
     """The version of A2A that it is spoken to in, whatever else its card offers; "" for any."""
 
 
+class Provenance(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the signatures of a foreign agent's card prove of its origin."""
+
+    verdict: str
+    """``unsigned``, ``unverified`` (no key is known), ``verified``, or ``invalid`` (wrong under a known key)."""
+    hash: str
+    """SHA-256 of the card's canonical JSON without its signatures, in hex."""
+    at: float
+    """When that could first be said, in seconds since the epoch."""
+    reason: str = ""
+    """Why no key could be had."""
+    key: str = ""
+    """The thumbprint (RFC 7638) of the key that a signature is genuine under."""
+    jku: str = ""
+    """Where that key came from."""
+
+
 class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
     """A release of an agent: what all its instances have in common."""
 
@@ -161,6 +179,8 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether messages to it may refer to tasks that are not their caller's."""
     terms: ForeignTerms | None = None
     """What an operator said of a foreign agent."""
+    provenance: Provenance | None = None
+    """What is known of the origin of a foreign agent's card; None if no gateway has read it."""
     card: dict[str, Any] = {}
     """The agent card as the agent published it (A2A 1.0 JSON)."""
 

@@ -6,11 +6,13 @@ import json
 from typing import Any
 
 import jwt
+import msgspec
 import pytest
 from a2a.client.card_resolver import parse_agent_card
 from a2a.utils.signing import create_signature_verifier
 from structlog.testing import capture_logs
 
+from meshgate.a2a.cards import PROVENANCE_URI, interface
 from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.signatures.canonical_json import canonical_json
 from meshgate.a2a.signatures.jwk import encoded
@@ -20,8 +22,9 @@ from meshgate.gateway.gateway import Gateway
 from meshgate.gateway.ingress.card_signatures import CardSignatures
 from meshgate.gateway.settings import Settings
 from meshgate.registry.errors import RegistryUnavailable
-from meshgate.registry.model import Capability
+from meshgate.registry.model import Capability, Provenance
 from meshgate.testing import LocalMesh, text
+from tests.a2a.signatures import test_card_verifier as verifier
 from tests.gateway.asgi import Answer, request
 from tests.gateway.meshes import virtual_mesh
 from tests.support.virtual_loop import settle, virtual_time
@@ -218,3 +221,37 @@ async def test_signatures_are_kept_for_so_many_cards_those_used_last_and_each_ke
         first = signatures.signed({"name": "a"})
         await rotation(mesh).rotate()
         assert signatures.signed({"name": "a"}) != first
+
+
+@pytest.mark.requirement("foreign.provenance")
+@virtual_time
+async def test_a_served_card_says_what_the_agents_own_signatures_prove_and_no_agent_can_say_it_for_itself() -> None:
+    async with virtual_mesh() as mesh:
+        own = {"name": "maps", "version": "1.0.0", "supportedInterfaces": [interface("http://a/", "JSONRPC")]}
+        claim = {"uri": PROVENANCE_URI, "params": {"verdict": "verified", "key": "mine"}}
+        theirs = verifier.signed({**own, "capabilities": {"extensions": [claim]}})
+        skills = (Capability("find", "1.0.0"),)
+        await mesh.add("maps", text("here"), skills=skills, foreign=True)
+        (entry,) = mesh.gateway.table.instances_of("maps")
+
+        async def read(origin: Provenance | None) -> None:
+            manifest = msgspec.structs.replace(entry.manifest, card=theirs, provenance=origin)
+            await mesh.registry.register(msgspec.structs.replace(entry.instance, manifest=manifest.digest()), manifest)
+            await settle()
+
+        await read(None)
+        card = (await get(mesh, "/agents/maps")).json
+        assert [one for one in card["capabilities"]["extensions"] if one["uri"] == PROVENANCE_URI] == []
+        await read(Provenance("verified", "ab" * 32, 1.8e9, key="thumb", jku=verifier.JKU))
+        card = (await get(mesh, "/agents/maps")).json
+        (found,) = [one for one in card["capabilities"]["extensions"] if one["uri"] == PROVENANCE_URI]
+        assert found["params"] == {
+            "verdict": "verified",
+            "cardHash": "ab" * 32,
+            "since": "2027-01-15T08:00:00Z",
+            "key": "thumb",
+            "jku": verifier.JKU,
+            "signatures": theirs["signatures"],
+        }
+        assert (found["required"], card["signatures"] != theirs["signatures"]) == (False, True)
+        sdk_takes(card, await published(mesh))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ from meshgate.a2a.cards import interface, rewrite, strict
 from meshgate.a2a.mesh.tenants import in_tenant
 from meshgate.a2a.protocol_version import LEGACY_VERSION
 from meshgate.a2a.selector import Selector
+from meshgate.a2a.signatures.card_verifier import signatures_of
 from meshgate.a2a.v0_3.cards import downgrade_card, merge_card
 from meshgate.gateway.contracts.catalogue import Catalogue
 from meshgate.gateway.ingress.card_signatures import CardSignatures
@@ -21,6 +23,7 @@ from meshgate.gateway.routing.routes import Routes
 from meshgate.gateway.settings import Settings
 from meshgate.registry.groups import Group
 from meshgate.registry.index import version_order
+from meshgate.registry.model import Manifest
 from meshgate.registry.schemas import Release
 
 __all__ = ["Cards"]
@@ -148,7 +151,13 @@ class Cards:
         named = {"name": manifest.agent, "version": manifest.version}
         # What A2A requires must not be empty: readings of what is signed differ there.
         card = {**manifest.card, **{key: value for key, value in named.items() if not manifest.card.get(key)}}
-        return rewrite(card, self._interfaces(path, target.text, where), skills=skills, contracts=contracts)
+        return rewrite(
+            card,
+            self._interfaces(path, target.text, where),
+            skills=skills,
+            contracts=contracts,
+            provenance=_origin(manifest),
+        )
 
     def _contracts(self, agent: str, skills: frozenset[str]) -> dict[str, Any]:
         """For each skill with a contract, the releases that callers may speak, the oldest first."""
@@ -186,6 +195,23 @@ def _written(tree: dict[str, Any], version: str) -> dict[str, Any]:
         return merge_card(tree)
     # Who asks for 1.0 alone is a reader that is strict; others read the card of both versions.
     return downgrade_card(tree) if version == LEGACY_VERSION else strict(tree)
+
+
+def _origin(manifest: Manifest) -> dict[str, Any] | None:
+    """What is known of the origin of a foreign agent's card, with the signatures that say so."""
+    known = manifest.provenance
+    if known is None:
+        return None
+    signed = [{"protected": one.protected, "signature": one.signature} for one in signatures_of(manifest.card)]
+    said = {
+        "verdict": known.verdict,
+        "cardHash": known.hash,
+        "since": datetime.fromtimestamp(int(known.at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "key": known.key,
+        "jku": known.jku,
+        "signatures": signed,
+    }
+    return {name: value for name, value in said.items() if value}
 
 
 def _release(release: Release) -> dict[str, str]:

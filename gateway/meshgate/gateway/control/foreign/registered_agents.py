@@ -17,6 +17,7 @@ from meshgate.net.addresses import AddressPolicy
 from meshgate.registry.foreign.agent_credential import AgentCredential, endpoints_for
 from meshgate.registry.foreign.card_fetcher import CardFetcher
 from meshgate.registry.foreign.card_places import FoundCard
+from meshgate.registry.foreign.card_provenance import is_settled, provenance_of
 from meshgate.registry.foreign.foreign_agent import fitting, read_foreign
 from meshgate.registry.index import Index
 from meshgate.registry.interface import Registry
@@ -55,6 +56,7 @@ class RegisteredAgents:
     ) -> None:
         self._registry, self._table, self._addresses = registry, table, addresses
         self._seal, self._own, self._limits = seal, own, limits
+        self._wall = wall
         self._refusals = Refusals(wall)
         self._known: dict[str, FoundCard] = {}
         """The card of each instance as it was read last."""
@@ -103,10 +105,11 @@ class RegisteredAgents:
         credential = self._credential(entry, terms)
         known = self._known.get(instance.id, FoundCard(check.url, b""))
         answer = await fetcher.fetch(check.url, {**credential.headers, **known.condition()}, credential.ca)
-        if answer.status != 200 or answer.body == known.body:
+        body = known.body if answer.status == 304 else answer.body if answer.status == 200 else b""
+        if not body or (body == known.body and is_settled(manifest.provenance)):
             return  # health checks see an agent that is away
         read = read_foreign(
-            answer.body,
+            body,
             instance.agent,
             terms.reentrant,
             url=terms.url,
@@ -118,12 +121,15 @@ class RegisteredAgents:
         endpoints = endpoints_for(read.endpoints, given, check.url, given=bool(terms.url))
         for endpoint in endpoints:
             self._addresses.check(endpoint.url)
-        now = msgspec.structs.replace(read.manifest, terms=terms)
+        provenance = await provenance_of(
+            body, lambda jku: fetcher.fetch(jku, {}, credential.ca), self._wall(), manifest.provenance
+        )
+        now = msgspec.structs.replace(read.manifest, terms=terms, provenance=provenance)
         changed = fitting(msgspec.structs.replace(instance, manifest=now.digest(), endpoints=endpoints))
         if changed != instance:
             await self._registry.register(changed, now)
             log.info("foreign_agent_changed", agent=now.agent, instance=instance.id, version=now.version)
-        self._known[instance.id] = FoundCard(check.url, answer.body, answer.etag)
+        self._known[instance.id] = FoundCard(check.url, body, answer.etag or known.etag)
 
     def _credential(self, entry: Entry, terms: ForeignTerms) -> AgentCredential:
         if not terms.credential:

@@ -19,10 +19,11 @@ from meshgate.net.addresses import AddressPolicy
 from meshgate.registry.foreign.agent_credential import GivenCredential, credential_for, endpoints_for
 from meshgate.registry.foreign.card_fetcher import CardFetcher
 from meshgate.registry.foreign.card_places import CardAnswer, FoundCard, card_places, find_card
+from meshgate.registry.foreign.card_provenance import is_settled, provenance_of
 from meshgate.registry.foreign.foreign_agent import foreign_instance, instances_of_card, name_holder, read_foreign
 from meshgate.registry.index import Index
 from meshgate.registry.interface import Registry
-from meshgate.registry.model import Entry, ForeignTerms, Instance
+from meshgate.registry.model import Entry, ForeignTerms, Instance, Provenance
 
 __all__ = ["SettingsAgents"]
 
@@ -56,6 +57,7 @@ class SettingsAgents:
         self._agents, self._registry, self._table = agents, registry, table
         self._addresses, self._seal, self._environ = addresses, seal, environ
         self._limits, self._home = limits, home
+        self._wall = wall
         self._refusals = Refusals(wall)
 
     @property
@@ -91,12 +93,13 @@ class SettingsAgents:
     async def _keep(self, place: int, fetcher: CardFetcher) -> None:
         agent, failures = self._agents[place], 0
         known: tuple[FoundCard, GivenCredential] | None = None
+        settled = False
         while True:
             try:
                 given = agent.credential(self._environ)
                 found = await self._look(known, agent.card, given, fetcher)
-                if (found, given) != known:
-                    await self._register(agent, found, given)
+                if (found, given) != known or not settled:
+                    settled = is_settled(await self._register(agent, found, given, fetcher))
                     known = found, given
             except MeshError as error:
                 failures = self._refusals.note(place, agent.card, agent.name, error.message, settings=True)
@@ -130,7 +133,10 @@ class SettingsAgents:
                 return FoundCard(before.url, answer.body, answer.etag)
         return await find_card(where, fetch)
 
-    async def _register(self, agent: ForeignAgent, found: FoundCard, given: GivenCredential) -> None:
+    async def _register(
+        self, agent: ForeignAgent, found: FoundCard, given: GivenCredential, fetcher: CardFetcher
+    ) -> Provenance:
+        """Register what a card tells; returns what is known of the card's origin."""
         others = agent.references == "any"
         read = read_foreign(
             found.body,
@@ -146,18 +152,32 @@ class SettingsAgents:
         for endpoint in endpoints:
             self._addresses.check(endpoint.url)
         terms = msgspec.structs.replace(read.manifest.terms or ForeignTerms(), settings=self._home)
-        manifest = msgspec.structs.replace(read.manifest, terms=terms)
+        provenance = await provenance_of(
+            found.body, lambda jku: fetcher.fetch(jku, {}, given.ca), self._wall(), self._known_origin(found.url)
+        )
+        manifest = msgspec.structs.replace(read.manifest, terms=terms, provenance=provenance)
         instance = foreign_instance(manifest, endpoints, found.url, labels=agent.labels)
         if credential is not None:
             instance, manifest = sealed(instance, manifest, credential, self._seal)
         if not agent.name:
             self._check_name(instance)
+        before = self._table.entries.get(instance.id)
+        if before is not None and before.instance == instance:
+            return provenance
         await self._registry.register(instance, manifest)
         for name in instances_of_card(self._table, instance) - {instance.id}:
             if self._is_ours(self._table.entries[name]):  # the settings give it another name now
                 await self._deregister(name)
         corrections = list(read.corrections)
         log.info("foreign_agent_registered", agent=manifest.agent, card=found.url, corrections=corrections)
+        return provenance
+
+    def _known_origin(self, card: str) -> Provenance | None:
+        """What was known last of the origin of the card at a URL."""
+        for entry in self._table.entries.values():
+            if self._is_ours(entry) and entry.instance.check is not None and entry.instance.check.url == card:
+                return entry.manifest.provenance
+        return None
 
     def _check_name(self, instance: Instance) -> None:
         # A card says another name some day: it keeps the one that it began with, and takes nobody's.
