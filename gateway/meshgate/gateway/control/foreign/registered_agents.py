@@ -116,6 +116,7 @@ class RegisteredAgents:
             protocol=terms.protocol,
             tell_caller=manifest.tell_caller,
             any_references=manifest.any_references,
+            shared_contexts=manifest.shared_contexts,
         )
         given = credential if terms.credential else None
         endpoints = endpoints_for(read.endpoints, given, check.url, given=bool(terms.url))
@@ -124,6 +125,8 @@ class RegisteredAgents:
         provenance = await provenance_of(
             body, lambda jku: fetcher.fetch(jku, {}, credential.ca), self._wall(), manifest.provenance
         )
+        if not entry.same(self._table.entries.get(instance.id)):
+            return  # it was deregistered, or registered anew, while its card was on its way
         now = msgspec.structs.replace(read.manifest, terms=terms, provenance=provenance)
         changed = fitting(msgspec.structs.replace(instance, manifest=now.digest(), endpoints=endpoints))
         if changed != instance:
