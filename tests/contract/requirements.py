@@ -369,6 +369,23 @@ _ROWS: tuple[Requirement, ...] = (
         "A served card says what the agent's own signatures prove, which no agent can say for itself",
         "drop:card_claim",
     ),
+    Requirement(
+        "trust.held",
+        "threats",
+        "A suspicious card waits in the registry, and all gateways use the accepted one until an operator takes it",
+        "drop:trust_held",
+    ),
+    Requirement("trust.name", "threats", "A card that changes its name is suspicious", "drop:trust_name"),
+    Requirement(
+        "trust.signature",
+        "A2A 8.4.3",
+        "A card whose signature goes, is wrong or has another key is suspicious",
+        "drop:trust_signature",
+    ),
+    Requirement(
+        "trust.skills", "threats", "A card that lacks a skill that was just called is suspicious", "drop:trust_skills"
+    ),
+    Requirement("trust.shown", "operation", "A card that waits is shown, with the reason and what changed on it"),
     Requirement("foreign.settings", "use", "What settings list no longer, or call otherwise, is taken off the list"),
     Requirement("usage.read", "use", "What agents and ADK say of tokens and cost is read, and what cannot be is told"),
     Requirement("foreign.kept", "use", "A registered agent's card is read again, under its operator's terms"),

@@ -44,7 +44,8 @@ from meshgate.gateway.control import join, join_rules
 from meshgate.gateway.control.absent_agents import AbsentAgents
 from meshgate.gateway.control.admin import schema_routes
 from meshgate.gateway.control.admin.errors import BoundedBodies
-from meshgate.gateway.control.foreign import settings_agents
+from meshgate.gateway.control.foreign import card_trust, settings_agents
+from meshgate.gateway.control.foreign.card_trust import CardTrust
 from meshgate.gateway.control.join_rules import JoinRules
 from meshgate.gateway.control.switches import Switches
 from meshgate.gateway.gateway import Gateway
@@ -83,7 +84,7 @@ from meshgate.registry.backends import sqlite_reader
 from meshgate.registry.backends.lease_clock import LeaseClock
 from meshgate.registry.backends.memory import MemoryRegistry
 from meshgate.registry.backends.sqlite import Store
-from meshgate.registry.foreign import agent_credential, card_provenance
+from meshgate.registry.foreign import agent_credential, card_changes, card_provenance
 from meshgate.registry.groups import Scope
 from meshgate.registry.model import Instance, Manifest
 from meshgate.registry.schemas import (
@@ -469,6 +470,32 @@ def _card_name() -> None:
         _replace(module, "name_holder", lambda index, instance: None)
 
 
+def _trust_held() -> None:
+    async def trusting(self: Any, before: Any, now: Any, body: bytes) -> None:
+        return None
+
+    _replace(CardTrust, "judge", trusting)
+
+
+def _trust_name() -> None:
+    judge = card_changes.suspicions
+
+    def lenient(before: Any, now: Any, called: Any) -> Any:
+        named = msgspec.structs.replace(now, card={**now.card, "name": before.card.get("name")})
+        return judge(before, named, called)
+
+    for module in (card_changes, card_trust):
+        _replace(module, "suspicions", lenient)
+
+
+def _trust_signature() -> None:
+    _replace(card_changes, "_of_signature", lambda before, now: ())
+
+
+def _trust_skills() -> None:
+    _replace(card_changes, "removed_skills", lambda before, now: frozenset())
+
+
 def _card_forged() -> None:
     _replace(card_verifier, "verifies", lambda jwk, algorithm, data, signature: True)
 
@@ -817,6 +844,10 @@ DROPS: dict[str, Callable[[], None]] = {
     "join_lasting": _join_lasting,
     "card_name": _card_name,
     "card_jku": _card_jku,
+    "trust_held": _trust_held,
+    "trust_name": _trust_name,
+    "trust_signature": _trust_signature,
+    "trust_skills": _trust_skills,
     "card_forged": _card_forged,
     "card_key_https": _card_key_https,
     "card_claim": _card_claim,

@@ -34,6 +34,7 @@ __all__ = [
     "Entry",
     "ForeignTerms",
     "HealthCheck",
+    "HeldCard",
     "Instance",
     "Lease",
     "Manifest",
@@ -162,6 +163,21 @@ class Provenance(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where that key came from."""
 
 
+class HeldCard(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A foreign agent's card that is not used before an operator accepts it."""
+
+    origin: Provenance
+    """What is known of its origin, with its hash."""
+    blob: str
+    """The hash under which the card is stored as it was served."""
+    at: float
+    """When it was first held, in seconds since the epoch."""
+    reasons: tuple[str, ...]
+    """Why it is held."""
+    changes: tuple[str, ...]
+    """What is other than on the card that is used."""
+
+
 class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
     """A release of an agent: what all its instances have in common."""
 
@@ -183,6 +199,8 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
     """What an operator said of a foreign agent."""
     provenance: Provenance | None = None
     """What is known of the origin of a foreign agent's card; None if no gateway has read it."""
+    held: HeldCard | None = None
+    """The card that a foreign agent shows now, if it is held; ``card`` is the one that is used."""
     card: dict[str, Any] = {}
     """The agent card as the agent published it (A2A 1.0 JSON)."""
 

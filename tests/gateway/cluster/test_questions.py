@@ -34,13 +34,15 @@ ANSWERS: dict[str, Any] = {
     "call": RECORD,
     "instances": [INSTANCE],
     "usage": q.UsageView(1.8e9, 0, []),
+    "called": ["*", "say"],
     "end_calls": 3,
     "drain": None,
     "metrics": "meshgate_calls_total 1.0\n",
 }
 ARGUMENTS: dict[str, list[Any]] = {
     "flights": ["echo", "default"], "lend": ["gw.1", 4], "jobs": [100], "job": ["gw.1"], "call": ["c1"],
-    "usage": ["echo/say", True], "end_calls": ["job", "gw.1", "it loops"], "drain": [True],
+    "usage": ["echo/say", True], "called": ["echo", "default", 600.0],
+    "end_calls": ["job", "gw.1", "it loops"], "drain": [True],
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from meshgate.cli.admin_client import Admin
+from meshgate.cli.card.held import accept, diff
 from meshgate.cli.commands.register import check_url, credential_of, find_card_of
 from meshgate.cli.console import err, out, plain, print_json
 from meshgate.cli.exits import Exit
@@ -24,11 +25,12 @@ card = typer.Typer(
 
 
 def group() -> None:
-    """Agent cards, as others see them, and the key that signs them.
+    """Agent cards: as others see them, what changed, and their key.
 
     \b
     Examples:
       meshgate card check http://127.0.0.1:8080/agents/summariser
+      meshgate card diff
       meshgate card rotate
     """
 
@@ -105,3 +107,5 @@ def rotate() -> None:
 card.callback(help=help_of(group))(group)
 card.command("check", help=help_of(check))(check)
 card.command("rotate", help=help_of(rotate))(rotate)
+card.command("diff", help=help_of(diff))(diff)
+card.command("accept", help=help_of(accept))(accept)

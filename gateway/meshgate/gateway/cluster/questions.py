@@ -18,6 +18,7 @@ from meshgate.gateway.observe.views import InstanceView, JobView, Status
 
 __all__ = [
     "CALL",
+    "CALLED",
     "DRAIN",
     "END_CALLS",
     "FLIGHTS",
@@ -70,6 +71,8 @@ INSTANCES: Question[list[InstanceView]] = Question("instances", list[InstanceVie
 """The instances of agents."""
 USAGE: Question[UsageView] = Question("usage", UsageView, tuple[str, bool])
 """The usage of a subject (subject, with its fields)."""
+CALLED: Question[list[str]] = Question("called", list[str], tuple[str, str, float])
+"""The skills of an agent that were called a short while ago, "*" for calls by its name (agent, tenant, seconds)."""
 END_CALLS: Question[int] = Question("end_calls", int, tuple[str, str, str])
 """Abort the open calls that a kill switch matches (kind, name, reason); the answer is how many."""
 DRAIN: Question[None] = Question("drain", None, tuple[bool])
@@ -79,5 +82,5 @@ METRICS: Question[str] = Question("metrics", str)
 
 QUESTIONS: dict[str, Question[Any]] = {
     question.name: question
-    for question in (STATUS, FLIGHTS, LEND, JOBS, JOB, CALL, INSTANCES, USAGE, END_CALLS, DRAIN, METRICS)
+    for question in (STATUS, FLIGHTS, LEND, JOBS, JOB, CALL, INSTANCES, USAGE, CALLED, END_CALLS, DRAIN, METRICS)
 }

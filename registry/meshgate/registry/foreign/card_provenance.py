@@ -50,13 +50,13 @@ async def provenance_of(body: bytes, fetch: Fetch, now: float, before: Provenanc
         MeshError: the body is no JSON.
     """
     card = decode_json(body)
-    found = await _judged(card if is_object(card) else {}, fetch, now, body)
+    found = await _judged(card if is_object(card) else {}, fetch, now, body, before.key if before is not None else "")
     if before is not None and msgspec.structs.replace(found, at=before.at) == before:
         return before
     return found
 
 
-async def _judged(card: dict[str, Any], fetch: Fetch, now: float, body: bytes) -> Provenance:
+async def _judged(card: dict[str, Any], fetch: Fetch, now: float, body: bytes, preferred: str) -> Provenance:
     try:
         digest = hashlib.sha256(canonical_json({name: card[name] for name in card if name != "signatures"})).hexdigest()
     except InvalidParams:
@@ -66,7 +66,7 @@ async def _judged(card: dict[str, Any], fetch: Fetch, now: float, body: bytes) -
     if not has(SIGNATURES):
         return Provenance("unverified", digest, now)
     keys, reason = await _keys(card, fetch)
-    checked = check_signatures(card, keys)
+    checked = check_signatures(card, keys, preferred)
     if checked.key:
         return Provenance("verified", digest, now, key=checked.key, jku=checked.jku)
     return _without_proof(checked, digest, now, reason)

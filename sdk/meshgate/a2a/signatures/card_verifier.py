@@ -83,26 +83,32 @@ def key_of(keys: Iterable[Any], signature: CardSignature) -> Mapping[str, Any] |
     return None
 
 
-def check_signatures(card: dict[str, Any], keys: Mapping[str, Iterable[Any]]) -> Checked:
+def check_signatures(card: dict[str, Any], keys: Mapping[str, Iterable[Any]], preferred: str = "") -> Checked:
     """Check a card until a signature is genuine.
 
     Args:
         card: the card as it was served.
         keys: the sets of keys, by the URL that each came from.
+        preferred: the thumbprint of the key that it was signed with before: as long as one signature is genuine under
+            that key, others, by a newer one, do not count.
 
     Raises:
         InvalidParams: the card has no canonical form, so that nothing can be signed.
     """
     forms = [encoded(form) for form in card_forms(card)]
-    tried = False
+    found = Checked()
     for one in signatures_of(card):
         key = key_of(keys.get(one.jku, ()), one)
         if key is None:
             continue
-        tried = True
         if any(_is_genuine(key, one, form) for form in forms):
-            return Checked(thumbprint(key), one.jku, tried=True)
-    return Checked(tried=tried)
+            genuine = Checked(thumbprint(key), one.jku, tried=True)
+            if genuine.key == preferred or not preferred:
+                return genuine
+            found = found if found.key else genuine
+        elif not found.tried:
+            found = Checked(tried=True)
+    return found
 
 
 def _is_genuine(key: Mapping[str, Any], one: CardSignature, form: str) -> bool:

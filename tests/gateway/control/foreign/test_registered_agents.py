@@ -108,7 +108,7 @@ async def test_what_changes_on_a_card_is_listed_and_what_the_operator_said_stays
         await at.look(keeper)
         assert at.entry == before
         more = [{"id": "find", "name": "Find"}, {"id": "draw", "name": "Draw"}]
-        changed = card("Cartographer", "2.0.0", "http://127.0.0.1:9/new", skills=more)
+        changed = card("Maps", "2.0.0", "http://127.0.0.1:9/new", skills=more)
         await at.look(keeper, CardAnswer(200, changed))
         instance, manifest = at.entry.instance, at.entry.manifest
         assert (instance.id, instance.agent, instance.labels) == (before.instance.id, "atlas", {"region": "eu"})
