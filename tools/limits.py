@@ -38,7 +38,7 @@ GROUPS: dict[str, str] = {
         "mediation_cost mediation_result mediation_steps "
         "mediation_ways mediation_wait usage_rows usage_fields"
     ),
-    "Rate and load": "rate burst rate_keys concurrency",
+    "Rate and load": "rate burst rate_keys search_rate search_burst concurrency",
     "Retries": "retry_attempts retry_pause retry_ratio retry_floor retry_window retry_after",
     "Breaker": (
         "breaker_failures breaker_ratio breaker_window breaker_volume breaker_backoff breaker_backoff_max "
@@ -73,18 +73,14 @@ BYTES = frozenset(
     }
 )
 NUMBERS = """
-job_calls job_concurrency depth json_depth json_nodes header_count streams connections rate burst concurrency
-retry_attempts retry_ratio retry_floor breaker_failures breaker_ratio breaker_volume breaker_jitter tasks tasks_open
-skill_threads
-task_turns task_backlog records job_records agent_tasks agent_recent recent_calls agent_roots agent_roots_burst
-join_rate join_burst
-traces traces_beyond tracestate span_items span_text
-span_queue metric_agents
-schema_files schema_types schema_depth schema_fields schema_pattern schema_patterns schema_cel schema_releases
-schema_images
-mediation_depth mediation_violations mediation_values mediation_threads mediation_steps mediation_ways usage_rows
-usage_fields lease_calls backlog grpc_channels schema_reasons rate_keys health_misses hold_down_share hold_down_floor
-worker_deaths
+job_calls job_concurrency depth json_depth json_nodes header_count streams connections rate burst search_rate
+search_burst concurrency retry_attempts retry_ratio retry_floor breaker_failures breaker_ratio breaker_volume
+breaker_jitter tasks tasks_open skill_threads task_turns task_backlog records job_records agent_tasks agent_recent
+recent_calls agent_roots agent_roots_burst join_rate join_burst traces traces_beyond tracestate span_items span_text
+span_queue metric_agents schema_files schema_types schema_depth schema_fields schema_pattern schema_patterns
+schema_cel schema_releases schema_images mediation_depth mediation_violations mediation_values mediation_threads
+mediation_steps mediation_ways usage_rows usage_fields lease_calls backlog grpc_channels schema_reasons rate_keys
+health_misses hold_down_share hold_down_floor worker_deaths
 """
 """Limits that are neither sizes in bytes nor times."""
 
