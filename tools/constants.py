@@ -13,6 +13,7 @@ FIXED: tuple[tuple[str, str, str], ...] = (
     ("a2a/codec/transcode.py: _DEEPEST", "", ""),
     ("a2a/bindings/json_details.py: MAX_ERROR", "bytes", ""),
     ("a2a/bindings/http_json/query.py: _MOST", "", ""),
+    ("a2a/mesh/context_ids.py: CARRIED", "bytes", ""),
     ("a2a/types.py: MAX_ID", "bytes", ""),
     ("a2a/types.py: _TAG", "bytes", ""),
     ("a2a/types.py: _REFERENCES", "", ""),
@@ -194,6 +195,7 @@ NO_LIMITS: dict[str, str] = {
         a2a/codec/strict_json.py: _ONE, _LIST, _MAP
         a2a/codec/transcode.py: _EXACT
         a2a/mesh/lineage_tokens.py: verify: 4
+        a2a/mesh/context_ids.py: _MAC
         a2a/mesh/task_ids.py: _AGENT, _INSTANCE, _OWNER, _MAC
         net/addresses.py: _can_be_public: 253
         net/asgi.py: _LENGTH_DIGITS

@@ -118,7 +118,7 @@ def compose(gateway: Parts) -> Handler:
     def usable(route: Route) -> bool:
         return g.instances.ready(route.instances) and not kills_agent(g.table.switches, route)
 
-    choice = AgentChoice(usable, lambda route: g.instances.load(route.instances), g.rng)
+    choice = AgentChoice(usable, lambda route: g.instances.load(route.instances), g.rng, g.contexts)
     resolve = Resolve(g.routes, g.task_owner, usable, choice, g.schema, g.rates)
     balance = Balance(g.instances, g.metrics, frozenset(g.wires), g.limits, g.clock, g.rng)
     tell = teller(g.observers)

@@ -14,6 +14,7 @@ from meshgate.a2a.bindings.table import Key
 from meshgate.a2a.call import Call
 from meshgate.a2a.errors import UnsupportedOperation
 from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.a2a.mesh.context_ids import ContextTags
 from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.gateway.cluster.peers import RemotePeers
 from meshgate.gateway.contracts.catalogue import Catalogue
@@ -167,6 +168,7 @@ class Parts:
         """Connections to the servers of OAuth 2 that give the gateway its tokens for foreign agents."""
         self.wires = wires if wires is not None else make_transports(self.limits, self.clock)
         self.tags = TaskTags(self.mesh.secret)
+        self.contexts = ContextTags(self.tags)
         self.send = Send(self.wires, self.tags, self.mesh, self.clock, self.metrics, self.limits, self.wall)
         self.instances.on_gone.append(self.send.forget)
         self.routes = Routes(self.table, self.authorizer)

@@ -108,8 +108,8 @@ class Part(A2AMessage, frozen=True):
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 MAX_ID = 512
 """Longest id of a message, a context, an artifact, or of a task at its agent, in bytes of UTF-8."""
-_TAG = 166
-"""Most that the mesh puts before an agent's id of a task: a tag, a version and what separates them."""
+_TAG = 254
+"""Most that the mesh puts before an agent's id: a tag, a context id, a version and what separates them."""
 BEYOND = "must not be longer than"
 """The words of a check that a limit fails."""
 _REFERENCES = 64
@@ -129,7 +129,7 @@ def _check_task(name: str, task: str, context: str = "") -> None:
         raise ValueError(f"{name} must not be empty")
     _check_id(name, task, MAX_ID + _TAG)
     if context:
-        _check_id("contextId", context)
+        _check_id("contextId", context, MAX_ID + _TAG)
 
 
 def _base64(text: str) -> str:
@@ -156,7 +156,7 @@ class Message(A2AMessage, frozen=True):
     def __post_init__(self) -> None:
         _check_id("messageId", self.message_id)
         if self.context_id:
-            _check_id("contextId", self.context_id)
+            _check_id("contextId", self.context_id, MAX_ID + _TAG)
         if self.task_id:
             _check_id("taskId", self.task_id, MAX_ID + _TAG)
         if self.reference_task_ids:

@@ -119,6 +119,8 @@ class Resolve:
         return msgspec.structs.replace(call, target=target, route=self._best(call, routes))
 
     def _best(self, call: Call, routes: Sequence[Route]) -> Route:
+        if len(routes) > 1 and call.context_id:
+            routes = self._choice.keepers(call, routes)
         if len(routes) == 1:
             return routes[0]
         # A route that can answer goes before a better one that cannot.
