@@ -131,6 +131,17 @@ def test_a_card_that_is_not_as_a2a_says_makes_an_entry_all_the_same(card: dict[s
     check(on_wire(found.tree(BASE)), "ArdEntry")
 
 
+def test_what_a_skill_registered_with_stands_before_what_the_card_says() -> None:
+    card = {
+        "name": "singer",
+        "skills": [{"id": "sing", "name": "Sing", "description": "On the card", "tags": ["card"]}],
+    }
+    own = Capability("sing", "1.0.0", description="Sings a song", tags=("music",))
+    manifest = Manifest("singer", "1.0.0", skills=(own,), card=card)
+    (found,) = listed(Entry(Instance("singer-1", "singer", manifest.digest()), manifest))
+    assert (found.skill_texts, found.tags) == (("Sing", "Sings a song"), ("music",))
+
+
 def test_a_foreign_agent_that_declares_no_skill_is_listed_by_what_it_says_of_itself() -> None:
     manifest = Manifest("oracle", "1.0.0", foreign=True, card={"name": "Oracle", "description": "Answers questions"})
     one = Entry(Instance("oracle-1", "oracle", manifest.digest()), manifest)

@@ -53,6 +53,7 @@ async def test_agents_are_prepared_once_for_each_permission_and_state_of_the_reg
         assert ranking.prepared == [["legal"]]
         await agents.index(LEGAL_ONLY)
         assert ranking.prepared == [["legal"], ["legal"]]
+        assert await agents.index(ALL) is first
         gone = await add(mesh, "weather", WEATHER)
         assert [one.entry.agent for one in (await agents.index(ALL)).find("rain")] == ["weather"]
         assert ranking.prepared[2:] == [["legal", "weather"]]
@@ -102,9 +103,12 @@ async def test_what_was_asked_for_longest_ago_is_let_go_of(monkeypatch: pytest.M
 
 
 @virtual_time
-async def test_one_list_is_kept_however_long_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_list_is_kept_however_long_it_is_and_then_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agent_list, "_KEPT", 1)
     async with virtual_mesh() as mesh:
         await add(mesh, "legal", LEGAL)
         agents, _ = lists(mesh)
-        assert agents.of(ALL) is agents.of(ALL)
+        first = agents.of(ALL)
+        assert agents.of(ALL) is first
+        agents.of(LEGAL_ONLY)
+        assert agents.of(ALL) is not first

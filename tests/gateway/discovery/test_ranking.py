@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -101,19 +103,104 @@ def test_a_score_is_a_whole_number_of_1_to_100_and_falls(text: str, texts: list[
     assert all(type(score) is int and 1 <= score <= 100 for score in scores)
 
 
+def bm25(text: str, documents: dict[str, dict[str, float]]) -> dict[str, int]:
+    """BM25 as a textbook has it (k1 = 1.2, b = 0.75), as a share of what all words together could say."""
+    lengths = {name: sum(words.values()) for name, words in documents.items()}
+    average = sum(lengths.values()) / len(lengths)
+    scores = dict.fromkeys(documents, 0.0)
+    best = 0.0
+    for word in text.split():
+        having = [name for name, words in documents.items() if word in words]
+        idf = math.log(1 + (len(documents) - len(having) + 0.5) / (len(having) + 0.5))
+        best += idf
+        for name in having:
+            count = documents[name][word]
+            scores[name] += idf * count / (count + 1.2 * (1 - 0.75 + 0.75 * lengths[name] / average))
+    return {name: round(100 * score / best) for name, score in scores.items() if score}
+
+
+@pytest.mark.requirement("catalogue.ranked")
+@pytest.mark.parametrize(
+    "text", ["lamp", "lamp oak", "oak fox", "bird", "lamp oak fox bird none", "x", "y z", "fox bird"]
+)
+@virtual_time
+async def test_scores_are_those_of_the_formula_with_the_weights_of_the_places(text: str) -> None:
+    entries = [
+        entry("x", description="lamp lamp oak tree", tags=("oak",), examples=("fox",)),
+        entry("y", skills=("lamp", "bird"), description="fox fox fox fox hill sand bird"),
+        entry("z", tags=("bird", "fox"), skill_texts=("oak bird",), examples=("lamp bird sand", "hill")),
+    ]
+    documents: dict[str, dict[str, float]] = {
+        "x": {"x": 3, "lamp": 2, "oak": 1 + 2, "tree": 1, "fox": 1.5},
+        "y": {"y": 3, "lamp": 3, "bird": 3 + 1, "fox": 4, "hill": 1, "sand": 1},
+        "z": {"z": 3, "bird": 2 + 1 + 1.5, "fox": 2, "oak": 1, "lamp": 1.5, "sand": 1.5, "hill": 1.5},
+    }
+    assert dict(await found(text, *entries)) == bm25(text, documents)
+
+
+@pytest.mark.requirement("catalogue.ranked")
+@virtual_time
+async def test_an_agent_is_found_by_the_name_on_its_card_too() -> None:
+    one = entry("a1", description="contracts")
+    assert await order("notary", one) == []
+    assert await order("notary", msgspec.structs.replace(one, name="The Notary", key="k")) == ["a1"]
+
+
+@virtual_time
+async def test_what_hardly_fits_has_a_score_of_1() -> None:
+    every = [entry(f"a{number}", description="contracts") for number in range(30)]
+    assert {score for _, score in await found("contracts nowhere never nothing nobody", *every)} == {1}
+
+
 @pytest.mark.requirement("catalogue.bounds")
 @virtual_time
-async def test_only_the_first_words_of_a_long_text_are_looked_at_and_its_name_before_all_else() -> None:
+async def test_only_the_first_words_of_a_search_are_looked_for() -> None:
+    text = " ".join(f"w{number}" for number in range(33))
+    assert await order(text, entry("a", description="w31"), entry("b", description="w32")) == ["a"]
+
+
+@pytest.mark.requirement("catalogue.bounds")
+@virtual_time
+async def test_only_the_first_words_of_an_agent_are_looked_at_those_of_its_name_before_all_else() -> None:
     many = " ".join(f"w{number}" for number in range(3000))
-    late = entry("late", description=f"{many} contracts", skills=("leases",))
-    assert await order("leases", late) == ["late"]
-    assert await order("w1990", late) == ["late"]
-    assert await order("contracts w2500", late) == []
+    late = entry("late", description=f"{many} contracts", skills=("leases",), skill_texts=("beyond",))
+    for word, is_found in [
+        ("leases", True),
+        ("w1997", True),
+        ("w1998", False),
+        ("contracts", False),
+        ("beyond", False),
+    ]:
+        assert bool(await order(word, late)) == is_found, word
+
+
+def kept(ranking: WordRanking) -> dict[Any, Any]:
+    """The words that a ranking has at hand, by the entries' keys, in their order."""
+    return dict(ranking._documents)  # pyright: ignore[reportPrivateUsage]
 
 
 @pytest.mark.requirement("catalogue.bounds")
 @virtual_time
-async def test_while_many_agents_are_prepared_others_have_their_turn() -> None:
+async def test_the_words_of_an_agent_are_looked_at_once_and_kept_for_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two, three = (entry(name, description="contracts") for name in ("a", "b", "c"))
+    ranking = WordRanking()
+    for entries in ([one, two], [one]):
+        await ranking.index(entries)
+        assert kept(ranking).keys() == {"a", "b"}
+    first = kept(ranking)["a"]
+    await ranking.index([one, two])
+    assert kept(ranking)["a"] is first
+    monkeypatch.setattr("meshgate.gateway.discovery.ranking._KEPT", 2)
+    ranking = WordRanking()
+    for entries, names in (([one, two], ["a", "b"]), ([one], ["b", "a"]), ([three], ["a", "c"])):
+        await ranking.index(entries)
+        assert list(kept(ranking)) == names, "the one that was asked for longest ago goes"
+
+
+@pytest.mark.requirement("catalogue.bounds")
+@virtual_time
+async def test_while_many_agents_are_prepared_others_have_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meshgate.gateway.discovery.ranking._AT_ONCE", 2)
     turns = 0
 
     async def other() -> None:
@@ -123,6 +210,8 @@ async def test_while_many_agents_are_prepared_others_have_their_turn() -> None:
             await asyncio.sleep(0)
 
     task = asyncio.ensure_future(other())
-    await WordRanking().index([entry(f"a{number}", description="contracts") for number in range(1000)])
+    await asyncio.sleep(0)
+    assert turns == 1
+    await WordRanking().index([entry(f"a{number}", description="contracts") for number in range(5)])
     task.cancel()
-    assert turns >= 9
+    assert turns == 3

@@ -52,6 +52,17 @@ def test_every_federation_and_context_is_taken(federation: str, context: Any) ->
     assert (found.text, found.page.position, found.page.size) == ("contracts", 0, 100)
 
 
+@pytest.mark.requirement("catalogue.bounds")
+def test_what_is_at_a_bound_is_taken() -> None:
+    assert read_search(search_of()).page.size == 10
+    assert read_search(search_of(query={"text": "x" * 1000}, pageSize=1)).page.size == 1
+    of = read_search(search_of()).page.of
+    assert read_search(search_of(pageToken=f"123456789.{of}")).page.position == 123456789
+    filter_of = "filter=displayName="
+    assert read_list(filter_of + "x" * (4096 - len(filter_of))).page.size == 20
+    assert read_list("pageSize=000000005").page.size == 5
+
+
 @pytest.mark.requirement("catalogue.bounds", "catalogue.wire")
 @pytest.mark.parametrize(
     ("body", "told"),
@@ -162,6 +173,7 @@ def test_a_list_has_an_order_and_pages(query: str, order: list[str], page: tuple
         ("pageSize=101", "1 to 100"),
         ("pageSize=-1", "must be a number"),
         ("pageSize=%D9%A3", "must be a number"),
+        ("pageSize=", "must be a number"),
         ("pageSize=" + "9" * 400, "must be a number"),
         ("orderBy=created_at+DESC", "orderBy cannot be"),
         ("orderBy=name+UP", "orderBy cannot be"),

@@ -122,7 +122,7 @@ def _entry(agent: str, groups: Sequence[Group], domain: str) -> AgentEntry:
         description=_cut(_text(manifest.card.get("description")) or manifest.description, _TEXT),
         skills=tuple(one.name for one in skills),
         tags=_different((tag for one in skills for tag in one.tags), _TAGS, _SHORT),
-        skill_texts=_different((text for one in skills for text in (one.title, one.description)), 2 * _SKILLS, _TEXT),
+        skill_texts=tuple(text for one in skills for text in (one.title, one.description) if text),
         examples=_different((text for one in skills for text in one.examples), _EXAMPLES, _SHORT),
     )
 

@@ -102,7 +102,7 @@ class _Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Search(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     query: _Query
     federation: Literal["auto", "referrals", "none"] = "auto"
-    page_size: int = _SEARCH_PAGE
+    page_size: int | None = None
     page_token: str = ""
 
 
@@ -124,8 +124,9 @@ def read_search(body: bytes) -> SearchRequest:
         raise InvalidParams(f"query.text may have {_MOST_TEXT} characters: say in one sentence what is looked for")
     wanted = {key: {value} if isinstance(value, str) else set(value) for key, value in asked.query.filter.items()}
     fits = _test(wanted, _SEARCHED, "query.filter")
+    size = _SEARCH_PAGE if asked.page_size is None else asked.page_size
     of = _digest(text, *(f"{key}={sorted(values)}" for key, values in sorted(wanted.items())))
-    return SearchRequest(text, fits, _page(asked.page_size, asked.page_token, of))
+    return SearchRequest(text, fits, _page(size, asked.page_token, of))
 
 
 def read_list(query: str) -> ListRequest:
