@@ -468,6 +468,12 @@ _ROWS: tuple[Requirement, ...] = (
         "drop:context_of_task",
     ),
     Requirement(
+        "tasks.listed",
+        "A2A 3.1.4",
+        "A caller finds its own tasks, and no others, at every gateway, as they are now",
+        "policy:task_index",
+    ),
+    Requirement(
         "caller.told",
         "issue E5",
         "An SDK agent is told who calls, a foreign one where the operator says so, and nobody by the caller",

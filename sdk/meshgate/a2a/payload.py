@@ -13,6 +13,7 @@ import msgspec
 
 from meshgate.a2a.codec.strict_json import check, is_array, is_object
 from meshgate.a2a.codec.timestamps import instant
+from meshgate.a2a.task_list import ListTasksRequest, ListTasksResponse
 from meshgate.a2a.types import (
     A2AMessage,
     CancelTaskRequest,
@@ -163,9 +164,14 @@ def _same_time(text: str) -> str:
     return f"{second:%Y-%m-%dT%H:%M:%S}.{fraction.rstrip('0')}Z"
 
 
+_TIMES: dict[type[A2AMessage], str] = {TaskStatus: "timestamp", ListTasksRequest: "statusTimestampAfter"}
+"""The keys that hold times."""
+
+
 def _same_times(tree: dict[str, Any], kind: type[A2AMessage]) -> None:
-    if kind is TaskStatus and "timestamp" in tree:
-        tree["timestamp"] = _same_time(tree["timestamp"])
+    key = _TIMES.get(kind)
+    if key is not None and tree.get(key):
+        tree[key] = _same_time(tree[key])
     for key, child, many in _IDS[kind].children:
         for item in tree.get(key, ()) if many else [tree[key]] if key in tree else ():
             _same_times(item, child)
@@ -194,6 +200,8 @@ _IDS: dict[type[A2AMessage], _Places] = {
     Task: _Places(("id",), (("status", TaskStatus, False), ("history", Message, True)), context=True),
     TaskStatusUpdateEvent: _Places(("taskId",), (("status", TaskStatus, False),), context=True),
     TaskArtifactUpdateEvent: _Places(("taskId",), context=True),
+    ListTasksRequest: _Places(context=True),
+    ListTasksResponse: _Places(children=(("tasks", Task, True),)),
     SendMessageResponse: _Places(children=(("task", Task, False), ("message", Message, False))),
     StreamResponse: _Places(
         children=(

@@ -20,7 +20,7 @@ from meshgate.gateway.routing.routes import Routes
 from meshgate.gateway.routing.task_owner import TaskOwner
 from meshgate.registry.groups import ANY_SKILL
 
-__all__ = ["SKILL_KEY", "Releases", "Resolve"]
+__all__ = ["SKILL_KEY", "Releases", "Resolve", "target_of"]
 
 SKILL_KEY = "meshgate/skill"
 """Key of a message's metadata that names the skill, for calls by agent."""
@@ -93,7 +93,7 @@ class Resolve:
             # Guessing names and ids is bounded as calls are. There is no agent to count it for, hence the agent "".
             self._rates.take(call.principal, "")
             if isinstance(error, NoRoute):
-                target = _target(call) or _NOTHING
+                target = target_of(call) or _NOTHING
                 asked = _asked_skill(call) if target.agent else ""
                 error = NoRoute(self._routes.names(call.principal).why_not(target, asked))
             raise error from None
@@ -106,7 +106,7 @@ class Resolve:
         return reply
 
     def _resolve(self, call: Call) -> Call:
-        target = _target(call)
+        target = target_of(call)
         if call.task_id:
             return self._tasks.route(call, target)
         if target is None:
@@ -149,7 +149,12 @@ class Resolve:
         return releases.prefer(call, routes)
 
 
-def _target(call: Call) -> Selector | None:
+def target_of(call: Call) -> Selector | None:
+    """What a call is for: what its URL or metadata name, and its routing label.
+
+    Raises:
+        InvalidParams: the two differ.
+    """
     label = getattr(call.payload.view(), "tenant", "")
     if not label:
         return call.target
