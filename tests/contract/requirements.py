@@ -283,6 +283,28 @@ _ROWS: tuple[Requirement, ...] = (
         "Over HTTP+JSON the reason that an agent's error names goes before its status",
         "drop:rest_reasons",
     ),
+    Requirement("cors.off", "Fetch 3.3", "Without cors_origins no answer changes, and nothing looks at origins"),
+    Requirement(
+        "cors.origins",
+        "Fetch 3.3",
+        "Pages of the listed origins alone may read answers, and never with what a browser adds by itself",
+        "drop:cors_origins",
+    ),
+    Requirement("cors.preflight", "Fetch 3.3", "A preflight is answered alike for every path, without a key"),
+    Requirement(
+        "cors.answers",
+        "Fetch 3.3",
+        "A page reads answers, streams, refusals, cards and health, and caches keep its answers apart",
+        "drop:cors_vary",
+    ),
+    Requirement("cors.headers", "Fetch 3.3", "A page may send and read each header that callers send and get"),
+    Requirement(
+        "cors.setting",
+        "configuration",
+        "An origin that no browser sends is refused with the form, and '*' where calls need no key",
+        "drop:cors_setting",
+    ),
+    Requirement("cors.browser", "Fetch 3.3", "A page in a real browser calls, reads a stream, and reads a refusal"),
     Requirement(
         "edge.key_first",
         "D1, F102, issue E7 and E10",

@@ -30,7 +30,7 @@ from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import parse_selector
 from meshgate.cli.views import banner
-from meshgate.gateway import answers, app, config
+from meshgate.gateway import answers, app, config, origins
 from meshgate.gateway.contracts.admission import check as schema_check
 from meshgate.gateway.contracts.admission import gate as schema_gate
 from meshgate.gateway.contracts.blob_folder import BlobFolder
@@ -48,6 +48,7 @@ from meshgate.gateway.control.switches import Switches
 from meshgate.gateway.gateway import Gateway
 from meshgate.gateway.identity import key_list, key_places, key_record, keys, mesh_key
 from meshgate.gateway.identity.shared_keys import SharedKeys
+from meshgate.gateway.ingress import cors
 from meshgate.gateway.ingress import http as ingress
 from meshgate.gateway.ingress.cards import Cards
 from meshgate.gateway.ingress.credentials import CredentialCheck
@@ -338,6 +339,19 @@ def _rest_ids() -> None:
 
 def _rest_reasons() -> None:
     _replace(rest, "has_reason", lambda body: False)
+
+
+def _cors_origins() -> None:
+    _replace(cors.CrossOrigin, "_allows", lambda self, origin: bool(origin))
+
+
+def _cors_vary() -> None:
+    _replace(cors, "_with_vary", lambda headers: headers)
+
+
+def _cors_setting() -> None:
+    for module in (cors, config, origins):
+        _replace(module, "fault_of_origins", lambda found, keyed=True: "")
 
 
 def _key_first() -> None:
@@ -754,6 +768,9 @@ DROPS: dict[str, Callable[[], None]] = {
     "paths": _paths,
     "rest_ids": _rest_ids,
     "rest_reasons": _rest_reasons,
+    "cors_origins": _cors_origins,
+    "cors_vary": _cors_vary,
+    "cors_setting": _cors_setting,
     "key_first": _key_first,
     "key_counted": _key_counted,
     "skipped": _skipped,

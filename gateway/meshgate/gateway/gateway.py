@@ -11,6 +11,7 @@ from meshgate.a2a.errors import MeshError, OutcomeUnknown, UpstreamUnavailable
 from meshgate.gateway.answers import Answers
 from meshgate.gateway.app import compose
 from meshgate.gateway.ingress.cards import Cards
+from meshgate.gateway.ingress.cors import cross_origin
 from meshgate.gateway.ingress.credentials import CredentialCheck
 from meshgate.gateway.ingress.edge import edge
 from meshgate.gateway.ingress.http import Ingress
@@ -42,6 +43,8 @@ class Gateway(Parts):
         public = Principal("anonymous", "", agents=("*",), skills=("*",)) if settings.public_cards else None
         self.credentials = CredentialCheck(self.authenticator, self.metrics, self.clock)
         self.ingress = Ingress(self.entrance, self.cards, self.credentials, public, self, self.limits, self.wall)
+        self.app = cross_origin(self.ingress, settings.cors_origins)
+        """What a server serves: the ingress, with answers for web pages if the settings list any."""
         self.metrics.watch(
             stale_seconds=self.watcher.stale_seconds,
             passed_over=lambda: dict[str, int](self.watcher.passed_over.items()),

@@ -23,6 +23,8 @@ class Settings(msgspec.Struct, frozen=True):
     card_grpc: bool = False
     """Whether all cards list gRPC, and not only those of the variant ``+grpc``."""
     public_cards: bool = False
+    cors_origins: tuple[str, ...] = ()
+    """Origins of the web pages that may read answers; ``*`` alone for all."""
     snapshot: Path | None = None
     """Where the last known registry is kept."""
     schemas: Path | None = None
