@@ -963,6 +963,20 @@ _ROWS: tuple[Requirement, ...] = (
     ),
     Requirement("schema.usage-mesh", "schemas", "Usage is that of all gateways, and says which did not answer"),
     Requirement(
+        "extensions.pages",
+        "A2A 4.6",
+        "Each header and key of Meshgate's own belongs to an extension with a URI and a page",
+    ),
+    Requirement(
+        "extensions.cards", "A2A 4.4.4", "Cards list the extensions that are followed, and require none of ours"
+    ),
+    Requirement(
+        "extensions.activated",
+        "A2A 14.2.2",
+        "An answer names those of our extensions that its caller asked for, beside the agent's own",
+        "drop:extensions",
+    ),
+    Requirement(
         "path.extensions", "A2A 14.2.2", "Caller and agent are told of each other's extensions; a card names them"
     ),
     # -- HTTP to agents

@@ -26,6 +26,7 @@ from meshgate.a2a.bindings.http_json import rest
 from meshgate.a2a.codec import strict_json as checking
 from meshgate.a2a.errors import InvalidAgentResponse
 from meshgate.a2a.limits import DEFAULTS
+from meshgate.a2a.mesh import extensions
 from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import parse_selector
@@ -60,7 +61,9 @@ from meshgate.gateway.policies.arrival import lineage as lineage_policy
 from meshgate.gateway.policies.arrival import metrics as call_metrics
 from meshgate.gateway.policies.arrival.lineage import Lineages
 from meshgate.gateway.policies.attempt import breaker as breaker_gate
+from meshgate.gateway.policies.attempt import names
 from meshgate.gateway.policies.attempt.hang_detection import HangDetection
+from meshgate.gateway.policies.call import schema as schema_policy
 from meshgate.gateway.policies.call.lineage_guard import LineageGuard
 from meshgate.gateway.policies.call.retry import Retry, RetryBudget
 from meshgate.gateway.process import server, supervisor
@@ -100,6 +103,7 @@ from meshgate.sdk.schemas import agent_contracts as keeping
 from meshgate.sdk.schemas.derive import derive as deriving
 from meshgate.sdk.schemas.lock import assignment, numbers
 from meshgate.sdk.server import membership as joining
+from meshgate.sdk.tasks import handler as agent_handler
 from tests.mutants.mediation_drops import MEDIATION_DROPS
 
 __all__ = ["DROPS", "drop_policy", "policy_names"]
@@ -352,6 +356,11 @@ def _cors_vary() -> None:
 def _cors_setting() -> None:
     for module in (cors, config, origins):
         _replace(module, "fault_of_origins", lambda found, keyed=True: "")
+
+
+def _extensions() -> None:
+    for module in (extensions, names, schema_policy, agent_handler):
+        _replace(module, "with_activated", lambda answered, asked, activated: answered)
 
 
 def _key_first() -> None:
@@ -771,6 +780,7 @@ DROPS: dict[str, Callable[[], None]] = {
     "cors_origins": _cors_origins,
     "cors_vary": _cors_vary,
     "cors_setting": _cors_setting,
+    "extensions": _extensions,
     "key_first": _key_first,
     "key_counted": _key_counted,
     "skipped": _skipped,

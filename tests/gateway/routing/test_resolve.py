@@ -12,6 +12,7 @@ import pytest
 
 from meshgate.a2a.call import Call, Handler, Principal, Route
 from meshgate.a2a.errors import InvalidParams, MeshError, NoRoute, RateLimited, TaskNotFound
+from meshgate.a2a.mesh.headers import SKILL_KEY
 from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.a2a.methods import METHODS
 from meshgate.a2a.payload import JsonPayload
@@ -21,7 +22,7 @@ from meshgate.a2a.versions import VersionRange
 from meshgate.gateway.identity.authorizer import ScopeAuthorizer
 from meshgate.gateway.jobs.rates import Rates
 from meshgate.gateway.routing.agent_choice import AgentChoice
-from meshgate.gateway.routing.resolve import SKILL_KEY, Resolve
+from meshgate.gateway.routing.resolve import Resolve
 from meshgate.gateway.routing.routes import Routes
 from meshgate.gateway.routing.task_owner import TaskOwner
 from meshgate.registry.index import Index

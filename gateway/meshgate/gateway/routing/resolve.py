@@ -20,10 +20,8 @@ from meshgate.gateway.routing.routes import Routes
 from meshgate.gateway.routing.task_owner import TaskOwner
 from meshgate.registry.groups import ANY_SKILL
 
-__all__ = ["SKILL_KEY", "Releases", "Resolve"]
+__all__ = ["Releases", "Resolve"]
 
-SKILL_KEY = "meshgate/skill"
-"""Key of a message's metadata that names the skill, for calls by agent."""
 _OTHERS = 2
 """Releases that a call may be sent to beside the first."""
 _ANY = VersionRange()
@@ -158,7 +156,7 @@ def _target(call: Call) -> Selector | None:
 
 
 def _asked_skill(call: Call) -> str:
-    asked = call.payload.view().message.metadata.get(SKILL_KEY, "")
+    asked = call.payload.view().message.metadata.get(headers.SKILL_KEY, "")
     if not isinstance(asked, str):
-        raise InvalidParams(f"message.metadata[{SKILL_KEY!r}] must be a string")
+        raise InvalidParams(f"message.metadata[{headers.SKILL_KEY!r}] must be a string")
     return asked
