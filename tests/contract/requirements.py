@@ -148,6 +148,17 @@ _ROWS: tuple[Requirement, ...] = (
     ),
     Requirement("bounds.deadline", "deadlines", "A caller that asks for more time than there is is told what it got"),
     Requirement(
+        "routing.skill_named",
+        "A2A 3.2.6",
+        "A message's skill selects, at an agent's URL and where nothing else names a target, on each binding",
+    ),
+    Requirement(
+        "routing.skill_agrees",
+        "A2A 3.2.6",
+        "A message's skill that is not the URL's is refused; an unknown one is told with those that the caller may use",
+        "drop:skill_agrees",
+    ),
+    Requirement(
         "routing.agent_decides",
         "call path",
         "Called by its name alone, an agent with several skills decides by what the message holds, or asks",

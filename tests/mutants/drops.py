@@ -67,7 +67,7 @@ from meshgate.gateway.policies.call import schema as schema_policy
 from meshgate.gateway.policies.call.lineage_guard import LineageGuard
 from meshgate.gateway.policies.call.retry import Retry, RetryBudget
 from meshgate.gateway.process import server, supervisor
-from meshgate.gateway.routing import balance, switch_match
+from meshgate.gateway.routing import balance, resolve, switch_match
 from meshgate.gateway.routing.agent_choice import AgentChoice
 from meshgate.gateway.routing.silent_instances import SilentInstances
 from meshgate.gateway.routing.task_owner import TaskOwner
@@ -361,6 +361,10 @@ def _cors_setting() -> None:
 def _extensions() -> None:
     for module in (extensions, names, schema_policy, agent_handler):
         _replace(module, "with_activated", lambda answered, asked, activated: answered)
+
+
+def _skill_agrees() -> None:
+    _replace(resolve, "_asked_skill", lambda call: "")
 
 
 def _key_first() -> None:
@@ -781,6 +785,7 @@ DROPS: dict[str, Callable[[], None]] = {
     "cors_vary": _cors_vary,
     "cors_setting": _cors_setting,
     "extensions": _extensions,
+    "skill_agrees": _skill_agrees,
     "key_first": _key_first,
     "key_counted": _key_counted,
     "skipped": _skipped,
