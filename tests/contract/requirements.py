@@ -148,6 +148,15 @@ _ROWS: tuple[Requirement, ...] = (
     ),
     Requirement("bounds.deadline", "deadlines", "A caller that asks for more time than there is is told what it got"),
     Requirement(
+        "sdk.direct", "A2A 8.3", "The client speaks to an A2A server without a gateway, in what its card offers"
+    ),
+    Requirement(
+        "sdk.direct_key",
+        "A2A 7.3",
+        "Without a gateway a key goes to the origin it was given for alone",
+        "drop:direct_key",
+    ),
+    Requirement(
         "routing.skill_named",
         "A2A 3.2.6",
         "A message's skill selects, at an agent's URL and where nothing else names a target, on each binding",

@@ -99,6 +99,7 @@ from meshgate.registry.schemas import (
 )
 from meshgate.registry.schemas import admission as subjects
 from meshgate.sdk.caller import Caller
+from meshgate.sdk.client import direct
 from meshgate.sdk.schemas import agent_contracts as keeping
 from meshgate.sdk.schemas.derive import derive as deriving
 from meshgate.sdk.schemas.lock import assignment, numbers
@@ -365,6 +366,10 @@ def _extensions() -> None:
 
 def _skill_agrees() -> None:
     _replace(resolve, "_asked_skill", lambda call: "")
+
+
+def _direct_key() -> None:
+    _replace(direct, "_origin", lambda url: "")
 
 
 def _key_first() -> None:
@@ -786,6 +791,7 @@ DROPS: dict[str, Callable[[], None]] = {
     "cors_setting": _cors_setting,
     "extensions": _extensions,
     "skill_agrees": _skill_agrees,
+    "direct_key": _direct_key,
     "key_first": _key_first,
     "key_counted": _key_counted,
     "skipped": _skipped,
