@@ -21,7 +21,7 @@ from meshgate.a2a.errors import (
     PushNotificationNotSupported,
 )
 from meshgate.a2a.methods import METHODS, Method
-from meshgate.a2a.payload import JsonPayload, Payload
+from meshgate.a2a.payload import IdMap, JsonPayload, Payload
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.types import SendMessageResponse
 from meshgate.net.endpoint import HttpEndpoint
@@ -101,7 +101,7 @@ bodies = (
 
 async def _answers(call: Call) -> Reply:
     call.payload.digest()
-    call.payload.with_ids(lambda task: f"t~{task}", lambda task: task)
+    call.payload.with_ids(IdMap("t~{}".format, str, str))
     binding.encode(call.payload)  # whatever came over JSON can go on over gRPC, or says why not
     return Reply.one(
         JsonPayload(SendMessageResponse, {"message": {"messageId": "m", "role": "ROLE_AGENT", "parts": []}})
@@ -169,7 +169,7 @@ def use(payload: Payload) -> None:
     """All that may be done with an event that was let in."""
     payload.view()
     payload.digest()
-    payload.with_ids(lambda task: f"t~{task}", lambda task: task).tree()
+    payload.with_ids(IdMap("t~{}".format, str, str)).tree()
     jsonrpc.encode_result("1", payload)
     try:
         binding.encode(payload)

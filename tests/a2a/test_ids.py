@@ -21,7 +21,7 @@ from meshgate.a2a.types import (
 
 pytestmark = pytest.mark.requirement("bounds.ids")
 
-TAGGED = 512 + 166
+TAGGED = 512 + 254
 """A task's id as a client sees it."""
 STATUS = {"state": "TASK_STATE_WORKING"}
 
@@ -41,7 +41,7 @@ def artifact(value: str) -> dict[str, Any]:
 Tree = Callable[[str], dict[str, Any]]
 CASES: list[tuple[type[A2AMessage], Tree, int, str]] = [
     (SendMessageRequest, lambda text: request(messageId=text), 512, "message.messageId"),
-    (SendMessageRequest, lambda text: request(contextId=text), 512, "message.contextId"),
+    (SendMessageRequest, lambda text: request(contextId=text), TAGGED, "message.contextId"),
     (SendMessageRequest, lambda text: request(taskId=text), TAGGED, "message.taskId"),
     (SendMessageRequest, lambda text: request(referenceTaskIds=["t", text]), TAGGED, "message.referenceTaskIds"),
     (SendMessageRequest, lambda text: {**request(), "tenant": text}, 512, "tenant"),
@@ -52,7 +52,7 @@ CASES: list[tuple[type[A2AMessage], Tree, int, str]] = [
     (
         SendMessageResponse,
         lambda text: {"task": {"id": "t", "contextId": text, "status": STATUS}},
-        512,
+        TAGGED,
         "task.contextId",
     ),
     (

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from meshgate.a2a.bindings import grpc as grpc_binding
 from meshgate.a2a.codec.strict_json import check, is_array
 from meshgate.a2a.codec.transcode import proto_class
-from meshgate.a2a.payload import JsonPayload, Payload, ProtoPayload, payload_of
+from meshgate.a2a.payload import IdMap, JsonPayload, Payload, ProtoPayload, payload_of
 from meshgate.a2a.types import (
     A2AMessage,
     Message,
@@ -69,12 +69,13 @@ def other(value: Any, key: str | int) -> Any:
     special = {
         "role": {"ROLE_USER": "ROLE_AGENT", "ROLE_AGENT": "ROLE_USER"},
         "state": {"TASK_STATE_WORKING": "TASK_STATE_FAILED"},
+        "status": {"TASK_STATE_WORKING": "TASK_STATE_FAILED"},
     }.get(str(key), {})
     if isinstance(value, str) and value.startswith(("ROLE_", "TASK_STATE_")):
         return special.get(value, "TASK_STATE_WORKING")
     if key == "raw" and isinstance(value, str):
         return "AAAA" + value
-    if key == "timestamp" and isinstance(value, str):
+    if key in ("timestamp", "statusTimestampAfter") and isinstance(value, str):
         return "1999-12-31T23:59:59Z"
     if isinstance(value, str):
         return value + "x"
@@ -179,16 +180,31 @@ def referenced(task: str) -> str:
     return f"ref~{task}"
 
 
+def context(text: str) -> str:
+    return f"ctx~{text}"
+
+
+MAPPED = IdMap(own, referenced, context)
+
+
+def bare(text: str) -> str:
+    return text[len("own~") :]
+
+
+BACK = IdMap(bare, bare, bare)
+
+
 @given(anything)
 def test_mapping_ids_reaches_every_place_of_one_and_nothing_else(case: Case) -> None:
     kind, tree = case
     before = copy.deepcopy(tree)
-    mapped = JsonPayload(kind, tree).with_ids(own, referenced)
+    mapped = JsonPayload(kind, tree).with_ids(MAPPED)
 
     assert tree == before
     assert ids_in(mapped.tree(), "taskId") == [own(task) for task in ids_in(tree, "taskId")]
+    assert ids_in(mapped.tree(), "contextId") == [context(text) for text in ids_in(tree, "contextId")]
     assert ids_in(mapped.tree(), "referenceTaskIds") == [referenced(task) for task in ids_in(tree, "referenceTaskIds")]
-    back = mapped.with_ids(lambda task: task.removeprefix("own~"), lambda task: task.removeprefix("ref~"))
+    back = mapped.with_ids(BACK)
     assert back.tree() == tree
 
 
@@ -198,30 +214,32 @@ def test_mapping_ids_is_the_same_in_protobuf(case: Case) -> None:
     came = JsonPayload(kind, tree)
     proto = over_grpc(came)
     before = proto.message.SerializeToString(deterministic=True)
-    mapped = proto.with_ids(own, referenced)
+    mapped = proto.with_ids(MAPPED)
 
-    assert mapped.view() == came.with_ids(own, referenced).view()
+    assert mapped.view() == came.with_ids(MAPPED).view()
     assert proto.message.SerializeToString(deterministic=True) == before
 
 
-def test_every_place_of_a_task_id_that_a2a_has_is_mapped() -> None:
-    message = {"messageId": "m", "role": "ROLE_AGENT", "parts": [], "taskId": "t", "referenceTaskIds": ["r"]}
+def test_every_place_of_an_id_that_a2a_has_is_mapped() -> None:
+    ids = {"taskId": "t", "referenceTaskIds": ["r"], "contextId": "c"}
+    message = {"messageId": "m", "role": "ROLE_AGENT", "parts": [], **ids}
     status: dict[str, Any] = {"state": "TASK_STATE_WORKING", "message": message}
     events: list[dict[str, Any]] = [
-        {"task": {"id": "t", "status": status, "history": [message]}},
+        {"task": {"id": "t", "contextId": "c", "status": status, "history": [message]}},
         {"message": message},
-        {"statusUpdate": {"taskId": "t", "status": status}},
-        {"artifactUpdate": {"taskId": "t", "artifact": {"artifactId": "a", "parts": []}}},
+        {"statusUpdate": {"taskId": "t", "contextId": "c", "status": status}},
+        {"artifactUpdate": {"taskId": "t", "contextId": "c", "artifact": {"artifactId": "a", "parts": []}}},
     ]
     for event in events:
-        text = json.dumps(JsonPayload(StreamResponse, event).with_ids(own, referenced).tree())
+        text = json.dumps(JsonPayload(StreamResponse, event).with_ids(MAPPED).tree())
         assert '"t"' not in text
         assert '"r"' not in text
+        assert '"c"' not in text
 
 
 def test_an_id_that_is_not_there_stays_away() -> None:
     tree = _send({"text": "a"})
-    assert JsonPayload(SendMessageRequest, tree).with_ids(own, referenced).tree() == tree
+    assert JsonPayload(SendMessageRequest, tree).with_ids(MAPPED).tree() == tree
 
 
 def test_a_view_made_here_becomes_its_own_payload() -> None:

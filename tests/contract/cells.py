@@ -83,6 +83,10 @@ TABLES: dict[str, Table] = {
         {"caller": _BINDINGS, "agent": _AGENTS, "gateways": _GATEWAYS},
         {**_ELSEWHERE, **dict.fromkeys(_OLD[1:], "the package a2a.v1 has no place for references to tasks")},
     ),
+    "contexts.own": Table({"caller": _BINDINGS, "agent": _AGENTS, "gateways": _GATEWAYS}),
+    "tasks.listed": Table(
+        {"caller": _BINDINGS, "gateways": _GATEWAYS}, {**_ELSEWHERE, **dict.fromkeys(_OLD, "0.3 has no list of tasks")}
+    ),
     "caller.told": Table({"caller": _BINDINGS, "agent": _AGENTS, "gateways": _GATEWAYS}),
     "edge.key_first": Table({"caller": _BINDINGS, "gateways": _GATEWAYS}),
     "path.onward": Table({"caller": _BINDINGS, "agent": _AGENTS, "gateways": _GATEWAYS}),

@@ -458,6 +458,30 @@ _ROWS: tuple[Requirement, ...] = (
         "drop:references",
     ),
     Requirement(
+        "contexts.own",
+        "A2A 3.4.1, A2A 3.4.3",
+        "A context id is its owner's: each end reads its own, in every place, and no two callers meet in one",
+        "drop:contexts",
+    ),
+    Requirement(
+        "contexts.agents",
+        "A2A 3.4.1",
+        "A context id that an agent made is its caller's alone, and leads back to that agent",
+        "drop:contexts_of_agents",
+    ),
+    Requirement(
+        "contexts.task",
+        "A2A 3.4.3",
+        "A task goes by the context id that its caller gave it, at every gateway, and takes no message of another one",
+        "drop:context_of_task",
+    ),
+    Requirement(
+        "tasks.listed",
+        "A2A 3.1.4",
+        "A caller finds its own tasks, and no others, at every gateway, as they are now",
+        "policy:task_index",
+    ),
+    Requirement(
         "caller.told",
         "issue E5",
         "An SDK agent is told who calls, a foreign one where the operator says so, and nobody by the caller",
@@ -565,6 +589,11 @@ _ROWS: tuple[Requirement, ...] = (
     ),
     Requirement(
         "interop.same", "delivery", "Stock clients get through the gateway what they get from the agent itself"
+    ),
+    Requirement(
+        "interop.kits",
+        "delivery",
+        "Compatibility kits find nothing through the gateway that they do not find directly, but what is named",
     ),
     Requirement(
         "interop.legacy_agents",

@@ -32,9 +32,9 @@ FITS = "x" * 512
         ("messageId", LONG),
         ("messageId", MULTIBYTE),
         ("contextId", LONG),
-        ("taskId", "x" * (512 + 167)),
+        ("taskId", "x" * (512 + 255)),
         ("referenceTaskIds", ["x"] * 65),
-        ("referenceTaskIds", ["x" * (512 + 167)]),
+        ("referenceTaskIds", ["x" * (512 + 255)]),
     ],
 )
 async def test_a_caller_whose_ids_are_too_long_or_too_many_is_told_the_field(
@@ -54,7 +54,7 @@ async def test_a_caller_whose_ids_are_too_long_or_too_many_is_told_the_field(
 async def test_a_task_id_that_is_too_long_is_refused_in_every_operation(
     mesh: Mesh, doors: Doors, key: str, method: str
 ) -> None:
-    found = await refusal(doors.here, method, {"id": "x" * (512 + 167)}, key=key)
+    found = await refusal(doors.here, method, {"id": "x" * (512 + 255)}, key=key)
     assert (found.means("INVALID_PARAMS"), found.fields) == (True, ["id"])
 
 

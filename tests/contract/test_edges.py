@@ -45,7 +45,6 @@ async def test_no_version_means_0_3_to_json_rpc_and_1_0_to_grpc(mesh: Mesh, key:
 @pytest.mark.parametrize(
     ("method", "params", "reason"),
     [
-        ("ListTasks", {}, "UNSUPPORTED_OPERATION"),
         ("GetExtendedAgentCard", {}, "UNSUPPORTED_OPERATION"),
         ("CreateTaskPushNotificationConfig", {"taskId": "t", "url": "http://x"}, "PUSH_NOTIFICATION_NOT_SUPPORTED"),
     ],

@@ -90,7 +90,10 @@ class Behind:
         return self.calls[-1]
 
 
-_OF_MANIFEST = ("version", "skills", "shared_tasks", "foreign", "card", "any_references", "tell_caller")
+_OF_MANIFEST = (
+    *("version", "skills", "foreign", "card", "any_references", "tell_caller"),
+    *("shared_tasks", "shared_contexts"),
+)
 
 
 def entry(name: str = "echo-1", agent: str = "echo", **more: Any) -> model.Entry:

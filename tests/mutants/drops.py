@@ -27,6 +27,7 @@ from meshgate.a2a.codec import strict_json as checking
 from meshgate.a2a.errors import InvalidAgentResponse
 from meshgate.a2a.limits import DEFAULTS
 from meshgate.a2a.mesh import extensions
+from meshgate.a2a.mesh.context_ids import ContextTags
 from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import parse_selector
@@ -73,6 +74,7 @@ from meshgate.gateway.routing.silent_instances import SilentInstances
 from meshgate.gateway.routing.task_owner import TaskOwner
 from meshgate.gateway.upstream import outcome
 from meshgate.gateway.upstream import send as upstream_send
+from meshgate.gateway.upstream.ids import AttemptIds
 from meshgate.gateway.upstream.task_stream import TaskStream
 from meshgate.net import asgi, connection, endpoint
 from meshgate.net.addresses import AgentNetworks
@@ -524,6 +526,18 @@ def _references() -> None:
     _replace(TaskOwner, "check_references", lambda self, call: None)
 
 
+def _contexts() -> None:
+    _replace(ContextTags, "made_by_caller", lambda self, context, *, tenant, owner: context)
+
+
+def _contexts_of_agents() -> None:
+    _replace(AttemptIds, "_agents_context", lambda self, context: context)
+
+
+def _context_of_task() -> None:
+    _replace(AttemptIds, "_begin_on_task", lambda self, task: None)
+
+
 def _told() -> None:
     sent = upstream_send.Send._headers
 
@@ -818,6 +832,9 @@ DROPS: dict[str, Callable[[], None]] = {
     "keys_shown": _keys_shown,
     "own_ports": _own_ports,
     "references": _references,
+    "contexts": _contexts,
+    "contexts_of_agents": _contexts_of_agents,
+    "context_of_task": _context_of_task,
     "told": _told,
     "memory": _memory,
     "tenants_contracts": _tenants_contracts,

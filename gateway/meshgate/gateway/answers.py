@@ -13,6 +13,7 @@ from meshgate.gateway.observe.call_record import CallRecord, JobRecord
 from meshgate.gateway.observe.views import InstanceView, JobView, Status
 from meshgate.gateway.parts import Parts
 from meshgate.gateway.routing.switch_match import killed, matching
+from meshgate.gateway.tasks.known_task import KnownTasks, TaskQuery
 from meshgate.gateway.upstream.instance import Instance
 from meshgate.gateway.version import VERSION
 from meshgate.registry.model import Switch
@@ -23,6 +24,8 @@ _UNDONE = frozenset({"failed", "rejected", "canceled"})
 _ABSENT = object()
 _MOST_ENDING = 100
 """Most switches whose calls are ended that are still to be seen in the registry."""
+_MOST_TASKS = 1000
+"""Most tasks that one answer lists."""
 _MOST_JOBS = 1000
 """Most jobs that one answer lists."""
 
@@ -48,6 +51,7 @@ class Answers:
             q.USAGE.name: self.usage,
             q.END_CALLS.name: self.end_calls,
             q.DRAIN.name: self.drain,
+            q.TASKS.name: self.tasks,
             q.METRICS.name: self.metrics,
         }
 
@@ -131,6 +135,11 @@ class Answers:
     def drain(self, on: bool) -> None:
         """Report not ready, so that balancers leave; or ready again."""
         self._gateway.draining = on
+
+    def tasks(self, tenant: str, owner: str, query: TaskQuery) -> KnownTasks:
+        """The tasks of an owner that it knows of, the first ones."""
+        known = self._gateway.known_tasks.of(tenant, bytes.fromhex(owner), query)
+        return KnownTasks(known.rows[:_MOST_TASKS], known.total, known.since)
 
     def metrics(self) -> str:
         """Prometheus text exposition."""

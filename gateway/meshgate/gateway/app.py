@@ -24,11 +24,13 @@ from meshgate.gateway.policies.call.kill import Kill
 from meshgate.gateway.policies.call.lineage_guard import LineageGuard
 from meshgate.gateway.policies.call.rate_limit import RateLimit
 from meshgate.gateway.policies.call.retry import Retry
+from meshgate.gateway.policies.call.task_index import IndexTasks
 from meshgate.gateway.policy import Observer, Policy, chain, entered, teller
 from meshgate.gateway.routing.agent_choice import AgentChoice
 from meshgate.gateway.routing.balance import Balance
 from meshgate.gateway.routing.resolve import Resolve
 from meshgate.gateway.routing.switch_match import kills_agent
+from meshgate.gateway.routing.task_list import ListTasks
 
 __all__ = ["arrival", "attempt", "call_policies", "compose", "lists_of"]
 
@@ -60,6 +62,7 @@ def call_policies(gateway: Parts) -> list[Policy]:
         # A loop is seen before anything of its job is spent on it.
         LineageGuard(g.limits),
         Kill(g.table),
+        IndexTasks(g.known_tasks),
         Budget(g.accounts, g.clock),
         # Outside the schema policy, because each release of an agent has its own contract.
         Failover(),
@@ -118,10 +121,15 @@ def compose(gateway: Parts) -> Handler:
     def usable(route: Route) -> bool:
         return g.instances.ready(route.instances) and not kills_agent(g.table.switches, route)
 
-    choice = AgentChoice(usable, lambda route: g.instances.load(route.instances), g.rng)
+    choice = AgentChoice(usable, lambda route: g.instances.load(route.instances), g.rng, g.contexts)
     resolve = Resolve(g.routes, g.task_owner, usable, choice, g.schema, g.rates)
     balance = Balance(g.instances, g.metrics, frozenset(g.wires), g.limits, g.clock, g.rng)
     tell = teller(g.observers)
     send = entered(chain(lists[2], g.send, counts, tell), tell)
     call = entered(chain([*lists[1], balance], send, counts, tell), tell)
-    return chain([*lists[0], resolve], call, counts, tell)
+    # A page of tasks is one call to an agent, however many of its tasks are read for it.
+    unrated = [policy for policy in lists[1] if not isinstance(policy, RateLimit)]
+    read = entered(chain([*unrated, balance], send, counts), tell)
+    of_peers, limits = g.tasks_elsewhere, g.limits
+    listing = ListTasks(g.known_tasks, of_peers, g.routes, g.task_owner, read, g.rates, g.clock, limits)
+    return chain([*lists[0], listing, resolve], call, counts, tell)

@@ -66,6 +66,8 @@ class ForeignAgent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether it is told who calls, in the headers ``meshgate-principal`` and ``meshgate-tenant``."""
     references: Literal["own", "any"] = "own"
     """Which tasks a message to it may refer to: those of its caller, or any."""
+    contexts: Literal["own", "shared"] = "own"
+    """Whose ids of contexts are: each caller's own, or shared by all callers that choose the same."""
     url: str = ""
     """Where it is called, instead of where its card says."""
     protocol: Literal["", "1.0", "0.3"] = ""

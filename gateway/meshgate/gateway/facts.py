@@ -56,6 +56,10 @@ class TaskRoute(msgspec.Struct, frozen=True):
     instance: str
     release: str = ""
     """The release of the skill's contract that its caller speaks, if it said so when the task began."""
+    owner: bytes = b""
+    """The hash of its owner, as its id has it."""
+    context: str = ""
+    """What its id carries of the context id that its caller made."""
 
 
 class Waited(msgspec.Struct, frozen=True):

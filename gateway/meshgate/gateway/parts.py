@@ -14,8 +14,11 @@ from meshgate.a2a.bindings.table import Key
 from meshgate.a2a.call import Call
 from meshgate.a2a.errors import UnsupportedOperation
 from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.a2a.mesh.context_ids import ContextTags
 from meshgate.a2a.mesh.task_ids import TaskTags
+from meshgate.gateway.cluster.client import Unknown
 from meshgate.gateway.cluster.peers import RemotePeers
+from meshgate.gateway.cluster.questions import TASKS
 from meshgate.gateway.contracts.catalogue import Catalogue
 from meshgate.gateway.contracts.converters import Converters
 from meshgate.gateway.contracts.store import SchemaStore
@@ -40,6 +43,8 @@ from meshgate.gateway.policy import Observer
 from meshgate.gateway.routing.routes import Routes
 from meshgate.gateway.routing.task_owner import TaskOwner
 from meshgate.gateway.settings import Settings
+from meshgate.gateway.tasks.known_task import KnownTasks, TaskQuery
+from meshgate.gateway.tasks.task_index import TaskIndex
 from meshgate.gateway.upstream.agent_access import AgentAccess, ClosedAccess
 from meshgate.gateway.upstream.instance import Access, Health, Instance
 from meshgate.gateway.upstream.instances import Instances
@@ -148,6 +153,9 @@ class Parts:
         self.accounts: Accounts = MemoryAccounts(self.id, self.peers, limits, clock, self.rng)
         self.in_flight = InFlight(limits, clock, self.wall)
         self.parents = PossibleParents(self.in_flight, self.accounts, self.peers, clock)
+        self.tags = TaskTags(self.mesh.secret)
+        self.contexts = ContextTags(self.tags)
+        self.known_tasks = TaskIndex(self.tags, self.wall, limits)
         self.rates = Rates(limits.rate, limits.burst, self._live, clock, limits.rate_keys)
         self.roots = Rates(
             limits.agent_roots, limits.agent_roots_burst, self._live, clock, limits.rate_keys, words=root_words
@@ -162,7 +170,6 @@ class Parts:
         self.tokens = make_client(self.limits)
         """Connections to the servers of OAuth 2 that give the gateway its tokens for foreign agents."""
         self.wires = wires if wires is not None else make_transports(self.limits, self.clock)
-        self.tags = TaskTags(self.mesh.secret)
         self.send = Send(self.wires, self.tags, self.mesh, self.clock, self.metrics, self.limits, self.wall)
         self.instances.on_gone.append(self.send.forget)
         self.routes = Routes(self.table, self.authorizer)
@@ -179,6 +186,14 @@ class Parts:
             log.warning("credential_not_opened", instance=instance.id, reason=error.message)
             return ClosedAccess(error)
         return AgentAccess(credential, self.tokens, self.limits, self.clock)
+
+    async def tasks_elsewhere(self, tenant: str, owner: str, query: TaskQuery) -> dict[str, KnownTasks | None]:
+        """What the other gateways know of an owner's tasks, by gateway; None of one that does not answer."""
+        if self.remote is None:
+            return {}
+        answers = await self.remote.ask_all(TASKS, tenant, owner, query)
+        # A gateway of an older release knows of none.
+        return {name: answer for name, answer in answers.items() if not isinstance(answer, Unknown)}
 
     def _follow_contracts(self) -> None:
         store = SchemaStore(self.registry, self.settings.schemas, self.limits, rng=self.rng)

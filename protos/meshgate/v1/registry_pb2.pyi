@@ -409,6 +409,7 @@ class Manifest(google.protobuf.message.Message):
     TELL_CALLER_FIELD_NUMBER: builtins.int
     ANY_REFERENCES_FIELD_NUMBER: builtins.int
     TERMS_FIELD_NUMBER: builtins.int
+    SHARED_CONTEXTS_FIELD_NUMBER: builtins.int
     agent: builtins.str
     """The agent's name."""
     version: builtins.str
@@ -425,6 +426,8 @@ class Manifest(google.protobuf.message.Message):
     """Whether a foreign agent is told who calls. Only an operator may ask for this."""
     any_references: builtins.bool
     """Whether messages to it may refer to tasks that are not their caller's."""
+    shared_contexts: builtins.bool
+    """Whether it gets the ids of contexts as callers send them: two callers that choose one id share the context."""
     @property
     def capabilities(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[meshgate.v1.capability_pb2.Capability]:
         """The skills that it serves, each at a version."""
@@ -446,9 +449,10 @@ class Manifest(google.protobuf.message.Message):
         tell_caller: builtins.bool = ...,
         any_references: builtins.bool = ...,
         terms: global___ForeignTerms | None = ...,
+        shared_contexts: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["terms", b"terms"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["agent", b"agent", "any_references", b"any_references", "capabilities", b"capabilities", "card_json", b"card_json", "description", b"description", "foreign", b"foreign", "shared_tasks", b"shared_tasks", "tell_caller", b"tell_caller", "terms", b"terms", "version", b"version"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["agent", b"agent", "any_references", b"any_references", "capabilities", b"capabilities", "card_json", b"card_json", "description", b"description", "foreign", b"foreign", "shared_contexts", b"shared_contexts", "shared_tasks", b"shared_tasks", "tell_caller", b"tell_caller", "terms", b"terms", "version", b"version"]) -> None: ...
 
 global___Manifest = Manifest
 

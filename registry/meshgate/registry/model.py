@@ -155,6 +155,8 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether a foreign agent is told who calls; one of the SDK's always is."""
     any_references: bool = False
     """Whether messages to it may refer to tasks that are not their caller's."""
+    shared_contexts: bool = False
+    """Whether it gets the ids of contexts as callers send them: two callers that choose one id share the context."""
     terms: ForeignTerms | None = None
     """What an operator said of a foreign agent."""
     card: dict[str, Any] = {}

@@ -206,6 +206,14 @@ class Limits(msgspec.Struct, frozen=True):
     """Calls that another gateway takes from a job's home at a time."""
     peer_answer: float = 2.0
     """Longest the admin API waits for what other gateways answer."""
+    known_tasks: int = 10_000
+    """Tasks that a gateway remembers, for ListTasks; those it heard of longest ago go first."""
+    known_task_seconds: float = 3600.0
+    """Time for which it remembers a task of which it hears nothing more."""
+    task_read: float = 5.0
+    """Longest ListTasks waits for one agent to say where a task stands; else what is known of it is shown."""
+    task_page: int = 4 * 1024 * 1024
+    """Size at which a page of ListTasks ends early, in bytes."""
     records: int = 10_000
     """Jobs whose records a gateway keeps."""
     record_seconds: float = 3600.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from meshgate.a2a import types
+from meshgate.a2a import task_list, types
 
 __all__ = ["METHODS", "UNSUPPORTED", "Method"]
 
@@ -20,7 +20,7 @@ class Method(msgspec.Struct, frozen=True):
     safe: bool = False
     """Whether sending it twice does no more than sending it once."""
     on_task: bool = True
-    """Whether it is about a task that exists; such calls open no job and spend no budget."""
+    """Whether it is about tasks that exist; such calls open no job and spend no budget."""
 
 
 METHODS: dict[str, Method] = {
@@ -31,12 +31,12 @@ METHODS: dict[str, Method] = {
         Method("GetTask", types.GetTaskRequest, types.Task, safe=True),
         Method("CancelTask", types.CancelTaskRequest, types.Task),
         Method("SubscribeToTask", types.SubscribeToTaskRequest, types.StreamResponse, streaming=True, safe=True),
+        Method("ListTasks", task_list.ListTasksRequest, task_list.ListTasksResponse, safe=True),
     )
 }
 
 
 UNSUPPORTED = {
-    "ListTasks": "UNSUPPORTED_OPERATION",
     "GetExtendedAgentCard": "UNSUPPORTED_OPERATION",
     "CreateTaskPushNotificationConfig": "PUSH_NOTIFICATION_NOT_SUPPORTED",
     "GetTaskPushNotificationConfig": "PUSH_NOTIFICATION_NOT_SUPPORTED",

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from meshgate.a2a.codec.strict_json import check, is_array, is_object
 from meshgate.a2a.codec.timestamps import instant
+from meshgate.a2a.task_list import ListTasksRequest, ListTasksResponse
 from meshgate.a2a.types import (
     A2AMessage,
     CancelTaskRequest,
@@ -31,10 +32,21 @@ from meshgate.a2a.types import (
 if TYPE_CHECKING:
     from google.protobuf.message import Message as ProtoMessage
 
-__all__ = ["JsonPayload", "MapId", "Payload", "ProtoPayload", "map_tree", "payload_of"]
+__all__ = ["IdMap", "JsonPayload", "MapId", "Payload", "ProtoPayload", "map_tree", "payload_of"]
 
 MapId = Callable[[str], str]
-"""Maps a task's id."""
+"""Maps one id."""
+
+
+class IdMap(NamedTuple):
+    """What becomes of the ids in a message."""
+
+    own: MapId
+    """Of the task that the message is about or belongs to."""
+    referenced: MapId
+    """Of a task in ``referenceTaskIds``."""
+    context: MapId
+    """Of a context."""
 
 
 class Payload:
@@ -74,9 +86,9 @@ class Payload:
         text = msgspec.json.encode(_same_numbers(tree), order="sorted")
         return hashlib.blake2b(text, digest_size=32).digest()
 
-    def with_ids(self, own: MapId, referenced: MapId) -> Payload:
-        """A copy whose task ids went through ``own``, and whose ``referenceTaskIds`` went through ``referenced``."""
-        return JsonPayload(self.kind, map_tree(self.tree(), self.kind, own, referenced))
+    def with_ids(self, ids: IdMap) -> Payload:
+        """A copy whose ids went through ``ids``."""
+        return JsonPayload(self.kind, map_tree(self.tree(), self.kind, ids))
 
 
 class JsonPayload(Payload):
@@ -119,11 +131,11 @@ class ProtoPayload(Payload):
             self._tree = to_tree(self.message)
         return self._tree
 
-    def with_ids(self, own: MapId, referenced: MapId) -> Payload:
-        """A copy whose task ids went through ``own``, and whose ``referenceTaskIds`` went through ``referenced``."""
+    def with_ids(self, ids: IdMap) -> Payload:
+        """A copy whose ids went through ``ids``."""
         copy = type(self.message)()
         copy.CopyFrom(self.message)
-        _map_proto(copy, self.kind, own, referenced)
+        _map_proto(copy, self.kind, ids)
         return ProtoPayload(self.kind, copy)
 
 
@@ -152,31 +164,47 @@ def _same_time(text: str) -> str:
     return f"{second:%Y-%m-%dT%H:%M:%S}.{fraction.rstrip('0')}Z"
 
 
+_TIMES: dict[type[A2AMessage], str] = {TaskStatus: "timestamp", ListTasksRequest: "statusTimestampAfter"}
+"""The keys that hold times."""
+
+
 def _same_times(tree: dict[str, Any], kind: type[A2AMessage]) -> None:
-    if kind is TaskStatus and "timestamp" in tree:
-        tree["timestamp"] = _same_time(tree["timestamp"])
-    for key, child, many in _IDS[kind][2]:
+    key = _TIMES.get(kind)
+    if key is not None and tree.get(key):
+        tree[key] = _same_time(tree[key])
+    for key, child, many in _IDS[kind].children:
         for item in tree.get(key, ()) if many else [tree[key]] if key in tree else ():
             _same_times(item, child)
 
 
-# Where task ids stand in each message: (the keys of ids, whether it has referenceTaskIds, (key, message, repeated)).
-_Ids = tuple[tuple[str, ...], bool, tuple[tuple[str, type[A2AMessage], bool], ...]]
-_IDS: dict[type[A2AMessage], _Ids] = {
-    GetTaskRequest: (("id",), False, ()),
-    CancelTaskRequest: (("id",), False, ()),
-    SubscribeToTaskRequest: (("id",), False, ()),
-    Message: (("taskId",), True, ()),
-    TaskStatus: ((), False, (("message", Message, False),)),
-    SendMessageRequest: ((), False, (("message", Message, False),)),
-    Task: (("id",), False, (("status", TaskStatus, False), ("history", Message, True))),
-    TaskStatusUpdateEvent: (("taskId",), False, (("status", TaskStatus, False),)),
-    TaskArtifactUpdateEvent: (("taskId",), False, ()),
-    SendMessageResponse: ((), False, (("task", Task, False), ("message", Message, False))),
-    StreamResponse: (
-        (),
-        False,
-        (
+class _Places(NamedTuple):
+    """Where ids stand in one kind of message."""
+
+    tasks: tuple[str, ...] = ()
+    """The keys of ids of tasks."""
+    children: tuple[tuple[str, type[A2AMessage], bool], ...] = ()
+    """Keys below which there are messages with ids: key, kind, whether there are several."""
+    context: bool = False
+    """Whether it has a ``contextId``."""
+    references: bool = False
+    """Whether it has ``referenceTaskIds``."""
+
+
+_IDS: dict[type[A2AMessage], _Places] = {
+    GetTaskRequest: _Places(("id",)),
+    CancelTaskRequest: _Places(("id",)),
+    SubscribeToTaskRequest: _Places(("id",)),
+    Message: _Places(("taskId",), context=True, references=True),
+    TaskStatus: _Places(children=(("message", Message, False),)),
+    SendMessageRequest: _Places(children=(("message", Message, False),)),
+    Task: _Places(("id",), (("status", TaskStatus, False), ("history", Message, True)), context=True),
+    TaskStatusUpdateEvent: _Places(("taskId",), (("status", TaskStatus, False),), context=True),
+    TaskArtifactUpdateEvent: _Places(("taskId",), context=True),
+    ListTasksRequest: _Places(context=True),
+    ListTasksResponse: _Places(children=(("tasks", Task, True),)),
+    SendMessageResponse: _Places(children=(("task", Task, False), ("message", Message, False))),
+    StreamResponse: _Places(
+        children=(
             ("task", Task, False),
             ("message", Message, False),
             ("statusUpdate", TaskStatusUpdateEvent, False),
@@ -187,41 +215,40 @@ _IDS: dict[type[A2AMessage], _Ids] = {
 _SNAKE = {"taskId": "task_id", "statusUpdate": "status_update", "artifactUpdate": "artifact_update"}
 
 
-def map_tree(tree: dict[str, Any], kind: type[A2AMessage], own: MapId, referenced: MapId) -> dict[str, Any]:
-    """A copy of a message in JSON whose task ids went through ``own``, and whose ``referenceTaskIds`` went through
-    ``referenced``.
-    """
-    ids, references, children = _IDS[kind]
+def map_tree(tree: dict[str, Any], kind: type[A2AMessage], ids: IdMap) -> dict[str, Any]:
+    """A copy of a message in JSON whose ids went through ``ids``."""
+    places = _IDS[kind]
     out = dict(tree)
-    for key in ids:
+    for key in places.tasks:
         if out.get(key):
-            out[key] = own(out[key])
-    if references and out.get("referenceTaskIds"):
-        out["referenceTaskIds"] = [referenced(task) for task in out["referenceTaskIds"]]
-    for key, child, many in children:
+            out[key] = ids.own(out[key])
+    if places.context and out.get("contextId"):
+        out["contextId"] = ids.context(out["contextId"])
+    if places.references and out.get("referenceTaskIds"):
+        out["referenceTaskIds"] = [ids.referenced(task) for task in out["referenceTaskIds"]]
+    for key, child, many in places.children:
         value = out.get(key)
         if not value:
             continue
-        if many:
-            out[key] = [map_tree(item, child, own, referenced) for item in value]
-        else:
-            out[key] = map_tree(value, child, own, referenced)
+        out[key] = [map_tree(item, child, ids) for item in value] if many else map_tree(value, child, ids)
     return out
 
 
-def _map_proto(message: Any, kind: type[A2AMessage], own: MapId, referenced: MapId) -> None:
-    ids, references, children = _IDS[kind]
-    for key in ids:
+def _map_proto(message: Any, kind: type[A2AMessage], ids: IdMap) -> None:
+    places = _IDS[kind]
+    for key in places.tasks:
         name = _SNAKE.get(key, key)
         value = getattr(message, name)
         if value:
-            setattr(message, name, own(value))
-    if references and message.reference_task_ids:
-        message.reference_task_ids[:] = [referenced(task) for task in message.reference_task_ids]
-    for key, child, many in children:
+            setattr(message, name, ids.own(value))
+    if places.context and message.context_id:
+        message.context_id = ids.context(message.context_id)
+    if places.references and message.reference_task_ids:
+        message.reference_task_ids[:] = [ids.referenced(task) for task in message.reference_task_ids]
+    for key, child, many in places.children:
         name = _SNAKE.get(key, key)
         if many:
             for item in getattr(message, name):
-                _map_proto(item, child, own, referenced)
+                _map_proto(item, child, ids)
         elif message.HasField(name):
-            _map_proto(getattr(message, name), child, own, referenced)
+            _map_proto(getattr(message, name), child, ids)

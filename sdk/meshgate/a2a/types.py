@@ -38,6 +38,9 @@ __all__ = [
     "TaskState",
     "TaskStatus",
     "TaskStatusUpdateEvent",
+    "check_context",
+    "check_history",
+    "check_label",
 ]
 
 
@@ -108,8 +111,8 @@ class Part(A2AMessage, frozen=True):
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 MAX_ID = 512
 """Longest id of a message, a context, an artifact, or of a task at its agent, in bytes of UTF-8."""
-_TAG = 166
-"""Most that the mesh puts before an agent's id of a task: a tag, a version and what separates them."""
+_TAG = 254
+"""Most that the mesh puts before an agent's id: a tag, a context id, a version and what separates them."""
 BEYOND = "must not be longer than"
 """The words of a check that a limit fails."""
 _REFERENCES = 64
@@ -124,12 +127,26 @@ def _check_id(name: str, text: str, most: int = MAX_ID) -> None:
         raise ValueError(f"{name} {BEYOND} {most} bytes")
 
 
+def check_label(tenant: str) -> None:
+    """Check a request's routing label.
+
+    Raises:
+        ValueError: it is too long, or holds control characters.
+    """
+    _check_id("tenant", tenant)
+
+
+def check_context(context: str) -> None:
+    """Check a context id, which may be left out. Raises what ``check_label`` does."""
+    if context:
+        _check_id("contextId", context, MAX_ID + _TAG)
+
+
 def _check_task(name: str, task: str, context: str = "") -> None:
     if not task:
         raise ValueError(f"{name} must not be empty")
     _check_id(name, task, MAX_ID + _TAG)
-    if context:
-        _check_id("contextId", context)
+    check_context(context)
 
 
 def _base64(text: str) -> str:
@@ -155,8 +172,7 @@ class Message(A2AMessage, frozen=True):
 
     def __post_init__(self) -> None:
         _check_id("messageId", self.message_id)
-        if self.context_id:
-            _check_id("contextId", self.context_id)
+        check_context(self.context_id)
         if self.task_id:
             _check_id("taskId", self.task_id, MAX_ID + _TAG)
         if self.reference_task_ids:
@@ -237,10 +253,15 @@ class SendMessageConfiguration(A2AMessage, frozen=True):
     return_immediately: bool = False
 
     def __post_init__(self) -> None:
-        _check_history(self.history_length)
+        check_history(self.history_length)
 
 
-def _check_history(length: int | None) -> None:
+def check_history(length: int | None) -> None:
+    """Check a ``historyLength``, which may be left out.
+
+    Raises:
+        ValueError: it is negative, or no 32-bit number.
+    """
     if length is not None and not 0 <= length < 2**31:
         raise ValueError("historyLength must be 0 or more")
 
@@ -260,7 +281,7 @@ class SendMessageRequest(A2AMessage, frozen=True):
             raise ValueError("message.role must be ROLE_USER or ROLE_AGENT")
         if not self.message.parts:
             raise ValueError("message.parts must not be empty")
-        _check_id("tenant", self.tenant)
+        check_label(self.tenant)
 
 
 class GetTaskRequest(A2AMessage, frozen=True):
@@ -272,8 +293,8 @@ class GetTaskRequest(A2AMessage, frozen=True):
 
     def __post_init__(self) -> None:
         _check_task("id", self.id)
-        _check_id("tenant", self.tenant)
-        _check_history(self.history_length)
+        check_label(self.tenant)
+        check_history(self.history_length)
 
 
 class CancelTaskRequest(A2AMessage, frozen=True):
@@ -285,7 +306,7 @@ class CancelTaskRequest(A2AMessage, frozen=True):
 
     def __post_init__(self) -> None:
         _check_task("id", self.id)
-        _check_id("tenant", self.tenant)
+        check_label(self.tenant)
 
 
 class SubscribeToTaskRequest(A2AMessage, frozen=True):
@@ -296,7 +317,7 @@ class SubscribeToTaskRequest(A2AMessage, frozen=True):
 
     def __post_init__(self) -> None:
         _check_task("id", self.id)
-        _check_id("tenant", self.tenant)
+        check_label(self.tenant)
 
 
 class SendMessageResponse(A2AMessage, frozen=True):

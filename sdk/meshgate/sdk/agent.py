@@ -82,6 +82,7 @@ class Agent(SkillDecorators):
         shared_tasks: whether all instances share the store, so that each answers for the tasks of all. It is assumed of
             a store that is made for it, such as ``FileTasks``.
         references: "any" if messages may refer to tasks that are not their caller's.
+        contexts: "shared" if callers that choose one context id shall meet in that conversation; else it is their own.
         limits: sizes and times.
         instance: the instance's id, which begins with ``name`` and "-"; else drawn at random.
         transport: carries its requests to the mesh (an httpx transport).
@@ -110,6 +111,7 @@ class Agent(SkillDecorators):
         store: TaskStore | None = None,
         shared_tasks: bool | None = None,
         references: Literal["own", "any"] = "own",
+        contexts: Literal["own", "shared"] = "own",
         limits: Limits = DEFAULTS,
         instance: str = "",
         transport: httpx.AsyncBaseTransport | None = None,
@@ -135,12 +137,12 @@ class Agent(SkillDecorators):
         self._labels, self._weight = dict(labels or {}), check_number("weight", weight, most=1000.0)
         # A store of the author's own may have a length, and be false while it is empty.
         store = store if store is not None else MemoryTasks(limits, clock)
-        self.shared_tasks, self._references = tasks_are_shared(store, shared_tasks), references
+        self.shared_tasks = tasks_are_shared(store, shared_tasks)
+        self._rules: Any = {"any_references": references == "any", "shared_contexts": contexts == "shared"}
         self._transport = transport
         self._rng = rng
-        self._credentials = Credentials()
+        self._credentials, self._endpoints = Credentials(), tuple[Endpoint, ...]()
         self._contracts = contracts_of(contracts, name, limits, environ) if contracts is not None else None
-        self._endpoints: tuple[Endpoint, ...] = ()
         endpoint = environ.get("MESHGATE_OTLP")
         if tracing is None and endpoint:
             tracing = configure(endpoint, name, self.instance, version=version, limits=limits)
@@ -148,8 +150,7 @@ class Agent(SkillDecorators):
         self._mesh: Mesh | None = None
         serving = AgentHandler(name, self._skills, self, store, limits=limits, clock=clock, now=now)
         self._workload = serving.workload
-        handler = serving.handle
-        self._handler: Handler = self._spans.serving(name, handler) if self._spans is not None else handler
+        self._handler: Handler = self._spans.serving(name, serving.handle) if self._spans else serving.handle
 
     # -- its descriptions
 
@@ -163,8 +164,7 @@ class Agent(SkillDecorators):
         """The description that all its instances share, for the registry."""
         skills = self._ready()
         about = (self.name, self.version, self.description, skills)
-        terms: Any = {"shared_tasks": self.shared_tasks, "any_references": self._references == "any"}
-        return manifest_of(*about, **terms, limits=self.limits)
+        return manifest_of(*about, shared_tasks=self.shared_tasks, **self._rules, limits=self.limits)
 
     def images(self) -> tuple[bytes, ...]:
         """The descriptor sets of its contracts, for the registry."""

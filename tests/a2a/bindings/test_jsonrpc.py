@@ -484,7 +484,6 @@ def test_missing_params_are_empty_ones() -> None:
         ("NoSuch", MethodNotFound),
         ("getTask", MethodNotFound),
         ("", MethodNotFound),
-        ("ListTasks", UnsupportedOperation),
         ("GetExtendedAgentCard", UnsupportedOperation),
         ("CreateTaskPushNotificationConfig", PushNotificationNotSupported),
     ],

@@ -13,7 +13,7 @@ from meshgate.a2a.bindings.base import Binding, Request
 from meshgate.a2a.bindings.table import ROWS, Row
 from meshgate.a2a.codec import strict_json
 from meshgate.a2a.methods import METHODS, Method
-from meshgate.a2a.payload import Payload, ProtoPayload
+from meshgate.a2a.payload import IdMap, Payload, ProtoPayload
 from meshgate.a2a.v0_3 import form, proto_form, tree_form
 from tests.a2a.bindings.test_base import REQUESTS, answer_of, received, sayable
 
@@ -76,7 +76,7 @@ def test_a_call_between_two_bindings(counted: Counter[str], pair: Pair, name: st
     exchange, payload = served(caller, method)
     counted.clear()
     # The request goes on.
-    client = agent.load().client(method, payload.with_ids(str.upper, str.upper))
+    client = agent.load().client(method, payload.with_ids(IdMap(str.upper, str.upper, str.upper)))
     anew = form_of(caller) != form_of(agent)
     assert counted == Counter({"written anew": 1} if anew and form_of(agent) != "json" else {})
 
@@ -90,7 +90,7 @@ def test_a_call_between_two_bindings(counted: Counter[str], pair: Pair, name: st
     counted.clear()
     event = client.decode_event(answer)
     assert counted["parsed"] == 1
-    exchange.encode_event(event.with_ids(str.upper, str.upper))
+    exchange.encode_event(event.with_ids(IdMap(str.upper, str.upper, str.upper)))
     assert counted["parsed"] == 1
     assert counted["written anew"] == (1 if anew and form_of(caller) != "json" else 0)
 

@@ -35,7 +35,7 @@ from meshgate.a2a.errors import (
     VersionNotSupported,
 )
 from meshgate.a2a.methods import METHODS
-from meshgate.a2a.payload import JsonPayload, ProtoPayload
+from meshgate.a2a.payload import IdMap, JsonPayload, ProtoPayload
 from meshgate.a2a.v0_3.payload import LegacyPayload
 from tests.support import foreign
 
@@ -315,12 +315,13 @@ def test_ids_are_mapped_where_they_stand() -> None:
         "history": [said],
     }
     read_as = client("SendMessage", {"message": NEW, "configuration": {"historyLength": 9}})
-    mapped = read_as.decode_answer(json.dumps({"task": task}).encode()).with_ids(owned, referenced)
+    mapped = read_as.decode_answer(json.dumps({"task": task}).encode()).with_ids(IdMap(owned, referenced, str.upper))
     assert isinstance(mapped, LegacyPayload)
     found = mapped.native["task"]
+    assert (found["contextId"], mapped.tree()["task"]["contextId"]) == ("C", "C")
     assert (found["id"], found["status"]["message"]["taskId"], found["history"][0]["taskId"]) == ("~1", "~1", "~1")
     assert mapped.tree()["task"]["status"]["message"]["taskId"] == "~1"
-    asked = read("GET /v1/tasks/1").payload.with_ids(owned, referenced)
+    asked = read("GET /v1/tasks/1").payload.with_ids(IdMap(owned, referenced, str.upper))
     assert cast("LegacyPayload", asked).native == {"name": "tasks/~1"}
 
 
@@ -336,7 +337,7 @@ def test_references_that_a_gateway_kept_are_mapped(place: str) -> None:
         "history": {"task": {"id": "1", "status": {"state": "TASK_STATE_WORKING"}, "history": [said]}},
     }
     asked = client("SendStreamingMessage", {"message": NEW, "configuration": {"historyLength": 9}})
-    mapped = asked.decode_event(json.dumps(events[place]).encode()).with_ids(owned, referenced)
+    mapped = asked.decode_event(json.dumps(events[place]).encode()).with_ids(IdMap(owned, referenced, str.upper))
     assert '"referenceTaskIds": ["!r"]' in json.dumps(mapped.tree())
 
 
@@ -562,7 +563,7 @@ def test_a_timestamp_without_a_zone_is_corrected() -> None:
 
 
 @pytest.mark.requirement("legacy.rest", "legacy.stock")
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", [name for name in METHODS if name != "ListTasks"])
 async def test_a_stock_server_answers_each_operation(name: str) -> None:
     method, task = METHODS[name], a2a_pb2.Task(id="task-1", context_id="c", status=foreign.task().status)
     event = a2a_pb2.StreamResponse(task=task)

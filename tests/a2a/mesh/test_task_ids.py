@@ -63,6 +63,23 @@ def test_the_release_cannot_be_taken_away_or_put_there() -> None:
     assert TAGS.read(ID.replace(SEPARATOR, f".{SEPARATOR}")) is None
 
 
+@pytest.mark.requirement("contexts.own")
+def test_the_context_cannot_be_taken_away_changed_or_put_there() -> None:
+    parts = {"tenant": "acme", "owner": "user:ann", "agent": "echo", "instance": "echo-1"}
+    for release in ("", "1.2.0"):
+        made = TAGS.tag("task-1", **parts, release=release, context="cdHJpcA")
+        tag = read(made)
+        assert (tag.context, tag.release, tag.upstream, owns(tag)) == ("cdHJpcA", release, "task-1", True)
+        assert not owns(read(made.replace(".cdHJpcA", "")))
+        assert not owns(read(made.replace("cdHJpcA", "cdHJpcB")))
+        assert not owns(read(made.replace("cdHJpcA", "udHJpcA")))
+    assert not owns(read(ID.replace(SEPARATOR, f".cdHJpcA{SEPARATOR}")))
+    assert not owns(read(RELEASED.replace(".1.2.0", ".cdHJpcA.1.2.0")))
+    for wrong in ("cdHJpcA.", "c/", "C", "c" + "A" * 87):
+        assert TAGS.read(ID.replace(SEPARATOR, f".{wrong}{SEPARATOR}")) is None
+    assert TAGS.read(ID.replace(SEPARATOR, f".c{'A' * 86}{SEPARATOR}")) is not None
+
+
 def test_an_id_of_another_mesh_is_nobodys() -> None:
     assert not owns(read(ID), TaskTags(b"o" * 32))
 

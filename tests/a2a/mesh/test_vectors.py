@@ -2,6 +2,7 @@
 
 import pytest
 
+from meshgate.a2a.mesh.context_ids import ContextTags, context_label
 from meshgate.a2a.mesh.lineage import Lineage, Step
 from meshgate.a2a.mesh.lineage_tokens import mint, verify
 from meshgate.a2a.mesh.task_ids import TaskTags
@@ -26,6 +27,17 @@ def test_a_lineage_token_is_spelled_as_in_every_release() -> None:
 def test_a_task_id_is_spelled_as_in_every_release(release: str, task_id: str) -> None:
     made = TaskTags(KEY).tag("t7", tenant="acme", owner="ann", agent="echo", instance="echo-1", release=release)
     assert made == task_id
+
+
+@pytest.mark.requirement("contexts.own")
+def test_ids_of_contexts_are_spelled_as_in_every_release() -> None:
+    tags = TaskTags(KEY)
+    contexts, ann = ContextTags(tags), tags.owner("ann")
+    assert contexts.made_by_caller("trip", tenant="acme", owner=ann) == "6ff9bc0e-833e-889a-9170-9cf3bddf049c"
+    assert contexts.made_by_agent("c9", tenant="acme", owner=ann, agent="echo") == "7Xup4E0ny0PQ6DUDJOctirt3XQFDvgga~c9"
+    more = {"tenant": "acme", "owner": "ann", "agent": "echo", "instance": "echo-1", "context": context_label("trip")}
+    assert tags.tag("t7", **more) == "7Xup4E3xQoUNWCfLQ9DoRCCdkbPrTYu1Yb3l.cdHJpcA~t7"
+    assert tags.tag("t7", **more, release="1.2.0") == "7Xup4E3xQoUNWCfLQ9Doijq_8y-e6n8HAfoA.cdHJpcA.1.2.0~t7"
 
 
 def test_a_token_of_the_longest_length_is_read_and_a_longer_one_is_not() -> None:

@@ -13,6 +13,8 @@ import pytest
 from meshgate.a2a.call import Call, Route
 from meshgate.a2a.errors import Killed
 from meshgate.a2a.mesh import headers
+from meshgate.a2a.mesh.context_ids import ContextTags
+from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.a2a.payload import JsonPayload
 from meshgate.a2a.reply import Reply
 from meshgate.gateway.routing.agent_choice import AgentChoice
@@ -22,6 +24,8 @@ from tests.gateway.calls import ANN, entry, make_call
 from tests.gateway.routing.test_resolve import Guide
 from tests.registry.virtual import until
 
+TAGS = TaskTags(bytes(32))
+CONTEXTS = ContextTags(TAGS)
 NAMES = ("amy", "ben", "cid", "dot")
 ROUTES = [Route(name, "ask", "1.0.0", (f"{name}-1",)) for name in NAMES]
 
@@ -34,7 +38,7 @@ def offering(agent: str, version: str = "1.0.0", contract: str = "") -> Entry:
 def choice(
     usable: Callable[[Route], bool] = lambda _: True, load: Callable[[Route], float] = lambda _: 1.0
 ) -> AgentChoice:
-    return AgentChoice(usable, load, Random(11))
+    return AgentChoice(usable, load, Random(11), CONTEXTS)
 
 
 def answered(context: str, kind: str = "task", method: str = "SendMessage") -> Reply:
@@ -73,7 +77,7 @@ def test_equally_loaded_agents_share_the_calls() -> None:
 
 @pytest.mark.requirement("routing.agents_alike")
 def test_a_context_goes_to_the_same_agent_at_every_gateway_and_one_that_leaves_moves_only_its_own() -> None:
-    here, there = choice(), AgentChoice(lambda _: True, lambda _: 1.0, Random(99))
+    here, there = choice(), AgentChoice(lambda _: True, lambda _: 1.0, Random(99), CONTEXTS)
     contexts = [f"context-{number}" for number in range(200)]
     first = {one: here.choose(conversation(one), ROUTES)[0].agent for one in contexts}
     assert {one: there.choose(conversation(one), ROUTES[::-1])[0].agent for one in contexts} == first
@@ -130,6 +134,26 @@ async def test_what_is_remembered_is_bounded_and_the_oldest_conversation_is_forg
         await reply.answer()
     found = {one: chooser.choose(conversation(one), ROUTES)[0].agent for one in usual}
     assert found == {**other, "c1": usual["c1"]}
+
+
+@pytest.mark.requirement("contexts.own")
+def test_a_context_whose_id_an_agent_made_stays_with_it_if_its_caller_may_use_it() -> None:
+    chooser, older = choice(), Route("cid", "ask", "0.9.0", ("cid-0",))
+    context = CONTEXTS.made_by_agent("c9", tenant=ANN.tenant, owner=TAGS.owner(ANN.id), agent="cid")
+    assert chooser.keepers(conversation(context), [*ROUTES, older]) == [ROUTES[2], older]
+    assert chooser.keepers(conversation(context), ROUTES[:2]) == ROUTES[:2]
+    assert chooser.keepers(conversation("c9"), ROUTES) == ROUTES
+    other = CONTEXTS.made_by_agent("c9", tenant=ANN.tenant, owner=TAGS.owner("ben"), agent="cid")
+    assert chooser.keepers(conversation(other), ROUTES) == ROUTES
+
+
+@pytest.mark.requirement("contexts.own")
+async def test_a_call_by_skill_goes_to_the_agent_that_made_its_context() -> None:
+    guide = Guide(*(offering(name) for name in NAMES), offering("dot", "0.9.0"))
+    owner = guide.tags.owner(ANN.id)
+    for name in NAMES:
+        context = guide.contexts.made_by_agent("c9", tenant=ANN.tenant, owner=owner, agent=name)
+        assert (await guide.route("ask@*", context_id=context)).agent == name
 
 
 @pytest.mark.requirement("routing.agents_alike")

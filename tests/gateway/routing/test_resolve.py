@@ -12,6 +12,7 @@ import pytest
 
 from meshgate.a2a.call import Call, Handler, Principal, Route
 from meshgate.a2a.errors import InvalidParams, MeshError, NoRoute, RateLimited, TaskNotFound
+from meshgate.a2a.mesh.context_ids import ContextTags
 from meshgate.a2a.mesh.headers import SKILL_KEY
 from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.a2a.methods import METHODS
@@ -65,8 +66,15 @@ class Guide:
         routes = Routes(index, ScopeAuthorizer())
         self.clock = Clock()
         self.rates = Rates(1.0, 2, lambda: 1, self.clock)
-        owner = TaskOwner(index, TaskTags(bytes(range(32))), routes)
-        choice = AgentChoice(lambda route: ready(route.instances), lambda route: load.get(route.agent, 1.0), Random(7))
+        self.tags = TaskTags(bytes(range(32)))
+        self.contexts = ContextTags(self.tags)
+        owner = TaskOwner(index, self.tags, routes)
+        choice = AgentChoice(
+            lambda route: ready(route.instances),
+            lambda route: load.get(route.agent, 1.0),
+            Random(7),
+            self.contexts,
+        )
         self.resolve = Resolve(routes, owner, lambda route: ready(route.instances), choice, releases, self.rates)
 
     async def reply(

@@ -63,7 +63,7 @@ def task_of(instance: str = "echo-1", principal: Principal = ANN, agent: str = "
 def test_a_task_goes_to_the_instance_that_made_it_under_its_own_id() -> None:
     owners = Owners(entry("echo-1", version="1.2.0"), entry("echo-2"))
     call = owners.route(task_of(release="1.1.0"))
-    assert call.fact(TaskRoute) == TaskRoute("t7", "echo-1", "1.1.0")
+    assert call.fact(TaskRoute) == TaskRoute("t7", "echo-1", "1.1.0", TAGS.owner(ANN.id))
     assert call.target == Selector(agent="echo", text="echo")
     assert call.route is not None
     assert (call.route.agent, call.route.skill, call.route.version) == ("echo", "say", "1.2.0")

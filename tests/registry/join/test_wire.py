@@ -59,6 +59,7 @@ MANIFEST = Manifest(
     shared_tasks=True,
     tell_caller=True,
     any_references=True,
+    shared_contexts=True,
     card={"name": "summariser", "skills": [{"id": "summarise"}]},
 )
 INSTANCE = Instance(

@@ -48,6 +48,13 @@ def register(
     any_references: Annotated[
         bool, typer.Option("--any-references", help="Let messages to it refer to tasks that are not their caller's.")
     ] = False,
+    shared_contexts: Annotated[
+        bool,
+        typer.Option(
+            "--shared-contexts",
+            help="Pass ids of contexts on as callers send them; else callers that choose one id do not meet.",
+        ),
+    ] = False,
     url: Annotated[str, typer.Option(help="Where to call it, instead of where its card says.")] = "",
     protocol: Annotated[
         str, typer.Option(metavar="VERSION", help="The version of A2A to speak with it, 1.0 or 0.3; else the newest.")
@@ -96,6 +103,7 @@ def register(
         "protocol": protocol_of(protocol),
         "tell_caller": tell_caller,
         "any_references": any_references,
+        "shared_contexts": shared_contexts,
     }
     if bearer and bearer_file:
         raise CliError("--bearer and --bearer-file are both given", Exit.USAGE, "leave one out")

@@ -15,6 +15,7 @@ from meshgate.gateway.facts import Flight
 from meshgate.gateway.jobs.account import Grant
 from meshgate.gateway.observe.call_record import CallRecord
 from meshgate.gateway.observe.views import InstanceView, JobView, Status
+from meshgate.gateway.tasks.known_task import KnownTasks, TaskQuery
 
 __all__ = [
     "CALL",
@@ -28,6 +29,7 @@ __all__ = [
     "METRICS",
     "QUESTIONS",
     "STATUS",
+    "TASKS",
     "USAGE",
     "Question",
     "UsageView",
@@ -74,10 +76,12 @@ END_CALLS: Question[int] = Question("end_calls", int, tuple[str, str, str])
 """Abort the open calls that a kill switch matches (kind, name, reason); the answer is how many."""
 DRAIN: Question[None] = Question("drain", None, tuple[bool])
 """Report not ready, so that balancers leave; or ready again."""
+TASKS: Question[KnownTasks] = Question("tasks", KnownTasks, tuple[str, str, TaskQuery])
+"""The tasks of an owner that it knows of (tenant, hash of the owner in hexadecimal, what is asked for)."""
 METRICS: Question[str] = Question("metrics", str)
 """Prometheus text exposition."""
 
 QUESTIONS: dict[str, Question[Any]] = {
     question.name: question
-    for question in (STATUS, FLIGHTS, LEND, JOBS, JOB, CALL, INSTANCES, USAGE, END_CALLS, DRAIN, METRICS)
+    for question in (STATUS, FLIGHTS, LEND, JOBS, JOB, CALL, INSTANCES, USAGE, END_CALLS, DRAIN, TASKS, METRICS)
 }

@@ -13,8 +13,10 @@ from meshgate.a2a.mesh.headers import (
     DEPRECATED,
     INSTANCE,
     JOB,
+    PARTIAL,
     SCHEMA,
     SCHEMA_VERSION,
+    TASKS_SINCE,
     TRACEPARENT,
     TRACESTATE,
 )
@@ -33,7 +35,7 @@ ASKED = (
 )
 """Headers that a page's request may have."""
 EXPOSED = (
-    *(CALL, JOB, INSTANCE, CHOICE, DEADLINE, SCHEMA, DEPRECATED),
+    *(CALL, JOB, INSTANCE, CHOICE, DEADLINE, SCHEMA, DEPRECATED, TASKS_SINCE, PARTIAL),
     *(EXTENSIONS_HEADER, LEGACY_EXTENSIONS_HEADER, "etag", "retry-after", "www-authenticate"),
 )
 """Headers of an answer that a page may read, beside those that it always may."""

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from meshgate.a2a.call import Call, Route
+from meshgate.a2a.mesh.context_ids import ContextTags
 from meshgate.a2a.payload import Payload
 from meshgate.a2a.reply import Reply
 
@@ -62,13 +63,31 @@ class AgentChoice:
         usable: whether the agent of a route takes calls now.
         load: the cost of one more call on the best instance of a route.
         rng: draws the two agents.
+        contexts: know which agent made a context.
     """
 
-    def __init__(self, usable: Callable[[Route], bool], load: Callable[[Route], float], rng: random.Random) -> None:
+    def __init__(
+        self,
+        usable: Callable[[Route], bool],
+        load: Callable[[Route], float],
+        rng: random.Random,
+        contexts: ContextTags,
+    ) -> None:
+        self._contexts = contexts
         self._usable = usable
         self._load = load
         self._rng = rng
         self._agents: dict[tuple[str, str, str], str] = {}
+
+    def keepers(self, call: Call, routes: Sequence[Route]) -> Sequence[Route]:
+        """The routes to the agent that made the call's context, as its id says; all of them if it is not among them."""
+        context, principal = call.context_id, call.principal
+        own = [
+            route
+            for route in routes
+            if self._contexts.made_by(context, tenant=principal.tenant, owner=principal.id, agent=route.agent)
+        ]
+        return own or routes
 
     def choose(self, call: Call, alike: Sequence[Route]) -> tuple[Route, str]:
         """One of two or more routes, and by what it was chosen: "conversation" or "load"."""

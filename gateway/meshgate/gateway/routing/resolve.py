@@ -20,7 +20,7 @@ from meshgate.gateway.routing.routes import Routes
 from meshgate.gateway.routing.task_owner import TaskOwner
 from meshgate.registry.groups import ANY_SKILL
 
-__all__ = ["Releases", "Resolve"]
+__all__ = ["Releases", "Resolve", "target_of"]
 
 _OTHERS = 2
 """Releases that a call may be sent to beside the first."""
@@ -93,7 +93,7 @@ class Resolve:
             self._rates.take(call.principal, "")
             if isinstance(error, NoRoute):
                 error = NoRoute(
-                    self._routes.names(call.principal).why_not(_target(call) or _NOTHING, _asked_skill(call))
+                    self._routes.names(call.principal).why_not(target_of(call) or _NOTHING, _asked_skill(call))
                 )
             raise error from None
         route = routed.route
@@ -105,7 +105,7 @@ class Resolve:
         return reply
 
     def _resolve(self, call: Call) -> Call:
-        target = _target(call)
+        target = target_of(call)
         if call.task_id:
             return self._tasks.route(call, target)
         if target is None:
@@ -118,6 +118,8 @@ class Resolve:
         return msgspec.structs.replace(call, target=target, route=self._best(call, routes))
 
     def _best(self, call: Call, routes: Sequence[Route]) -> Route:
+        if len(routes) > 1 and call.context_id:
+            routes = self._choice.keepers(call, routes)
         if len(routes) == 1:
             return routes[0]
         # A route that can answer goes before a better one that cannot.
@@ -146,7 +148,7 @@ class Resolve:
         return releases.prefer(call, routes)
 
 
-def _target(call: Call) -> Selector | None:
+def target_of(call: Call) -> Selector | None:
     """What a call names: the first of its URL (over gRPC: its metadata), its tenant label, and its message. A later one
     must agree.
 
@@ -176,9 +178,10 @@ def _asked_skill(call: Call) -> str:
     Raises:
         InvalidParams: it is no string.
     """
-    if call.method.on_task:
+    message = getattr(call.payload.view(), "message", None)
+    if message is None:
         return ""
-    asked = call.payload.view().message.metadata.get(headers.SKILL_KEY, "")
+    asked = message.metadata.get(headers.SKILL_KEY, "")
     if not isinstance(asked, str):
         raise InvalidParams(f"{_SKILL_PLACE} must be a string")
     return "" if asked == ANY_SKILL else asked

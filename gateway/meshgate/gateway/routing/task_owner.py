@@ -62,7 +62,7 @@ class TaskOwner:
         route = Route(agent, skill, version, ids, "the task's owner tag", tenant=principal.tenant)
         target = target or Selector(agent=agent, text=agent)
         return msgspec.structs.replace(call, target=target, route=route).with_fact(
-            TaskRoute(tag.upstream, instance, tag.release)
+            TaskRoute(tag.upstream, instance, tag.release, tag.owner, tag.context)
         )
 
     def check_references(self, call: Call) -> None:

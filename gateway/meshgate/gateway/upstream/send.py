@@ -1,8 +1,8 @@
 """The last handler of the path: sends a call to the chosen instance, and reads the reply.
 
 One protocol, ``Wire``; one implementation for each binding, and others for agents in the same process. This module has
-what all of them share: the request is written from the checked payload, the gateway makes its headers, and task ids are
-translated in both directions.
+what all of them share: the request is written from the checked payload, the gateway makes its headers, and ids are
+translated in both directions (``ids``).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from meshgate.a2a.call import Call
 from meshgate.a2a.errors import InvalidAgentResponse, Killed, UpstreamDeadline, UpstreamUnavailable
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.mesh import headers as names
+from meshgate.a2a.mesh.context_ids import ContextTags
 from meshgate.a2a.mesh.lineage import Lineage, visit
 from meshgate.a2a.mesh.lineage_tokens import mint
 from meshgate.a2a.mesh.task_ids import TaskTags
@@ -29,11 +30,10 @@ from meshgate.a2a.outcome import Outcome
 from meshgate.a2a.payload import JsonPayload, Payload, ProtoPayload
 from meshgate.a2a.protocol_version import EXTENSIONS_HEADER, LEGACY_VERSION, protocol_headers
 from meshgate.a2a.reply import Reply
-from meshgate.a2a.types import MAX_ID
-from meshgate.gateway.facts import Spoken, TaskRoute
 from meshgate.gateway.identity.mesh_key import MeshKey
 from meshgate.gateway.observe.metrics import Metrics
 from meshgate.gateway.upstream.attempt import Attempt, Chosen
+from meshgate.gateway.upstream.ids import AttemptIds
 from meshgate.gateway.upstream.instance import Access, Health, Instance
 from meshgate.gateway.upstream.own_calls import OwnCalls
 from meshgate.gateway.upstream.snapshot import with_snapshot
@@ -89,7 +89,7 @@ class Send:
 
     Args:
         wires: by binding.
-        tags: translate task ids between client and agent.
+        tags: translate the ids of tasks and contexts between client and agent.
         now: monotonic seconds. wall: seconds since the epoch, for the tokens that are minted.
         limits: ``cancel_seconds``, ``health_timeout`` and ``stream_linger``.
     """
@@ -105,7 +105,7 @@ class Send:
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._wires = wires
-        self._tags = tags
+        self._tags, self._contexts = tags, ContextTags(tags)
         self._mesh = mesh
         self._now = now
         self._wall = wall
@@ -120,7 +120,9 @@ class Send:
         if chosen is None:
             raise UpstreamUnavailable("no instance was chosen")
         attempt = chosen.attempt
-        out = Outbound(call, self._translate(call, attempt), self._headers(call, attempt), attempt)
+        ids = AttemptIds(self._tags, self._contexts, call, attempt)
+        payload = _with_tenant(ids.request(call.payload), attempt.endpoint.tenant)
+        out = Outbound(call, payload, self._headers(call, attempt), attempt)
         with attempt.guard():
             if attempt.instance.access is not None:
                 out.headers.update(await attempt.instance.access.headers())
@@ -128,12 +130,19 @@ class Send:
             if call.method.streaming and attempt.endpoint.version.startswith(LEGACY_VERSION):
                 reply = await with_snapshot(reply, functools.partial(self._own.read, attempt))
         attempt.heard = self._now()
-        own = _Translation(self._tags, self._metrics, call, attempt)
-        return reply.map(own.event) if reply.unary else self._stream(reply, attempt, own)
+        return reply.map(self._counted(ids)) if reply.unary else self._stream(reply, attempt, ids)
 
-    def _stream(self, upstream: Reply, attempt: Attempt, own: _Translation) -> Reply:
+    def _counted(self, ids: AttemptIds) -> Callable[[Payload], Payload]:
+        def event(event: Payload) -> Payload:
+            if event.corrected:
+                self._metrics.answer_corrected(ids.agent)
+            return ids.event(event)
+
+        return event
+
+    def _stream(self, upstream: Reply, attempt: Attempt, ids: AttemptIds) -> Reply:
         ask = functools.partial(self.ask_health, timeout=self._limits.health_timeout)
-        events = TaskStream(upstream, attempt, own.event, ask, self._metrics, self._limits.stream_linger)
+        events = TaskStream(upstream, attempt, self._counted(ids), ask, self._metrics, self._limits.stream_linger)
         reply = Reply(events, upstream.head)
 
         def mark(event: Payload) -> Payload:
@@ -146,30 +155,11 @@ class Send:
             if events.ended and outcome.error is None:
                 self._spawn(events.finish())
             else:
-                self._follow_up(own, attempt, outcome.error)
+                self._follow_up(ids, attempt, outcome.error)
 
         return reply.map(mark).on_end(ended)
 
     # -- the request
-
-    def _translate(self, call: Call, attempt: Attempt) -> Payload:
-        task = call.fact(TaskRoute)
-        agent = self._tags.agent(attempt.instance.entry.instance.agent)
-
-        def own(task_id: str) -> str:
-            return task.upstream if task is not None else task_id
-
-        def referenced(task_id: str) -> str:
-            tag = self._tags.read(task_id)
-            # Tasks of other agents are known to this one by the ids that the client sees.
-            if tag is None or tag.agent != agent or not self._tags.genuine(tag, call.principal.tenant):
-                return task_id
-            return tag.upstream
-
-        payload = call.payload
-        if task is not None or (call.message_id and payload.view().message.reference_task_ids):
-            payload = payload.with_ids(own, referenced)
-        return _with_tenant(payload, attempt.endpoint.tenant)
 
     def _headers(self, call: Call, attempt: Attempt) -> dict[str, str]:
         remaining = max(0.0, call.deadline - self._now())
@@ -197,13 +187,13 @@ class Send:
 
     # -- the end of an attempt
 
-    def _follow_up(self, own: _Translation, attempt: Attempt, error: BaseException | None) -> None:
+    def _follow_up(self, ids: AttemptIds, attempt: Attempt, error: BaseException | None) -> None:
         # A caller that leaves only detaches; a deadline or an operator ends the work itself (section 3.1.5:
         # CancelTask).
         # Who only watches a task does not end it, and an instance that is silent may still finish.
         late = isinstance(error, UpstreamDeadline) and not attempt.call.method.safe
-        if error is attempt.aborted and own.upstream and (late or isinstance(error, Killed)):
-            self._spawn(self._own.cancel(attempt, own.upstream))
+        if error is attempt.aborted and ids.upstream and (late or isinstance(error, Killed)):
+            self._spawn(self._own.cancel(attempt, ids.upstream))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -247,49 +237,6 @@ class Send:
             task.cancel()
         for wire in self._wires.values():
             await wire.aclose()
-
-
-class _Translation:
-    """Translates the ids in one reply: the agent's id of a task becomes the client's."""
-
-    def __init__(self, tags: TaskTags, metrics: Metrics, call: Call, attempt: Attempt) -> None:
-        instance = attempt.instance.entry.instance
-        self._tags = tags
-        self._metrics = metrics
-        self._agent = instance.agent
-        self._tenant = call.principal.tenant
-        self._owner = call.principal.id
-        task = call.fact(TaskRoute)
-        # A task keeps the id it was given, whichever instance answers for it and whichever principal asks.
-        self._known = {task.upstream: call.task_id} if task is not None else {}
-        self._instance = instance.id
-        spoken = call.fact(Spoken)
-        self._release = spoken.release if spoken is not None else ""
-        self.upstream = task.upstream if task is not None else ""
-
-    def _own(self, upstream: str) -> str:
-        self.upstream = self.upstream or upstream
-        found = self._known.get(upstream)
-        if found is None:
-            if 4 * len(upstream) > MAX_ID and len(upstream.encode("utf-8", "surrogatepass")) > MAX_ID:
-                raise InvalidAgentResponse(f"{self._instance} sent a task id of more than {MAX_ID} bytes", neutral=True)
-            found = self._known[upstream] = self._tags.tag(
-                upstream,
-                tenant=self._tenant,
-                owner=self._owner,
-                agent=self._agent,
-                instance=self._instance,
-                release=self._release,
-            )
-        return found
-
-    def _referenced(self, task_id: str) -> str:
-        return task_id if self._tags.read(task_id) is not None else self._own(task_id)
-
-    def event(self, event: Payload) -> Payload:
-        if event.corrected:
-            self._metrics.answer_corrected(self._agent)
-        return event.with_ids(self._own, self._referenced)
 
 
 def _with_tenant(payload: Payload, tenant: str) -> Payload:

@@ -85,6 +85,7 @@ def read_foreign(
     protocol: str = "",
     tell_caller: bool = False,
     any_references: bool = False,
+    shared_contexts: bool = False,
 ) -> AgentOfCard:
     """What a foreign agent is and where it listens.
 
@@ -94,7 +95,7 @@ def read_foreign(
         reentrant: by skill, how often it may stand on one path of calls; else what the card says, or once.
         url: where the agent is called, instead of where its card says.
         protocol: the version of A2A, major and minor, that it is spoken to in; "" for any that is spoken here.
-        tell_caller, any_references: see ``Manifest``.
+        tell_caller, any_references, shared_contexts: see ``Manifest``.
 
     Raises:
         InvalidParams: the card cannot be read, or offers no address in a binding and version that is spoken here; or
@@ -116,6 +117,7 @@ def read_foreign(
         foreign=True,
         tell_caller=tell_caller,
         any_references=any_references,
+        shared_contexts=shared_contexts,
         terms=ForeignTerms(bool(name), dict(reentrant or {}), url, protocol=protocol),
         card=tree,
     )

@@ -137,6 +137,7 @@ def _manifest_to_proto(manifest: Manifest) -> registry_pb2.Manifest:
         foreign=manifest.foreign,
         tell_caller=manifest.tell_caller,
         any_references=manifest.any_references,
+        shared_contexts=manifest.shared_contexts,
     )
     if manifest.terms is not None:
         # What is sealed is sealed by the mesh: an operator gives a credential in clear, beside the manifest.
@@ -162,6 +163,7 @@ def _manifest(message: registry_pb2.Manifest) -> Manifest:
         foreign=message.foreign,
         tell_caller=message.tell_caller,
         any_references=message.any_references,
+        shared_contexts=message.shared_contexts,
         terms=_terms(message.terms) if message.HasField("terms") else None,
         card=cast("dict[str, Any]", card),
     )

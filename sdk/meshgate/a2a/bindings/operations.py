@@ -12,6 +12,7 @@ from meshgate.a2a.errors import MeshError, MethodNotFound
 from meshgate.a2a.methods import METHODS, UNSUPPORTED, Method
 from meshgate.a2a.payload import Payload
 from meshgate.a2a.selector import Selector
+from meshgate.a2a.task_list import ListTasksRequest
 from meshgate.a2a.types import A2AMessage, SendMessageRequest
 
 __all__ = ["build_call", "method_named"]
@@ -59,4 +60,6 @@ def build_call(
             task_id=message.task_id,
             context_id=message.context_id,
         )
+    if isinstance(view, ListTasksRequest):
+        return Call(method=method, payload=payload, target=target, headers=headers, context_id=view.context_id)
     return Call(method=method, payload=payload, target=target, headers=headers, task_id=cast("Any", view).id)

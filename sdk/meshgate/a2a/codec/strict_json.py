@@ -144,10 +144,13 @@ def _message_type(hint: Any) -> tuple[type[A2AMessage], int] | None:
     return None
 
 
+_DEFAULTS: dict[Any, Any] = {str: "", int: 0}
+
+
 def _default(hint: Any) -> Any:
     if isinstance(hint, type) and issubclass(hint, enum.StrEnum):
         return next(iter(hint)).value
-    return "" if hint is str else [] if get_origin(hint) is list else None
+    return [] if get_origin(hint) is list else _DEFAULTS.get(hint)
 
 
 @functools.cache

@@ -23,6 +23,7 @@ __all__ = [
     "LINEAGE",
     "PROGRESS",
     "SKILL",
+    "TASKS",
     "USAGE",
     "VERSIONS",
     "Extension",
@@ -77,11 +78,12 @@ PROGRESS = Extension(
     "events say how far the work is, and which parts go on with the one before",
     (headers.PROGRESS, headers.CONTINUES),
 )
+TASKS = Extension("tasks", "a list of tasks says what it may lack", (headers.TASKS_SINCE, headers.PARTIAL))
 CAUSE = Extension("cause", "a failed task names the error at its root", (headers.CAUSE,))
 
-EXTENSIONS = (LINEAGE, SKILL, CONTRACTS, CAPABILITIES, CALLER, USAGE, PROGRESS, CAUSE, VERSIONS)
+EXTENSIONS = (LINEAGE, SKILL, CONTRACTS, CAPABILITIES, CALLER, USAGE, PROGRESS, CAUSE, TASKS, VERSIONS)
 """All of them."""
-BY_GATEWAYS = (LINEAGE, SKILL, VERSIONS)
+BY_GATEWAYS = (LINEAGE, SKILL, TASKS, VERSIONS)
 """What a gateway does for each agent; ``CONTRACTS`` besides where a skill has one."""
 BY_AGENTS = (SKILL, CALLER, USAGE, PROGRESS, CAUSE)
 """What an agent of the SDK's does; ``CAPABILITIES`` besides, in its card alone."""

@@ -19,6 +19,7 @@ __all__ = [
     "JOB",
     "KEPT",
     "LINEAGE",
+    "PARTIAL",
     "PRINCIPAL",
     "PROGRESS",
     "SCHEMA",
@@ -26,6 +27,7 @@ __all__ = [
     "SKILL",
     "SKILL_KEY",
     "TARGET",
+    "TASKS_SINCE",
     "TENANT",
     "TRACEPARENT",
     "TRACESTATE",
@@ -53,6 +55,10 @@ INSTANCE: Final = "meshgate-instance"
 """Back to the caller: the instance that answered."""
 CHOICE: Final = "meshgate-choice"
 """Back to the caller of a skill that several agents offer: by what its agent was chosen, ``one of 3, by load``."""
+TASKS_SINCE: Final = "meshgate-tasks-since"
+"""Back to the caller of ListTasks: the time from which on no task that was heard of is missing (RFC 3339)."""
+PARTIAL: Final = "meshgate-partial"
+"""Back to the caller of ListTasks: what did not answer, and is left out."""
 PRINCIPAL: Final = "meshgate-principal"
 """To an agent of the SDK's, and to a foreign one with ``tell_caller``: the caller's principal. Like the tenant it is
 percent-encoded (RFC 3986) where it is not plain ASCII, and taken from nobody."""

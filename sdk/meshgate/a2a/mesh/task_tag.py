@@ -16,3 +16,5 @@ class TaskTag(msgspec.Struct, frozen=True):
     mac: bytes
     upstream: str
     release: str = ""
+    context: str = ""
+    """What the id carries of a context id that the caller made."""

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from meshgate.a2a import types as current
 from meshgate.a2a.codec.strict_json import check, is_object
 from meshgate.a2a.errors import InvalidParams
-from meshgate.a2a.payload import MapId, map_tree
+from meshgate.a2a.payload import IdMap, map_tree
 from meshgate.a2a.types import A2AMessage
 from meshgate.a2a.v0_3 import types
 from meshgate.a2a.v0_3.messages import EVENT_KINDS, JSON
@@ -40,10 +40,8 @@ class Form(Protocol):
         """
         ...
 
-    def with_ids(self, kind: type[A2AMessage], native: Any, own: MapId, referenced: MapId) -> Any:
-        """A copy whose task ids went through ``own``, and whose references to tasks went through ``referenced``; None
-        if that can be done in the form of 1.0 alone.
-        """
+    def with_ids(self, kind: type[A2AMessage], native: Any, ids: IdMap) -> Any:
+        """A copy whose ids went through ``ids``; None if that can be done in the form of 1.0 alone."""
         ...
 
 
@@ -71,9 +69,9 @@ class JsonForm:
             return JSON.downgrade_event(tree)[1]
         return _DOWNGRADES[kind](tree)
 
-    def with_ids(self, kind: type[A2AMessage], native: Tree, own: MapId, referenced: MapId) -> Tree:
+    def with_ids(self, kind: type[A2AMessage], native: Tree, ids: IdMap) -> Tree:
         """See ``Form.with_ids``. The keys of ids are those of 1.0."""
-        return map_tree(native, _EVENT_KINDS[_kind_of(native)] if kind in _EVENTS else kind, own, referenced)
+        return map_tree(native, _EVENT_KINDS[_kind_of(native)] if kind in _EVENTS else kind, ids)
 
 
 _EVENT_KINDS: dict[str, type[A2AMessage]] = {

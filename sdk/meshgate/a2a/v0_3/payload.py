@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from meshgate.a2a.codec.strict_json import check
-from meshgate.a2a.payload import JsonPayload, MapId, Payload
+from meshgate.a2a.payload import IdMap, JsonPayload, Payload
 from meshgate.a2a.types import A2AMessage
 from meshgate.a2a.v0_3.form import Form
 
@@ -46,10 +46,10 @@ class LegacyPayload(Payload):
         """The message as A2A 1.0 JSON."""
         return self._tree
 
-    def with_ids(self, own: MapId, referenced: MapId) -> Payload:
+    def with_ids(self, ids: IdMap) -> Payload:
         """See ``Payload.with_ids``."""
-        mapped = super().with_ids(own, referenced).tree()
-        native = self.form.with_ids(self.kind, self.native, own, referenced)
+        mapped = super().with_ids(ids).tree()
+        native = self.form.with_ids(self.kind, self.native, ids)
         return JsonPayload(self.kind, mapped) if native is None else LegacyPayload(self.kind, self.form, native, mapped)
 
 

@@ -13,7 +13,7 @@ from google.protobuf.message import Message as ProtoMessage
 from a2a.compat.v0_3 import a2a_v0_3_pb2
 from meshgate.a2a import types as current
 from meshgate.a2a.codec.transcode import to_proto, to_tree
-from meshgate.a2a.payload import MapId
+from meshgate.a2a.payload import IdMap
 from meshgate.a2a.types import A2AMessage
 from meshgate.a2a.v0_3.kept import KEPT
 from meshgate.a2a.v0_3.messages import REFERENCES
@@ -51,11 +51,11 @@ class ProtoForm:
         """See ``Form.downgrade``."""
         return to_proto(downgrade_tree(kind, tree), _CLASSES[kind])
 
-    def with_ids(self, kind: type[A2AMessage], native: ProtoMessage, own: MapId, referenced: MapId) -> ProtoMessage:
+    def with_ids(self, kind: type[A2AMessage], native: ProtoMessage, ids: IdMap) -> ProtoMessage:
         """See ``Form.with_ids``."""
         copy = type(native)()
         copy.CopyFrom(native)
-        _map(copy, kind, own, referenced)
+        _map(copy, kind, ids)
         return copy
 
 
@@ -79,29 +79,33 @@ _IDS: dict[type[A2AMessage], _Steps] = {
     ),
 }
 """Where task ids stand: the fields of ids, and those of messages that hold some, with whether they are repeated."""
+_IN_CONTEXT = frozenset({current.Message, current.Task, current.TaskStatusUpdateEvent, current.TaskArtifactUpdateEvent})
+"""Kinds that have a ``context_id``."""
 _NAMED = frozenset({current.GetTaskRequest, current.CancelTaskRequest, current.SubscribeToTaskRequest})
 
 
-def _map(message: Any, kind: type[A2AMessage], own: MapId, referenced: MapId) -> None:
+def _map(message: Any, kind: type[A2AMessage], ids: IdMap) -> None:
     if kind in _NAMED:
-        message.name = TASK_NAME + own(task_in(message.name))
+        message.name = TASK_NAME + ids.own(task_in(message.name))
         return
     if kind is current.Message and message.HasField("metadata") and KEPT in message.metadata.fields:
         # The package has no place for references, so gateways keep them here.
         kept = message.metadata.fields[KEPT].struct_value.fields
         for value in kept[REFERENCES].list_value.values if REFERENCES in kept else ():
-            value.string_value = referenced(value.string_value)
-    ids, children = _IDS[kind]
-    for name in ids:
+            value.string_value = ids.referenced(value.string_value)
+    tasks, children = _IDS[kind]
+    for name in tasks:
         value = getattr(message, name)
         if value:
-            setattr(message, name, own(value))
+            setattr(message, name, ids.own(value))
+    if kind in _IN_CONTEXT and message.context_id:
+        message.context_id = ids.context(message.context_id)
     for name, child, many in children:
         if many:
             for item in getattr(message, name):
-                _map(item, child, own, referenced)
+                _map(item, child, ids)
         elif message.HasField(name):
-            _map(getattr(message, name), child, own, referenced)
+            _map(getattr(message, name), child, ids)
 
 
 PROTO_FORM = ProtoForm()

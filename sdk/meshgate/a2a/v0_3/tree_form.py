@@ -7,7 +7,7 @@ from typing import Any
 
 from meshgate.a2a import types as current
 from meshgate.a2a.codec.strict_json import check, is_array, is_object
-from meshgate.a2a.payload import MapId, map_tree
+from meshgate.a2a.payload import IdMap, MapId, map_tree
 from meshgate.a2a.types import A2AMessage, Role
 from meshgate.a2a.v0_3 import rest_types
 from meshgate.a2a.v0_3.kept import KEPT
@@ -118,11 +118,11 @@ class TreeForm:
         """See ``Form.downgrade``."""
         return downgrade_tree(kind, tree)
 
-    def with_ids(self, kind: type[A2AMessage], native: Tree, own: MapId, referenced: MapId) -> Tree:
+    def with_ids(self, kind: type[A2AMessage], native: Tree, ids: IdMap) -> Tree:
         """See ``Form.with_ids``. Ids are where 1.0 has them, and references where gateways keep them."""
         if kind in _NAMED:
-            return {**native, "name": TASK_NAME + own(task_in(native["name"]))}
-        return _with_kept(map_tree(native, kind, own, referenced), kind, referenced)
+            return {**native, "name": TASK_NAME + ids.own(task_in(native["name"]))}
+        return _with_kept(map_tree(native, kind, ids), kind, ids.referenced)
 
 
 _MESSAGES: dict[type[A2AMessage], tuple[tuple[str, type[A2AMessage]], ...]] = {

@@ -140,6 +140,7 @@ def manifest_of(
     *,
     shared_tasks: bool,
     any_references: bool = False,
+    shared_contexts: bool = False,
     limits: Limits = DEFAULTS,
 ) -> Manifest:
     """The manifest. Its card names no address, so that all instances of a release share it."""
@@ -150,6 +151,7 @@ def manifest_of(
         skills=tuple(_capability(skill) for skill in skills),
         shared_tasks=shared_tasks,
         any_references=any_references,
+        shared_contexts=shared_contexts,
         card=card_of(name, version, description, skills, (), shared_tasks=shared_tasks, limits=limits),
     )
 

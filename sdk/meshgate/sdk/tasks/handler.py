@@ -82,7 +82,10 @@ class AgentHandler:
 
     async def handle(self, call: Call) -> Reply:
         """Serve one call: this is the agent's ``Handler``."""
-        reply = await self._methods[call.method.name](call)
+        serve = self._methods.get(call.method.name)
+        if serve is None:
+            raise UnsupportedOperation(f"{call.method.name} is not served by agents of the SDK")
+        reply = await serve(call)
         if told := with_activated({}, call.headers, BY_AGENTS):
             reply.head = Head(told)
         return reply

@@ -93,7 +93,7 @@ async def mesh() -> AsyncGenerator[Mesh, None]:
 @virtual_time
 async def test_what_changes_on_a_card_is_listed_and_what_the_operator_said_stays() -> None:
     async with mesh() as at:
-        await at.register("atlas", reentrant={"find": 2}, tell_caller=True, any_references=True)
+        await at.register("atlas", reentrant={"find": 2}, tell_caller=True, any_references=True, shared_contexts=True)
         before, keeper = at.entry, at.keeper()
         await at.look(keeper)
         assert at.entry == before
@@ -107,7 +107,8 @@ async def test_what_changes_on_a_card_is_listed_and_what_the_operator_said_stays
             "2.0.0",
             [("find", 2), ("draw", 1)],
         )
-        assert (manifest.terms, manifest.tell_caller, manifest.any_references) == (before.manifest.terms, True, True)
+        rules = (manifest.tell_caller, manifest.any_references, manifest.shared_contexts)
+        assert (manifest.terms, rules) == (before.manifest.terms, (True, True, True))
 
 
 @pytest.mark.requirement("foreign.versions")
@@ -206,6 +207,22 @@ async def test_agents_of_the_settings_and_of_the_sdk_are_kept_by_others() -> Non
         await settle()
         await at.look(at.keeper(frozenset({URL})))
         assert at.asked == []
+
+
+@virtual_time
+async def test_an_agent_that_leaves_while_its_card_is_read_stays_gone() -> None:
+    async with mesh() as at:
+        await at.register("atlas")
+        name, keeper, fetch = at.entry.instance.id, at.keeper(), at.fetch
+
+        async def leaving(url: str, headers: Mapping[str, str], ca: str = "") -> CardAnswer:
+            await at.registry.deregister(name)
+            await settle()
+            return await fetch(url, headers, ca)
+
+        at.fetch = leaving  # type: ignore[method-assign]
+        await at.look(keeper, CardAnswer(200, card(version="2.0.0")))
+        assert at.index.entries == {}
 
 
 @virtual_time

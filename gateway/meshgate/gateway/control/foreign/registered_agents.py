@@ -105,6 +105,8 @@ class RegisteredAgents:
         answer = await fetcher.fetch(check.url, {**credential.headers, **known.condition()}, credential.ca)
         if answer.status != 200 or answer.body == known.body:
             return  # health checks see an agent that is away
+        if not entry.same(self._table.entries.get(instance.id)):
+            return  # it was deregistered, or registered anew, while its card was on its way
         read = read_foreign(
             answer.body,
             instance.agent,
@@ -113,6 +115,7 @@ class RegisteredAgents:
             protocol=terms.protocol,
             tell_caller=manifest.tell_caller,
             any_references=manifest.any_references,
+            shared_contexts=manifest.shared_contexts,
         )
         given = credential if terms.credential else None
         endpoints = endpoints_for(read.endpoints, given, check.url, given=bool(terms.url))

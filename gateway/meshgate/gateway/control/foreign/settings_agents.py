@@ -140,6 +140,7 @@ class SettingsAgents:
             protocol=agent.protocol,
             tell_caller=agent.tell_caller,
             any_references=others,
+            shared_contexts=agent.contexts == "shared",
         )
         credential = credential_for(given, read.card, found.url)
         endpoints = endpoints_for(read.endpoints, credential, found.url, given=bool(agent.url))

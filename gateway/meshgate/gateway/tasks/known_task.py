@@ -1,0 +1,99 @@
+"""A task as a gateway knows it, and what a caller asks of a list of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterable
+
+import msgspec
+
+from meshgate.a2a.codec.timestamps import instant
+
+__all__ = ["KnownTask", "KnownTasks", "TaskQuery", "merged", "seconds_of", "timestamp_of"]
+
+
+class KnownTask(msgspec.Struct, frozen=True):
+    """What the last answer or event told of a task."""
+
+    id: str
+    """As its caller knows it."""
+    agent: str
+    context: str
+    """As its caller knows it."""
+    state: str
+    timestamp: str
+    """When it entered that state: as the agent said, else when the gateway saw it there first (RFC 3339)."""
+    time: float
+    """The same, in seconds since 1970."""
+
+    @property
+    def place(self) -> tuple[float, str]:
+        """Its place in a list: the youngest states first, then by id."""
+        return -self.time, self.id
+
+
+class KnownTasks(msgspec.Struct, frozen=True):
+    """Those of one owner that one gateway, or several, know of."""
+
+    rows: list[KnownTask]
+    """The first ones."""
+    total: int
+    """How many there are."""
+    since: float
+    """The time from which on none is missing, in seconds since 1970."""
+
+
+class TaskQuery(msgspec.Struct, frozen=True):
+    """Which tasks are asked for."""
+
+    agents: tuple[str, ...]
+    """Names of agents, in order."""
+    context: str = ""
+    state: str = ""
+    after: float | None = None
+    """The time from which on they entered their state, in seconds since 1970."""
+
+    def takes(self, task: KnownTask) -> bool:
+        """Whether a task is asked for."""
+        return (
+            task.agent in self.agents
+            and self.context in ("", task.context)
+            and self.state in ("", task.state)
+            and (self.after is None or task.time >= self.after)
+        )
+
+    def digest(self, owner: str) -> str:
+        """A short hash of what is asked for and by whom, without the agents: those that may be used change."""
+        text = msgspec.json.encode((owner, self.context, self.state, self.after))
+        return hashlib.blake2b(text, digest_size=8).hexdigest()
+
+
+def seconds_of(timestamp: str) -> float | None:
+    """The seconds since 1970 of a timestamp; None if it is none."""
+    found = instant(timestamp)
+    if found is None:
+        return None
+    second, fraction = found
+    return second.timestamp() + (float(f"0.{fraction}") if fraction else 0.0)
+
+
+def timestamp_of(seconds: float) -> str:
+    """The timestamp of so many seconds since 1970, to the millisecond."""
+    moment = dt.datetime.fromtimestamp(seconds, dt.UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def merged(several: Iterable[KnownTasks]) -> KnownTasks:
+    """What several gateways know, in order: of a task that two of them know, the younger state counts."""
+    found: dict[str, KnownTask] = {}
+    unseen, since = 0, 0.0
+    for each in several:
+        unseen += each.total - len(each.rows)
+        since = max(since, each.since)
+        for row in each.rows:
+            before = found.get(row.id)
+            if before is None or before.time < row.time:
+                found[row.id] = row
+    rows = sorted(found.values(), key=lambda row: row.place)
+    return KnownTasks(rows, len(rows) + unseen, since)

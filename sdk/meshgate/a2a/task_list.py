@@ -1,0 +1,52 @@
+"""The messages of ``ListTasks`` (specification 1.0.1, sections 3.1.4 and 4.2)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from meshgate.a2a.types import A2AMessage, Task, TaskState, check_context, check_history, check_label
+
+__all__ = ["MOST_TASKS", "USUAL_TASKS", "ListTasksRequest", "ListTasksResponse"]
+
+USUAL_TASKS: Final = 50
+"""Tasks on a page, if the request does not say how many."""
+MOST_TASKS: Final = 100
+"""Most tasks on a page."""
+_MOST_TOKEN = 4096
+"""Longest page token, in characters."""
+
+
+class ListTasksRequest(A2AMessage, frozen=True):
+    """``ListTasks``: which tasks of the caller's, and which page of them."""
+
+    tenant: str = ""
+    context_id: str = ""
+    status: TaskState = TaskState.UNSPECIFIED
+    """The state that they are in; unspecified for any."""
+    page_size: int | None = None
+    page_token: str = ""
+    history_length: int | None = None
+    status_timestamp_after: str | None = None
+    """The time from which on they entered their state (RFC 3339)."""
+    include_artifacts: bool | None = None
+
+    def __post_init__(self) -> None:
+        check_label(self.tenant)
+        check_context(self.context_id)
+        check_history(self.history_length)
+        if self.page_size is not None and not 1 <= self.page_size <= MOST_TASKS:
+            raise ValueError(f"pageSize must be from 1 to {MOST_TASKS}")
+        if len(self.page_token) > _MOST_TOKEN:
+            raise ValueError("pageToken must be one that an answer gave")
+
+
+class ListTasksResponse(A2AMessage, frozen=True):
+    """A page of tasks, those first whose state is the youngest."""
+
+    tasks: list[Task]
+    next_page_token: str
+    """For the next page; "" where there is none."""
+    page_size: int
+    """Most tasks that the page was to have."""
+    total_size: int
+    """Tasks of the whole list."""
