@@ -318,6 +318,7 @@ NO_LIMITS: dict[str, str] = {
         gateway/contracts/store.py: _TRIES; SchemaStore.change: 0.05
         gateway/control/acknowledgement.py: _LOOK
         gateway/ingress/credentials.py: _LOG_EVERY
+        gateway/ingress/cors.py: _MAX_AGE
         gateway/process/server.py: _FIRST_ANSWER; DataPlane._idle: 0.05; DataPlane.drain: 1; DataPlane.stop: 0.5
         gateway/process/supervisor.py: all_up: 0.05
         gateway/upstream/task_stream.py: _AT_ONCE

@@ -17,6 +17,7 @@ import pkgutil
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -40,7 +41,15 @@ from meshgate.a2a.errors import (
     UpstreamError,
 )
 from meshgate.a2a.limits import DEFAULTS
-from meshgate.a2a.mesh.headers import deadline_text
+from meshgate.a2a.mesh.extensions import (
+    BY_AGENTS,
+    BY_GATEWAYS,
+    CAPABILITIES,
+    CONTRACTS,
+    EXTENSIONS,
+    Extension,
+)
+from meshgate.a2a.mesh.headers import TRACEPARENT, TRACESTATE, deadline_text
 from meshgate.cli.app import make_app
 from meshgate.cli.exits import Exit, from_mesh
 from meshgate.gateway.config import Config
@@ -165,6 +174,30 @@ def headers() -> list[str]:
     if undocumented:
         raise SystemExit(f"tools/docs.py: these headers have no docstring: {undocumented}")
     return table(("name", "meaning"), *((f"`{one.value[1:-1]}`", plain(one.text)) for one in names))
+
+
+def _extension(extension: Extension) -> list[str]:
+    """What names an extension, and its headers and keys of metadata."""
+    rows = {row.split("`")[1]: row for row in headers()[2:]}
+    lines = ["", *headers()[:2], *(rows[name] for name in extension.names)] if extension.names else []
+    return [f"`{extension.uri}`", *lines]
+
+
+def extensions() -> list[str]:
+    """The extensions, and who follows them."""
+    same({name: 0 for one in EXTENSIONS for name in one.names}, _mesh_names(), "the names of the extensions")
+    rows = [(f"[{one.name}](extensions/{one.name}.md)", plain(one.description), _followers(one)) for one in EXTENSIONS]
+    return table(("extension", "what it does", "who follows it"), *rows)
+
+
+def _mesh_names() -> set[str]:
+    return {row.split("`")[1] for row in headers()[2:]} - {TRACEPARENT, TRACESTATE}
+
+
+def _followers(extension: Extension) -> str:
+    gateways = extension in BY_GATEWAYS or extension is CONTRACTS
+    agents = extension in BY_AGENTS or extension is CAPABILITIES
+    return ", ".join([*(["gateways"] if gateways else []), *(["agents of the SDK"] if agents else [])])
 
 
 def errors() -> list[str]:
@@ -350,6 +383,8 @@ TABLES: dict[str, Callable[[], list[str]]] = {
     "words": words,
     "headers": headers,
     "errors": errors,
+    "extensions": extensions,
+    **{f"extension-{one.name}": partial(_extension, one) for one in EXTENSIONS},
     "codes": codes,
     "metrics": metrics,
     "admin": lambda: _admin(schemas=False),
@@ -417,7 +452,7 @@ def main() -> int:
     """Write the tables, or compare them; compare the figures in either case."""
     check = "--check" in sys.argv[1:]
     wrong = missing()
-    for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")):
+    for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")):
         text = page.read_text("utf-8")
         current = made(text)
         if current != text and check:

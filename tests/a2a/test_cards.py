@@ -14,6 +14,7 @@ from meshgate.a2a.card_types import AgentCard, Terms
 from meshgate.a2a.cards import CAPABILITIES_URI, MAX_CARD, interface, read_card, rewrite, terms_of
 from meshgate.a2a.codec import strict_json
 from meshgate.a2a.errors import InvalidParams
+from meshgate.a2a.mesh.extensions import BY_GATEWAYS, CONTRACTS, LINEAGE, entry
 
 INSIDE = "http://10.0.0.7:9000"
 INTERFACES = [interface("http://gw/agents/writer", "JSONRPC"), interface("gw:8081", "GRPC")]
@@ -85,6 +86,7 @@ def test_a_rewritten_card_promises_what_the_gateway_enforces_and_no_more() -> No
         (CAPABILITIES_URI, False),
         ("https://x.test/needed", True),
         ("https://x.test/optional", False),
+        *((one.uri, False) for one in BY_GATEWAYS),
     ]
 
 
@@ -129,7 +131,7 @@ def test_a_card_that_is_cut_down_has_the_terms_of_its_skills_alone() -> None:
 def test_a_card_whose_terms_cannot_be_read_is_cut_down_too(given: dict[str, Any], kept: dict[str, Any]) -> None:
     card = {**CARD, "capabilities": {"extensions": [{"uri": CAPABILITIES_URI, **given}]}}
     cut = rewrite(card, INTERFACES, skills=frozenset({"read"}))["capabilities"]["extensions"]
-    assert cut == [{"uri": CAPABILITIES_URI, **kept}]
+    assert cut[: -len(BY_GATEWAYS)] == [{"uri": CAPABILITIES_URI, **kept}]
 
 
 def test_each_skill_has_modes_and_keeps_its_own() -> None:
@@ -432,3 +434,14 @@ def test_the_terms_of_skills_are_read_from_the_cards_extension() -> None:
 def test_terms_that_cannot_be_read_are_refused(params: Any) -> None:
     with pytest.raises(InvalidParams):
         terms_of(read_card(with_terms(params)).card)
+
+
+@pytest.mark.requirement("extensions.cards")
+def test_what_the_gateway_does_itself_a_card_says_in_its_words_and_requires_of_nobody() -> None:
+    theirs = [{"uri": one.uri, "required": True, "params": {"x": 1}} for one in (LINEAGE, CONTRACTS)]
+    listed: tuple[dict[str, Any] | None, ...] = (None, {"skills": {"read": {"releases": []}}})
+    for contracts in listed:
+        out = rewrite({**CARD, "capabilities": {"extensions": theirs}}, INTERFACES, contracts=contracts)
+        own = [entry(CONTRACTS, contracts)] if contracts else []
+        assert out["capabilities"]["extensions"] == [*map(entry, BY_GATEWAYS), *own]
+    assert not any(one["required"] for one in map(entry, BY_GATEWAYS))

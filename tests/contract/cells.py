@@ -65,6 +65,7 @@ TABLES: dict[str, Table] = {
     "door.all_pairs": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": ("one",)}),
     "path.after": Table({"caller": _BINDINGS, "agent": _AGENTS, "gateways": _GATEWAYS}),
     "bounds.ids": Table({"caller": _BINDINGS, "agent": _AGENTS, "end": ("caller", "agent"), "gateways": _GATEWAYS}),
+    "routing.skill_named": Table({"caller": _BINDINGS, "gateways": _GATEWAYS}),
     "bounds.deadline": Table({"caller": _BINDINGS, "gateways": _GATEWAYS}),
     "registry.swept": Table({"registry": _BACKENDS}),
     "join.gateways": Table({"backend": _BACKENDS}),

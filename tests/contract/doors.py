@@ -54,6 +54,7 @@ CODES: dict[str, tuple[int, str, int]] = {
     "TASK_NOT_CANCELABLE": (-32002, "FAILED_PRECONDITION", 400),
     "PUSH_NOTIFICATION_NOT_SUPPORTED": (-32003, "FAILED_PRECONDITION", 400),
     "UNSUPPORTED_OPERATION": (-32004, "FAILED_PRECONDITION", 400),
+    "EXTENSION_SUPPORT_REQUIRED": (-32008, "FAILED_PRECONDITION", 400),
     "VERSION_NOT_SUPPORTED": (-32009, "FAILED_PRECONDITION", 400),
     "EXTENDED_AGENT_CARD_NOT_CONFIGURED": (-32007, "FAILED_PRECONDITION", 400),
     "UNAUTHENTICATED": (-31021, "UNAUTHENTICATED", 401),
@@ -129,7 +130,7 @@ class Refused(Exception):
         number, name, status = CODES[reason]
         old = self.version == "0.3" and self.binding != "GRPC"
         code: int | str = number if self.binding == "JSONRPC" or old else name
-        if old and (number == -32009 or number > -32000):
+        if old and (number in (-32008, -32009) or number > -32000):
             code = -32603  # 0.3 has no number for it
         return (self.reason, self.number, self.status or status) == (reason, code, status)
 
@@ -163,6 +164,10 @@ class Door(Protocol):
 def path_of(to: str) -> str:
     """The path of a selector."""
     return f"/{'skills' if '@' in to else 'agents'}/{to}" if to else "/"
+
+
+def _head(headers: Headers) -> Headers:
+    return {name: value for name, value in headers.items() if name.startswith("meshgate-") or name == "a2a-extensions"}
 
 
 # -- JSON-RPC
@@ -218,7 +223,7 @@ class RpcDoor:
                 self.url + path_of(to), content=_request(method, params), headers=_headers(key, headers)
             )
             tree = _result(response.content, response.headers)
-        return Answer(tree, {name: value for name, value in response.headers.items() if name.startswith("meshgate-")})
+        return Answer(tree, _head(response.headers))
 
     async def stream(
         self, method: str, params: Tree, to: str = "", *, key: str, headers: Headers | None = None
@@ -318,7 +323,7 @@ class RestDoor(RpcDoor):
         async with self.connection() as client:
             response = await client.send(self._request(client, method, params, to, _headers(key, headers)))
             tree = _rest_result(response.content, response.status_code, response.headers)
-        return Answer(tree, {name: value for name, value in response.headers.items() if name.startswith("meshgate-")})
+        return Answer(tree, _head(response.headers))
 
     async def stream(
         self, method: str, params: Tree, to: str = "", *, key: str, headers: Headers | None = None

@@ -148,6 +148,26 @@ _ROWS: tuple[Requirement, ...] = (
     ),
     Requirement("bounds.deadline", "deadlines", "A caller that asks for more time than there is is told what it got"),
     Requirement(
+        "sdk.direct", "A2A 8.3", "The client speaks to an A2A server without a gateway, in what its card offers"
+    ),
+    Requirement(
+        "sdk.direct_key",
+        "A2A 7.3",
+        "Without a gateway a key goes to the origin it was given for alone",
+        "drop:direct_key",
+    ),
+    Requirement(
+        "routing.skill_named",
+        "A2A 3.2.6",
+        "A message's skill selects, at an agent's URL and where nothing else names a target, on each binding",
+    ),
+    Requirement(
+        "routing.skill_agrees",
+        "A2A 3.2.6",
+        "A message's skill that is not the URL's is refused; an unknown one is told with those that the caller may use",
+        "drop:skill_agrees",
+    ),
+    Requirement(
         "routing.agent_decides",
         "call path",
         "Called by its name alone, an agent with several skills decides by what the message holds, or asks",
@@ -283,6 +303,28 @@ _ROWS: tuple[Requirement, ...] = (
         "Over HTTP+JSON the reason that an agent's error names goes before its status",
         "drop:rest_reasons",
     ),
+    Requirement("cors.off", "Fetch 3.3", "Without cors_origins no answer changes, and nothing looks at origins"),
+    Requirement(
+        "cors.origins",
+        "Fetch 3.3",
+        "Pages of the listed origins alone may read answers, and never with what a browser adds by itself",
+        "drop:cors_origins",
+    ),
+    Requirement("cors.preflight", "Fetch 3.3", "A preflight is answered alike for every path, without a key"),
+    Requirement(
+        "cors.answers",
+        "Fetch 3.3",
+        "A page reads answers, streams, refusals, cards and health, and caches keep its answers apart",
+        "drop:cors_vary",
+    ),
+    Requirement("cors.headers", "Fetch 3.3", "A page may send and read each header that callers send and get"),
+    Requirement(
+        "cors.setting",
+        "configuration",
+        "An origin that no browser sends is refused with the form, and '*' where calls need no key",
+        "drop:cors_setting",
+    ),
+    Requirement("cors.browser", "Fetch 3.3", "A page in a real browser calls, reads a stream, and reads a refusal"),
     Requirement(
         "edge.key_first",
         "D1, F102, issue E7 and E10",
@@ -1052,6 +1094,20 @@ _ROWS: tuple[Requirement, ...] = (
         "drop:schema_believed",
     ),
     Requirement("schema.usage-mesh", "schemas", "Usage is that of all gateways, and says which did not answer"),
+    Requirement(
+        "extensions.pages",
+        "A2A 4.6",
+        "Each header and key of Meshgate's own belongs to an extension with a URI and a page",
+    ),
+    Requirement(
+        "extensions.cards", "A2A 4.4.4", "Cards list the extensions that are followed, and require none of ours"
+    ),
+    Requirement(
+        "extensions.activated",
+        "A2A 14.2.2",
+        "An answer names those of our extensions that its caller asked for, beside the agent's own",
+        "drop:extensions",
+    ),
     Requirement(
         "path.extensions", "A2A 14.2.2", "Caller and agent are told of each other's extensions; a card names them"
     ),

@@ -91,6 +91,34 @@ async def test_a_skill_is_called_at_the_best_version_in_the_range(doors: Doors, 
         assert (selector, answer.heard["agent"]) == (selector, agent)
 
 
+@pytest.mark.requirement("routing.skill_named")
+@pytest.mark.cells("routing.skill_named")
+async def test_a_message_says_which_skill_it_is_for_at_the_agents_url_and_at_the_gateways(
+    doors: Doors, key: str
+) -> None:
+    named = saying({"do": "echo"}, metadata={"meshgate/skill": "write"})
+    for to in ("", "clerk", "write@1"):
+        answer = await doors.here.ask("SendMessage", named, to, key=key)
+        assert (to, answer.heard["agent"]) == (to, "clerk")
+    best = await doors.there.ask("SendMessage", saying({"do": "echo"}, metadata={"meshgate/skill": "sum"}), key=key)
+    assert best.heard["agent"] == "sum-new"
+
+
+@pytest.mark.requirement("routing.skill_agrees")
+async def test_a_skill_that_is_not_there_or_not_the_urls_is_told_with_what_to_do(doors: Doors, key: str) -> None:
+    named = saying({"do": "echo"}, metadata={"meshgate/skill": "write"})
+    found = await refusal(doors.here, "SendMessage", named, "sum@*", key=key)
+    assert found.means("INVALID_PARAMS")
+    assert found.message.endswith("they must agree")
+    other = saying({"do": "echo"}, metadata={"meshgate/skill": "dance"})
+    found = await refusal(doors.here, "SendMessage", other, "clerk", key=key)
+    assert found.means("NO_ROUTE")
+    assert found.message == "agent 'clerk' has no skill 'dance': there are write"
+    found = await refusal(doors.here, "SendMessage", other, key=key)
+    assert found.means("NO_ROUTE")
+    assert found.message.startswith("no agent here has a skill 'dance': there are ")
+
+
 @pytest.mark.requirement("contract.by_skill", "contract.no_route")
 async def test_what_nobody_answers_to_has_no_route(doors: Doors, key: str) -> None:
     for selector in ("sum@4", "sum@3", "sum@1,region=us", "sum@2,slow", "sing@*", "nobody"):

@@ -62,6 +62,18 @@ def test_nothing_beyond_loopback_is_bound_unless_told(tmp_path: Path, name: str)
     assert not load(tmp_path, allow_remote=True, **address).loopback
 
 
+@pytest.mark.requirement("cors.setting")
+def test_origins_come_from_each_source_and_a_wrong_one_is_named_with_its_place(tmp_path: Path) -> None:
+    assert load(tmp_path).cors_origins == ()
+    assert load(tmp_path, 'cors_origins = ["https://app.example"]').cors_origins == ("https://app.example",)
+    both = load(tmp_path, "", {"MESHGATE_CORS_ORIGINS": "https://app.example, http://localhost:3000"})
+    assert both.cors_origins == ("https://app.example", "http://localhost:3000")
+    with pytest.raises(ConfigError, match=r"line 1: cors_origins: 'https://app\.example/' is no origin"):
+        load(tmp_path, 'cors_origins = ["https://app.example/"]')
+    with pytest.raises(ConfigError, match="keep the policy 'authentication'"):
+        load(tmp_path, 'cors_origins = ["*"]\nwithout_policies = ["authentication"]')
+
+
 @pytest.mark.requirement("config.bounded")
 @pytest.mark.parametrize("value", ["0", "-1", "nan", "inf"])
 @pytest.mark.parametrize("name", Limits.__struct_fields__)

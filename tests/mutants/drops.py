@@ -26,13 +26,14 @@ from meshgate.a2a.bindings.http_json import rest
 from meshgate.a2a.codec import strict_json as checking
 from meshgate.a2a.errors import InvalidAgentResponse
 from meshgate.a2a.limits import DEFAULTS
+from meshgate.a2a.mesh import extensions
 from meshgate.a2a.mesh.context_ids import ContextTags
 from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import parse_selector
 from meshgate.a2a.signatures import card_verifier
 from meshgate.cli.views import banner
-from meshgate.gateway import answers, app, config, parts
+from meshgate.gateway import answers, app, config, origins, parts
 from meshgate.gateway.contracts.admission import check as schema_check
 from meshgate.gateway.contracts.admission import gate as schema_gate
 from meshgate.gateway.contracts.blob_folder import BlobFolder
@@ -54,6 +55,7 @@ from meshgate.gateway.gateway import Gateway
 from meshgate.gateway.identity import card_keys, key_list, key_places, key_record, keys, mesh_key
 from meshgate.gateway.identity.card_keys import CardKeys
 from meshgate.gateway.identity.shared_keys import SharedKeys
+from meshgate.gateway.ingress import cors
 from meshgate.gateway.ingress import http as ingress
 from meshgate.gateway.ingress.cards import Cards
 from meshgate.gateway.ingress.credentials import CredentialCheck
@@ -65,11 +67,13 @@ from meshgate.gateway.policies.arrival import lineage as lineage_policy
 from meshgate.gateway.policies.arrival import metrics as call_metrics
 from meshgate.gateway.policies.arrival.lineage import Lineages
 from meshgate.gateway.policies.attempt import breaker as breaker_gate
+from meshgate.gateway.policies.attempt import names
 from meshgate.gateway.policies.attempt.hang_detection import HangDetection
+from meshgate.gateway.policies.call import schema as schema_policy
 from meshgate.gateway.policies.call.lineage_guard import LineageGuard
 from meshgate.gateway.policies.call.retry import Retry, RetryBudget
 from meshgate.gateway.process import server, supervisor
-from meshgate.gateway.routing import balance, switch_match
+from meshgate.gateway.routing import balance, resolve, switch_match
 from meshgate.gateway.routing.agent_choice import AgentChoice
 from meshgate.gateway.routing.silent_instances import SilentInstances
 from meshgate.gateway.routing.task_owner import TaskOwner
@@ -102,10 +106,12 @@ from meshgate.registry.schemas import (
 )
 from meshgate.registry.schemas import admission as subjects
 from meshgate.sdk.caller import Caller
+from meshgate.sdk.client import direct
 from meshgate.sdk.schemas import agent_contracts as keeping
 from meshgate.sdk.schemas.derive import derive as deriving
 from meshgate.sdk.schemas.lock import assignment, numbers
 from meshgate.sdk.server import membership as joining
+from meshgate.sdk.tasks import handler as agent_handler
 from tests.mutants.mediation_drops import MEDIATION_DROPS
 
 __all__ = ["DROPS", "drop_policy", "policy_names"]
@@ -345,6 +351,32 @@ def _rest_ids() -> None:
 
 def _rest_reasons() -> None:
     _replace(rest, "has_reason", lambda body: False)
+
+
+def _cors_origins() -> None:
+    _replace(cors.CrossOrigin, "_allows", lambda self, origin: bool(origin))
+
+
+def _cors_vary() -> None:
+    _replace(cors, "_with_vary", lambda headers: headers)
+
+
+def _cors_setting() -> None:
+    for module in (cors, config, origins):
+        _replace(module, "fault_of_origins", lambda found, keyed=True: "")
+
+
+def _extensions() -> None:
+    for module in (extensions, names, schema_policy, agent_handler):
+        _replace(module, "with_activated", lambda answered, asked, activated: answered)
+
+
+def _skill_agrees() -> None:
+    _replace(resolve, "_asked_skill", lambda call: "")
+
+
+def _direct_key() -> None:
+    _replace(direct, "_origin", lambda url: "")
 
 
 def _key_first() -> None:
@@ -849,6 +881,12 @@ DROPS: dict[str, Callable[[], None]] = {
     "paths": _paths,
     "rest_ids": _rest_ids,
     "rest_reasons": _rest_reasons,
+    "cors_origins": _cors_origins,
+    "cors_vary": _cors_vary,
+    "cors_setting": _cors_setting,
+    "extensions": _extensions,
+    "skill_agrees": _skill_agrees,
+    "direct_key": _direct_key,
     "key_first": _key_first,
     "key_counted": _key_counted,
     "skipped": _skipped,

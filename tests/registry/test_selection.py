@@ -214,9 +214,18 @@ def test_a_foreign_agent_called_by_name_counts_as_every_skill() -> None:
     assert (group.skill, group.version, group.capability) == (ANY_SKILL, "3.1.0", None)
     assert select(found, parse_selector("outside"), Scope(skills=("sum",))) == ()
     assert select(found, parse_selector("outside"), Scope(skills=("sum",)), "sum") == ()
+    assert select(found, parse_selector("outside"), ALL, "sum") == (group,)
+    assert select(found, parse_selector("outside"), ALL, "dance") == ()
     assert brief(select(found, parse_selector("sum@1"), Scope(skills=("sum",)))) == [
         ("outside", "sum", "1.0.0", ["o1"])
     ]
+
+
+def test_a_foreign_agent_that_lists_no_skill_may_have_any() -> None:
+    found = index(running("o1", release("outside", foreign=True)))
+    assert [group.skill for group in select(found, parse_selector("outside"), ALL, "sum")] == [ANY_SKILL]
+    told = explain(found, parse_selector("outside"), ALL, "sum")
+    assert [one.reason for one in told.verdicts] == ["matched"]
 
 
 def test_a_skill_cannot_call_itself_every_skill() -> None:

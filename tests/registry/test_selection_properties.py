@@ -111,6 +111,8 @@ def plainly(state: Snapshot, selector: Selector, scope: Scope, skill: str) -> Fo
                     hits.append((one.instance.agent, offer.skill, parse_version(offer.version), one.instance.id))
         return gathered(hits)
     mine = [one for one in usable if one.instance.agent == selector.agent]
+    if skill:  # a skill that is named must be one of those that an agent lists, if it lists any
+        mine = [one for one in mine if not (lists := {offer.skill for offer in one.manifest.skills}) or skill in lists]
     own = [(one, offer) for one in mine if not one.manifest.foreign for offer in one.manifest.skills]
     own = [(one, offer) for one, offer in own if permitted(scope, selector.agent, offer.skill)]
     if not skill and own:

@@ -19,6 +19,7 @@ import msgspec
 from meshgate.a2a.codec.type_fault import fault_at
 from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.limits import Limits
+from meshgate.gateway.origins import fault_of_origins
 from meshgate.gateway.setting_place import place_of
 from meshgate.registry.extras import GRPC, REMEDY, has
 from meshgate.registry.foreign.agent_credential import GivenCredential, OAuth2Client
@@ -148,6 +149,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """PEM files with keys on P-256 that cards are signed with: the first signs. The mesh makes its own if empty."""
     catalogue_domain: str = ""
     """Domain in the identifiers of the catalogue, such as ``agents.example.org``; ``agent.localhost`` if empty."""
+    cors_origins: tuple[str, ...] = ()
+    """Origins of web pages that may call, such as ``https://app.example``, or ``*`` alone for all; none if empty."""
     agent_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128", "localhost")
     """Networks (and host names) that agents may listen in."""
     otlp: str = ""
@@ -282,6 +285,8 @@ def _check(config: Config) -> None:
         raise ConfigError(told, "catalogue_domain")
     if not 1 <= config.workers <= 64:
         raise ConfigError("workers must be 1 to 64", "workers")
+    if fault := fault_of_origins(config.cors_origins, keyed="authentication" not in config.without_policies):
+        raise ConfigError(f"cors_origins: {fault}", "cors_origins")
     for at, agent in enumerate(config.agents):
         try:
             card_places(agent.card)

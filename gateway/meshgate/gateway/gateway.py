@@ -15,6 +15,7 @@ from meshgate.gateway.discovery.endpoint import Discovery
 from meshgate.gateway.discovery.ranking import WordRanking
 from meshgate.gateway.ingress.card_signatures import CardSignatures
 from meshgate.gateway.ingress.cards import Cards
+from meshgate.gateway.ingress.cors import cross_origin
 from meshgate.gateway.ingress.credentials import CredentialCheck
 from meshgate.gateway.ingress.edge import edge
 from meshgate.gateway.ingress.http import Ingress
@@ -50,6 +51,8 @@ class Gateway(Parts):
         self.ingress = Ingress(
             self.entrance, self.cards, self.credentials, public, discovery, self, self.limits, self.wall
         )
+        self.app = cross_origin(self.ingress, settings.cors_origins)
+        """What a server serves: the ingress, with answers for web pages if the settings list any."""
         self.metrics.watch(
             stale_seconds=self.watcher.stale_seconds,
             passed_over=lambda: dict[str, int](self.watcher.passed_over.items()),

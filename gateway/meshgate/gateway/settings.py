@@ -31,6 +31,8 @@ class Settings(msgspec.Struct, frozen=True):
     """PEM files of the keys that cards are signed with; keys that follow from the mesh key if empty."""
     catalogue_domain: str = LOCAL_DOMAIN
     """The domain in the catalogue's identifiers."""
+    cors_origins: tuple[str, ...] = ()
+    """Origins of the web pages that may read answers; ``*`` alone for all."""
     snapshot: Path | None = None
     """Where the last known registry is kept."""
     schemas: Path | None = None

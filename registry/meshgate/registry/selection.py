@@ -41,7 +41,11 @@ def explain(index: Index, selector: Selector, permission: Permission, skill: str
     if selector.agent:
         chosen = _chosen(index, selector.agent, permission, skill)
         # Where no skill is usable at all, every skill's verdict says why not.
-        offers = _offers(index, selector.agent, chosen) if chosen else list(index.of_agent(selector.agent))
+        offers = (
+            _offers(index, selector.agent, chosen, named=_is_named(skill))
+            if chosen
+            else list(index.of_agent(selector.agent))
+        )
         named = {offer.entry.instance.id for offer in offers}
         lacking = [entry for entry in index.instances_of(selector.agent) if entry.instance.id not in named]
     else:
@@ -73,18 +77,29 @@ def catalogue(index: Index, permission: Permission) -> tuple[Group, ...]:
 def _candidates(index: Index, selector: Selector, permission: Permission, skill: str) -> list[Offer]:
     if selector.skill:
         return list(index.of_skill(selector.skill))
-    return _offers(index, selector.agent, _chosen(index, selector.agent, permission, skill))
+    return _offers(index, selector.agent, _chosen(index, selector.agent, permission, skill), named=_is_named(skill))
 
 
 def _chosen(index: Index, agent: str, permission: Permission, skill: str) -> str:
     # Only the rule below may say that the agent decides: it looks at the caller's scope.
-    return skill if skill not in ("", ANY_SKILL) else _usual_skill(index, agent, permission)
+    return skill if _is_named(skill) else _usual_skill(index, agent, permission)
 
 
-def _offers(index: Index, agent: str, skill: str) -> list[Offer]:
+def _is_named(skill: str) -> bool:
+    return skill not in ("", ANY_SKILL)
+
+
+def _offers(index: Index, agent: str, skill: str, *, named: bool) -> list[Offer]:
     if skill == ANY_SKILL:
         return list(index.by_name(agent))
-    return [offer for offer in index.of_agent(agent) if offer.skill in (skill, ANY_SKILL)]
+    found = [offer for offer in index.of_agent(agent) if offer.skill in (skill, ANY_SKILL)]
+    return [offer for offer in found if _lists(offer, skill)] if named else found
+
+
+def _lists(offer: Offer, skill: str) -> bool:
+    """Whether a skill that is named is an agent's. A foreign one has one offer, whatever skills its card lists."""
+    listed = offer.entry.manifest.skills
+    return offer.skill == skill or not listed or any(one.skill == skill for one in listed)
 
 
 def _usual_skill(index: Index, agent: str, permission: Permission) -> str:

@@ -16,6 +16,7 @@ from meshgate.a2a.card_types import AgentCard, Terms
 from meshgate.a2a.codec.strict_json import check, decode_json, is_array, is_object
 from meshgate.a2a.codec.type_fault import fault_at
 from meshgate.a2a.errors import InvalidParams, MeshError
+from meshgate.a2a.mesh.extensions import BY_GATEWAYS, CAPABILITIES, CONTRACTS, PROVENANCE, entry
 from meshgate.a2a.protocol_version import PROTOCOL_VERSION
 from meshgate.a2a.v0_3.cards import is_version, upgrade_card
 
@@ -38,13 +39,11 @@ CARD_PATH = "/.well-known/agent-card.json"
 """Section 8.2, below the base URL of an agent."""
 CARD_PATHS = (CARD_PATH, "/.well-known/agent.json")
 """Where cards are served, and looked for: A2A 0.2 had them at the second path."""
-CAPABILITIES_URI = "https://meshgate.dev/extensions/capabilities/v1"
-CONTRACTS_URI = "https://meshgate.dev/extensions/contracts/v1"
+CAPABILITIES_URI = CAPABILITIES.uri
+CONTRACTS_URI = CONTRACTS.uri
 """The extension in which gateways list the releases of skills' contracts; an agent's own is left out."""
-PROVENANCE_URI = "https://meshgate.dev/extensions/provenance/v1"
+PROVENANCE_URI = PROVENANCE.uri
 """The extension in which gateways say what the agent's own signatures prove; an agent's own is left out."""
-_OURS = (CONTRACTS_URI, PROVENANCE_URI)
-"""Extensions in which gateways alone say something."""
 MAX_CARD = 1024 * 1024
 """Largest card, in bytes."""
 _NO_CARD = "this is no agent card of A2A 1.0 or 0.3"
@@ -180,12 +179,11 @@ def rewrite(
     # Push and extended cards are not relayed, so they are not promised (section 3.3.4). Extensions are between caller
     # and agent, which are told of each other's: one that the agent requires is named, or nobody could call it.
     extensions = [_cut(item, skills) for item in given.get("extensions") or () if _passes(item)]
-    for uri, about, params in (
-        (CONTRACTS_URI, "the releases of the skills' contracts that are served", contracts),
-        (PROVENANCE_URI, "what the signatures of the agent's own card prove of its origin", provenance),
-    ):
-        if params:
-            extensions.append({"uri": uri, "description": about, "required": False, "params": params})
+    extensions += [entry(one) for one in BY_GATEWAYS]
+    if contracts:
+        extensions.append(entry(CONTRACTS, contracts))
+    if provenance:
+        extensions.append(entry(PROVENANCE, provenance))
     out["capabilities"] = {
         "streaming": bool(given.get("streaming")),
         "pushNotifications": False,
@@ -218,8 +216,12 @@ def strict(card: dict[str, Any]) -> dict[str, Any]:
     return {**card, "securityRequirements": needed}
 
 
+_OWN = {one.uri for one in (*BY_GATEWAYS, CONTRACTS, PROVENANCE)}
+
+
 def _passes(extension: dict[str, Any]) -> bool:
-    return extension.get("uri") not in _OURS
+    """Whether an agent's extension is listed as it is: what a gateway does itself it lists itself."""
+    return extension.get("uri") not in _OWN
 
 
 def _cut(extension: dict[str, Any], skills: frozenset[str] | None) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from meshgate.a2a.errors import VersionNotSupported
 
 __all__ = [
     "EXTENSIONS_HEADER",
+    "LEGACY_EXTENSIONS_HEADER",
     "LEGACY_VERSION",
     "PROTOCOL_VERSION",
     "VERSION_HEADER",
@@ -32,7 +33,8 @@ LEGACY_VERSION = "0.3"
 """The version of a request that names none (section 3.6.2)."""
 VERSION_HEADER = "a2a-version"
 EXTENSIONS_HEADER = "a2a-extensions"
-_LEGACY_EXTENSIONS = "x-a2a-extensions"
+LEGACY_EXTENSIONS_HEADER = "x-a2a-extensions"
+"""What A2A 0.3 calls that header."""
 _LEGACY = re.compile(r"0\.3(?:\.[0-9]+)?")
 _SERVED = re.compile(r"1\.0(?:\.[0-9]+)?")
 
@@ -81,7 +83,7 @@ def check_legacy_version(headers: Mapping[str, str], query: str = "") -> None:
 
 def current_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
     """A request's headers of A2A 0.3 under 1.0's names."""
-    asked = headers.get(_LEGACY_EXTENSIONS)
+    asked = headers.get(LEGACY_EXTENSIONS_HEADER)
     if asked is None or EXTENSIONS_HEADER in headers:
         return headers
     return {**headers, EXTENSIONS_HEADER: asked}
@@ -91,7 +93,7 @@ def with_legacy_names(headers: Mapping[str, str]) -> Mapping[str, str]:
     """The headers of an answer under the names that clients of A2A 0.3 know."""
     if EXTENSIONS_HEADER not in headers:
         return headers
-    return {_LEGACY_EXTENSIONS if name == EXTENSIONS_HEADER else name: text for name, text in headers.items()}
+    return {LEGACY_EXTENSIONS_HEADER if name == EXTENSIONS_HEADER else name: text for name, text in headers.items()}
 
 
 def protocol_headers(version: str, extensions: str | None) -> dict[str, str]:
@@ -102,7 +104,7 @@ def protocol_headers(version: str, extensions: str | None) -> dict[str, str]:
         extensions: the extensions that its caller asks for, if any.
     """
     if version == LEGACY_VERSION:
-        return {} if extensions is None else {_LEGACY_EXTENSIONS: extensions}
+        return {} if extensions is None else {LEGACY_EXTENSIONS_HEADER: extensions}
     sent = {VERSION_HEADER: PROTOCOL_VERSION}
     if extensions is not None:
         sent[EXTENSIONS_HEADER] = extensions

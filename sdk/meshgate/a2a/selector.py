@@ -21,7 +21,7 @@ from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.version_syntax import parse_range
 from meshgate.a2a.versions import VersionRange
 
-__all__ = ["Selector", "parse_selector"]
+__all__ = ["NAME", "Selector", "parse_selector"]
 
 NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?\Z")
 """An agent's or a skill's name: 1 to 128 characters, safe in a URL path, a header and a file name."""

@@ -31,9 +31,15 @@ def agents() -> list[Entry]:
         ("helo", "", "no agent here answers to 'helo'; did you mean 'hello'?"),
         ("zebra", "", "no agent here answers to 'zebra'"),
         ("helo", "count", "no agent here answers to 'helo'; did you mean 'hello'?"),
-        ("hello", "cuont", "agent 'hello' has no skill 'cuont'; did you mean 'count'?"),
+        ("hello", "cuont", "agent 'hello' has no skill 'cuont': there are count, greet, loop; did you mean 'count'?"),
         ("hello", "zzz", "agent 'hello' has no skill 'zzz': there are count, greet, loop"),
         ("many", "zzz", "agent 'many' has no skill 'zzz': there are skill0, skill1, skill2, skill3 and 3 more"),
+        (
+            "",
+            "cuont",
+            "no agent here has a skill 'cuont': there are count, greet, loop, say and 8 more; did you mean 'count'?",
+        ),
+        ("", "zebra", "no agent here has a skill 'zebra': there are count, greet, loop, say and 8 more"),
         ("graet@*", "", "no agent here answers to 'graet@*'; did you mean 'greet'?"),
         ("greet@9", "", "no 'greet' here answers to 'greet@9': there are 1.0.0, 2.1.0"),
         ("greet@*,region=eu", "", "no 'greet' here answers to 'greet@*,region=eu': there are 1.0.0, 2.1.0"),
@@ -52,10 +58,26 @@ async def test_what_a_caller_may_not_use_is_never_named() -> None:
         ("secret", None, "no agent here answers to 'secret'"),
         ("secrets@*", None, "no agent here answers to 'secrets@*'"),
         ("hello", "cuont", "agent 'hello' has no skill 'cuont': there are greet"),
+        ("", "cuont", "no agent here has a skill 'cuont': there are greet"),
+        ("", "secrets", "no agent here has a skill 'secrets': there are greet"),
     ):
         with pytest.raises(NoRoute) as refused:
             await Guide(*agents()).ask(target, skill=skill, principal=narrow)
         assert refused.value.message == told
+
+
+async def test_a_key_for_some_skills_of_a_foreign_agent_is_told_to_call_the_skill() -> None:
+    skills = (Capability("cut", "1.0.0"), Capability("dye", "1.0.0"))
+    guide = Guide(entry("far-2", "tailor", skills=skills, foreign=True))
+    narrow = Principal("user", "bob", agents=("*",), skills=("cut",))
+    for skill, told in (
+        ("cut", "this key is for some skills of agent 'tailor': call cut@* instead"),
+        ("dye", "agent 'tailor' has no skill 'dye': there are cut"),
+    ):
+        with pytest.raises(NoRoute) as refused:
+            await guide.ask("tailor", skill=skill, principal=narrow)
+        assert refused.value.message == told
+    assert (await guide.route("tailor", skill="dye")).skill == "*"
 
 
 async def test_names_are_those_of_the_registry_now_and_of_each_caller() -> None:

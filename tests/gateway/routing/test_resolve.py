@@ -13,6 +13,7 @@ import pytest
 from meshgate.a2a.call import Call, Handler, Principal, Route
 from meshgate.a2a.errors import InvalidParams, MeshError, NoRoute, RateLimited, TaskNotFound
 from meshgate.a2a.mesh.context_ids import ContextTags
+from meshgate.a2a.mesh.headers import SKILL_KEY
 from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.a2a.methods import METHODS
 from meshgate.a2a.payload import JsonPayload
@@ -22,7 +23,7 @@ from meshgate.a2a.versions import VersionRange
 from meshgate.gateway.identity.authorizer import ScopeAuthorizer
 from meshgate.gateway.jobs.rates import Rates
 from meshgate.gateway.routing.agent_choice import AgentChoice
-from meshgate.gateway.routing.resolve import SKILL_KEY, Resolve
+from meshgate.gateway.routing.resolve import Resolve
 from meshgate.gateway.routing.routes import Routes
 from meshgate.gateway.routing.task_owner import TaskOwner
 from meshgate.registry.index import Index
@@ -156,12 +157,49 @@ async def test_a_message_may_say_which_skill_of_an_agent_it_means() -> None:
     both = entry("a", skills=(Capability("say", "1.0.0"), Capability("sing", "1.0.0")))
     guide = Guide(both)
     assert (await guide.route("echo", skill="sing")).skill == "sing"
-    assert (await guide.route("say@*", skill="sing")).skill == "say"
     with pytest.raises(NoRoute):
         await guide.route("echo", skill="dance")
-    with pytest.raises(InvalidParams) as refused:
-        await guide.route("echo", skill=3)
-    assert refused.value.message == "message.metadata['meshgate/skill'] must be a string"
+    for target in ("echo", "say@*", ""):
+        with pytest.raises(InvalidParams) as refused:
+            await guide.route(target, skill=3)
+        assert refused.value.message == "message.metadata['meshgate/skill'] must be a string"
+
+
+@pytest.mark.requirement("routing.skill_named")
+async def test_a_skill_that_a_message_names_selects_where_nothing_else_names_a_target() -> None:
+    two = [release("1.0.0"), release("1.2.0", agent="parrot")]
+    guide = Guide(*two)
+    call = await guide.ask(skill="say")
+    assert call.target == parse_selector("say@*")
+    assert call.route is not None
+    assert (call.route.agent, call.route.skill, call.route.version) == ("parrot", "say", "1.2.0")
+    for nothing in ("", "*"):
+        with pytest.raises(InvalidParams, match="name an agent or a skill"):
+            await guide.ask(skill=nothing)
+    for wrong in ("say@^1", "say,eu", "say sing", "/say", "x" * 200):
+        with pytest.raises(InvalidParams, match="must be a skill's name"):
+            await guide.ask(skill=wrong)
+
+
+@pytest.mark.requirement("routing.skill_agrees")
+@pytest.mark.parametrize("more", [{"target": "say@^1"}, {"label": "say@*"}, {"target": "say@*", "label": "say@*"}])
+async def test_a_skill_that_a_message_names_must_be_the_one_of_the_url_and_of_the_label(more: dict[str, str]) -> None:
+    both = entry("a", skills=(Capability("say", "1.0.0"), Capability("sing", "1.0.0")))
+    guide = Guide(both)
+    for same in ("say", "*", "", None):
+        assert (await guide.route(**more, skill=same)).skill == "say"
+    for other in ("sing", "dance"):
+        with pytest.raises(InvalidParams) as refused:
+            await guide.route(**more, skill=other)
+        told = f"the URL names the skill 'say' and message.metadata['meshgate/skill'] {other!r}: they must agree"
+        assert refused.value.message == told
+        assert [field for field, _ in refused.value.violations] == ["message.metadata.meshgate/skill"]
+
+
+@pytest.mark.requirement("routing.skill_named")
+async def test_a_label_that_names_an_agent_and_a_message_that_names_its_skill_go_together() -> None:
+    guide = Guide(entry("a", skills=(Capability("say", "1.0.0"), Capability("sing", "1.0.0"))))
+    assert (await guide.route(label="echo", skill="sing")).skill == "sing"
 
 
 @pytest.mark.requirement("routing.agent_decides")

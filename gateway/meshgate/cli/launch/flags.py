@@ -89,6 +89,14 @@ FLAGS: tuple[Flag, ...] = (
         off="loopback-only",
     ),
     Flag(
+        "cors_origins",
+        list[str],
+        _REACH,
+        "An origin whose web pages may call, such as https://app.example, or * for all; repeatable.",
+        "none",
+        name="cors-origin",
+    ),
+    Flag(
         "agent_networks",
         list[str],
         _REACH,

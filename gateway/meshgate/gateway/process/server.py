@@ -85,6 +85,7 @@ class DataPlane:
             public_cards=config.loopback if config.public_cards is None else config.public_cards,
             card_keys=tuple(map(Path, config.card_keys)),
             catalogue_domain=config.catalogue_domain.lower() or LOCAL_DOMAIN,
+            cors_origins=config.cors_origins,
             snapshot=home.path / f"snapshot{'' if not share else '-' + str(os.getpid())}.bin",
             schemas=home.path / "schemas",
             plugins=config.policies,
@@ -100,7 +101,7 @@ class DataPlane:
         )
         inspect = InspectApp(self.gateway.answers.table, self.gateway.mesh.inspect_secret(), limits)
         self._servers = [
-            HttpServer(self.gateway.ingress, self._http_sockets, limits),
+            HttpServer(self.gateway.app, self._http_sockets, limits),
             HttpServer(inspect, self._inspect_sockets, limits),
         ]
         self._grpc: Any = None

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from meshgate.a2a.selector import Selector
-from meshgate.registry.groups import Group
+from meshgate.registry.groups import ANY_SKILL, Group
 
 __all__ = ["KnownNames"]
 
@@ -26,17 +26,23 @@ class KnownNames:
         self._skills: dict[str, list[str]] = {}
         for group in groups:
             self._agents.setdefault(group.agent, []).append(group.skill)
-            self._skills.setdefault(group.skill, []).append(group.version)
+            if group.skill != ANY_SKILL:
+                self._skills.setdefault(group.skill, []).append(group.version)
 
     def why_not(self, target: Selector, skill: str) -> str:
         """Why nothing answers to a selector, with what was meant, or what there is.
 
         Args:
-            skill: the skill that the message itself asked for.
+            skill: the skill that the message itself asked for. What may be asked for instead is listed.
         """
         if target.agent and skill and target.agent in self._agents:
-            skills = self._agents[target.agent]
-            return f"agent {target.agent!r} has no skill {skill[:64]!r}{_meant(skill, skills) or _there(skills)}"
+            skills = [one for one in self._agents[target.agent] if one != ANY_SKILL]
+            if skill in skills:
+                # A foreign agent that is called by its name may use any of its skills, whatever the message says.
+                return f"this key is for some skills of agent {target.agent!r}: call {skill[:64]}@* instead"
+            return f"agent {target.agent!r} has no skill {skill[:64]!r}{_there(skills)}{_meant(skill, skills)}"
+        if skill and target.skill == skill and skill not in self._skills:
+            return f"no agent here has a skill {skill[:64]!r}{_there(self._skills)}{_meant(skill, self._skills)}"
         if target.skill in self._skills:
             versions = list(dict.fromkeys(self._skills[target.skill]))
             return f"no {target.skill!r} here answers to {target.text[:64]!r}{_there(versions)}"
@@ -49,7 +55,9 @@ def _meant(name: str, names: Iterable[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
-def _there(names: list[str]) -> str:
+def _there(names: Iterable[str]) -> str:
     listed = sorted(dict.fromkeys(names))
+    if not listed:
+        return ""
     more = f" and {len(listed) - _LISTED} more" if len(listed) > _LISTED else ""
     return f": there are {', '.join(listed[:_LISTED])}{more}"

@@ -12,7 +12,7 @@ from meshgate.a2a.errors import InvalidParams, NoRoute, TaskNotFound
 from meshgate.a2a.mesh import headers
 from meshgate.a2a.outcome import Head
 from meshgate.a2a.reply import Reply
-from meshgate.a2a.selector import Selector, parse_selector
+from meshgate.a2a.selector import NAME, Selector, parse_selector
 from meshgate.a2a.versions import VersionRange
 from meshgate.gateway.jobs.rates import Rates
 from meshgate.gateway.routing.agent_choice import AgentChoice, leaders
@@ -20,14 +20,13 @@ from meshgate.gateway.routing.routes import Routes
 from meshgate.gateway.routing.task_owner import TaskOwner
 from meshgate.registry.groups import ANY_SKILL
 
-__all__ = ["SKILL_KEY", "Releases", "Resolve", "target_of"]
+__all__ = ["Releases", "Resolve", "target_of"]
 
-SKILL_KEY = "meshgate/skill"
-"""Key of a message's metadata that names the skill, for calls by agent."""
 _OTHERS = 2
 """Releases that a call may be sent to beside the first."""
 _ANY = VersionRange()
 _NOTHING = Selector()
+_SKILL_PLACE = f"message.metadata[{headers.SKILL_KEY!r}]"
 
 
 class Releases(Protocol):
@@ -83,7 +82,7 @@ class Resolve:
             NoRoute: no skill that the caller may use matches the selector.
             TaskNotFound: there is no such task, or it is not the caller's; also one that the message refers to.
             RateLimited: the caller asked too often for what does not exist.
-            InvalidParams: the selector is missing or contradicts itself.
+            InvalidParams: nothing names the target, or what names it contradicts itself.
         """
         try:
             routed = self._resolve(call)
@@ -93,9 +92,9 @@ class Resolve:
             # Guessing names and ids is bounded as calls are. There is no agent to count it for, hence the agent "".
             self._rates.take(call.principal, "")
             if isinstance(error, NoRoute):
-                target = target_of(call) or _NOTHING
-                asked = _asked_skill(call) if target.agent else ""
-                error = NoRoute(self._routes.names(call.principal).why_not(target, asked))
+                error = NoRoute(
+                    self._routes.names(call.principal).why_not(target_of(call) or _NOTHING, _asked_skill(call))
+                )
             raise error from None
         route = routed.route
         if route is None or not route.choice:
@@ -150,22 +149,46 @@ class Resolve:
 
 
 def target_of(call: Call) -> Selector | None:
-    """What a call is for: what its URL or metadata name, and its routing label.
+    """What a call names: the first of its URL (over gRPC: its metadata), its tenant label, and its message. A later one
+    must agree.
 
     Raises:
-        InvalidParams: the two differ.
+        InvalidParams: one does not, or cannot be read.
     """
-    label = getattr(call.payload.view(), "tenant", "")
-    if not label:
-        return call.target
-    named = parse_selector(label)
-    if call.target is not None and call.target.text != named.text:
-        raise InvalidParams(f"the URL names {call.target.text!r} and the tenant label {label[:64]!r}: they must agree")
-    return named
+    target, label, skill = call.target, getattr(call.payload.view(), "tenant", ""), _asked_skill(call)
+    if label:
+        named = parse_selector(label)
+        if target is not None and target.text != named.text:
+            raise InvalidParams(f"the URL names {target.text!r} and the tenant label {label[:64]!r}: they must agree")
+        target = named
+    if target is None:
+        # A task knows its skill: there a message's skill is an answer to the question which one is meant.
+        return _any_version(skill) if skill and not call.task_id else None
+    if target.agent or skill in ("", target.skill):
+        return target
+    raise InvalidParams(
+        f"the URL names the skill {target.skill[:64]!r} and {_SKILL_PLACE} {skill[:64]!r}: they must agree",
+        violations=((f"message.metadata.{headers.SKILL_KEY}", "must be the skill that the URL names, or left out"),),
+    )
 
 
 def _asked_skill(call: Call) -> str:
-    asked = call.payload.view().message.metadata.get(SKILL_KEY, "")
+    """The skill that a message names; "" if it names none.
+
+    Raises:
+        InvalidParams: it is no string.
+    """
+    message = getattr(call.payload.view(), "message", None)
+    if message is None:
+        return ""
+    asked = message.metadata.get(headers.SKILL_KEY, "")
     if not isinstance(asked, str):
-        raise InvalidParams(f"message.metadata[{SKILL_KEY!r}] must be a string")
-    return asked
+        raise InvalidParams(f"{_SKILL_PLACE} must be a string")
+    return "" if asked == ANY_SKILL else asked
+
+
+def _any_version(skill: str) -> Selector:
+    """Whoever offers a skill. Only a name may stand in a message: who wants a range or labels calls the skill's URL."""
+    if NAME.match(skill) is None:
+        raise InvalidParams(f"{_SKILL_PLACE} must be a skill's name: a range and labels stand in /skills/NAME@RANGE")
+    return parse_selector(f"{skill}@*")

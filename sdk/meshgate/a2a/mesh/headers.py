@@ -17,6 +17,7 @@ __all__ = [
     "DEPRECATED",
     "INSTANCE",
     "JOB",
+    "KEPT",
     "LINEAGE",
     "PARTIAL",
     "PRINCIPAL",
@@ -24,6 +25,7 @@ __all__ = [
     "SCHEMA",
     "SCHEMA_VERSION",
     "SKILL",
+    "SKILL_KEY",
     "TARGET",
     "TASKS_SINCE",
     "TENANT",
@@ -77,10 +79,15 @@ USAGE: Final = "meshgate/usage"
 CAUSE: Final = "meshgate/cause"
 """Key of a status event's metadata under which a failed task names the error at its root: ``code``, ``message``,
 ``path``."""
+SKILL_KEY: Final = "meshgate/skill"
+"""Key of a message's metadata under which a caller names the skill that it calls."""
 PROGRESS: Final = "meshgate/progress"
 """Key of a status event's metadata under which an agent says how far it is, from 0 to 1."""
 CONTINUES: Final = "meshgate/continues"
 """Metadata of a part: ``true`` if it goes on with the part before it, in an artifact that came in chunks."""
+KEPT: Final = "meshgate/v1"
+"""Key of any metadata in A2A 0.3 under which a gateway keeps what 0.3 has no place for, and from where it puts it
+back."""
 
 
 @functools.lru_cache(maxsize=4096)

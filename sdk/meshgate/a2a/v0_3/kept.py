@@ -8,11 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from meshgate.a2a.codec.strict_json import is_object
+from meshgate.a2a.mesh.headers import KEPT
 
 __all__ = ["KEPT", "keep", "take"]
-
-KEPT = "meshgate/v1"
-"""The key of the metadata."""
 
 
 def keep(out: dict[str, Any], facts: dict[str, Any]) -> None:

@@ -22,10 +22,11 @@ from meshgate.a2a.types import (
     SubscribeToTaskRequest,
     Task,
 )
+from meshgate.sdk.client.direct import DirectClient
 from meshgate.sdk.client.discovery import find_gateway
 from meshgate.sdk.client.follow import follow, is_open
 from meshgate.sdk.client.gather import Gathers
-from meshgate.sdk.client.request import CallArguments, check_arguments, headers_of, path_of, request_of
+from meshgate.sdk.client.request import CallArguments, check_arguments, headers_of, request_of
 from meshgate.sdk.client.results import Event, Result
 from meshgate.sdk.client.rpc import RpcClient, origin_of
 from meshgate.sdk.client.task_errors import check_ended
@@ -63,13 +64,43 @@ class Mesh(Gathers):
         environ: Mapping[str, str] = os.environ,
         spans: Spans | None = None,
     ) -> None:
-        self._rpc = RpcClient(
+        self._rpc: RpcClient = RpcClient(
             lambda: find_gateway(urls, key, environ),
             inside=urls is None and key is None,
             transport=transport,
             limits=limits,
             spans=spans,
         )
+
+    @classmethod
+    def direct(
+        cls,
+        url: str,
+        key: str = "",
+        *,
+        transport: httpx.AsyncBaseTransport | httpx.AsyncClient | None = None,
+        limits: Limits = DEFAULTS,
+        spans: Spans | None = None,
+    ) -> Self:
+        """A client of one A2A server, without a gateway: any that speaks JSON-RPC or HTTP+JSON, of A2A 1.0 or 0.3::
+
+            async with Mesh.direct("http://127.0.0.1:9000") as agent:
+                result = await agent.call(text="A long story.")
+
+        Calls name no selector. The agent's card is read before the first, and says how it is spoken to: 1.0 before 0.3,
+        JSON-RPC before HTTP+JSON. What a gateway does is not there: no budget, no retries, no conversion of contracts.
+
+        Args:
+            url: the agent's, or its card's.
+            key: sent as a bearer token, to the origin of ``url`` alone; none is looked for elsewhere.
+            transport, limits, spans: see ``Mesh``.
+
+        Raises:
+            InvalidParams: ``url`` is no URL.
+        """
+        made = cls(url, key, transport=transport, limits=limits, spans=spans, environ={})
+        made._rpc = DirectClient(url, key, transport=transport, limits=limits, spans=spans)
+        return made
 
     async def __aenter__(self) -> Self:
         return self
@@ -112,7 +143,7 @@ class Mesh(Gathers):
         request = request_of(arguments, return_immediately=return_immediately)
         seconds = self._rpc.seconds(arguments.get("deadline"))
         ends = asyncio.get_running_loop().time() + seconds
-        path = path_of(selector, arguments)
+        path = self._rpc.path(selector, arguments)
         answer, sent = await self._rpc.unary(_SEND, request, path, seconds, headers_of(arguments))
         view = answer.view()
         task = view.task if view.task is not UNSET else None
@@ -139,7 +170,7 @@ class Mesh(Gathers):
         """
         check_arguments("stream()", arguments)
         request = request_of(arguments)
-        path, seconds = path_of(selector, arguments), self._rpc.seconds(arguments.get("deadline"))
+        path, seconds = self._rpc.path(selector, arguments), self._rpc.seconds(arguments.get("deadline"))
         events = self._followed(self._rpc.stream(request, path, seconds, headers_of(arguments)), seconds)
         return _checked(events, selector)
 

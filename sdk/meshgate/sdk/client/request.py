@@ -21,7 +21,6 @@ from meshgate.sdk.skills.contract import JSON, PROTOBUF, Contract
 from meshgate.sdk.skills.media_types import contract_of
 
 __all__ = [
-    "SKILL_METADATA",
     "CallArguments",
     "CallOptions",
     "check_arguments",
@@ -30,9 +29,6 @@ __all__ = [
     "path_of",
     "request_of",
 ]
-
-SKILL_METADATA = "meshgate/skill"
-"""Key of a message's metadata that names the skill, where neither path nor header does."""
 
 _SAFE_IN_PATH = "@,=*~:."
 
@@ -139,7 +135,7 @@ def message_of(arguments: CallArguments) -> Message:
     context_id, task_id = arguments.get("context_id", ""), arguments.get("task_id", "")
     metadata = dict(arguments.get("metadata", {}))
     if skill := arguments.get("skill"):
-        metadata[SKILL_METADATA] = skill
+        metadata[headers.SKILL_KEY] = skill
     parts = _parts_of(arguments)
     if isinstance(given, Message):
         return msgspec.structs.replace(

@@ -21,6 +21,7 @@ from meshgate.a2a.payload import Payload
 from meshgate.a2a.protocol_version import PROTOCOL_VERSION
 from meshgate.a2a.types import A2AMessage, SendMessageRequest, SendMessageResponse, StreamResponse
 from meshgate.sdk.client.access import Access
+from meshgate.sdk.client.request import CallArguments, path_of
 from meshgate.sdk.client.results import Event
 from meshgate.sdk.client.sender import Sender, make_client, read_body
 from meshgate.sdk.current import CURRENT
@@ -88,6 +89,18 @@ class RpcClient:
         if seconds <= 0.0:
             raise UpstreamDeadline("the time for this call was over before it was sent", unsent=True)
         return seconds
+
+    def path(self, selector: str, arguments: CallArguments) -> str:
+        """The path below a URL of ``Access`` under which a call goes to ``selector``.
+
+        Raises:
+            InvalidParams: see ``path_of``.
+        """
+        return path_of(selector, arguments)
+
+    async def exchange(self, method: Method, request: A2AMessage) -> ClientExchange:
+        """The exchange of one request, in the binding that is spoken."""
+        return DEFAULT.client(method, payload.payload_of(request), peer="mesh")
 
     def _access(self) -> Access:
         if self._inside:
@@ -168,15 +181,13 @@ class RpcClient:
         Raises:
             MeshError: see ``meshgate.a2a.errors``.
         """
-        exchange = DEFAULT.client(method, payload.payload_of(request), peer="mesh")
         waits = seconds + self._limits.grace
         try:
-            async with (
-                asyncio.timeout(waits),
-                self._post(method, exchange, path, seconds, more) as response,
-            ):
-                body = await read_body(response, self._limits.answer, waits)
-                return _answer(response, body, exchange), response.headers
+            async with asyncio.timeout(waits):
+                exchange = await self.exchange(method, request)
+                async with self._post(method, exchange, path, seconds, more) as response:
+                    body = await read_body(response, self._limits.answer, waits)
+                    return _answer(response, body, exchange), response.headers
         except TimeoutError:
             raise UpstreamDeadline(f"there was no answer within {seconds:g} s") from None
 
@@ -193,7 +204,7 @@ class RpcClient:
             OutcomeUnknown: the stream broke or was silent, so how the task goes on is not known.
             MeshError: see ``meshgate.a2a.errors``.
         """
-        exchange = DEFAULT.client(method, payload.payload_of(request), peer="mesh")
+        exchange = await self.exchange(method, request)
         ends = asyncio.get_running_loop().time() + seconds + self._limits.grace
         task_id = ""
         async with self._post(method, exchange, path, seconds, more) as response:
@@ -275,6 +286,8 @@ def origin_of(sent: httpx.Headers) -> dict[str, str]:
     }
 
 
+_ANSWERED = frozenset({200, 201, 202})
+"""Statuses of answers: over HTTP+JSON some agents say what they made."""
 _BY_STATUS: dict[int, type[MeshError]] = {
     401: errors.Unauthenticated,
     403: errors.PermissionDenied,
@@ -295,10 +308,10 @@ def _answer(response: httpx.Response, body: bytes, exchange: ClientExchange) -> 
 
 def _payload(response: httpx.Response, body: bytes, exchange: ClientExchange) -> Payload:
     status = response.status_code
-    if status == 200:
+    if status in _ANSWERED:
         return exchange.decode_answer(body)
     error = exchange.decode_error(Failure(status, body))
     if not isinstance(error, InvalidAgentResponse):
         raise error
     cls = _BY_STATUS.get(status, errors.UpstreamUnavailable if status >= 500 else InvalidAgentResponse)
-    raise cls(f"{response.url.host} answered with HTTP status {status}, which is no answer of a gateway")
+    raise cls(f"{response.url.host} answered with HTTP status {status}, which is no answer of A2A")

@@ -57,7 +57,7 @@ def _unsent(error: httpx.TransportError) -> bool:
 
 
 class Sender:
-    """POSTs to the first of several base URLs that answers; the one that did is asked first the next time.
+    """Sends to the first of several base URLs that answers; the one that did is asked first the next time.
 
     Args:
         client: carries the requests; its owner closes it.
@@ -69,11 +69,19 @@ class Sender:
 
     @asynccontextmanager
     async def post(
-        self, urls: tuple[str, ...], path: str, body: bytes, headers: Mapping[str, str], *, safe: bool
+        self,
+        urls: tuple[str, ...],
+        path: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        safe: bool,
+        method: str = "POST",
     ) -> AsyncGenerator[httpx.Response, None]:
         """Send ``body``; the response's own body is not read yet.
 
         Args:
+            method: HTTP's.
             safe: whether sending twice does no harm, so that any failure may go to the next URL. Else only a connection
                 that was never made does.
 
@@ -81,20 +89,20 @@ class Sender:
             UpstreamUnavailable: no URL could be reached.
             OutcomeUnknown: it was sent, and the connection broke before an answer.
         """
-        response = await self._send(urls, path, body, headers, safe=safe)
+        response = await self._send(urls, path, body, headers, safe=safe, method=method)
         try:
             yield response
         finally:
             await response.aclose()
 
     async def _send(
-        self, urls: tuple[str, ...], path: str, body: bytes, headers: Mapping[str, str], *, safe: bool
+        self, urls: tuple[str, ...], path: str, body: bytes, headers: Mapping[str, str], *, safe: bool, method: str
     ) -> httpx.Response:
         failed: MeshError = UpstreamUnavailable("there is no gateway to call", unsent=True)
         ordered = sorted(urls, key=lambda url: url != self._good) if len(urls) > 1 else urls
         for at, url in enumerate(ordered):
             last = at == len(ordered) - 1
-            request = self.client.build_request("POST", url + path, content=body, headers=dict(headers))
+            request = self.client.build_request(method, url + path, content=body, headers=dict(headers))
             try:
                 response = await self.client.send(request, stream=True)
             except httpx.TransportError as error:

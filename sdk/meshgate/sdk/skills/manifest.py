@@ -10,8 +10,9 @@ import msgspec
 from meshgate.a2a.bindings.base import Binding
 from meshgate.a2a.bindings.table import HTTP_ROWS, Row
 from meshgate.a2a.card_types import SkillTerms, Terms
-from meshgate.a2a.cards import CAPABILITIES_URI, interface
+from meshgate.a2a.cards import interface
 from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.a2a.mesh.extensions import BY_AGENTS, CAPABILITIES, entry
 from meshgate.a2a.v0_3.cards import is_version, merge_card
 from meshgate.registry.model import Capability, Endpoint, HealthCheck, Instance, Manifest, SchemaRef
 from meshgate.sdk.skills.part_codec import PartCodec
@@ -92,18 +93,13 @@ def card_of(
     """
     allowance = _SchemaAllowance(limits.schema_json)
     terms = Terms({skill.id: _terms(skill, allowance) for skill in skills}, shared_tasks=shared_tasks)
-    extension = {
-        "uri": CAPABILITIES_URI,
-        "description": "versions, labels and schemas of the skills",
-        "required": False,
-        "params": msgspec.to_builtins(terms),
-    }
+    extensions = [entry(CAPABILITIES, msgspec.to_builtins(terms)), *map(entry, BY_AGENTS)]
     card: dict[str, Any] = {
         "name": name,
         "description": description or name,
         "version": version,
         "supportedInterfaces": _interfaces(endpoints, rows),
-        "capabilities": {"streaming": True, "pushNotifications": False, "extensions": [extension]},
+        "capabilities": {"streaming": True, "pushNotifications": False, "extensions": extensions},
         "defaultInputModes": _MEDIA,
         "defaultOutputModes": _MEDIA,
         "skills": [_skill_entry(skill) for skill in skills],

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
+from meshgate.a2a.mesh.headers import SKILL_KEY
 from meshgate.a2a.types import Message, Part
-from meshgate.sdk.client.request import SKILL_METADATA
 from meshgate.sdk.context import Context
 from meshgate.sdk.skills.codecs import codec_of
 from meshgate.sdk.skills.content import text_in
@@ -61,7 +61,7 @@ def ask_which(skills: Sequence[Skill]) -> Skill:
 
 
 def _name_in(answer: Message) -> str:
-    return str(answer.metadata.get(SKILL_METADATA, "") or text_in(answer.parts)).strip()
+    return str(answer.metadata.get(SKILL_KEY, "") or text_in(answer.parts)).strip()
 
 
 def _parts(skill: Skill, result: object) -> list[Part]:

@@ -12,6 +12,8 @@ from meshgate.a2a.call import Call
 from meshgate.a2a.errors import InvalidParams, TaskNotFound, UnsupportedOperation
 from meshgate.a2a.limits import Limits
 from meshgate.a2a.mesh import headers
+from meshgate.a2a.mesh.extensions import BY_AGENTS, with_activated
+from meshgate.a2a.outcome import Head
 from meshgate.a2a.payload import Payload, payload_of
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.types import (
@@ -25,7 +27,6 @@ from meshgate.a2a.types import (
     Task,
     TaskState,
 )
-from meshgate.sdk.client.request import SKILL_METADATA
 from meshgate.sdk.context import ContextAgent
 from meshgate.sdk.inbound_call import InboundCall
 from meshgate.sdk.skills.skill import Skill
@@ -36,7 +37,7 @@ from meshgate.sdk.tasks.stores import SharedTasks, TaskStore
 from meshgate.sdk.tasks.task_state import TaskProjection
 from meshgate.sdk.tasks.workload import Workload
 
-__all__ = ["SKILL_METADATA", "AgentHandler"]
+__all__ = ["AgentHandler"]
 
 _NO_CONFIGURATION = SendMessageConfiguration()
 
@@ -84,7 +85,10 @@ class AgentHandler:
         serve = self._methods.get(call.method.name)
         if serve is None:
             raise UnsupportedOperation(f"{call.method.name} is not served by agents of the SDK")
-        return await serve(call)
+        reply = await serve(call)
+        if told := with_activated({}, call.headers, BY_AGENTS):
+            reply.head = Head(told)
+        return reply
 
     # -- messages
 
@@ -142,7 +146,7 @@ class AgentHandler:
     def _read(self, call: Call, request: SendMessageRequest) -> tuple[Skill, Any]:
         """Which skill is meant, in the form that the caller accepts, and its argument."""
         message, configuration = request.message, request.configuration
-        name = call.headers.get(headers.SKILL) or str(message.metadata.get(SKILL_METADATA, ""))
+        name = call.headers.get(headers.SKILL) or str(message.metadata.get(headers.SKILL_KEY, ""))
         skill = self._skills.find(name, message)
         value = skill.takes.read(message)
         return skill.for_modes(configuration.accepted_output_modes) if configuration is not None else skill, value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from meshgate.a2a.call import Call
 from meshgate.a2a.mesh import headers
+from meshgate.a2a.mesh.extensions import BY_GATEWAYS, with_activated
 from meshgate.a2a.outcome import Head
 from meshgate.a2a.reply import Reply
 from meshgate.gateway.upstream.attempt import Chosen
@@ -12,7 +13,10 @@ __all__ = ["Names"]
 
 
 class Names:
-    """Adds the reply headers ``meshgate-call``, ``meshgate-job`` and ``meshgate-instance``."""
+    """Adds the reply headers ``meshgate-call``, ``meshgate-job`` and ``meshgate-instance``.
+
+    They name as well which of the extensions that the caller asked for the gateway follows.
+    """
 
     name = "names"
 
@@ -28,4 +32,4 @@ class Names:
             found[headers.INSTANCE] = chosen.attempt.instance.id
         if reply.head.headers:
             found = {**reply.head.headers, **found}
-        reply.head = Head(found)
+        reply.head = Head(with_activated(found, call.headers, BY_GATEWAYS))

@@ -10,8 +10,10 @@ import msgspec
 from meshgate.a2a.call import Call, Handler, Route
 from meshgate.a2a.errors import ConversionFailed, UpstreamUnavailable
 from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.a2a.mesh.extensions import CONTRACTS, with_activated
 from meshgate.a2a.outcome import Head
 from meshgate.a2a.payload import Payload
+from meshgate.a2a.protocol_version import EXTENSIONS_HEADER
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.versions import VersionRange
 from meshgate.gateway.contracts.agreement import Agreement
@@ -95,8 +97,9 @@ class Schema:
         if call.method.on_task and negotiation.stated:
             await self._add_others(negotiation)
         reply = await forward(call.with_fact(agreement.spoken) if negotiation.stated else call)
-        if agreement.headers:
-            reply.head = Head({**reply.head.headers, **agreement.headers})
+        if agreement.headers or EXTENSIONS_HEADER in call.headers:
+            told = {**reply.head.headers, **agreement.headers}
+            reply.head = Head(with_activated(told, call.headers, (CONTRACTS,)))
         return reply.map(
             negotiation.count_event if negotiation.only_counts else functools.partial(self._output, negotiation)
         )
