@@ -68,7 +68,7 @@ async def test_a_caller_finds_its_tasks_at_every_gateway(mesh: Mesh, doors: Door
     assert "history" not in whole["tasks"][0]
 
 
-@pytest.mark.requirement("tasks.listed")
+@pytest.mark.requirement("tasks.listed", "tasks.page_token")
 @pytest.mark.cells("tasks.listed")
 async def test_a_list_is_read_page_by_page_by_its_caller_alone(mesh: Mesh, doors: Doors, key: str, unique: Any) -> None:
     gate = unique("page")
