@@ -14,10 +14,13 @@ FIXED: tuple[tuple[str, str, str], ...] = (
     ("a2a/bindings/json_details.py: MAX_ERROR", "bytes", ""),
     ("a2a/bindings/http_json/query.py: _MOST", "", ""),
     ("a2a/mesh/context_ids.py: CARRIED", "bytes", ""),
+    ("a2a/task_list.py: MOST_TASKS", "", ""),
+    ("a2a/task_list.py: USUAL_TASKS", "", ""),
+    ("a2a/task_list.py: _MOST_TOKEN", "characters", ""),
     ("a2a/types.py: MAX_ID", "bytes", ""),
     ("a2a/types.py: _TAG", "bytes", ""),
     ("a2a/types.py: _REFERENCES", "", ""),
-    ("a2a/types.py: _check_history: 2147483648", "", "Messages of a task's history that may be asked for are fewer."),
+    ("a2a/types.py: check_history: 2147483648", "", "Messages of a task's history that may be asked for are fewer."),
     ("a2a/codec/strict_json.py: _LISTED", "", ""),
     ("a2a/v0_3/cards.py: _LISTED", "", ""),
     ("a2a/mesh/lineage_tokens.py: MAX_TOKEN", "", ""),
@@ -83,6 +86,8 @@ FIXED: tuple[tuple[str, str, str], ...] = (
     ("gateway/identity/mesh_key.py: _check_strength: 32", "bytes", "Shortest mesh key."),
     ("gateway/identity/mesh_key.py: _check_strength: 12", "", "Fewest different bytes of a mesh key."),
     ("gateway/answers.py: _MOST_JOBS", "", ""),
+    ("gateway/answers.py: _MOST_TASKS", "", ""),
+    ("gateway/routing/task_list.py: _AT_ONCE", "", ""),
     ("gateway/control/admin/job_routes.py: add_job_routes.jobs: 1000", "", "Most jobs that the admin API lists."),
     (
         "gateway/control/admin/job_routes.py: add_job_routes.jobs(limit)",
@@ -179,6 +184,7 @@ NO_LIMITS: dict[str, str] = {
         a2a/codec/transcode.py: _EXACT
         a2a/mesh/lineage_tokens.py: verify: 4
         a2a/mesh/context_ids.py: _MAC
+        gateway/tasks/page_token.py: _MAC
         a2a/mesh/task_ids.py: _AGENT, _INSTANCE, _OWNER, _MAC
         net/addresses.py: _can_be_public: 253
         net/asgi.py: _LENGTH_DIGITS

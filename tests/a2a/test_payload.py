@@ -69,12 +69,13 @@ def other(value: Any, key: str | int) -> Any:
     special = {
         "role": {"ROLE_USER": "ROLE_AGENT", "ROLE_AGENT": "ROLE_USER"},
         "state": {"TASK_STATE_WORKING": "TASK_STATE_FAILED"},
+        "status": {"TASK_STATE_WORKING": "TASK_STATE_FAILED"},
     }.get(str(key), {})
     if isinstance(value, str) and value.startswith(("ROLE_", "TASK_STATE_")):
         return special.get(value, "TASK_STATE_WORKING")
     if key == "raw" and isinstance(value, str):
         return "AAAA" + value
-    if key == "timestamp" and isinstance(value, str):
+    if key in ("timestamp", "statusTimestampAfter") and isinstance(value, str):
         return "1999-12-31T23:59:59Z"
     if isinstance(value, str):
         return value + "x"

@@ -26,6 +26,7 @@ from meshgate.a2a.methods import METHODS, UNSUPPORTED
 from meshgate.a2a.outcome import Head, Outcome
 from meshgate.a2a.payload import JsonPayload, Payload, ProtoPayload
 from meshgate.a2a.reply import Reply
+from meshgate.a2a.task_list import ListTasksResponse
 from meshgate.a2a.types import SendMessageResponse, StreamResponse, Task
 from meshgate.net.grpc_server import A2AService, make_server, stop_server
 from meshgate.net.grpc_status import failure_of
@@ -120,8 +121,10 @@ async def test_a_unary_call_is_answered() -> None:
 @pytest.mark.parametrize("name", [name for name, method in METHODS.items() if not method.streaming])
 async def test_each_unary_method_is_served(name: str) -> None:
     method = METHODS[name]
-    message = foreign.task() if method.response is Task else a2a_pb2.SendMessageResponse(task=foreign.task())
-    request: Any = {"SendMessage": foreign.request, "GetTask": get, "CancelTask": cancel}[name]()
+    answers: dict[Any, Any] = {Task: foreign.task(), ListTasksResponse: a2a_pb2.ListTasksResponse(page_size=1)}
+    message = answers.get(method.response, a2a_pb2.SendMessageResponse(task=foreign.task()))
+    asked: Any = {"SendMessage": foreign.request, "GetTask": get, "CancelTask": cancel}
+    request = asked.get(name, a2a_pb2.ListTasksRequest)()
     agent = Agent(ProtoPayload(method.response, message))
     async with serving(agent) as stub:
         assert await getattr(stub, name)(request) == message

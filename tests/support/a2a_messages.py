@@ -7,6 +7,7 @@ from google.protobuf import timestamp_pb2
 from hypothesis import strategies as st
 
 from meshgate.a2a.codec.strict_json import is_array, is_object
+from meshgate.a2a.task_list import ListTasksRequest, ListTasksResponse
 from meshgate.a2a.types import (
     A2AMessage,
     CancelTaskRequest,
@@ -129,6 +130,27 @@ by_kind: dict[type[A2AMessage], st.SearchStrategy[Tree]] = {
     CancelTaskRequest: _message({"id": ids}, {"tenant": ids, "metadata": json_objects}),
     SubscribeToTaskRequest: _message({"id": ids}, {"tenant": ids}),
     Task: tasks,
+    ListTasksRequest: _message(
+        {"contextId": ids},
+        {
+            "tenant": ids,
+            "status": states.filter(lambda state: not state.endswith("UNSPECIFIED")),
+            "pageSize": st.integers(1, 100),
+            "pageToken": ids,
+            "historyLength": st.integers(0, 2**31 - 1),
+            "statusTimestampAfter": timestamps(),
+            "includeArtifacts": st.booleans(),
+        },
+    ),
+    ListTasksResponse: _message(
+        {
+            "tasks": st.lists(tasks, max_size=2),
+            "nextPageToken": st.just("") | ids,
+            "pageSize": st.integers(0, 100),
+            "totalSize": st.integers(0, 1000),
+        },
+        {},
+    ),
     SendMessageResponse: st.fixed_dictionaries({"task": tasks}) | st.fixed_dictionaries({"message": messages}),
     StreamResponse: (
         st.fixed_dictionaries({"task": tasks})

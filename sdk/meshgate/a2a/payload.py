@@ -164,9 +164,14 @@ def _same_time(text: str) -> str:
     return f"{second:%Y-%m-%dT%H:%M:%S}.{fraction.rstrip('0')}Z"
 
 
+_TIMES: dict[type[A2AMessage], str] = {TaskStatus: "timestamp", ListTasksRequest: "statusTimestampAfter"}
+"""The keys that hold times."""
+
+
 def _same_times(tree: dict[str, Any], kind: type[A2AMessage]) -> None:
-    if kind is TaskStatus and "timestamp" in tree:
-        tree["timestamp"] = _same_time(tree["timestamp"])
+    key = _TIMES.get(kind)
+    if key is not None and tree.get(key):
+        tree[key] = _same_time(tree[key])
     for key, child, many in _IDS[kind].children:
         for item in tree.get(key, ()) if many else [tree[key]] if key in tree else ():
             _same_times(item, child)

@@ -563,7 +563,7 @@ def test_a_timestamp_without_a_zone_is_corrected() -> None:
 
 
 @pytest.mark.requirement("legacy.rest", "legacy.stock")
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", [name for name in METHODS if name != "ListTasks"])
 async def test_a_stock_server_answers_each_operation(name: str) -> None:
     method, task = METHODS[name], a2a_pb2.Task(id="task-1", context_id="c", status=foreign.task().status)
     event = a2a_pb2.StreamResponse(task=task)

@@ -17,6 +17,7 @@ from meshgate.gateway.jobs.account import Grant
 from meshgate.gateway.observe.call_record import CallRecord
 from meshgate.gateway.observe.views import InstanceView, JobView, Status
 from meshgate.gateway.parts import Parts
+from meshgate.gateway.tasks.known_task import KnownTask, KnownTasks, TaskQuery
 from meshgate.registry.backends.memory import MemoryRegistry
 
 RECORD = CallRecord("c1", "SendMessage", "GRPC", "echo", "gw", 1.8e9, 5.0, job="gw.1", path=(Step("a", "x"),))
@@ -36,11 +37,13 @@ ANSWERS: dict[str, Any] = {
     "usage": q.UsageView(1.8e9, 0, []),
     "end_calls": 3,
     "drain": None,
+    "tasks": KnownTasks([KnownTask("t", "echo", "c", "TASK_STATE_WORKING", "2026-11-30T12:00:00Z", 1.8e9)], 3, 1.7e9),
     "metrics": "meshgate_calls_total 1.0\n",
 }
 ARGUMENTS: dict[str, list[Any]] = {
     "flights": ["echo", "default"], "lend": ["gw.1", 4], "jobs": [100], "job": ["gw.1"], "call": ["c1"],
     "usage": ["echo/say", True], "end_calls": ["job", "gw.1", "it loops"], "drain": [True],
+    "tasks": ["default", "0a", TaskQuery(("echo",), "c", "TASK_STATE_WORKING", 1.5)],
 }  # fmt: skip
 
 

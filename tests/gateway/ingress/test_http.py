@@ -182,8 +182,10 @@ async def test_a_key_as_the_proto_spells_it_reaches_the_agent_as_a2a_spells_it()
         assert "result" in (await post(mesh, "/agents/echo", body)).json
         (sent,) = mesh.wire.sent
         part = {"text": "hi", "mediaType": "text/plain"}
+        ann = mesh.gateway.tags.owner("user")
+        context = mesh.gateway.contexts.made_by_caller("c", tenant="default", owner=ann)
         assert sent.payload.tree() == {
-            "message": {"messageId": "m", "role": "ROLE_USER", "parts": [part], "contextId": "c"},
+            "message": {"messageId": "m", "role": "ROLE_USER", "parts": [part], "contextId": context},
             "configuration": {"historyLength": 3, "returnImmediately": True},
         }
 

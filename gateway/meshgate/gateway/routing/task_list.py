@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 import msgspec
@@ -164,18 +165,18 @@ class ListTasks:
         until = min(call.deadline, self._now() + self._limits.task_read)
         changes: dict[str, Any] = {"task_id": row.id, "context_id": "", "deadline": until, "target": None}
         get = msgspec.structs.replace(call, method=_GET, payload=asked, **changes)
-        try:
+        tree: dict[str, Any] = {
+            "id": row.id,
+            "status": {"state": row.state},
+            **({"contextId": row.context} if row.context else {}),
+        }
+        with suppress(MeshError):
             reply = await self._read(self._tasks.route(get, None))
             tree = (await reply.answer()).tree()
-        except MeshError:
-            tree = {"id": row.id, "status": {"state": row.state}}
-            if row.context:
-                tree["contextId"] = row.context
-        if not request.include_artifacts and "artifacts" in tree:
-            tree = {key: value for key, value in tree.items() if key != "artifacts"}
-        if not tree["status"].get("timestamp"):
-            tree = {**tree, "status": {**tree["status"], "timestamp": row.timestamp}}
-        return tree
+        shown = {key: value for key, value in tree.items() if key != "artifacts" or request.include_artifacts}
+        if not shown["status"].get("timestamp"):
+            shown["status"] = {**shown["status"], "timestamp": row.timestamp}
+        return shown
 
 
 def _place(tree: dict[str, Any]) -> tuple[float, str]:
