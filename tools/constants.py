@@ -14,9 +14,9 @@ FIXED: tuple[tuple[str, str, str], ...] = (
     ("a2a/bindings/json_details.py: MAX_ERROR", "bytes", ""),
     ("a2a/bindings/http_json/query.py: _MOST", "", ""),
     ("a2a/mesh/context_ids.py: CARRIED", "bytes", ""),
-    ("a2a/task_list.py: MOST_TASKS", "", ""),
-    ("a2a/task_list.py: USUAL_TASKS", "", ""),
-    ("a2a/task_list.py: _MOST_TOKEN", "characters", ""),
+    ("a2a/lists/task_list.py: MOST_TASKS", "", ""),
+    ("a2a/lists/task_list.py: USUAL_TASKS", "", ""),
+    ("a2a/lists/task_list.py: _MOST_TOKEN", "characters", ""),
     ("a2a/types.py: MAX_ID", "bytes", ""),
     ("a2a/types.py: _TAG", "bytes", ""),
     ("a2a/types.py: _REFERENCES", "", ""),
@@ -185,6 +185,7 @@ NO_LIMITS: dict[str, str] = {
         a2a/mesh/lineage_tokens.py: verify: 4
         a2a/mesh/context_ids.py: _MAC
         gateway/tasks/page_token.py: _MAC
+        sdk/tasks/task_list.py: _SEAL
         a2a/mesh/task_ids.py: _AGENT, _INSTANCE, _OWNER, _MAC
         net/addresses.py: _can_be_public: 253
         net/asgi.py: _LENGTH_DIGITS

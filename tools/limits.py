@@ -60,6 +60,7 @@ GROUPS: dict[str, str] = {
         "tasks task_seconds tasks_open skill_threads task_turns task_wait task_backlog task_poll task_lock "
         "cancel_seconds cancel_poll"
     ),
+    "Lists of tasks": "known_tasks known_task_seconds task_read task_page",
     "Records, traces and metrics": (
         "records record_seconds job_records traces traces_beyond tracestate "
         "span_items span_text span_queue span_close "
@@ -69,6 +70,7 @@ GROUPS: dict[str, str] = {
 BYTES = frozenset(
     {
         *("body", "event", "answer", "header_bytes", "mediation_cost", "mediation_result", "mediation_inline"),
+        "task_page",
         *("schema_bytes", "schema_json", "schema_memory", "schema_disk"),
     }
 )
@@ -76,7 +78,7 @@ NUMBERS = """
 job_calls job_concurrency depth json_depth json_nodes header_count streams connections rate burst concurrency
 retry_attempts retry_ratio retry_floor breaker_failures breaker_ratio breaker_volume breaker_jitter tasks tasks_open
 skill_threads
-task_turns task_backlog records job_records agent_tasks agent_recent recent_calls agent_roots agent_roots_burst
+task_turns task_backlog known_tasks records job_records agent_tasks agent_recent recent_calls agent_roots agent_roots_burst
 join_rate join_burst
 traces traces_beyond tracestate span_items span_text
 span_queue metric_agents

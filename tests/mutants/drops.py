@@ -24,9 +24,9 @@ from meshgate.a2a.bindings.http_json import errors as rest_errors
 from meshgate.a2a.bindings.http_json import paths as rest_paths
 from meshgate.a2a.bindings.http_json import rest
 from meshgate.a2a.codec import strict_json as checking
-from meshgate.a2a.codec.page_token import PageTokens
 from meshgate.a2a.errors import InvalidAgentResponse
 from meshgate.a2a.limits import DEFAULTS
+from meshgate.a2a.lists.page_token import PageTokens
 from meshgate.a2a.mesh.context_ids import ContextTags
 from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.a2a.reply import Reply

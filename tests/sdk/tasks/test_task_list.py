@@ -9,8 +9,8 @@ import pytest
 
 from meshgate.a2a.errors import InvalidParams, UnsupportedOperation
 from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.a2a.lists.task_list import ListTasksResponse
 from meshgate.a2a.mesh import headers
-from meshgate.a2a.task_list import ListTasksResponse
 from meshgate.a2a.types import Task, TaskState
 from meshgate.sdk import Agent, Context, MemoryTasks, TaskStore
 from tests.sdk.calls import answer, cancel, make_call, saying, text_of

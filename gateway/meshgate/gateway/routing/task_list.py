@@ -10,23 +10,23 @@ from typing import Any, Protocol
 import msgspec
 
 from meshgate.a2a.call import Call, Handler
-from meshgate.a2a.codec.page_token import PageTokens
 from meshgate.a2a.codec.timestamps import seconds_of, timestamp_of
 from meshgate.a2a.errors import MeshError, NoRoute
 from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.a2a.lists.task_list import USUAL_TASKS, ListTasksRequest, ListTasksResponse, earliest
 from meshgate.a2a.mesh import headers
 from meshgate.a2a.methods import METHODS
 from meshgate.a2a.outcome import Head
 from meshgate.a2a.payload import JsonPayload, payload_of
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import Selector
-from meshgate.a2a.task_list import USUAL_TASKS, ListTasksRequest, ListTasksResponse, earliest
 from meshgate.a2a.types import GetTaskRequest, TaskState
 from meshgate.gateway.jobs.rates import Rates
 from meshgate.gateway.routing.resolve import target_of
 from meshgate.gateway.routing.routes import Routes
 from meshgate.gateway.routing.task_owner import TaskOwner
 from meshgate.gateway.tasks.known_task import KnownTask, KnownTasks, TaskQuery, merged
+from meshgate.gateway.tasks.page_token import page_tokens
 from meshgate.gateway.tasks.task_index import TaskIndex
 
 __all__ = ["ListTasks", "Others"]
@@ -34,8 +34,6 @@ __all__ = ["ListTasks", "Others"]
 _LIST, _GET = METHODS["ListTasks"], METHODS["GetTask"]
 _AT_ONCE = 8
 """Tasks that are read at the same time."""
-_SEAL = 12
-"""Bytes of the code by which a page token is known."""
 
 
 class Others(Protocol):
@@ -93,7 +91,7 @@ class ListTasks:
         request: ListTasksRequest = call.payload.view()
         tenant, owner = call.principal.tenant, self._tags.owner(call.principal.id)
         query = self._query(call, request)
-        tokens = self._tokens(tenant, query.digest(owner.hex()))
+        tokens = page_tokens(self._tags, tenant, query.digest(owner.hex()))
         last = tokens.read(request.page_token) if request.page_token else None
         known, silent = await self._known(tenant, owner, query)
         size = request.page_size or USUAL_TASKS
@@ -117,10 +115,6 @@ class ListTasks:
     def _query(self, call: Call, request: ListTasksRequest) -> TaskQuery:
         state = "" if request.status is TaskState.UNSPECIFIED else str(request.status)
         return TaskQuery(self._agents(call, target_of(call)), request.context_id, state, earliest(request))
-
-    def _tokens(self, tenant: str, asked: str) -> PageTokens:
-        """Those of one question, under the mesh key: each gateway reads the tokens of the others."""
-        return PageTokens(lambda place: self._tags.mac(b"tasks.page", tenant, place, asked, _SEAL))
 
     def _agents(self, call: Call, target: Selector | None) -> tuple[str, ...]:
         """The agents whose tasks are listed: those that the caller may use, and named if it did."""

@@ -11,10 +11,10 @@ import msgspec
 from meshgate.a2a.call import Call
 from meshgate.a2a.errors import InvalidParams, TaskNotFound, UnsupportedOperation
 from meshgate.a2a.limits import Limits
+from meshgate.a2a.lists.task_list import ListTasksRequest
 from meshgate.a2a.mesh import headers
 from meshgate.a2a.payload import Payload, payload_of
 from meshgate.a2a.reply import Reply
-from meshgate.a2a.task_list import ListTasksRequest
 from meshgate.a2a.types import (
     TERMINAL,
     GetTaskRequest,

@@ -6,11 +6,11 @@ import hashlib
 
 import msgspec
 
-from meshgate.a2a.codec.page_token import PageTokens, Place
 from meshgate.a2a.codec.timestamps import seconds_of
 from meshgate.a2a.errors import UnsupportedOperation
 from meshgate.a2a.limits import Limits
-from meshgate.a2a.task_list import USUAL_TASKS, ListTasksRequest, ListTasksResponse, earliest
+from meshgate.a2a.lists.page_token import PageTokens, Place
+from meshgate.a2a.lists.task_list import USUAL_TASKS, ListTasksRequest, ListTasksResponse, earliest
 from meshgate.a2a.types import Task, TaskState
 from meshgate.sdk.tasks.stores import OwnedTasks, TaskEntry, TaskStore
 from meshgate.sdk.tasks.workload import Workload
