@@ -77,8 +77,8 @@ BYTES = frozenset(
 NUMBERS = """
 job_calls job_concurrency depth json_depth json_nodes header_count streams connections rate burst concurrency
 retry_attempts retry_ratio retry_floor breaker_failures breaker_ratio breaker_volume breaker_jitter tasks tasks_open
-skill_threads
-task_turns task_backlog known_tasks records job_records agent_tasks agent_recent recent_calls agent_roots agent_roots_burst
+skill_threads known_tasks
+task_turns task_backlog records job_records agent_tasks agent_recent recent_calls agent_roots agent_roots_burst
 join_rate join_burst
 traces traces_beyond tracestate span_items span_text
 span_queue metric_agents

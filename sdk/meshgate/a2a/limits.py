@@ -212,7 +212,7 @@ class Limits(msgspec.Struct, frozen=True):
     """Time for which it remembers a task of which it hears nothing more."""
     task_read: float = 5.0
     """Longest ListTasks waits for one agent to say where a task stands; else what is known of it is shown."""
-    task_page: int = 4 * 2**20
+    task_page: int = 4 * 1024 * 1024
     """Size at which a page of ListTasks ends early, in bytes."""
     records: int = 10_000
     """Jobs whose records a gateway keeps."""
