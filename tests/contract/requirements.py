@@ -731,6 +731,7 @@ _ROWS: tuple[Requirement, ...] = (
         "An agent lists its caller's tasks, at work and stored, and no other's",
         "drop:owner_of_stored_tasks",
     ),
+    Requirement("sdk.tasks_found", "A2A 3.1.4", "The client finds its key's tasks, page by page as they are needed"),
     Requirement("sdk.guard", "SDK", "An agent tells nothing to who does not show its secret"),
     Requirement("sdk.mounted", "SDK", "An agent is served as part of a larger ASGI app, below a path of it"),
     Requirement(
