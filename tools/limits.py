@@ -26,6 +26,7 @@ CONFIG = ROOT / "gateway/meshgate/gateway/config.py"
 GROUPS: dict[str, str] = {
     "Time of a call and of a job": "deadline max_deadline job_seconds grace",
     "A job's budget": "job_calls job_concurrency depth lease_calls lease_patience peer_patience peer_answer",
+    "Lists of tasks": "known_tasks known_task_seconds task_read task_page",
     "Lineage": "agent_tasks agent_recent recent_calls agent_roots agent_roots_burst clock_skew",
     "Sizes": "body event answer json_depth json_nodes header_bytes header_count body_seconds",
     "Connections": (
@@ -60,7 +61,6 @@ GROUPS: dict[str, str] = {
         "tasks task_seconds tasks_open skill_threads task_turns task_wait task_backlog task_poll task_lock "
         "cancel_seconds cancel_poll"
     ),
-    "Lists of tasks": "known_tasks known_task_seconds task_read task_page",
     "Records, traces and metrics": (
         "records record_seconds job_records traces traces_beyond tracestate "
         "span_items span_text span_queue span_close "
@@ -69,15 +69,16 @@ GROUPS: dict[str, str] = {
 }
 BYTES = frozenset(
     {
-        *("body", "event", "answer", "header_bytes", "mediation_cost", "mediation_result", "mediation_inline"),
         "task_page",
+        *("body", "event", "answer", "header_bytes", "mediation_cost", "mediation_result", "mediation_inline"),
         *("schema_bytes", "schema_json", "schema_memory", "schema_disk"),
     }
 )
 NUMBERS = """
 job_calls job_concurrency depth json_depth json_nodes header_count streams connections rate burst concurrency
 retry_attempts retry_ratio retry_floor breaker_failures breaker_ratio breaker_volume breaker_jitter tasks tasks_open
-skill_threads known_tasks
+skill_threads
+known_tasks
 task_turns task_backlog records job_records agent_tasks agent_recent recent_calls agent_roots agent_roots_burst
 join_rate join_burst
 traces traces_beyond tracestate span_items span_text
