@@ -555,6 +555,11 @@ _ROWS: tuple[Requirement, ...] = (
         "interop.same", "delivery", "Stock clients get through the gateway what they get from the agent itself"
     ),
     Requirement(
+        "interop.kits",
+        "delivery",
+        "Compatibility kits find nothing through the gateway that they do not find directly, but what is named",
+    ),
+    Requirement(
         "interop.legacy_agents",
         "delivery",
         "Agents of A2A 0.3 as its SDKs serve them are called through the gateway like those of 1.0",

@@ -76,16 +76,35 @@ def _check(name: str, done: "subprocess.CompletedProcess[str]") -> None:
     assert done.returncode == 0, f"{name} cannot be built:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
 
 
-def python(name: str) -> list[str]:
-    """An environment with what ``requirements.lock`` holds; the command that runs ``client.py`` in it."""
+def python(name: str, at_least: str = "") -> list[str]:
+    """An environment with what ``requirements.lock`` holds; the command that runs ``client.py`` in it.
+
+    Args:
+        at_least: the Python that it wants, if that may be newer than this one.
+    """
     lock = HERE / name / "requirements.lock"
     with _alone(name) as cache:
-        folder = cache / f"{name}-{sys.version_info[0]}.{sys.version_info[1]}-{_digest(lock)}"
+        folder = cache / f"{name}-{at_least or f'{sys.version_info[0]}.{sys.version_info[1]}'}-{_digest(lock)}"
         if not (folder / "ready").exists():
-            _check(name, uv("venv", "--quiet", "--clear", "--python", sys.executable, folder))
+            wanted = _newer(at_least) if at_least else sys.executable
+            _check(name, uv("venv", "--quiet", "--clear", "--python", wanted, folder))
             _check(name, uv("pip", "sync", "--quiet", "--require-hashes", "--python", folder, lock))
             (folder / "ready").touch()
     return [str(folder / "bin" / "python"), str(HERE / name / "client.py")]
+
+
+def _newer(at_least: str) -> str:
+    """A Python of that version or newer: on the path, or among pyenv's."""
+    least = int(at_least.partition(".")[2])
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    for minor in range(least, least + 3):
+        found = sorted(str(each) for each in pyenv.glob(f"3.{minor}.*/bin/python"))
+        for candidate in (shutil.which(f"python3.{minor}"), *found):
+            # A command may be there and be a stub.
+            told = subprocess.run([candidate, "-V"], capture_output=True, check=False) if candidate else None
+            if candidate and told is not None and told.returncode == 0:
+                return candidate
+    raise Missing(f"there is no Python {at_least} or newer: install one (apt install python{at_least})")
 
 
 def npm(name: str) -> list[str]:

@@ -1,0 +1,48 @@
+"""A proxy for kits that can send no key: it adds that of KEY. Its arguments are its port, and where requests go.
+
+Kits write to ``/a2a/v1/`` below the URL they are given, whatever the card says; that is taken away.
+"""
+
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
+from starlette.routing import Route
+
+PORT, UPSTREAM = int(sys.argv[1]), sys.argv[2]
+ANEW = {"authorization", "connection", "content-length", "transfer-encoding"}
+CLIENT = httpx.AsyncClient(timeout=60)
+
+
+async def passed(request: Request) -> StreamingResponse:
+    """One request."""
+    headers = {name: value for name, value in request.headers.items() if name not in ANEW}
+    headers["authorization"] = f"Bearer {os.environ['KEY']}"
+    path = request.url.path.replace("/a2a/v1/", "/").replace("/a2a/v1", "/")
+    url = httpx.URL(UPSTREAM + path, query=request.url.query.encode())
+    sent = CLIENT.build_request(request.method, url, headers=headers, content=await request.body())
+    answer = await CLIENT.send(sent, stream=True)
+    told = {name: value for name, value in answer.headers.items() if name not in ANEW}
+    return StreamingResponse(answer.aiter_raw(), answer.status_code, told)
+
+
+@asynccontextmanager
+async def closing(_: Starlette) -> AsyncIterator[None]:
+    """Close connections at the end."""
+    yield
+    await CLIENT.aclose()
+
+
+VERBS = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"]
+uvicorn.run(
+    Starlette(routes=[Route("/{rest:path}", passed, methods=VERBS)], lifespan=closing),
+    host="127.0.0.1",
+    port=PORT,
+    log_level="warning",
+)
