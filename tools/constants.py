@@ -39,6 +39,18 @@ FIXED: tuple[tuple[str, str, str], ...] = (
     ("sdk/skills/skill_question.py: _ASKED", "", ""),
     # what an agent sends, and what it is registered with
     ("a2a/cards.py: MAX_CARD", "bytes", "Largest agent card that is read."),
+    ("a2a/signatures/canonical_json.py: _DEEPEST", "", "Most levels of JSON that is signed."),
+    ("a2a/signatures/card_verifier.py: _MOST", "", ""),
+    ("a2a/signatures/card_verifier.py: _LONGEST", "", ""),
+    ("a2a/signatures/public_key.py: _LEAST_BITS, _MOST_BITS", "bits", ""),
+    ("registry/foreign/card_provenance.py: _MOST_SETS", "", ""),
+    ("gateway/control/foreign/card_trust.py: RECENT", "s", ""),
+    ("registry/foreign/card_changes.py: _LISTED", "", ""),
+    ("registry/foreign/card_changes.py: _LONGEST", "", ""),
+    ("registry/foreign/card_provenance.py: _MOST_KEYS", "", ""),
+    ("registry/foreign/card_provenance.py: _LARGEST", "bytes", ""),
+    ("gateway/identity/card_keys.py: _LARGEST", "bytes", "Largest file of a key for cards."),
+    ("gateway/ingress/card_signatures.py: _KEPT", "", ""),
     ("net/asgi.py: _SKIPPED", "bytes", ""),
     ("net/coalesced_writes.py: _FRAMING", "bytes", ""),
     ("net/documents.py: _KEPT", "", ""),
@@ -110,6 +122,13 @@ FIXED: tuple[tuple[str, str, str], ...] = (
     ("gateway/control/admin/requests.py: PromoteBody.notice: 1024", "", "Longest notice in it, in characters."),
     ("gateway/control/admin/requests.py: KillRequest.name: 200", "", "Longest name in a kill switch, in characters."),
     ("gateway/control/admin/requests.py: KillRequest.reason: 500", "", "Longest reason in it, in characters."),
+    (
+        "gateway/control/admin/requests.py: AcceptRequest.agent: 128",
+        "",
+        "Longest name of an agent whose card is accepted.",
+    ),
+    ("gateway/control/admin/requests.py: AcceptRequest.tenant: 128", "", "Longest name of its tenant."),
+    ("gateway/control/admin/requests.py: AcceptRequest.candidate: 64", "", "Longest hash of its card, in characters."),
     ("gateway/control/admin/requests.py: DrainRequest.gateway: 100", "", "Longest id of a gateway, in characters."),
     ("gateway/control/admin/requests.py: KeyRequest.roles: 64", "", "Most roles, and most patterns, of a key."),
     ("gateway/control/admin/requests.py: KeyRequest.expires: 100000000000", "s", "Latest end of a key, since 1970."),
@@ -211,6 +230,11 @@ NO_LIMITS: dict[str, str] = {
         gateway/control/admin/requests.py: PromoteBody.sunset: 10
         gateway/control/admin/responses.py: response(status)
         gateway/identity/mesh_key.py: _check_strength: 64
+        gateway/identity/card_keys.py: _ORDER; _OTHERS
+        a2a/signatures/canonical_json.py: _LARGEST; _PLAIN_DIGITS, _PLAIN_ZEROS
+        a2a/signatures/card_signer.py: _HALF
+        a2a/signatures/jwk.py: _COORDINATE
+        a2a/signatures/public_key.py: _MOST_EXPONENT_BITS
         gateway/upstream/transports/http.py: _FAILED
     """,
     "How much of a text, or how many reasons, an error or a log repeats": """

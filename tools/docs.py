@@ -95,6 +95,7 @@ MET = {
     "UNKNOWN_KEY": "the admin API",
     "UNKNOWN_LEASE": "the join port, the admin API",
     "UNKNOWN_NAME": "the admin API",
+    "NO_HELD_CARD": "the admin API",
     "VERSION_RETIRED": "the join port, the admin API",
     "VERSION_TAKEN": "the join port, the admin API",
     "WEAK_SECRET": "a gateway that starts",
@@ -257,7 +258,8 @@ def _admin(schemas: bool) -> list[str]:
         cast("Any", None),
         cast("Any", SimpleNamespace(store=None)),
     )  # the routes are listed, none is called
-    api = make_admin(nothing, nothing, nothing, no_keys, catalogue=nothing, gate=nothing, metrics=nothing)
+    parts = dict.fromkeys(("catalogue", "gate", "metrics", "rotation", "acceptance"), nothing)
+    api = make_admin(nothing, nothing, nothing, no_keys, **parts)
     rows = [
         (f"`{method.upper()} {_url(path, route)}`", plain(" ".join(route["description"].split())))
         for path, methods in api.openapi()["paths"].items()

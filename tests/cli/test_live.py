@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import urllib.request
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -255,6 +256,19 @@ def test_draining_is_seen_and_taken_back(shell: Shell) -> None:
     finally:
         shell.ok("drain", "--off")
     assert shell.run("drain", "--gateway", "nobody").returncode == 1
+
+
+@pytest.mark.requirement("cards.rotated")
+def test_the_key_of_cards_is_rotated_while_the_mesh_runs(shell: Shell) -> None:
+    url = json.loads((shell.home / "run.json").read_text())["gateway"]
+
+    def kids() -> list[str]:
+        with urllib.request.urlopen(f"{url}/.well-known/jwks.json") as answer:
+            return [key["kid"] for key in json.load(answer)["keys"]]
+
+    (before,) = kids()
+    assert "cards are signed with key 2 now" in shell.run("card", "rotate").stderr
+    assert kids()[1:] == [before]
 
 
 def test_a_second_mesh_in_the_same_home_is_refused(shell: Shell) -> None:

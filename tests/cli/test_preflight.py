@@ -73,3 +73,17 @@ def test_ports_that_are_free_stay_free() -> None:
         taken.listen()
         with pytest.raises(PortTaken):
             check_before_start(config)
+
+
+@pytest.mark.requirement("cards.key_files")
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_file_of_a_key_for_cards_that_cannot_be_used_is_told_before_any_key_is_made(
+    workers: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home, file = tmp_path / "home", tmp_path / "card.pem"
+    monkeypatch.setenv("MESHGATE_HOME", str(home))
+    file.write_text("hello")
+    free = [word for flag in FLAGS for word in (flag, "0")]
+    assert main(["up", "--card-key", str(file), "--workers", workers, *free]) == 2
+    assert "is no key in PEM without a password" in capsys.readouterr().err
+    assert not home.exists()

@@ -338,6 +338,54 @@ _ROWS: tuple[Requirement, ...] = (
         "A foreign agent is called in each binding and version that both speak, or in the one that its operator pins",
     ),
     Requirement("cards.check", "operation", "A command says which SDKs can read a card, and why others cannot"),
+    Requirement(
+        "cards.canonical", "RFC 8785", "What is signed of a card is one text, and the one that a2a-sdk and the RFC make"
+    ),
+    Requirement(
+        "cards.signed",
+        "A2A 8.4",
+        "Each card that is served is signed for readers of JSON and of protobuf, with the same bytes at every gateway",
+    ),
+    Requirement(
+        "cards.key",
+        "A2A 8.4.2",
+        "All gateways have the key of a generation, and a registry that forgets brings no old one back",
+        "drop:card_generation",
+    ),
+    Requirement("cards.key_files", "threats", "A key for cards that others can read is refused", "drop:card_file"),
+    Requirement("cards.rotated", "A2A 8.4.3", "A new key for cards takes effect in the whole mesh, and the last stays"),
+    Requirement("cards.published", "A2A 8.4.2", "The public keys of cards are for anybody"),
+    Requirement("cards.jku", "A2A 8.4.2", "A signature names the keys' place only if that is https", "drop:card_jku"),
+    Requirement(
+        "foreign.verified",
+        "A2A 8.4.3",
+        "The signatures of a foreign agent's card are checked; without a key nothing is proved, and nothing refused",
+        "drop:card_forged",
+    ),
+    Requirement("foreign.key_https", "A2A 8.4.2", "Keys of others are fetched over https alone", "drop:card_key_https"),
+    Requirement(
+        "foreign.provenance",
+        "A2A 8.4",
+        "A served card says what the agent's own signatures prove, which no agent can say for itself",
+        "drop:card_claim",
+    ),
+    Requirement(
+        "trust.held",
+        "threats",
+        "A suspicious card waits in the registry, and all gateways use the accepted one until an operator takes it",
+        "drop:trust_held",
+    ),
+    Requirement("trust.name", "threats", "A card that changes its name is suspicious", "drop:trust_name"),
+    Requirement(
+        "trust.signature",
+        "A2A 8.4.3",
+        "A card whose signature goes, is wrong or has another key is suspicious",
+        "drop:trust_signature",
+    ),
+    Requirement(
+        "trust.skills", "threats", "A card that lacks a skill that was just called is suspicious", "drop:trust_skills"
+    ),
+    Requirement("trust.shown", "operation", "A card that waits is shown, with the reason and what changed on it"),
     Requirement("foreign.settings", "use", "What settings list no longer, or call otherwise, is taken off the list"),
     Requirement("usage.read", "use", "What agents and ADK say of tokens and cost is read, and what cannot be is told"),
     Requirement("foreign.kept", "use", "A registered agent's card is read again, under its operator's terms"),

@@ -21,9 +21,12 @@ from meshgate.a2a.selector import parse_selector
 from meshgate.gateway.cluster.peers import RemotePeers
 from meshgate.gateway.contracts.admission.gate import SchemaGate
 from meshgate.gateway.control.admin.app import make_admin
+from meshgate.gateway.control.card_rotation import CardRotation
+from meshgate.gateway.control.foreign.card_acceptance import CardAcceptance
 from meshgate.gateway.control.join import JoinApp
 from meshgate.gateway.control.ports import MeshAsk
 from meshgate.gateway.gateway import Gateway
+from meshgate.gateway.identity.credential_seal import CredentialSeal
 from meshgate.gateway.identity.key_list import KeyList
 from meshgate.gateway.identity.keys import KeyStore, new_key
 from meshgate.gateway.identity.mesh_key import MeshKey
@@ -84,6 +87,8 @@ class ControlPlane:
             catalogue=self.catalogue,
             gate=gate,
             metrics=self._metrics,
+            acceptance=CardAcceptance(registry, self.table, addresses, CredentialSeal(mesh), limits.switch_wait),
+            rotation=CardRotation(registry, self.table, mesh, (), limits.switch_wait),
             limits=limits,
         )
         self.admin_key, self.join_key, self.client_key = self.key("admin"), self.key("join"), self.key("client")

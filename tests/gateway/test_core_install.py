@@ -19,13 +19,15 @@ from meshgate.gateway.config import ConfigError, load_config
 from meshgate.gateway.contracts.admission.check import check
 from meshgate.gateway.contracts.admission.closed_gate import make_gate
 from meshgate.gateway.control.admin.explanation import complete
+from meshgate.gateway.control.card_rotation import CardRotation
+from meshgate.gateway.identity.card_keys import read_card_keys
 from meshgate.gateway.identity.credential_seal import CredentialSeal
-from meshgate.gateway.identity.mesh_key import MeshKey
+from meshgate.gateway.identity.mesh_key import MeshKey, WeakSecret
 from meshgate.gateway.policies.call.closed_schema import ClosedSchema
 from meshgate.gateway.upstream.agent_access import ClosedAccess
 from meshgate.gateway.upstream.transports.table import make_transports
 from meshgate.registry import extras
-from meshgate.registry.extras import CONTRACTS, CREDENTIALS, GRPC, REMEDY
+from meshgate.registry.extras import CONTRACTS, CREDENTIALS, GRPC, REMEDY, SIGNATURES
 from meshgate.registry.foreign.agent_credential import AgentCredential
 from meshgate.registry.groups import Scope
 from meshgate.registry.join import wire
@@ -33,7 +35,9 @@ from meshgate.registry.model import Capability, Endpoint, ForeignTerms, Instance
 from meshgate.registry.schemas import Subject
 from meshgate.registry.selection import explain
 from meshgate.testing import LocalMesh, task, text
+from tests.gateway.asgi import request
 from tests.gateway.control.test_join import MANIFEST, code, instance, port
+from tests.gateway.meshes import virtual_mesh
 from tests.gateway.policies.test_schema import ANSWERS, Weather, ask, change, heard, release, settings, skill
 from tests.support.virtual_loop import virtual_time
 
@@ -244,5 +248,21 @@ def test_agents_are_called_over_http_alone(monkeypatch: pytest.MonkeyPatch) -> N
 def test_what_is_missing_is_listed_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert extras.lacking() == ()
     go_without(monkeypatch)
-    assert extras.lacking() == (GRPC, CONTRACTS, CREDENTIALS)
+    assert extras.lacking() == (GRPC, CONTRACTS, CREDENTIALS, SIGNATURES)
     assert (extras.extras()["gateway-core"], extras.extras()["gateway"]) == (True, False)
+
+
+@pytest.mark.requirement("cards.signed")
+@virtual_time
+async def test_cards_are_served_unsigned_where_they_cannot_be_signed(monkeypatch: pytest.MonkeyPatch) -> None:
+    go_without(monkeypatch)
+    async with virtual_mesh() as mesh:
+        headers = {"authorization": f"Bearer {mesh.key}"}
+        card = await request(mesh.gateway.ingress, "GET", "/", headers=headers)
+        assert (card.status, "signatures" in card.json) == (200, False)
+        assert (await request(mesh.gateway.ingress, "GET", "/.well-known/jwks.json")).json == {"keys": []}
+        rotation = CardRotation(mesh.registry, mesh.gateway.table, mesh.mesh_key, (), 1.0)
+        with pytest.raises(UnsupportedOperation, match="without signed cards"):
+            await rotation.rotate()
+        with pytest.raises(WeakSecret, match="cards cannot be signed here"):
+            read_card_keys([Path("card.pem")])

@@ -5,7 +5,7 @@ page names.
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ class Kits:
 
 
 @contextmanager
-def program(command: list[str | Path], log: Path, **variables: str) -> Iterator["subprocess.Popen[bytes]"]:
+def program(command: list[str | Path], log: Path, **variables: str) -> Generator["subprocess.Popen[bytes]"]:
     """A program that runs for as long as the block does."""
     with log.open("w") as told:
         process = subprocess.Popen(command, env={**os.environ, **variables}, stdout=told, stderr=told)

@@ -16,8 +16,8 @@ from urllib.parse import unquote
 import msgspec
 
 from meshgate.a2a import call as call_values
+from meshgate.a2a import cards, types
 from meshgate.a2a import limits as limit_checks
-from meshgate.a2a import types
 from meshgate.a2a.bindings import grpc as grpc_binding
 from meshgate.a2a.bindings import grpc_errors, json_answers, jsonrpc, jsonrpc_errors, sse
 from meshgate.a2a.bindings.http_json import errors as rest_errors
@@ -31,8 +31,9 @@ from meshgate.a2a.mesh.context_ids import ContextTags
 from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import parse_selector
+from meshgate.a2a.signatures import card_verifier
 from meshgate.cli.views import banner
-from meshgate.gateway import answers, app, config
+from meshgate.gateway import answers, app, config, parts
 from meshgate.gateway.contracts.admission import check as schema_check
 from meshgate.gateway.contracts.admission import gate as schema_gate
 from meshgate.gateway.contracts.blob_folder import BlobFolder
@@ -44,11 +45,13 @@ from meshgate.gateway.control import join, join_rules
 from meshgate.gateway.control.absent_agents import AbsentAgents
 from meshgate.gateway.control.admin import schema_routes
 from meshgate.gateway.control.admin.errors import BoundedBodies
-from meshgate.gateway.control.foreign import settings_agents
+from meshgate.gateway.control.foreign import card_trust, settings_agents
+from meshgate.gateway.control.foreign.card_trust import CardTrust
 from meshgate.gateway.control.join_rules import JoinRules
 from meshgate.gateway.control.switches import Switches
 from meshgate.gateway.gateway import Gateway
-from meshgate.gateway.identity import key_list, key_places, key_record, keys, mesh_key
+from meshgate.gateway.identity import card_keys, key_list, key_places, key_record, keys, mesh_key
+from meshgate.gateway.identity.card_keys import CardKeys
 from meshgate.gateway.identity.shared_keys import SharedKeys
 from meshgate.gateway.ingress import http as ingress
 from meshgate.gateway.ingress.cards import Cards
@@ -82,7 +85,7 @@ from meshgate.registry.backends import sqlite_reader
 from meshgate.registry.backends.lease_clock import LeaseClock
 from meshgate.registry.backends.memory import MemoryRegistry
 from meshgate.registry.backends.sqlite import Store
-from meshgate.registry.foreign import agent_credential
+from meshgate.registry.foreign import agent_credential, card_changes, card_provenance
 from meshgate.registry.groups import Scope
 from meshgate.registry.model import Instance, Manifest
 from meshgate.registry.schemas import (
@@ -468,6 +471,56 @@ def _card_name() -> None:
         _replace(module, "name_holder", lambda index, instance: None)
 
 
+def _trust_held() -> None:
+    async def trusting(self: Any, before: Any, now: Any, body: bytes) -> None:
+        return None
+
+    _replace(CardTrust, "judge", trusting)
+
+
+def _trust_name() -> None:
+    judge = card_changes.suspicions
+
+    def lenient(before: Any, now: Any, called: Any) -> Any:
+        named = msgspec.structs.replace(now, card={**now.card, "name": before.card.get("name")})
+        return judge(before, named, called)
+
+    for module in (card_changes, card_trust):
+        _replace(module, "suspicions", lenient)
+
+
+def _trust_signature() -> None:
+    _replace(card_changes, "_of_signature", lambda before, now: ())
+
+
+def _trust_skills() -> None:
+    _replace(card_changes, "removed_skills", lambda before, now: frozenset())
+
+
+def _card_forged() -> None:
+    _replace(card_verifier, "verifies", lambda jwk, algorithm, data, signature: True)
+
+
+def _card_key_https() -> None:
+    _replace(card_provenance, "_SCHEME", "http")
+
+
+def _card_claim() -> None:
+    _replace(cards, "_OURS", (cards.CONTRACTS_URI,))
+
+
+def _card_jku() -> None:
+    _replace(parts, "key_set_url", lambda base_url: base_url + card_keys.KEYS_PATH if base_url else "")
+
+
+def _card_generation() -> None:
+    _replace(CardKeys, "learn", lambda self, delta: self._take(card_keys.generation_of(delta.put)))
+
+
+def _card_file() -> None:
+    _replace(card_keys, "_OTHERS", 0)
+
+
 def _tenants_contracts() -> None:
     for module in (schema_gate, call_values):
         _replace(module, "in_tenant", lambda tenant, name: name)
@@ -800,6 +853,16 @@ DROPS: dict[str, Callable[[], None]] = {
     "join_secret": _join_secret,
     "join_lasting": _join_lasting,
     "card_name": _card_name,
+    "card_jku": _card_jku,
+    "trust_held": _trust_held,
+    "trust_name": _trust_name,
+    "trust_signature": _trust_signature,
+    "trust_skills": _trust_skills,
+    "card_forged": _card_forged,
+    "card_key_https": _card_key_https,
+    "card_claim": _card_claim,
+    "card_generation": _card_generation,
+    "card_file": _card_file,
     "unsigned": _unsigned,
     "keys_shown": _keys_shown,
     "own_ports": _own_ports,

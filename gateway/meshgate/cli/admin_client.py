@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["Admin", "segment"]
 
 _SECONDS = 10.0
+_TOO_OLD = "TOO_OLD"
+"""The reason of an error that says that a gateway does not know a path."""
 
 
 class Admin:
@@ -72,6 +74,15 @@ class Admin:
         """
         return self._decode(self._ask("GET", path, params=query), kind)
 
+    def find(self, path: str, kind: Any, otherwise: Any) -> Any:
+        """What ``get`` gives; ``otherwise`` from a gateway of a release that does not know the path."""
+        try:
+            return self.get(path, kind)
+        except CliError as error:
+            if error.reason != _TOO_OLD:
+                raise
+            return otherwise
+
     def raw(self, path: str, **query: str | int) -> msgspec.Raw:
         """The answer of ``/api/v1/PATH``, as the JSON that came. Raises as ``get`` does."""
         return msgspec.Raw(self._ask("GET", path, params=query))
@@ -121,7 +132,7 @@ def _refused(status: int, body: bytes, url: str) -> CliError:
     if status in (401, 403):
         return CliError(f"the admin port at {url} does not accept the key", Exit.DENIED, "set MESHGATE_ADMIN_KEY")
     if status == 404 and not reason and text == "Not Found":  # FastAPI's answer for a path that does not exist
-        return CliError(f"the gateway at {url} is too old to answer this", remedy="update it")
+        return CliError(f"the gateway at {url} is too old to answer this", remedy="update it", reason=_TOO_OLD)
     if reason == "REGISTRY_UNAVAILABLE":
         return CliError(text, Exit.UNREACHABLE, "try again", reason=reason)
     if status in (400, 422):

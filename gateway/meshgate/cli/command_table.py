@@ -58,7 +58,12 @@ COMMANDS = (
     Listed(_LOOK, "agents", f"{_HERE}agents", "List the agents that have joined, with their skills and their health."),
     Listed(_LOOK, "job", f"{_HERE}jobs", "Show a job as a tree of calls."),
     Listed(_LOOK, "jobs", f"{_HERE}jobs", "List the youngest jobs."),
-    Listed(_LOOK, "card", "meshgate.cli.card.app", "Agent cards, as others see them."),
+    Listed(
+        _LOOK,
+        "card",
+        "meshgate.cli.card.app",
+        "Agent cards: as others see them, what changed, and their key.",
+    ),
     Listed(_LOOK, "explain", f"{_HERE}explain", "Say where a selector leads, and why."),
     Listed(_RULE, "register", f"{_HERE}register", "List an A2A server, unchanged, as an agent of the mesh."),
     Listed(_RULE, "deregister", f"{_HERE}deregister", "Take an instance off the list."),

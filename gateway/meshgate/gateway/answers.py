@@ -49,6 +49,7 @@ class Answers:
             q.CALL.name: self.call,
             q.INSTANCES.name: self.instances,
             q.USAGE.name: self.usage,
+            q.CALLED.name: self.called,
             q.END_CALLS.name: self.end_calls,
             q.DRAIN.name: self.drain,
             q.TASKS.name: self.tasks,
@@ -105,6 +106,10 @@ class Answers:
         """The usage of a subject, with or without its fields."""
         usage = self._gateway.usage
         return q.UsageView(usage.since, usage.forgotten, usage.rows(subject, fields=fields))
+
+    def called(self, agent: str, tenant: str, seconds: float) -> list[str]:
+        """The skills of an agent that were called within so many seconds, as far as calls are on record here."""
+        return sorted(self._gateway.records.called(agent, tenant, seconds))
 
     def end_calls(self, kind: str, name: str, reason: str) -> int:
         """Abort the open calls that a kill switch matches; returns how many.

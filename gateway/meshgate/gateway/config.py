@@ -139,6 +139,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Gateway processes that share the data ports, at most 64 (Linux)."""
     public_cards: bool | None = None
     """Whether cards need no key; if not set, only on loopback."""
+    card_keys: tuple[str, ...] = ()
+    """PEM files with keys on P-256 that cards are signed with: the first signs. The mesh makes its own if empty."""
     agent_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128", "localhost")
     """Networks (and host names) that agents may listen in."""
     otlp: str = ""

@@ -10,6 +10,7 @@ from meshgate.a2a.call import Handler, Principal
 from meshgate.a2a.errors import MeshError, OutcomeUnknown, UpstreamUnavailable
 from meshgate.gateway.answers import Answers
 from meshgate.gateway.app import compose
+from meshgate.gateway.ingress.card_signatures import CardSignatures
 from meshgate.gateway.ingress.cards import Cards
 from meshgate.gateway.ingress.credentials import CredentialCheck
 from meshgate.gateway.ingress.edge import edge
@@ -38,10 +39,12 @@ class Gateway(Parts):
 
     def _open(self) -> None:
         settings = self.settings
-        self.cards = Cards(self.routes, self.schemas, settings, VERSION)
+        self.cards = Cards(self.routes, self.schemas, settings, VERSION, CardSignatures(self.card_keys))
         public = Principal("anonymous", "", agents=("*",), skills=("*",)) if settings.public_cards else None
         self.credentials = CredentialCheck(self.authenticator, self.metrics, self.clock)
-        self.ingress = Ingress(self.entrance, self.cards, self.credentials, public, self, self.limits, self.wall)
+        self.ingress = Ingress(
+            self.entrance, self.cards, self.card_keys, self.credentials, public, self, self.limits, self.wall
+        )
         self.metrics.watch(
             stale_seconds=self.watcher.stale_seconds,
             passed_over=lambda: dict[str, int](self.watcher.passed_over.items()),
@@ -51,6 +54,7 @@ class Gateway(Parts):
             degraded=lambda: len(self.degraded()),
         )
         self.watcher.on_change += [self.instances.apply, self.task_owner.learn, self.leases.learn, self._learn]
+        self.watcher.on_change.append(self.card_keys.learn)
 
     def entrance(self, binding: str) -> Handler:
         """The handler for calls that come in by ``binding``; "" for calls that are made in this process."""

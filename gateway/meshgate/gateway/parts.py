@@ -25,6 +25,7 @@ from meshgate.gateway.contracts.store import SchemaStore
 from meshgate.gateway.contracts.usage import UsageCounter
 from meshgate.gateway.identity.authenticator import Authenticator, KeyAuthenticator
 from meshgate.gateway.identity.authorizer import Authorizer, ScopeAuthorizer
+from meshgate.gateway.identity.card_keys import CardKeys, key_set_url
 from meshgate.gateway.identity.credential_seal import BadSeal, CredentialSeal
 from meshgate.gateway.identity.keys import KeyStore
 from meshgate.gateway.identity.leases import Leases
@@ -210,6 +211,7 @@ class Parts:
         if authenticator is None:
             authenticator = KeyAuthenticator(self.keys, self.mesh, self.leases)
         self.authenticator = authenticator
+        self.card_keys = CardKeys(self.mesh, self.settings.card_keys, key_set_url(self.settings.base_url))
 
     def tell(self, call: Call) -> None:
         """Tell the observers about a call."""

@@ -23,6 +23,8 @@ class Settings(msgspec.Struct, frozen=True):
     card_grpc: bool = False
     """Whether all cards list gRPC, and not only those of the variant ``+grpc``."""
     public_cards: bool = False
+    card_keys: tuple[Path, ...] = ()
+    """PEM files of the keys that cards are signed with; keys that follow from the mesh key if empty."""
     snapshot: Path | None = None
     """Where the last known registry is kept."""
     schemas: Path | None = None

@@ -9,15 +9,17 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterable
 
-__all__ = ["CONTRACTS", "CREDENTIALS", "EXTRAS", "GRPC", "REMEDY", "extras", "has", "lacking"]
+__all__ = ["CONTRACTS", "CREDENTIALS", "EXTRAS", "GRPC", "REMEDY", "SIGNATURES", "extras", "has", "lacking"]
 
 GRPC = "gRPC"
 CONTRACTS = "contracts of skills"
 CREDENTIALS = "credentials of foreign agents"
+SIGNATURES = "signed cards"
 _PARTS = {
     GRPC: ("grpc", "a2a", "google.rpc"),
     CONTRACTS: ("cel", "protovalidate"),
     CREDENTIALS: ("cryptography",),
+    SIGNATURES: ("cryptography",),
 }
 """The parts of a gateway that the extra ``gateway-core`` leaves out, and the modules that each needs."""
 _CORE = ("fastapi", "prometheus_client", "pybreaker")

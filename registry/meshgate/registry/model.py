@@ -25,6 +25,7 @@ from meshgate.a2a.versions import Version, VersionRange
 
 __all__ = [
     "BINDINGS",
+    "CARD_KEY",
     "KINDS",
     "SWITCH_KINDS",
     "Capability",
@@ -33,10 +34,12 @@ __all__ = [
     "Entry",
     "ForeignTerms",
     "HealthCheck",
+    "HeldCard",
     "Instance",
     "Lease",
     "Manifest",
     "Migration",
+    "Provenance",
     "SchemaRef",
     "Switch",
     "SwitchKind",
@@ -46,7 +49,10 @@ __all__ = [
 BINDINGS = tuple(dict.fromkeys(row.id for row in ROWS))
 """The bindings that are served here, by A2A's names (specification 1.0.1, section 5.2)."""
 
-KINDS = ("agent", "gateway")
+CARD_KEY = "card-key"
+"""The kind of a row that is no instance: its id says which generation of the cards' key is in force."""
+
+KINDS = ("agent", "gateway", CARD_KEY)
 """What an instance can be."""
 
 Unread = Literal["unreadable", "manifest", "switch", "subject"]
@@ -140,6 +146,38 @@ class ForeignTerms(msgspec.Struct, frozen=True, omit_defaults=True):
     """The version of A2A that it is spoken to in, whatever else its card offers; "" for any."""
 
 
+class Provenance(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the signatures of a foreign agent's card prove of its origin."""
+
+    verdict: str
+    """``unsigned``, ``unverified`` (no key is known), ``verified``, or ``invalid`` (wrong under a known key)."""
+    hash: str
+    """SHA-256 of the card's canonical JSON without its signatures, in hex."""
+    at: float
+    """When that could first be said, in seconds since the epoch."""
+    reason: str = ""
+    """Why no key could be had."""
+    key: str = ""
+    """The thumbprint (RFC 7638) of the key that a signature is genuine under."""
+    jku: str = ""
+    """Where that key came from."""
+
+
+class HeldCard(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A foreign agent's card that is not used before an operator accepts it."""
+
+    origin: Provenance
+    """What is known of its origin, with its hash."""
+    blob: str
+    """The hash under which the card is stored as it was served."""
+    at: float
+    """When it was first held, in seconds since the epoch."""
+    reasons: tuple[str, ...]
+    """Why it is held."""
+    changes: tuple[str, ...]
+    """What is other than on the card that is used."""
+
+
 class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
     """A release of an agent: what all its instances have in common."""
 
@@ -159,6 +197,10 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether it gets the ids of contexts as callers send them: two callers that choose one id share the context."""
     terms: ForeignTerms | None = None
     """What an operator said of a foreign agent."""
+    provenance: Provenance | None = None
+    """What is known of the origin of a foreign agent's card; None if no gateway has read it."""
+    held: HeldCard | None = None
+    """The card that a foreign agent shows now, if it is held; ``card`` is the one that is used."""
     card: dict[str, Any] = {}
     """The agent card as the agent published it (A2A 1.0 JSON)."""
 

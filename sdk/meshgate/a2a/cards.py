@@ -25,6 +25,7 @@ __all__ = [
     "CARD_PATHS",
     "CONTRACTS_URI",
     "MAX_CARD",
+    "PROVENANCE_URI",
     "CardRead",
     "interface",
     "read_card",
@@ -40,6 +41,10 @@ CARD_PATHS = (CARD_PATH, "/.well-known/agent.json")
 CAPABILITIES_URI = "https://meshgate.dev/extensions/capabilities/v1"
 CONTRACTS_URI = "https://meshgate.dev/extensions/contracts/v1"
 """The extension in which gateways list the releases of skills' contracts; an agent's own is left out."""
+PROVENANCE_URI = "https://meshgate.dev/extensions/provenance/v1"
+"""The extension in which gateways say what the agent's own signatures prove; an agent's own is left out."""
+_OURS = (CONTRACTS_URI, PROVENANCE_URI)
+"""Extensions in which gateways alone say something."""
 MAX_CARD = 1024 * 1024
 """Largest card, in bytes."""
 _NO_CARD = "this is no agent card of A2A 1.0 or 0.3"
@@ -155,6 +160,7 @@ def rewrite(
     skills: frozenset[str] | None = None,
     secured: bool = True,
     contracts: dict[str, Any] | None = None,
+    provenance: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The card as the gateway serves it: its own addresses, what it enforces, only what it can honour.
 
@@ -166,27 +172,32 @@ def rewrite(
         skills: ids of the skills to list, or None for all.
         secured: whether calls need a key.
         contracts: the ``params`` of the extension ``CONTRACTS_URI``, or None for none.
+        provenance: the ``params`` of the extension ``PROVENANCE_URI``, or None for none.
     """
-    out: dict[str, Any] = {key: card[key] for key in _KEPT if card.get(key) is not None}
+    out: dict[str, Any] = {key: card[key] for key in _KEPT if card.get(key)}
     out["supportedInterfaces"] = interfaces
     given = cast("dict[str, Any]", card.get("capabilities") or {})
     # Push and extended cards are not relayed, so they are not promised (section 3.3.4). Extensions are between caller
     # and agent, which are told of each other's: one that the agent requires is named, or nobody could call it.
     extensions = [_cut(item, skills) for item in given.get("extensions") or () if _passes(item)]
-    if contracts:
-        about = "the releases of the skills' contracts that are served"
-        extensions.append({"uri": CONTRACTS_URI, "description": about, "required": False, "params": contracts})
+    for uri, about, params in (
+        (CONTRACTS_URI, "the releases of the skills' contracts that are served", contracts),
+        (PROVENANCE_URI, "what the signatures of the agent's own card prove of its origin", provenance),
+    ):
+        if params:
+            extensions.append({"uri": uri, "description": about, "required": False, "params": params})
     out["capabilities"] = {
         "streaming": bool(given.get("streaming")),
         "pushNotifications": False,
         "extensions": extensions,
     }
     out["skills"] = [
-        {"description": "", "tags": [], "inputModes": _MEDIA, "outputModes": _MEDIA, **_skill(skill)}
+        {**_defaults(skill), "inputModes": _MEDIA, "outputModes": _MEDIA, **_skill(skill)}
         for skill in card.get("skills") or ()
         if skills is None or skill.get("id") in skills
     ]
-    for key, default in (("description", ""), ("defaultInputModes", _MEDIA), ("defaultOutputModes", _MEDIA)):
+    needed = {"description": card.get("name", ""), "defaultInputModes": _MEDIA, "defaultOutputModes": _MEDIA}
+    for key, default in needed.items():
         out.setdefault(key, default)
     if secured:
         scheme = {"scheme": "Bearer", "description": "a Meshgate key"}
@@ -208,7 +219,7 @@ def strict(card: dict[str, Any]) -> dict[str, Any]:
 
 
 def _passes(extension: dict[str, Any]) -> bool:
-    return extension.get("uri") != CONTRACTS_URI
+    return extension.get("uri") not in _OURS
 
 
 def _cut(extension: dict[str, Any], skills: frozenset[str] | None) -> dict[str, Any]:
@@ -225,7 +236,13 @@ def _cut(extension: dict[str, Any], skills: frozenset[str] | None) -> dict[str, 
 
 
 def _skill(skill: dict[str, Any]) -> dict[str, Any]:
-    return {key: skill[key] for key in _SKILL_KEPT if skill.get(key) is not None}
+    return {key: skill[key] for key in _SKILL_KEPT if skill.get(key)}
+
+
+def _defaults(skill: dict[str, Any]) -> dict[str, Any]:
+    """What A2A requires of a skill, from its id, for where it is empty."""
+    name = skill.get("name") or skill.get("id", "")
+    return {"name": name, "description": name, "tags": [skill.get("id", "")]}
 
 
 def interface(url: str, binding: str, version: str = PROTOCOL_VERSION) -> dict[str, str]:

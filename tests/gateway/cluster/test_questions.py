@@ -35,6 +35,7 @@ ANSWERS: dict[str, Any] = {
     "call": RECORD,
     "instances": [INSTANCE],
     "usage": q.UsageView(1.8e9, 0, []),
+    "called": ["*", "say"],
     "end_calls": 3,
     "drain": None,
     "tasks": KnownTasks([KnownTask("t", "echo", "c", "TASK_STATE_WORKING", "2026-11-30T12:00:00Z", 1.8e9)], 3, 1.7e9),
@@ -42,7 +43,8 @@ ANSWERS: dict[str, Any] = {
 }
 ARGUMENTS: dict[str, list[Any]] = {
     "flights": ["echo", "default"], "lend": ["gw.1", 4], "jobs": [100], "job": ["gw.1"], "call": ["c1"],
-    "usage": ["echo/say", True], "end_calls": ["job", "gw.1", "it loops"], "drain": [True],
+    "usage": ["echo/say", True], "called": ["echo", "default", 600.0],
+    "end_calls": ["job", "gw.1", "it loops"], "drain": [True],
     "tasks": ["default", "0a", TaskQuery(("echo",), "c", "TASK_STATE_WORKING", 1.5)],
 }  # fmt: skip
 

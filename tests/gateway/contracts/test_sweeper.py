@@ -20,7 +20,7 @@ from meshgate.registry.backends.memory import MemoryRegistry
 from meshgate.registry.errors import RegistryUnavailable
 from meshgate.registry.index import Index
 from meshgate.registry.interface import Registry
-from meshgate.registry.model import Manifest
+from meshgate.registry.model import HeldCard, Manifest, Provenance
 from meshgate.registry.watcher import Watcher
 from tests.gateway.contracts.schemas import FIRST, GROWN, contract, instance_of, manifest_of
 from tests.registry.samples import SUMMARISER, agent
@@ -193,3 +193,18 @@ async def test_the_file_becomes_small_again(tmp_path: Path) -> None:
         assert await mesh.after(HOUR) == 19
         assert path.stat().st_size + path.with_name("registry.db-wal").stat().st_size < 2e6
         assert (await registry.manifest(numbered(19, 400_000).digest())).card["number"] == 19
+
+
+@pytest.mark.requirement("trust.held")
+async def test_a_card_that_is_held_stays_as_long_as_it_is(registry: Registry) -> None:
+    async with swept(registry) as mesh:
+        blob = await registry.put_blob(b"a card")
+        held = HeldCard(Provenance("unsigned", "h", 5.0), blob, 5.0, ("the name changed",), ())
+        manifest = msgspec.structs.replace(SUMMARISER, held=held)
+        await registry.register(agent(lasting=True, manifest=manifest), manifest)
+        await mesh.settle()
+        assert [await mesh.after(seconds) for seconds in (0.0, HOUR, HOUR)] == [0, 0, 0]
+        assert await registry.get_blob(blob) == b"a card"
+        await registry.register(agent(lasting=True), SUMMARISER)
+        await mesh.settle()
+        assert [await mesh.after(seconds) for seconds in (0.0, HOUR)] == [0, 2]

@@ -16,6 +16,7 @@ from meshgate.a2a.bindings.table import GRPC_ROWS, HTTP_ROWS, Row
 from meshgate.a2a.call import Principal
 from meshgate.a2a.errors import NoRoute
 from meshgate.a2a.selector import parse_selector
+from meshgate.gateway.ingress.card_signatures import CardSignatures
 from meshgate.gateway.ingress.cards import Cards
 from meshgate.gateway.ingress.variants import PLAIN, Variant, split_variant
 from meshgate.gateway.settings import Settings
@@ -122,7 +123,8 @@ async def test_a_card_lists_grpc_where_it_is_asked_for_at_an_address_that_the_as
     async with virtual_mesh() as mesh:
         await mesh.add("echo", text("hello"), skills=(Capability("say", "1.0.0"),))
         chosen = Settings(**settings, card_grpc=everywhere)
-        cards = Cards(mesh.gateway.routes, mesh.gateway.schemas, chosen, "1.0.0")
+        signatures = CardSignatures(mesh.gateway.card_keys)
+        cards = Cards(mesh.gateway.routes, mesh.gateway.schemas, chosen, "1.0.0", signatures)
         callers = [Principal("anonymous", "", agents=("*",), skills=("*",))]
         for variant, asked in [(PLAIN, everywhere), (Variant(grpc=True), True)]:
             card = cards.card(parse_selector("echo"), callers, origin, variant)
@@ -202,7 +204,9 @@ OLD_KEYS = frozenset({"protocolVersion", "url", "preferredTransport", "additiona
 def cards_of(mesh: LocalMesh, *, old: bool = True) -> Cards:
     """The cards of a mesh that serves 0.3 as well. The older rows stand first, to be seen to be listed last."""
     http, grpc = ((*OLD_HTTP, *NEW_HTTP), (*OLD_GRPC, *NEW_GRPC)) if old else (NEW_HTTP, NEW_GRPC)
-    return Cards(mesh.gateway.routes, mesh.gateway.schemas, Settings(grpc_port=81), "1.0.0", http=http, grpc=grpc)
+    signatures = CardSignatures(mesh.gateway.card_keys)
+    settings = Settings(grpc_port=81)
+    return Cards(mesh.gateway.routes, mesh.gateway.schemas, settings, "1.0.0", signatures, http=http, grpc=grpc)
 
 
 async def add(mesh: LocalMesh) -> None:

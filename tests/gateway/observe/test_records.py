@@ -176,3 +176,15 @@ def test_a_call_filed_under_a_job_that_is_forgotten_since_is_kept_among_the_othe
     assert book.jobs() == ["g.2", "g.1"]
     book.records.close(record, "done")
     assert [call.id for call in book.records.others()] == ["c0"]
+
+
+@pytest.mark.requirement("trust.skills")
+def test_the_skills_that_calls_of_the_last_while_went_to_are_known() -> None:
+    book = Book()
+    for number, (agent, skill) in enumerate([("maps", "find"), ("maps", "*"), ("other", "draw"), ("maps", "")]):
+        record = book.open(f"c{number}", "g.1")
+        record.agent, record.skill, record.tenant = agent, skill, "default"
+        book.clock.now += 10.0
+    assert book.records.called("maps", "default", 40.0) == {"find", "*"}
+    assert book.records.called("maps", "default", 39.0) == {"*"}
+    assert book.records.called("maps", "acme", 40.0) == set()

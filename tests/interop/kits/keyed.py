@@ -5,7 +5,7 @@ Kits write to ``/a2a/v1/`` below the URL they are given, whatever the card says;
 
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import httpx
@@ -33,7 +33,7 @@ async def passed(request: Request) -> StreamingResponse:
 
 
 @asynccontextmanager
-async def closing(_: Starlette) -> AsyncIterator[None]:
+async def closing(_: Starlette) -> AsyncGenerator[None]:
     """Close connections at the end."""
     yield
     await CLIENT.aclose()

@@ -26,7 +26,7 @@ from meshgate.registry.backends.consul.entry import (
 )
 from meshgate.registry.backends.consul.health import NODE_GRACE, Liveness
 from meshgate.registry.limits import check_instance, check_switch
-from meshgate.registry.model import SWITCH_KINDS, Endpoint, HealthCheck, Instance, Switch
+from meshgate.registry.model import KINDS, SWITCH_KINDS, Endpoint, HealthCheck, Instance, Switch
 from tests.registry.samples import agent
 
 LAYOUT = Layout("meshgate")
@@ -60,7 +60,7 @@ instances = st.builds(
     weight=st.floats(0.001, 1000.0),
     check=st.none() | st.builds(HealthCheck, urls, st.floats(0.1, 3600.0), st.booleans()),
     lasting=st.booleans(),
-    kind=st.sampled_from(("agent", "gateway")),
+    kind=st.sampled_from(KINDS),
     draining=st.booleans(),
 )
 

@@ -13,6 +13,8 @@ import msgspec
 import pytest
 
 from meshgate.a2a.errors import InvalidParams
+from meshgate.gateway.identity.card_keys import generation_row
+from meshgate.gateway.identity.mesh_key import MeshKey
 from meshgate.registry.backends.consul.address import ConsulAddress
 from meshgate.registry.backends.consul.registry import ConsulRegistry
 from meshgate.registry.backends.file import FileRegistry
@@ -97,6 +99,16 @@ async def test_a_watch_begins_with_everything(backend: Backend) -> None:
         assert first.reset
         assert {one.instance.id for one in first.put} == {"a1", "g1"}
         assert first.switches == (Switch("agent", "rogue", "it loops"),)
+
+
+@pytest.mark.requirement("cards.key")
+async def test_a_row_that_is_no_instance_keeps_its_kind_and_stays_without_renewals(backend: Backend) -> None:
+    row = generation_row(MeshKey(bytes(range(32))), 2)
+    await backend.registry.register(row)
+    await backend.registry.register(agent("mortal"), SUMMARISER)
+    async with Following(backend.registry) as seen:
+        await _lapse_until(backend, lambda: seen.ids == {row.id, "lively"})
+        assert seen.index.entries[row.id].instance == row
 
 
 async def test_a_watch_of_an_empty_registry_says_so_at_once(backend: Backend) -> None:

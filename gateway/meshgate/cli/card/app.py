@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from meshgate.cli.admin_client import Admin
+from meshgate.cli.card.held import accept, diff
 from meshgate.cli.commands.register import check_url, credential_of, find_card_of
 from meshgate.cli.console import err, out, plain, print_json
 from meshgate.cli.exits import Exit
@@ -23,11 +25,13 @@ card = typer.Typer(
 
 
 def group() -> None:
-    """Agent cards, as others see them.
+    """Agent cards: as others see them, what changed, and their key.
 
     \b
-    Example:
+    Examples:
       meshgate card check http://127.0.0.1:8080/agents/summariser
+      meshgate card diff
+      meshgate card rotate
     """
 
 
@@ -85,5 +89,23 @@ def check(
         raise typer.Exit(Exit.FAILED)
 
 
+def rotate() -> None:
+    """Sign cards with a new key, in the whole mesh.
+
+    The public key of the last one stays published at /.well-known/jwks.json, because readers keep cards for a while;
+    the one before it is no longer. Keys from the settings (card_keys) are changed there.
+
+    \b
+    Example:
+      meshgate card rotate
+    """
+    with Admin() as admin:
+        answer = admin.post("cards/rotate", {})
+    err().print(f"cards are signed with key {answer.get('generation')} now", markup=False)
+
+
 card.callback(help=help_of(group))(group)
 card.command("check", help=help_of(check))(check)
+card.command("rotate", help=help_of(rotate))(rotate)
+card.command("diff", help=help_of(diff))(diff)
+card.command("accept", help=help_of(accept))(accept)

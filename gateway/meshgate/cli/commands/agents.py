@@ -10,7 +10,7 @@ from meshgate.cli.admin_client import Admin
 from meshgate.cli.commands.options import Json
 from meshgate.cli.console import err, out, plain, print_json
 from meshgate.cli.exits import CliError
-from meshgate.cli.views.model import Agent, RefusedAgent
+from meshgate.cli.views.model import Agent, HeldCard, RefusedAgent
 from meshgate.cli.views.tables import agents_table, instances_table
 
 __all__ = ["agents"]
@@ -35,6 +35,7 @@ def agents(
             return
         found: tuple[Agent, ...] = admin.get("agents", tuple[Agent, ...])
         refused: tuple[RefusedAgent, ...] = admin.get("refused-agents", tuple[RefusedAgent, ...])
+        held: tuple[HeldCard, ...] = admin.find("cards/held", tuple[HeldCard, ...], ())
     if name:
         found = tuple(agent for agent in found if agent.agent == name)
         if not found:
@@ -47,4 +48,7 @@ def agents(
         out().print(agents_table(found))
         for one in refused:
             what = f"refused: {plain(one.what)}: {plain(one.reason)}"
+            err().print(what, style="yellow", markup=False, soft_wrap=True)
+        for card in held:
+            what = f"a changed card waits: {card.named}: {plain('; '.join(card.reasons))} ({card.remedy})"
             err().print(what, style="yellow", markup=False, soft_wrap=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from meshgate.cli.admin_client import Admin
 from meshgate.cli.doctor.findings import Finding
 from meshgate.cli.exits import CliError
-from meshgate.cli.views.model import Agent, GatewayStatus, RefusedAgent
+from meshgate.cli.views.model import Agent, GatewayStatus, HeldCard, RefusedAgent
 from meshgate.cli.views.tables import plural
 
 __all__ = []
@@ -26,6 +26,7 @@ def check_mesh(environ: Mapping[str, str]) -> Iterator[Finding]:
             gateways: tuple[GatewayStatus, ...] = admin.get("gateways", tuple[GatewayStatus, ...])
             agents: tuple[Agent, ...] = admin.get("agents", tuple[Agent, ...])
             refused: tuple[RefusedAgent, ...] = admin.get("refused-agents", tuple[RefusedAgent, ...])
+            held: tuple[HeldCard, ...] = admin.find("cards/held", tuple[HeldCard, ...], ())
     except CliError as error:
         yield Finding("admin port", "fail", error.message, error.remedy)
         return
@@ -37,6 +38,10 @@ def check_mesh(environ: Mapping[str, str]) -> Iterator[Finding]:
     for each in refused:
         remedy = "the gateway tries again from time to time; 'meshgate register --card URL' tries at once"
         yield Finding(f"agent {each.what}", "fail" if each.settings else "warn", each.reason, remedy)
+
+    for card in held:
+        detail = f"its card changed, and the one before is used: {'; '.join(card.reasons)}"
+        yield Finding(f"agent {card.named}", "warn", detail, f"{card.remedy}; 'meshgate card accept' takes the new one")
 
 
 def _status(one: GatewayStatus) -> Finding:

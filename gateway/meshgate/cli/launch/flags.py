@@ -97,6 +97,14 @@ FLAGS: tuple[Flag, ...] = (
         name="agent-network",
     ),
     Flag(
+        "card_keys",
+        list[str],
+        _STATE,
+        "A PEM file with a key on P-256 that cards are signed with; the first signs; repeatable.",
+        "keys of the mesh's own",
+        name="card-key",
+    ),
+    Flag(
         "registry",
         str,
         _STATE,

@@ -1,7 +1,10 @@
-"""What is checked before a mesh makes keys: its ports are free, and the extras that its settings need are installed."""
+"""What is checked before a mesh makes keys: its ports are free, its files of keys can be used, and the extras that its
+settings need are installed.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meshgate.net.server import bind
@@ -18,8 +21,13 @@ def check_before_start(config: Config) -> None:
     Raises:
         PortTaken: somebody else listens on a port.
         ImportError: an extra is missing; the message is the line that installs it.
+        WeakSecret: a file of ``card_keys`` cannot be used.
     """
     _check_extras(config)
+    if config.card_keys:
+        from meshgate.gateway.identity.card_keys import read_card_keys
+
+        read_card_keys([Path(file) for file in config.card_keys])
     for host, port, flag in (
         (config.host, config.port, "--port"),
         (config.host, config.grpc_port, "--grpc-port"),

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import msgspec
 
+from meshgate.a2a.mesh.tenants import DEFAULT_TENANT, in_tenant
+
 __all__ = [
     "Agent",
     "Attempt",
@@ -17,6 +19,7 @@ __all__ = [
     "GatewayStatus",
     "Group",
     "GroupEntry",
+    "HeldCard",
     "InstanceRef",
     "InstanceView",
     "Job",
@@ -83,6 +86,32 @@ class RefusedAgent(msgspec.Struct, frozen=True):
     def what(self) -> str:
         """Its name, and where it was listed."""
         return f"{self.name or self.card} {'of the settings' if self.settings else '(registered)'}"
+
+
+class HeldCard(msgspec.Struct, frozen=True):
+    """A changed card of a foreign agent that waits for an operator."""
+
+    agent: str
+    tenant: str = "default"
+    instance: str = ""
+    accepted: str = ""
+    candidate: str = ""
+    """The hash of the card that waits."""
+    since: float = 0.0
+    """Seconds since the epoch."""
+    reasons: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+
+    @property
+    def named(self) -> str:
+        """The agent, with its tenant if that is another than the default."""
+        return in_tenant(self.tenant, self.agent)
+
+    @property
+    def remedy(self) -> str:
+        """The line that shows it."""
+        tenant = f" --tenant {self.tenant}" if self.tenant != DEFAULT_TENANT else ""
+        return f"meshgate card diff {self.agent}{tenant}"
 
 
 class GatewayStatus(msgspec.Struct, frozen=True):

@@ -19,6 +19,7 @@ from meshgate.gateway.tasks.known_task import KnownTasks, TaskQuery
 
 __all__ = [
     "CALL",
+    "CALLED",
     "DRAIN",
     "END_CALLS",
     "FLIGHTS",
@@ -72,6 +73,8 @@ INSTANCES: Question[list[InstanceView]] = Question("instances", list[InstanceVie
 """The instances of agents."""
 USAGE: Question[UsageView] = Question("usage", UsageView, tuple[str, bool])
 """The usage of a subject (subject, with its fields)."""
+CALLED: Question[list[str]] = Question("called", list[str], tuple[str, str, float])
+"""The skills of an agent that were called a short while ago, "*" for calls by its name (agent, tenant, seconds)."""
 END_CALLS: Question[int] = Question("end_calls", int, tuple[str, str, str])
 """Abort the open calls that a kill switch matches (kind, name, reason); the answer is how many."""
 DRAIN: Question[None] = Question("drain", None, tuple[bool])
@@ -83,5 +86,5 @@ METRICS: Question[str] = Question("metrics", str)
 
 QUESTIONS: dict[str, Question[Any]] = {
     question.name: question
-    for question in (STATUS, FLIGHTS, LEND, JOBS, JOB, CALL, INSTANCES, USAGE, END_CALLS, DRAIN, TASKS, METRICS)
+    for question in (STATUS, FLIGHTS, LEND, JOBS, JOB, CALL, INSTANCES, USAGE, CALLED, END_CALLS, DRAIN, TASKS, METRICS)
 }

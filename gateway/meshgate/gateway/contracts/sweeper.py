@@ -97,5 +97,7 @@ class Sweeper:
         named = self._catalogue.used()
         for entry in self._index.entries.values():
             named.add(entry.instance.manifest)
+            if entry.manifest.held is not None:
+                named.add(entry.manifest.held.blob)
             named.update(side.hash for skill in entry.manifest.skills for side in skill.contracts)
         return named

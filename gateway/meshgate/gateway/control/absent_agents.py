@@ -64,7 +64,11 @@ class AbsentAgents:
             return
         now = self._clock()
         healthy = {view.id for views in answers.values() for view in views if view.healthy}
-        lasting = {name for name, entry in self._index.entries.items() if entry.instance.lasting} - self._settings()
+        lasting = {
+            name
+            for name, entry in self._index.entries.items()
+            if entry.instance.lasting and entry.instance.kind == "agent"
+        } - self._settings()
         self._good = {name: now if name in healthy else self._good.get(name, now) for name in lasting}
         for name, seen in self._good.items():
             if now - seen >= self._limits.lasting_absent:

@@ -9,13 +9,16 @@ from urllib.parse import urlsplit
 
 from meshgate.gateway.cluster.client import Unknown
 from meshgate.gateway.cluster.peers import RemotePeers
-from meshgate.gateway.cluster.questions import METRICS, Question
+from meshgate.gateway.cluster.questions import CALLED, METRICS, Question
 from meshgate.gateway.config import Config
 from meshgate.gateway.contracts.admission.closed_gate import make_gate
 from meshgate.gateway.contracts.catalogue import Catalogue
 from meshgate.gateway.contracts.sweeper import Sweeper
 from meshgate.gateway.control.absent_agents import AbsentAgents
 from meshgate.gateway.control.admin.app import make_admin
+from meshgate.gateway.control.card_rotation import CardRotation
+from meshgate.gateway.control.foreign.card_acceptance import CardAcceptance
+from meshgate.gateway.control.foreign.card_trust import RECENT, CardTrust
 from meshgate.gateway.control.foreign.registered_agents import RegisteredAgents
 from meshgate.gateway.control.foreign.settings_agents import SettingsAgents
 from meshgate.gateway.control.join import JoinApp
@@ -107,7 +110,15 @@ class Control:
             return merge_metrics(await asking.ask(METRICS))
 
         seal = CredentialSeal(mesh)
-        self._listed = SettingsAgents(config.agents, registry, table, addresses, seal, home=home, limits=config.limits)
+
+        async def called(agent: str, tenant: str) -> frozenset[str]:
+            answers = await asking.ask(CALLED, agent, tenant, RECENT)
+            return frozenset(skill for skills in answers.values() for skill in skills)
+
+        trust = CardTrust(registry, called)
+        self._listed = SettingsAgents(
+            config.agents, registry, table, addresses, seal, home=home, trust=trust, limits=config.limits
+        )
         admin = make_admin(
             asking,
             registry,
@@ -116,6 +127,8 @@ class Control:
             catalogue=schemas,
             gate=gate,
             metrics=metrics,
+            acceptance=CardAcceptance(registry, table, addresses, seal, config.limits.switch_wait),
+            rotation=CardRotation(registry, table, mesh, config.card_keys, config.limits.switch_wait),
             refused=lambda: [*self._listed.refused, *self._registered.refused],
             limits=config.limits,
         )
@@ -123,7 +136,7 @@ class Control:
         self._sweeper = Sweeper(schemas, table, config.limits)
         cards = frozenset(place for agent in config.agents for place in card_places(agent.card))
         self._absent = AbsentAgents(registry, table, asking, cards, config.limits)
-        self._registered = RegisteredAgents(registry, table, addresses, seal, cards, limits=config.limits)
+        self._registered = RegisteredAgents(registry, table, addresses, seal, cards, trust=trust, limits=config.limits)
         self._background: list[asyncio.Task[None]] = []
         self.join = HttpServer(join, join_sockets, config.limits)
         self.admin = HttpServer(admin, admin_sockets, config.limits)

@@ -121,6 +121,10 @@ class MeshKey:
         """The key, of 64 bytes, that credentials of foreign agents are sealed with."""
         return self._derive(b"seal", 64)
 
+    def card_seed(self, generation: int) -> bytes:
+        """The 64 bytes that a generation's key for cards is made from."""
+        return self._derive(b"card-key", 64, str(generation))
+
     def inspect_secret(self) -> str:
         """The inspect secret, which gateways of one mesh send to each other."""
         return "mgp_" + _b64(self._derive(b"inspect", 24))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
-
-import msgspec
 
 from meshgate.a2a.bindings.base import Binding
 from meshgate.a2a.bindings.table import GRPC_ROWS, HTTP_ROWS, Row
@@ -15,13 +14,16 @@ from meshgate.a2a.cards import interface, rewrite, strict
 from meshgate.a2a.mesh.tenants import in_tenant
 from meshgate.a2a.protocol_version import LEGACY_VERSION
 from meshgate.a2a.selector import Selector
+from meshgate.a2a.signatures.card_verifier import signatures_of
 from meshgate.a2a.v0_3.cards import downgrade_card, merge_card
 from meshgate.gateway.contracts.catalogue import Catalogue
+from meshgate.gateway.ingress.card_signatures import CardSignatures
 from meshgate.gateway.ingress.variants import PLAIN, Variant
 from meshgate.gateway.routing.routes import Routes
 from meshgate.gateway.settings import Settings
 from meshgate.registry.groups import Group
 from meshgate.registry.index import version_order
+from meshgate.registry.model import Manifest
 from meshgate.registry.schemas import Release
 
 __all__ = ["Cards"]
@@ -44,6 +46,7 @@ class Cards:
     Args:
         settings: the public addresses, and whether all cards list gRPC.
         version: this release's.
+        signatures: signs the cards.
         http, grpc: the bindings that are served.
     """
 
@@ -53,6 +56,7 @@ class Cards:
         schemas: Catalogue,
         settings: Settings,
         version: str,
+        signatures: CardSignatures,
         *,
         http: Sequence[Row[Binding]] = HTTP_ROWS,
         grpc: Sequence[Row[Binding]] = GRPC_ROWS,
@@ -61,6 +65,7 @@ class Cards:
         self._schemas = schemas
         self._settings = settings
         self._version = version
+        self._signatures = signatures
         # A client may take the first address of a binding that it knows, whatever the version: the newest is first.
         self._http = sorted(http, key=lambda row: row.version, reverse=True)
         self._grpc = sorted(grpc, key=lambda row: row.version, reverse=True)
@@ -91,7 +96,7 @@ class Cards:
             variant.version or (asked if asked in served else ""),
         )
         tree = self._own(callers, where) if target is None else self._agents(target, callers, where)
-        return msgspec.json.encode(_written(tree, where.version)) if tree is not None else None
+        return self._signatures.signed(_written(tree, where.version)) if tree is not None else None
 
     def _grpc_address(self, origin: str) -> str:
         """``host:port`` at which who asked reaches gRPC; "" if that cannot be known."""
@@ -142,8 +147,16 @@ class Cards:
         newest = max(entries, key=lambda entry: version_order(entry.manifest.version))
         skills = frozenset(group.skill for group in groups)
         contracts = self._contracts(in_tenant(newest.instance.tenant, newest.instance.agent), skills)
+        manifest = newest.manifest
+        named = {"name": manifest.agent, "version": manifest.version}
+        # What A2A requires must not be empty: readings of what is signed differ there.
+        card = {**manifest.card, **{key: value for key, value in named.items() if not manifest.card.get(key)}}
         return rewrite(
-            newest.manifest.card, self._interfaces(path, target.text, where), skills=skills, contracts=contracts
+            card,
+            self._interfaces(path, target.text, where),
+            skills=skills,
+            contracts=contracts,
+            provenance=_origin(manifest),
         )
 
     def _contracts(self, agent: str, skills: frozenset[str]) -> dict[str, Any]:
@@ -182,6 +195,23 @@ def _written(tree: dict[str, Any], version: str) -> dict[str, Any]:
         return merge_card(tree)
     # Who asks for 1.0 alone is a reader that is strict; others read the card of both versions.
     return downgrade_card(tree) if version == LEGACY_VERSION else strict(tree)
+
+
+def _origin(manifest: Manifest) -> dict[str, Any] | None:
+    """What is known of the origin of a foreign agent's card, with the signatures that say so."""
+    known = manifest.provenance
+    if known is None:
+        return None
+    signed = [{"protected": one.protected, "signature": one.signature} for one in signatures_of(manifest.card)]
+    said = {
+        "verdict": known.verdict,
+        "cardHash": known.hash,
+        "since": datetime.fromtimestamp(int(known.at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "key": known.key,
+        "jku": known.jku,
+        "signatures": signed,
+    }
+    return {name: value for name, value in said.items() if value}
 
 
 def _release(release: Release) -> dict[str, str]:

@@ -17,6 +17,7 @@ from meshgate.a2a.errors import MeshError, NoRoute
 from meshgate.a2a.limits import Limits
 from meshgate.a2a.protocol_version import VERSION_HEADER, stated_version
 from meshgate.a2a.selector import Selector, parse_selector
+from meshgate.gateway.identity.card_keys import KEYS_PATH, CardKeys
 from meshgate.gateway.ingress.cards import Cards
 from meshgate.gateway.ingress.credentials import CredentialCheck
 from meshgate.gateway.ingress.variants import PLAIN, Variant, split_variant
@@ -31,6 +32,8 @@ _KINDS = ("agents", "skills")
 _VERSION = VERSION_HEADER.encode("ascii")
 _CARD_PLACES = ("", "/", *CARD_PATHS)
 """Below the URL of an agent or a skill. Some clients take that URL itself for the card's."""
+_KEYS_CACHED = [(b"cache-control", b"max-age=30, public")]
+"""As long as a card: a signature by a new key soon follows it."""
 _VARY = b"A2A-Version, Authorization, X-API-Key"
 
 
@@ -52,6 +55,7 @@ class Ingress:
     Args:
         entrance: the start of the path for calls of one binding, by its name.
         cards: makes the answers to GET requests for cards.
+        keys: the keys that cards are signed with; the public ones are shown to anybody.
         check: finds the caller before a body is read.
         public: the caller to assume for cards without a key, or None if cards need one.
         readiness: says whether this gateway should get calls, and what is wrong although it may.
@@ -62,6 +66,7 @@ class Ingress:
         self,
         entrance: Callable[[str], Handler],
         cards: Cards,
+        keys: CardKeys,
         check: CredentialCheck,
         public: Principal | None,
         readiness: Readiness,
@@ -73,6 +78,7 @@ class Ingress:
             HttpEndpoint(row.load(), entrance(row.id), limits, admit=check.admission(row.id)) for row in HTTP_ROWS
         ]
         self._cards = cards
+        self._keys = keys
         self._check = check
         self._public = public
         self._readiness = readiness
@@ -106,6 +112,9 @@ class Ingress:
             await self._health(path, send)
             return
         headers = read_headers(scope, self._limits)
+        if path == KEYS_PATH and scope["method"] in ("GET", "HEAD"):
+            await self._documents.answer(send, scope["method"], headers, self._keys.published, _KEYS_CACHED)
+            return
         place = _place(path)
         if place is None:
             await respond(send, 404, _NOT_FOUND)

@@ -119,6 +119,15 @@ class Records:
         """A call, or None."""
         return self._calls.get(call_id)
 
+    def called(self, agent: str, tenant: str, seconds: float) -> set[str]:
+        """The skills of an agent that calls of so many seconds went to; "*" for calls of the agent by its name."""
+        since = self._clock() - seconds
+        return {
+            one.skill
+            for one in self._calls.values()
+            if one.began >= since and one.skill and (one.agent, one.tenant) == (agent, tenant)
+        }
+
     def others(self, limit: int = 100) -> Iterable[CallRecord]:
         """Calls that belong to no job (on tasks, or refused before they had one), youngest first."""
         return [call for _, call in zip(range(limit), reversed(self._others.values()), strict=False)]

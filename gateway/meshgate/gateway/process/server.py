@@ -9,6 +9,7 @@ import secrets as secrets_module
 import signal
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -82,6 +83,7 @@ class DataPlane:
             loopback=config.loopback,
             card_grpc=config.card_grpc,
             public_cards=config.loopback if config.public_cards is None else config.public_cards,
+            card_keys=tuple(map(Path, config.card_keys)),
             snapshot=home.path / f"snapshot{'' if not share else '-' + str(os.getpid())}.bin",
             schemas=home.path / "schemas",
             plugins=config.policies,

@@ -12,6 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from meshgate.a2a.errors import PermissionDenied, UpstreamUnavailable
+from meshgate.a2a.signatures.jwk import thumbprint
 from meshgate.gateway.control.foreign.registered_agents import RegisteredAgents
 from meshgate.gateway.identity.credential_seal import CredentialSeal, sealed
 from meshgate.gateway.identity.mesh_key import MeshKey
@@ -23,6 +24,7 @@ from meshgate.registry.foreign.foreign_agent import foreign_instance, read_forei
 from meshgate.registry.index import Index
 from meshgate.registry.model import Entry, Instance, Manifest
 from meshgate.registry.watcher import Watcher
+from tests.a2a.signatures.test_card_verifier import JKU, public, signed
 from tests.support.virtual_loop import settle, virtual_time
 
 pytestmark = pytest.mark.requirement("foreign.kept")
@@ -45,10 +47,16 @@ class Mesh:
     def __init__(self) -> None:
         self.registry, self.index = MemoryRegistry(), Index()
         self.answer: CardAnswer | Exception = CardAnswer(200, card(), etag='"1"')
+        self.answers: dict[str, CardAnswer | Exception] = {}
+        """What is shown elsewhere than at the card's place."""
         self.asked: list[tuple[str, Mapping[str, str], str]] = []
 
     async def fetch(self, url: str, headers: Mapping[str, str], ca: str = "") -> CardAnswer:
         self.asked.append((url, headers, ca))
+        if (other := self.answers.get(url)) is not None:
+            if isinstance(other, Exception):
+                raise other
+            return other
         if isinstance(self.answer, Exception):
             raise self.answer
         if headers.get("if-none-match") == self.answer.etag and self.answer.etag:
@@ -94,11 +102,13 @@ async def mesh() -> AsyncGenerator[Mesh, None]:
 async def test_what_changes_on_a_card_is_listed_and_what_the_operator_said_stays() -> None:
     async with mesh() as at:
         await at.register("atlas", reentrant={"find": 2}, tell_caller=True, any_references=True, shared_contexts=True)
-        before, keeper = at.entry, at.keeper()
+        keeper = at.keeper()
+        await at.look(keeper)
+        before = at.entry
         await at.look(keeper)
         assert at.entry == before
         more = [{"id": "find", "name": "Find"}, {"id": "draw", "name": "Draw"}]
-        changed = card("Cartographer", "2.0.0", "http://127.0.0.1:9/new", skills=more)
+        changed = card("Maps", "2.0.0", "http://127.0.0.1:9/new", skills=more)
         await at.look(keeper, CardAnswer(200, changed))
         instance, manifest = at.entry.instance, at.entry.manifest
         assert (instance.id, instance.agent, instance.labels) == (before.instance.id, "atlas", {"region": "eu"})
@@ -236,3 +246,51 @@ async def test_an_agent_that_left_is_forgotten() -> None:
         await settle()
         await at.look(keeper)
         assert keeper.refused == []
+
+
+def keys() -> CardAnswer:
+    return CardAnswer(200, json.dumps({"keys": [public("ES256")]}).encode())
+
+
+@pytest.mark.requirement("foreign.verified")
+@virtual_time
+async def test_the_signature_of_a_card_is_checked_and_what_came_of_it_is_listed() -> None:
+    async with mesh() as at:
+        await at.register(credential=AgentCredential({"x-key": "k"}))
+        tree = json.loads(card())
+        at.answers[JKU] = keys()
+        keeper = at.keeper()
+        await at.look(keeper, CardAnswer(200, json.dumps(signed(tree)).encode()))
+        found = at.entry.manifest.provenance
+        assert found is not None
+        assert (found.verdict, found.key, found.jku, found.at) == (
+            "verified", thumbprint(public("ES256")), JKU, 1_000.0
+        )  # fmt: skip
+        # The agent's credential is for the agent.
+        assert at.asked[-1] == (JKU, {}, "")
+        asked = len(at.asked)
+        await at.look(keeper)
+        assert len(at.asked) == asked + 1
+
+
+@pytest.mark.requirement("foreign.verified")
+@virtual_time
+async def test_keys_that_were_away_are_asked_for_again_until_they_are_there() -> None:
+    async with mesh() as at:
+        await at.register()
+        keeper = at.keeper()
+        body = json.dumps(signed(json.loads(card()))).encode()
+        at.answers[JKU] = UpstreamUnavailable("nobody is there")
+        await at.look(keeper, CardAnswer(200, body, etag='"2"'))
+
+        def verdict() -> str:
+            found = at.entry.manifest.provenance
+            return found.verdict if found is not None else ""
+
+        for _ in range(2):
+            assert verdict() == "unverified"
+            await at.look(keeper)
+        at.answers[JKU] = keys()
+        await at.look(keeper)
+        assert verdict() == "verified"
+        assert at.asked[-2][1] == {"if-none-match": '"2"'}

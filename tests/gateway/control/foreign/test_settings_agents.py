@@ -12,14 +12,16 @@ import pytest
 from structlog.testing import capture_logs
 
 from meshgate.gateway.config import ForeignAgent
+from meshgate.gateway.control.foreign.card_acceptance import CardAcceptance
 from meshgate.gateway.control.foreign.settings_agents import SettingsAgents
 from meshgate.gateway.identity.credential_seal import CredentialSeal
 from meshgate.gateway.identity.mesh_key import MeshKey
 from meshgate.net.addresses import AgentNetworks
 from meshgate.registry.backends.memory import MemoryRegistry
 from meshgate.registry.index import Index
-from meshgate.registry.model import Endpoint, Instance, Manifest
+from meshgate.registry.model import Endpoint, Entry, ForeignTerms, Instance, Manifest
 from meshgate.registry.watcher import Watcher
+from tests.a2a.signatures.test_card_verifier import signed
 from tests.gateway.calls import limits
 from tests.registry.virtual import until
 
@@ -252,3 +254,49 @@ async def test_an_agent_that_the_settings_list_no_longer_is_taken_off() -> None:
             assert mesh.agents == {"planner", "weather"}
         async with mesh.kept(card="http://127.0.0.1:9/other"):
             await until(lambda: mesh.agents == {"planner"})
+
+
+@pytest.mark.requirement("foreign.verified")
+async def test_what_is_known_of_a_cards_origin_is_listed_and_looked_for_again_until_it_is_settled() -> None:
+    async with settings() as mesh:
+        face = {"url": "http://127.0.0.1:9/", "protocolBinding": "JSONRPC", "protocolVersion": "1.0"}
+        card = {"name": "Weather", "version": "1.0.0", "supportedInterfaces": [face]}
+        mesh.host.card = signed(card, jku="https://127.0.0.1:1/jwks.json")
+
+        def verdict() -> str:
+            (entry,) = mesh.index.instances_of("weather")
+            return entry.manifest.provenance.verdict if entry.manifest.provenance is not None else ""
+
+        with capture_logs() as logs:
+            async with mesh.kept():
+                await until(lambda: "weather" in mesh.agents)
+                assert verdict() == "unverified"
+                await until(lambda: len([one for one in logs if one["event"] == "card_keys_not_had"]) > 2)
+                assert [one["event"] for one in logs].count("foreign_agent_registered") == 1
+
+
+@pytest.mark.requirement("trust.held")
+async def test_a_suspicious_card_of_the_settings_waits_under_the_settings_of_today() -> None:
+    async with settings() as mesh:
+
+        def listed() -> Entry:
+            (entry,) = mesh.index.instances_of("forecast")
+            return entry
+
+        async with mesh.kept("forecast"):
+            await until(lambda: "forecast" in mesh.agents)
+            mesh.host.name = "Storm"
+            mesh.host.card = {"version": "2.0.0"}
+            await until(lambda: listed().manifest.held is not None)
+            assert (listed().manifest.card["name"], listed().manifest.version) == ("Weather", "1.0.0")
+        # After a restart with other settings too.
+        async with mesh.kept("forecast", protocol="1.0"):
+            await until(lambda: (listed().manifest.terms or ForeignTerms()).protocol == "1.0")
+            found = listed().manifest
+            assert found.held is not None
+            assert (found.held.reasons, found.card["name"]) == (("the name changed",), "Weather")
+            accepting = CardAcceptance(mesh.registry, mesh.index, AgentNetworks(), SEALING, 5.0)
+            await accepting.accept("forecast", "default")
+            await mesh.looked()
+            assert (listed().manifest.card["name"], listed().manifest.held) == ("Storm", None)
+            assert listed().manifest.terms == found.terms

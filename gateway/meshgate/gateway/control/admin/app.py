@@ -20,12 +20,15 @@ from meshgate.gateway.cluster import questions
 from meshgate.gateway.contracts.admission.gate import SchemaGate
 from meshgate.gateway.contracts.catalogue import Catalogue
 from meshgate.gateway.control.admin.answers import ANSWERS
+from meshgate.gateway.control.admin.card_routes import card_routes
 from meshgate.gateway.control.admin.errors import BoundedBodies, answer_invalid_request, answer_mesh_error
 from meshgate.gateway.control.admin.job_routes import add_job_routes
 from meshgate.gateway.control.admin.key_routes import key_routes
 from meshgate.gateway.control.admin.mesh import Mesh
 from meshgate.gateway.control.admin.mesh_routes import add_change_routes, add_view_routes
 from meshgate.gateway.control.admin.schema_routes import schema_routes
+from meshgate.gateway.control.card_rotation import CardRotation
+from meshgate.gateway.control.foreign.card_acceptance import CardAcceptance
 from meshgate.gateway.control.foreign.refusals import RefusedAgent
 from meshgate.gateway.control.switches import Switches
 from meshgate.gateway.identity.key_record import KeyRecord
@@ -46,6 +49,8 @@ def make_admin(  # noqa: PLR0913 - what the API shows and changes
     catalogue: Catalogue,
     gate: SchemaGate,
     metrics: Callable[[], Awaitable[bytes]],
+    rotation: CardRotation,
+    acceptance: CardAcceptance,
     refused: Callable[[], list[RefusedAgent]] = list,
     limits: Limits = DEFAULTS,
 ) -> FastAPI:
@@ -59,6 +64,8 @@ def make_admin(  # noqa: PLR0913 - what the API shows and changes
         catalogue: the contracts of skills.
         gate: judges releases.
         metrics: returns the text that Prometheus scrapes.
+        rotation: renews the key that cards are signed with.
+        acceptance: shows and accepts the cards that are held.
         refused: the agents of the settings that are refused now.
         limits: how large a request may be.
     """
@@ -78,6 +85,7 @@ def make_admin(  # noqa: PLR0913 - what the API shows and changes
     add_job_routes(app, mesh, guarded)
     add_change_routes(app, mesh, Switches(registry, table, limits.switch_wait), table, keys.store, guarded)
     app.include_router(key_routes(keys, authorised), dependencies=guarded)
+    app.include_router(card_routes(rotation, acceptance), dependencies=guarded)
     app.include_router(schema_routes(mesh, table, catalogue, gate), dependencies=guarded)
     _describe(app)
     _add_health(app, mesh, metrics, guarded)

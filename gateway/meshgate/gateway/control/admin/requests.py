@@ -12,6 +12,7 @@ from meshgate.registry.model import SwitchKind
 from meshgate.registry.schemas import Mode, Stage
 
 __all__ = [
+    "AcceptRequest",
     "CheckBody",
     "ContractBody",
     "DefaultBody",
@@ -139,6 +140,16 @@ class RotateRequest(BaseModel):
     keep: float = Field(
         default=3600.0, ge=0.0, le=30 * 86400.0, description="seconds for which the old key stays valid"
     )
+
+
+class AcceptRequest(BaseModel):
+    """A card to accept."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    agent: str = Field(min_length=1, max_length=128)
+    tenant: str = Field(default=DEFAULT_TENANT, max_length=128)
+    candidate: str = Field(default="", max_length=64, description="hash of the card that was looked at; any if empty")
 
 
 class DrainRequest(BaseModel):

@@ -11,21 +11,21 @@ import structlog
 
 from meshgate.a2a.errors import MeshError
 from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.gateway.control.foreign.card_trust import CardTrust
+from meshgate.gateway.control.foreign.listed_card import credential_of, listed_card
 from meshgate.gateway.control.foreign.refusals import Refusals, RefusedAgent
 from meshgate.gateway.identity.credential_seal import CredentialSeal
 from meshgate.net.addresses import AddressPolicy
-from meshgate.registry.foreign.agent_credential import AgentCredential, endpoints_for
 from meshgate.registry.foreign.card_fetcher import CardFetcher
 from meshgate.registry.foreign.card_places import FoundCard
-from meshgate.registry.foreign.foreign_agent import fitting, read_foreign
+from meshgate.registry.foreign.card_provenance import is_settled, provenance_of
 from meshgate.registry.index import Index
 from meshgate.registry.interface import Registry
-from meshgate.registry.model import Entry, ForeignTerms
+from meshgate.registry.model import Entry
 
 __all__ = ["RegisteredAgents"]
 
 log = structlog.get_logger(__name__)
-_NO_CREDENTIAL = AgentCredential()
 
 
 class RegisteredAgents:
@@ -39,6 +39,7 @@ class RegisteredAgents:
         addresses: where agents may be.
         seal: opens their credentials.
         own: URLs of the cards of the settings' agents, which are kept current with the settings.
+        trust: judges cards that changed; one that knows of no calls if left out.
         wall: seconds since the epoch.
     """
 
@@ -50,11 +51,14 @@ class RegisteredAgents:
         seal: CredentialSeal,
         own: frozenset[str],
         *,
+        trust: CardTrust | None = None,
         limits: Limits = DEFAULTS,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._registry, self._table, self._addresses = registry, table, addresses
         self._seal, self._own, self._limits = seal, own, limits
+        self._wall = wall
+        self._trust = trust or CardTrust(registry, wall=wall)
         self._refusals = Refusals(wall)
         self._known: dict[str, FoundCard] = {}
         """The card of each instance as it was read last."""
@@ -96,39 +100,26 @@ class RegisteredAgents:
         )
 
     async def _read(self, entry: Entry, fetcher: CardFetcher) -> None:
-        instance, manifest = entry.instance, entry.manifest
-        terms, check = manifest.terms or ForeignTerms(), instance.check
+        instance, before, check = entry.instance, entry.manifest, entry.instance.check
         if check is None:
             return
-        credential = self._credential(entry, terms)
+        credential = credential_of(entry, self._seal)
         known = self._known.get(instance.id, FoundCard(check.url, b""))
         answer = await fetcher.fetch(check.url, {**credential.headers, **known.condition()}, credential.ca)
-        if answer.status != 200 or answer.body == known.body:
+        body = known.body if answer.status == 304 else answer.body if answer.status == 200 else b""
+        seen = before.held.origin if before.held is not None else before.provenance
+        if not body or (body == known.body and is_settled(seen)):
             return  # health checks see an agent that is away
+        listed_card(entry, body, None, self._seal, self._addresses)  # what is refused needs no keys
+        origin = await provenance_of(body, lambda jku: fetcher.fetch(jku, {}, credential.ca), self._wall(), seen)
+        changed, now = listed_card(entry, body, origin, self._seal, self._addresses)
+        held = await self._trust.judge(entry, now, body)
         if not entry.same(self._table.entries.get(instance.id)):
             return  # it was deregistered, or registered anew, while its card was on its way
-        read = read_foreign(
-            answer.body,
-            instance.agent,
-            terms.reentrant,
-            url=terms.url,
-            protocol=terms.protocol,
-            tell_caller=manifest.tell_caller,
-            any_references=manifest.any_references,
-            shared_contexts=manifest.shared_contexts,
-        )
-        given = credential if terms.credential else None
-        endpoints = endpoints_for(read.endpoints, given, check.url, given=bool(terms.url))
-        for endpoint in endpoints:
-            self._addresses.check(endpoint.url)
-        now = msgspec.structs.replace(read.manifest, terms=terms)
-        changed = fitting(msgspec.structs.replace(instance, manifest=now.digest(), endpoints=endpoints))
+        if held is not None:
+            now = msgspec.structs.replace(before, held=held)
+            changed = msgspec.structs.replace(instance, manifest=now.digest())
         if changed != instance:
             await self._registry.register(changed, now)
             log.info("foreign_agent_changed", agent=now.agent, instance=instance.id, version=now.version)
-        self._known[instance.id] = FoundCard(check.url, answer.body, answer.etag)
-
-    def _credential(self, entry: Entry, terms: ForeignTerms) -> AgentCredential:
-        if not terms.credential:
-            return _NO_CREDENTIAL
-        return self._seal.open(terms.credential, entry.instance.tenant, entry.instance.agent)
+        self._known[instance.id] = FoundCard(check.url, body, answer.etag or known.etag)

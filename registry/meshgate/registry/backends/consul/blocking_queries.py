@@ -192,7 +192,7 @@ class ConsulFeed:
         return {
             instance.id: Entry.of(instance, self._manifests.get(instance.manifest))
             for instance in living
-            if instance.kind == "gateway" or instance.manifest in self._manifests
+            if instance.kind != "agent" or instance.manifest in self._manifests
         }
 
     async def _fetch_manifests(self, digests: set[str]) -> None:

@@ -64,7 +64,7 @@ class Layout:
 
     def service(self, instance: Instance) -> str:
         """The service that the instance is listed under."""
-        return self.gateways if instance.kind == "gateway" else self.agents
+        return self.agents if instance.kind == "agent" else self.gateways
 
     def service_id(self, instance_id: str) -> str:
         """The id of an instance's service entry."""
@@ -151,6 +151,8 @@ def meta_of(instance: Instance, lease: Lease) -> dict[str, str]:
         InvalidParams: a value is longer than Consul keeps (512 characters).
     """
     meta = {"agent": instance.agent, "tenant": instance.tenant, "lease": lease}
+    if instance.kind not in ("agent", "gateway"):  # those two are told by the service
+        meta["kind"] = instance.kind
     if instance.manifest:
         meta["manifest"] = instance.manifest
     for number, endpoint in enumerate(instance.endpoints):
@@ -195,7 +197,7 @@ def instance_of(service: Mapping[str, Any], layout: Layout) -> tuple[Instance, L
         weight=float(meta.get("weight", 1.0)),
         check=HealthCheck(check_url, float(interval), "private" in flags) if check_url else None,
         lasting="lasting" in flags,
-        kind="gateway" if service["Service"] == layout.gateways else "agent",
+        kind=meta.get("kind", "gateway") if service["Service"] == layout.gateways else "agent",
         draining="draining" in flags,
     )
     return instance, meta["lease"]
