@@ -36,8 +36,22 @@ FIXED: tuple[tuple[str, str, str], ...] = (
     ("gateway/routing/resolve.py: _OTHERS", "", ""),
     ("gateway/routing/agent_choice.py: _KEPT", "", ""),
     ("gateway/answers.py: _MOST_ENDING", "", ""),
+    ("gateway/discovery/requests.py: MAX_BODY", "bytes", ""),
+    ("gateway/discovery/requests.py: _MOST_TEXT", "", ""),
+    ("gateway/discovery/requests.py: _MOST_PAGE", "", ""),
+    ("gateway/discovery/requests.py: _SEARCH_PAGE, _LIST_PAGE", "", ""),
+    ("gateway/discovery/requests.py: _MOST_QUERY", "", ""),
+    ("gateway/discovery/requests.py: _MOST_FIELDS", "", ""),
+    ("gateway/discovery/ranking.py: _MOST_WORDS", "", ""),
     ("sdk/skills/skill_question.py: _ASKED", "", ""),
     # what an agent sends, and what it is registered with
+    ("gateway/discovery/agent_entry.py: _TEXT", "", ""),
+    ("gateway/discovery/agent_entry.py: _SHORT", "", ""),
+    ("gateway/discovery/agent_entry.py: _TAGS", "", ""),
+    ("gateway/discovery/agent_entry.py: _SKILLS", "", ""),
+    ("gateway/discovery/agent_entry.py: _EXAMPLES", "", ""),
+    ("gateway/discovery/ranking.py: _INDEXED", "", ""),
+    ("gateway/discovery/answers.py: _MOST_LISTED", "", ""),
     ("a2a/cards.py: MAX_CARD", "bytes", "Largest agent card that is read."),
     ("a2a/signatures/canonical_json.py: _DEEPEST", "", "Most levels of JSON that is signed."),
     ("a2a/signatures/card_verifier.py: _MOST", "", ""),
@@ -173,6 +187,9 @@ FIXED: tuple[tuple[str, str, str], ...] = (
     ),
     # the command line
     ("cli/admin_client.py: _SECONDS", "s", "Longest the command line waits for the admin API."),
+    ("cli/catalogue_client.py: _SECONDS", "s", "Longest ``meshgate search`` waits for a gateway."),
+    ("cli/commands/search.py: search(limit)", "", "Agents that it lists if no number is named."),
+    ("cli/commands/search.py: search: 100", "", "Most agents that it lists."),
     ("cli/commands/call.py: _MAX_INPUT", "bytes", "Largest input of ``meshgate call``."),
     ("cli/commands/call.py: _CANCEL", "s", "Longest it waits for the cancel of a task after Ctrl-C."),
     ("cli/commands/call.py: call: 0.001", "s", "Shortest deadline that it takes."),
@@ -223,6 +240,9 @@ NO_LIMITS: dict[str, str] = {
         registry/schemas/rules/scalars.py: _EXACT
         registry/snapshot.py: FORMAT
         gateway/config.py: _check: 65535
+        gateway/discovery/agent_entry.py: _FEWEST_QUERIES, _MOST_QUERIES
+        gateway/discovery/ranking.py: _FULL
+        gateway/discovery/requests.py: _LONGEST_POSITION
         gateway/contracts/transform/fields/scalar_readers.py: _FLOAT_EDGE
         gateway/contracts/transform/fields/scalars.py: FLOAT_MAX
         gateway/contracts/transform/fields/times.py: _FIRST, _LAST; _LONGEST; _GIGA
@@ -271,6 +291,9 @@ NO_LIMITS: dict[str, str] = {
         gateway/contracts/transform/typed_parts/media.py: _parse: 4096
         gateway/contracts/transform/typed_parts/part_conversion.py: _media: 4096
         gateway/contracts/transform/validation/validators.py: _MOST; _SMALL
+        gateway/discovery/agent_list.py: _KEPT
+        gateway/discovery/ranking.py: _KEPT
+        gateway/discovery/words.py: _stem: 65536
         gateway/ingress/http.py: _named: 1024
         gateway/routing/routes.py: _CACHE; _NAMES
     """,
@@ -291,6 +314,7 @@ NO_LIMITS: dict[str, str] = {
         cli/commands/down.py: _STEP
         cli/launch/launch.py: _STEP
         cli/launch/process.py: _SECONDS
+        gateway/discovery/ranking.py: _AT_ONCE
         gateway/contracts/catalogue.py: _AT_ONCE; _SWEEP_AFTER; _FIRST_PAUSE, _LONGEST_PAUSE
         gateway/contracts/store.py: _TRIES; SchemaStore.change: 0.05
         gateway/control/acknowledgement.py: _LOOK
@@ -315,6 +339,8 @@ NO_LIMITS: dict[str, str] = {
     """,
     "A weight or a part of an estimate; what it leads to has its limit above": """
         registry/schemas/patterns.py: _CLASS, _WIDE
+        gateway/discovery/ranking.py: _NAME, _TAG, _EXAMPLE, _DESCRIPTION; _SATURATION, _LENGTH
+        gateway/discovery/words.py: _LEFT
         gateway/contracts/message_shape.py: _DEPTH; _ELEMENTS; _KEYS
         gateway/contracts/store.py: _INLINE; _IMAGE_BASE, _IMAGE_FACTOR
         gateway/contracts/transform/cel_scan.py: _LITERAL

@@ -39,7 +39,7 @@ GROUPS: dict[str, str] = {
         "mediation_cost mediation_result mediation_steps "
         "mediation_ways mediation_wait usage_rows usage_fields"
     ),
-    "Rate and load": "rate burst rate_keys concurrency",
+    "Rate and load": "rate burst rate_keys search_rate search_burst concurrency",
     "Retries": "retry_attempts retry_pause retry_ratio retry_floor retry_window retry_after",
     "Breaker": (
         "breaker_failures breaker_ratio breaker_window breaker_volume breaker_backoff breaker_backoff_max "
@@ -79,6 +79,7 @@ job_calls job_concurrency depth json_depth json_nodes header_count streams conne
 retry_attempts retry_ratio retry_floor breaker_failures breaker_ratio breaker_volume breaker_jitter tasks tasks_open
 skill_threads
 known_tasks
+search_rate search_burst
 task_turns task_backlog records job_records agent_tasks agent_recent recent_calls agent_roots agent_roots_burst
 join_rate join_burst
 traces traces_beyond tracestate span_items span_text

@@ -65,6 +65,20 @@ def test_a_call_says_how_much_of_its_time_was_spent_in_the_mesh_and_jobs_since_w
     assert (done.returncode, "in the mesh" in done.stderr) == (0, False)
 
 
+@pytest.mark.requirement("cli.search")
+def test_an_agent_is_found_by_what_it_can_do_with_the_key_of_a_caller(shell: Shell) -> None:
+    found = json.loads(shell.ok("search", "who greets people", "--json"))
+    assert [one["identifier"] for one in found["results"]] == ["urn:air:agent.localhost:hello"]
+    table = shell.ok("search", "count slowly", "--limit", "1")
+    assert "hello" in table
+    assert table.endswith("Call one: meshgate call hello TEXT\n")
+    assert shell.ok("search", "violin lessons").startswith("No agent that this key may use has these words.")
+    stranger = Shell(shell.home)
+    stranger.environ["MESHGATE_KEY"] = "mg_client_0_made-up"
+    done = stranger.run("search", "who greets people")
+    assert (done.returncode, "set MESHGATE_KEY" in done.stderr) == (4, True)
+
+
 def test_a_call_may_name_the_skill_of_an_agent_that_has_several(shell: Shell) -> None:
     assert shell.ok("call", "hello", "2", "--skill", "count") == "counted 2\n"
     done = shell.run("call", "hello", "x", "--skill", "cuont")

@@ -395,6 +395,40 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("cards.protojson", "ProtoJSON", "A card is read as ProtoJSON is read; what was put right is told"),
     Requirement("edge.cards", "A2A 8", "A card says exactly what is served, and only what its reader may use"),
     Requirement("edge.headers", "F17", "An agent sees only headers of the gateway's making", "drop:underscores"),
+    # -- the catalogue
+    Requirement(
+        "catalogue.entries",
+        "ARD 0.91 4",
+        "The catalogue lists each agent as its card says, in documents that keep the schemas of ARD",
+    ),
+    Requirement(
+        "catalogue.ranked",
+        "ARD 0.91 5.3.2",
+        "A search finds the agents whose words fit, best first, each with a score of 1 to 100",
+    ),
+    Requirement(
+        "catalogue.scope",
+        "catalogue",
+        "What a caller may not use changes no byte of what the catalogue answers to it",
+        "drop:catalogue_scope",
+    ),
+    Requirement(
+        "catalogue.rate",
+        "catalogue",
+        "Each caller may search and list so often, and is told when it may again before its body is read",
+        "drop:catalogue_rate",
+    ),
+    Requirement(
+        "catalogue.bounds",
+        "catalogue",
+        "Requests, entries, pages and what is kept of the catalogue are bounded, and agents are prepared once",
+        "drop:catalogue_body",
+    ),
+    Requirement(
+        "catalogue.wire",
+        "ARD 0.91 5.1, 5.3",
+        "A client of ARD searches, lists and fetches entries, pages through them, and is told errors in ARD's form",
+    ),
     # -- keys, the join port, settings
     Requirement("keys.weak", "F70", "A weak mesh key is refused with the remedy", "drop:weak_secret"),
     Requirement("keys.hashed", "keys", "Keys are kept as hashes, in files of their owner alone"),
@@ -899,6 +933,7 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("keys.workers", "MECHANISMS 11.12", "Every worker goes by a changed key within two seconds"),
     Requirement("keys.machines", "MECHANISMS 11.12", "Machines that share a Consul share their keys"),
     Requirement("cli.job", "command line", "A job is shown as a tree: durations, cost, ways, reasons, refusals"),
+    Requirement("cli.search", "command line", "Agents are found by what they can do, under the key of a caller"),
     Requirement("cli.foreign", "command line", "A foreign agent joins unchanged by its card"),
     Requirement("cli.doctor", "command line", "The doctor names what is out of reach"),
     Requirement("cli.startup", "command line", "A command imports what it needs, and the help imports no command"),

@@ -49,6 +49,8 @@ from meshgate.gateway.control.foreign import card_trust, settings_agents
 from meshgate.gateway.control.foreign.card_trust import CardTrust
 from meshgate.gateway.control.join_rules import JoinRules
 from meshgate.gateway.control.switches import Switches
+from meshgate.gateway.discovery import endpoint as catalogue_endpoint
+from meshgate.gateway.discovery.agent_list import AgentList
 from meshgate.gateway.gateway import Gateway
 from meshgate.gateway.identity import card_keys, key_list, key_places, key_record, keys, mesh_key
 from meshgate.gateway.identity.card_keys import CardKeys
@@ -466,6 +468,32 @@ def _secret_file() -> None:
         _replace(module, "read_secret", lenient)
 
 
+def _catalogue_scope() -> None:
+    of = AgentList.of
+
+    def everything(self: Any, principal: Any) -> Any:
+        return of(self, msgspec.structs.replace(principal, agents=("*",), skills=("*",)))
+
+    _replace(AgentList, "of", everything)
+
+
+def _catalogue_rate() -> None:
+    class Unlimited:
+        def take(self, principal: Any, agent: str) -> None:
+            pass
+
+    make = catalogue_endpoint.Discovery.__init__
+
+    def without(self: Any, agents: Any, rates: Any, *more: Any, **named: Any) -> None:
+        make(self, agents, Unlimited(), *more, **named)  # type: ignore[arg-type]
+
+    _replace(catalogue_endpoint.Discovery, "__init__", without)
+
+
+def _catalogue_body() -> None:
+    _replace(catalogue_endpoint, "MAX_BODY", DEFAULTS.body)
+
+
 def _card_name() -> None:
     for module in (join_rules, settings_agents):
         _replace(module, "name_holder", lambda index, instance: None)
@@ -863,6 +891,9 @@ DROPS: dict[str, Callable[[], None]] = {
     "card_claim": _card_claim,
     "card_generation": _card_generation,
     "card_file": _card_file,
+    "catalogue_scope": _catalogue_scope,
+    "catalogue_rate": _catalogue_rate,
+    "catalogue_body": _catalogue_body,
     "unsigned": _unsigned,
     "keys_shown": _keys_shown,
     "own_ports": _own_ports,

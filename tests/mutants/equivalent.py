@@ -20,6 +20,20 @@ _BREAKER = f"{_GATEWAY}upstream/breaker.py Breaker."
 _SCHEMA = f"{_GATEWAY}policies/call/schema.py Schema."
 
 EQUIVALENT: dict[str, str] = {
+    f"{_GATEWAY}discovery/agent_entry.py AgentEntry.queries: "
+    "len(found) < _FEWEST_QUERIES -> len(found) <= _FEWEST_QUERIES": _SHORTCUT,
+    f"{_GATEWAY}discovery/agent_list.py _KEPT: _KEPT = 50000 -> _KEPT = 50001": _ONE_MORE,
+    f"{_GATEWAY}discovery/agent_list.py AgentList.index: "
+    "if found.index is not None: return found.index -> pass": _SHORTCUT,
+    f"{_GATEWAY}discovery/ranking.py _KEPT: _KEPT = 20000 -> _KEPT = 20001": _ONE_MORE,
+    f"{_GATEWAY}discovery/ranking.py _AT_ONCE: _AT_ONCE = 100 -> _AT_ONCE = 101": _ONE_MORE,
+    f"{_GATEWAY}discovery/ranking.py WordIndex.find: "
+    "self._length / every if self._length else 1.0 -> self._length / every if self._length else 2.0": (
+        "where no agent has a word none is found, whatever is said of their length"
+    ),
+    f"{_GATEWAY}discovery/requests.py _digest: digest_size=6 -> digest_size=7": (
+        "a digest is only compared for being the same"
+    ),
     f"{_GATEWAY}jobs/accounts.py MemoryAccounts._keep: "
     "len(accounts) > self._limits.records -> len(accounts) >= self._limits.records": _LOOP_ASKS_AGAIN,
     f"{_GATEWAY}jobs/accounts.py MemoryAccounts._keep: "

@@ -12,6 +12,7 @@ OVERVIEW = """Meshgate: the gateway and mesh for agents that speak A2A.
 A first round, on one machine:
   meshgate up -d                   start a mesh in the background
   python my_agent.py               agents find it by themselves
+  meshgate search "shorten a text" find one by what it can do
   meshgate call summariser "..."   call one
   meshgate job last                see where the call went
   meshgate down                    stop it
@@ -55,6 +56,7 @@ COMMANDS = (
         "Look at everything that a call needs, and say what to do about what is wrong.",
     ),
     Listed(_USE, "call", f"{_HERE}call", "Call an agent or a skill, and show how it goes."),
+    Listed(_USE, "search", f"{_HERE}search", "Find agents by what they can do."),
     Listed(_LOOK, "agents", f"{_HERE}agents", "List the agents that have joined, with their skills and their health."),
     Listed(_LOOK, "job", f"{_HERE}jobs", "Show a job as a tree of calls."),
     Listed(_LOOK, "jobs", f"{_HERE}jobs", "List the youngest jobs."),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -25,6 +26,10 @@ from meshgate.registry.foreign.card_places import card_places
 from meshgate.registry.secret_text import is_literal
 
 __all__ = ["Config", "ConfigError", "ForeignAgent", "OAuth2", "load_config"]
+
+
+_DOMAIN = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
+"""A full domain name. ARD takes no other publisher, least of all ``localhost`` (appendix C and its naming guide)."""
 
 
 class ConfigError(Exception):
@@ -138,9 +143,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     workers: int = 1
     """Gateway processes that share the data ports, at most 64 (Linux)."""
     public_cards: bool | None = None
-    """Whether cards need no key; if not set, only on loopback."""
+    """Whether cards and the catalogue need no key; if not set, only on loopback."""
     card_keys: tuple[str, ...] = ()
     """PEM files with keys on P-256 that cards are signed with: the first signs. The mesh makes its own if empty."""
+    catalogue_domain: str = ""
+    """Domain in the identifiers of the catalogue, such as ``agents.example.org``; ``agent.localhost`` if empty."""
     agent_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128", "localhost")
     """Networks (and host names) that agents may listen in."""
     otlp: str = ""
@@ -270,6 +277,9 @@ def _check(config: Config) -> None:
     if config.grpc_port >= 0 and not has(GRPC):
         told = f"gRPC is not installed here: {REMEDY} adds it; leave grpc_port out for a mesh without gRPC"
         raise ConfigError(told, "grpc_port")
+    if config.catalogue_domain and _DOMAIN.fullmatch(config.catalogue_domain.lower()) is None:
+        told = "catalogue_domain must be a full domain name, such as agents.example.org; leave it out on one machine"
+        raise ConfigError(told, "catalogue_domain")
     if not 1 <= config.workers <= 64:
         raise ConfigError("workers must be 1 to 64", "workers")
     for at, agent in enumerate(config.agents):

@@ -10,6 +10,9 @@ from meshgate.a2a.call import Handler, Principal
 from meshgate.a2a.errors import MeshError, OutcomeUnknown, UpstreamUnavailable
 from meshgate.gateway.answers import Answers
 from meshgate.gateway.app import compose
+from meshgate.gateway.discovery.agent_list import AgentList
+from meshgate.gateway.discovery.endpoint import Discovery
+from meshgate.gateway.discovery.ranking import WordRanking
 from meshgate.gateway.ingress.card_signatures import CardSignatures
 from meshgate.gateway.ingress.cards import Cards
 from meshgate.gateway.ingress.credentials import CredentialCheck
@@ -42,8 +45,10 @@ class Gateway(Parts):
         self.cards = Cards(self.routes, self.schemas, settings, VERSION, CardSignatures(self.card_keys))
         public = Principal("anonymous", "", agents=("*",), skills=("*",)) if settings.public_cards else None
         self.credentials = CredentialCheck(self.authenticator, self.metrics, self.clock)
+        agents = AgentList(self.routes, settings.catalogue_domain, WordRanking())
+        discovery = Discovery(agents, self.searches, settings, self.limits, wall=self.wall)
         self.ingress = Ingress(
-            self.entrance, self.cards, self.card_keys, self.credentials, public, self, self.limits, self.wall
+            self.entrance, self.cards, self.credentials, public, discovery, self, self.limits, self.wall
         )
         self.metrics.watch(
             stale_seconds=self.watcher.stale_seconds,

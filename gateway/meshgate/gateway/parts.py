@@ -34,7 +34,7 @@ from meshgate.gateway.jobs.accounts import Accounts, MemoryAccounts
 from meshgate.gateway.jobs.in_flight import InFlight
 from meshgate.gateway.jobs.parents import PossibleParents
 from meshgate.gateway.jobs.peers import ALONE, Peers
-from meshgate.gateway.jobs.rates import Rates, root_words
+from meshgate.gateway.jobs.rates import Rates, root_words, search_words
 from meshgate.gateway.observe.metrics import Metrics
 from meshgate.gateway.observe.records import Records
 from meshgate.gateway.placement import Policies
@@ -160,6 +160,10 @@ class Parts:
         self.rates = Rates(limits.rate, limits.burst, self._live, clock, limits.rate_keys)
         self.roots = Rates(
             limits.agent_roots, limits.agent_roots_burst, self._live, clock, limits.rate_keys, words=root_words
+        )
+
+        self.searches = Rates(
+            limits.search_rate, limits.search_burst, self._live, clock, limits.rate_keys, words=search_words
         )
 
     def _live(self) -> int:

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import msgspec
 
-__all__ = ["Settings"]
+__all__ = ["LOCAL_DOMAIN", "Settings"]
+
+LOCAL_DOMAIN = "agent.localhost"
+"""The domain in the catalogue's identifiers where none is set: ARD's placeholder for what stays on one machine."""
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -23,8 +26,11 @@ class Settings(msgspec.Struct, frozen=True):
     card_grpc: bool = False
     """Whether all cards list gRPC, and not only those of the variant ``+grpc``."""
     public_cards: bool = False
+    """Whether cards and the catalogue are shown without a key."""
     card_keys: tuple[Path, ...] = ()
     """PEM files of the keys that cards are signed with; keys that follow from the mesh key if empty."""
+    catalogue_domain: str = LOCAL_DOMAIN
+    """The domain in the catalogue's identifiers."""
     snapshot: Path | None = None
     """Where the last known registry is kept."""
     schemas: Path | None = None

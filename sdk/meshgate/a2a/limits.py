@@ -96,6 +96,10 @@ class Limits(msgspec.Struct, frozen=True):
     """Calls of one principal to one agent that may come at once, over all gateways."""
     rate_keys: int = 100_000
     """Pairs of a principal and an agent whose rate a gateway keeps; the one used longest ago goes first."""
+    search_rate: float = 10.0
+    """Searches, lists and manifests of the catalogue per second for one caller, over all gateways."""
+    search_burst: int = 50
+    """Such requests of one caller that may come at once, over all gateways."""
     concurrency: int = 256
     """Most open calls to one instance from one gateway."""
     lease: float = 10.0

@@ -140,7 +140,8 @@ FLAGS: tuple[Flag, ...] = (
     Flag("base_url", str, _CARDS, "The URL that clients use, for cards.", "each request's own"),
     Flag("grpc_address", str, _CARDS, "HOST:PORT that gRPC clients use, for cards.", "each request's own host"),
     Flag("card_grpc", bool, _CARDS, "Whether all cards list gRPC; else those of NAME+grpc do.", "no"),
-    Flag("public_cards", bool, _CARDS, "Whether cards need no key.", "yes on loopback, else no"),
+    Flag("public_cards", bool, _CARDS, "Whether cards and the catalogue need no key.", "yes on loopback, else no"),
+    Flag("catalogue_domain", str, _CARDS, "Domain in the identifiers of the catalogue.", "agent.localhost"),
     Flag("otlp", str, _CARDS, "Send traces there, such as http://127.0.0.1:4317.", "nowhere"),
 )
 _BY_SETTING = {flag.setting: flag for flag in FLAGS}

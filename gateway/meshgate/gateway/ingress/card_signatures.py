@@ -32,6 +32,11 @@ class CardSignatures:
         self._keys, self._kept = keys, kept
         self._known: OrderedDict[tuple[str, bytes], bytes] = OrderedDict()
 
+    @property
+    def published(self) -> bytes:
+        """The public keys, as a JSON Web Key Set (RFC 7517)."""
+        return self._keys.published
+
     def signed(self, card: dict[str, Any]) -> bytes:
         """The card as JSON, with its signatures; without any where cards cannot be signed."""
         body = msgspec.json.encode(card)

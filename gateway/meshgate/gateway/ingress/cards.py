@@ -70,6 +70,11 @@ class Cards:
         self._http = sorted(http, key=lambda row: row.version, reverse=True)
         self._grpc = sorted(grpc, key=lambda row: row.version, reverse=True)
 
+    @property
+    def published_keys(self) -> bytes:
+        """The public keys of the signatures, as a JSON Web Key Set (RFC 7517)."""
+        return self._signatures.published
+
     def card(
         self,
         target: Selector | None,

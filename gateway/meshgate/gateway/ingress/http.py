@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -17,7 +17,8 @@ from meshgate.a2a.errors import MeshError, NoRoute
 from meshgate.a2a.limits import Limits
 from meshgate.a2a.protocol_version import VERSION_HEADER, stated_version
 from meshgate.a2a.selector import Selector, parse_selector
-from meshgate.gateway.identity.card_keys import KEYS_PATH, CardKeys
+from meshgate.gateway.discovery.endpoint import Discovery
+from meshgate.gateway.identity.card_keys import KEYS_PATH
 from meshgate.gateway.ingress.cards import Cards
 from meshgate.gateway.ingress.credentials import CredentialCheck
 from meshgate.gateway.ingress.variants import PLAIN, Variant, split_variant
@@ -54,10 +55,10 @@ class Ingress:
 
     Args:
         entrance: the start of the path for calls of one binding, by its name.
-        cards: makes the answers to GET requests for cards.
-        keys: the keys that cards are signed with; the public ones are shown to anybody.
+        cards: makes the answers to GET requests for cards, and for the keys of their signatures.
         check: finds the caller before a body is read.
-        public: the caller to assume for cards without a key, or None if cards need one.
+        public: the caller to assume for cards and the catalogue without a key, or None if they need one.
+        discovery: answers requests to the catalogue.
         readiness: says whether this gateway should get calls, and what is wrong although it may.
         wall: seconds since the epoch.
     """
@@ -66,9 +67,9 @@ class Ingress:
         self,
         entrance: Callable[[str], Handler],
         cards: Cards,
-        keys: CardKeys,
         check: CredentialCheck,
         public: Principal | None,
+        discovery: Discovery,
         readiness: Readiness,
         limits: Limits,
         wall: Callable[[], float] = time.time,
@@ -78,9 +79,9 @@ class Ingress:
             HttpEndpoint(row.load(), entrance(row.id), limits, admit=check.admission(row.id)) for row in HTTP_ROWS
         ]
         self._cards = cards
-        self._keys = keys
         self._check = check
         self._public = public
+        self._discovery = discovery
         self._readiness = readiness
         self._limits = limits
 
@@ -113,14 +114,18 @@ class Ingress:
             return
         headers = read_headers(scope, self._limits)
         if path == KEYS_PATH and scope["method"] in ("GET", "HEAD"):
-            await self._documents.answer(send, scope["method"], headers, self._keys.published, _KEYS_CACHED)
+            await self._documents.answer(send, scope["method"], headers, self._cards.published_keys, _KEYS_CACHED)
+            return
+        query: bytes = scope.get("query_string", b"")
+        if self._discovery.takes(path):
+            found = Request(scope["method"], path, query.decode("latin-1"), headers)
+            await self._discovery(found, _origin(scope, headers), self._reader(headers), receive, send)
             return
         place = _place(path)
         if place is None:
             await respond(send, 404, _NOT_FOUND)
             return
         target, rest, variant = place
-        query: bytes = scope.get("query_string", b"")
         raw = raw_path(scope, rest)
         request = Request(scope["method"], rest, query.decode("latin-1"), headers, target=target, raw_path=raw)
         endpoint = choose(self._endpoints, request)
@@ -146,21 +151,38 @@ class Ingress:
             answer["degraded"] = degraded
         await respond(send, 200 if why is None else 503, msgspec.json.encode(answer))
 
+    async def _reader(self, headers: Mapping[str, str]) -> Principal:
+        """Who reads the catalogue: whom the key proves, and without any the one who is assumed for cards.
+
+        Unlike a card, a search shows with a key only what this key may use: what else is found could not be called.
+        """
+        if self._public is not None and not _shows_key(headers):
+            return self._public
+        found = self._check.caller(headers, "catalogue")
+        return await found if isinstance(found, Awaitable) else found
+
     async def _card(self, scope: Scope, request: Request, variant: Variant, send: Send) -> None:
         headers = request.headers
-        known = "authorization" in headers or "x-api-key" in headers
         # A key shows what it may call, and what is shown without any.
         callers = [self._public] if self._public is not None else []
-        if known or not callers:
+        if _shows_key(headers) or not callers:
             found = self._check.caller(headers, "card")
             callers.insert(0, await found if isinstance(found, Awaitable) else found)
-        host = headers.get("host", "")
-        origin = f"{scope.get('scheme', 'http')}://{host}"
+        origin = _origin(scope, headers)
         card = self._cards.card(request.target, callers, origin, variant, stated_version(headers, request.query))
         if card is None:
             raise NoRoute
         sent = [(b"cache-control", b"max-age=30, private"), (b"vary", _VARY)]
         await self._documents.answer(send, request.method, headers, card, sent)
+
+
+def _shows_key(headers: Mapping[str, str]) -> bool:
+    return "authorization" in headers or "x-api-key" in headers
+
+
+def _origin(scope: Scope, headers: Mapping[str, str]) -> str:
+    """Scheme, host and port of a request."""
+    return f"{scope.get('scheme', 'http')}://{headers.get('host', '')}"
 
 
 def _place(path: str) -> tuple[Selector | None, str, Variant] | None:

@@ -12,7 +12,7 @@ from meshgate.a2a.call import Principal
 from meshgate.a2a.errors import RateLimited
 from meshgate.a2a.limits import DEFAULTS
 
-__all__ = ["Rates", "call_words", "root_words"]
+__all__ = ["Rates", "call_words", "root_words", "search_words"]
 
 _ROUNDING = 1e-6
 """Seconds by which a thousand additions to a clock of years may be off: the last call of a burst is not refused for
@@ -27,6 +27,11 @@ def call_words(agent: str) -> str:
 def root_words(_: str) -> str:
     """What is bounded by the rate of an agent's calls that nothing explains."""
     return "make calls without a lineage token while no call is open to it (limits.agent_roots)"
+
+
+def search_words(_: str) -> str:
+    """What is bounded by the rate of searches."""
+    return "search or list the catalogue (limits.search_rate)"
 
 
 class Rates:
@@ -90,7 +95,7 @@ class Rates:
     def _refusal(self, principal: Principal, what: str, wait: float) -> RateLimited:
         rate, burst, gateways = self._own_rate, self._own_burst, self._shared_by
         return RateLimited(
-            f"{principal.id} may {what} {rate:g} times a second here (burst {burst:g}; "
+            f"{principal.id or principal.kind} may {what} {rate:g} times a second here (burst {burst:g}; "
             f"{self._rate:g} a second over {gateways} gateway{'s' if gateways > 1 else ''})",
             retry_after=wait,
             metadata={"share": f"{rate:g}/s", "limit": f"{self._rate:g}/s"},

@@ -25,7 +25,7 @@ from meshgate.gateway.identity.secrets import Secrets
 from meshgate.gateway.identity.shared_keys import SharedKeys
 from meshgate.gateway.placement import Policies
 from meshgate.gateway.process.keys import consul_access, follow_keys
-from meshgate.gateway.settings import Settings
+from meshgate.gateway.settings import LOCAL_DOMAIN, Settings
 from meshgate.gateway.version import FEATURES, VERSION
 from meshgate.net.server import HttpServer, PortTaken, bind
 from meshgate.registry.errors import UnknownLease
@@ -84,6 +84,7 @@ class DataPlane:
             card_grpc=config.card_grpc,
             public_cards=config.loopback if config.public_cards is None else config.public_cards,
             card_keys=tuple(map(Path, config.card_keys)),
+            catalogue_domain=config.catalogue_domain.lower() or LOCAL_DOMAIN,
             snapshot=home.path / f"snapshot{'' if not share else '-' + str(os.getpid())}.bin",
             schemas=home.path / "schemas",
             plugins=config.policies,

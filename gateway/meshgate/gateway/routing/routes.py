@@ -67,6 +67,10 @@ class Routes:
         """Every skill that this caller may use, for cards."""
         return catalogue(self._index, Permitted(self._authorizer, principal))
 
+    def view(self, principal: Principal) -> tuple[Hashable, tuple[int, int]]:
+        """What ``usable`` depends on: a name of the caller's permissions, and the state of registry and permissions."""
+        return self._authorizer.key(principal), (self._index.revision, self._authorizer.revision)
+
     def _forget(self) -> None:
         """Lets go of what was found before the registry or the permissions changed, and of too much."""
         revisions = self._index.revision, self._authorizer.revision
