@@ -14,9 +14,9 @@ FIXED: tuple[tuple[str, str, str], ...] = (
     ("a2a/bindings/json_details.py: MAX_ERROR", "bytes", ""),
     ("a2a/bindings/http_json/query.py: _MOST", "", ""),
     ("a2a/mesh/context_ids.py: CARRIED", "bytes", ""),
-    ("a2a/task_list.py: MOST_TASKS", "", ""),
-    ("a2a/task_list.py: USUAL_TASKS", "", ""),
-    ("a2a/task_list.py: _MOST_TOKEN", "characters", ""),
+    ("a2a/lists/task_list.py: MOST_TASKS", "", ""),
+    ("a2a/lists/task_list.py: USUAL_TASKS", "", ""),
+    ("a2a/lists/task_list.py: _MOST_TOKEN", "characters", ""),
     ("a2a/types.py: MAX_ID", "bytes", ""),
     ("a2a/types.py: _TAG", "bytes", ""),
     ("a2a/types.py: _REFERENCES", "", ""),
@@ -42,7 +42,7 @@ FIXED: tuple[tuple[str, str, str], ...] = (
     ("gateway/discovery/requests.py: _SEARCH_PAGE, _LIST_PAGE", "", ""),
     ("gateway/discovery/requests.py: _MOST_QUERY", "", ""),
     ("gateway/discovery/requests.py: _MOST_FIELDS", "", ""),
-    ("gateway/discovery/ranking.py: _MOST_WORDS", "", ""),
+    ("gateway/discovery/word_index.py: _MOST_WORDS", "", ""),
     ("sdk/skills/skill_question.py: _ASKED", "", ""),
     # what an agent sends, and what it is registered with
     ("gateway/discovery/agent_entry.py: _TEXT", "", ""),
@@ -50,7 +50,7 @@ FIXED: tuple[tuple[str, str, str], ...] = (
     ("gateway/discovery/agent_entry.py: _TAGS", "", ""),
     ("gateway/discovery/agent_entry.py: _SKILLS", "", ""),
     ("gateway/discovery/agent_entry.py: _EXAMPLES", "", ""),
-    ("gateway/discovery/ranking.py: _INDEXED", "", ""),
+    ("gateway/discovery/word_index.py: _INDEXED", "", ""),
     ("gateway/discovery/answers.py: _MOST_LISTED", "", ""),
     ("a2a/cards.py: MAX_CARD", "bytes", "Largest agent card that is read."),
     ("a2a/signatures/canonical_json.py: _DEEPEST", "", "Most levels of JSON that is signed."),
@@ -221,6 +221,7 @@ NO_LIMITS: dict[str, str] = {
         a2a/mesh/lineage_tokens.py: verify: 4
         a2a/mesh/context_ids.py: _MAC
         gateway/tasks/page_token.py: _MAC
+        sdk/tasks/task_list.py: _SEAL
         a2a/mesh/task_ids.py: _AGENT, _INSTANCE, _OWNER, _MAC
         net/addresses.py: _can_be_public: 253
         net/asgi.py: _LENGTH_DIGITS
@@ -240,7 +241,7 @@ NO_LIMITS: dict[str, str] = {
         registry/snapshot.py: FORMAT
         gateway/config.py: _check: 65535
         gateway/discovery/agent_entry.py: _FEWEST_QUERIES, _MOST_QUERIES
-        gateway/discovery/ranking.py: _FULL
+        gateway/discovery/word_index.py: _FULL
         gateway/discovery/requests.py: _LONGEST_POSITION
         gateway/contracts/transform/fields/scalar_readers.py: _FLOAT_EDGE
         gateway/contracts/transform/fields/scalars.py: FLOAT_MAX
@@ -291,7 +292,7 @@ NO_LIMITS: dict[str, str] = {
         gateway/contracts/transform/typed_parts/part_conversion.py: _media: 4096
         gateway/contracts/transform/validation/validators.py: _MOST; _SMALL
         gateway/discovery/agent_list.py: _KEPT
-        gateway/discovery/ranking.py: _KEPT
+        gateway/discovery/word_index.py: _KEPT
         gateway/discovery/words.py: _stem: 65536
         gateway/ingress/http.py: _named: 1024
         gateway/routing/routes.py: _CACHE; _NAMES
@@ -313,7 +314,7 @@ NO_LIMITS: dict[str, str] = {
         cli/commands/down.py: _STEP
         cli/launch/launch.py: _STEP
         cli/launch/process.py: _SECONDS
-        gateway/discovery/ranking.py: _AT_ONCE
+        gateway/discovery/word_index.py: _AT_ONCE
         gateway/contracts/catalogue.py: _AT_ONCE; _SWEEP_AFTER; _FIRST_PAUSE, _LONGEST_PAUSE
         gateway/contracts/store.py: _TRIES; SchemaStore.change: 0.05
         gateway/control/acknowledgement.py: _LOOK
@@ -339,7 +340,7 @@ NO_LIMITS: dict[str, str] = {
     """,
     "A weight or a part of an estimate; what it leads to has its limit above": """
         registry/schemas/patterns.py: _CLASS, _WIDE
-        gateway/discovery/ranking.py: _NAME, _TAG, _EXAMPLE, _DESCRIPTION; _SATURATION, _LENGTH
+        gateway/discovery/word_index.py: _NAME, _TAG, _EXAMPLE, _DESCRIPTION; _SATURATION, _LENGTH
         gateway/discovery/words.py: _LEFT
         gateway/contracts/message_shape.py: _DEPTH; _ELEMENTS; _KEYS
         gateway/contracts/store.py: _INLINE; _IMAGE_BASE, _IMAGE_FACTOR

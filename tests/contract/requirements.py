@@ -564,6 +564,12 @@ _ROWS: tuple[Requirement, ...] = (
         "policy:task_index",
     ),
     Requirement(
+        "tasks.page_token",
+        "A2A 3.1.4",
+        "A page token is good for the question and the caller that it was made for",
+        "drop:page_token",
+    ),
+    Requirement(
         "caller.told",
         "issue E5",
         "An SDK agent is told who calls, a foreign one where the operator says so, and nobody by the caller",
@@ -848,6 +854,13 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("sdk.asks", "A2A 3.4.3", "A task may ask its caller, and goes on with the answer"),
     Requirement("sdk.cancel", "A2A 3.1.5", "Cancelling a task ends its work, and everyone who watches sees it"),
     Requirement("sdk.shared_tasks", "SDK", "Instances that share a store read, follow and cancel each other's tasks"),
+    Requirement(
+        "sdk.tasks_listed",
+        "A2A 3.1.4",
+        "An agent lists its caller's tasks, at work and stored, and no other's",
+        "drop:owner_of_stored_tasks",
+    ),
+    Requirement("sdk.tasks_found", "A2A 3.1.4", "The client finds its key's tasks, page by page as they are needed"),
     Requirement("sdk.guard", "SDK", "An agent tells nothing to who does not show its secret"),
     Requirement("sdk.mounted", "SDK", "An agent is served as part of a larger ASGI app, below a path of it"),
     Requirement(

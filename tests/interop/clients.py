@@ -116,9 +116,8 @@ def _javascript_0_3_grpc(error: Error) -> Tree:
 
 
 def _legacy(*place: Any, **more: Any) -> Client:
-    """A client of A2A 0.3, which has no ListTasks."""
-    without_list = tuple(name for name in ERRORS if name != "list")
-    return Client(*place, **{"read": by_sdk_0_3, "meets": without_list, "received": tuple(RECEIVED_0_3), **more})
+    """A client of A2A 0.3."""
+    return Client(*place, **{"read": by_sdk_0_3, "received": tuple(RECEIVED_0_3), **more})
 
 
 _JS, _GO = "@a2a-js/sdk", "github.com/a2aproject/a2a-go/v2"

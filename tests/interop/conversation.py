@@ -62,9 +62,8 @@ _NOT_FOUND: Error = ("TASK_NOT_FOUND", -32001, "TaskNotFound")
 ERRORS: dict[str, Error] = {
     "unknown": _NOT_FOUND,
     "ended": ("TASK_NOT_CANCELABLE", -32002, "TaskNotCancelable"),
-    "list": ("UNSUPPORTED_OPERATION", -32004, "UnsupportedOperation"),  # not built yet: ListTasks is not served
     "unary": _NOT_FOUND,
     "stream": _NOT_FOUND,
     "key": ("UNAUTHENTICATED", -31021, "Unauthenticated"),
 }
-"""What is refused: GetTask and messages for an unknown task, CancelTask for an ended one, ListTasks, a wrong key."""
+"""What is refused: GetTask and messages for an unknown task, CancelTask for an ended one, a wrong key."""

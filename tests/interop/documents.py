@@ -29,6 +29,8 @@ class Heard(NamedTuple):
     """The state of a task that failed, or the text in its place."""
     kept: str
     """The text of the first answer, as it is found again: in the task that was read, or in a session."""
+    listed: bool | None = None
+    """Whether the list of a conversation's tasks is the one task that it has."""
 
 
 Reader = Callable[[Tree], Heard]
@@ -61,6 +63,7 @@ def by_sdk(document: Tree) -> Heard:
         cancel=[each["status"]["state"] for each in (*followed, document["cancel"][1])],
         failed=document["failed"]["status"]["state"],
         kept=_text(document["get"]),
+        listed=document["listed"] == [{name: asking["task"][name] for name in ("id", "contextId")}],
     )
 
 

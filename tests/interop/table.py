@@ -25,6 +25,7 @@ _HEAD = (
     "turns",
     "get",
     "cancel",
+    "list",
     "error",
     "direct",
     "by agent",
@@ -54,7 +55,7 @@ def _cells(client: Client, seen: Seen) -> tuple[str, ...]:
     direct = seen[client.id, "direct"]
     if client in MIXED:
         ways = (seen.get((client.id, way)) for way in ("direct", *_THROUGH))
-        return (*("no",) * 7, *("unread" if one and one["errors"] == MIXED[client] else "?" for one in ways))
+        return (*("no",) * 8, *("unread" if one and one["errors"] == MIXED[client] else "?" for one in ways))
     try:
         heard = client.read(direct)
     except (LookupError, TypeError, ValueError):  # what it printed has not even the form that is expected
@@ -67,6 +68,7 @@ def _cells(client: Client, seen: Seen) -> tuple[str, ...]:
         _mark(heard.turns == [QUESTION, BOOKED]),
         _mark(heard.get is not None and heard.get != "ended", there=heard.get is not None),
         _mark(heard.cancel is not None and heard.cancel[-1] == "TASK_STATE_CANCELED", there=heard.cancel is not None),
+        _mark(bool(heard.listed), there=heard.listed is not None),
         "partly" if known and client.hides else _mark(known),
         "works",
         *(_beside(direct, seen.get((client.id, way)), way) for way in _THROUGH),

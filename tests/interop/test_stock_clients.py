@@ -31,6 +31,7 @@ def test_a_stock_client_gets_all_that_the_agent_says(saw: Saw, client: Client, w
     assert heard.received in (None, list(client.received))
     assert heard.get in (None, "TASK_STATE_COMPLETED", "goes on")
     assert heard.kept == "HELLO"
+    assert heard.listed in (None, True)
     assert heard.cancel in (None, ["TASK_STATE_WORKING", "TASK_STATE_CANCELED", "TASK_STATE_CANCELED"])
     # Agent Framework shows a task that failed as the caller's own words.
     assert heard.failed == ("nonsense" if client.folder == "agent_framework" else "TASK_STATE_FAILED")

@@ -25,9 +25,9 @@ EQUIVALENT: dict[str, str] = {
     f"{_GATEWAY}discovery/agent_list.py _KEPT: _KEPT = 50000 -> _KEPT = 50001": _ONE_MORE,
     f"{_GATEWAY}discovery/agent_list.py AgentList.index: "
     "if found.index is not None: return found.index -> pass": _SHORTCUT,
-    f"{_GATEWAY}discovery/ranking.py _KEPT: _KEPT = 20000 -> _KEPT = 20001": _ONE_MORE,
-    f"{_GATEWAY}discovery/ranking.py _AT_ONCE: _AT_ONCE = 100 -> _AT_ONCE = 101": _ONE_MORE,
-    f"{_GATEWAY}discovery/ranking.py WordIndex.find: "
+    f"{_GATEWAY}discovery/word_index.py _KEPT: _KEPT = 20000 -> _KEPT = 20001": _ONE_MORE,
+    f"{_GATEWAY}discovery/word_index.py _AT_ONCE: _AT_ONCE = 100 -> _AT_ONCE = 101": _ONE_MORE,
+    f"{_GATEWAY}discovery/word_index.py WordIndex.find: "
     "self._length / every if self._length else 1.0 -> self._length / every if self._length else 2.0": (
         "where no agent has a word none is found, whatever is said of their length"
     ),

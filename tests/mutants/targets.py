@@ -21,7 +21,10 @@ MODULES = sorted(
             f"{_GATEWAY}/upstream/{name}.py"
             for name in ("attempt", "breaker", "health", "ids", "instance", "outcome", "task_stream")
         ),
-        *(f"{_GATEWAY}/discovery/{name}.py" for name in ("agent_entry", "agent_list", "ranking", "requests", "words")),
+        *(
+            f"{_GATEWAY}/discovery/{name}.py"
+            for name in ("agent_entry", "agent_list", "word_index", "requests", "words")
+        ),
         f"{_GATEWAY}/jobs/*.py",
         *(
             f"{_GATEWAY}/identity/{name}.py"

@@ -22,11 +22,11 @@ from meshgate.a2a.errors import (
     Unauthenticated,
 )
 from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.a2a.lists.task_list import ListTasksResponse
 from meshgate.a2a.methods import METHODS, UNSUPPORTED
 from meshgate.a2a.outcome import Head, Outcome
 from meshgate.a2a.payload import JsonPayload, Payload, ProtoPayload
 from meshgate.a2a.reply import Reply
-from meshgate.a2a.task_list import ListTasksResponse
 from meshgate.a2a.types import SendMessageResponse, StreamResponse, Task
 from meshgate.net.grpc_server import A2AService, make_server, stop_server
 from meshgate.net.grpc_status import failure_of

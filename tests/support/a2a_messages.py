@@ -7,7 +7,7 @@ from google.protobuf import timestamp_pb2
 from hypothesis import strategies as st
 
 from meshgate.a2a.codec.strict_json import is_array, is_object
-from meshgate.a2a.task_list import ListTasksRequest, ListTasksResponse
+from meshgate.a2a.lists.task_list import ListTasksRequest, ListTasksResponse
 from meshgate.a2a.types import (
     A2AMessage,
     CancelTaskRequest,

@@ -12,7 +12,7 @@ from meshgate.gateway.answers import Answers
 from meshgate.gateway.app import compose
 from meshgate.gateway.discovery.agent_list import AgentList
 from meshgate.gateway.discovery.endpoint import Discovery
-from meshgate.gateway.discovery.ranking import WordRanking
+from meshgate.gateway.discovery.word_index import WordRanking
 from meshgate.gateway.ingress.card_signatures import CardSignatures
 from meshgate.gateway.ingress.cards import Cards
 from meshgate.gateway.ingress.cors import cross_origin

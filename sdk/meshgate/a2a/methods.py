@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from meshgate.a2a import task_list, types
+from meshgate.a2a import types
+from meshgate.a2a.lists import task_list
 
 __all__ = ["METHODS", "UNSUPPORTED", "Method"]
 

@@ -13,7 +13,7 @@ import msgspec
 
 from meshgate.a2a.codec.strict_json import check, is_array, is_object
 from meshgate.a2a.codec.timestamps import instant
-from meshgate.a2a.task_list import ListTasksRequest, ListTasksResponse
+from meshgate.a2a.lists.task_list import ListTasksRequest, ListTasksResponse
 from meshgate.a2a.types import (
     A2AMessage,
     CancelTaskRequest,

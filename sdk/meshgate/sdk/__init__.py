@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from meshgate.sdk.skills.skill import Tool
     from meshgate.sdk.tasks.file_tasks import FileTasks
     from meshgate.sdk.tasks.outcome import Fail, Reject
-    from meshgate.sdk.tasks.stores import MemoryTasks, SharedTasks, TaskStore
+    from meshgate.sdk.tasks.stores import MemoryTasks, OwnedTasks, SharedTasks, TaskEntry, TaskStore
 
 __all__ = [
     "Agent",
@@ -49,6 +49,7 @@ __all__ = [
     "Message",
     "Migration",
     "NotConfigured",
+    "OwnedTasks",
     "Part",
     "Reject",
     "Result",
@@ -57,6 +58,7 @@ __all__ = [
     "SharedTasks",
     "ShorterDeadline",
     "TaskCancelled",
+    "TaskEntry",
     "TaskFailed",
     "TaskRejected",
     "TaskStore",
@@ -104,7 +106,9 @@ _MODULES = {
     ),
     "meshgate.sdk.tasks.stores": (
         "MemoryTasks",
+        "OwnedTasks",
         "SharedTasks",
+        "TaskEntry",
         "TaskStore",
     ),
 }

@@ -8,7 +8,6 @@ import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any, Protocol, TypeVar, Unpack
-from urllib.parse import unquote
 
 from meshgate.a2a.errors import Unauthenticated
 from meshgate.a2a.mesh import headers
@@ -24,7 +23,7 @@ from meshgate.a2a.types import (
     TaskStatusUpdateEvent,
 )
 from meshgate.sdk.arguments import check_number
-from meshgate.sdk.caller import Caller
+from meshgate.sdk.caller import Caller, caller_of
 from meshgate.sdk.client.access import Access
 from meshgate.sdk.client.gather import Gathers
 from meshgate.sdk.client.mesh import Mesh
@@ -129,8 +128,7 @@ class Context(Gathers):
     @property
     def caller(self) -> Caller:
         """Who calls, as the gateway says; both names are "" for a call that came past it."""
-        received = self._inbound.received
-        return Caller(unquote(received.get(headers.PRINCIPAL, "")), unquote(received.get(headers.TENANT, "")))
+        return caller_of(self._inbound.received)
 
     @property
     def memory_key(self) -> str:

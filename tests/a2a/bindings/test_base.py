@@ -21,11 +21,11 @@ from hypothesis import strategies as st
 from meshgate.a2a.bindings.base import Binding, Failure, Request
 from meshgate.a2a.bindings.table import DEFAULT, DEFAULT_NAMES, GRPC_ROWS, HTTP_ROWS, ROWS, Key, Row, key_of
 from meshgate.a2a.errors import AccessError, EdgeError, InvalidAgentResponse, MeshError, SchemaViolation
+from meshgate.a2a.lists.task_list import ListTasksResponse
 from meshgate.a2a.methods import METHODS, Method
 from meshgate.a2a.payload import JsonPayload, Payload, ProtoPayload
 from meshgate.a2a.protocol_version import LEGACY_VERSION, protocol_headers
 from meshgate.a2a.selector import parse_selector
-from meshgate.a2a.task_list import ListTasksResponse
 from meshgate.a2a.types import Task
 from tests.a2a.test_errors import LEAVES
 from tests.support import foreign

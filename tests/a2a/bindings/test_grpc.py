@@ -300,6 +300,13 @@ def test_a_stock_message_is_a_call() -> None:
     assert a2a_pb2.SendMessageRequest.FromString(binding.encode(call.payload)) == foreign.request()
 
 
+@pytest.mark.requirement("tasks.listed")
+def test_a_page_size_of_0_is_one_that_was_left_out() -> None:
+    asked = a2a_pb2.ListTasksRequest(page_size=0, page_token="p").SerializeToString()
+    view = binding.decode_call("ListTasks", asked, {}, None).payload.view()
+    assert (view.page_size, view.page_token) == (None, "p")
+
+
 def test_fields_that_a2a_does_not_know_are_sent_on() -> None:
     body = foreign.request().SerializeToString() + field(99, b"future")
     assert binding.encode(binding.decode_call("SendMessage", body, {}, None).payload).endswith(field(99, b"future"))

@@ -15,6 +15,7 @@ from meshgate.a2a.mesh.extensions import (
     CONTRACTS,
     EXTENSIONS,
     LINEAGE,
+    PROVENANCE,
     SKILL,
     Extension,
     with_activated,
@@ -45,7 +46,7 @@ def test_the_uris_are_those_that_cards_have_always_had() -> None:
     assert CAPABILITIES.uri == "https://meshgate.dev/extensions/capabilities/v1"
     assert CONTRACTS.uri == "https://meshgate.dev/extensions/contracts/v1"
     assert len({one.uri for one in EXTENSIONS}) == len(EXTENSIONS)
-    assert {*BY_GATEWAYS, *BY_AGENTS, CONTRACTS, CAPABILITIES} == set(EXTENSIONS)
+    assert {*BY_GATEWAYS, *BY_AGENTS, CONTRACTS, PROVENANCE, CAPABILITIES} == set(EXTENSIONS)
 
 
 @pytest.mark.requirement("extensions.activated")

@@ -14,8 +14,8 @@ from hypothesis import given
 
 from meshgate.a2a.codec.strict_json import check
 from meshgate.a2a.errors import InvalidParams
+from meshgate.a2a.lists.task_list import ListTasksRequest, ListTasksResponse
 from meshgate.a2a.payload import payload_of
-from meshgate.a2a.task_list import ListTasksRequest, ListTasksResponse
 from meshgate.a2a.types import (
     A2AMessage,
     CancelTaskRequest,

@@ -11,7 +11,7 @@ from meshgate.a2a.call import Principal
 from meshgate.gateway.discovery import agent_list
 from meshgate.gateway.discovery.agent_entry import AgentEntry
 from meshgate.gateway.discovery.agent_list import AgentList
-from meshgate.gateway.discovery.ranking import SearchIndex, WordRanking
+from meshgate.gateway.discovery.word_index import SearchIndex, WordRanking
 from meshgate.registry.model import Switch
 from meshgate.testing import LocalMesh
 from tests.gateway.discovery.crew import GERMAN, LEGAL, WEATHER, add

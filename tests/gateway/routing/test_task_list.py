@@ -9,13 +9,14 @@ import msgspec
 import pytest
 
 from meshgate.a2a.call import Call
+from meshgate.a2a.codec.timestamps import timestamp_of
 from meshgate.a2a.errors import InvalidParams, NoRoute, RateLimited, TaskNotFound, UpstreamUnavailable
 from meshgate.a2a.mesh import headers
 from meshgate.a2a.payload import JsonPayload
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.types import Task
 from meshgate.gateway.routing.task_list import ListTasks
-from meshgate.gateway.tasks.known_task import KnownTask, KnownTasks, TaskQuery, timestamp_of
+from meshgate.gateway.tasks.known_task import KnownTask, KnownTasks, TaskQuery
 from meshgate.testing import LocalMesh, fail, silent, task
 from tests.gateway.calls import ANN, Behind, limits
 from tests.gateway.meshes import virtual_mesh

@@ -7,16 +7,16 @@ import pytest
 from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.gateway.tasks.known_task import TaskQuery
-from meshgate.gateway.tasks.page_token import PageTokens
+from meshgate.gateway.tasks.page_token import page_tokens
 
-pytestmark = pytest.mark.requirement("tasks.listed")
-TOKENS = PageTokens(TaskTags(bytes(32)))
+pytestmark = pytest.mark.requirement("tasks.listed", "tasks.page_token")
+TAGS = TaskTags(bytes(32))
 PLACE = (-1796040000.25, "t\u00e4sk~1")
-TOKEN = TOKENS.make(PLACE, "acme", "asked")
+TOKEN = page_tokens(TAGS, "acme", "asked").make(PLACE)
 
 
 def test_a_token_is_read_where_and_for_whom_it_was_made() -> None:
-    assert PageTokens(TaskTags(bytes(32))).read(TOKEN, "acme", "asked") == PLACE
+    assert page_tokens(TaskTags(bytes(32)), "acme", "asked").read(TOKEN) == PLACE
 
 
 @pytest.mark.parametrize(
@@ -29,12 +29,12 @@ def test_a_token_is_read_where_and_for_whom_it_was_made() -> None:
         ("!" + TOKEN, "acme", "asked"),
         ("made-up", "acme", "asked"),
         ("\u00e9", "acme", "asked"),
-        (PageTokens(TaskTags(b"o" * 32)).make(PLACE, "acme", "asked"), "acme", "asked"),
+        (page_tokens(TaskTags(b"o" * 32), "acme", "asked").make(PLACE), "acme", "asked"),
     ],
 )
 def test_any_other_token_is_refused_by_its_field(token: str, tenant: str, asked: str) -> None:
     with pytest.raises(InvalidParams) as refused:
-        TOKENS.read(token, tenant, asked)
+        page_tokens(TAGS, tenant, asked).read(token)
     what = "must be the nextPageToken of the same question, asked by the same caller"
     assert refused.value.violations == (("pageToken", what),)
     assert refused.value.message == f"pageToken {what}"

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from meshgate.a2a.codec.timestamps import seconds_of, timestamp_of
 from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.a2a.payload import JsonPayload
 from meshgate.a2a.types import StreamResponse, Task
-from meshgate.gateway.tasks.known_task import KnownTask, KnownTasks, TaskQuery, merged, seconds_of, timestamp_of
+from meshgate.gateway.tasks.known_task import KnownTask, KnownTasks, TaskQuery, merged
 from meshgate.gateway.tasks.task_index import TaskIndex
 from tests.gateway.calls import Clock, limits
 

@@ -100,9 +100,8 @@ func failure(err error) seen {
 	}
 	found := seen{Code: "other", Message: err.Error()}
 	for name, known := range map[string]error{
-		"ErrTaskNotFound":         a2a.ErrTaskNotFound,
-		"ErrTaskNotCancelable":    a2a.ErrTaskNotCancelable,
-		"ErrUnsupportedOperation": a2a.ErrUnsupportedOperation,
+		"ErrTaskNotFound":      a2a.ErrTaskNotFound,
+		"ErrTaskNotCancelable": a2a.ErrTaskNotCancelable,
 	} {
 		if errors.Is(err, known) {
 			found.Code = name
@@ -154,7 +153,11 @@ func main() {
 	waiting := send(ctx, client, request(told.Says["wait"], nil, true))
 	watched, cancelled := watch(ctx, client, waiting.ID)
 	failed := send(ctx, client, request(told.Says["fail"], nil, false))
-	_, unlisted := client.ListTasks(ctx, &a2a.ListTasksRequest{ContextID: asking.ContextID})
+	listing := must(client.ListTasks(ctx, &a2a.ListTasksRequest{ContextID: asking.ContextID}))
+	listed := []map[string]string{}
+	for _, task := range listing.Tasks {
+		listed = append(listed, map[string]string{"id": string(task.ID), "contextId": task.ContextID})
+	}
 	lost := request(told.Says["unary"], nil, false)
 	lost.Message.TaskID = a2a.TaskID(told.Unknown)
 	_, unopened := client.SendMessage(locked, request(told.Says["unary"], nil, false))
@@ -174,11 +177,11 @@ func main() {
 		"cancel":    []any{event(waiting), cancelled},
 		"subscribe": watched,
 		"failed":    failed,
+		"listed":    listed,
 		"message":   [][]a2a.StreamResponse{{event(greeting)}, greetings},
 		"errors": map[string]seen{
 			"unknown": failure(unknown),
 			"ended":   failure(ended),
-			"list":    failure(unlisted),
 			"unary":   failure(unsent),
 			"key":     failure(unopened),
 			"stream":  streamFailure(ctx, client, lost),

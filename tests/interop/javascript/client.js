@@ -81,7 +81,7 @@ for await (const event of client.resubscribeTask(SubscribeToTaskRequest.fromJSON
 }
 const failed = await send(asked.says.fail);
 const listing = ListTasksRequest.fromJSON({ contextId: asking.contextId });
-const unlisted = await failure(client.listTasks(listing, options));
+const listed = (await client.listTasks(listing, options)).tasks;
 const unknown = await failure(client.getTask(GetTaskRequest.fromJSON({ id: asked.unknown }), options));
 const ended = await failure(client.cancelTask(CancelTaskRequest.fromJSON({ id: unary.id }), options));
 const greeter = await factory.createFromUrl(`${asked.herald}/`);
@@ -109,7 +109,8 @@ console.log(
     cancel: [task(waiting), Task.toJSON(cancelled)],
     subscribe: watched,
     failed: Task.toJSON(failed),
+    listed: listed.map(({ id, contextId }) => ({ id, contextId })),
     message: [[{ message: Message.toJSON(greeting) }], greetings],
-    errors: { unknown, ended, key: unopened, list: unlisted, unary: unsent, stream: unstreamed },
+    errors: { unknown, ended, key: unopened, unary: unsent, stream: unstreamed },
   })
 );

@@ -86,10 +86,10 @@ async def converse(asked: Tree, card: a2a_pb2.AgentCard, herald: a2a_pb2.AgentCa
         lost = request(says["unary"])
         lost.message.task_id = asked["unknown"]
         listing = a2a_pb2.ListTasksRequest(context_id=asking.context_id)
+        listed = (await client.list_tasks(listing, context=context)).tasks
         errors: dict[str, Awaitable[Any] | AsyncIterator[Any]] = {
             "unknown": client.get_task(a2a_pb2.GetTaskRequest(id=asked["unknown"]), context=context),
             "ended": client.cancel_task(a2a_pb2.CancelTaskRequest(id=unary.id), context=context),
-            "list": client.list_tasks(listing, context=context),
             "unary": client.send_message(lost, context=context),
             "stream": streamer.send_message(lost, context=context),
             "key": client.send_message(
@@ -110,6 +110,7 @@ async def converse(asked: Tree, card: a2a_pb2.AgentCard, herald: a2a_pb2.AgentCa
             "cancel": [{"task": tree(waiting)}, tree(cancelled)],
             "subscribe": watched,
             "failed": tree(failed),
+            "listed": [{"id": task.id, "contextId": task.context_id} for task in listed],
             "message": greetings,
             "errors": {name: await failure(call) for name, call in errors.items()},
         }

@@ -1,6 +1,7 @@
 """The client: what it sends, what it makes of answers, and where it turns when a gateway fails."""
 
 import asyncio
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import httpx
@@ -223,6 +224,65 @@ async def test_tasks_are_asked_for_at_the_gateways_own_url() -> None:
     assert [request.url.path for request in gateways.seen] == ["/", "/"]
     assert [body_of(request)["method"] for request in gateways.seen] == ["GetTask", "CancelTask"]
     assert body_of(gateways.seen[0])["params"] == {"id": "tag~t", "historyLength": 0}
+
+
+def pages(*tasks: dict[str, Any]) -> Answer:
+    """A gateway that lists these tasks, one on a page."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        place = int(body_of(request)["params"].get("pageToken", "0"))
+        more = str(place + 1) if place + 1 < len(tasks) else ""
+        found = {"tasks": tasks[place : place + 1], "nextPageToken": more, "pageSize": 1, "totalSize": len(tasks)}
+        return ok(found)(request)  # type: ignore[return-value]
+
+    return answer
+
+
+@pytest.mark.requirement("sdk.tasks_found")
+async def test_tasks_are_found_page_by_page_as_they_are_needed() -> None:
+    gateways = Gateways(one=pages(task("WORKING"), task("COMPLETED"), task("FAILED")))
+    found = mesh(gateways).tasks()
+    assert (await anext(found)).status.state == TaskState.WORKING
+    assert len(gateways.seen) == 1
+    assert [each.status.state async for each in found] == [TaskState.COMPLETED, TaskState.FAILED]
+    assert [body_of(request)["params"] for request in gateways.seen] == [{}, {"pageToken": "1"}, {"pageToken": "2"}]
+    assert {(request.url.path, body_of(request)["method"]) for request in gateways.seen} == {("/", "ListTasks")}
+
+
+@pytest.mark.requirement("sdk.tasks_found")
+async def test_which_tasks_are_wanted_is_said_with_each_page() -> None:
+    gateways = Gateways(one=pages(task("WORKING"), task("WORKING")))
+    found = mesh(gateways).tasks(
+        "writer",
+        status=TaskState.WORKING,
+        context_id="trip",
+        after=datetime(2026, 1, 1, 1, 0, 0, 250_000, timezone(timedelta(hours=1))),
+        history_length=0,
+        artifacts=True,
+        page_size=1,
+        deadline=7,
+    )
+    assert len([each async for each in found]) == 2
+    asked = {
+        "status": "TASK_STATE_WORKING",
+        "contextId": "trip",
+        "statusTimestampAfter": "2026-01-01T00:00:00.250000Z",
+        "historyLength": 0,
+        "includeArtifacts": True,
+        "pageSize": 1,
+    }
+    assert [body_of(request)["params"] for request in gateways.seen] == [asked, {**asked, "pageToken": "1"}]
+    assert {request.url.path for request in gateways.seen} == {"/agents/writer"}
+    assert {request.headers["meshgate-deadline"] for request in gateways.seen} == {"7.000000"}
+
+
+@pytest.mark.requirement("sdk.tasks_found")
+@pytest.mark.parametrize("wanted", [{"page_size": 0}, {"page_size": 101}, {"after": datetime(2026, 1, 1)}])  # noqa: DTZ001
+async def test_what_cannot_be_asked_for_is_refused_before_it_is_sent(wanted: dict[str, Any]) -> None:
+    gateways = Gateways(one=pages(task("WORKING")))
+    with pytest.raises(ValueError, match=r"pageSize|time zone"):
+        await anext(mesh(gateways).tasks(**wanted))
+    assert gateways.seen == []
 
 
 # -- streams

@@ -123,7 +123,8 @@ async def test_bytes_that_are_not_read_are_refused_by_their_status(change: dict[
     [
         (BODY, {"a2a-version": ""}, -32009),
         (BODY | {"method": "Nothing"}, {}, -32601),
-        (BODY | {"method": "ListTasks"}, {}, -32004),
+        (BODY | {"method": "GetExtendedAgentCard"}, {}, -32004),
+        (BODY | {"method": "ListTasks", "params": {"pageSize": 0}}, {}, -32602),
         (BODY | {"params": {}}, {}, -32602),
         (BODY, {"meshgate-skill": "nothing"}, -32602),
         (BODY | {"method": "GetTask", "params": {"id": "nope"}}, {}, -32001),

@@ -3,9 +3,11 @@
 import asyncio
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -28,9 +30,9 @@ from meshgate.a2a.types import (
     TaskStatus,
     TaskStatusUpdateEvent,
 )
-from meshgate.sdk import Agent, Context, FileTasks, MemoryTasks, SharedTasks, TaskStore
+from meshgate.sdk import Agent, Context, FileTasks, MemoryTasks, OwnedTasks, SharedTasks, TaskEntry, TaskStore
 from meshgate.sdk.tasks.task_state import TaskProjection
-from tests.sdk.calls import cancel, get, read, send, stream, subscribe
+from tests.sdk.calls import answer, cancel, get, make_call, read, send, stream, subscribe
 
 LIMITS = msgspec.structs.replace(DEFAULTS, tasks=3, task_seconds=100.0)
 
@@ -46,6 +48,11 @@ class Clock:
 def task_of(name: str, state: TaskState = TaskState.COMPLETED) -> Task:
     said = Message("m", Role.USER, [Part(text="hé"), Part(data={"n": [1, None]})], task_id=name)
     return Task(name, TaskStatus(state), "c", [Artifact("a", [Part(raw="AA==")])], [said], {"k": {"v": 1.5}})
+
+
+def timed(task: Task, timestamp: str) -> Task:
+    status = msgspec.structs.replace(task.status, timestamp=timestamp)
+    return msgspec.structs.replace(task, status=status)
 
 
 def working(name: str, text: str) -> StreamResponse:
@@ -86,6 +93,45 @@ async def test_saving_again_replaces(store: TaskStore) -> None:
     await store.save(task_of("t1", TaskState.INPUT_REQUIRED))
     await store.save(task_of("t1", TaskState.FAILED))
     assert await store.load("t1") == task_of("t1", TaskState.FAILED)
+
+
+async def ids_of(store: OwnedTasks, owner: str) -> list[str]:
+    return sorted(entry.id for entry in await store.owned(owner))
+
+
+@pytest.mark.requirement("sdk.tasks_listed")
+async def test_an_owner_finds_its_tasks_and_where_they_stand(store: TaskStore) -> None:
+    assert isinstance(store, OwnedTasks)
+    for name, owner in (("t1", "ann"), ("t2", "ben"), ("t3", "ann")):
+        await store.own(name, owner)
+        await store.save(timed(task_of(name, TaskState.INPUT_REQUIRED), "2026-01-01T00:00:00Z"))
+    await store.save(timed(task_of("t1"), "2026-01-01T00:00:01Z"))
+    assert sorted(await store.owned("ann"), key=lambda entry: entry.id) == [
+        TaskEntry("t1", "c", TaskState.COMPLETED, "2026-01-01T00:00:01Z"),
+        TaskEntry("t3", "c", TaskState.INPUT_REQUIRED, "2026-01-01T00:00:00Z"),
+    ]
+    assert (await ids_of(store, "ben"), await ids_of(store, "")) == (["t2"], [])
+
+
+@pytest.mark.requirement("sdk.tasks_listed")
+async def test_a_task_has_one_owner_for_good_and_without_one_is_nobodys(store: TaskStore) -> None:
+    assert isinstance(store, OwnedTasks)
+    await store.save(task_of("t1"))
+    await store.own("t2", "ann")
+    await store.save(task_of("t2"))
+    await store.own("t2", "ben")
+    await store.save(task_of("t2"))
+    assert (await ids_of(store, "ann"), await ids_of(store, "ben"), await ids_of(store, "")) == (["t2"], [], [])
+
+
+async def test_an_owners_old_tasks_in_memory_are_over_for_its_list_too(clock: Clock) -> None:
+    store = MemoryTasks(LIMITS, clock)
+    await store.own("t", "ann")
+    await store.save(task_of("t"))
+    clock.now += 99.0
+    assert await ids_of(store, "ann") == ["t"]
+    clock.now += 1.0
+    assert (await ids_of(store, "ann"), await store.load("t")) == ([], None)
 
 
 def test_only_a_store_that_is_made_for_it_is_shared(tmp_path: Path) -> None:
@@ -188,6 +234,62 @@ async def test_a_file_keeps_so_many_tasks_for_so_long(tmp_path: Path, clock: Clo
     await store.aclose()
 
 
+async def test_owners_go_with_their_tasks(tmp_path: Path, clock: Clock) -> None:
+    store = FileTasks(tmp_path / "tasks.db", LIMITS, clock)
+    for number in range(501):
+        await store.own(f"t{number}", "ann")
+        await store.save(task_of(f"t{number}"))
+    with closing(sqlite3.connect(tmp_path / "tasks.db")) as database:
+        (left,) = database.execute("SELECT count(*) FROM owned").fetchone()
+    assert left == len(await store.owned("ann")) <= 2 * LIMITS.tasks
+    await store.aclose()
+
+
+@pytest.mark.requirement("sdk.tasks_listed")
+async def test_an_owner_finds_its_tasks_at_every_instance_as_they_stand_there(
+    pair: tuple[FileTasks, FileTasks],
+) -> None:
+    one, two = pair
+    await one.own("t", "ann")
+    await one.begin(timed(task_of("t", TaskState.WORKING), "2026-01-01T00:00:00Z"))
+    said = TaskStatus(TaskState.WORKING, timestamp="2026-01-01T00:00:05Z")
+    await one.append("t", StreamResponse(status_update=TaskStatusUpdateEvent("t", said, "c")))
+    assert await two.owned("ann") == [TaskEntry("t", "c", TaskState.WORKING, "2026-01-01T00:00:05Z")]
+    await one.aclose()
+    (gone,) = await two.owned("ann")
+    assert (gone.state, gone.timestamp) == (TaskState.FAILED, "1970-01-01T00:16:40.000Z")
+    assert await two.load("t") is not None
+
+
+_FORMER = """
+CREATE TABLE tasks (
+    id TEXT PRIMARY KEY, owner TEXT NOT NULL, sequence INTEGER NOT NULL, body BLOB NOT NULL, ended REAL
+) WITHOUT ROWID;
+CREATE INDEX ended ON tasks (ended) WHERE ended IS NOT NULL;
+CREATE TABLE events (
+    task TEXT NOT NULL, sequence INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (task, sequence)
+) WITHOUT ROWID;
+CREATE TABLE cancels (task TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+
+
+@pytest.mark.requirement("sdk.tasks_listed")
+async def test_a_file_of_an_older_release_keeps_what_it_holds_and_learns_owners(tmp_path: Path) -> None:
+    insert = "INSERT OR REPLACE INTO tasks VALUES (?, ?, ?, ?, ?)"
+    with closing(sqlite3.connect(tmp_path / "tasks.db", isolation_level=None)) as former:
+        former.executescript(_FORMER)
+        former.execute(insert, ("old", "", 0, msgspec.json.encode(task_of("old")), 1.0))
+        store = FileTasks(tmp_path / "tasks.db")
+        assert await store.load("old") == task_of("old")
+        await store.own("new", "ann")
+        await store.save(task_of("new"))
+        assert (await ids_of(store, "ann"), await ids_of(store, "")) == (["new"], [])
+        # An instance of that release goes on with the file.
+        former.execute(insert, ("late", "", 0, msgspec.json.encode(task_of("late")), 1.0))
+        assert await store.load("late") == task_of("late")
+        await store.aclose()
+
+
 async def test_an_instance_that_closed_answers_for_nothing_any_more(pair: tuple[FileTasks, FileTasks]) -> None:
     one, two = pair
     await one.begin(task_of("t", TaskState.WORKING))
@@ -283,6 +385,22 @@ async def test_any_instance_answers_for_a_task_of_another(agents: tuple[Agent, A
         await cancel(two, task.id)
     with pytest.raises(UnsupportedOperation):
         await subscribe(two, task.id)
+
+
+@pytest.mark.requirement("sdk.tasks_listed")
+async def test_any_instance_lists_the_tasks_of_all(agents: tuple[Agent, Agent], gate: asyncio.Event) -> None:
+    one, two = agents
+    ended = await send(one, "at once")
+    working = await send(one, "later", configuration={"returnImmediately": True})
+    for agent in agents:
+        page = await answer(agent, make_call("ListTasks", {"pageSize": 1}))
+        rest = await answer(agent, make_call("ListTasks", {"pageToken": page.next_page_token}))
+        found = [*page.tasks, *rest.tasks]
+        assert sorted(task.id for task in found) == sorted([ended.id, working.id])
+        assert page.total_size == 2
+    (at_work,) = (await answer(two, make_call("ListTasks", {"status": "TASK_STATE_WORKING"}))).tasks
+    assert at_work.status.message is not None
+    gate.set()
 
 
 async def test_a_task_can_be_watched_at_another_instance(agents: tuple[Agent, Agent], gate: asyncio.Event) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Sequence
 
 from meshgate.a2a.call import Principal
 from meshgate.gateway.discovery.agent_entry import AgentEntry, entries_of
-from meshgate.gateway.discovery.ranking import Ranking, SearchIndex
+from meshgate.gateway.discovery.word_index import Ranking, SearchIndex
 from meshgate.gateway.routing.routes import Routes
 
 __all__ = ["AgentList", "Listed"]

@@ -8,8 +8,8 @@ from typing import Any
 from meshgate.a2a.bindings.statuses import HTTP_STATUS
 from meshgate.a2a.errors import MeshError
 from meshgate.gateway.discovery.agent_entry import AgentEntry
-from meshgate.gateway.discovery.ranking import Ranked
 from meshgate.gateway.discovery.requests import Page
+from meshgate.gateway.discovery.word_index import Ranked
 
 __all__ = ["API", "error_answer", "list_answer", "manifest", "registry_entry", "search_answer"]
 

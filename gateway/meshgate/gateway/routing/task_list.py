@@ -10,22 +10,23 @@ from typing import Any, Protocol
 import msgspec
 
 from meshgate.a2a.call import Call, Handler
-from meshgate.a2a.errors import InvalidParams, MeshError, NoRoute
+from meshgate.a2a.codec.timestamps import seconds_of, timestamp_of
+from meshgate.a2a.errors import MeshError, NoRoute
 from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.a2a.lists.task_list import USUAL_TASKS, ListTasksRequest, ListTasksResponse, earliest
 from meshgate.a2a.mesh import headers
 from meshgate.a2a.methods import METHODS
 from meshgate.a2a.outcome import Head
 from meshgate.a2a.payload import JsonPayload, payload_of
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import Selector
-from meshgate.a2a.task_list import USUAL_TASKS, ListTasksRequest, ListTasksResponse
 from meshgate.a2a.types import GetTaskRequest, TaskState
 from meshgate.gateway.jobs.rates import Rates
 from meshgate.gateway.routing.resolve import target_of
 from meshgate.gateway.routing.routes import Routes
 from meshgate.gateway.routing.task_owner import TaskOwner
-from meshgate.gateway.tasks.known_task import KnownTask, KnownTasks, TaskQuery, merged, seconds_of, timestamp_of
-from meshgate.gateway.tasks.page_token import PageTokens
+from meshgate.gateway.tasks.known_task import KnownTask, KnownTasks, TaskQuery, merged
+from meshgate.gateway.tasks.page_token import page_tokens
 from meshgate.gateway.tasks.task_index import TaskIndex
 
 __all__ = ["ListTasks", "Others"]
@@ -33,7 +34,6 @@ __all__ = ["ListTasks", "Others"]
 _LIST, _GET = METHODS["ListTasks"], METHODS["GetTask"]
 _AT_ONCE = 8
 """Tasks that are read at the same time."""
-_AFTER = "statusTimestampAfter"
 
 
 class Others(Protocol):
@@ -72,7 +72,7 @@ class ListTasks:
         limits: Limits = DEFAULTS,
     ) -> None:
         self._index, self._others = index, others
-        self._tags, self._tokens = index.tags, PageTokens(index.tags)
+        self._tags = index.tags
         self._routes, self._tasks = routes, tasks
         self._read, self._rates = read, rates
         self._now, self._limits = now, limits
@@ -91,8 +91,8 @@ class ListTasks:
         request: ListTasksRequest = call.payload.view()
         tenant, owner = call.principal.tenant, self._tags.owner(call.principal.id)
         query = self._query(call, request)
-        asked = query.digest(owner.hex())
-        last = self._tokens.read(request.page_token, tenant, asked) if request.page_token else None
+        tokens = page_tokens(self._tags, tenant, query.digest(owner.hex()))
+        last = tokens.read(request.page_token) if request.page_token else None
         known, silent = await self._known(tenant, owner, query)
         size = request.page_size or USUAL_TASKS
         rows = [row for row in known.rows if last is None or row.place > last]
@@ -103,7 +103,7 @@ class ListTasks:
         more = len(rows) > taken
         answer = {
             "tasks": tasks,
-            "nextPageToken": self._tokens.make(page[taken - 1].place, tenant, asked) if more else "",
+            "nextPageToken": tokens.make(page[taken - 1].place) if more else "",
             "pageSize": size,
             "totalSize": known.total,
         }
@@ -113,14 +113,8 @@ class ListTasks:
         return Reply.one(JsonPayload(ListTasksResponse, answer), Head(said))
 
     def _query(self, call: Call, request: ListTasksRequest) -> TaskQuery:
-        after = None
-        if request.status_timestamp_after:
-            after = seconds_of(request.status_timestamp_after)
-            if after is None:
-                what = "must be a time of RFC 3339"
-                raise InvalidParams(f"{_AFTER} {what}", violations=((_AFTER, what),))
         state = "" if request.status is TaskState.UNSPECIFIED else str(request.status)
-        return TaskQuery(self._agents(call, target_of(call)), request.context_id, state, after)
+        return TaskQuery(self._agents(call, target_of(call)), request.context_id, state, earliest(request))
 
     def _agents(self, call: Call, target: Selector | None) -> tuple[str, ...]:
         """The agents whose tasks are listed: those that the caller may use, and named if it did."""

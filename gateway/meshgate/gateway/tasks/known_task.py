@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 from collections.abc import Iterable
 
 import msgspec
 
-from meshgate.a2a.codec.timestamps import instant
-
-__all__ = ["KnownTask", "KnownTasks", "TaskQuery", "merged", "seconds_of", "timestamp_of"]
+__all__ = ["KnownTask", "KnownTasks", "TaskQuery", "merged"]
 
 
 class KnownTask(msgspec.Struct, frozen=True):
@@ -67,21 +64,6 @@ class TaskQuery(msgspec.Struct, frozen=True):
         """A short hash of what is asked for and by whom, without the agents: those that may be used change."""
         text = msgspec.json.encode((owner, self.context, self.state, self.after))
         return hashlib.blake2b(text, digest_size=8).hexdigest()
-
-
-def seconds_of(timestamp: str) -> float | None:
-    """The seconds since 1970 of a timestamp; None if it is none."""
-    found = instant(timestamp)
-    if found is None:
-        return None
-    second, fraction = found
-    return second.timestamp() + (float(f"0.{fraction}") if fraction else 0.0)
-
-
-def timestamp_of(seconds: float) -> str:
-    """The timestamp of so many seconds since 1970, to the millisecond."""
-    moment = dt.datetime.fromtimestamp(seconds, dt.UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def merged(several: Iterable[KnownTasks]) -> KnownTasks:

@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 import msgspec
 
+from meshgate.a2a.codec.timestamps import seconds_of, timestamp_of
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.a2a.payload import Payload
 from meshgate.a2a.task_event import task_event
-from meshgate.gateway.tasks.known_task import KnownTask, KnownTasks, TaskQuery, seconds_of, timestamp_of
+from meshgate.gateway.tasks.known_task import KnownTask, KnownTasks, TaskQuery
 
 __all__ = ["TaskIndex"]
 

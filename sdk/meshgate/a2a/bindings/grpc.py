@@ -7,6 +7,7 @@ say, a ``google.rpc.Status`` in a trailer.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from google.protobuf import message
 
@@ -20,6 +21,7 @@ from meshgate.a2a.codec.transcode import proto_class, to_proto
 from meshgate.a2a.error_lookup import Peer
 from meshgate.a2a.errors import InvalidAgentResponse, InvalidParams, InvalidRequest, MeshError
 from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.a2a.lists.task_list import ListTasksRequest
 from meshgate.a2a.methods import METHODS, UNSUPPORTED, Method
 from meshgate.a2a.payload import Payload, ProtoPayload
 from meshgate.a2a.protocol_version import VERSION_HEADER, check_version
@@ -70,7 +72,11 @@ def decode_call(
         InvalidParams, InvalidRequest, UnsupportedOperation, PushNotificationNotSupported: the message is not served.
     """
     method = method_named(name)
-    payload = ProtoPayload(method.request, parse_message(body, proto_class(method.request), limits.json_nodes))
+    parsed: Any = parse_message(body, proto_class(method.request), limits.json_nodes)
+    if method.request is ListTasksRequest and parsed.page_size == 0:
+        # a2a-go 2.3.1 sends a size that nobody chose as 0; in protobuf that is how most fields are left out.
+        parsed.ClearField("page_size")
+    payload = ProtoPayload(method.request, parsed)
     return build_call(method, payload, payload.view(), headers, target)
 
 

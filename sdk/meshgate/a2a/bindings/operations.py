@@ -9,10 +9,10 @@ from meshgate.a2a import errors
 from meshgate.a2a.call import Call
 from meshgate.a2a.error_lookup import error_class
 from meshgate.a2a.errors import MeshError, MethodNotFound
+from meshgate.a2a.lists.task_list import ListTasksRequest
 from meshgate.a2a.methods import METHODS, UNSUPPORTED, Method
 from meshgate.a2a.payload import Payload
 from meshgate.a2a.selector import Selector
-from meshgate.a2a.task_list import ListTasksRequest
 from meshgate.a2a.types import A2AMessage, SendMessageRequest
 
 __all__ = ["build_call", "method_named"]

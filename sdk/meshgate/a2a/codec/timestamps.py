@@ -12,7 +12,7 @@ from typing import Any
 
 from meshgate.a2a.codec.strict_json import is_object
 
-__all__ = ["correct_times", "instant", "utc"]
+__all__ = ["correct_times", "instant", "seconds_of", "timestamp_of", "utc"]
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _BEYOND = re.compile(r"(\.\d{9})\d+", re.ASCII)
@@ -30,6 +30,21 @@ def instant(text: str) -> tuple[dt.datetime, str] | None:
         return dt.datetime.fromisoformat(match[1] + match[3]).astimezone(dt.UTC), match[2] or ""
     except (ValueError, OverflowError):
         return None
+
+
+def seconds_of(timestamp: str) -> float | None:
+    """The seconds since 1970 of a timestamp; None if it is none."""
+    found = instant(timestamp)
+    if found is None:
+        return None
+    second, fraction = found
+    return second.timestamp() + (float(f"0.{fraction}") if fraction else 0.0)
+
+
+def timestamp_of(seconds: float) -> str:
+    """The timestamp of so many seconds since 1970, to the millisecond."""
+    moment = dt.datetime.fromtimestamp(seconds, dt.UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def utc(text: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
@@ -10,9 +11,11 @@ from types import TracebackType
 from typing import Self, Unpack
 
 import httpx
+import msgspec
 from msgspec import UNSET
 
 from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.a2a.lists.task_list import ListTasksRequest, ListTasksResponse
 from meshgate.a2a.methods import METHODS, Method
 from meshgate.a2a.types import (
     A2AMessage,
@@ -21,6 +24,7 @@ from meshgate.a2a.types import (
     StreamResponse,
     SubscribeToTaskRequest,
     Task,
+    TaskState,
 )
 from meshgate.sdk.client.direct import DirectClient
 from meshgate.sdk.client.discovery import find_gateway
@@ -196,6 +200,55 @@ class Mesh(Gathers):
         request = GetTaskRequest(id=task_id, history_length=history_length)
         return await self._task(METHODS["GetTask"], request, deadline)
 
+    async def tasks(
+        self,
+        agent: str = "",
+        *,
+        status: TaskState = TaskState.UNSPECIFIED,
+        context_id: str = "",
+        after: dt.datetime | None = None,
+        history_length: int | None = None,
+        artifacts: bool = False,
+        page_size: int | None = None,
+        deadline: float | None = None,
+    ) -> AsyncGenerator[Task, None]:
+        """This key's tasks, one by one, those whose state is the youngest first; a page is asked for when it is needed.
+
+        A gateway knows those that went through the gateways since they started, the latest ones, for an hour.
+
+        Args:
+            agent: an agent or a skill whose tasks are wanted; without it those of all that this key may call.
+            status: the state that they are in.
+            context_id: the conversation that they belong to.
+            after: the time from which on they entered their state, with a time zone.
+            history_length: most messages of a task's history.
+            artifacts: whether tasks come with their artifacts.
+            page_size: tasks of a page, from 1 to 100 (50 without it).
+            deadline: seconds to wait for a page at most.
+
+        Raises:
+            ValueError: ``after`` has no time zone, or a number is out of range.
+            NoRoute: no agent that this key may call has the name.
+            MeshError: see ``meshgate.a2a.errors``.
+        """
+        request = ListTasksRequest(
+            context_id=context_id,
+            status=status,
+            page_size=page_size,
+            history_length=history_length,
+            status_timestamp_after=_time(after) if after is not None else None,
+            include_artifacts=artifacts or None,
+        )
+        path = self._rpc.path(agent, {}) if agent else "/"
+        while True:
+            answer, _ = await self._rpc.unary(METHODS["ListTasks"], request, path, self._rpc.seconds(deadline), {})
+            page: ListTasksResponse = answer.view()
+            for task in page.tasks:
+                yield task
+            if not page.next_page_token:
+                return
+            request = msgspec.structs.replace(request, page_token=page.next_page_token)
+
     async def cancel(self, task_id: str, *, deadline: float | None = None) -> Task:
         """Cancel the task; cancelling one that is cancelled changes nothing.
 
@@ -223,6 +276,12 @@ class Mesh(Gathers):
         answer, _ = await self._rpc.unary(method, request, "/", self._rpc.seconds(deadline), {})
         task: Task = answer.view()
         return task
+
+
+def _time(moment: dt.datetime) -> str:
+    if moment.tzinfo is None:
+        raise ValueError("after needs a time zone: say which, such as datetime.now(UTC)")
+    return moment.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
 
 
 async def _checked(events: AsyncGenerator[Event, None], target: str = "") -> AsyncGenerator[Event, None]:

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.types import TERMINAL, StreamResponse, Task
 from meshgate.sdk.tasks.stored_task import StoredTask
+from meshgate.sdk.tasks.stores import TaskEntry
 from meshgate.sdk.tasks.task_file import TaskFile
 from meshgate.sdk.tasks.task_state import TaskProjection
 
@@ -26,7 +27,7 @@ _T = TypeVar("_T")
 
 
 class FileTasks:
-    """A ``SharedTasks`` in a file.
+    """A ``SharedTasks`` and an ``OwnedTasks`` in a file.
 
     Args:
         path: the database; it and its folder are made if they are not there.
@@ -83,6 +84,14 @@ class FileTasks:
     async def cancels(self) -> list[str]:
         """Tasks of this instance that others want cancelled."""
         return await self._run(self._file.cancels)
+
+    async def own(self, task_id: str, owner: str) -> None:
+        """Say whose a task is that is kept next."""
+        self._file.own(task_id, owner)
+
+    async def owned(self, owner: str) -> list[TaskEntry]:
+        """The tasks of an owner, wherever they are worked on."""
+        return await self._run(self._file.owned, owner)
 
     async def aclose(self) -> None:
         """Close the file."""

@@ -11,6 +11,7 @@ import msgspec
 from meshgate.a2a.call import Call
 from meshgate.a2a.errors import InvalidParams, TaskNotFound, UnsupportedOperation
 from meshgate.a2a.limits import Limits
+from meshgate.a2a.lists.task_list import ListTasksRequest
 from meshgate.a2a.mesh import headers
 from meshgate.a2a.mesh.extensions import BY_AGENTS, with_activated
 from meshgate.a2a.outcome import Head
@@ -27,6 +28,7 @@ from meshgate.a2a.types import (
     Task,
     TaskState,
 )
+from meshgate.sdk.caller import caller_of
 from meshgate.sdk.context import ContextAgent
 from meshgate.sdk.inbound_call import InboundCall
 from meshgate.sdk.skills.skill import Skill
@@ -34,6 +36,7 @@ from meshgate.sdk.skills.table import SkillTable
 from meshgate.sdk.tasks.run import TaskRun, refuse_message, require_canceled
 from meshgate.sdk.tasks.runner import status_event
 from meshgate.sdk.tasks.stores import SharedTasks, TaskStore
+from meshgate.sdk.tasks.task_list import TaskList, with_history
 from meshgate.sdk.tasks.task_state import TaskProjection
 from meshgate.sdk.tasks.workload import Workload
 
@@ -70,6 +73,7 @@ class AgentHandler:
         self._skills = skills
         self._store = store
         self._shared = store if isinstance(store, SharedTasks) else None
+        self._tasks = TaskList(store, self.workload, limits)
         self._limits = limits
         self._clock = clock
         self._methods: dict[str, Callable[[Call], Awaitable[Reply]]] = {
@@ -78,6 +82,7 @@ class AgentHandler:
             "GetTask": self._get,
             "CancelTask": self._cancel,
             "SubscribeToTask": self._subscribe,
+            "ListTasks": self._list,
         }
 
     async def handle(self, call: Call) -> Reply:
@@ -106,7 +111,7 @@ class AgentHandler:
             task = run.task.snapshot()
         else:
             task = await self._wait(run, inbound)
-        return Reply.one(payload_of(SendMessageResponse(task=_with_history(task, configuration.history_length))))
+        return Reply.one(payload_of(SendMessageResponse(task=with_history(task, configuration.history_length))))
 
     async def _wait(self, run: TaskRun, inbound: InboundCall) -> Task:
         run.stop_after(inbound.deadline - self._clock())
@@ -180,7 +185,11 @@ class AgentHandler:
         request: GetTaskRequest = call.payload.view()
         run = self.workload.find(request.id)
         task = run.task.snapshot() if run is not None else await self._load(request.id)
-        return Reply.one(payload_of(_with_history(task, request.history_length)))
+        return Reply.one(payload_of(with_history(task, request.history_length)))
+
+    async def _list(self, call: Call) -> Reply:
+        request: ListTasksRequest = call.payload.view()
+        return Reply.one(payload_of(await self._tasks.page(request, caller_of(call.headers).owner)))
 
     async def _cancel(self, call: Call) -> Reply:
         run = self.workload.find(call.task_id)
@@ -234,10 +243,3 @@ def _seconds(text: str) -> float:
 async def _payloads(events: AsyncIterator[StreamResponse]) -> AsyncIterator[Payload]:
     async for event in events:
         yield payload_of(event)
-
-
-def _with_history(task: Task, length: int | None) -> Task:
-    """The task with at most so many messages of its history (section 3.2.4)."""
-    if length is None or length >= len(task.history):
-        return task
-    return msgspec.structs.replace(task, history=task.history[-length:] if length else [])

@@ -18,7 +18,7 @@ from meshgate.a2a.limits import Limits
 from meshgate.a2a.types import INTERRUPTED, TERMINAL, StreamResponse, Task
 from meshgate.sdk.inbound_call import InboundCall
 from meshgate.sdk.tasks.artifact_chunks import in_chunks
-from meshgate.sdk.tasks.stores import SharedTasks, TaskStore
+from meshgate.sdk.tasks.stores import OwnedTasks, SharedTasks, TaskStore
 from meshgate.sdk.tasks.subscription import TaskSubscription
 from meshgate.sdk.tasks.task_state import TaskProjection
 
@@ -36,10 +36,22 @@ class TaskRun:
         store: where it is kept.
         shared: the same store, where other instances are to hear of its events while it runs.
         limits: backlog and waiting times.
+        owner: whose it is (``Caller.owner``).
+        owned: the same store, if it is to know that.
     """
 
-    def __init__(self, task: TaskProjection, store: TaskStore, shared: SharedTasks | None, limits: Limits) -> None:
+    def __init__(
+        self,
+        task: TaskProjection,
+        store: TaskStore,
+        shared: SharedTasks | None,
+        limits: Limits,
+        *,
+        owner: str,
+        owned: OwnedTasks | None,
+    ) -> None:
         self.task = task
+        self.owner = owner
         self.stopping: StopReason | None = None
         self.answer: asyncio.Future[InboundCall] | None = None
         self.worker: asyncio.Task[None] | None = None
@@ -47,6 +59,7 @@ class TaskRun:
         self.ended = False
         self._store = store
         self._shared = shared
+        self._owned = owned
         self._limits = limits
         self._subscriptions: list[TaskSubscription] = []
         self._waiters: list[asyncio.Future[None]] = []
@@ -86,7 +99,14 @@ class TaskRun:
     async def begin(self) -> None:
         """Tell a shared store that this instance works on the task."""
         if self._shared is not None:
+            await self._own()
             await self._shared.begin(self.task.snapshot())
+
+    async def _own(self) -> None:
+        """Tell the store whose the task is, once: ahead of what it keeps of it first."""
+        owned, self._owned = self._owned, None
+        if owned is not None:
+            await owned.own(self.task.id, self.owner)
 
     async def publish(self, event: StreamResponse) -> None:
         """Apply an event to the task, and give it to the store and to those who follow the task: a large artifact in
@@ -110,6 +130,7 @@ class TaskRun:
         for subscription in tuple(self._subscriptions):
             subscription.put(event)
         if rests:
+            await self._own()
             await self._store.save(self.task.snapshot())
             self._release_waiters()
 

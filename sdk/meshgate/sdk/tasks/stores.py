@@ -10,9 +10,10 @@ from typing import Protocol, runtime_checkable
 import msgspec
 
 from meshgate.a2a.limits import DEFAULTS, Limits
-from meshgate.a2a.types import StreamResponse, Task
+from meshgate.a2a.types import StreamResponse, Task, TaskState
+from meshgate.sdk.tasks.task_state import TaskProjection
 
-__all__ = ["MemoryTasks", "SharedTasks", "TaskStore"]
+__all__ = ["MemoryTasks", "OwnedTasks", "SharedTasks", "TaskEntry", "TaskStore"]
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Task).decode
@@ -61,6 +62,45 @@ class SharedTasks(TaskStore, Protocol):
         ...
 
 
+class TaskEntry(msgspec.Struct, frozen=True):
+    """Where a task stands, as a list needs it."""
+
+    id: str
+    context_id: str
+    state: TaskState
+    timestamp: str
+    """When it entered that state (RFC 3339); "" where that is not known."""
+
+    @staticmethod
+    def of(task: Task | TaskProjection) -> TaskEntry:
+        """The entry of a task."""
+        return TaskEntry(task.id, task.context_id, task.status.state, task.status.timestamp or "")
+
+
+@runtime_checkable
+class OwnedTasks(TaskStore, Protocol):
+    """A store that knows whose its tasks are, so that callers can list theirs."""
+
+    async def own(self, task_id: str, owner: str) -> None:
+        """Say whose a task is, right before it is kept for the first time. It is nobody else's later.
+
+        Args:
+            owner: ``Caller.owner`` of who began it.
+        """
+        ...
+
+    async def owned(self, owner: str) -> list[TaskEntry]:
+        """The tasks of an owner that are kept, in any order. What was kept without an owner is nobody's."""
+        ...
+
+
+class _Kept(msgspec.Struct):
+    at: float
+    body: bytes
+    entry: TaskEntry
+    owner: str | None
+
+
 class MemoryTasks:
     """Tasks in memory, the latest ones, for a while: what one instance needs that shares nothing.
 
@@ -73,26 +113,39 @@ class MemoryTasks:
         self._limits = limits
         self._clock = clock
         # As bytes: ten thousand trees of small objects would be walked by every full garbage collection.
-        self._tasks: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+        self._tasks: OrderedDict[str, _Kept] = OrderedDict()
+        self._owners: dict[str, str] = {}
 
     async def load(self, task_id: str) -> Task | None:
         """The task, or None."""
         kept = self._tasks.get(task_id)
-        if kept is None or kept[0] <= self._clock() - self._limits.task_seconds:
+        if kept is None or kept.at <= self._clock() - self._limits.task_seconds:
             return None
-        return _decode(kept[1])
+        return _decode(kept.body)
 
     async def save(self, task: Task) -> None:
         """Keep the task; the oldest go where there are too many."""
         now = self._clock()
-        self._tasks.pop(task.id, None)
-        self._tasks[task.id] = (now, _encode(task))
+        before = self._tasks.pop(task.id, None)
+        owner = self._owners.pop(task.id, None)
+        if before is not None:
+            owner = before.owner
+        self._tasks[task.id] = _Kept(now, _encode(task), TaskEntry.of(task), owner)
         old = now - self._limits.task_seconds
         while self._tasks:
-            at, _ = next(iter(self._tasks.values()))
-            if at > old and len(self._tasks) <= self._limits.tasks:
+            oldest = next(iter(self._tasks.values()))
+            if oldest.at > old and len(self._tasks) <= self._limits.tasks:
                 return
             self._tasks.popitem(last=False)
+
+    async def own(self, task_id: str, owner: str) -> None:
+        """Say whose a task is that is kept next."""
+        self._owners[task_id] = owner
+
+    async def owned(self, owner: str) -> list[TaskEntry]:
+        """The tasks of an owner."""
+        old = self._clock() - self._limits.task_seconds
+        return [kept.entry for kept in self._tasks.values() if kept.owner == owner and kept.at > old]
 
     async def aclose(self) -> None:
         """Nothing is held open."""

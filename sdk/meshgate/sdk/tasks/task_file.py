@@ -1,8 +1,9 @@
 """The SQLite statements of ``FileTasks``: synchronous, for one worker thread.
 
 Tables: ``tasks`` (a snapshot each, with the instance that works on it, or none), ``events`` (what happened since the
-snapshot), ``cancels`` (asked for by another instance). WAL with ``synchronous=NORMAL``: what was written survives any
-process, not a loss of power.
+snapshot), ``cancels`` (asked for by another instance), ``owned`` (whose a task is, and where it
+stands). The last one is a table and no columns of the first: an instance of an older release can go on writing the same
+file. WAL with ``synchronous=NORMAL``: what was written survives any process, not a loss of power.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
+from msgspec import UNSET
 
+from meshgate.a2a.codec.timestamps import timestamp_of
 from meshgate.a2a.limits import Limits
 from meshgate.a2a.types import (
     INTERRUPTED,
@@ -29,6 +32,7 @@ from meshgate.a2a.types import (
 )
 from meshgate.sdk.tasks.owner_lock import OwnerLock, is_held, lock_file
 from meshgate.sdk.tasks.stored_task import StoredTask
+from meshgate.sdk.tasks.stores import TaskEntry
 
 __all__ = ["TaskFile"]
 
@@ -41,6 +45,10 @@ CREATE TABLE IF NOT EXISTS events (
     task TEXT NOT NULL, sequence INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (task, sequence)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS cancels (task TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS owned (
+    task TEXT PRIMARY KEY, caller TEXT NOT NULL, context TEXT NOT NULL, state TEXT NOT NULL, timestamp TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS callers ON owned (caller);
 """
 _SWEEP = 500
 """Tasks saved between two looks for old ones."""
@@ -66,6 +74,7 @@ class TaskFile:
         self._database: sqlite3.Connection | None = None
         self._lock: OwnerLock | None = None
         self._sequences: dict[str, int] = {}
+        self._callers: dict[str, str] = {}
         self._saved = 0
 
     def _open(self) -> sqlite3.Connection:
@@ -101,7 +110,13 @@ class TaskFile:
     def append(self, task_id: str, event: StreamResponse) -> None:
         """Keep an event of a task of this instance."""
         sequence = self._sequences[task_id] = self._sequences.get(task_id, 0) + 1
-        self._open().execute("INSERT INTO events VALUES (?, ?, ?)", (task_id, sequence, _encode(event)))
+        row = (task_id, sequence, _encode(event))
+        if event.status_update is UNSET:
+            self._open().execute("INSERT INTO events VALUES (?, ?, ?)", row)
+            return
+        with self._write() as database:
+            database.execute("INSERT INTO events VALUES (?, ?, ?)", row)
+            self._stand(database, task_id, event.status_update.status)
 
     def save(self, task: Task) -> None:
         """Keep a task that rests. Its events stay a while, for those who follow them."""
@@ -123,6 +138,17 @@ class TaskFile:
     ) -> None:
         row = (task.id, owner, sequence, _encode(task), ended)
         database.execute("INSERT OR REPLACE INTO tasks VALUES (?, ?, ?, ?, ?)", row)
+        caller = self._callers.pop(task.id, None)
+        if caller is not None:
+            entry = TaskEntry.of(task)
+            owned = (entry.id, caller, entry.context_id, entry.state, entry.timestamp)
+            database.execute("INSERT OR IGNORE INTO owned VALUES (?, ?, ?, ?, ?)", owned)
+        self._stand(database, task.id, task.status)
+
+    def _stand(self, database: sqlite3.Connection, task_id: str, status: TaskStatus) -> None:
+        """Write down for lists where a task stands that is somebody's."""
+        row = (status.state, status.timestamp or "", task_id)
+        database.execute("UPDATE owned SET state = ?, timestamp = ? WHERE task = ?", row)
 
     def _last(self, database: sqlite3.Connection, task_id: str) -> int:
         found = database.execute(
@@ -140,6 +166,28 @@ class TaskFile:
             (self._limits.tasks,),
         )
         database.execute("DELETE FROM events WHERE task NOT IN (SELECT id FROM tasks)")
+        database.execute("DELETE FROM owned WHERE task NOT IN (SELECT id FROM tasks)")
+
+    def own(self, task_id: str, caller: str) -> None:
+        """Say whose a task is; it is written with the task."""
+        self._callers[task_id] = caller
+
+    def owned(self, caller: str) -> list[TaskEntry]:
+        """Where the tasks of a caller stand. Those whose instances are gone are ended first."""
+        database = self._open()
+        working = database.execute(
+            "SELECT id, owner FROM owned JOIN tasks ON tasks.id = owned.task WHERE caller = ? AND owner != ''",
+            (caller,),
+        ).fetchall()
+        gone = {owner for owner in {owner for _, owner in working} if self._is_orphan(owner)}
+        for task_id, owner in working:
+            if owner in gone:
+                self._end_orphan(task_id)
+        rows = database.execute(
+            "SELECT task, context, state, timestamp FROM owned JOIN tasks ON tasks.id = owned.task WHERE caller = ?",
+            (caller,),
+        )
+        return [TaskEntry(task, context, TaskState(state), timestamp) for task, context, state, timestamp in rows]
 
     def load(self, task_id: str) -> StoredTask | None:
         """The task as it is stored. A task whose instance is gone is ended first."""
@@ -184,10 +232,12 @@ class TaskFile:
             if found is None:
                 return
             sequence = found[1].sequence + 1
-            event = _instance_gone_event(found[1].task)
+            status = _instance_gone(found[1].task, timestamp_of(self._now()))
+            event = StreamResponse(status_update=TaskStatusUpdateEvent(task_id, status, found[1].task.context_id))
             database.execute("INSERT INTO events VALUES (?, ?, ?)", (task_id, sequence, _encode(event)))
             # The snapshot stays, and the event ends the task for those who follow it by number.
             database.execute("UPDATE tasks SET owner = '', ended = ? WHERE id = ?", (self._now(), task_id))
+            self._stand(database, task_id, status)
 
     def ask_cancel(self, task_id: str) -> None:
         """Leave a request for the instance that works on the task."""
@@ -213,7 +263,7 @@ class TaskFile:
             self._lock = None
 
 
-def _instance_gone_event(task: Task) -> StreamResponse:
+def _instance_gone(task: Task, timestamp: str) -> TaskStatus:
     text = "the instance that worked on this task is gone"
     message = Message(
         message_id=f"{task.id}-gone",
@@ -222,5 +272,4 @@ def _instance_gone_event(task: Task) -> StreamResponse:
         task_id=task.id,
         context_id=task.context_id,
     )
-    status = TaskStatus(TaskState.FAILED, message)
-    return StreamResponse(status_update=TaskStatusUpdateEvent(task.id, status, task.context_id))
+    return TaskStatus(TaskState.FAILED, message, timestamp)

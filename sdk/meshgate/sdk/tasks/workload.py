@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import secrets
 from collections.abc import Callable
 from typing import Any, NoReturn, cast
@@ -11,15 +10,17 @@ from typing import Any, NoReturn, cast
 import msgspec
 import structlog
 
+from meshgate.a2a.codec.timestamps import timestamp_of
 from meshgate.a2a.errors import RateLimited
 from meshgate.a2a.limits import Limits
 from meshgate.a2a.types import Message, StreamResponse, Task, TaskState, TaskStatus
+from meshgate.sdk.caller import caller_of
 from meshgate.sdk.context import Context, ContextAgent
 from meshgate.sdk.inbound_call import InboundCall
 from meshgate.sdk.skills.skill import Skill
 from meshgate.sdk.tasks.run import StopReason, TaskRun
 from meshgate.sdk.tasks.runner import answer_with_message, run_skill
-from meshgate.sdk.tasks.stores import SharedTasks, TaskStore
+from meshgate.sdk.tasks.stores import OwnedTasks, SharedTasks, TaskStore
 from meshgate.sdk.tasks.task_state import TaskProjection
 
 __all__ = ["Workload"]
@@ -45,6 +46,7 @@ class Workload:
         self._agent = agent
         self._store = store
         self._shared = store if isinstance(store, SharedTasks) else None
+        self._owned = store if isinstance(store, OwnedTasks) else None
         self._limits = limits
         self._now = now
         self._runs: dict[str, TaskRun] = {}
@@ -60,10 +62,13 @@ class Workload:
         """The run of a task that is open here."""
         return self._runs.get(task_id)
 
+    def of(self, owner: str) -> list[TaskRun]:
+        """The runs of an owner's tasks that are open here."""
+        return [run for run in self._runs.values() if run.owner == owner]
+
     def timestamp(self) -> str:
         """The time as a status says it: RFC 3339, UTC."""
-        moment = dt.datetime.fromtimestamp(self._now(), dt.UTC)
-        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return timestamp_of(self._now())
 
     # -- starting
 
@@ -104,7 +109,8 @@ class Workload:
             raise RateLimited(f"{self._name} has {most} tasks open, the most it takes", retry_after=1.0)
         task = self._new_task(inbound.message)
         # A caller that waits does not know the task's id yet, so nobody can ask another instance for the task.
-        run = TaskRun(task, self._store, self._shared if shown else None, self._limits)
+        shared, owner = self._shared if shown else None, caller_of(inbound.received).owner
+        run = TaskRun(task, self._store, shared, self._limits, owner=owner, owned=self._owned)
         context = self._context(skill, inbound, run)
         self._runs[task.id] = run
         try:

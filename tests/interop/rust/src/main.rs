@@ -132,6 +132,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         include_artifacts: None,
         tenant: None,
     };
+    let tasks = client.list_tasks(&listing).await?.tasks;
+    let listed: Vec<Value> = tasks.iter().map(|task| json!({"id": task.id, "contextId": task.context_id})).collect();
     let unknown = word("unknown");
     let mut lost = request(says("unary"), None, false);
     lost.message.task_id = Some(unknown.clone());
@@ -145,6 +147,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         "cancel": [{"task": waiting}, cancelled],
         "subscribe": watched,
         "failed": failed,
+        "listed": listed,
         "message": [
             [greeter.send_message(&request(says("greet"), None, false)).await?],
             stream(&greeter, request(says("greet"), None, false)).await?,
@@ -154,7 +157,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
             "ended": error(client.cancel_task(&cancel(&unary.id)).await),
             "key": error(locked.send_message(&request(says("unary"), None, false)).await),
             "unary": error(client.send_message(&lost).await),
-            "list": error(client.list_tasks(&listing).await),
             "stream": stream_error(&client, &lost).await,
         },
     });

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
+from meshgate.a2a.codec.timestamps import seconds_of
+from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.types import A2AMessage, Task, TaskState, check_context, check_history, check_label
 
-__all__ = ["MOST_TASKS", "USUAL_TASKS", "ListTasksRequest", "ListTasksResponse"]
+__all__ = ["MOST_TASKS", "USUAL_TASKS", "ListTasksRequest", "ListTasksResponse", "earliest"]
 
 USUAL_TASKS: Final = 50
 """Tasks on a page, if the request does not say how many."""
 MOST_TASKS: Final = 100
 """Most tasks on a page."""
+_AFTER = "statusTimestampAfter"
 _MOST_TOKEN = 4096
 """Longest page token, in characters."""
 
@@ -50,3 +53,18 @@ class ListTasksResponse(A2AMessage, frozen=True):
     """Most tasks that the page was to have."""
     total_size: int
     """Tasks of the whole list."""
+
+
+def earliest(request: ListTasksRequest) -> float | None:
+    """The time from which on tasks entered the state that they are in, in seconds since 1970; None for any.
+
+    Raises:
+        InvalidParams: the request's text is no time.
+    """
+    if not request.status_timestamp_after:
+        return None
+    seconds = seconds_of(request.status_timestamp_after)
+    if seconds is None:
+        what = "must be a time of RFC 3339"
+        raise InvalidParams(f"{_AFTER} {what}", violations=((_AFTER, what),))
+    return seconds

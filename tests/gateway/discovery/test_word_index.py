@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshgate.gateway.discovery.agent_entry import AgentEntry
-from meshgate.gateway.discovery.ranking import WordRanking
+from meshgate.gateway.discovery.word_index import WordRanking
 from tests.gateway.discovery.crew import entry
 from tests.support.virtual_loop import virtual_time
 
@@ -190,7 +190,7 @@ async def test_the_words_of_an_agent_are_looked_at_once_and_kept_for_so_many(mon
     first = kept(ranking)["a"]
     await ranking.index([one, two])
     assert kept(ranking)["a"] is first
-    monkeypatch.setattr("meshgate.gateway.discovery.ranking._KEPT", 2)
+    monkeypatch.setattr("meshgate.gateway.discovery.word_index._KEPT", 2)
     ranking = WordRanking()
     for entries, names in (([one, two], ["a", "b"]), ([one], ["b", "a"]), ([three], ["a", "c"])):
         await ranking.index(entries)
@@ -200,7 +200,7 @@ async def test_the_words_of_an_agent_are_looked_at_once_and_kept_for_so_many(mon
 @pytest.mark.requirement("catalogue.bounds")
 @virtual_time
 async def test_while_many_agents_are_prepared_others_have_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("meshgate.gateway.discovery.ranking._AT_ONCE", 2)
+    monkeypatch.setattr("meshgate.gateway.discovery.word_index._AT_ONCE", 2)
     turns = 0
 
     async def other() -> None:

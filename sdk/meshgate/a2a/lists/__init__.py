@@ -1,0 +1,1 @@
+"""``ListTasks`` as the protocol has it: its messages, and the tokens of its pages."""

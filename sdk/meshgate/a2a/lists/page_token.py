@@ -1,0 +1,53 @@
+"""Tokens for the next page of a list of tasks (specification 1.0.1, section 3.1.4): a place in the list, for one
+question only.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from collections.abc import Callable
+
+import msgspec
+
+from meshgate.a2a.errors import InvalidParams
+
+__all__ = ["PageTokens", "Place"]
+
+Place = tuple[float, str]
+"""A place in a list: the negative of the seconds since 1970 at which a state began, so the youngest is first; an id."""
+_PLACE = "pageToken"
+_WRONG = "must be the nextPageToken of the same question, asked by the same caller"
+
+
+class PageTokens:
+    """Makes and reads the tokens of one question.
+
+    Args:
+        seal: makes the bytes that bind a place to the question and to who asks it, always as many.
+    """
+
+    def __init__(self, seal: Callable[[bytes], bytes]) -> None:
+        self._seal = seal
+
+    def make(self, place: Place) -> str:
+        """The token for what comes after a place."""
+        text = msgspec.json.encode(place)
+        return base64.urlsafe_b64encode(self._seal(text) + text).decode("ascii").rstrip("=")
+
+    def read(self, token: str) -> Place:
+        """The place in a token.
+
+        Raises:
+            InvalidParams: it was made for another question or caller, or is no token.
+        """
+        try:
+            data = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+            size = len(self._seal(b""))
+            if hmac.compare_digest(self._seal(data[size:]), data[:size]):
+                place: Place = msgspec.json.decode(data[size:], type=Place)
+                return place
+        except (binascii.Error, ValueError):
+            pass
+        raise InvalidParams(f"{_PLACE} {_WRONG}", violations=((_PLACE, _WRONG),))
