@@ -10,7 +10,7 @@ import pytest
 from tests.support.patience import HANG, VARIABLE, patience, scale
 
 TESTS = Path(__file__).parents[1]
-APART = {"faults", "apps", "adk", "agent_framework", "fasta2a", "python", "python_0_3"}
+APART = {"faults", "apps", "adk", "agent_framework", "fasta2a", "kits", "python", "python_0_3"}
 """Folders of programs: what measures time, and what runs without this tree."""
 WAITS = {"timeout": 0, "wait": 0, "wait_for": 1}
 """Calls with a limit in real time, and the place of the limit among their arguments."""

@@ -26,7 +26,7 @@ _CORE = ("fastapi", "prometheus_client", "pybreaker")
 EXTRAS = {
     "grpc": _PARTS[GRPC],
     "gateway-core": _CORE,
-    "gateway": (*_CORE, *(module for modules in _PARTS.values() for module in modules)),
+    "gateway": (*_CORE, *dict.fromkeys(module for modules in _PARTS.values() for module in modules)),
     "consul": ("aiohttp", "consul"),
     "otel": ("grpc", "opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.grpc"),
 }
