@@ -55,6 +55,11 @@ EQUIVALENT: dict[str, str] = {
     f"{_GATEWAY}jobs/rates.py Rates.__init__: self._share(1) -> self._share(2)": (
         "the share is computed again when a call finds another number of gateways"
     ),
+    f"{_MESH}context_ids.py ContextTags.made_by: if SEPARATOR not in context: return False -> pass": _SHORTCUT,
+    f"{_GATEWAY}upstream/ids.py AttemptIds._check_length: 4 * len(upstream) > MAX_ID -> 4 * len(upstream) >= MAX_ID": (
+        _SHORTCUT
+    ),
+    f"{_GATEWAY}upstream/ids.py AttemptIds._check_length: 4 * len(upstream) -> 5 * len(upstream)": _SHORTCUT,
     f"{_GATEWAY}policies/arrival/lineage.py read_budget: if not text: return (calls, seconds) -> pass": _SHORTCUT,
     f"{_GATEWAY}policies/arrival/trace.py Trace.saw: if not self._open: return -> pass": _SHORTCUT,
     f"{_GATEWAY}policies/call/budget.py Budget.__call__: "

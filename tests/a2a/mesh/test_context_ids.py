@@ -81,6 +81,19 @@ def test_a_task_id_carries_a_context_of_up_to_64_bytes(context: str) -> None:
     assert (tag.context, tag.release, TAGS.genuine(tag, "acme")) == (label, "", True)
 
 
+@pytest.mark.parametrize(
+    ("context", "label"), [("x" * 64, "c"), ("x" * 65, "l"), ("\u00fc" * 32, "c"), ("\u00fc" * 33, "l")]
+)
+def test_what_is_carried_is_bounded_in_bytes(context: str, label: str) -> None:
+    assert context_label(context)[0] == label
+    assert carried_context(context_label(context)) == (context if label == "c" else "")
+
+
+@pytest.mark.parametrize("label", ["", "u", "c", "l", "xdHJpcA", "ldHJpcA"])
+def test_a_label_of_no_known_kind_or_without_content_carries_nothing(label: str) -> None:
+    assert carried_context(label) == ""
+
+
 def test_a_uuid_takes_22_characters_and_only_in_its_usual_spelling() -> None:
     plain = "3f0e6c2a-91f4-4b6e-8d6b-0a1b2c3d4e5f"
     assert (context_label(plain)[0], len(context_label(plain))) == ("u", 23)

@@ -18,6 +18,7 @@ from meshgate.a2a.mesh.extensions import (
     PROVENANCE,
     SKILL,
     Extension,
+    entry,
     with_activated,
 )
 
@@ -71,6 +72,14 @@ def test_an_answer_names_what_is_activated_of_what_was_asked_for(asked: str | No
     call = {} if asked is None else {"a2a-extensions": asked}
     found = with_activated(before, call, (LINEAGE, SKILL))
     assert found == {"meshgate-call": "c", **({"a2a-extensions": told} if told else {})}
+
+
+@pytest.mark.requirement("extensions.pages")
+def test_an_entry_of_a_card_requires_nothing_and_has_parameters_where_there_are_some() -> None:
+    plain = {"uri": SKILL.uri, "description": SKILL.description, "required": False}
+    assert entry(SKILL) == plain
+    assert entry(SKILL, {"a": 1}) == {**plain, "params": {"a": 1}}
+    assert entry(SKILL, {}) == {**plain, "params": {}}
 
 
 @pytest.mark.requirement("extensions.pages")

@@ -34,6 +34,7 @@ def test_ids_of_contexts_are_spelled_as_in_every_release() -> None:
     tags = TaskTags(KEY)
     contexts, ann = ContextTags(tags), tags.owner("ann")
     assert contexts.made_by_caller("trip", tenant="acme", owner=ann) == "6ff9bc0e-833e-889a-9170-9cf3bddf049c"
+    assert contexts.made_by_caller("room", tenant="acme", owner=ann) == "dbc92f3b-0561-86c4-96bd-ac0548df6eb3"
     assert contexts.made_by_agent("c9", tenant="acme", owner=ann, agent="echo") == "7Xup4E0ny0PQ6DUDJOctirt3XQFDvgga~c9"
     more = {"tenant": "acme", "owner": "ann", "agent": "echo", "instance": "echo-1", "context": context_label("trip")}
     assert tags.tag("t7", **more) == "7Xup4E3xQoUNWCfLQ9DoRCCdkbPrTYu1Yb3l.cdHJpcA~t7"

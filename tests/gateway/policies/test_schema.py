@@ -23,6 +23,7 @@ from meshgate.a2a.errors import (
     UpstreamUnavailable,
 )
 from meshgate.a2a.limits import DEFAULTS
+from meshgate.a2a.mesh.extensions import CONTRACTS
 from meshgate.a2a.payload import JsonPayload
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import parse_selector
@@ -156,6 +157,16 @@ async def test_every_caller_talks_to_every_agent_in_its_own_words(caller: str, a
         assert agents[agent].asked == [{"place": "Bern"} if agent == "2.0.0" else {"city": "Bern"}]
         assert answer == READ.get((agent, caller), ANSWERS[agent])
         assert headers["meshgate-schema"] == f"in={caller}>{agent}; out={agent}>{caller}"
+
+
+@pytest.mark.requirement("path.schema")
+async def test_who_asks_for_the_extension_is_told_that_the_skill_has_a_contract() -> None:
+    async with meshed("1.1.0") as (mesh, _):
+        for version, asked in (("1.1.0", CONTRACTS.uri), ("1.0.0", f"https://example.org/x, {CONTRACTS.uri}")):
+            _, told = await ask(mesh, said(version, {"city": "Bern"}), a2a_extensions=asked)
+            assert told["a2a-extensions"] == CONTRACTS.uri
+        _, told = await ask(mesh, said("1.0.0", {"city": "Bern"}))
+        assert "a2a-extensions" not in told
 
 
 @pytest.mark.requirement("path.schema")

@@ -98,6 +98,7 @@ def test_a_task_without_a_context_of_its_callers_is_told_the_id_as_it_is() -> No
     ids = Ids(talking("fair", on_task("")))
     assert ids.told() == "fair"
     tagged = ids.shown("c9")["contextId"]
+    assert tagged.endswith("~c9")
     assert Ids(talking(tagged, on_task(""))).told() == "c9"
 
 
@@ -122,3 +123,11 @@ def test_an_agents_ids_are_bounded(more: Tree) -> None:
         with pytest.raises(InvalidAgentResponse) as refused:
             ids.shown(context, task)
         assert refused.value.message == f"echo-1 sent {what} of more than 512 bytes"
+        assert refused.value.neutral
+
+
+def test_a_request_without_any_of_these_ids_goes_on_as_it_is() -> None:
+    ids = Ids(message())
+    assert ids.ids.request(ids.call.payload) is ids.call.payload
+    referring = Ids(message(referenceTaskIds=["t"]))
+    assert referring.ids.request(referring.call.payload) is not referring.call.payload

@@ -118,7 +118,7 @@ class Resolve:
         return msgspec.structs.replace(call, target=target, route=self._best(call, routes))
 
     def _best(self, call: Call, routes: Sequence[Route]) -> Route:
-        if len(routes) > 1 and call.context_id:
+        if call.context_id:
             routes = self._choice.keepers(call, routes)
         if len(routes) == 1:
             return routes[0]
