@@ -66,7 +66,7 @@ def test_it_has_at_most_half_the_size(core: Environment, whole: Environment) -> 
 
 def test_it_serves_an_agent_and_says_what_it_goes_without(core: Environment) -> None:
     with running(core) as (mesh, said):
-        line = f"  without gRPC, contracts of skills, credentials of foreign agents: {REMEDY} adds them"
+        line = f"  without gRPC, contracts of skills, credentials of foreign agents, signed cards: {REMEDY} adds them"
         assert line in said.splitlines()
         assert not mesh.run.get("grpc")
         process = agent(core, "digest_agent.py")

@@ -167,6 +167,9 @@ async def test_who_asks_for_the_extension_is_told_that_the_skill_has_a_contract(
             assert told["a2a-extensions"] == CONTRACTS.uri
         _, told = await ask(mesh, said("1.0.0", {"city": "Bern"}))
         assert "a2a-extensions" not in told
+        await change(mesh, settings(mediation="observe"))
+        _, told = await ask(mesh, said("1.1.0", {"city": "Bern"}), a2a_extensions=CONTRACTS.uri)
+        assert (told["a2a-extensions"], "meshgate-schema" in told) == (CONTRACTS.uri, False)
 
 
 @pytest.mark.requirement("path.schema")
