@@ -527,6 +527,12 @@ _ROWS: tuple[Requirement, ...] = (
         "No agent listens at a port of the mesh, however its address is spelt",
         "drop:own_ports",
     ),
+    Requirement(
+        "registry.departure",
+        "issue F8",
+        "An instance that is deregistered on purpose is seen leaving first, so that no gateway takes it for lost",
+        "drop:departure",
+    ),
     Requirement("join.rate", "F108", "Registrations under one join key have a rate", "drop:join_rate"),
     Requirement(
         "tenants.apart",

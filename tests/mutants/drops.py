@@ -629,6 +629,13 @@ def _context_of_task() -> None:
     _replace(AttemptIds, "_begin_on_task", lambda self, task: None)
 
 
+def _departure() -> None:
+    async def at_once(registry: Any, entry: Any, sleep: Any, notice: Any) -> None:
+        await registry.deregister(entry.instance.id)
+
+    _replace(join, "take_off", at_once)
+
+
 def _told() -> None:
     sent = upstream_send.Send._headers
 
@@ -941,6 +948,7 @@ DROPS: dict[str, Callable[[], None]] = {
     "contexts": _contexts,
     "contexts_of_agents": _contexts_of_agents,
     "context_of_task": _context_of_task,
+    "departure": _departure,
     "told": _told,
     "memory": _memory,
     "tenants_contracts": _tenants_contracts,

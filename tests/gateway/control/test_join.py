@@ -437,6 +437,24 @@ async def test_registrations_under_one_key_have_a_rate_and_renewals_and_departur
         assert (await join.post("Deregister", wire.encode_deregister("echo-1"), key)).status == 200
 
 
+@pytest.mark.requirement("registry.departure")
+@pytest.mark.parametrize("draining", [False, True])
+@virtual_time
+async def test_who_is_taken_off_is_seen_leaving_first_so_that_nobody_takes_it_for_lost(draining: bool) -> None:
+    async with port() as join:
+        key, names = join.key(), ("echo-1", "echo-2", "echo-3", "echo-4")
+        for name in names:
+            assert (await join.register(instance(id=name, draining=draining), key)).status == 200
+        for name in names[:3]:
+            leaving = asyncio.ensure_future(join.post("Deregister", wire.encode_deregister(name), key))
+            await asyncio.sleep(0.0 if draining else 0.9)
+            assert draining or join.table.entries[name].instance.draining
+            assert (await leaving).status == 200
+            await asyncio.sleep(0.2)
+            assert name not in join.table.entries
+        assert set(join.table.entries) == {"echo-4"}
+
+
 @pytest.mark.requirement("join.rate")
 @virtual_time
 async def test_a_registration_over_the_rate_is_refused_before_its_body_is_read() -> None:

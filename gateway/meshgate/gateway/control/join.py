@@ -18,6 +18,7 @@ from meshgate.gateway.contracts.admission.gate import SchemaGate
 from meshgate.gateway.contracts.admission.registration import AdmittedManifest
 from meshgate.gateway.contracts.store import SchemaStore
 from meshgate.gateway.control.acknowledgement import is_shown
+from meshgate.gateway.control.departure import take_off
 from meshgate.gateway.control.join_rules import JoinRules
 from meshgate.gateway.identity.credential_seal import CredentialSeal, sealed
 from meshgate.gateway.identity.key_record import KeyRecord
@@ -115,8 +116,7 @@ class JoinApp:
             call_key = self._mesh.call_key(agent, key.tenant, instance_id)
             return wire.encode_renew_response(wire.RenewResponse(lease, call_key, self._gateways()), media)
         instance_id = wire.decode_deregister(body, media)
-        self._rules.touch(instance_id, key)
-        await self._registry.deregister(instance_id)
+        await take_off(self._registry, self._rules.touch(instance_id, key), self._sleep, self._limits.drain_notice)
         log.info("left", instance=instance_id)
         return wire.encode_deregister_response(media)
 
