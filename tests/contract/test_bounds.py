@@ -31,7 +31,7 @@ FITS = "x" * 512
     [
         ("messageId", LONG),
         ("messageId", MULTIBYTE),
-        ("contextId", LONG),
+        ("contextId", "x" * (512 + 255)),
         ("taskId", "x" * (512 + 255)),
         ("referenceTaskIds", ["x"] * 65),
         ("referenceTaskIds", ["x" * (512 + 255)]),

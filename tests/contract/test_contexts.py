@@ -110,7 +110,8 @@ async def test_an_id_that_the_agent_made_is_its_callers_alone(
     for more in ({"contextId": shown}, on_task):
         again = await doors.there.ask("SendMessage", saying({"do": "x"}, **more), wild.name, key=key)
         assert (heard(wild), contexts(again.tree)) == ("c9", {shown})
-    for who, name in ((mesh.caller(), shown), (key, "c9"), (key, shown[:-1] + "8"), (key, "A" + shown[1:])):
+    forged = ("B" if shown[0] == "A" else "A") + shown[1:]
+    for who, name in ((mesh.caller(), shown), (key, "c9"), (key, shown[:-1] + "8"), (key, forged)):
         await doors.here.ask("SendMessage", saying({"do": "x"}, contextId=name), wild.name, key=who)
         assert uuid.UUID(heard(wild)).version == 8
 
