@@ -566,7 +566,7 @@ def _card_key_https() -> None:
 
 
 def _card_claim() -> None:
-    _replace(cards, "_OURS", (cards.CONTRACTS_URI,))
+    _replace(cards, "_OWN", cards._OWN - {cards.PROVENANCE_URI})
 
 
 def _card_jku() -> None:
