@@ -91,7 +91,20 @@ EXCEPTIONS = (
     Exempt("errors.grpc.error", _NO_GRPC, _NO_GRPC, "What ADK refuses in a card is an address."),
     Exempt("skill:card.skills.*", r".*", _ABSENT, "The card of a skill lists that skill alone."),
     Exempt(
-        "skill:card.capabilities.extensions.0.params.skills.*", r".*", _ABSENT, "It has the terms of no other skill."
+        "skill:card.capabilities.extensions.*.params.skills.*", r".*", _ABSENT, "It has the terms of no other skill."
+    ),
+    Exempt(
+        "card.capabilities.extensions.*",
+        _ABSENT,
+        r".*",
+        "The card lists what the gateway adds, and a gateway signs it.",
+    ),
+    Exempt("card.signatures*", _ABSENT, r".*", "The same."),
+    Exempt(
+        "card.skills.*.examples",
+        r"\(\[\]\)",
+        _ABSENT,
+        "Optional fields that are empty are left out, so that what is signed has one form.",
     ),
     Exempt(
         "*.text",
@@ -148,8 +161,12 @@ def _plain(document: Tree) -> Tree:
 
 
 def _card(card: Tree) -> Tree:
-    """The card, its skills by their ids."""
-    return {**card, "skills": {skill["id"]: skill for skill in card["skills"]}}
+    """The card, its skills by their ids and its extensions by their URIs."""
+    capabilities: Tree = card.get("capabilities") or {}
+    extensions: list[Tree] = capabilities.get("extensions") or []
+    by_uri = {each["uri"]: {key: value for key, value in each.items() if key != "uri"} for each in extensions}
+    skills = {skill["id"]: skill for skill in card["skills"]}
+    return {**card, "skills": skills, "capabilities": {**capabilities, "extensions": by_uri}}
 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
