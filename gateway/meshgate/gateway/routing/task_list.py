@@ -10,9 +10,10 @@ from typing import Any, Protocol
 import msgspec
 
 from meshgate.a2a.call import Call, Handler
-from meshgate.a2a.codec.timestamps import seconds_of, timestamp_of
+from meshgate.a2a.codec.timestamps import timestamp_of
 from meshgate.a2a.errors import MeshError, NoRoute
 from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.a2a.lists.page_token import place_of
 from meshgate.a2a.lists.task_list import USUAL_TASKS, ListTasksRequest, ListTasksResponse, earliest
 from meshgate.a2a.mesh import headers
 from meshgate.a2a.methods import METHODS
@@ -151,7 +152,7 @@ class ListTasks:
                 # It may have gone on since it was heard of last.
                 if query.state in ("", tree["status"]["state"]):
                     found.append(tree)
-        found.sort(key=_place)
+        found.sort(key=lambda tree: place_of(tree["status"]["timestamp"], tree["id"]))
         return found, taken
 
     async def _one(self, call: Call, request: ListTasksRequest, row: KnownTask) -> dict[str, Any]:
@@ -171,7 +172,3 @@ class ListTasks:
         if not shown["status"].get("timestamp"):
             shown["status"] = {**shown["status"], "timestamp": row.timestamp}
         return shown
-
-
-def _place(tree: dict[str, Any]) -> tuple[float, str]:
-    return -(seconds_of(tree["status"]["timestamp"]) or 0.0), tree["id"]

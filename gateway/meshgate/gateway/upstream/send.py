@@ -130,19 +130,17 @@ class Send:
             if call.method.streaming and attempt.endpoint.version.startswith(LEGACY_VERSION):
                 reply = await with_snapshot(reply, functools.partial(self._own.read, attempt))
         attempt.heard = self._now()
-        return reply.map(self._counted(ids)) if reply.unary else self._stream(reply, attempt, ids)
+        return reply.map(functools.partial(self._event, ids)) if reply.unary else self._stream(reply, attempt, ids)
 
-    def _counted(self, ids: AttemptIds) -> Callable[[Payload], Payload]:
-        def event(event: Payload) -> Payload:
-            if event.corrected:
-                self._metrics.answer_corrected(ids.agent)
-            return ids.event(event)
-
-        return event
+    def _event(self, ids: AttemptIds, event: Payload) -> Payload:
+        if event.corrected:
+            self._metrics.answer_corrected(ids.agent)
+        return ids.event(event)
 
     def _stream(self, upstream: Reply, attempt: Attempt, ids: AttemptIds) -> Reply:
         ask = functools.partial(self.ask_health, timeout=self._limits.health_timeout)
-        events = TaskStream(upstream, attempt, self._counted(ids), ask, self._metrics, self._limits.stream_linger)
+        own = functools.partial(self._event, ids)
+        events = TaskStream(upstream, attempt, own, ask, self._metrics, self._limits.stream_linger)
         reply = Reply(events, upstream.head)
 
         def mark(event: Payload) -> Payload:

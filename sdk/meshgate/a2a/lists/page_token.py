@@ -11,14 +11,24 @@ from collections.abc import Callable
 
 import msgspec
 
+from meshgate.a2a.codec.timestamps import seconds_of
 from meshgate.a2a.errors import InvalidParams
 
-__all__ = ["PageTokens", "Place"]
+__all__ = ["PageTokens", "Place", "place_of"]
 
 Place = tuple[float, str]
 """A place in a list: the negative of the seconds since 1970 at which a state began, so the youngest is first; an id."""
 _PLACE = "pageToken"
 _WRONG = "must be the nextPageToken of the same question, asked by the same caller"
+
+
+def place_of(timestamp: str, task_id: str) -> Place:
+    """The place of a task in a list; one of which no time is known comes last.
+
+    Args:
+        timestamp: when its state began (RFC 3339), or "".
+    """
+    return -(seconds_of(timestamp) or 0.0), task_id
 
 
 class PageTokens:

@@ -82,10 +82,6 @@ class TaskTags:
             context: what the id carries of a context id that the caller made (``context_label``), or "".
         """
         front = self.agent(agent) + self.instance(instance) + self.owner(owner)
-        return self.tag_again(front, upstream, tenant=tenant, release=release, context=context)
-
-    def tag_again(self, front: bytes, upstream: str, *, tenant: str, release: str, context: str) -> str:
-        """The same, from the hashes of agent, instance and owner (15 bytes)."""
         tag = front + self._mac(tenant, front, upstream, release, context)
         words = [base64.urlsafe_b64encode(tag).decode("ascii"), context, release]
         return ".".join(filter(None, words)) + SEPARATOR + upstream

@@ -9,7 +9,7 @@ import msgspec
 from meshgate.a2a.codec.timestamps import seconds_of
 from meshgate.a2a.errors import UnsupportedOperation
 from meshgate.a2a.limits import Limits
-from meshgate.a2a.lists.page_token import PageTokens, Place
+from meshgate.a2a.lists.page_token import PageTokens, Place, place_of
 from meshgate.a2a.lists.task_list import USUAL_TASKS, ListTasksRequest, ListTasksResponse, earliest
 from meshgate.a2a.types import Task, TaskState
 from meshgate.sdk.tasks.stores import OwnedTasks, TaskEntry, TaskStore
@@ -97,16 +97,12 @@ def _takes(request: ListTasksRequest, after: float | None, entry: TaskEntry) -> 
     return (
         request.context_id in ("", entry.context_id)
         and _is_in(request, entry.state)
-        and (after is None or _seconds(entry) >= after)
+        and (after is None or (seconds_of(entry.timestamp) or 0.0) >= after)
     )
 
 
-def _seconds(entry: TaskEntry) -> float:
-    return seconds_of(entry.timestamp) or 0.0
-
-
 def _place(entry: TaskEntry) -> Place:
-    return -_seconds(entry), entry.id
+    return place_of(entry.timestamp, entry.id)
 
 
 def _shown(task: Task, request: ListTasksRequest) -> Task:
