@@ -3,10 +3,10 @@ page names.
 """
 
 import json
-import os
 import subprocess
-from collections.abc import Generator, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,14 @@ from tests.conftest import unavailable
 from tests.e2e.environments import Environment, Mesh
 from tests.interop import builds
 from tests.support.patience import patience
-from tests.support.servers import answers, free_ports
+from tests.support.servers import Server, answers, free_ports
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(1200)]
 
 NAMED = {"transport.task_id_uuid_format"}
 """What the gateway does otherwise on purpose: an id of a task carries its owner."""
 KITS = builds.HERE / "kits"
+CARD = "/.well-known/agent-card.json"
 
 
 class Kits:
@@ -57,29 +58,6 @@ class Kits:
         return wrong, sum(row["outcome"] == "pass" for row in rows)
 
 
-@contextmanager
-def program(command: list[str | Path], log: Path, **variables: str) -> Generator["subprocess.Popen[bytes]"]:
-    """A program that runs for as long as the block does."""
-    with log.open("w") as told:
-        process = subprocess.Popen(command, env={**os.environ, **variables}, stdout=told, stderr=told)
-        try:
-            yield process
-        finally:
-            process.terminate()
-            process.wait(timeout=patience())
-
-
-def await_card(url: str, process: "subprocess.Popen[bytes]") -> None:
-    """Wait until a card is served."""
-    for _ in range(int(patience(60.0) / 0.1)):
-        if answers(url):
-            return
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=0.1)
-            break
-    pytest.fail(f"nobody serves {url}")
-
-
 @pytest.fixture(scope="module")
 def kits(running: Mesh, gateway: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kits]:
     """The kits, once the agent is in the mesh."""
@@ -88,18 +66,21 @@ def kits(running: Mesh, gateway: Environment, tmp_path_factory: pytest.TempPathF
     except builds.Missing as remedy:
         unavailable(remedy)
     folder = tmp_path_factory.mktemp("kits")
-    agent, direct, through = free_ports(3)
+    agent, direct, through = (f"http://127.0.0.1:{port}" for port in free_ports(3))
+    gate, client_key = running.run["gateway"], running.run["client_key"]
     with ExitStack() as stack:
-        server = stack.enter_context(program([python, KITS / "agent.py", str(agent)], folder / "agent.log"))
-        gate, client_key = running.run["gateway"], running.run["client_key"]
-        for port, url, key in ((direct, f"http://127.0.0.1:{agent}", "none"), (through, gate, client_key)):
-            command: list[str | Path] = [python, KITS / "keyed.py", str(port), url]
-            stack.enter_context(program(command, folder / f"{port}.log", KEY=key))
-        await_card(f"http://127.0.0.1:{direct}/.well-known/agent-card.json", server)
-        told = gateway.ok("meshgate", "register", "--card", f"http://127.0.0.1:{agent}", "--name", "kit-echo", "--json")
+        for name, url, path, more in (
+            ("agent", agent, CARD, ()),
+            ("keyed", direct, CARD, (agent, "none")),
+            ("keyed", through, "/livez", (gate, client_key)),
+        ):
+            port = url.rpartition(":")[2]
+            command = [python, str(KITS / f"{name}.py"), port, *more]
+            (folder / port).mkdir()
+            stack.callback(Server(command, folder / port, partial(answers, url + path)).start().stop)
+        told = gateway.ok("meshgate", "register", "--card", agent, "--name", "kit-echo", "--json")
         stack.callback(gateway.ok, "meshgate", "deregister", json.loads(told)["instance"])
-        base = f"http://127.0.0.1:{through}"
-        yield Kits(Path(python).parent, folder, f"http://127.0.0.1:{direct}", f"{base}/agents/kit-echo")
+        yield Kits(Path(python).parent, folder, direct, f"{through}/agents/kit-echo")
 
 
 @pytest.mark.requirement("interop.kits")

@@ -1,9 +1,8 @@
-"""A proxy for kits that can send no key: it adds that of KEY. Its arguments are its port, and where requests go.
+"""A proxy for kits that can send no key: it adds one. Its arguments: its port, where requests go, and the key.
 
 Kits write to ``/a2a/v1/`` below the URL they are given, whatever the card says; that is taken away.
 """
 
-import os
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -15,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
-PORT, UPSTREAM = int(sys.argv[1]), sys.argv[2]
+PORT, UPSTREAM, KEY = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 ANEW = {"authorization", "connection", "content-length", "transfer-encoding"}
 CLIENT = httpx.AsyncClient(timeout=60)
 
@@ -23,7 +22,7 @@ CLIENT = httpx.AsyncClient(timeout=60)
 async def passed(request: Request) -> StreamingResponse:
     """One request."""
     headers = {name: value for name, value in request.headers.items() if name not in ANEW}
-    headers["authorization"] = f"Bearer {os.environ['KEY']}"
+    headers["authorization"] = f"Bearer {KEY}"
     path = request.url.path.replace("/a2a/v1/", "/").replace("/a2a/v1", "/")
     url = httpx.URL(UPSTREAM + path, query=request.url.query.encode())
     sent = CLIENT.build_request(request.method, url, headers=headers, content=await request.body())
