@@ -373,6 +373,23 @@ _ROWS: tuple[Requirement, ...] = (
         "A2A 8.3",
         "A card is written for readers of each version that is served, or in one version where that is asked for",
     ),
+    Requirement(
+        "cards.extended",
+        "A2A 3.1.11",
+        "A caller with a key reads an extended card on each binding: the agent's own, or what its key shows beside",
+    ),
+    Requirement(
+        "cards.extended_scope",
+        "A2A 13.3",
+        "An extended card shows nothing beyond its caller's scope, whatever the agent put into it",
+        "drop:extended_scope",
+    ),
+    Requirement(
+        "cards.extended_kept",
+        "A2A 8.6",
+        "An extended card is kept for a short time, and for one caller alone where the agent may answer by the caller",
+        "drop:extended_private",
+    ),
     Requirement("cards.places", "A2A 8.2", "A card is at the base of an agent too, and where A2A 0.2 had it"),
     Requirement(
         "foreign.versions",

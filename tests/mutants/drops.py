@@ -57,7 +57,7 @@ from meshgate.gateway.gateway import Gateway
 from meshgate.gateway.identity import card_keys, key_list, key_places, key_record, keys, mesh_key
 from meshgate.gateway.identity.card_keys import CardKeys
 from meshgate.gateway.identity.shared_keys import SharedKeys
-from meshgate.gateway.ingress import cors
+from meshgate.gateway.ingress import cors, kept_cards
 from meshgate.gateway.ingress import http as ingress
 from meshgate.gateway.ingress.cards import Cards
 from meshgate.gateway.ingress.credentials import CredentialCheck
@@ -77,6 +77,7 @@ from meshgate.gateway.policies.call.retry import Retry, RetryBudget
 from meshgate.gateway.process import server, supervisor
 from meshgate.gateway.routing import balance, resolve, switch_match
 from meshgate.gateway.routing.agent_choice import AgentChoice
+from meshgate.gateway.routing.routes import Routes
 from meshgate.gateway.routing.silent_instances import SilentInstances
 from meshgate.gateway.routing.task_owner import TaskOwner
 from meshgate.gateway.upstream import outcome
@@ -559,6 +560,14 @@ def _trust_skills() -> None:
     _replace(card_changes, "removed_skills", lambda before, now: frozenset())
 
 
+def _extended_scope() -> None:
+    _replace(Routes, "permits", lambda self, principal, entry, skill: True)
+
+
+def _extended_private() -> None:
+    _replace(kept_cards, "_name", lambda agent, caller: (agent.instance.id, "", "", None))
+
+
 def _card_forged() -> None:
     _replace(card_verifier, "verifies", lambda jwk, algorithm, data, signature: True)
 
@@ -933,6 +942,8 @@ DROPS: dict[str, Callable[[], None]] = {
     "trust_name": _trust_name,
     "trust_signature": _trust_signature,
     "trust_skills": _trust_skills,
+    "extended_scope": _extended_scope,
+    "extended_private": _extended_private,
     "card_forged": _card_forged,
     "card_key_https": _card_key_https,
     "card_claim": _card_claim,

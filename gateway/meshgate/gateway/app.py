@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from meshgate.a2a.call import Handler, Route
 from meshgate.gateway.config import ConfigError
+from meshgate.gateway.ingress.extended_card import ExtendedCards
+from meshgate.gateway.ingress.kept_cards import KeptCards
 from meshgate.gateway.parts import Parts
 from meshgate.gateway.placement import find_plugin, place
 from meshgate.gateway.policies.arrival.authentication import Authentication
@@ -128,9 +130,11 @@ def compose(gateway: Parts) -> Handler:
     tell = teller(g.observers)
     send = entered(chain(lists[2], g.send, counts, tell), tell)
     call = entered(chain([*lists[1], balance], send, counts, tell), tell)
-    # A page of tasks is one call to an agent, however many of its tasks are read for it.
+    # A page of tasks is one call to an agent, however many of its tasks are read for it; a card is one if it is kept
+    # as well.
     unrated = [policy for policy in lists[1] if not isinstance(policy, RateLimit)]
     read = entered(chain([*unrated, balance], send, counts), tell)
     of_peers, limits = g.tasks_elsewhere, g.limits
     listing = ListTasks(g.known_tasks, of_peers, g.routes, g.task_owner, read, g.rates, g.clock, limits)
-    return chain([*lists[0], Unserved(), listing, resolve], call, counts, tell)
+    extended = ExtendedCards(g.cards, KeptCards(g.clock, limits), g.routes, read, g.rates)
+    return chain([*lists[0], Unserved(), listing, extended, resolve], call, counts, tell)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from meshgate.a2a.mesh.lineage import Step
+from meshgate.a2a.protocol_version import PROTOCOL_VERSION
 
 __all__ = ["Arrived", "DeadlineCut", "Flight", "Parents", "Spoken", "TaskRoute", "Waited"]
 
@@ -17,6 +18,8 @@ class Arrived(msgspec.Struct, frozen=True):
     """The binding by which a call came in, as agent cards spell it; "" for a call that was made in this process."""
 
     binding: str = ""
+    version: str = PROTOCOL_VERSION
+    """The version of A2A, major and minor."""
 
 
 class Flight(msgspec.Struct, frozen=True):

@@ -30,6 +30,8 @@ from meshgate.gateway.identity.credential_seal import BadSeal, CredentialSeal
 from meshgate.gateway.identity.keys import KeyStore
 from meshgate.gateway.identity.leases import Leases
 from meshgate.gateway.identity.mesh_key import MeshKey
+from meshgate.gateway.ingress.card_signatures import CardSignatures
+from meshgate.gateway.ingress.cards import Cards
 from meshgate.gateway.jobs.accounts import Accounts, MemoryAccounts
 from meshgate.gateway.jobs.in_flight import InFlight
 from meshgate.gateway.jobs.parents import PossibleParents
@@ -52,6 +54,7 @@ from meshgate.gateway.upstream.instances import Instances
 from meshgate.gateway.upstream.send import Send, Wire
 from meshgate.gateway.upstream.transports.http import make_client
 from meshgate.gateway.upstream.transports.table import make_transports
+from meshgate.gateway.version import VERSION
 from meshgate.registry.extras import CONTRACTS, has
 from meshgate.registry.hold_down import HoldDown
 from meshgate.registry.index import Index
@@ -216,6 +219,8 @@ class Parts:
             authenticator = KeyAuthenticator(self.keys, self.mesh, self.leases)
         self.authenticator = authenticator
         self.card_keys = CardKeys(self.mesh, self.settings.card_keys, key_set_url(self.settings.base_url))
+        signatures = CardSignatures(self.card_keys)
+        self.cards = Cards(self.routes, self.schemas, self.settings, VERSION, signatures)
 
     def tell(self, call: Call) -> None:
         """Tell the observers about a call."""

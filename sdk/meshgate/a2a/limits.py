@@ -218,6 +218,10 @@ class Limits(msgspec.Struct, frozen=True):
     """Longest ListTasks waits for one agent to say where a task stands; else what is known of it is shown."""
     task_page: int = 4 * 1024 * 1024
     """Size at which a page of ListTasks ends early, in bytes."""
+    extended_cards: int = 64
+    """Extended cards of agents that a gateway keeps."""
+    extended_card_seconds: float = 30.0
+    """Longest time for which it keeps one; an agent may say less."""
     records: int = 10_000
     """Jobs whose records a gateway keeps."""
     record_seconds: float = 3600.0

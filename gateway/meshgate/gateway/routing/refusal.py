@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 
 from meshgate.a2a.call import Call, Handler
-from meshgate.a2a.errors import PushNotificationNotSupported, UnsupportedOperation
+from meshgate.a2a.errors import PushNotificationNotSupported
 from meshgate.a2a.methods import PUSH_METHODS
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.types import SendMessageRequest
@@ -22,12 +22,10 @@ class Unserved:
         """The reply of what follows.
 
         Raises:
-            PushNotificationNotSupported, UnsupportedOperation: the operation is not served.
+            PushNotificationNotSupported: the operation is not served.
         """
         if call.method.name in PUSH_METHODS or _asks_for_push(call):
             raise PushNotificationNotSupported("push is not supported: read the stream, or ask for the task")
-        if call.method.name == "GetExtendedAgentCard":
-            raise UnsupportedOperation("GetExtendedAgentCard is not served")
         return forward(call)
 
 
