@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -122,10 +122,17 @@ class ForeignAgent:
 
     Args:
         store: where its tasks are; instances may share one.
+        extended: skills that its extended card has beside the usual one; None if it has no such card.
     """
 
     def __init__(
-        self, name: str, instance: str, stage: Stage, client: httpx.AsyncClient, store: InMemoryTaskStore | None = None
+        self,
+        name: str,
+        instance: str,
+        stage: Stage,
+        client: httpx.AsyncClient,
+        store: InMemoryTaskStore | None = None,
+        extended: Sequence[str] | None = None,
     ) -> None:
         self.name, self.instance, self.stage = name, instance, stage
         self.caller = Caller(client)
@@ -135,7 +142,7 @@ class ForeignAgent:
             name=name,
             description="acts scripts out",
             version="1.0.0",
-            capabilities=AgentCapabilities(streaming=True),
+            capabilities=AgentCapabilities(streaming=True, extended_agent_card=True),
             supported_interfaces=[
                 AgentInterface(url="http://agent/", protocol_binding="JSONRPC", protocol_version="1.0")
             ],
@@ -143,7 +150,17 @@ class ForeignAgent:
             default_output_modes=["text/plain"],
             skills=[AgentSkill(id="act", name="act", description="acts a script out", tags=["script"])],
         )
-        self._handler = DefaultRequestHandler(_Executor(self), store or InMemoryTaskStore(), card)
+        more = None
+        if extended is not None:
+            more = AgentCard()
+            more.CopyFrom(card)
+            # Without an address of 0.3 the stock server has no card to answer a caller of 0.3 with.
+            old = AgentInterface(url="http://agent/", protocol_binding="JSONRPC", protocol_version="0.3")
+            more.supported_interfaces.append(old)
+            more.skills.extend(AgentSkill(id=one, name=one, description=f"to {one}", tags=["x"]) for one in extended)
+        self._handler = DefaultRequestHandler(
+            _Executor(self), store or InMemoryTaskStore(), card, extended_agent_card=more
+        )
         routes = [
             *create_jsonrpc_routes(self._handler, "/", enable_v0_3_compat=True),
             *create_rest_routes(self._handler, enable_v0_3_compat=True),

@@ -337,6 +337,19 @@ async def test_a_card_that_is_too_large_is_the_agents_fault() -> None:
         assert (answer.status, reason(answer)) == (500, "INVALID_AGENT_RESPONSE")
 
 
+@pytest.mark.parametrize("wrong", [{"skills": [{"name": "no id"}]}, {"supportedInterfaces": [{}]}, {"skills": "none"}])
+@virtual_time
+async def test_a_card_that_is_none_is_the_agents_fault(wrong: Tree) -> None:
+    async with virtual_mesh() as mesh:
+        echo = Shower("say", **wrong)
+        await join(mesh, echo)
+        answer = await ask(mesh, PLACE)
+        assert (answer.status, reason(answer)) == (500, "INVALID_AGENT_RESPONSE")
+        # Nothing of it was kept.
+        echo.card = card("say")
+        assert skills_of(await ask(mesh, PLACE)) == ["say"]
+
+
 # -- stock clients
 
 

@@ -14,6 +14,7 @@ from meshgate.a2a.cards import MAX_CARD
 from meshgate.a2a.errors import (
     ExtendedAgentCardNotConfigured,
     InvalidAgentResponse,
+    InvalidParams,
     MethodNotFound,
     NoRoute,
     UnsupportedOperation,
@@ -133,8 +134,12 @@ def _checked(answer: Payload) -> Payload:
     """An agent's card.
 
     Raises:
-        InvalidAgentResponse: it is too large.
+        InvalidAgentResponse: it is none, or too large.
     """
+    try:
+        answer.view()  # of protobuf nothing has been checked yet
+    except InvalidParams as error:
+        raise InvalidAgentResponse(f"the agent's AgentCard is not valid: {error.message}") from None
     if len(msgspec.json.encode(answer.tree())) > MAX_CARD:
         raise InvalidAgentResponse(f"the agent's card is larger than {MAX_CARD} bytes")
     return answer
