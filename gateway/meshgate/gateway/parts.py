@@ -17,6 +17,7 @@ from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.mesh.context_ids import ContextTags
 from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.gateway.cluster.client import Unknown
+from meshgate.gateway.cluster.other_feeds import OtherFeeds
 from meshgate.gateway.cluster.peers import RemotePeers
 from meshgate.gateway.cluster.questions import TASKS
 from meshgate.gateway.contracts.catalogue import Catalogue
@@ -41,6 +42,12 @@ from meshgate.gateway.placement import Policies
 from meshgate.gateway.policies.call.closed_schema import ClosedSchema
 from meshgate.gateway.policies.call.schema import Schema
 from meshgate.gateway.policy import Observer
+from meshgate.gateway.push.callback_token import CallbackTokens
+from meshgate.gateway.push.destination import Destinations
+from meshgate.gateway.push.feeds import Feeds
+from meshgate.gateway.push.sender import PushSender
+from meshgate.gateway.push_networks import networks_in
+from meshgate.gateway.routing.push_callbacks import PushCallbacks
 from meshgate.gateway.routing.routes import Routes
 from meshgate.gateway.routing.task_owner import TaskOwner
 from meshgate.gateway.settings import Settings
@@ -157,6 +164,11 @@ class Parts:
         self.tags = TaskTags(self.mesh.secret)
         self.contexts = ContextTags(self.tags)
         self.known_tasks = TaskIndex(self.tags, self.wall, limits)
+        destinations = Destinations(networks_in(self.settings.push_networks))
+        self.feeds = Feeds(PushSender(destinations, self.metrics, limits, clock), clock, self.sleep, limits)
+        self.other_feeds = OtherFeeds(self.remote, self.feeds, self.id, limits.push_wait)
+        self.callback_tokens = CallbackTokens(self.tags, self.id)
+        self.callbacks = PushCallbacks(self.feeds, self.callback_tokens, self.settings.base_url)
         self.rates = Rates(limits.rate, limits.burst, self._live, clock, limits.rate_keys)
         self.roots = Rates(
             limits.agent_roots, limits.agent_roots_burst, self._live, clock, limits.rate_keys, words=root_words

@@ -1,0 +1,256 @@
+"""Feeds push configurations: reads each task's events, and has them sent. A gateway that ends forgets them."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing, suppress
+from typing import Any, Protocol
+
+import structlog
+
+from meshgate.a2a.call import Call
+from meshgate.a2a.errors import InvalidParams, MeshError, RateLimited, TaskNotFound, UnsupportedOperation
+from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.a2a.messages.push_config import MOST_CONFIGS
+from meshgate.a2a.reply import Reply
+from meshgate.a2a.types import A2AMessage, GetTaskRequest, SubscribeToTaskRequest
+from meshgate.gateway.push.configuration import Configuration, body_of
+from meshgate.gateway.push.fed_task import FedTask
+from meshgate.gateway.push.sender import PushSender
+
+__all__ = ["Feeds", "Read"]
+
+log = structlog.get_logger(__name__)
+_FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0
+"""Seconds before a stream that ended is read again: twice as long each time."""
+
+
+class Read(Protocol):
+    """Asks the agent of a task, as the caller of a call did, until a time on the clock of calls."""
+
+    async def __call__(self, base: Call, method: str, request: A2AMessage, until: float, /) -> Reply:
+        """The agent's reply, in its caller's ids and release."""
+        ...
+
+
+class Feeds:
+    """The tasks whose callers want push notifications, each with what feeds it.
+
+    Args:
+        now: monotonic seconds. sleep: waits, on the same time.
+        limits: ``push_tasks``, ``push_seconds``, ``push_wait``, ``task_read`` and ``known_task_seconds``.
+    """
+
+    def __init__(
+        self,
+        sender: PushSender,
+        now: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        limits: Limits = DEFAULTS,
+    ) -> None:
+        self._sender = sender
+        self.now, self._sleep, self._limits = now, sleep, limits
+        self._tasks: dict[str, FedTask] = {}
+        self._waiting: dict[str, asyncio.Future[FedTask]] = {}
+        self.read: Read = _nobody
+
+    def reads(self, read: Read) -> None:
+        """Say how tasks are read, once there is a path that can."""
+        self.read = read
+
+    # -- configurations
+
+    def of(self, task_id: str) -> list[Configuration]:
+        """The configurations of a task, the oldest first."""
+        fed = self._tasks.get(task_id)
+        return list(fed.configs.values()) if fed is not None else []
+
+    def fed(self, task_id: str) -> FedTask | None:
+        """The task, if anything is configured for it."""
+        return self._tasks.get(task_id)
+
+    async def check(self, url: str) -> None:
+        """Check that notifications may go to a URL.
+
+        Raises:
+            InvalidParams: they may not.
+        """
+        await self._sender.destinations.of(url)
+
+    def check_room(self, task_id: str = "", config_id: str = "", elsewhere: int = 0) -> None:
+        """Check that one more configuration has room.
+
+        Args:
+            elsewhere: configurations of the task at other gateways.
+
+        Raises:
+            InvalidParams: the task has as many as it may.
+            RateLimited: the gateway has.
+        """
+        fed = self._tasks.get(task_id)
+        if fed is not None:
+            if config_id not in fed.configs and len(fed.configs) + elsewhere >= MOST_CONFIGS:
+                what = f"a task may have {MOST_CONFIGS} push configurations: delete one"
+                raise InvalidParams(what, violations=(("id", what),))
+            return
+        self._forget()
+        if len(self._tasks) >= self._limits.push_tasks:
+            what = f"this gateway sends push notifications of {self._limits.push_tasks} tasks already"
+            raise RateLimited(what, retry_after=_LONGEST_WAIT)
+
+    def add(self, fed: FedTask, configuration: Configuration) -> None:
+        """Keep a configuration, and begin to feed its task.
+
+        Args:
+            fed: the task, as it is known already or anew.
+        """
+        fed = self._tasks.setdefault(fed.task_id, fed)
+        fed.configs[configuration.config.id] = configuration
+        fed.seen = self.now()
+        waiting = self._waiting.get(fed.handle)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(fed)
+        if fed.work is None:
+            fed.work = asyncio.ensure_future(self._feed(fed))
+
+    def remove(self, task_id: str, config_id: str) -> bool:
+        """Delete a configuration; whether there was one."""
+        fed = self._tasks.get(task_id)
+        if fed is None or fed.configs.pop(config_id, None) is None:
+            return False
+        if not fed.configs:
+            self._drop(fed)
+        return True
+
+    def _drop(self, fed: FedTask) -> None:
+        del self._tasks[fed.task_id]
+        if fed.work is not None:
+            fed.work.cancel()
+        self._waiting.pop(fed.handle, None)
+
+    def _forget(self) -> None:
+        """Drop the tasks that ended long ago."""
+        old = self.now() - self._limits.known_task_seconds
+        for fed in [fed for fed in self._tasks.values() if fed.ended and fed.seen < old]:
+            self._drop(fed)
+
+    # -- calls of agents
+
+    def expect(self) -> str:
+        """A handle under which an agent may call, once it is known for which task."""
+        handle = secrets.token_urlsafe(16)
+        self._waiting[handle] = asyncio.get_running_loop().create_future()
+        return handle
+
+    def expects(self, handle: str) -> bool:
+        """Whether the handle has no task yet."""
+        waiting = self._waiting.get(handle)
+        return waiting is not None and not waiting.done()
+
+    def unexpect(self, handle: str) -> None:
+        """Nobody will call under a handle that has no task."""
+        if self.expects(handle):
+            self._waiting.pop(handle).cancel()
+
+    async def hear(self, handle: str, upstream: str) -> bool:
+        """An agent called about a task of its own; whether that was for the task of the handle.
+
+        What it sent is not passed on: the task is read anew, through the path that its caller would take.
+        """
+        waiting = self._waiting.get(handle)
+        if waiting is None:
+            return False
+        try:
+            async with asyncio.timeout(self._limits.push_wait):
+                fed = await asyncio.shield(waiting)
+        except (TimeoutError, asyncio.CancelledError):
+            return False
+        if fed.upstream != upstream:
+            return False
+        fed.called.set()
+        return True
+
+    # -- events
+
+    async def _feed(self, fed: FedTask) -> None:
+        until = self.now() + self._limits.push_seconds
+        try:
+            async with asyncio.timeout(self._limits.push_seconds):
+                await (self._answer_calls(fed) if fed.handle else self._follow(fed, until))
+        except TimeoutError:
+            log.warning("push_given_up", task=fed.task_id, agent=fed.agent)
+        finally:
+            fed.ended, fed.seen = True, self.now()
+
+    async def _follow(self, fed: FedTask, until: float) -> None:
+        """Read the stream of a task to its end, again where it breaks."""
+        wait = _FIRST_WAIT
+        while not fed.ended:
+            try:
+                reply = await self.read(fed.base, "SubscribeToTask", SubscribeToTaskRequest(id=fed.task_id), until)
+                async with aclosing(reply):
+                    async for event in reply:
+                        wait = _FIRST_WAIT
+                        await self._tell(fed, event.tree())
+            except TaskNotFound:
+                return
+            except UnsupportedOperation:
+                # It ended before its stream was read, or the agent streams only what is at work.
+                await self._tell_state(fed)
+            except MeshError as error:
+                log.info("push_stream_broke", task=fed.task_id, agent=fed.agent, code=error.code)
+            if not fed.ended:
+                await self._sleep(wait)
+                wait = min(2 * wait, _LONGEST_WAIT)
+
+    async def _answer_calls(self, fed: FedTask) -> None:
+        """Tell how a task stands each time that its agent calls."""
+        while not fed.ended:
+            await fed.called.wait()
+            fed.called.clear()
+            await self._tell_state(fed)
+
+    async def _tell_state(self, fed: FedTask) -> None:
+        task = await self._state(fed)
+        if task is not None:
+            await self._tell(fed, {"task": task})
+
+    async def _state(self, fed: FedTask) -> dict[str, Any] | None:
+        until = self.now() + self._limits.task_read
+        with suppress(MeshError):
+            reply = await self.read(fed.base, "GetTask", GetTaskRequest(id=fed.task_id), until)
+            return (await reply.answer()).tree()
+        return None
+
+    async def _tell(self, fed: FedTask, event: dict[str, Any]) -> None:
+        """Send an event wherever it is wanted. The next one is read when all of that has ended: their order is kept."""
+        fed.seen = self.now()
+        if not fed.news(event):
+            return
+        configs = list(fed.configs.values())
+        task: dict[str, Any] | None = event.get("task")
+        if task is None and any(one.legacy for one in configs):
+            task = await self._state(fed)
+        await asyncio.gather(
+            *(
+                self._sender.send(one.config, body_of(event, task, legacy=one.legacy), fed.agent)
+                for one in configs
+                if not one.legacy or task is not None
+            )
+        )
+
+    async def aclose(self) -> None:
+        """Stop feeding, and close connections."""
+        works = [fed.work for fed in self._tasks.values() if fed.work is not None]
+        for work in works:
+            work.cancel()
+        for waiting in self._waiting.values():
+            waiting.cancel()
+        await asyncio.gather(*works, return_exceptions=True)
+        await self._sender.aclose()
+
+
+async def _nobody(base: Call, method: str, request: A2AMessage, until: float, /) -> Reply:  # noqa: ARG001 - the protocol's
+    raise TaskNotFound
