@@ -88,5 +88,6 @@ def results(trials: list[Trial]) -> Iterator[Result]:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the children end with it
     for found in results(json.load(sys.stdin)):
         print(json.dumps(found), flush=True)

@@ -95,6 +95,7 @@ def _start(work: T, run: Callable[[], str], folder: Path, keep_output: bool) -> 
         return reader, _Child(work, pid, folder, time.monotonic())
     try:
         os.setpgid(0, 0)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         output = str(folder / "output") if keep_output else os.devnull
         for number, name, how in ((0, os.devnull, os.O_RDONLY), (1, output, os.O_WRONLY | os.O_CREAT | os.O_APPEND)):
             os.dup2(os.open(name, how), number)
