@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-__all__ = ["Ended", "bound_memory", "run_forked"]
+__all__ = ["AT_ONCE", "Ended", "bound_memory", "run_forked"]
 
 AT_ONCE = 2
+"""Children that run at the same time."""
 _MEMORY = 4 * 2**30
 """Bytes that the tests may take, with nothing taken out too: some guards bound memory, and what they hold off takes all
 that there is, from whatever else runs on the machine too."""
