@@ -15,7 +15,8 @@ import signal
 import sys
 from collections.abc import Iterator
 from functools import partial
-from typing import TypedDict
+from types import FrameType
+from typing import NoReturn, TypedDict
 
 import pytest
 
@@ -87,7 +88,12 @@ def results(trials: list[Trial]) -> Iterator[Result]:
         yield result(ended)
 
 
+def end(number: int, frame: FrameType | None) -> NoReturn:
+    """End this process as an exception does, so that its children end too."""
+    sys.exit(1)
+
+
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the children end with it
+    signal.signal(signal.SIGTERM, end)
     for found in results(json.load(sys.stdin)):
         print(json.dumps(found), flush=True)

@@ -94,6 +94,7 @@ def _start(work: T, run: Callable[[], str], folder: Path, keep_output: bool) -> 
     if pid:
         os.close(writer)
         return reader, _Child(work, pid, folder, time.monotonic())
+    said = b"!"
     try:
         os.setpgid(0, 0)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -106,9 +107,11 @@ def _start(work: T, run: Callable[[], str], folder: Path, keep_output: bool) -> 
     except BaseException as error:  # noqa: BLE001  whatever it is, the parent must know and nothing else may run
         said = f"!{type(error).__name__}: {error}".encode()
     finally:
-        sys.stdout.flush()
-        os.write(writer, said[:4096])
-        os._exit(0)
+        try:
+            sys.stdout.flush()
+            os.write(writer, said[:4096])
+        finally:
+            os._exit(0)
 
 
 def _ended(running: dict[int, _Child[T]], limit: Callable[[T], float]) -> Iterator[Ended[T]]:

@@ -130,7 +130,7 @@ class Trials:
     def _trace(self, items: Sequence[pytest.Item], kept: Path) -> str:
         """Run tests here, and keep what each did."""
         files = {str(ROOT / mutant.path) for mutant in self.mutants}
-        ran = {}
+        ran: dict[str, _Ran] = {}
         for item, following in _pairs(items):
             self._failed = ""
             began = time.process_time()
