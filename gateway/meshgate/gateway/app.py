@@ -28,6 +28,7 @@ from meshgate.gateway.policies.call.task_index import IndexTasks
 from meshgate.gateway.policy import Observer, Policy, chain, entered, teller
 from meshgate.gateway.routing.agent_choice import AgentChoice
 from meshgate.gateway.routing.balance import Balance
+from meshgate.gateway.routing.refusal import Unserved
 from meshgate.gateway.routing.resolve import Resolve
 from meshgate.gateway.routing.switch_match import kills_agent
 from meshgate.gateway.routing.task_list import ListTasks
@@ -132,4 +133,4 @@ def compose(gateway: Parts) -> Handler:
     read = entered(chain([*unrated, balance], send, counts), tell)
     of_peers, limits = g.tasks_elsewhere, g.limits
     listing = ListTasks(g.known_tasks, of_peers, g.routes, g.task_owner, read, g.rates, g.clock, limits)
-    return chain([*lists[0], listing, resolve], call, counts, tell)
+    return chain([*lists[0], Unserved(), listing, resolve], call, counts, tell)
