@@ -622,6 +622,28 @@ _ROWS: tuple[Requirement, ...] = (
     ),
     Requirement("contract.card_cache", "A2A 8.6", "A card has a validator, and is sent again only if it changed"),
     Requirement("contract.version", "A2A 3.6", "A version that is not served is refused with the header to send"),
+    Requirement(
+        "push.sent",
+        "A2A 3.1.7, 4.3",
+        "A caller's push configuration gets the events of its task, in their order and in its version, to the end",
+        "policy:push",
+    ),
+    Requirement(
+        "push.kept",
+        "A2A 3.1.7-10",
+        "Push configurations are their task's owner's: made, read, listed and deleted at every gateway",
+    ),
+    Requirement(
+        "push.guarded",
+        "A2A 13.2; F64",
+        "A push URL that leads elsewhere than to public addresses or push_networks is refused, with one text",
+    ),
+    Requirement("push.bounded", "brief", "A task has ten push configurations at most"),
+    Requirement(
+        "push.callbacks",
+        "brief",
+        "An agent that sends notifications is given the gateway's address; what nobody waits for is dropped",
+    ),
     Requirement("contract.unbuilt", "A2A 3.3.4", "An operation that is not served says so by the protocol's own error"),
     Requirement("contract.invalid_params", "A2A 5.7", "What is wrong with a request is named by its path"),
     Requirement("contract.http_status", "A2A 9.5", "What is refused before it is read has a status of its own"),

@@ -82,14 +82,14 @@ async def told(receiver: Receiver, path: str, *, legacy: bool) -> list[str]:
 
 @pytest.mark.requirement("push.sent")
 @pytest.mark.cells("push.sent", agent=("JSONRPC", "GRPC", "sdk"))
-@pytest.mark.parametrize("agent", AGENTS)
+@pytest.mark.parametrize("to", AGENTS)
 async def test_what_a_message_asks_for_is_sent_to_the_end_of_its_task(
-    mesh: Mesh, doors: Doors, key: str, unique: Any, receiver: Receiver, agent: str
+    mesh: Mesh, doors: Doors, key: str, unique: Any, receiver: Receiver, to: str
 ) -> None:
     legacy, path, gate = doors.here.version == "0.3", f"/{unique('inline')}", unique("gate")
     wishes = {"taskPushNotificationConfig": config(receiver, path), "returnImmediately": True}
     said = {**saying({"do": "hold", "key": gate}), "configuration": wishes}
-    task = (await doors.here.ask("SendMessage", said, agent, key=key)).task
+    task = (await doors.here.ask("SendMessage", said, to, key=key)).task
     (kept,) = (await doors.there.ask(_LIST, {"taskId": task["id"]}, key=key)).tree["configs"]
     assert kept == config(receiver, path, taskId=task["id"], id=task["id"])
 

@@ -166,7 +166,7 @@ class Parts:
         self.known_tasks = TaskIndex(self.tags, self.wall, limits)
         destinations = Destinations(networks_in(self.settings.push_networks))
         self.feeds = Feeds(PushSender(destinations, self.metrics, limits, clock), clock, self.sleep, limits)
-        self.other_feeds = OtherFeeds(self.remote, self.feeds, self.id, limits.push_wait)
+        self.other_feeds = OtherFeeds(self.remote, self.feeds, self.id)
         self.callback_tokens = CallbackTokens(self.tags, self.id)
         self.callbacks = PushCallbacks(self.feeds, self.callback_tokens, self.settings.base_url)
         self.rates = Rates(limits.rate, limits.burst, self._live, clock, limits.rate_keys)

@@ -222,8 +222,6 @@ class Limits(msgspec.Struct, frozen=True):
     """Tasks whose push notifications a gateway sends."""
     push_seconds: float = 86_400.0
     """Longest it sends those of one task."""
-    push_wait: float = 5.0
-    """Longest an agent's notification waits for the answer that tells which task it is about."""
     push_timeout: float = 10.0
     """Longest one notification may take."""
     push_connections: int = 64

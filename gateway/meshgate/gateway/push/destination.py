@@ -29,7 +29,9 @@ _TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
 """Addresses that a NAT64 gateway turns into those of IPv4, private ones included (RFC 6052)."""
 _USUAL_PORTS = {"http": 80, "https": 443}
 _FREE_PORT = 1024
-"""Ports below belong to other protocols than HTTP."""
+"""The first port that no other protocol than HTTP has a claim to."""
+_PATIENCE = 5.0
+"""Longest the addresses of a push notification's host may take to find."""
 
 
 class Destination(msgspec.Struct, frozen=True):
@@ -55,13 +57,11 @@ class Destinations:
     Args:
         networks: what may be called beside public unicast addresses; over http as well.
         resolve: finds the addresses of a host.
-        patience: seconds to wait for them.
     """
 
-    def __init__(self, networks: Sequence[Network], resolve: Resolve = resolve, patience: float = 5.0) -> None:
+    def __init__(self, networks: Sequence[Network], resolve: Resolve = resolve) -> None:
         self._networks = tuple(networks)
         self._resolve = resolve
-        self._patience = patience
 
     async def of(self, url: str) -> Destination:
         """The destination that a URL names.
@@ -80,7 +80,7 @@ class Destinations:
         host, port = parts.hostname, parts.port or _USUAL_PORTS.get(parts.scheme, 0)
         if not host or not port or parts.username is not None or parts.password is not None or parts.fragment:
             raise ValueError(url)
-        async with asyncio.timeout(self._patience):
+        async with asyncio.timeout(_PATIENCE):
             addresses = [_plain(ipaddress.ip_address(text)) for text in await self._resolve(host, port)]
         if not addresses or not all(self._allowed(one, parts.scheme, port) for one in addresses):
             raise ValueError(url)

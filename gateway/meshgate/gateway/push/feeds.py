@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
 from typing import Any, Protocol
 
+import msgspec
 import structlog
 
 from meshgate.a2a.call import Call
@@ -23,8 +24,22 @@ from meshgate.gateway.push.sender import PushSender
 __all__ = ["Feeds", "Read"]
 
 log = structlog.get_logger(__name__)
-_FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0
-"""Seconds before a stream that ended is read again: twice as long each time."""
+_FIRST_WAIT = 1.0
+"""Time before a stream of a task that ended is read again, for push notifications; it doubles each time."""
+_LONGEST_WAIT = 60.0
+"""Longest such time."""
+
+
+_EARLY = 8
+"""Most tasks that are noted of calls under a handle whose task is not known."""
+
+
+class _Expected(msgspec.Struct):
+    """What is known of a handle."""
+
+    fed: FedTask | None = None
+    early: set[str] = msgspec.field(default_factory=set[str])
+    """The tasks of calls that came before its task was known."""
 
 
 class Read(Protocol):
@@ -40,7 +55,7 @@ class Feeds:
 
     Args:
         now: monotonic seconds. sleep: waits, on the same time.
-        limits: ``push_tasks``, ``push_seconds``, ``push_wait``, ``task_read`` and ``known_task_seconds``.
+        limits: ``push_tasks``, ``push_seconds``, ``task_read`` and ``known_task_seconds``.
     """
 
     def __init__(
@@ -53,7 +68,7 @@ class Feeds:
         self._sender = sender
         self.now, self._sleep, self._limits = now, sleep, limits
         self._tasks: dict[str, FedTask] = {}
-        self._waiting: dict[str, asyncio.Future[FedTask]] = {}
+        self._expected: dict[str, _Expected] = {}
         self.read: Read = _nobody
 
     def reads(self, read: Read) -> None:
@@ -109,9 +124,11 @@ class Feeds:
         fed = self._tasks.setdefault(fed.task_id, fed)
         fed.configs[configuration.config.id] = configuration
         fed.seen = self.now()
-        waiting = self._waiting.get(fed.handle)
-        if waiting is not None and not waiting.done():
-            waiting.set_result(fed)
+        expected = self._expected.get(fed.handle)
+        if expected is not None and expected.fed is None:
+            expected.fed = fed
+            if fed.upstream in expected.early:
+                fed.called.set()
         if fed.work is None:
             fed.work = asyncio.ensure_future(self._feed(fed))
 
@@ -128,7 +145,7 @@ class Feeds:
         del self._tasks[fed.task_id]
         if fed.work is not None:
             fed.work.cancel()
-        self._waiting.pop(fed.handle, None)
+        self._expected.pop(fed.handle, None)
 
     def _forget(self) -> None:
         """Drop the tasks that ended long ago."""
@@ -139,37 +156,34 @@ class Feeds:
     # -- calls of agents
 
     def expect(self) -> str:
-        """A handle under which an agent may call, once it is known for which task."""
+        """A handle under which an agent may call, before and after it is known for which task."""
         handle = secrets.token_urlsafe(16)
-        self._waiting[handle] = asyncio.get_running_loop().create_future()
+        self._expected[handle] = _Expected()
         return handle
 
-    def expects(self, handle: str) -> bool:
-        """Whether the handle has no task yet."""
-        waiting = self._waiting.get(handle)
-        return waiting is not None and not waiting.done()
-
     def unexpect(self, handle: str) -> None:
-        """Nobody will call under a handle that has no task."""
-        if self.expects(handle):
-            self._waiting.pop(handle).cancel()
+        """Nobody will call under a handle, if it has no task."""
+        expected = self._expected.get(handle)
+        if expected is not None and expected.fed is None:
+            del self._expected[handle]
 
-    async def hear(self, handle: str, upstream: str) -> bool:
-        """An agent called about a task of its own; whether that was for the task of the handle.
+    def hear(self, handle: str, upstream: str) -> bool:
+        """An agent called about a task of its own; whether that is, or may be, the task of the handle.
 
-        What it sent is not passed on: the task is read anew, through the path that its caller would take.
+        What it sent is not passed on: the task is read anew, through the path that its caller would take. An agent may
+        call before it has answered the message that began the task, and answer no sooner than its call is taken; so
+        such a call is noted, and counts once the answer tells which task it is.
         """
-        waiting = self._waiting.get(handle)
-        if waiting is None:
+        expected = self._expected.get(handle)
+        if expected is None:
             return False
-        try:
-            async with asyncio.timeout(self._limits.push_wait):
-                fed = await asyncio.shield(waiting)
-        except (TimeoutError, asyncio.CancelledError):
+        if expected.fed is None:
+            if len(expected.early) < _EARLY:
+                expected.early.add(upstream)
+            return True
+        if expected.fed.upstream != upstream:
             return False
-        if fed.upstream != upstream:
-            return False
-        fed.called.set()
+        expected.fed.called.set()
         return True
 
     # -- events
@@ -246,8 +260,6 @@ class Feeds:
         works = [fed.work for fed in self._tasks.values() if fed.work is not None]
         for work in works:
             work.cancel()
-        for waiting in self._waiting.values():
-            waiting.cancel()
         await asyncio.gather(*works, return_exceptions=True)
         await self._sender.aclose()
 

@@ -24,7 +24,7 @@ from meshgate.gateway.facts import TaskRoute
 from meshgate.gateway.jobs.rates import Rates
 from meshgate.gateway.push.configuration import Configuration
 from meshgate.gateway.push.fed_task import FedTask
-from meshgate.gateway.push.feeding import feeding_of
+from meshgate.gateway.push.feed_source import feeding_of
 from meshgate.gateway.push.feeds import Feeds
 from meshgate.gateway.routing.push_callbacks import PushCallbacks
 from meshgate.gateway.routing.resolve import target_of
