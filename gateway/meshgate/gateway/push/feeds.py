@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
 from typing import Any, Protocol
 
@@ -105,10 +105,11 @@ class Feeds:
             RateLimited: the gateway has.
         """
         fed = self._tasks.get(task_id)
+        own: Mapping[str, Configuration] = fed.configs if fed is not None else {}
+        if config_id not in own and len(own) + elsewhere >= MOST_CONFIGS:
+            what = f"a task may have {MOST_CONFIGS} push configurations: delete one"
+            raise InvalidParams(what, violations=(("id", what),))
         if fed is not None:
-            if config_id not in fed.configs and len(fed.configs) + elsewhere >= MOST_CONFIGS:
-                what = f"a task may have {MOST_CONFIGS} push configurations: delete one"
-                raise InvalidParams(what, violations=(("id", what),))
             return
         self._forget()
         if len(self._tasks) >= self._limits.push_tasks:
