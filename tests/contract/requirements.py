@@ -638,6 +638,7 @@ _ROWS: tuple[Requirement, ...] = (
         "A2A 13.2; F64",
         "A push URL that leads elsewhere than to public addresses or push_networks is refused, with one text",
     ),
+    Requirement("push.standing", "brief", "Who has no key any more is sent no more push notifications"),
     Requirement("push.bounded", "brief", "A task has ten push configurations at most"),
     Requirement(
         "push.callbacks",

@@ -8,6 +8,7 @@ notification, which then goes to the address that was checked: a name that chang
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Sequence
@@ -80,12 +81,17 @@ class Destinations:
         host, port = parts.hostname, parts.port or _USUAL_PORTS.get(parts.scheme, 0)
         if not host or not port or parts.username is not None or parts.password is not None or parts.fragment:
             raise ValueError(url)
-        async with asyncio.timeout(_PATIENCE):
-            addresses = [_plain(ipaddress.ip_address(text)) for text in await self._resolve(host, port)]
+        addresses = [_plain(ipaddress.ip_address(text)) for text in await self._found(host, port)]
         if not addresses or not all(self._allowed(one, parts.scheme, port) for one in addresses):
             raise ValueError(url)
         literal = f"[{addresses[0]}]" if addresses[0].version == 6 else str(addresses[0])
         return Destination(parts._replace(netloc=f"{literal}:{port}").geturl(), parts.netloc, host)
+
+    async def _found(self, host: str, port: int) -> list[str]:
+        with contextlib.suppress(ValueError):
+            return [str(ipaddress.ip_address(host))]
+        async with asyncio.timeout(_PATIENCE):
+            return await self._resolve(host, port)
 
     def _allowed(self, address: Address, scheme: str, port: int) -> bool:
         if any(address.version == network.version and address in network for network in self._networks):

@@ -55,6 +55,7 @@ class Feeds:
 
     Args:
         now: monotonic seconds. sleep: waits, on the same time.
+        standing: whether the caller of a call may still be told anything: its key may have ended meanwhile.
         limits: ``push_tasks``, ``push_seconds``, ``task_read`` and ``known_task_seconds``.
     """
 
@@ -64,8 +65,9 @@ class Feeds:
         now: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         limits: Limits = DEFAULTS,
+        standing: Callable[[Call], bool] = lambda _: True,
     ) -> None:
-        self._sender = sender
+        self._sender, self._standing = sender, standing
         self.now, self._sleep, self._limits = now, sleep, limits
         self._tasks: dict[str, FedTask] = {}
         self._expected: dict[str, _Expected] = {}
@@ -209,6 +211,8 @@ class Feeds:
                     async for event in reply:
                         wait = _FIRST_WAIT
                         await self._tell(fed, event.tree())
+                        if fed.ended:
+                            return
             except TaskNotFound:
                 return
             except UnsupportedOperation:
@@ -242,6 +246,10 @@ class Feeds:
     async def _tell(self, fed: FedTask, event: dict[str, Any]) -> None:
         """Send an event wherever it is wanted. The next one is read when all of that has ended: their order is kept."""
         fed.seen = self.now()
+        if not self._standing(fed.base):
+            log.info("push_ended", task=fed.task_id, agent=fed.agent, reason="its caller's key has ended")
+            fed.ended = True
+            fed.configs.clear()
         if not fed.news(event):
             return
         configs = list(fed.configs.values())
