@@ -210,8 +210,7 @@ class Feeds:
                 async with aclosing(reply):
                     async for event in reply:
                         wait = _FIRST_WAIT
-                        await self._tell(fed, event.tree())
-                        if fed.ended:
+                        if not await self._tell(fed, event.tree()):
                             return
             except TaskNotFound:
                 return
@@ -243,15 +242,17 @@ class Feeds:
             return (await reply.answer()).tree()
         return None
 
-    async def _tell(self, fed: FedTask, event: dict[str, Any]) -> None:
-        """Send an event wherever it is wanted. The next one is read when all of that has ended: their order is kept."""
+    async def _tell(self, fed: FedTask, event: dict[str, Any]) -> bool:
+        """Send an event wherever it is wanted; whether more may come. The next one is read when all of that has ended:
+        their order is kept.
+        """
         fed.seen = self.now()
         if not self._standing(fed.base):
             log.info("push_ended", task=fed.task_id, agent=fed.agent, reason="its caller's key has ended")
             fed.ended = True
             fed.configs.clear()
         if not fed.news(event):
-            return
+            return not fed.ended
         configs = list(fed.configs.values())
         task: dict[str, Any] | None = event.get("task")
         if task is None and any(one.legacy for one in configs):
@@ -263,6 +264,7 @@ class Feeds:
                 if not one.legacy or task is not None
             )
         )
+        return not fed.ended
 
     async def aclose(self) -> None:
         """Stop feeding, and close connections."""
