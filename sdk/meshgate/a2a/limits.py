@@ -220,6 +220,8 @@ class Limits(msgspec.Struct, frozen=True):
     """Size at which a page of ListTasks ends early, in bytes."""
     push_tasks: int = 1000
     """Tasks whose push notifications a gateway sends."""
+    push_own_tasks: int = 200
+    """Tasks of one caller among them."""
     push_seconds: float = 86_400.0
     """Longest it sends those of one task."""
     push_timeout: float = 10.0

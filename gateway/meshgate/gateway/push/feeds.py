@@ -56,7 +56,7 @@ class Feeds:
     Args:
         now: monotonic seconds. sleep: waits, on the same time.
         standing: whether the caller of a call may still be told anything: its key may have ended meanwhile.
-        limits: ``push_tasks``, ``push_seconds``, ``task_read`` and ``known_task_seconds``.
+        limits: ``push_tasks``, ``push_own_tasks``, ``push_seconds``, ``task_read`` and ``known_task_seconds``.
     """
 
     def __init__(
@@ -96,17 +96,18 @@ class Feeds:
         """
         await self._sender.destinations.of(url)
 
-    def check_room(self, task_id: str = "", config_id: str = "", elsewhere: int = 0) -> None:
+    def check_room(self, call: Call, config_id: str, elsewhere: int = 0) -> None:
         """Check that one more configuration has room.
 
         Args:
+            call: its caller, and its task if that is known.
             elsewhere: configurations of the task at other gateways.
 
         Raises:
             InvalidParams: the task has as many as it may.
-            RateLimited: the gateway has.
+            RateLimited: the gateway feeds as many tasks as it may, or as one caller may have.
         """
-        fed = self._tasks.get(task_id)
+        fed = self._tasks.get(call.task_id)
         own: Mapping[str, Configuration] = fed.configs if fed is not None else {}
         if config_id not in own and len(own) + elsewhere >= MOST_CONFIGS:
             what = f"a task may have {MOST_CONFIGS} push configurations: delete one"
@@ -114,9 +115,15 @@ class Feeds:
         if fed is not None:
             return
         self._forget()
-        if len(self._tasks) >= self._limits.push_tasks:
-            what = f"this gateway sends push notifications of {self._limits.push_tasks} tasks already"
-            raise RateLimited(what, retry_after=_LONGEST_WAIT)
+        owner = call.principal.tenant, call.principal.id
+        mine = sum(one.owner == owner for one in self._tasks.values())
+        for there, most, whose in (
+            (len(self._tasks), self._limits.push_tasks, "all callers"),
+            (mine, self._limits.push_own_tasks, "one caller"),
+        ):
+            if there >= most:
+                what = f"this gateway sends push notifications of {most} tasks of {whose} at most: delete some"
+                raise RateLimited(what, retry_after=_LONGEST_WAIT)
 
     def add(self, fed: FedTask, configuration: Configuration) -> None:
         """Keep a configuration, and begin to feed its task.
