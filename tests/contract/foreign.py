@@ -22,7 +22,12 @@ from a2a.server.agent_execution import AgentExecutor, RequestContext
 from a2a.server.events import EventQueue
 from a2a.server.request_handlers import DefaultRequestHandler, GrpcHandler
 from a2a.server.routes import create_jsonrpc_routes, create_rest_routes
-from a2a.server.tasks import InMemoryTaskStore, TaskUpdater
+from a2a.server.tasks import (
+    BasePushNotificationSender,
+    InMemoryPushNotificationConfigStore,
+    InMemoryTaskStore,
+    TaskUpdater,
+)
 from a2a.types import AgentCapabilities, AgentCard, AgentInterface, AgentSkill, a2a_pb2_grpc
 from starlette.applications import Starlette
 
@@ -123,6 +128,7 @@ class ForeignAgent:
     Args:
         store: where its tasks are; instances may share one.
         extended: skills that its extended card has beside the usual one; None if it has no such card.
+        push: whether it sends push notifications, and then does not stream.
     """
 
     def __init__(
@@ -132,7 +138,9 @@ class ForeignAgent:
         stage: Stage,
         client: httpx.AsyncClient,
         store: InMemoryTaskStore | None = None,
+        *,
         extended: Sequence[str] | None = None,
+        push: bool = False,
     ) -> None:
         self.name, self.instance, self.stage = name, instance, stage
         self.caller = Caller(client)
@@ -142,7 +150,7 @@ class ForeignAgent:
             name=name,
             description="acts scripts out",
             version="1.0.0",
-            capabilities=AgentCapabilities(streaming=True, extended_agent_card=True),
+            capabilities=AgentCapabilities(streaming=not push, push_notifications=push, extended_agent_card=True),
             supported_interfaces=[
                 AgentInterface(url="http://agent/", protocol_binding="JSONRPC", protocol_version="1.0")
             ],
@@ -158,8 +166,15 @@ class ForeignAgent:
             old = AgentInterface(url="http://agent/", protocol_binding="JSONRPC", protocol_version="0.3")
             more.supported_interfaces.append(old)
             more.skills.extend(AgentSkill(id=one, name=one, description=f"to {one}", tags=["x"]) for one in extended)
+        configs = InMemoryPushNotificationConfigStore() if push else None
+        sender = BasePushNotificationSender(client, configs) if configs is not None else None
         self._handler = DefaultRequestHandler(
-            _Executor(self), store or InMemoryTaskStore(), card, extended_agent_card=more
+            _Executor(self),
+            store or InMemoryTaskStore(),
+            card,
+            push_config_store=configs,
+            push_sender=sender,
+            extended_agent_card=more,
         )
         routes = [
             *create_jsonrpc_routes(self._handler, "/", enable_v0_3_compat=True),

@@ -170,7 +170,7 @@ class Mesh:
             declares: whether its card says that there is one.
         """
         instance = instance or f"{name}-{uuid.uuid4().hex[:8]}"
-        agent = ForeignAgent(name, instance, self.stage, self.client, store, extended)
+        agent = ForeignAgent(name, instance, self.stage, self.client, store, extended=extended)
         terms: dict[str, Any] = {"version": version, "skills": skills or {}, "shared": shared, "labels": labels or {}}
         terms |= {"tenant": tenant, "manifest": manifest or {}, "declares": declares}
         joined = await self._list(agent, where, binding, url, **terms)
@@ -435,7 +435,7 @@ async def start_mesh(
         recorded: whether the gateways keep records.
     """
     keys = _write_secrets([folder / "here", folder / "there"])
-    flags: dict[str, Any] = {"limits": LIMITS}
+    flags: dict[str, Any] = {"limits": LIMITS, "push_networks": ["127.0.0.0/8"]}
     if not recorded:
         flags["without_policies"] = ["record", "record_attempt"]
     if layout == "workers":

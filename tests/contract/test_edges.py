@@ -41,27 +41,6 @@ async def test_no_version_means_0_3_to_json_rpc_and_1_0_to_grpc(mesh: Mesh, key:
     assert (await grpc.ask("SendMessage", saying(ECHO), "clerk", key=key)).heard["agent"] == "clerk"
 
 
-@pytest.mark.requirement("contract.unbuilt")
-@pytest.mark.parametrize(
-    ("method", "params", "reason"),
-    [
-        ("CreateTaskPushNotificationConfig", {"taskId": "t", "url": "http://x"}, "PUSH_NOTIFICATION_NOT_SUPPORTED"),
-    ],
-)
-async def test_an_operation_that_is_not_served_says_so(
-    doors: Doors, key: str, method: str, params: dict[str, Any], reason: str
-) -> None:
-    found = await refusal(doors.here, method, params, "clerk", key=key)
-    assert found.means(reason)
-    assert found.domain == "a2a-protocol.org"
-
-
-@pytest.mark.requirement("contract.unbuilt")
-async def test_an_inline_push_configuration_is_refused(doors: Doors, key: str) -> None:
-    params = {**saying(ECHO), "configuration": {"taskPushNotificationConfig": {"url": "http://127.0.0.1:1/"}}}
-    assert (await refusal(doors.here, "SendMessage", params, "clerk", key=key)).means("PUSH_NOTIFICATION_NOT_SUPPORTED")
-
-
 WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("SendMessage", {}, "message"),
     ("SendMessage", {"message": {"role": "ROLE_USER", "parts": [{"text": "x"}]}}, "message.messageId"),
@@ -87,8 +66,7 @@ async def test_what_is_wrong_with_a_request_is_named_by_its_path(doors: Doors, k
 
 
 EVERY = ["SendMessage", "SendStreamingMessage", "GetTask", "CancelTask", "SubscribeToTask", "ListTasks"]
-EVERY += ["GetExtendedAgentCard"]
-UNSERVED = ["CreateTaskPushNotificationConfig"]
+EVERY += ["GetExtendedAgentCard", "CreateTaskPushNotificationConfig"]
 
 
 @pytest.mark.requirement("path.authentication", "edge.key_first")
@@ -101,7 +79,7 @@ async def test_no_call_without_a_valid_key(mesh: Mesh, doors: Doors, kind: str) 
         "another kind": mesh.run(0).join_key,
         "a forged call key": "mgc_WyJjbGVyayIsImRlZmF1bHQiLCJ4Il0.AAAAAAAAAAAAAAAAAAAAAAAA",
     }[kind]
-    for method in (*EVERY, *UNSERVED):
+    for method in EVERY:
         # What is asked is no proper request: nobody looks at it.
         if method in ("SendStreamingMessage", "SubscribeToTask"):
             found = await broken(doors.here.stream(method, {}, "clerk", key=key))

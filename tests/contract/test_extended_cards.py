@@ -60,7 +60,7 @@ async def test_an_agent_that_declares_a_card_and_has_none_is_told_of(
     assert (await refusal(doors.here, GET, {}, name, key=key)).means("EXTENDED_AGENT_CARD_NOT_CONFIGURED")
 
 
-@pytest.mark.requirement("cards.extended")
+@pytest.mark.requirement("cards.extended", "contract.unbuilt")
 async def test_where_the_public_card_has_all_there_is_there_is_no_other(doors: Doors, key: str) -> None:
     for to in ("clerk", "desk", "sum@1"):
         found = await refusal(doors.here, GET, {}, to, key=key)

@@ -24,16 +24,18 @@ from meshgate.gateway.policies.call.failover import Failover
 from meshgate.gateway.policies.call.in_flight import KeepInFlight
 from meshgate.gateway.policies.call.kill import Kill
 from meshgate.gateway.policies.call.lineage_guard import LineageGuard
+from meshgate.gateway.policies.call.push import Push
 from meshgate.gateway.policies.call.rate_limit import RateLimit
 from meshgate.gateway.policies.call.retry import Retry
 from meshgate.gateway.policies.call.task_index import IndexTasks
 from meshgate.gateway.policy import Observer, Policy, chain, entered, teller
 from meshgate.gateway.routing.agent_choice import AgentChoice
 from meshgate.gateway.routing.balance import Balance
-from meshgate.gateway.routing.refusal import Unserved
+from meshgate.gateway.routing.push_operations import PushOperations
 from meshgate.gateway.routing.resolve import Resolve
 from meshgate.gateway.routing.switch_match import kills_agent
 from meshgate.gateway.routing.task_list import ListTasks
+from meshgate.gateway.routing.task_reader import TaskReader
 
 __all__ = ["arrival", "attempt", "call_policies", "compose", "lists_of"]
 
@@ -66,6 +68,8 @@ def call_policies(gateway: Parts) -> list[Policy]:
         LineageGuard(g.limits),
         Kill(g.table),
         IndexTasks(g.known_tasks),
+        # Outside the schema policy and the retry: the configuration is the caller's, and kept once.
+        Push(g.feeds, g.callbacks, g.tags, g.table),
         Budget(g.accounts, g.clock),
         # Outside the schema policy, because each release of an agent has its own contract.
         Failover(),
@@ -137,4 +141,6 @@ def compose(gateway: Parts) -> Handler:
     of_peers, limits = g.tasks_elsewhere, g.limits
     listing = ListTasks(g.known_tasks, of_peers, g.routes, g.task_owner, read, g.rates, g.clock, limits)
     extended = ExtendedCards(g.cards, KeptCards(g.clock, limits), g.routes, read, g.rates)
-    return chain([*lists[0], Unserved(), listing, extended, resolve], call, counts, tell)
+    g.feeds.reads(TaskReader(read, g.task_owner, g.ids.span))
+    push = PushOperations(g.feeds, g.other_feeds, g.task_owner, g.table, g.rates, g.callbacks, g.clock)
+    return chain([*lists[0], listing, push, extended, resolve], call, counts, tell)

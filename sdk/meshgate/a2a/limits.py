@@ -222,6 +222,16 @@ class Limits(msgspec.Struct, frozen=True):
     """Extended cards of agents that a gateway keeps."""
     extended_card_seconds: float = 30.0
     """Longest time for which it keeps one; an agent may say less."""
+    push_tasks: int = 1000
+    """Tasks whose push notifications a gateway sends."""
+    push_own_tasks: int = 200
+    """Tasks of one caller among them."""
+    push_seconds: float = 86_400.0
+    """Longest it sends those of one task."""
+    push_timeout: float = 10.0
+    """Longest one notification may take."""
+    push_connections: int = 64
+    """Notifications that are sent at the same time."""
     records: int = 10_000
     """Jobs whose records a gateway keeps."""
     record_seconds: float = 3600.0

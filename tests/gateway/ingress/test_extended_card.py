@@ -19,6 +19,7 @@ from a2a.utils.signing import create_signature_verifier
 from google.protobuf import json_format
 from jwt import PyJWKSet
 
+from meshgate.a2a.bindings.table import Key
 from meshgate.a2a.call import Call
 from meshgate.a2a.card_types import AgentCard
 from meshgate.a2a.cards import CAPABILITIES_URI, MAX_CARD
@@ -36,6 +37,7 @@ from meshgate.a2a.reply import Reply
 from meshgate.gateway.gateway import Gateway
 from meshgate.gateway.ingress.grpc import grpc_ingress
 from meshgate.gateway.settings import Settings
+from meshgate.gateway.upstream.send import Wire
 from meshgate.registry.model import Capability, Endpoint, Instance, Manifest
 from meshgate.testing import LocalMesh, text
 from tests.gateway.asgi import Answer
@@ -116,7 +118,10 @@ def skills_of(answer: Answer) -> list[str]:
 @virtual_time
 async def test_an_agents_own_extended_card_is_shown_at_the_gateways_addresses() -> None:
     async with virtual_mesh() as mesh:
-        more = {"documentationUrl": "https://echo.test/docs", "signatures": [{"protected": "p", "signature": "s"}]}
+        more: Tree = {
+            "documentationUrl": "https://echo.test/docs",
+            "signatures": [{"protected": "p", "signature": "s"}],
+        }
         echo = Shower("say", "shout", **more)
         await join(mesh, echo)
         answer = await ask(mesh, PLACE)
@@ -203,7 +208,7 @@ async def test_a_gateway_that_shows_nothing_without_a_key_has_no_extended_card_o
 async def test_a_caller_sees_no_skill_beyond_its_scope() -> None:
     secret = {"uri": CAPABILITIES_URI, "params": {"skills": {"shout": {"labels": {"a": "b"}}}}}
     async with virtual_mesh(public_cards=True) as mesh:
-        more = {"capabilities": {"streaming": True, "extendedAgentCard": True, "extensions": [secret]}}
+        more: Tree = {"capabilities": {"streaming": True, "extendedAgentCard": True, "extensions": [secret]}}
         await join(mesh, Shower("say", "shout", **more))
         assert skills_of(await ask(mesh, PLACE)) == ["say", "shout"]
         scoped = f"Bearer {mesh.client('scoped', skills=['say'])}"
@@ -337,7 +342,10 @@ async def test_a_card_that_is_too_large_is_the_agents_fault() -> None:
         assert (answer.status, reason(answer)) == (500, "INVALID_AGENT_RESPONSE")
 
 
-@pytest.mark.parametrize("wrong", [{"skills": [{"name": "no id"}]}, {"supportedInterfaces": [{}]}, {"skills": "none"}])
+WRONG: list[Tree] = [{"skills": [{"name": "no id"}]}, {"supportedInterfaces": [{}]}, {"skills": "none"}]
+
+
+@pytest.mark.parametrize("wrong", WRONG)
 @virtual_time
 async def test_a_card_that_is_none_is_the_agents_fault(wrong: Tree) -> None:
     async with virtual_mesh() as mesh:
@@ -356,7 +364,7 @@ async def test_a_card_that_is_none_is_the_agents_fault(wrong: Tree) -> None:
 @asynccontextmanager
 async def over_grpc(mesh: LocalMesh, settings: Settings) -> AsyncGenerator[grpc.aio.Channel, None]:
     """A channel to a gateway of the mesh that has these settings."""
-    wires = {("JSONRPC", "1.0"): mesh.wire}
+    wires: dict[Key, Wire] = {("JSONRPC", "1.0"): mesh.wire}
     gateway = Gateway(mesh.registry, mesh.mesh_key, mesh.keys, settings=settings, wires=wires, alone=True)
     await gateway.start()
     await gateway.watcher.ready.wait()

@@ -22,6 +22,7 @@ from meshgate.gateway.contracts.catalogue import Catalogue
 from meshgate.gateway.ingress.card_reader import PUBLIC, Reached, Shown
 from meshgate.gateway.ingress.card_signatures import CardSignatures
 from meshgate.gateway.ingress.variants import PLAIN, Variant
+from meshgate.gateway.push.feed_source import feeding_of
 from meshgate.gateway.routing.routes import Routes
 from meshgate.gateway.settings import Settings
 from meshgate.registry.groups import Group
@@ -231,6 +232,7 @@ class Cards:
             card,
             self._interfaces(path, target.text, where),
             skills=skills,
+            push=feeding_of(manifest, self._settings.base_url) != "",
             contracts=contracts,
             provenance=_origin(manifest),
             extended=shown.more,
@@ -263,7 +265,7 @@ class Cards:
             "skills": list(skills.values()),
             "capabilities": {"streaming": True},
         }
-        return rewrite(card, self._interfaces("/", "", where), extended=self.has_more)
+        return rewrite(card, self._interfaces("/", "", where), push=True, extended=self.has_more)
 
 
 def _written(tree: dict[str, Any], version: str) -> dict[str, Any]:

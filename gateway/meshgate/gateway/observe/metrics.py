@@ -73,6 +73,8 @@ class Metrics(Collector):
         self._cut: defaultdict[str, int] = defaultdict(int)
         self._corrected: defaultdict[str, int] = defaultdict(int)
         self._dropped: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self._pushed: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self._called_back: defaultdict[tuple[str], int] = defaultdict(int)
         self._stale: Callable[[], float] = _nothing
         self._open: Callable[[], float] = _nothing
         self._endpoints: Callable[[], Mapping[str, int]] = _no_states
@@ -137,6 +139,14 @@ class Metrics(Collector):
     def answer_corrected(self, agent: str) -> None:
         """Count an answer, or an event, with a value that one of the bindings has no form for."""
         self._corrected[self._names.get(agent) or self._name(agent)] += 1
+
+    def pushed(self, agent: str, outcome: str) -> None:
+        """Count a push notification by how it ended (``PushSender``)."""
+        self._pushed[self._names.get(agent) or self._name(agent), outcome] += 1
+
+    def called_back(self, what: str) -> None:
+        """Count an agent's notification that was ``taken``, ``dropped``, or ``unreadable``."""
+        self._called_back[(what,)] += 1
 
     def unauthenticated(self, binding: str, why: str) -> None:
         """Count a request whose credential is ``missing``, ``unknown``, ``ended`` or ``denied``."""
@@ -217,6 +227,18 @@ class Metrics(Collector):
             "Answers and events of agents with a timestamp without a zone, or another value that had to be corrected.",
             ("agent",),
             self._corrected.items(),
+        )
+        yield _counted(
+            "meshgate_push_notifications",
+            "Push notifications, by how they ended: sent, refused by their receiver, failed, forbidden (the address).",
+            ("agent", "outcome"),
+            self._pushed.items(),
+        )
+        yield _counted(
+            "meshgate_push_callbacks",
+            "Notifications of agents to this gateway: taken, dropped because nobody waits for them, or unreadable.",
+            ("what",),
+            self._called_back.items(),
         )
         yield CounterMetricFamily("meshgate_retries", "Tries of a call beyond its first.", value=self._retries)
 
