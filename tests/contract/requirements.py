@@ -639,6 +639,12 @@ _ROWS: tuple[Requirement, ...] = (
         "A push URL that leads elsewhere than to public addresses or push_networks is refused, with one text",
     ),
     Requirement("push.standing", "brief", "Who has no key any more is sent no more push notifications"),
+    Requirement(
+        "stream.shared",
+        "A2A 3.1.6",
+        "Many watchers of a task are fed by one subscription at its agent",
+        "drop:shared_streams",
+    ),
     Requirement("push.bounded", "brief", "A task has ten push configurations at most"),
     Requirement(
         "push.callbacks",

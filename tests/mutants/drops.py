@@ -82,6 +82,7 @@ from meshgate.gateway.routing.task_owner import TaskOwner
 from meshgate.gateway.upstream import outcome
 from meshgate.gateway.upstream import send as upstream_send
 from meshgate.gateway.upstream.ids import AttemptIds
+from meshgate.gateway.upstream.shared_streams import SharedStreams
 from meshgate.gateway.upstream.task_stream import TaskStream
 from meshgate.net import asgi, connection, endpoint
 from meshgate.net.addresses import AgentNetworks
@@ -354,6 +355,13 @@ def _rest_ids() -> None:
 
 def _rest_reasons() -> None:
     _replace(rest, "has_reason", lambda body: False)
+
+
+def _shared_streams() -> None:
+    async def alone(self: Any, key: Any, attempt: Any, begin: Any) -> Any:
+        return await begin(attempt)
+
+    _replace(SharedStreams, "watch", alone)
 
 
 def _cors_origins() -> None:
@@ -901,6 +909,7 @@ DROPS: dict[str, Callable[[], None]] = {
     "rest_ids": _rest_ids,
     "rest_reasons": _rest_reasons,
     "cors_origins": _cors_origins,
+    "shared_streams": _shared_streams,
     "cors_vary": _cors_vary,
     "cors_setting": _cors_setting,
     "extensions": _extensions,

@@ -19,7 +19,7 @@ MODULES = sorted(
         ),
         *(
             f"{_GATEWAY}/upstream/{name}.py"
-            for name in ("attempt", "breaker", "health", "ids", "instance", "outcome", "task_stream")
+            for name in ("attempt", "breaker", "health", "ids", "instance", "outcome", "shared_streams", "task_snapshot", "task_stream")
         ),
         *(
             f"{_GATEWAY}/discovery/{name}.py"

@@ -218,6 +218,8 @@ class Limits(msgspec.Struct, frozen=True):
     """Longest ListTasks waits for one agent to say where a task stands; else what is known of it is shown."""
     task_page: int = 4 * 1024 * 1024
     """Size at which a page of ListTasks ends early, in bytes."""
+    watch_backlog: int = 256
+    """Events that a watcher of a task may be behind others; who is further behind is told to subscribe again."""
     push_tasks: int = 1000
     """Tasks whose push notifications a gateway sends."""
     push_own_tasks: int = 200
