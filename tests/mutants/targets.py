@@ -15,11 +15,14 @@ MODULES = sorted(
         f"{_GATEWAY}/policies/*/*.py",
         *(
             f"{_GATEWAY}/routing/{name}.py"
-            for name in ("balance", "resolve", "routes", "silent_instances", "task_owner")
+            for name in (
+                *("agent_lists", "balance", "resolve", "routes", "silent_instances"),
+                *("task_list", "task_owner", "task_reader", "task_sources"),
+            )
         ),
         *(
             f"{_GATEWAY}/upstream/{name}.py"
-            for name in ("attempt", "breaker", "health", "ids", "instance", "outcome", "task_stream")
+            for name in ("attempt", "breaker", "health", "ids", "instance", "listed_ids", "outcome", "task_stream")
         ),
         *(
             f"{_GATEWAY}/discovery/{name}.py"

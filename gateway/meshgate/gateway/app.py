@@ -27,10 +27,13 @@ from meshgate.gateway.policies.call.retry import Retry
 from meshgate.gateway.policies.call.task_index import IndexTasks
 from meshgate.gateway.policy import Observer, Policy, chain, entered, teller
 from meshgate.gateway.routing.agent_choice import AgentChoice
+from meshgate.gateway.routing.agent_lists import AgentLists
 from meshgate.gateway.routing.balance import Balance
 from meshgate.gateway.routing.resolve import Resolve
 from meshgate.gateway.routing.switch_match import kills_agent
 from meshgate.gateway.routing.task_list import ListTasks
+from meshgate.gateway.routing.task_reader import TaskReader, hand_over
+from meshgate.gateway.routing.task_sources import TaskSources
 
 __all__ = ["arrival", "attempt", "call_policies", "compose", "lists_of"]
 
@@ -130,6 +133,11 @@ def compose(gateway: Parts) -> Handler:
     # A page of tasks is one call to an agent, however many of its tasks are read for it.
     unrated = [policy for policy in lists[1] if not isinstance(policy, RateLimit)]
     read = entered(chain([*unrated, balance], send, counts), tell)
-    of_peers, limits = g.tasks_elsewhere, g.limits
-    listing = ListTasks(g.known_tasks, of_peers, g.routes, g.task_owner, read, g.rates, g.clock, limits)
+    told = chain([g.schema], hand_over)
+    reader = TaskReader(g.task_owner, read, told, g.clock, g.limits)
+    # What an agent lists is converted task by task, each between the releases of its own skill.
+    unconverted = [policy for policy in unrated if policy is not g.schema]
+    ask = entered(chain([*unconverted, balance], send, counts), tell)
+    told_lists = AgentLists(TaskSources(g.table, g.tags), ask, g.clock, g.limits)
+    listing = ListTasks(g.known_tasks, g.tasks_elsewhere, g.routes, told_lists, reader, g.rates, g.limits)
     return chain([*lists[0], listing, resolve], call, counts, tell)

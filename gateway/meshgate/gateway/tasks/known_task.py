@@ -7,7 +7,20 @@ from collections.abc import Iterable
 
 import msgspec
 
-__all__ = ["KnownTask", "KnownTasks", "TaskQuery", "merged"]
+from meshgate.a2a.lists.page_token import Place
+from meshgate.a2a.mesh.task_ids import SEPARATOR
+
+__all__ = ["KnownTask", "KnownTasks", "TaskQuery", "merged", "place"]
+
+
+def place(seconds: float, task_id: str) -> Place:
+    """The place of a task in a list: the youngest states first, then by the agent's own id, as agents sort theirs.
+
+    Args:
+        task_id: the id as the task's caller knows it.
+    """
+    tag, _, upstream = task_id.partition(SEPARATOR)
+    return -seconds, upstream + SEPARATOR + tag
 
 
 class KnownTask(msgspec.Struct, frozen=True):
@@ -25,9 +38,9 @@ class KnownTask(msgspec.Struct, frozen=True):
     """The same, in seconds since 1970."""
 
     @property
-    def place(self) -> tuple[float, str]:
-        """Its place in a list: the youngest states first, then by id."""
-        return -self.time, self.id
+    def place(self) -> Place:
+        """Its place in a list."""
+        return place(self.time, self.id)
 
 
 class KnownTasks(msgspec.Struct, frozen=True):
