@@ -17,11 +17,11 @@ from meshgate.a2a.lists.task_list import ListTasksResponse
 from meshgate.a2a.mesh import headers
 from meshgate.a2a.payload import JsonPayload
 from meshgate.a2a.reply import Reply
-from meshgate.registry.model import Capability, Endpoint, Instance, Manifest, Switch, SwitchKind
+from meshgate.registry.model import Switch, SwitchKind
 from meshgate.sdk import Agent, Context, FileTasks
 from meshgate.testing import LocalMesh, Script, fail, silent, task
 from tests.gateway.calls import limits
-from tests.gateway.meshes import virtual_mesh
+from tests.gateway.meshes import add_lister, virtual_mesh
 from tests.gateway.routing.test_task_list import Keeper, ask, begin
 from tests.support.virtual_loop import virtual_time
 
@@ -78,18 +78,6 @@ async def walk(mesh: LocalMesh, size: int, selector: str = "", **params: Any) ->
         token = page["nextPageToken"]
         if not token:
             return pages
-
-
-async def add(mesh: LocalMesh, agent: str, script: Script, instance: str = "", **more: Any) -> str:
-    """Add an agent that is a function and says that it lists tasks; its URL."""
-    name = instance or f"{agent}-1"
-    manifest = Manifest(agent, "1.0.0", skills=(Capability(agent, "1.0.0"),), lists_tasks=True, **more)
-    url = f"local://{name}"
-    mesh.wire.scripts[url] = script
-    where = (Endpoint("JSONRPC", url),)
-    await mesh.registry.register(Instance(name, agent, manifest.digest(), endpoints=where, lasting=True), manifest)
-    await mesh.seen(name)
-    return url
 
 
 class Lister:
@@ -259,8 +247,8 @@ async def test_an_agent_that_does_not_tell_is_named_at_the_root_and_an_error_whe
 async def test_a_task_with_a_label_of_somebody_elses_is_dropped_and_counted() -> None:
     async with virtual_mesh() as mesh:
         lister, stranger = Lister(page_of()), Lister(page_of())
-        await add(mesh, "desk", lister)
-        await add(mesh, "shelf", stranger)
+        await add_lister(mesh, "desk", lister)
+        await add_lister(mesh, "shelf", stranger)
         name = await begin(mesh, "desk")
         other = mesh.client("other")
         await begin(mesh, "desk", other)
@@ -280,7 +268,7 @@ async def test_a_task_with_a_label_of_somebody_elses_is_dropped_and_counted() ->
 async def test_a_task_without_a_label_has_the_plain_id_and_its_agents_context() -> None:
     async with virtual_mesh() as mesh:
         lister = Lister(page_of(listed("t7", metadata={"note": 1})))
-        await add(mesh, "desk", lister)
+        await add_lister(mesh, "desk", lister)
         (shown,) = (await ask(mesh, "desk"))[0]["tasks"]
         g = mesh.gateway
         name = g.tags.tag("t7", tenant="default", owner="user", agent="desk", instance="desk-1")
@@ -295,8 +283,8 @@ async def test_an_agent_is_asked_for_pages_of_its_share_until_the_page_is_full()
             page_of(listed("a"), token="A", total=3), page_of(token="B", total=3), page_of(listed("b"), total=3)
         )
         two = Lister(page_of(*(listed(f"c{at}", at="2026-11-30T11:00:00Z") for at in range(9))))
-        await add(mesh, "one", one)
-        await add(mesh, "two", two)
+        await add_lister(mesh, "one", one)
+        await add_lister(mesh, "two", two)
         page, _ = await ask(mesh, pageSize=10, contextId="trip", status=WORKING, historyLength=2)
         assert [name["id"].partition("~")[2] for name in page["tasks"]] == ["a", "b", *(f"c{at}" for at in range(8))]
         assert (page["totalSize"], bool(page["nextPageToken"])) == (12, True)
@@ -331,7 +319,7 @@ async def test_eight_agents_are_asked_at_once_each_for_a_share_of_the_page() -> 
             return script
 
         for number, lister in enumerate(listers):
-            await add(mesh, f"desk{number}", slow(lister))
+            await add_lister(mesh, f"desk{number}", slow(lister))
         begun = asyncio.get_running_loop().time()
         page, _ = await ask(mesh, pageSize=100)
         assert (page["tasks"], most, asyncio.get_running_loop().time() - begun) == ([], 8, 3.0)
@@ -345,7 +333,7 @@ async def test_eight_agents_are_asked_at_once_each_for_a_share_of_the_page() -> 
 async def test_an_agent_whose_list_does_not_end_is_not_asked_for_ever(pages: list[Tree]) -> None:
     async with virtual_mesh() as mesh:
         lister = Lister(*pages)
-        await add(mesh, "desk", lister)
+        await add_lister(mesh, "desk", lister)
         with pytest.raises(InvalidAgentResponse, match="without end"):
             await ask(mesh, "desk")
         assert len(lister.asked) == (9 if pages[0]["nextPageToken"] == "on" else 1)
@@ -356,12 +344,14 @@ async def test_an_agent_whose_list_does_not_end_is_not_asked_for_ever(pages: lis
 async def test_an_agent_that_is_switched_off_is_not_asked_and_what_is_known_is_shown(kind: SwitchKind) -> None:
     async with virtual_mesh() as mesh:
         lister = Lister(page_of())
-        await add(mesh, "desk", lister)
+        await add_lister(mesh, "desk", lister)
         name = await begin(mesh, "desk")
         mesh.gateway.table.switches = (Switch("agent", "shelf"), Switch(kind, "desk"))
         page, said = await ask(mesh)
         assert [one["id"] for one in page["tasks"]] == [name]
         assert (lister.asked, headers.PARTIAL in said) == ([], False)
+        mesh.gateway.table.switches = (Switch("agent", "shelf"),)
+        assert ((await ask(mesh))[0]["tasks"], len(lister.asked)) == ([], 1)
 
 
 @virtual_time
@@ -403,12 +393,36 @@ async def test_a_message_on_a_task_brings_no_label() -> None:
 async def test_who_lists_pays_one_call_to_each_agent_that_is_asked() -> None:
     async with virtual_mesh(limits=limits(burst=4, rate=1.0)) as mesh:
         lister = Lister(page_of())
-        await add(mesh, "desk", lister)
+        await add_lister(mesh, "desk", lister)
         for _ in range(4):
             assert (await ask(mesh))[0]["tasks"] == []
         with pytest.raises(Exception, match="may call desk"):
             await ask(mesh)
         assert len(lister.asked) == 4
+
+
+@virtual_time
+async def test_a_few_empty_pages_and_the_longest_token_are_followed() -> None:
+    async with virtual_mesh() as mesh:
+        empty = [page_of(token="on", total=2)] * 8
+        lister = Lister(*empty, page_of(listed("a"), token="x" * 4096, total=2), *empty, page_of(listed("b"), total=2))
+        await add_lister(mesh, "desk", lister)
+        page, _ = await ask(mesh)
+        assert [one["id"].partition("~")[2] for one in page["tasks"]] == ["a", "b"]
+        assert lister.asked[9]["pageToken"] == "x" * 4096
+
+
+@virtual_time
+async def test_a_task_whose_time_nobody_knows_comes_last_and_has_none() -> None:
+    async with virtual_mesh() as mesh:
+        early, unknown = listed("a", at="1970-01-01T00:00:00.500Z"), listed("b")
+        del unknown["status"]["timestamp"]
+        await add_lister(mesh, "desk", Lister(page_of(unknown)))
+        await add_lister(mesh, "shelf", Lister(page_of(early)))
+        page, _ = await ask(mesh)
+        assert [one["id"].partition("~")[2] for one in page["tasks"]] == ["a", "b"]
+        first, _ = await ask(mesh, pageSize=1)
+        assert first["tasks"] == page["tasks"][:1]
 
 
 def sharing(path: Path) -> Agent:

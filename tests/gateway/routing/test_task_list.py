@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -109,7 +110,9 @@ async def test_of_an_agent_that_does_not_answer_the_last_known_state_is_shown(aw
         else:
             error = UpstreamUnavailable("away", unsent=True) if away == "refuses" else TaskNotFound()
             mesh.wire.scripts[url] = fail(error)
+        begun = asyncio.get_running_loop().time()
         page, _ = await ask(mesh)
+        assert asyncio.get_running_loop().time() - begun == (5.0 if away == "silent" else 0.0)
         (shown,) = [one for one in page["tasks"] if one["id"] == name]
         assert (shown["status"]["state"], shown["contextId"].endswith("~c"), page["totalSize"]) == (
             WORKING,
@@ -147,6 +150,49 @@ async def test_a_page_ends_early_where_its_tasks_are_large_and_reads_eight_at_on
         for kept in keeper.tasks.values():
             kept["metadata"] = {"k": "x" * 5000}
         assert len((await ask(mesh))[0]["tasks"]) == 1
+
+
+@virtual_time
+async def test_a_page_of_the_largest_size_is_shown_and_nothing_is_read_behind_it() -> None:
+    async with virtual_mesh(limits=limits(burst=100)) as mesh:
+        keeper = Keeper("echo")
+        instance = await mesh.add("echo", keeper)
+        made = [await begin(mesh, "echo") for _ in range(9)]
+        for number, kept in enumerate(keeper.tasks.values()):
+            kept["status"] = {"state": WORKING, "timestamp": timestamp_of(2000.0 + number)}
+        whole = (await ask(mesh))[0]["tasks"]
+        size = sum(len(msgspec.json.encode(one)) for one in whole[:8])
+        async with virtual_mesh(limits=limits(burst=100, task_page=size), join=mesh, gateway_id="two") as small:
+            await small.seen(instance)
+            for name in made:
+                await small.read(small.call_of({"id": name}, method="GetTask"))
+            keeper.reads.clear()
+            page, _ = await ask(small)
+            assert page["tasks"] == whole[:8]
+            assert len(keeper.reads) == 8
+
+
+@virtual_time
+async def test_eight_tasks_are_read_at_once() -> None:
+    async with virtual_mesh(limits=limits(burst=100)) as mesh:
+        keeper = Keeper("echo")
+        at_work, most = 0, 0
+
+        async def script(call: Call) -> Reply:
+            nonlocal at_work, most
+            if call.method.name == "GetTask":
+                at_work += 1
+                most = max(most, at_work)
+                await asyncio.sleep(1.0)
+                at_work -= 1
+            return keeper(call)
+
+        await mesh.add("echo", script)
+        for _ in range(20):
+            await begin(mesh, "echo")
+        begun = asyncio.get_running_loop().time()
+        assert len((await ask(mesh))[0]["tasks"]) == 20
+        assert (most, asyncio.get_running_loop().time() - begun) == (8, 3.0)
 
 
 @virtual_time

@@ -71,13 +71,13 @@ class AgentTasks:
         Raises:
             InvalidAgentResponse: it cannot be followed by another one.
         """
-        told = [_told(tree, self.route.agent) for tree in page.get("tasks", ())]
-        self._token = page.get("nextPageToken", "")
+        told = [_told(tree, self.route.agent) for tree in page["tasks"]]
+        self._token = page["nextPageToken"]
         self._empty = 0 if told else self._empty + 1
         if len(self._token) > MOST_TOKEN or self._empty > _EMPTY:
             raise InvalidAgentResponse(f"{self.route.agent} lists tasks without end")
         if not self._asked:
-            self.total = page.get("totalSize", 0)
+            self.total = page["totalSize"]
         self._asked = True
         self.tasks += told
 
@@ -135,7 +135,7 @@ class AgentPages:
     """
 
     def __init__(self, call: Call, routes: Sequence[Route], ask: Handler) -> None:
-        self.each = [AgentTasks(route) for route in routes]
+        self.each: list[AgentTasks] = [AgentTasks(route) for route in routes]
         self._call, self._request = call, call.payload.view()
         self._ask = ask
         self._at_once = asyncio.Semaphore(_AT_ONCE)
@@ -156,10 +156,10 @@ class AgentPages:
         Args:
             size: tasks that are wanted of all together.
         """
-        dry = [each for each in self.each if each.is_dry]
+        dry: list[AgentTasks] = [each for each in self.each if each.is_dry]
         while dry:
             # Twice the share of each: a list is seldom spread evenly.
-            share = size if len(dry) == 1 else min(size, max(_LEAST, -(-2 * size // len(dry))))
+            share = min(size, max(_LEAST, -(-2 * size // len(dry))))
             await asyncio.gather(*(self._fill(each, share) for each in dry))
             dry = [each for each in dry if each.is_dry]
 

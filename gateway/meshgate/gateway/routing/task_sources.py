@@ -64,11 +64,8 @@ class TaskSources:
         return AskedAgents(tuple(routes), live, frozenset(shared))
 
     def _is_off(self, agent: str, tenant: str, entries: Sequence[Entry]) -> bool:
-        switches = self._index.switches
-        if not switches:
-            return False
-        keys = set(keys_of_skills(tenant, agent, ANY_SKILL, entries))
-        return any(switch.key in keys for switch in switches)
+        keys = keys_of_skills(tenant, agent, ANY_SKILL, entries)
+        return any(switch.key in keys for switch in self._index.switches)
 
 
 def _lists(entry: Entry) -> bool:

@@ -59,7 +59,7 @@ class ListedIds(AttemptIds):
             InvalidAgentResponse: an id of the agent's is too long.
         """
         tree = event.tree()
-        tasks = [shown for task in tree.get("tasks", ()) if (shown := self._shown(task)) is not None]
+        tasks = [shown for task in tree["tasks"] if (shown := self._shown(task)) is not None]
         return JsonPayload(event.kind, {**tree, "tasks": tasks})
 
     def _shown(self, task: dict[str, Any]) -> dict[str, Any] | None:
