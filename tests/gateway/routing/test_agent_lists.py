@@ -48,10 +48,12 @@ def make_agent(name: str) -> Agent:
 
 
 @asynccontextmanager
-async def two_gateways(**more: Any) -> AsyncGenerator[tuple[LocalMesh, LocalMesh], None]:
-    """Two gateways of one mesh, neither of which asks the other for anything."""
-    async with virtual_mesh(**more) as here, virtual_mesh(join=here, gateway_id="there", seed=1, **more) as there:
-        yield here, there
+async def after(mesh: LocalMesh) -> AsyncGenerator[LocalMesh, None]:
+    """Another gateway of a mesh, which starts now and asks the first one for nothing."""
+    async with virtual_mesh(join=mesh, gateway_id="later", seed=1) as later:
+        for instance in mesh.gateway.table.entries:
+            await later.seen(instance)
+        yield later
 
 
 async def told(mesh: LocalMesh, selector: str, key: str | None = None, **message: Any) -> Tree:
@@ -114,48 +116,50 @@ def page_of(*tasks: Tree, token: str = "", total: int | None = None) -> Tree:
 
 @virtual_time
 async def test_a_gateway_that_never_saw_a_task_lists_it_under_the_id_that_another_one_gave() -> None:
-    async with two_gateways() as (here, there):
-        await there.seen(await here.add(make_agent("desk")))
+    async with virtual_mesh() as here:
+        await here.add(make_agent("desk"))
         made = [await told(here, "desk", contextId=context) for context in ("", "trip", "x" * 65)]
         made.append(await told(here, "quiz@*", contextId="trip"))
         other = here.client("other")
         theirs = await told(here, "desk", other, contextId="trip")
-        page, said = await ask(there)
-        assert len(there.gateway.known_tasks) == 0
-        # The last two came to rest at one moment.
-        first = sorted(made[2:], key=lambda one: one["id"].rpartition("~")[2])
-        assert [one["id"] for one in page["tasks"]] == [one["id"] for one in [*first, made[1], made[0]]]
-        assert (page["totalSize"], page["nextPageToken"], headers.PARTIAL in said) == (4, "", False)
-        shown = {one["id"]: one["contextId"] for one in page["tasks"]}
-        assert [shown[one["id"]] for one in (made[0], made[1], made[3])] == [made[0]["contextId"], "trip", "trip"]
-        whole, _ = await ask(there, "desk", includeArtifacts=True)
-        for one in whole["tasks"]:
-            assert one == await read(there, one["id"])
-            assert headers.LABEL_KEY not in one.get("metadata", {})
-        assert [one["id"] for one in (await ask(there, key=other))[0]["tasks"]] == [theirs["id"]]
+        async with after(here) as there:
+            page, said = await ask(there)
+            assert len(there.gateway.known_tasks) == 0
+            # The last two came to rest at one moment.
+            first = sorted(made[2:], key=lambda one: one["id"].rpartition("~")[2])
+            assert [one["id"] for one in page["tasks"]] == [one["id"] for one in [*first, made[1], made[0]]]
+            assert (page["totalSize"], page["nextPageToken"], headers.PARTIAL in said) == (4, "", False)
+            shown = {one["id"]: one["contextId"] for one in page["tasks"]}
+            assert [shown[one["id"]] for one in (made[0], made[1], made[3])] == [made[0]["contextId"], "trip", "trip"]
+            whole, _ = await ask(there, "desk", includeArtifacts=True)
+            for one in whole["tasks"]:
+                assert one == await read(there, one["id"])
+                assert headers.LABEL_KEY not in one.get("metadata", {})
+            assert [one["id"] for one in (await ask(there, key=other))[0]["tasks"]] == [theirs["id"]]
 
 
 @virtual_time
 async def test_the_filters_of_a_list_are_the_agents_and_a_context_is_its_callers() -> None:
-    async with two_gateways() as (here, there):
-        await there.seen(await here.add(make_agent("desk")))
+    async with virtual_mesh() as here:
+        await here.add(make_agent("desk"))
         none, trip, long = [await told(here, "desk", contextId=one) for one in ("", "trip", "x" * 65)]
         asking = await told(here, "quiz@*", contextId="trip")
         at = trip["status"]["timestamp"]
-        for params, found in (
-            ({"contextId": "trip"}, {trip["id"], asking["id"]}),
-            ({"contextId": "x" * 65}, {long["id"]}),
-            ({"contextId": none["contextId"]}, {none["id"]}),
-            ({"contextId": "tri"}, set[str]()),
-            ({"status": ASKING}, {asking["id"]}),
-            ({"statusTimestampAfter": at}, {trip["id"], long["id"], asking["id"]}),
-        ):
-            page, _ = await ask(there, **params)
-            assert {one["id"] for one in page["tasks"]} == found
-            assert page["totalSize"] == len(found)
-        (shown,) = (await ask(there, contextId="x" * 65, historyLength=0, includeArtifacts=True))[0]["tasks"]
-        assert (shown["contextId"], "history" in shown) == ("x" * 65, False)
-        assert shown["artifacts"][0]["parts"] == [{"text": "hi"}]
+        async with after(here) as there:
+            for params, found in (
+                ({"contextId": "trip"}, {trip["id"], asking["id"]}),
+                ({"contextId": "x" * 65}, {long["id"]}),
+                ({"contextId": none["contextId"]}, {none["id"]}),
+                ({"contextId": "tri"}, set[str]()),
+                ({"status": ASKING}, {asking["id"]}),
+                ({"statusTimestampAfter": at}, {trip["id"], long["id"], asking["id"]}),
+            ):
+                page, _ = await ask(there, **params)
+                assert {one["id"] for one in page["tasks"]} == found
+                assert page["totalSize"] == len(found)
+            (shown,) = (await ask(there, contextId="x" * 65, historyLength=0, includeArtifacts=True))[0]["tasks"]
+            assert (shown["contextId"], "history" in shown) == ("x" * 65, False)
+            assert shown["artifacts"][0]["parts"] == [{"text": "hi"}]
 
 
 @virtual_time
