@@ -18,6 +18,7 @@ FAST = $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not (integration or e
 # Further arguments: make test ARGS="-k lease -x", make faults QUICK=1, make soak FOR=60, make bench AB=v0.1.0
 ARGS ?=
 QUICK ?=
+NEWEST ?=
 AB ?=
 
 .PHONY: help demo docs example-evolution test pythons check lint types fast test-servers mutants faults soak bench interop protos protos-check protos-baseline lock clean
@@ -37,19 +38,20 @@ demo: $(STAMP) ## audit this Python environment with five agents, through a gate
 example-evolution: $(STAMP) ## replace releases of an agent under load, and see a breaking one refused
 	@$(BIN)/python examples/evolution/run.py $(ARGS)
 
-test: $(STAMP) ## everything that needs no server built with Go, on a real Consul (about twenty minutes on two cores)
+test: $(STAMP) ## everything that needs no server built with Go, on a real Consul (about a quarter of an hour on two cores)
 	@$(CONSUL)
 ifeq ($(ARGS),)
-	@# What needs no other process is spread over two; the rest waits more than it works, and measures itself doing so.
+	@# What needs no other process is spread over two; the rest waits more than it works, so two of it run side by side.
 	$(FAST)
-	$(BIN)/python -m pytest -m "(integration or e2e) and not slow_servers" --ignore=tests/contract
-	$(BIN)/python -m pytest tests/contract --ignore-glob='tests/contract/test_l*'
+	@tools/side_by_side.sh \
+		'$(BIN)/python -m pytest -m "(integration or e2e) and not slow_servers" --ignore=tests/contract' \
+		'$(BIN)/python -m pytest tests/contract --ignore-glob="tests/contract/test_l*"'
 else
 	$(BIN)/python -m pytest -m "not (slow_servers or interop)" $(ARGS)
 endif
 
-pythons: $(STAMP) ## the fast tests on every further Python that this machine has
-	@tools/pythons.sh $(ARGS)
+pythons: $(STAMP) ## the fast tests on every further Python that this machine has (NEWEST=1: on the newest)
+	@NEWEST="$(NEWEST)" tools/pythons.sh $(ARGS)
 
 check: lint types protos-check fast ## before each commit: lint, types, generated code, fast tests (3 minutes on two cores)
 

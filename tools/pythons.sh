@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the fast tests on every further Python that this machine has, each in an environment of its own (.venv-3.12 and so on).
 # The contract suite, which starts gateways as processes, runs on the first Python alone.
-#   usage: tools/pythons.sh [ARGUMENTS OF pytest]
+#   usage: [NEWEST=1] tools/pythons.sh [ARGUMENTS OF pytest]      NEWEST: the newest alone
 set -euo pipefail
 cd "$(dirname "$0")/.."
 uv=.venv/bin/uv
@@ -28,7 +28,7 @@ environment() { # environment PYTHON DIRECTORY
     touch "$2/stamp"
 }
 
-for version in 3.11 3.12 3.13 3.14; do
+for version in 3.14 3.13 3.12 3.11; do
     [ "$version" != "$mine" ] || continue
     if ! python=$(find_python "$version"); then
         echo "Python $version: not on this machine"
@@ -38,4 +38,5 @@ for version in 3.11 3.12 3.13 3.14; do
     environment "$python" ".venv-$version"
     ".venv-$version/bin/python" -m pytest -q -n 2 --dist loadfile -m "not (integration or e2e or interop or slow_servers)" --ignore tests/contract \
         -p no:cacheprovider "$@"
+    [ -z "${NEWEST:-}" ] || break
 done

@@ -18,7 +18,6 @@ from meshgate.a2a.errors import (
     InvalidParams,
     InvalidRequest,
     MeshError,
-    PushNotificationNotSupported,
 )
 from meshgate.a2a.methods import METHODS, Method
 from meshgate.a2a.payload import IdMap, JsonPayload, Payload
@@ -193,7 +192,7 @@ def test_any_protobuf_request_is_a_call_or_an_error_of_the_tree(case: tuple[Meth
     method, body = case
     try:
         call = binding.decode_call(method.name, body, {}, None)
-    except (InvalidParams, InvalidRequest, PushNotificationNotSupported) as error:
+    except (InvalidParams, InvalidRequest) as error:
         tell(error)
         return
     use(call.payload)

@@ -54,7 +54,8 @@ LIMITS: dict[str, Any] = {
     "lease_patience": patience(2.0),
     "silence": 0.25,
     "metric_agents": 5000,
-    "health_timeout": patience(1.0),
+    # Three of them in a row are waited out by whoever meets a silent agent: here, dozens of cases.
+    "health_timeout": max(1.0, patience(0.5)),
 }
 """Small, so that a case meets them in a moment; patient with the other gateway and with agents, because the machine may
 be slow."""

@@ -31,6 +31,7 @@ from meshgate.a2a.mesh import extensions
 from meshgate.a2a.mesh.context_ids import ContextTags
 from meshgate.a2a.mesh.task_ids import TaskTags, parsed
 from meshgate.a2a.mesh.task_labels import TaskLabels
+from meshgate.a2a.messages import base
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import parse_selector
 from meshgate.a2a.signatures import card_verifier
@@ -175,8 +176,9 @@ def _lineage_with(**changes: Any) -> None:
 
 
 def _ids() -> None:
-    _replace(types, "MAX_ID", 10**9)
-    _replace(types._check_id, "__defaults__", (10**9,))
+    _replace(types, "MAX_TASK", 10**9)
+    _replace(base, "MAX_TASK", 10**9)
+    _replace(base.check_id, "__defaults__", (10**9,))
     _replace(types, "_REFERENCES", 10**9)
 
 

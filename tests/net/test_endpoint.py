@@ -136,7 +136,7 @@ async def test_the_replys_headers_are_sent_but_none_that_would_end_a_line() -> N
         ([rpc()], {**HEADERS, "a2a-version": "0.3"}, 200, "VERSION_NOT_SUPPORTED"),
         ([rpc("message/send")], HEADERS, 200, "METHOD_NOT_FOUND"),
         ([rpc("NoSuch")], HEADERS, 200, "METHOD_NOT_FOUND"),
-        ([rpc("GetExtendedAgentCard")], HEADERS, 200, "UNSUPPORTED_OPERATION"),
+        ([rpc("GetTaskPushNotificationConfig")], HEADERS, 200, "INVALID_PARAMS"),
         ([rpc(params={})], HEADERS, 200, "INVALID_PARAMS"),
         ([rpc(params={"message": {**MESSAGE, "taskId": "a\r\nb"}})], HEADERS, 200, "INVALID_PARAMS"),
     ],

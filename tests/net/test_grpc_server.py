@@ -22,14 +22,14 @@ from meshgate.a2a.errors import (
     Unauthenticated,
 )
 from meshgate.a2a.limits import DEFAULTS, Limits
-from meshgate.a2a.lists.task_list import ListTasksResponse
-from meshgate.a2a.methods import METHODS, UNSUPPORTED
+from meshgate.a2a.methods import METHODS
 from meshgate.a2a.outcome import Head, Outcome
 from meshgate.a2a.payload import JsonPayload, Payload, ProtoPayload
 from meshgate.a2a.reply import Reply
-from meshgate.a2a.types import SendMessageResponse, StreamResponse, Task
+from meshgate.a2a.types import SendMessageResponse, StreamResponse
 from meshgate.net.grpc_server import A2AService, make_server, stop_server
 from meshgate.net.grpc_status import failure_of
+from tests.a2a.bindings.test_base import REQUESTS, answer_of
 from tests.support import foreign
 from tests.support.patience import patience
 
@@ -121,13 +121,9 @@ async def test_a_unary_call_is_answered() -> None:
 @pytest.mark.parametrize("name", [name for name, method in METHODS.items() if not method.streaming])
 async def test_each_unary_method_is_served(name: str) -> None:
     method = METHODS[name]
-    answers: dict[Any, Any] = {Task: foreign.task(), ListTasksResponse: a2a_pb2.ListTasksResponse(page_size=1)}
-    message = answers.get(method.response, a2a_pb2.SendMessageResponse(task=foreign.task()))
-    asked: Any = {"SendMessage": foreign.request, "GetTask": get, "CancelTask": cancel}
-    request = asked.get(name, a2a_pb2.ListTasksRequest)()
-    agent = Agent(ProtoPayload(method.response, message))
+    agent = Agent(ProtoPayload(method.response, answer_of(method)))
     async with serving(agent) as stub:
-        assert await getattr(stub, name)(request) == message
+        assert await getattr(stub, name)(REQUESTS[name]) == answer_of(method)
     assert agent.calls[0].method is method
 
 
@@ -332,15 +328,6 @@ async def test_another_version_is_refused(version: str) -> None:
         error = await failed(stub.SendMessage(foreign.request(), metadata=(("a2a-version", version),)))
     assert (error.code(), mesh_error(error).code) == (Code.FAILED_PRECONDITION, "VERSION_NOT_SUPPORTED")
     assert agent.calls == []
-
-
-@pytest.mark.parametrize("name", list(UNSUPPORTED))
-async def test_a_method_that_is_not_built_says_so(name: str) -> None:
-    agent = Agent(answer())
-    async with serving(agent) as stub:
-        unary = stub.channel.unary_unary(f"/{binding.SERVICE}/{name}")
-        error = await failed(unary(b""))
-    assert (error.code(), mesh_error(error).code) == (Code.FAILED_PRECONDITION, UNSUPPORTED[name])
 
 
 async def test_a_method_that_nobody_knows_is_unimplemented() -> None:

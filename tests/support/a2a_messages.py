@@ -6,10 +6,19 @@ from typing import Any
 from google.protobuf import timestamp_pb2
 from hypothesis import strategies as st
 
+from meshgate.a2a.card_types import AgentCard, GetExtendedAgentCardRequest
 from meshgate.a2a.codec.strict_json import is_array, is_object
 from meshgate.a2a.lists.task_list import ListTasksRequest, ListTasksResponse
+from meshgate.a2a.messages.base import A2AMessage, Empty
+from meshgate.a2a.messages.push_config import (
+    CreateTaskPushNotificationConfigRequest,
+    DeleteTaskPushNotificationConfigRequest,
+    GetTaskPushNotificationConfigRequest,
+    ListTaskPushNotificationConfigsRequest,
+    ListTaskPushNotificationConfigsResponse,
+    TaskPushNotificationConfig,
+)
 from meshgate.a2a.types import (
-    A2AMessage,
     CancelTaskRequest,
     GetTaskRequest,
     SendMessageRequest,
@@ -114,12 +123,52 @@ artifact_updates = _message(
     {"taskId": ids, "artifact": artifacts},
     {"contextId": ids, "append": _flag(), "lastChunk": _flag(), "metadata": json_objects},
 )
+_authentications = _message({"scheme": st.sampled_from(["Bearer", "Basic"])}, {"credentials": ids})
+_push = {"url": ids, "taskId": ids}
+_push_more = {"id": ids, "token": ids, "authentication": _authentications}
+push_configs = _message(_push, _push_more)
 configurations = _message(
     {},
     {
         "acceptedOutputModes": st.lists(ids, min_size=1, max_size=2),
         "historyLength": st.integers(0, 2**31 - 1),
         "returnImmediately": _flag(),
+        "taskPushNotificationConfig": _message({"url": ids}, _push_more),
+    },
+)
+_requirements = st.lists(
+    st.fixed_dictionaries({"schemes": st.dictionaries(ids, st.just({"list": ["read"]}), min_size=1, max_size=2)}),
+    min_size=1,
+    max_size=2,
+)
+_skills = _message(
+    {"id": ids, "name": ids, "description": ids, "tags": st.lists(ids, max_size=2)},
+    {"examples": st.lists(ids, min_size=1, max_size=2), "securityRequirements": _requirements},
+)
+_schemes = (
+    st.fixed_dictionaries({"apiKeySecurityScheme": st.just({"location": "header", "name": "x-key"})})
+    | st.fixed_dictionaries({"httpAuthSecurityScheme": st.just({"scheme": "Bearer"})})
+    | st.fixed_dictionaries({"openIdConnectSecurityScheme": st.just({"openIdConnectUrl": "https://i.example"})})
+)
+_addresses = st.fixed_dictionaries(
+    {"url": ids, "protocolBinding": st.sampled_from(["JSONRPC", "GRPC"]), "protocolVersion": st.just("0.3")}
+)
+cards = _message(
+    {
+        "name": ids,
+        "description": ids,
+        "version": ids,
+        "supportedInterfaces": st.lists(_addresses, min_size=1, max_size=2, unique_by=repr),
+        "capabilities": _message({}, {"streaming": _flag(), "pushNotifications": _flag()}),
+        "defaultInputModes": st.lists(ids, max_size=2),
+        "defaultOutputModes": st.lists(ids, max_size=2),
+        "skills": st.lists(_skills, max_size=2),
+    },
+    {
+        "securitySchemes": st.dictionaries(ids, _schemes, min_size=1, max_size=2),
+        "securityRequirements": _requirements,
+        "documentationUrl": ids,
+        "provider": _message({"organization": ids, "url": ids}, {}),
     },
 )
 by_kind: dict[type[A2AMessage], st.SearchStrategy[Tree]] = {
@@ -151,6 +200,15 @@ by_kind: dict[type[A2AMessage], st.SearchStrategy[Tree]] = {
         },
         {},
     ),
+    CreateTaskPushNotificationConfigRequest: _message(_push, {**_push_more, "tenant": ids}),
+    TaskPushNotificationConfig: push_configs,
+    GetTaskPushNotificationConfigRequest: _message({"taskId": ids, "id": ids}, {"tenant": ids}),
+    DeleteTaskPushNotificationConfigRequest: _message({"taskId": ids, "id": ids}, {"tenant": ids}),
+    ListTaskPushNotificationConfigsRequest: _message({"taskId": ids}, {"tenant": ids}),
+    ListTaskPushNotificationConfigsResponse: _message({"configs": st.lists(push_configs, min_size=1, max_size=2)}, {}),
+    GetExtendedAgentCardRequest: _message({}, {"tenant": ids}),
+    AgentCard: cards,
+    Empty: st.just({}),
     SendMessageResponse: st.fixed_dictionaries({"task": tasks}) | st.fixed_dictionaries({"message": messages}),
     StreamResponse: (
         st.fixed_dictionaries({"task": tasks})

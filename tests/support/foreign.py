@@ -12,7 +12,6 @@ from a2a.server.context import ServerCallContext
 from a2a.server.request_handlers import RequestHandler
 from a2a.server.routes import create_jsonrpc_routes, create_rest_routes
 from a2a.types import a2a_pb2
-from a2a.utils.errors import UnsupportedOperationError
 from google.protobuf.message import Message as ProtoMessage
 from starlette.applications import Starlette
 
@@ -59,15 +58,23 @@ class ScriptedAgent(RequestHandler):
         async for event in self._stream(params):
             yield event
 
-    async def _not_offered(self, params: Any, context: ServerCallContext) -> NoReturn:
-        raise UnsupportedOperationError
+    async def on_list_tasks(self, params: Any, context: ServerCallContext) -> Any:
+        return self._answer(params)
 
-    on_list_tasks = _not_offered
-    on_create_task_push_notification_config = _not_offered
-    on_get_task_push_notification_config = _not_offered
-    on_list_task_push_notification_configs = _not_offered
-    on_delete_task_push_notification_config = _not_offered
-    on_get_extended_agent_card = _not_offered
+    async def on_create_task_push_notification_config(self, params: Any, context: ServerCallContext) -> Any:
+        return self._answer(params)
+
+    async def on_get_task_push_notification_config(self, params: Any, context: ServerCallContext) -> Any:
+        return self._answer(params)
+
+    async def on_list_task_push_notification_configs(self, params: Any, context: ServerCallContext) -> Any:
+        return self._answer(params)
+
+    async def on_delete_task_push_notification_config(self, params: Any, context: ServerCallContext) -> None:
+        self._answer(params)
+
+    async def on_get_extended_agent_card(self, params: Any, context: ServerCallContext) -> Any:
+        return self._answer(params)
 
 
 def app(agent: RequestHandler) -> Starlette:
@@ -82,9 +89,14 @@ async def post(agent: RequestHandler, body: bytes, version: str = "1.0") -> http
         return await client.post(URL, content=body, headers={"content-type": "application/json", **named})
 
 
+def extended_card() -> a2a_pb2.AgentCard:
+    """The card of an agent that says it has another for those it knows: else a stock client does not ask for it."""
+    return a2a_pb2.AgentCard(capabilities=a2a_pb2.AgentCapabilities(extended_agent_card=True))
+
+
 def client(http: httpx.AsyncClient) -> JsonRpcTransport:
     """a2a-sdk's JSON-RPC client over the given connection."""
-    return JsonRpcTransport(http, a2a_pb2.AgentCard(), URL)
+    return JsonRpcTransport(http, extended_card(), URL)
 
 
 def rest_app(agent: RequestHandler) -> Starlette:
@@ -103,17 +115,17 @@ async def send_rest(agent: RequestHandler, request: Request, version: str = "1.0
 
 def rest_client(http: httpx.AsyncClient) -> RestTransport:
     """a2a-sdk's HTTP+JSON client over the given connection."""
-    return RestTransport(http, a2a_pb2.AgentCard(), URL)
+    return RestTransport(http, extended_card(), URL)
 
 
 def legacy_rest_client(http: httpx.AsyncClient) -> CompatRestTransport:
     """a2a-sdk's HTTP+JSON client for A2A 0.3 over the given connection."""
-    return CompatRestTransport(http, a2a_pb2.AgentCard(), URL)
+    return CompatRestTransport(http, extended_card(), URL)
 
 
 def legacy_client(http: httpx.AsyncClient) -> CompatJsonRpcTransport:
     """a2a-sdk's JSON-RPC client for A2A 0.3 over the given connection."""
-    return CompatJsonRpcTransport(http, a2a_pb2.AgentCard(), URL)
+    return CompatJsonRpcTransport(http, extended_card(), URL)
 
 
 class NoContext:
@@ -137,6 +149,40 @@ class NoChannel:
         return ask
 
     unary_stream = unary_unary
+
+
+def push_config(**changes: Any) -> a2a_pb2.TaskPushNotificationConfig:
+    """A push configuration with every field set that 0.3 has as well."""
+    given: dict[str, Any] = {
+        "task_id": "task-1",
+        "id": "p",
+        "url": "https://hooks.example/a?b=c",
+        "token": "secret",
+        "authentication": a2a_pb2.AuthenticationInfo(scheme="Bearer", credentials="key"),
+    }
+    return a2a_pb2.TaskPushNotificationConfig(**{**given, **changes})
+
+
+def card() -> a2a_pb2.AgentCard:
+    """A card with an address of each version, and what has another form in 0.3."""
+    key = a2a_pb2.SecurityScheme(api_key_security_scheme=a2a_pb2.APIKeySecurityScheme(location="header", name="x-key"))
+    required = a2a_pb2.SecurityRequirement(schemes={"key": a2a_pb2.StringList(list=["read"])})
+    skill = a2a_pb2.AgentSkill(id="s", name="s", description="d", tags=["t"], security_requirements=[required])
+    return a2a_pb2.AgentCard(
+        name="clerk",
+        description="d",
+        version="1.0.0",
+        supported_interfaces=[
+            a2a_pb2.AgentInterface(url=URL, protocol_binding="JSONRPC", protocol_version="0.3"),
+        ],
+        capabilities=a2a_pb2.AgentCapabilities(streaming=True, push_notifications=True, extended_agent_card=True),
+        security_schemes={"key": key},
+        security_requirements=[required],
+        default_input_modes=["text/plain"],
+        default_output_modes=["text/plain"],
+        skills=[skill],
+        provider=a2a_pb2.AgentProvider(organization="o", url="https://o.example"),
+    )
 
 
 def task(state: int = a2a_pb2.TASK_STATE_COMPLETED) -> a2a_pb2.Task:

@@ -29,6 +29,7 @@ from meshgate.gateway.policy import Observer, Policy, chain, entered, teller
 from meshgate.gateway.routing.agent_choice import AgentChoice
 from meshgate.gateway.routing.agent_lists import AgentLists
 from meshgate.gateway.routing.balance import Balance
+from meshgate.gateway.routing.refusal import Unserved
 from meshgate.gateway.routing.resolve import Resolve
 from meshgate.gateway.routing.switch_match import kills_agent
 from meshgate.gateway.routing.task_list import ListTasks
@@ -133,11 +134,11 @@ def compose(gateway: Parts) -> Handler:
     # A page of tasks is one call to an agent, however many of its tasks are read for it.
     unrated = [policy for policy in lists[1] if not isinstance(policy, RateLimit)]
     read = entered(chain([*unrated, balance], send, counts), tell)
-    told = chain([g.schema], hand_over)
+    # A task that its agent lists is shown as if it were read: each in the release of its own skill. It is no news.
+    told = chain([policy for policy in unrated if not isinstance(policy, IndexTasks)], hand_over)
     reader = TaskReader(g.task_owner, read, told, g.clock, g.limits)
-    # What an agent lists is converted task by task, each between the releases of its own skill.
     unconverted = [policy for policy in unrated if policy is not g.schema]
     ask = entered(chain([*unconverted, balance], send, counts), tell)
     told_lists = AgentLists(TaskSources(g.table, g.tags), ask, g.clock, g.limits)
     listing = ListTasks(g.known_tasks, g.tasks_elsewhere, g.routes, told_lists, reader, g.rates, g.limits)
-    return chain([*lists[0], listing, resolve], call, counts, tell)
+    return chain([*lists[0], Unserved(), listing, resolve], call, counts, tell)

@@ -6,13 +6,14 @@ from typing import Any
 
 import msgspec
 
-from meshgate.a2a.types import A2AMessage
+from meshgate.a2a.messages.base import A2AMessage, check_label
 
 __all__ = [
     "APIKeySecurityScheme",
     "AgentCard",
     "AgentInterface",
     "AgentSkill",
+    "GetExtendedAgentCardRequest",
     "OAuthFlow",
     "SecurityScheme",
     "SkillTerms",
@@ -199,3 +200,12 @@ class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
 
     skills: dict[str, SkillTerms] = {}
     shared_tasks: bool = False
+
+
+class GetExtendedAgentCardRequest(A2AMessage, frozen=True):
+    """``GetExtendedAgentCard``."""
+
+    tenant: str = ""
+
+    def __post_init__(self) -> None:
+        check_label(self.tenant)

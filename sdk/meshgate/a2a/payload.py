@@ -11,11 +11,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from meshgate.a2a.card_types import AgentCard, GetExtendedAgentCardRequest
 from meshgate.a2a.codec.strict_json import check, is_array, is_object
 from meshgate.a2a.codec.timestamps import instant
 from meshgate.a2a.lists.task_list import ListTasksRequest, ListTasksResponse
+from meshgate.a2a.messages.base import A2AMessage, Empty
+from meshgate.a2a.messages.push_config import (
+    CreateTaskPushNotificationConfigRequest,
+    DeleteTaskPushNotificationConfigRequest,
+    GetTaskPushNotificationConfigRequest,
+    ListTaskPushNotificationConfigsRequest,
+    ListTaskPushNotificationConfigsResponse,
+    TaskPushNotificationConfig,
+)
 from meshgate.a2a.types import (
-    A2AMessage,
     CancelTaskRequest,
     GetTaskRequest,
     Message,
@@ -192,6 +201,15 @@ class _Places(NamedTuple):
 
 _IDS: dict[type[A2AMessage], _Places] = {
     GetTaskRequest: _Places(("id",)),
+    TaskPushNotificationConfig: _Places(("taskId",)),
+    CreateTaskPushNotificationConfigRequest: _Places(("taskId",)),
+    GetTaskPushNotificationConfigRequest: _Places(("taskId",)),
+    DeleteTaskPushNotificationConfigRequest: _Places(("taskId",)),
+    ListTaskPushNotificationConfigsRequest: _Places(("taskId",)),
+    ListTaskPushNotificationConfigsResponse: _Places(children=(("configs", TaskPushNotificationConfig, True),)),
+    GetExtendedAgentCardRequest: _Places(),
+    AgentCard: _Places(),
+    Empty: _Places(),
     CancelTaskRequest: _Places(("id",)),
     SubscribeToTaskRequest: _Places(("id",)),
     Message: _Places(("taskId",), context=True, references=True),

@@ -10,11 +10,22 @@ from __future__ import annotations
 import base64
 import binascii
 import enum
-import re
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
+
+from meshgate.a2a.messages.base import (
+    BEYOND,
+    MAX_ID,
+    MAX_TASK,
+    A2AMessage,
+    check_context,
+    check_id,
+    check_label,
+    check_task,
+)
+from meshgate.a2a.messages.push_config import TaskPushNotificationConfig
 
 __all__ = [
     "BEYOND",
@@ -73,10 +84,6 @@ class Role(enum.StrEnum):
     AGENT = "ROLE_AGENT"
 
 
-class A2AMessage(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """The base of every A2A message."""
-
-
 def _one_of(message: A2AMessage, names: tuple[str, ...]) -> None:
     count = 0
     for name in names:
@@ -108,45 +115,8 @@ class Part(A2AMessage, frozen=True):
             msgspec.structs.force_setattr(self, "raw", _base64(self.raw))
 
 
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-MAX_ID = 512
-"""Longest id of a message, a context, an artifact, or of a task at its agent, in bytes of UTF-8."""
-_TAG = 254
-"""Most that the mesh puts before an agent's id: a tag, a context id, a version and what separates them."""
-BEYOND = "must not be longer than"
-"""The words of a check that a limit fails."""
 _REFERENCES = 64
 """Most tasks that a message refers to."""
-
-
-def _check_id(name: str, text: str, most: int = MAX_ID) -> None:
-    # isprintable costs a tenth of the search, and nearly every id passes it.
-    if not text.isprintable() and _CONTROL.search(text) is not None:
-        raise ValueError(f"{name} must not hold control characters")
-    if 4 * len(text) > most and len(text.encode("utf-8", "surrogatepass")) > most:
-        raise ValueError(f"{name} {BEYOND} {most} bytes")
-
-
-def check_label(tenant: str) -> None:
-    """Check a request's routing label.
-
-    Raises:
-        ValueError: it is too long, or holds control characters.
-    """
-    _check_id("tenant", tenant)
-
-
-def check_context(context: str) -> None:
-    """Check a context id, which may be left out. Raises what ``check_label`` does."""
-    if context:
-        _check_id("contextId", context, MAX_ID + _TAG)
-
-
-def _check_task(name: str, task: str, context: str = "") -> None:
-    if not task:
-        raise ValueError(f"{name} must not be empty")
-    _check_id(name, task, MAX_ID + _TAG)
-    check_context(context)
 
 
 def _base64(text: str) -> str:
@@ -171,15 +141,15 @@ class Message(A2AMessage, frozen=True):
     reference_task_ids: list[str] = []
 
     def __post_init__(self) -> None:
-        _check_id("messageId", self.message_id)
+        check_id("messageId", self.message_id)
         check_context(self.context_id)
         if self.task_id:
-            _check_id("taskId", self.task_id, MAX_ID + _TAG)
+            check_id("taskId", self.task_id, MAX_TASK)
         if self.reference_task_ids:
             if len(self.reference_task_ids) > _REFERENCES:
                 raise ValueError(f"referenceTaskIds {BEYOND} {_REFERENCES} ids")
             for task in self.reference_task_ids:
-                _check_id("referenceTaskIds", task, MAX_ID + _TAG)
+                check_id("referenceTaskIds", task, MAX_TASK)
 
 
 class Artifact(A2AMessage, frozen=True):
@@ -193,7 +163,7 @@ class Artifact(A2AMessage, frozen=True):
     extensions: list[str] = []
 
     def __post_init__(self) -> None:
-        _check_id("artifactId", self.artifact_id)
+        check_id("artifactId", self.artifact_id)
 
 
 class TaskStatus(A2AMessage, frozen=True):
@@ -215,7 +185,7 @@ class Task(A2AMessage, frozen=True):
     metadata: dict[str, Any] = {}
 
     def __post_init__(self) -> None:
-        _check_task("id", self.id, self.context_id)
+        check_task("id", self.id, self.context_id)
 
 
 class TaskStatusUpdateEvent(A2AMessage, frozen=True):
@@ -227,7 +197,7 @@ class TaskStatusUpdateEvent(A2AMessage, frozen=True):
     metadata: dict[str, Any] = {}
 
     def __post_init__(self) -> None:
-        _check_task("taskId", self.task_id, self.context_id)
+        check_task("taskId", self.task_id, self.context_id)
 
 
 class TaskArtifactUpdateEvent(A2AMessage, frozen=True):
@@ -241,14 +211,14 @@ class TaskArtifactUpdateEvent(A2AMessage, frozen=True):
     metadata: dict[str, Any] = {}
 
     def __post_init__(self) -> None:
-        _check_task("taskId", self.task_id, self.context_id)
+        check_task("taskId", self.task_id, self.context_id)
 
 
 class SendMessageConfiguration(A2AMessage, frozen=True):
     """The caller's wishes about the answer."""
 
     accepted_output_modes: list[str] = []
-    task_push_notification_config: dict[str, Any] | None = None
+    task_push_notification_config: TaskPushNotificationConfig | None = None
     history_length: int | None = None
     return_immediately: bool = False
 
@@ -292,7 +262,7 @@ class GetTaskRequest(A2AMessage, frozen=True):
     history_length: int | None = None
 
     def __post_init__(self) -> None:
-        _check_task("id", self.id)
+        check_task("id", self.id)
         check_label(self.tenant)
         check_history(self.history_length)
 
@@ -305,7 +275,7 @@ class CancelTaskRequest(A2AMessage, frozen=True):
     metadata: dict[str, Any] = {}
 
     def __post_init__(self) -> None:
-        _check_task("id", self.id)
+        check_task("id", self.id)
         check_label(self.tenant)
 
 
@@ -316,7 +286,7 @@ class SubscribeToTaskRequest(A2AMessage, frozen=True):
     tenant: str = ""
 
     def __post_init__(self) -> None:
-        _check_task("id", self.id)
+        check_task("id", self.id)
         check_label(self.tenant)
 
 

@@ -65,7 +65,7 @@ class A2AService(grpc.GenericRpcHandler):
         self._admit = admit
         self._binding = GRPC_ROWS[0].load() if binding is None else binding
         methods = self._binding.methods
-        self._streams = {path: method is not None and method.streaming for path, method in methods.items()}
+        self._streams = {path: method.streaming for path, method in methods.items()}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
         """The handler of a call, or None for gRPC's own UNIMPLEMENTED. Nothing of a refused call's message is read."""

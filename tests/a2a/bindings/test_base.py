@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 from urllib.parse import unquote
@@ -12,16 +14,20 @@ import pytest
 from a2a.compat.v0_3 import a2a_v0_3_pb2
 from a2a.compat.v0_3.grpc_handler import CompatGrpcHandler
 from a2a.compat.v0_3.grpc_transport import CompatGrpcTransport
+from a2a.server.request_handlers import GrpcHandler
 from a2a.types import a2a_pb2
-from google.protobuf import json_format, timestamp_pb2
+from google.protobuf import empty_pb2, json_format, message_factory, timestamp_pb2
 from google.protobuf.message import Message as ProtoMessage
 from hypothesis import given
 from hypothesis import strategies as st
 
 from meshgate.a2a.bindings.base import Binding, Failure, Request
 from meshgate.a2a.bindings.table import DEFAULT, DEFAULT_NAMES, GRPC_ROWS, HTTP_ROWS, ROWS, Key, Row, key_of
+from meshgate.a2a.card_types import AgentCard
 from meshgate.a2a.errors import AccessError, EdgeError, InvalidAgentResponse, MeshError, SchemaViolation
 from meshgate.a2a.lists.task_list import ListTasksResponse
+from meshgate.a2a.messages.base import Empty
+from meshgate.a2a.messages.push_config import ListTaskPushNotificationConfigsResponse, TaskPushNotificationConfig
 from meshgate.a2a.methods import METHODS, Method
 from meshgate.a2a.payload import JsonPayload, Payload, ProtoPayload
 from meshgate.a2a.protocol_version import LEGACY_VERSION, protocol_headers
@@ -47,6 +53,11 @@ REQUESTS: dict[str, ProtoMessage] = {
         status_timestamp_after=timestamp_pb2.Timestamp(seconds=1_796_040_000, nanos=250_000_000),
         include_artifacts=True,
     ),
+    "CreateTaskPushNotificationConfig": foreign.push_config(),
+    "GetTaskPushNotificationConfig": a2a_pb2.GetTaskPushNotificationConfigRequest(tenant="t", task_id="task-1", id="p"),
+    "ListTaskPushNotificationConfigs": a2a_pb2.ListTaskPushNotificationConfigsRequest(task_id="task-1", tenant="t"),
+    "DeleteTaskPushNotificationConfig": a2a_pb2.DeleteTaskPushNotificationConfigRequest(task_id="task-1", id="p"),
+    "GetExtendedAgentCard": a2a_pb2.GetExtendedAgentCardRequest(tenant="t"),
 }
 _LISTED = a2a_pb2.ListTasksResponse(tasks=[foreign.task()], page_size=7, total_size=1)
 EVENT = a2a_pb2.StreamResponse(task=foreign.task())
@@ -55,7 +66,16 @@ EVENT = a2a_pb2.StreamResponse(task=foreign.task())
 def answer_of(method: Method) -> ProtoMessage:
     """What an operation is answered with, or one event of it."""
     whole = a2a_pb2.SendMessageResponse(task=foreign.task())
-    answers: dict[Any, ProtoMessage] = {Task: foreign.task(), ListTasksResponse: _LISTED}
+    answers: dict[Any, ProtoMessage] = {
+        Task: foreign.task(),
+        ListTasksResponse: _LISTED,
+        TaskPushNotificationConfig: foreign.push_config(),
+        ListTaskPushNotificationConfigsResponse: a2a_pb2.ListTaskPushNotificationConfigsResponse(
+            configs=[foreign.push_config(), foreign.push_config(id="q", url="https://other.example/")]
+        ),
+        AgentCard: foreign.card(),
+        Empty: empty_pb2.Empty(),
+    }
     return EVENT if method.streaming else answers.get(method.response, whole)
 
 
@@ -106,8 +126,9 @@ def sayable(row: Row[Binding], request: ProtoMessage) -> Any:
     if row.version != LEGACY_VERSION:
         return request
     told: Any = copy.deepcopy(request)
-    if "tenant" in told.DESCRIPTOR.fields_by_name:
-        told.ClearField("tenant")
+    for one in (told, *getattr(told, "configs", ())):
+        if "tenant" in one.DESCRIPTOR.fields_by_name:
+            one.ClearField("tenant")
     if "configuration" in told.DESCRIPTOR.fields_by_name and not told.configuration.history_length:
         told.configuration.ClearField("history_length")
     return told
@@ -115,8 +136,9 @@ def sayable(row: Row[Binding], request: ProtoMessage) -> Any:
 
 def wanted(row: Row[Binding], method: Method, answer: ProtoMessage) -> Any:
     """What a client reads of an answer: one of 0.3 cuts the history that its caller did not want."""
-    cut: Any = copy.deepcopy(answer)
+    cut: Any = sayable(row, answer)
     if row.version == LEGACY_VERSION and not method.on_task:
+        cut = copy.deepcopy(cut)
         cut.task.ClearField("history")
     return cut
 
@@ -159,7 +181,7 @@ def test_what_a_client_asks_is_what_a_server_reads(served: Served) -> None:
         assert (call.method, call.target) == (method, request.target)
         assert call.headers.items() >= HEADERS.items()
         assert call.payload.digest() == expected.digest()
-        assert call.task_id == ("" if method.name == "ListTasks" else "task-1")
+        assert call.task_id == ("" if not method.task_field else "task-1")
         assert method.name != "ListTasks" or call.context_id == "c"
 
 
@@ -266,122 +288,131 @@ def test_a_field_that_breaks_several_rules_is_told_with_each(row: Row[Binding]) 
         assert client.decode_error(server.encode_error(error)).violations == error.violations
 
 
-# -- a peer that is not ours, for each row
+# -- a peer that is not ours, for each row and operation
+
+Ask = Callable[[str, ProtoMessage], Awaitable[Request]]
+Answered = Callable[[foreign.ScriptedAgent, str, Request], Awaitable[bytes]]
 
 
-async def over_jsonrpc(agent: foreign.ScriptedAgent, request: Request) -> bytes:
+async def over_jsonrpc(agent: foreign.ScriptedAgent, _: str, request: Request) -> bytes:
     return (await foreign.post(agent, request.body)).content
 
 
-async def over_legacy_jsonrpc(agent: foreign.ScriptedAgent, request: Request) -> bytes:
+async def over_legacy_jsonrpc(agent: foreign.ScriptedAgent, _: str, request: Request) -> bytes:
     return (await foreign.post(agent, request.body, version=LEGACY_VERSION)).content
 
 
-async def asked_over_jsonrpc(message: ProtoMessage) -> Request:
-    return await asked_by(foreign.client, message)
-
-
-async def asked_over_legacy_jsonrpc(message: ProtoMessage) -> Request:
-    return await asked_by(foreign.legacy_client, message)
-
-
-async def asked_by(client: Callable[[httpx.AsyncClient], Any], message: ProtoMessage) -> Request:
-    sent: list[Request] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        sent.append(Request(request.method, "", "", dict(request.headers), request.content))
-        return httpx.Response(200, json={})
-
-    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
-        with pytest.raises(Exception, match=r"."):
-            await client(http).get_task(message)
-    return sent[0]
-
-
-async def over_rest(agent: foreign.ScriptedAgent, request: Request) -> bytes:
+async def over_rest(agent: foreign.ScriptedAgent, _: str, request: Request) -> bytes:
     return (await foreign.send_rest(agent, request)).content
 
 
-async def over_legacy_rest(agent: foreign.ScriptedAgent, request: Request) -> bytes:
+async def over_legacy_rest(agent: foreign.ScriptedAgent, _: str, request: Request) -> bytes:
     return (await foreign.send_rest(agent, request, LEGACY_VERSION)).content
 
 
-async def asked_over_rest(message: ProtoMessage) -> Request:
-    return await asked_of_rest(foreign.rest_client, message)
-
-
-async def asked_over_legacy_rest(message: ProtoMessage) -> Request:
-    return await asked_of_rest(foreign.legacy_rest_client, message)
-
-
-async def asked_of_rest(client: Callable[[httpx.AsyncClient], Any], message: ProtoMessage) -> Request:
-    sent: list[Request] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        raw = request.url.raw_path.decode().partition("?")[0]
-        query = request.url.query.decode()
-        sent.append(Request(request.method, raw, query, dict(request.headers), request.content))
-        return httpx.Response(200, json={})
-
-    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
-        await client(http).get_task(message)
-    return sent[0]
-
-
-async def over_grpc(agent: foreign.ScriptedAgent, request: Request) -> bytes:
-    answer: ProtoMessage = await agent.on_get_task(a2a_pb2.GetTaskRequest.FromString(request.body), None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+async def over_grpc(agent: foreign.ScriptedAgent, name: str, request: Request) -> bytes:
+    service = a2a_pb2.DESCRIPTOR.services_by_name["A2AService"]
+    assert request.path == f"/{service.full_name}/{name}"
+    asked = type(REQUESTS[name]).FromString(request.body)
+    handler: Any = GrpcHandler(agent)
+    answer: ProtoMessage = await getattr(handler, name)(asked, foreign.NoContext())
     return answer.SerializeToString()
 
 
-async def asked_over_grpc(message: ProtoMessage) -> Request:
+async def over_legacy_grpc(agent: foreign.ScriptedAgent, _: str, request: Request) -> bytes:
+    name = request.path.rpartition("/")[2]
+    method = a2a_v0_3_pb2.DESCRIPTOR.services_by_name["A2AService"].methods_by_name[name]
+    message = message_factory.GetMessageClass(method.input_type).FromString(request.body)
+    handler: Any = CompatGrpcHandler(agent)
+    answer: ProtoMessage = await getattr(handler, name)(message, foreign.NoContext())
+    return answer.SerializeToString()
+
+
+def asked_by(client: Callable[[httpx.AsyncClient], Any]) -> Ask:
+    """What a stock client over HTTP sends."""
+
+    async def ask(name: str, message: ProtoMessage) -> Request:
+        sent: list[Request] = []
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            raw = request.url.raw_path.decode().partition("?")[0]
+            query = request.url.query.decode()
+            sent.append(Request(request.method, raw.rstrip("/"), query, dict(request.headers), request.content))
+            return httpx.Response(200, json={})
+
+        async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+            with contextlib.suppress(Exception):  # it has no answer to read
+                await getattr(client(http), called(name))(message)
+        return sent[0]
+
+    return ask
+
+
+def called(name: str) -> str:
+    """The function of a2a-sdk's clients for an operation."""
+    return re.sub("(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+async def asked_over_grpc(name: str, message: ProtoMessage) -> Request:
     service = a2a_pb2.DESCRIPTOR.services_by_name["A2AService"].full_name
-    return Request(path=f"/{service}/GetTask", body=message.SerializeToString())
+    return Request(path=f"/{service}/{name}", body=message.SerializeToString())
 
 
-async def over_legacy_grpc(agent: foreign.ScriptedAgent, request: Request) -> bytes:
-    message = a2a_v0_3_pb2.GetTaskRequest.FromString(request.body)
-    answer: ProtoMessage = await cast("Any", CompatGrpcHandler(agent)).GetTask(message, foreign.NoContext())
-    return answer.SerializeToString()
-
-
-async def asked_over_legacy_grpc(message: ProtoMessage) -> Request:
+async def asked_over_legacy_grpc(name: str, message: ProtoMessage) -> Request:
     sent: list[Request] = []
-    transport = CompatGrpcTransport(cast("Any", foreign.NoChannel(sent)), None)
+    transport: Any = CompatGrpcTransport(cast("Any", foreign.NoChannel(sent)), foreign.extended_card())
     with pytest.raises(Exception, match=r"."):
-        await transport.get_task(cast("Any", message))
+        await getattr(transport, called(name))(message)
     return sent[0]
 
 
-STOCK: dict[
-    Key,
-    tuple[Callable[[ProtoMessage], Awaitable[Request]], Callable[[foreign.ScriptedAgent, Request], Awaitable[bytes]]],
-] = {
-    ("JSONRPC", "1.0"): (asked_over_jsonrpc, over_jsonrpc),
-    ("HTTP+JSON", "1.0"): (asked_over_rest, over_rest),
-    ("HTTP+JSON", "0.3"): (asked_over_legacy_rest, over_legacy_rest),
-    ("JSONRPC", "0.3"): (asked_over_legacy_jsonrpc, over_legacy_jsonrpc),
+STOCK: dict[Key, tuple[Ask, Answered]] = {
+    ("JSONRPC", "1.0"): (asked_by(foreign.client), over_jsonrpc),
+    ("HTTP+JSON", "1.0"): (asked_by(foreign.rest_client), over_rest),
+    ("HTTP+JSON", "0.3"): (asked_by(foreign.legacy_rest_client), over_legacy_rest),
+    ("JSONRPC", "0.3"): (asked_by(foreign.legacy_client), over_legacy_jsonrpc),
     ("GRPC", "1.0"): (asked_over_grpc, over_grpc),
     ("GRPC", "0.3"): (asked_over_legacy_grpc, over_legacy_grpc),
 }
+_CONFIGS = ("ListTaskPushNotificationConfigs", "DeleteTaskPushNotificationConfig")
+UNSENT = {("HTTP+JSON", "0.3", name) for name in _CONFIGS}
+"""What a2a-sdk's clients do not send."""
+UNSERVED = {("HTTP+JSON", "0.3", "DeleteTaskPushNotificationConfig")}
+"""What a2a-sdk's servers do not serve."""
+UNARY = [(row, method) for row, method in SERVED if method.on_task and not method.streaming]
 
 
-async def test_a_stock_clients_request_is_taken_and_read(row: Row[Binding]) -> None:
-    asked = await STOCK[row.key][0](REQUESTS["GetTask"])
-    request = received(asked, row)
+def told(served: Served) -> str:
+    return "-".join((*served[0].key, served[1].name))
+
+
+@pytest.mark.parametrize("one", [one for one in UNARY if (*one[0].key, one[1].name) not in UNSENT], ids=told)
+async def test_a_stock_clients_request_is_taken_and_read(one: Served) -> None:
+    row, method = one
+    wanted = copy.deepcopy(REQUESTS[method.name])
+    request = received(await STOCK[row.key][0](method.name, wanted), row)
     assert row.load().takes(request)
     call = row.load().server().decode_request(request)
-    assert call.method is METHODS["GetTask"]
-    assert call.payload.digest() == ProtoPayload(call.method.request, sayable(row, REQUESTS["GetTask"])).digest()
+    assert call.method is method
+    # a2a-sdk's client over HTTP+JSON puts the tenant before the path alone.
+    expected = ProtoPayload(method.request, sayable(row, REQUESTS[method.name]))
+    assert call.payload.digest() == expected.digest()
 
 
-async def test_a_stock_server_reads_our_request_and_we_its_answer(row: Row[Binding]) -> None:
-    client = any_client(row)
-    agent = foreign.ScriptedAgent(foreign.task())
-    read = client.decode_answer(await STOCK[row.key][1](agent, client.request))
-    assert agent.asked == [REQUESTS["GetTask"]]
-    expected = foreign.task()
-    if row.version == LEGACY_VERSION and row.id != "JSONRPC":
+@pytest.mark.parametrize("one", [one for one in UNARY if (*one[0].key, one[1].name) not in UNSERVED], ids=told)
+async def test_a_stock_server_reads_our_request_and_we_its_answer(one: Served) -> None:
+    row, method = one
+    client = any_client(row, method.name)
+    agent = foreign.ScriptedAgent(answer_of(method))
+    read = client.decode_answer(await STOCK[row.key][1](agent, method.name, client.request))
+    asked: Any = copy.deepcopy(agent.asked[0])
+    expected: Any = copy.deepcopy(REQUESTS[method.name])
+    for message in (asked, expected):
+        message.ClearField("tenant")  # a2a-sdk's servers take it out, for their context
+    assert asked == expected
+    answer: Any = sayable(row, answer_of(method))
+    if row.version == LEGACY_VERSION and row.id != "JSONRPC" and method.response is Task:
         # The package a2a.v1 has no place for references, and only gateways keep them.
-        for message in (expected.status.message, *expected.history):
+        for message in (answer.status.message, *answer.history):
             message.ClearField("reference_task_ids")
-    assert read.digest() == ProtoPayload(METHODS["GetTask"].response, expected).digest()
+    assert read.digest() == ProtoPayload(method.response, answer).digest()

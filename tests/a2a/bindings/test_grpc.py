@@ -24,7 +24,6 @@ from meshgate.a2a.errors import (
     InvalidParams,
     InvalidRequest,
     MeshError,
-    PushNotificationNotSupported,
     UpstreamUnavailable,
 )
 from meshgate.a2a.methods import METHODS
@@ -317,13 +316,6 @@ def test_json_goes_out_as_a_stock_message() -> None:
     sent = a2a_pb2.SendMessageRequest.FromString(binding.encode(JsonPayload(SendMessageRequest, tree)))
     message = a2a_pb2.Message(message_id="m", role=a2a_pb2.ROLE_USER, parts=[a2a_pb2.Part(text="hi")])
     assert sent == a2a_pb2.SendMessageRequest(message=message)
-
-
-def test_a_request_for_push_notifications_is_refused() -> None:
-    request = foreign.request()
-    request.configuration.task_push_notification_config.url = "http://x"
-    with pytest.raises(PushNotificationNotSupported):
-        binding.decode_call("SendMessage", request.SerializeToString(), {}, None)
 
 
 def deep(levels: int) -> bytes:

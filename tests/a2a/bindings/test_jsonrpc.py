@@ -33,11 +33,9 @@ from meshgate.a2a.errors import (
     MeshError,
     MethodNotFound,
     ParseError,
-    PushNotificationNotSupported,
-    UnsupportedOperation,
     UpstreamUnavailable,
 )
-from meshgate.a2a.methods import METHODS, UNSUPPORTED
+from meshgate.a2a.methods import METHODS
 from meshgate.a2a.payload import JsonPayload, Payload, ProtoPayload
 from tests.a2a.bindings.test_jsonrpc_errors import A2AS, NUMBERS
 from tests.a2a.test_errors import LEAVES
@@ -484,8 +482,6 @@ def test_missing_params_are_empty_ones() -> None:
         ("NoSuch", MethodNotFound),
         ("getTask", MethodNotFound),
         ("", MethodNotFound),
-        ("GetExtendedAgentCard", UnsupportedOperation),
-        ("CreateTaskPushNotificationConfig", PushNotificationNotSupported),
     ],
 )
 def test_a_method_that_is_not_served_is_refused_as_what_it_is(name: str, cls: type[MeshError]) -> None:
@@ -493,9 +489,9 @@ def test_a_method_that_is_not_served_is_refused_as_what_it_is(name: str, cls: ty
         decode_call(decode_envelope(body(method=name)), {}, None)
 
 
-def test_every_operation_of_a2a_is_served_or_says_why_not() -> None:
+def test_every_operation_of_a2a_is_known() -> None:
     names = {method.name for method in a2a_pb2.DESCRIPTOR.services_by_name["A2AService"].methods}
-    assert names == set(METHODS) | set(UNSUPPORTED)
+    assert names == set(METHODS)
 
 
 def test_a_call_knows_the_ids_that_routing_needs() -> None:
@@ -503,13 +499,6 @@ def test_a_call_knows_the_ids_that_routing_needs() -> None:
     call = decode_call(decode_envelope(body(method="SendMessage", params=request)), {"x": "y"}, None)
     assert (call.message_id, call.task_id, call.context_id) == ("m-1", "task-1", "ctx")
     assert call.headers == {"x": "y"}
-
-
-def test_a_request_for_push_notifications_is_refused() -> None:
-    request = json_format.MessageToDict(foreign.request())
-    request["configuration"] = {"taskPushNotificationConfig": {"url": "http://x"}}
-    with pytest.raises(PushNotificationNotSupported):
-        decode_call(decode_envelope(body(method="SendMessage", params=request)), {}, None)
 
 
 def test_of_duplicate_members_the_last_alone_is_sent_on() -> None:

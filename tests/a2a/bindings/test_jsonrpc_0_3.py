@@ -67,6 +67,19 @@ def refused(request: Request) -> tuple[MeshError, Tree]:
         ("tasks/get", {"id": "t"}, "GetTask"),
         ("tasks/cancel", {"id": "t"}, "CancelTask"),
         ("tasks/resubscribe", {"id": "t"}, "SubscribeToTask"),
+        (
+            "tasks/pushNotificationConfig/set",
+            {"taskId": "t", "pushNotificationConfig": {"url": "https://u.example"}},
+            "CreateTaskPushNotificationConfig",
+        ),
+        ("tasks/pushNotificationConfig/get", {"id": "t"}, "GetTaskPushNotificationConfig"),
+        ("tasks/pushNotificationConfig/list", {"id": "t"}, "ListTaskPushNotificationConfigs"),
+        (
+            "tasks/pushNotificationConfig/delete",
+            {"id": "t", "pushNotificationConfigId": "p"},
+            "DeleteTaskPushNotificationConfig",
+        ),
+        ("agent/getAuthenticatedExtendedCard", {}, "GetExtendedAgentCard"),
     ],
 )
 @pytest.mark.requirement("legacy.methods")
@@ -74,20 +87,6 @@ def test_a_method_of_0_3_is_the_operation_of_1_0(name: str, params: Tree, served
     call = BINDING.server().decode_request(ask(name, params))
     assert call.method is METHODS[served]
     assert METHOD_NAMES[name] == served
-
-
-@pytest.mark.parametrize(
-    ("name", "error"),
-    [
-        ("tasks/pushNotificationConfig/set", PushNotificationNotSupported),
-        ("tasks/pushNotificationConfig/get", PushNotificationNotSupported),
-        ("tasks/pushNotificationConfig/list", PushNotificationNotSupported),
-        ("tasks/pushNotificationConfig/delete", PushNotificationNotSupported),
-        ("agent/getAuthenticatedExtendedCard", UnsupportedOperation),
-    ],
-)
-def test_a_method_that_is_not_served_has_its_error(name: str, error: type[MeshError]) -> None:
-    assert type(refused(ask(name, {"id": "t"}))[0]) is error
 
 
 def test_a_call_has_the_message_of_1_0_and_keeps_what_came() -> None:

@@ -23,7 +23,7 @@ from meshgate.a2a.bindings.statuses import GRPC_NUMBER, GRPC_STATUS, REST_STATUS
 from meshgate.a2a.call import Call
 from meshgate.a2a.error_lookup import Peer
 from meshgate.a2a.errors import AgentError, InvalidAgentResponse, InvalidParams, MeshError
-from meshgate.a2a.methods import METHODS, UNSUPPORTED
+from meshgate.a2a.methods import METHODS
 from meshgate.a2a.payload import JsonPayload
 from tests.a2a.test_errors import LEAVES
 from tests.support import foreign
@@ -145,14 +145,7 @@ def test_a_path_that_is_no_utf_8_is_refused() -> None:
 
 
 def test_each_operation_of_a2a_has_a_place() -> None:
-    assert sorted(route.operation for route in ROUTES) == sorted([*METHODS, *UNSUPPORTED])
-
-
-@pytest.mark.parametrize(("operation", "code"), UNSUPPORTED.items())
-def test_an_operation_that_is_not_served_says_so(operation: str, code: str) -> None:
-    (route,) = (route for route in ROUTES if route.operation == operation)
-    for verb in route.verbs:
-        assert refused(f"{verb} {route.path.replace('{taskId}', 't').replace('{id}', 'c')}", {}).code == code
+    assert sorted(route.operation for route in ROUTES) == sorted(METHODS)
 
 
 # -- requests

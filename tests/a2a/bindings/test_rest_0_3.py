@@ -27,7 +27,6 @@ from meshgate.a2a.errors import (
     MeshError,
     NoRoute,
     ParseError,
-    PushNotificationNotSupported,
     RateLimited,
     TaskNotCancelable,
     TaskNotFound,
@@ -108,21 +107,55 @@ def test_each_operation_has_its_path(prefix: str, verb: str, path: str, operatio
     assert call.payload.tree().get("historyLength") == (3 if "?" in path else None)
 
 
+PUSH: dict[str, Tree] = {
+    "whole": {
+        "parent": "tasks/t",
+        "config_id": "p",
+        "config": {"push_notification_config": {"url": "https://u.example"}},
+    },
+    "config": {
+        "name": "tasks/t/pushNotificationConfigs/p",
+        "pushNotificationConfig": {"url": "https://u.example", "id": "p"},
+    },
+    "bare": {"url": "https://u.example", "id": "p"},
+}
+"""The forms in which clients of 0.3 write a configuration."""
+
+
+@pytest.mark.parametrize("prefix", ["/v1", ""])
+@pytest.mark.parametrize("form", PUSH)
+@pytest.mark.requirement("legacy.rest")
+def test_a_push_configuration_is_read_in_each_form_that_clients_write(prefix: str, form: str) -> None:
+    call = read(f"POST {prefix}/tasks/t/pushNotificationConfigs", PUSH[form])
+    assert call.method is METHODS["CreateTaskPushNotificationConfig"]
+    tree = call.payload.tree()
+    assert (call.task_id, tree["taskId"], tree["url"]) == ("t", "t", "https://u.example")
+    # Without /v1 the form is JSON-RPC's, which has no id beside the configuration.
+    assert tree.get("id", "") == ("" if form == "whole" and not prefix else "p")
+
+
 @pytest.mark.parametrize("prefix", ["/v1", ""])
 @pytest.mark.parametrize(
-    ("line", "error"),
+    ("line", "operation", "tree"),
     [
-        ("POST {}/tasks/t/pushNotificationConfigs", PushNotificationNotSupported),
-        ("GET {}/tasks/t/pushNotificationConfigs", PushNotificationNotSupported),
-        ("GET {}/tasks/t/pushNotificationConfigs/p", PushNotificationNotSupported),
-        ("DELETE {}/tasks/t/pushNotificationConfigs/p", PushNotificationNotSupported),
-        ("GET {}/card", UnsupportedOperation),
+        ("GET {}/tasks/t%2F1/pushNotificationConfigs", "ListTaskPushNotificationConfigs", {"taskId": "t/1"}),
+        ("GET {}/tasks/t/pushNotificationConfigs/p", "GetTaskPushNotificationConfig", {"taskId": "t", "id": "p"}),
+        ("DELETE {}/tasks/t/pushNotificationConfigs/p", "DeleteTaskPushNotificationConfig", {"taskId": "t", "id": "p"}),
+        ("GET {}/card", "GetExtendedAgentCard", {}),
     ],
 )
 @pytest.mark.requirement("legacy.rest")
-def test_what_is_not_served_has_its_error(prefix: str, line: str, error: type[MeshError]) -> None:
-    assert BINDING.takes(request(line.format(prefix)))
-    assert type(refused(line.format(prefix))[0]) is error
+def test_an_operation_without_a_body_is_all_path(prefix: str, line: str, operation: str, tree: Tree) -> None:
+    call = read(line.format(prefix))
+    assert (call.method, call.payload.tree()) == (METHODS[operation], tree)
+
+
+@pytest.mark.parametrize("body", [{"taskId": "other"}, {"task_id": "other"}, {"parent": "tasks/other"}])
+@pytest.mark.requirement("legacy.rest")
+def test_a_push_configuration_of_another_task_than_the_paths_is_refused(body: Tree) -> None:
+    error = refused("POST /v1/tasks/t/pushNotificationConfigs", {"url": "https://u.example", **body})[0]
+    assert isinstance(error, InvalidParams)
+    assert "differs from the one in the path, 't'" in error.message
 
 
 @pytest.mark.parametrize(
@@ -563,7 +596,7 @@ def test_a_timestamp_without_a_zone_is_corrected() -> None:
 
 
 @pytest.mark.requirement("legacy.rest", "legacy.stock")
-@pytest.mark.parametrize("name", [name for name in METHODS if name != "ListTasks"])
+@pytest.mark.parametrize("name", list(METHODS)[:5])
 async def test_a_stock_server_answers_each_operation(name: str) -> None:
     method, task = METHODS[name], a2a_pb2.Task(id="task-1", context_id="c", status=foreign.task().status)
     event = a2a_pb2.StreamResponse(task=task)

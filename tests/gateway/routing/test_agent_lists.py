@@ -15,8 +15,10 @@ from meshgate.a2a.errors import InvalidAgentResponse, UpstreamDeadline, Upstream
 from meshgate.a2a.limits import DEFAULTS
 from meshgate.a2a.lists.task_list import ListTasksResponse
 from meshgate.a2a.mesh import headers
-from meshgate.a2a.payload import JsonPayload
+from meshgate.a2a.payload import JsonPayload, Payload
 from meshgate.a2a.reply import Reply
+from meshgate.a2a.types import Task
+from meshgate.gateway import Placed, Policies
 from meshgate.registry.model import Switch, SwitchKind
 from meshgate.sdk import Agent, Context, FileTasks
 from meshgate.testing import LocalMesh, Script, fail, silent, task
@@ -427,6 +429,42 @@ async def test_a_task_whose_time_nobody_knows_comes_last_and_has_none() -> None:
         assert [one["id"].partition("~")[2] for one in page["tasks"]] == ["a", "b"]
         first, _ = await ask(mesh, pageSize=1)
         assert first["tasks"] == page["tasks"][:1]
+
+
+class Redact:
+    """Shows no artifacts."""
+
+    name = "redact"
+
+    def admit(self, call: Call, /) -> Call:
+        return call
+
+    def replied(self, call: Call, reply: Reply, /) -> None:
+        def change(event: Payload) -> Payload:
+            kept = {key: value for key, value in event.tree().items() if key != "artifacts"}
+            return JsonPayload(event.kind, kept) if event.kind is Task else event
+
+        reply.map(change)
+
+
+@virtual_time
+async def test_what_a_policy_changes_of_a_task_is_changed_in_lists() -> None:
+    for policies, shown in ((Policies(), True), (Policies(call=(Placed(Redact()),)), False)):
+        async with virtual_mesh(policies=policies) as mesh:
+            await mesh.add(make_agent("desk"))
+            await told(mesh, "desk")
+            (one,) = (await ask(mesh, includeArtifacts=True))[0]["tasks"]
+            assert ("artifacts" in one) == shown
+
+
+@virtual_time
+async def test_a_list_leaves_what_the_gateway_remembers_as_it_is() -> None:
+    async with virtual_mesh() as here:
+        await here.add(make_agent("desk"))
+        await told(here, "desk")
+        async with after(here) as there:
+            assert len((await ask(there))[0]["tasks"]) == 1
+            assert len(there.gateway.known_tasks) == 0
 
 
 def sharing(path: Path) -> Agent:

@@ -42,7 +42,7 @@ class TaskReader:
     Args:
         tasks: finds a task's agent, for those who may read it.
         read: takes a ``GetTask`` to the agent.
-        told: takes one through what changes answers, to ``hand_over``.
+        told: takes one by the same policies to ``hand_over``.
         now: monotonic seconds.
         limits: ``task_read``.
     """

@@ -174,5 +174,5 @@ class HttpBinding(Binding, Protocol):
 class GrpcBinding(Binding, Protocol):
     """A binding whose requests are gRPC calls."""
 
-    methods: Mapping[str, Method | None]
-    """The method that is served on each path; None where the answer is always an error."""
+    methods: Mapping[str, Method]
+    """The method that is served on each path."""

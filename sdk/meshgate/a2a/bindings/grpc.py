@@ -22,7 +22,7 @@ from meshgate.a2a.error_lookup import Peer
 from meshgate.a2a.errors import InvalidAgentResponse, InvalidParams, InvalidRequest, MeshError
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.lists.task_list import ListTasksRequest
-from meshgate.a2a.methods import METHODS, UNSUPPORTED, Method
+from meshgate.a2a.methods import METHODS, Method
 from meshgate.a2a.payload import Payload, ProtoPayload
 from meshgate.a2a.protocol_version import VERSION_HEADER, check_version
 from meshgate.a2a.selector import Selector
@@ -59,7 +59,8 @@ def parse_message(body: bytes, cls: type[message.Message], max_nodes: int) -> me
     try:
         parsed.ParseFromString(body)
     except (message.DecodeError, RecursionError) as error:
-        raise InvalidParams(f"the message is not a valid {cls.DESCRIPTOR.name}: {str(error)[:200]}") from None
+        why = str(error).rpartition(": ")[2]  # before it stands the name of the message, again
+        raise InvalidParams(f"the message is not a valid {cls.DESCRIPTOR.name}: {why[:60]}") from None
     return parsed
 
 
@@ -69,7 +70,7 @@ def decode_call(
     """The call that a request message asks for.
 
     Raises:
-        InvalidParams, InvalidRequest, UnsupportedOperation, PushNotificationNotSupported: the message is not served.
+        InvalidParams, InvalidRequest: the message is none of the method's.
     """
     method = method_named(name)
     parsed: Any = parse_message(body, proto_class(method.request), limits.json_nodes)
@@ -166,10 +167,7 @@ class Grpc:
 
     id = "GRPC"
     version = "1.0"
-    methods: Mapping[str, Method | None] = {
-        **{_PATHS[name]: method for name, method in METHODS.items()},
-        **{f"/{SERVICE}/{name}": None for name in UNSUPPORTED},
-    }
+    methods: Mapping[str, Method] = {_PATHS[name]: method for name, method in METHODS.items()}
 
     def takes(self, request: Request) -> bool:
         """Whether the path is one of the service's."""

@@ -18,7 +18,7 @@ from meshgate.a2a.codec.agent_messages import correct_message
 from meshgate.a2a.error_lookup import Peer
 from meshgate.a2a.errors import InvalidAgentResponse, InvalidParams, InvalidRequest, MeshError
 from meshgate.a2a.limits import DEFAULTS, Limits
-from meshgate.a2a.methods import METHODS, UNSUPPORTED, Method
+from meshgate.a2a.methods import METHODS, Method
 from meshgate.a2a.payload import Payload
 from meshgate.a2a.protocol_version import LEGACY_VERSION, check_legacy_version, current_headers
 from meshgate.a2a.v0_3.history import asked_history, cut_message
@@ -34,7 +34,7 @@ _OLD_NAMES = {
     "GetExtendedAgentCard": "GetAgentCard",
 }
 """Methods that 1.0 calls otherwise."""
-_PATHS = {name: f"/{SERVICE}/{_OLD_NAMES.get(name, name)}" for name in (*METHODS, *UNSUPPORTED) if name != "ListTasks"}
+_PATHS = {name: f"/{SERVICE}/{_OLD_NAMES.get(name, name)}" for name in METHODS if name != "ListTasks"}
 _METHODS = {path: name for name, path in _PATHS.items()}
 
 
@@ -104,7 +104,7 @@ class LegacyGrpc:
 
     id = "GRPC"
     version = LEGACY_VERSION
-    methods: Mapping[str, Method | None] = {path: METHODS.get(name) for name, path in _PATHS.items()}
+    methods: Mapping[str, Method] = {path: METHODS[name] for name, path in _PATHS.items()}
 
     def takes(self, request: Request) -> bool:
         """Whether the path is one of the service's."""

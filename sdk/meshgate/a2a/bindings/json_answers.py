@@ -7,6 +7,7 @@ from typing import Any
 from meshgate.a2a.codec.strict_json import check, decode_json, is_object
 from meshgate.a2a.codec.timestamps import correct_times
 from meshgate.a2a.errors import InvalidAgentResponse, InvalidParams, InvalidRequest, ParseError
+from meshgate.a2a.messages.base import Empty
 from meshgate.a2a.methods import Method
 from meshgate.a2a.payload import JsonPayload
 
@@ -30,11 +31,13 @@ def decode_object(body: bytes) -> dict[str, Any]:
 
 
 def read_result(answer: Any, method: Method) -> JsonPayload:
-    """The event in an answer, checked.
+    """The event in an answer, checked. Of an answer that tells nothing, nothing is read.
 
     Raises:
         InvalidAgentResponse: it is no valid message of the method's answer.
     """
+    if method.response is Empty:
+        return JsonPayload(Empty, {}, Empty())
     corrected = correct_times(answer)
     try:
         result, view = check(corrected, method.response)

@@ -17,6 +17,7 @@ from meshgate.a2a.codec.strict_json import check, decode_json
 from meshgate.a2a.error_lookup import Peer, error_for_caller
 from meshgate.a2a.errors import InvalidAgentResponse, InvalidRequest, MeshError
 from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.a2a.messages.base import Empty
 from meshgate.a2a.methods import Method
 from meshgate.a2a.payload import JsonPayload, Payload
 from meshgate.a2a.protocol_version import check_version, version_in
@@ -74,7 +75,6 @@ def decode_call(envelope: Envelope, headers: Mapping[str, str], target: Selector
 
     Raises:
         MethodNotFound, VersionNotSupported: there is no such method in A2A 1.0.
-        UnsupportedOperation, PushNotificationNotSupported: the method is not served.
         InvalidParams: a parameter is missing or wrong.
     """
     method = method_named(envelope.method)
@@ -88,8 +88,8 @@ def encode_call(method: Method, payload: Payload, rpc_id: str) -> bytes:
 
 
 def encode_result(rpc_id: RpcId, payload: Payload) -> bytes:
-    """A successful answer, or one event of a stream."""
-    return _encode({"jsonrpc": "2.0", "id": rpc_id, "result": payload.tree()})
+    """A successful answer, or one event of a stream. One that tells nothing is null, as A2A's SDKs write it."""
+    return _encode({"jsonrpc": "2.0", "id": rpc_id, "result": None if payload.kind is Empty else payload.tree()})
 
 
 def encode_error(rpc_id: RpcId, error: MeshError) -> bytes:

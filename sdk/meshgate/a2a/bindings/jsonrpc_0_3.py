@@ -16,12 +16,12 @@ from meshgate.a2a.bindings import jsonrpc
 from meshgate.a2a.bindings.base import Failure, Request
 from meshgate.a2a.bindings.jsonrpc_0_3_errors import decode_fault, encode_fault
 from meshgate.a2a.bindings.jsonrpc_errors import http_status
-from meshgate.a2a.bindings.operations import build_call, method_named
+from meshgate.a2a.bindings.operations import alike, build_call, method_named
 from meshgate.a2a.call import Call
 from meshgate.a2a.error_lookup import Peer
 from meshgate.a2a.errors import InvalidAgentResponse, InvalidParams, MeshError, MethodNotFound, VersionNotSupported
 from meshgate.a2a.limits import DEFAULTS, Limits
-from meshgate.a2a.methods import METHODS, UNSUPPORTED, Method
+from meshgate.a2a.methods import METHODS, Method
 from meshgate.a2a.payload import Payload
 from meshgate.a2a.protocol_version import LEGACY_VERSION, check_legacy_version, current_headers, version_in
 from meshgate.a2a.v0_3.form import JSON_FORM
@@ -53,15 +53,13 @@ def _method(name: str) -> Method:
     Raises:
         VersionNotSupported: it is one of 1.0's names.
         MethodNotFound: there is no such method.
-        UnsupportedOperation, PushNotificationNotSupported: the operation is not served.
     """
     found = METHOD_NAMES.get(name)
     if found is not None:
         return method_named(found)
-    if name in METHODS or name in UNSUPPORTED:
+    if name in METHODS:
         raise VersionNotSupported(f"{name} is a method of A2A 1.0, and no version means 0.3: send 'A2A-Version: 1.0'")
-    served = ", ".join(old for old, new in METHOD_NAMES.items() if new in METHODS)
-    raise MethodNotFound(f"there is no method {name[:40]!r} in A2A 0.3; served are {served}")
+    raise MethodNotFound(f"there is no method {name[:40]!r} in A2A 0.3{alike(name, METHOD_NAMES)}")
 
 
 class _Server:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, cast
+import difflib
+from collections.abc import Iterable, Mapping
 
-from meshgate.a2a import errors
 from meshgate.a2a.call import Call
-from meshgate.a2a.error_lookup import error_class
-from meshgate.a2a.errors import MeshError, MethodNotFound
+from meshgate.a2a.errors import MethodNotFound
 from meshgate.a2a.lists.task_list import ListTasksRequest
-from meshgate.a2a.methods import METHODS, UNSUPPORTED, Method
+from meshgate.a2a.methods import METHODS, Method
 from meshgate.a2a.payload import Payload
 from meshgate.a2a.selector import Selector
 from meshgate.a2a.types import A2AMessage, SendMessageRequest
 
-__all__ = ["build_call", "method_named"]
+__all__ = ["alike", "build_call", "method_named"]
 
 
 def method_named(name: str) -> Method:
@@ -23,33 +21,25 @@ def method_named(name: str) -> Method:
 
     Raises:
         MethodNotFound: there is no such operation in A2A 1.0.
-        UnsupportedOperation, PushNotificationNotSupported: the operation is not served.
     """
     method = METHODS.get(name)
     if method is None:
-        raise _unserved(name)
+        which = " in A2A 1.0 (0.3 has names with a slash)" if "/" in name else ""
+        raise MethodNotFound(f"there is no method {name[:40]!r}{which}{alike(name, METHODS)}")
     return method
 
 
-def _unserved(name: str) -> MeshError:
-    unbuilt = error_class(UNSUPPORTED.get(name, ""))
-    if unbuilt is not None:
-        return unbuilt(f"{name} is not served")
-    which = " in A2A 1.0 (0.3 has names with a slash)" if "/" in name else ""
-    return MethodNotFound(f"there is no method {name[:40]!r}{which}; served are {', '.join(METHODS)}")
+def alike(name: str, known: Iterable[str]) -> str:
+    """The remedy for a name that is not known: the one that looks most like it, if any does."""
+    found = difflib.get_close_matches(name[:64], known, 1)
+    return f": did you mean {found[0]}?" if found else ""
 
 
 def build_call(
     method: Method, payload: Payload, view: A2AMessage, headers: Mapping[str, str], target: Selector | None
 ) -> Call:
-    """A call from its checked request. The ids that routing and records need are taken out of the request.
-
-    Raises:
-        PushNotificationNotSupported: the request asks for push notifications.
-    """
+    """A call from its checked request. The ids that routing and records need are taken out of the request."""
     if isinstance(view, SendMessageRequest):
-        if view.configuration is not None and view.configuration.task_push_notification_config is not None:
-            raise errors.PushNotificationNotSupported("push is not supported: read the stream, or ask for the task")
         message = view.message
         return Call(
             method=method,
@@ -62,4 +52,5 @@ def build_call(
         )
     if isinstance(view, ListTasksRequest):
         return Call(method=method, payload=payload, target=target, headers=headers, context_id=view.context_id)
-    return Call(method=method, payload=payload, target=target, headers=headers, task_id=cast("Any", view).id)
+    task_id = getattr(view, method.task_field) if method.task_field else ""
+    return Call(method=method, payload=payload, target=target, headers=headers, task_id=task_id)

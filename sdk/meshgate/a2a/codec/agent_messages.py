@@ -10,6 +10,8 @@ from typing import Any
 from google.protobuf import struct_pb2, timestamp_pb2
 from google.protobuf.message import Message as ProtoMessage
 
+from meshgate.a2a.codec.transcode import is_map
+
 __all__ = ["correct_message"]
 
 
@@ -29,6 +31,9 @@ def correct_message(message: ProtoMessage) -> bool:
             corrected |= _clear_if_unreadable(message, field.name, value)
         elif isinstance(value, ProtoMessage):
             corrected |= correct_message(value)
+        elif is_map(field):
+            # Cards alone have maps; what they hold are texts, or messages.
+            corrected |= sum(correct_message(item) for item in value.values() if isinstance(item, ProtoMessage)) > 0
         elif field.is_repeated and field.message_type is not None:
             corrected |= sum(correct_message(item) for item in value) > 0
     return corrected

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from google.api import field_behavior_pb2  # pyright: ignore[reportMissingTypeStubs] - they lie beside the code
-from google.protobuf import json_format, struct_pb2, timestamp_pb2
+from google.protobuf import empty_pb2, json_format, struct_pb2, timestamp_pb2
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message as ProtoMessage
 
@@ -22,7 +22,8 @@ from a2a.types import a2a_pb2
 from meshgate.a2a.codec.short_text import first_sentence
 from meshgate.a2a.codec.strict_json import is_array, is_object
 from meshgate.a2a.errors import InvalidParams
-from meshgate.a2a.types import A2AMessage
+from meshgate.a2a.messages.base import A2AMessage, Empty
+from meshgate.a2a.messages.push_config import CreateTaskPushNotificationConfigRequest
 
 __all__ = ["proto_class", "to_proto", "to_tree"]
 
@@ -31,10 +32,17 @@ _EXACT = 2**53
 """Every integer up to here has a double of its own; beyond, JSON and protobuf may differ."""
 
 
+_OTHERWISE: dict[type[A2AMessage], type[ProtoMessage]] = {
+    Empty: empty_pb2.Empty,
+    CreateTaskPushNotificationConfigRequest: a2a_pb2.TaskPushNotificationConfig,
+}
+"""Classes that have another name here than in protobuf."""
+
+
 @functools.cache
 def proto_class(kind: type[A2AMessage]) -> type[ProtoMessage]:
-    """The generated class with the name of ``kind``."""
-    found: type[ProtoMessage] = getattr(a2a_pb2, kind.__name__)
+    """The generated class of ``kind``."""
+    found: type[ProtoMessage] = _OTHERWISE.get(kind) or getattr(a2a_pb2, kind.__name__)
     return found
 
 

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from google.protobuf import empty_pb2
 from google.protobuf.message import Message as ProtoMessage
 
 from a2a.compat.v0_3 import a2a_v0_3_pb2
 from meshgate.a2a import types as current
+from meshgate.a2a.card_types import AgentCard, GetExtendedAgentCardRequest
 from meshgate.a2a.codec.transcode import to_proto, to_tree
+from meshgate.a2a.messages import push_config as push
+from meshgate.a2a.messages.base import Empty
 from meshgate.a2a.payload import IdMap
 from meshgate.a2a.types import A2AMessage
+from meshgate.a2a.v0_3.card_form import card_for_proto
 from meshgate.a2a.v0_3.kept import KEPT
 from meshgate.a2a.v0_3.messages import REFERENCES
-from meshgate.a2a.v0_3.requests import TASK_NAME, task_in
+from meshgate.a2a.v0_3.resource_names import TASK_NAME, task_in
 from meshgate.a2a.v0_3.tree_form import downgrade_tree, upgrade_tree
 
 __all__ = ["PROTO_FORM", "ProtoForm", "legacy_class"]
@@ -32,6 +37,15 @@ _CLASSES: dict[type[A2AMessage], type[ProtoMessage]] = {
     current.CancelTaskRequest: _pb.CancelTaskRequest,
     current.SubscribeToTaskRequest: _pb.TaskSubscriptionRequest,
     current.Task: _pb.Task,
+    push.CreateTaskPushNotificationConfigRequest: _pb.CreateTaskPushNotificationConfigRequest,
+    push.GetTaskPushNotificationConfigRequest: _pb.GetTaskPushNotificationConfigRequest,
+    push.DeleteTaskPushNotificationConfigRequest: _pb.DeleteTaskPushNotificationConfigRequest,
+    push.ListTaskPushNotificationConfigsRequest: _pb.ListTaskPushNotificationConfigRequest,
+    push.ListTaskPushNotificationConfigsResponse: _pb.ListTaskPushNotificationConfigResponse,
+    push.TaskPushNotificationConfig: _pb.TaskPushNotificationConfig,
+    GetExtendedAgentCardRequest: _pb.GetAgentCardRequest,
+    AgentCard: _pb.AgentCard,
+    Empty: empty_pb2.Empty,
 }
 
 
@@ -49,10 +63,13 @@ class ProtoForm:
 
     def downgrade(self, kind: type[A2AMessage], tree: Tree) -> ProtoMessage:
         """See ``Form.downgrade``."""
-        return to_proto(downgrade_tree(kind, tree), _CLASSES[kind])
+        downgraded = downgrade_tree(kind, tree)
+        return to_proto(card_for_proto(downgraded) if kind is AgentCard else downgraded, _CLASSES[kind])
 
-    def with_ids(self, kind: type[A2AMessage], native: ProtoMessage, ids: IdMap) -> ProtoMessage:
+    def with_ids(self, kind: type[A2AMessage], native: ProtoMessage, ids: IdMap) -> ProtoMessage | None:
         """See ``Form.with_ids``."""
+        if kind not in _IDS and kind not in _NAMED:
+            return None
         copy = type(native)()
         copy.CopyFrom(native)
         _map(copy, kind, ids)

@@ -8,24 +8,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from meshgate.a2a.codec.strict_json import is_object
-from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.v0_3.messages import JSON, Writing
+from meshgate.a2a.v0_3.push_configs import downgrade_push, upgrade_push
+from meshgate.a2a.v0_3.resource_names import TASK_NAME, task_in
 
 __all__ = [
-    "TASK_NAME",
     "downgrade_get",
     "downgrade_proto_task",
     "downgrade_send",
-    "task_in",
     "upgrade_get",
     "upgrade_proto_task",
     "upgrade_send",
 ]
 
 Tree = dict[str, Any]
-TASK_NAME = "tasks/"
-"""What the name of a task begins with in the package ``a2a.v1``."""
 _PUSH = {True: "pushNotificationConfig", False: "pushNotification"}
 """The key of an inline push configuration: in JSON-RPC, and in the package ``a2a.v1``."""
 _NEW_PUSH = "taskPushNotificationConfig"
@@ -83,29 +79,6 @@ def _downgrade_configuration(given: Tree, writing: Writing) -> Tree:
     return out
 
 
-def upgrade_push(config: Tree) -> Tree:
-    """A push configuration of 0.3 as 1.0 writes it: of several schemes of authentication the first."""
-    out = {key: value for key, value in config.items() if key != "authentication"}
-    given = config.get("authentication")
-    if is_object(given):
-        schemes = given.get("schemes") or [""]
-        out["authentication"] = {"scheme": schemes[0], "credentials": given.get("credentials") or ""}
-    return out
-
-
-def downgrade_push(config: Tree) -> Tree:
-    """A push configuration of 1.0 as 0.3 writes it."""
-    out = {key: value for key, value in config.items() if key not in ("authentication", "taskId", "tenant")}
-    given = config.get("authentication")
-    if is_object(given):
-        scheme = given.get("scheme")
-        out["authentication"] = {
-            "schemes": [scheme] if scheme else [],
-            **({"credentials": given["credentials"]} if given.get("credentials") else {}),
-        }
-    return out
-
-
 def upgrade_get(params: Tree) -> Tree:
     """What ``tasks/get`` takes, as 1.0 writes it. Its metadata have no place there."""
     return {
@@ -136,14 +109,3 @@ def downgrade_proto_task(request: Tree) -> Tree:
     if request.get("historyLength"):
         out["historyLength"] = request["historyLength"]
     return out
-
-
-def task_in(name: str) -> str:
-    """The id in ``tasks/ID``.
-
-    Raises:
-        InvalidParams: the name has another form.
-    """
-    if not name.startswith(TASK_NAME) or len(name) == len(TASK_NAME):
-        raise InvalidParams(f"name: must be {TASK_NAME}ID", violations=(("name", f"must be {TASK_NAME}ID"),))
-    return name[len(TASK_NAME) :]

@@ -17,17 +17,23 @@ from meshgate.a2a.types import A2AMessage, Role
 __all__ = [
     "Artifact",
     "Configuration",
+    "CreatePushConfig",
     "Data",
     "File",
+    "ListPushConfigs",
     "Message",
     "NamedTask",
     "NamedTaskQuery",
     "Part",
+    "PushAuthentication",
+    "PushConfig",
+    "PushConfigs",
     "SendMessageRequest",
     "SendMessageResponse",
     "StreamResponse",
     "Task",
     "TaskArtifactUpdateEvent",
+    "TaskPushConfig",
     "TaskState",
     "TaskStatus",
     "TaskStatusUpdateEvent",
@@ -146,11 +152,57 @@ class TaskArtifactUpdateEvent(A2AMessage, frozen=True):
     metadata: dict[str, Any] = {}
 
 
+class PushAuthentication(A2AMessage, frozen=True):
+    """How a push notification says who sends it."""
+
+    schemes: list[str] = []
+    credentials: str = ""
+
+
+class PushConfig(A2AMessage, frozen=True):
+    """Where a task's events are sent to."""
+
+    url: str
+    id: str = ""
+    token: str = ""
+    authentication: PushAuthentication | None = None
+
+
+class TaskPushConfig(A2AMessage, frozen=True):
+    """A configuration by its name, ``tasks/ID/pushNotificationConfigs/ID``."""
+
+    push_notification_config: PushConfig
+    name: str = ""
+
+
+class CreatePushConfig(A2AMessage, frozen=True):
+    """``CreateTaskPushNotificationConfig``."""
+
+    parent: str
+    config: TaskPushConfig
+    config_id: str = ""
+
+
+class ListPushConfigs(A2AMessage, frozen=True):
+    """``ListTaskPushNotificationConfig``."""
+
+    parent: str
+    page_size: int = 0
+    page_token: str = ""
+
+
+class PushConfigs(A2AMessage, frozen=True):
+    """The answer of ``ListTaskPushNotificationConfig``."""
+
+    configs: list[TaskPushConfig] = []
+    next_page_token: str = ""
+
+
 class Configuration(A2AMessage, frozen=True):
     """The caller's wishes about the answer."""
 
     accepted_output_modes: list[str] = []
-    push_notification: dict[str, Any] | None = None
+    push_notification: PushConfig | None = None
     history_length: int | None = None
     blocking: bool = False
 
@@ -193,6 +245,6 @@ class NamedTaskQuery(A2AMessage, frozen=True):
 
 
 class NamedTask(A2AMessage, frozen=True):
-    """``CancelTask`` and ``TaskSubscription``."""
+    """``CancelTask``, ``TaskSubscription``, and what is asked of one push configuration."""
 
     name: str

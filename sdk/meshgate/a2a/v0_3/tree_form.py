@@ -6,20 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 from meshgate.a2a import types as current
+from meshgate.a2a.card_types import AgentCard, GetExtendedAgentCardRequest
 from meshgate.a2a.codec.strict_json import check, is_array, is_object
+from meshgate.a2a.messages import push_config as push
+from meshgate.a2a.messages.base import Empty
 from meshgate.a2a.payload import IdMap, MapId, map_tree
 from meshgate.a2a.types import A2AMessage, Role
-from meshgate.a2a.v0_3 import rest_types
+from meshgate.a2a.v0_3 import push_configs, rest_types
+from meshgate.a2a.v0_3.card_form import AnyCard, downgrade_any_card, upgrade_any_card, without_label
 from meshgate.a2a.v0_3.kept import KEPT
 from meshgate.a2a.v0_3.messages import EVENT_KINDS, PROTO, REFERENCES
-from meshgate.a2a.v0_3.requests import (
-    TASK_NAME,
-    downgrade_proto_task,
-    downgrade_send,
-    task_in,
-    upgrade_proto_task,
-    upgrade_send,
-)
+from meshgate.a2a.v0_3.requests import downgrade_proto_task, downgrade_send, upgrade_proto_task, upgrade_send
+from meshgate.a2a.v0_3.resource_names import TASK_NAME, task_in
 
 __all__ = ["TREE_FORM", "TreeForm", "downgrade_tree", "upgrade_tree"]
 
@@ -73,6 +71,15 @@ _UPGRADES: dict[type[A2AMessage], _Convert] = {
     current.CancelTaskRequest: upgrade_proto_task,
     current.SubscribeToTaskRequest: upgrade_proto_task,
     current.Task: PROTO.upgrade_task,
+    push.CreateTaskPushNotificationConfigRequest: push_configs.upgrade_create,
+    push.GetTaskPushNotificationConfigRequest: push_configs.upgrade_named,
+    push.DeleteTaskPushNotificationConfigRequest: push_configs.upgrade_named,
+    push.ListTaskPushNotificationConfigsRequest: push_configs.upgrade_parent,
+    push.ListTaskPushNotificationConfigsResponse: push_configs.upgrade_proto_configs,
+    push.TaskPushNotificationConfig: push_configs.upgrade_proto_config,
+    GetExtendedAgentCardRequest: dict,
+    AgentCard: upgrade_any_card,
+    Empty: dict,
 }
 _DOWNGRADES: dict[type[A2AMessage], _Convert] = {
     current.SendMessageRequest: _downgrade_send,
@@ -82,6 +89,15 @@ _DOWNGRADES: dict[type[A2AMessage], _Convert] = {
     current.CancelTaskRequest: downgrade_proto_task,
     current.SubscribeToTaskRequest: downgrade_proto_task,
     current.Task: PROTO.downgrade_task,
+    push.CreateTaskPushNotificationConfigRequest: push_configs.downgrade_create,
+    push.GetTaskPushNotificationConfigRequest: push_configs.downgrade_named,
+    push.DeleteTaskPushNotificationConfigRequest: push_configs.downgrade_named,
+    push.ListTaskPushNotificationConfigsRequest: push_configs.downgrade_parent,
+    push.ListTaskPushNotificationConfigsResponse: push_configs.downgrade_proto_configs,
+    push.TaskPushNotificationConfig: push_configs.downgrade_proto_config,
+    GetExtendedAgentCardRequest: without_label,
+    AgentCard: downgrade_any_card,
+    Empty: dict,
 }
 _CLASSES: dict[type[A2AMessage], type[A2AMessage]] = {
     current.SendMessageRequest: rest_types.SendMessageRequest,
@@ -91,6 +107,15 @@ _CLASSES: dict[type[A2AMessage], type[A2AMessage]] = {
     current.CancelTaskRequest: rest_types.NamedTask,
     current.SubscribeToTaskRequest: rest_types.NamedTask,
     current.Task: rest_types.Task,
+    push.CreateTaskPushNotificationConfigRequest: rest_types.CreatePushConfig,
+    push.GetTaskPushNotificationConfigRequest: rest_types.NamedTask,
+    push.DeleteTaskPushNotificationConfigRequest: rest_types.NamedTask,
+    push.ListTaskPushNotificationConfigsRequest: rest_types.ListPushConfigs,
+    push.ListTaskPushNotificationConfigsResponse: rest_types.PushConfigs,
+    push.TaskPushNotificationConfig: rest_types.TaskPushConfig,
+    GetExtendedAgentCardRequest: GetExtendedAgentCardRequest,
+    AgentCard: AnyCard,
+    Empty: Empty,
 }
 _NAMED = frozenset({current.GetTaskRequest, current.CancelTaskRequest, current.SubscribeToTaskRequest})
 _CHOICES = {
@@ -118,8 +143,10 @@ class TreeForm:
         """See ``Form.downgrade``."""
         return downgrade_tree(kind, tree)
 
-    def with_ids(self, kind: type[A2AMessage], native: Tree, ids: IdMap) -> Tree:
+    def with_ids(self, kind: type[A2AMessage], native: Tree, ids: IdMap) -> Tree | None:
         """See ``Form.with_ids``. Ids are where 1.0 has them, and references where gateways keep them."""
+        if kind not in _MESSAGES and kind not in _NAMED:
+            return None
         if kind in _NAMED:
             return {**native, "name": TASK_NAME + ids.own(task_in(native["name"]))}
         return _with_kept(map_tree(native, kind, ids), kind, ids.referenced)

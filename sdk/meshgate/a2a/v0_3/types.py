@@ -15,13 +15,18 @@ from meshgate.a2a.v0_3.names import Role, TaskState
 __all__ = [
     "Artifact",
     "Configuration",
+    "ExtendedCardParams",
     "File",
     "Message",
     "Part",
+    "PushAuthentication",
+    "PushConfig",
+    "PushConfigParams",
     "SendParams",
     "Task",
     "TaskArtifactUpdateEvent",
     "TaskIdParams",
+    "TaskPushConfig",
     "TaskQueryParams",
     "TaskStatus",
     "TaskStatusUpdateEvent",
@@ -144,13 +149,48 @@ class TaskArtifactUpdateEvent(A2AMessage, frozen=True):
         _check_kind(self.kind, "artifact-update")
 
 
+class PushAuthentication(A2AMessage, frozen=True):
+    """How a push notification says who sends it (section 6.9)."""
+
+    schemes: list[str]
+    credentials: str = ""
+
+
+class PushConfig(A2AMessage, frozen=True):
+    """Where a task's events are sent to (section 6.8)."""
+
+    url: str
+    id: str = ""
+    token: str = ""
+    authentication: PushAuthentication | None = None
+
+
+class TaskPushConfig(A2AMessage, frozen=True):
+    """``tasks/pushNotificationConfig/set``, and the answers of it and of ``get`` (section 6.10)."""
+
+    task_id: str
+    push_notification_config: PushConfig
+
+
+class PushConfigParams(A2AMessage, frozen=True):
+    """``tasks/pushNotificationConfig/get`` and ``delete`` (sections 7.6.1 and 7.8.1)."""
+
+    id: str
+    push_notification_config_id: str = ""
+    metadata: dict[str, Any] = {}
+
+
+class ExtendedCardParams(A2AMessage, frozen=True):
+    """``agent/getAuthenticatedExtendedCard``, which takes none."""
+
+
 class Configuration(A2AMessage, frozen=True):
     """The caller's wishes about the answer (section 7.1.2)."""
 
     accepted_output_modes: list[str] = []
     blocking: bool | None = None
     history_length: int | None = None
-    push_notification_config: dict[str, Any] | None = None
+    push_notification_config: PushConfig | None = None
 
 
 class SendParams(A2AMessage, frozen=True):
@@ -170,7 +210,7 @@ class TaskQueryParams(A2AMessage, frozen=True):
 
 
 class TaskIdParams(A2AMessage, frozen=True):
-    """``tasks/cancel`` and ``tasks/resubscribe`` (section 7.4.1)."""
+    """``tasks/cancel``, ``tasks/resubscribe`` and ``tasks/pushNotificationConfig/list`` (section 7.4.1)."""
 
     id: str
     metadata: dict[str, Any] = {}

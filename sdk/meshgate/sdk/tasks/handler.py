@@ -9,11 +9,12 @@ from typing import Any
 import msgspec
 
 from meshgate.a2a.call import Call
-from meshgate.a2a.errors import InvalidParams, TaskNotFound, UnsupportedOperation
+from meshgate.a2a.errors import InvalidParams, PushNotificationNotSupported, TaskNotFound, UnsupportedOperation
 from meshgate.a2a.limits import Limits
 from meshgate.a2a.lists.task_list import ListTasksRequest
 from meshgate.a2a.mesh import headers
 from meshgate.a2a.mesh.extensions import BY_AGENTS, with_activated
+from meshgate.a2a.methods import PUSH_METHODS
 from meshgate.a2a.outcome import Head
 from meshgate.a2a.payload import Payload, payload_of
 from meshgate.a2a.reply import Reply
@@ -43,6 +44,7 @@ from meshgate.sdk.tasks.workload import Workload
 __all__ = ["AgentHandler"]
 
 _NO_CONFIGURATION = SendMessageConfiguration()
+_NO_PUSH = "an agent of the SDK sends no push notifications itself: configure them at its gateway"
 
 
 class AgentHandler:
@@ -88,6 +90,8 @@ class AgentHandler:
     async def handle(self, call: Call) -> Reply:
         """Serve one call: this is the agent's ``Handler``."""
         serve = self._methods.get(call.method.name)
+        if call.method.name in PUSH_METHODS:
+            raise PushNotificationNotSupported(_NO_PUSH)
         if serve is None:
             raise UnsupportedOperation(f"{call.method.name} is not served by agents of the SDK")
         reply = await serve(call)
@@ -151,6 +155,8 @@ class AgentHandler:
     def _read(self, call: Call, request: SendMessageRequest) -> tuple[Skill, Any]:
         """Which skill is meant, in the form that the caller accepts, and its argument."""
         message, configuration = request.message, request.configuration
+        if configuration is not None and configuration.task_push_notification_config is not None:
+            raise PushNotificationNotSupported(_NO_PUSH)
         name = call.headers.get(headers.SKILL) or str(message.metadata.get(headers.SKILL_KEY, ""))
         skill = self._skills.find(name, message)
         value = skill.takes.read(message)

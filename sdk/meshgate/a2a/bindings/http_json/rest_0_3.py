@@ -17,6 +17,7 @@ import msgspec
 from meshgate.a2a.bindings.base import Failure, Request
 from meshgate.a2a.bindings.http_json import errors as rest_errors
 from meshgate.a2a.bindings.http_json.errors_0_3 import decode_fault, encode_error, has_reason
+from meshgate.a2a.bindings.http_json.legacy_push import push_request
 from meshgate.a2a.bindings.http_json.paths import Found, find_legacy_route, write_legacy_path
 from meshgate.a2a.bindings.http_json.query import read_query, write_query
 from meshgate.a2a.bindings.json_answers import decode_object
@@ -34,14 +35,16 @@ from meshgate.a2a.errors import (
     VersionNotSupported,
 )
 from meshgate.a2a.limits import DEFAULTS, Limits
-from meshgate.a2a.methods import Method
+from meshgate.a2a.messages.base import Empty
+from meshgate.a2a.messages.push_config import TaskPushNotificationConfig
+from meshgate.a2a.methods import PUSH_METHODS, Method
 from meshgate.a2a.payload import Payload
 from meshgate.a2a.protocol_version import LEGACY_VERSION, check_legacy_version, current_headers, version_in
-from meshgate.a2a.types import SendMessageRequest
+from meshgate.a2a.types import GetTaskRequest, SendMessageRequest
 from meshgate.a2a.v0_3.form import JSON_FORM, JsonForm
 from meshgate.a2a.v0_3.history import asked_history, cut_history
 from meshgate.a2a.v0_3.payload import LegacyPayload, native_of
-from meshgate.a2a.v0_3.requests import TASK_NAME, task_in
+from meshgate.a2a.v0_3.resource_names import TASK_NAME, config_in, task_in
 from meshgate.a2a.v0_3.rest_types import NamedTaskQuery
 from meshgate.a2a.v0_3.tree_form import TREE_FORM, TreeForm
 
@@ -127,8 +130,12 @@ class _Server:
         if method.request is SendMessageRequest:
             given = _body(request, limits)
             self._form = _style(given, self._form)
-        else:
+        elif method.name in PUSH_METHODS:
+            given = push_request(found, self._form, _body(request, limits) if request.body.strip() else {})
+        elif method.task_field:
             given = _task_request(found, self._form, request, limits)
+        else:
+            given = {}
         native = self._form.read(method.request, given)
         payload = LegacyPayload.read(method.request, self._form, native)
         return build_call(method, payload, payload.view(), current_headers(request.headers), request.target)
@@ -163,12 +170,14 @@ class _Client:
         self.request = _request(method, native_of(payload, TREE_FORM))
 
     def decode_answer(self, body: bytes) -> Payload:
+        kind = self._method.response
+        if kind is Empty:
+            return LegacyPayload(Empty, TREE_FORM, {}, {})
         tree = decode_object(body)
         error = self._error_in(tree, 0)
         if error is not None:
             raise error
-        kind = self._method.response
-        form = JSON_FORM if "kind" in tree else TREE_FORM
+        form = JSON_FORM if "kind" in tree or ("taskId" in tree and kind is TaskPushNotificationConfig) else TREE_FORM
         corrected = correct_times(tree)
         try:
             native = form.read(kind, self._cut(corrected))
@@ -204,11 +213,21 @@ class _Client:
 
 def _request(method: Method, native: Tree) -> Request:
     headers = {"accept": _ACCEPT[method.streaming]}
-    task = task_in(native["name"]) if "name" in native else ""
-    route, path = write_legacy_path(method.name, {"id": task})
+    route, path = write_legacy_path(method.name, _path_fields(method, native))
     if route.body == "none":
-        return Request(route.verbs[0], path, write_query(native, NamedTaskQuery, ("name",)), headers)
+        query = write_query(native, NamedTaskQuery, ("name",)) if method.request is GetTaskRequest else ""
+        return Request(route.verbs[0], path, query, headers)
     return Request(route.verbs[0], path, "", {"content-type": _JSON, **headers}, _encode(native))
+
+
+def _path_fields(method: Method, native: Tree) -> dict[str, str]:
+    """The fields of the path of a request."""
+    if method.name in PUSH_METHODS:
+        if "parent" in native:
+            return {"taskId": task_in(native["parent"], "parent")}
+        task, config = config_in(native["name"])
+        return {"taskId": task, "id": config}
+    return {"id": task_in(native["name"])} if "name" in native else {}
 
 
 class LegacyRest:
