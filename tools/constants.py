@@ -234,6 +234,7 @@ NO_LIMITS: dict[str, str] = {
         sdk/tasks/task_list.py: _SEAL
         a2a/mesh/task_ids.py: _AGENT, _INSTANCE, _OWNER, _MAC
         a2a/mesh/task_labels.py: _MAC
+        gateway/tasks/known_task.py: _AGENT
         net/addresses.py: _can_be_public: 253
         net/asgi.py: _LENGTH_DIGITS
         sdk/schemas/derive/bounds.py: _LEAST, _MOST

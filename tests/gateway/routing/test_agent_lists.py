@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import math
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,8 +13,10 @@ from typing import Any
 import pytest
 
 from meshgate.a2a.call import Call
+from meshgate.a2a.codec.timestamps import seconds_of, timestamp_of
 from meshgate.a2a.errors import InvalidAgentResponse, UpstreamDeadline, UpstreamUnavailable
 from meshgate.a2a.limits import DEFAULTS
+from meshgate.a2a.lists.page_token import place_in
 from meshgate.a2a.lists.task_list import ListTasksResponse
 from meshgate.a2a.mesh import headers
 from meshgate.a2a.payload import JsonPayload, Payload
@@ -170,9 +174,7 @@ async def test_a_list_of_many_agents_is_walked_in_order_and_each_task_is_met_onc
         for name in ("desk", "shelf"):
             await mesh.add(make_agent(name))
         loop = asyncio.get_running_loop()
-        await mesh.add(
-            "echo", Keeper("echo", lambda: f"1970-01-01T00:{int(loop.time()) // 60}:{loop.time() % 60:06.3f}Z")
-        )
+        await mesh.add("echo", Keeper("echo", lambda: timestamp_of(loop.time())))
         made: list[str] = []
         for number in range(12):
             for name in ("desk", "echo", "shelf")[: 1 + number % 3]:
@@ -187,6 +189,22 @@ async def test_a_list_of_many_agents_is_walked_in_order_and_each_task_is_met_onc
             for one in made[::-1]
             if mesh.gateway.tags.read(one).agent == mesh.gateway.tags.agent("shelf")  # type: ignore[union-attr]
         ]
+
+
+@virtual_time
+async def test_tasks_of_one_moment_are_met_once_each_whoever_they_are_of() -> None:
+    async with virtual_mesh() as mesh:
+        for name in ("desk", "shelf", "door"):
+            await mesh.add(make_agent(name))
+        at = timestamp_of(asyncio.get_running_loop().time() + 1.0)
+        await mesh.add("echo", Keeper("echo", lambda: at))
+        names = ("desk", "shelf", "door", "echo") * 3
+        made = [one["id"] for one in await asyncio.gather(*(told(mesh, name) for name in names))]
+        for size in (1, 2, 5):
+            found = [one for page in await walk(mesh, size) for one in page]
+            assert sorted(found) == sorted(made)
+        whole = (await walk(mesh, 100))[0]
+        assert found == whole
 
 
 @virtual_time
@@ -303,8 +321,13 @@ async def test_an_agent_is_asked_for_pages_of_its_share_until_the_page_is_full()
         assert (one.asked[0]["status"], one.asked[0]["historyLength"], one.begun[0]) == (WORKING, 2, "first")
         assert one.asked[0]["contextId"] not in ("", "trip")
         await ask(mesh, pageSize=10, contextId="trip", status=WORKING, pageToken=page["nextPageToken"])
-        assert two.begun[-1].startswith("%5B-17")
-        assert "c7~" in two.begun[-1]
+        last = seconds_of("2026-11-30T11:00:00Z")
+        assert last is not None
+        assert place_in(two.begun[-1]) == (-last, "c7")
+        # The other one is told no id of an agent's that is not its own.
+        hashes = [base64.urlsafe_b64encode(mesh.gateway.tags.agent(name)) for name in ("one", "two")]
+        whole = hashes[0] > hashes[1]
+        assert place_in(one.begun[-1]) == ((-last, "") if whole else (math.nextafter(-last, math.inf), ""))
 
 
 @virtual_time

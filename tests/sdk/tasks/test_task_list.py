@@ -299,3 +299,5 @@ async def test_a_store_that_knows_no_owners_is_named_as_the_reason() -> None:
     assert made.status.state == TaskState.COMPLETED
     with pytest.raises(UnsupportedOperation, match="OwnedTasks"):
         await listed(agent, ANN)
+    # Gateways do not ask it, then.
+    assert (agent.manifest().lists_tasks, make_agent().manifest().lists_tasks) == (False, True)

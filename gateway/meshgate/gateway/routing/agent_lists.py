@@ -41,8 +41,8 @@ class ToldTask(KnownTask, frozen=True):
 class AgentTasks:
     """The tasks of one agent's list that were told and are not shown yet."""
 
-    def __init__(self, route: Route) -> None:
-        self.route = route
+    def __init__(self, route: Route, begin: ListBegin) -> None:
+        self.route, self.begin = route, begin
         self.tasks: deque[KnownTask] = deque()
         self.total = 0
         self.error: MeshError | None = None
@@ -122,8 +122,9 @@ class AgentLists:
             last: the place behind which the page begins, or None.
         """
         until = min(call.deadline, self._now() + self._limits.task_read)
-        asking = msgspec.structs.replace(call, deadline=until).with_fact(ListBegin(place_text(last)))
-        return AgentPages(asking, routes, self._ask)
+        begins = [place_text(self._sources.behind(route.agent, last) if last is not None else None) for route in routes]
+        lists = [AgentTasks(route, ListBegin(begin)) for route, begin in zip(routes, begins, strict=True)]
+        return AgentPages(msgspec.structs.replace(call, deadline=until), lists, self._ask)
 
 
 class AgentPages:
@@ -134,8 +135,8 @@ class AgentPages:
         ask: takes one to an agent.
     """
 
-    def __init__(self, call: Call, routes: Sequence[Route], ask: Handler) -> None:
-        self.each: list[AgentTasks] = [AgentTasks(route) for route in routes]
+    def __init__(self, call: Call, each: Sequence[AgentTasks], ask: Handler) -> None:
+        self.each = each
         self._call, self._request = call, call.payload.view()
         self._ask = ask
         self._at_once = asyncio.Semaphore(_AT_ONCE)
@@ -178,7 +179,7 @@ class AgentPages:
             payload=payload_of(tasks.request(self._request, size)),
             target=Selector(agent=agent, text=agent),
             route=tasks.route,
-        )
+        ).with_fact(tasks.begin)
 
     @property
     def failed(self) -> dict[str, MeshError]:

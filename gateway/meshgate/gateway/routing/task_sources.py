@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from meshgate.a2a.call import Route
+from meshgate.a2a.lists.page_token import Place
 from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.gateway.routing.switch_match import keys_of_skills
-from meshgate.gateway.tasks.known_task import KnownTask
+from meshgate.gateway.tasks.known_task import KnownTask, place_at
 from meshgate.registry.groups import ANY_SKILL
 from meshgate.registry.index import Index
 from meshgate.registry.model import Entry
@@ -62,6 +63,10 @@ class TaskSources:
             if stores:
                 shared.add(agent)
         return AskedAgents(tuple(routes), live, frozenset(shared))
+
+    def behind(self, agent: str, last: Place) -> Place:
+        """The place in an agent's own list behind which a page begins that begins behind ``last``."""
+        return place_at(self._tags.agent(agent), last)
 
     def _is_off(self, agent: str, tenant: str, entries: Sequence[Entry]) -> bool:
         keys = keys_of_skills(tenant, agent, ANY_SKILL, entries)
