@@ -20,6 +20,7 @@ MODULES = sorted(
                 *("task_list", "task_owner", "task_reader", "task_sources"),
             )
         ),
+        f"{_GATEWAY}/tasks/known_task.py",
         *(
             f"{_GATEWAY}/upstream/{name}.py"
             for name in ("attempt", "breaker", "health", "ids", "instance", "listed_ids", "outcome", "task_stream")

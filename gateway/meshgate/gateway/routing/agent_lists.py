@@ -122,9 +122,11 @@ class AgentLists:
             last: the place behind which the page begins, or None.
         """
         until = min(call.deadline, self._now() + self._limits.task_read)
-        begins = [place_text(self._sources.behind(route.agent, last) if last is not None else None) for route in routes]
-        lists = [AgentTasks(route, ListBegin(begin)) for route, begin in zip(routes, begins, strict=True)]
+        lists = [AgentTasks(route, self._begin(route.agent, last)) for route in routes]
         return AgentPages(msgspec.structs.replace(call, deadline=until), lists, self._ask)
+
+    def _begin(self, agent: str, last: Place | None) -> ListBegin:
+        return ListBegin(place_text(self._sources.behind(agent, last) if last is not None else None))
 
 
 class AgentPages:
