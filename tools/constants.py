@@ -26,6 +26,11 @@ FIXED: tuple[tuple[str, str, str], ...] = (
         "",
         "Push configurations that may be asked for are fewer.",
     ),
+    ("gateway/push/destination.py: _PATIENCE", "s", ""),
+    ("gateway/push/feeds.py: _FIRST_WAIT", "s", ""),
+    ("gateway/push/feeds.py: _LONGEST_WAIT", "s", ""),
+    ("gateway/push/feeds.py: _EARLY", "", ""),
+    ("gateway/routing/push_callbacks.py: _PATIENCE", "s", ""),
     ("a2a/types.py: _REFERENCES", "", ""),
     ("a2a/types.py: check_history: 2147483648", "", "Messages of a task's history that may be asked for are fewer."),
     ("a2a/codec/strict_json.py: _LISTED", "", ""),
@@ -231,6 +236,8 @@ NO_LIMITS: dict[str, str] = {
         a2a/mesh/lineage_tokens.py: verify: 4
         a2a/mesh/context_ids.py: _MAC
         gateway/tasks/page_token.py: _MAC
+        gateway/push/callback_token.py: _MAC
+        gateway/push/destination.py: _FREE_PORT
         sdk/tasks/task_list.py: _SEAL
         a2a/mesh/task_ids.py: _AGENT, _INSTANCE, _OWNER, _MAC
         a2a/mesh/task_labels.py: _MAC

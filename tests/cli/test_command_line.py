@@ -28,7 +28,8 @@ from meshgate.sdk.client.usage import Budget
 NOT_FLAGS = {"consul_token", "agents"}
 """A token would be seen in the process list; agents are a table of the settings file."""
 SPECIAL_KINDS: dict[str, Any] = dict.fromkeys(
-    ("agent_networks", "card_keys", "cors_origins", "limits", "policies", "without_policies"), list[str]
+    ("agent_networks", "card_keys", "cors_origins", "limits", "policies", "push_networks", "without_policies"),
+    list[str],
 )
 """Flags that are given once for each value."""
 

@@ -17,7 +17,7 @@ MODULES = sorted(
             f"{_GATEWAY}/routing/{name}.py"
             for name in (
                 *("agent_lists", "balance", "resolve", "routes", "silent_instances"),
-                *("task_list", "task_owner", "task_reader", "task_sources"),
+                *("list_reader", "task_list", "task_owner", "task_sources"),
             )
         ),
         f"{_GATEWAY}/tasks/known_task.py",

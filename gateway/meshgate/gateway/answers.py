@@ -53,6 +53,9 @@ class Answers:
             q.END_CALLS.name: self.end_calls,
             q.DRAIN.name: self.drain,
             q.TASKS.name: self.tasks,
+            q.PUSH_CONFIGS.name: gateway.feeds.of,
+            q.PUSH_DELETE.name: gateway.feeds.remove,
+            q.PUSH_HEARD.name: gateway.feeds.hear,
             q.METRICS.name: self.metrics,
         }
 

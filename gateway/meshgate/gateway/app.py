@@ -22,6 +22,7 @@ from meshgate.gateway.policies.call.failover import Failover
 from meshgate.gateway.policies.call.in_flight import KeepInFlight
 from meshgate.gateway.policies.call.kill import Kill
 from meshgate.gateway.policies.call.lineage_guard import LineageGuard
+from meshgate.gateway.policies.call.push import Push
 from meshgate.gateway.policies.call.rate_limit import RateLimit
 from meshgate.gateway.policies.call.retry import Retry
 from meshgate.gateway.policies.call.task_index import IndexTasks
@@ -29,11 +30,13 @@ from meshgate.gateway.policy import Observer, Policy, chain, entered, teller
 from meshgate.gateway.routing.agent_choice import AgentChoice
 from meshgate.gateway.routing.agent_lists import AgentLists
 from meshgate.gateway.routing.balance import Balance
+from meshgate.gateway.routing.list_reader import ListReader, hand_over
+from meshgate.gateway.routing.push_operations import PushOperations
 from meshgate.gateway.routing.refusal import Unserved
 from meshgate.gateway.routing.resolve import Resolve
 from meshgate.gateway.routing.switch_match import kills_agent
 from meshgate.gateway.routing.task_list import ListTasks
-from meshgate.gateway.routing.task_reader import TaskReader, hand_over
+from meshgate.gateway.routing.task_reader import TaskReader
 from meshgate.gateway.routing.task_sources import TaskSources
 
 __all__ = ["arrival", "attempt", "call_policies", "compose", "lists_of"]
@@ -67,6 +70,8 @@ def call_policies(gateway: Parts) -> list[Policy]:
         LineageGuard(g.limits),
         Kill(g.table),
         IndexTasks(g.known_tasks),
+        # Outside the schema policy and the retry: the configuration is the caller's, and kept once.
+        Push(g.feeds, g.callbacks, g.tags, g.table),
         Budget(g.accounts, g.clock),
         # Outside the schema policy, because each release of an agent has its own contract.
         Failover(),
@@ -136,9 +141,11 @@ def compose(gateway: Parts) -> Handler:
     read = entered(chain([*unrated, balance], send, counts), tell)
     # A task that its agent lists is shown as if it were read: each in the release of its own skill. It is no news.
     told = chain([policy for policy in unrated if not isinstance(policy, IndexTasks)], hand_over)
-    reader = TaskReader(g.task_owner, read, told, g.clock, g.limits)
+    reader = ListReader(g.task_owner, read, told, g.clock, g.limits)
     unconverted = [policy for policy in unrated if policy is not g.schema]
     ask = entered(chain([*unconverted, balance], send, counts), tell)
     told_lists = AgentLists(TaskSources(g.table, g.tags), ask, g.clock, g.limits)
     listing = ListTasks(g.known_tasks, g.tasks_elsewhere, g.routes, told_lists, reader, g.rates, g.limits)
-    return chain([*lists[0], Unserved(), listing, resolve], call, counts, tell)
+    g.feeds.reads(TaskReader(read, g.task_owner, g.ids.span))
+    push = PushOperations(g.feeds, g.other_feeds, g.task_owner, g.table, g.rates, g.callbacks, g.clock)
+    return chain([*lists[0], Unserved(), listing, push, resolve], call, counts, tell)

@@ -20,6 +20,7 @@ from meshgate.a2a.codec.type_fault import fault_at
 from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.limits import Limits
 from meshgate.gateway.origins import fault_of_origins
+from meshgate.gateway.push_networks import fault_of_networks
 from meshgate.gateway.setting_place import place_of
 from meshgate.registry.extras import GRPC, REMEDY, has
 from meshgate.registry.foreign.agent_credential import GivenCredential, OAuth2Client
@@ -151,6 +152,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Domain in the identifiers of the catalogue, such as ``agents.example.org``; ``agent.localhost`` if empty."""
     cors_origins: tuple[str, ...] = ()
     """Origins of web pages that may call, such as ``https://app.example``, or ``*`` alone for all; none if empty."""
+    push_networks: tuple[str, ...] = ()
+    """Networks that push notifications may go to beside public addresses, and over http: such as ``10.1.0.0/16``."""
     agent_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128", "localhost")
     """Networks (and host names) that agents may listen in."""
     otlp: str = ""
@@ -285,8 +288,7 @@ def _check(config: Config) -> None:
         raise ConfigError(told, "catalogue_domain")
     if not 1 <= config.workers <= 64:
         raise ConfigError("workers must be 1 to 64", "workers")
-    if fault := fault_of_origins(config.cors_origins, keyed="authentication" not in config.without_policies):
-        raise ConfigError(f"cors_origins: {fault}", "cors_origins")
+    _check_reach(config)
     for at, agent in enumerate(config.agents):
         try:
             card_places(agent.card)
@@ -299,3 +301,11 @@ def _check(config: Config) -> None:
             "an address beyond loopback would be bound: set allow_remote (--allow-remote) if that is meant, "
             "and put TLS in front, because keys travel in clear over HTTP"
         )
+
+
+def _check_reach(config: Config) -> None:
+    """Who may call from a browser, and what the gateway may call in turn."""
+    if fault := fault_of_origins(config.cors_origins, keyed="authentication" not in config.without_policies):
+        raise ConfigError(f"cors_origins: {fault}", "cors_origins")
+    if fault := fault_of_networks(config.push_networks):
+        raise ConfigError(f"push_networks: {fault}", "push_networks")

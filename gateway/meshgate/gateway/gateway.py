@@ -13,6 +13,7 @@ from meshgate.gateway.app import compose
 from meshgate.gateway.discovery.agent_list import AgentList
 from meshgate.gateway.discovery.endpoint import Discovery
 from meshgate.gateway.discovery.word_index import WordRanking
+from meshgate.gateway.ingress.callbacks import Callbacks
 from meshgate.gateway.ingress.card_signatures import CardSignatures
 from meshgate.gateway.ingress.cards import Cards
 from meshgate.gateway.ingress.cors import cross_origin
@@ -51,7 +52,8 @@ class Gateway(Parts):
         self.ingress = Ingress(
             self.entrance, self.cards, self.credentials, public, discovery, self, self.limits, self.wall
         )
-        self.app = cross_origin(self.ingress, settings.cors_origins)
+        callbacks = Callbacks(self.ingress, self.callback_tokens, self.other_feeds.hear, self.metrics, self.limits)
+        self.app = cross_origin(callbacks, settings.cors_origins)
         """What a server serves: the ingress, with answers for web pages if the settings list any."""
         self.metrics.watch(
             stale_seconds=self.watcher.stale_seconds,
@@ -88,6 +90,7 @@ class Gateway(Parts):
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.feeds.aclose()
         await self.watcher.save()
         await self.send.aclose()
         await self.tokens.aclose()

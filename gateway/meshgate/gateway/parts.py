@@ -12,18 +12,19 @@ import structlog
 
 from meshgate.a2a.bindings.table import Key
 from meshgate.a2a.call import Call
-from meshgate.a2a.errors import UnsupportedOperation
+from meshgate.a2a.errors import Unauthenticated, UnsupportedOperation
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.mesh.context_ids import ContextTags
 from meshgate.a2a.mesh.task_ids import TaskTags
 from meshgate.gateway.cluster.client import Unknown
+from meshgate.gateway.cluster.other_feeds import OtherFeeds
 from meshgate.gateway.cluster.peers import RemotePeers
 from meshgate.gateway.cluster.questions import TASKS
 from meshgate.gateway.contracts.catalogue import Catalogue
 from meshgate.gateway.contracts.converters import Converters
 from meshgate.gateway.contracts.store import SchemaStore
 from meshgate.gateway.contracts.usage import UsageCounter
-from meshgate.gateway.identity.authenticator import Authenticator, KeyAuthenticator
+from meshgate.gateway.identity.authenticator import Authenticator, Credentials, KeyAuthenticator
 from meshgate.gateway.identity.authorizer import Authorizer, ScopeAuthorizer
 from meshgate.gateway.identity.card_keys import CardKeys, key_set_url
 from meshgate.gateway.identity.credential_seal import BadSeal, CredentialSeal
@@ -41,6 +42,12 @@ from meshgate.gateway.placement import Policies
 from meshgate.gateway.policies.call.closed_schema import ClosedSchema
 from meshgate.gateway.policies.call.schema import Schema
 from meshgate.gateway.policy import Observer
+from meshgate.gateway.push.callback_token import CallbackTokens
+from meshgate.gateway.push.destination import Destinations
+from meshgate.gateway.push.feeds import Feeds
+from meshgate.gateway.push.sender import PushSender
+from meshgate.gateway.push_networks import networks_in
+from meshgate.gateway.routing.push_callbacks import PushCallbacks
 from meshgate.gateway.routing.routes import Routes
 from meshgate.gateway.routing.task_owner import TaskOwner
 from meshgate.gateway.settings import Settings
@@ -157,6 +164,12 @@ class Parts:
         self.tags = TaskTags(self.mesh.secret)
         self.contexts = ContextTags(self.tags)
         self.known_tasks = TaskIndex(self.tags, self.wall, limits)
+        destinations = Destinations(networks_in(self.settings.push_networks))
+        sender = PushSender(destinations, self.metrics, limits, clock)
+        self.feeds = Feeds(sender, clock, self.sleep, limits, self._standing)
+        self.other_feeds = OtherFeeds(self.remote, self.feeds, self.id)
+        self.callback_tokens = CallbackTokens(self.tags, self.id)
+        self.callbacks = PushCallbacks(self.feeds, self.callback_tokens, self.settings.base_url)
         self.rates = Rates(limits.rate, limits.burst, self._live, clock, limits.rate_keys)
         self.roots = Rates(
             limits.agent_roots, limits.agent_roots_burst, self._live, clock, limits.rate_keys, words=root_words
@@ -199,6 +212,16 @@ class Parts:
         answers = await self.remote.ask_all(TASKS, tenant, owner, query)
         # A gateway of an older release knows of none.
         return {name: answer for name, answer in answers.items() if not isinstance(answer, Unknown)}
+
+    def _standing(self, call: Call) -> bool:
+        """Whether the key that a call came with is still good; of other credentials nothing is known later."""
+        if call.principal.kind == "anonymous" or not isinstance(self.authenticator, KeyAuthenticator):
+            return True
+        try:
+            self.authenticator.authenticate(Credentials(call.headers))
+        except Unauthenticated:
+            return False
+        return True
 
     def _follow_contracts(self) -> None:
         store = SchemaStore(self.registry, self.settings.schemas, self.limits, rng=self.rng)

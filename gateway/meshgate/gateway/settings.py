@@ -33,6 +33,8 @@ class Settings(msgspec.Struct, frozen=True):
     """The domain in the catalogue's identifiers."""
     cors_origins: tuple[str, ...] = ()
     """Origins of the web pages that may read answers; ``*`` alone for all."""
+    push_networks: tuple[str, ...] = ()
+    """Networks that push notifications may go to, beside public addresses."""
     snapshot: Path | None = None
     """Where the last known registry is kept."""
     schemas: Path | None = None

@@ -81,6 +81,8 @@ class LocalMesh:
         policies: policies to add to the gateway's path, or to leave out of it.
         plugins: entry points whose policies are added.
         public_cards: whether cards are shown to callers without a key.
+        base_url: where agents that send push notifications would call the gateway.
+        push_networks: networks that push notifications may go to, beside public addresses.
     """
 
     def __init__(  # noqa: PLR0913 - all by keyword, each for a test that wants it
@@ -97,6 +99,8 @@ class LocalMesh:
         policies: Policies = NO_POLICIES,
         plugins: tuple[str, ...] = (),
         public_cards: bool = False,
+        base_url: str = "",
+        push_networks: tuple[str, ...] = (),
     ) -> None:
         self.shared: _Shared = join.shared if join is not None else _Shared(clock, limits)
         self.registry, self.mesh_key = self.shared.registry, self.shared.mesh_key
@@ -108,7 +112,13 @@ class LocalMesh:
             self.registry,
             self.mesh_key,
             self.keys,
-            settings=Settings(gateway_id=gateway_id, plugins=plugins, public_cards=public_cards),
+            settings=Settings(
+                gateway_id=gateway_id,
+                plugins=plugins,
+                public_cards=public_cards,
+                base_url=base_url,
+                push_networks=push_networks,
+            ),
             limits=limits,
             wires={(DEFAULT.id, DEFAULT.version): self.wire},
             peers=peers,

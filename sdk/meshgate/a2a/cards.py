@@ -158,6 +158,7 @@ def rewrite(
     *,
     skills: frozenset[str] | None = None,
     secured: bool = True,
+    push: bool = False,
     contracts: dict[str, Any] | None = None,
     provenance: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -170,13 +171,14 @@ def rewrite(
         interfaces: ``supportedInterfaces``, preferred one first.
         skills: ids of the skills to list, or None for all.
         secured: whether calls need a key.
+        push: whether the gateway sends push notifications of this agent's tasks.
         contracts: the ``params`` of the extension ``CONTRACTS_URI``, or None for none.
         provenance: the ``params`` of the extension ``PROVENANCE_URI``, or None for none.
     """
     out: dict[str, Any] = {key: card[key] for key in _KEPT if card.get(key)}
     out["supportedInterfaces"] = interfaces
     given = cast("dict[str, Any]", card.get("capabilities") or {})
-    # Push and extended cards are not relayed, so they are not promised (section 3.3.4). Extensions are between caller
+    # Extended cards are not relayed, so they are not promised (section 3.3.4). Extensions are between caller
     # and agent, which are told of each other's: one that the agent requires is named, or nobody could call it.
     extensions = [_cut(item, skills) for item in given.get("extensions") or () if _passes(item)]
     extensions += [entry(one) for one in BY_GATEWAYS]
@@ -186,7 +188,7 @@ def rewrite(
         extensions.append(entry(PROVENANCE, provenance))
     out["capabilities"] = {
         "streaming": bool(given.get("streaming")),
-        "pushNotifications": False,
+        "pushNotifications": push,
         "extensions": extensions,
     }
     out["skills"] = [

@@ -218,6 +218,16 @@ class Limits(msgspec.Struct, frozen=True):
     """Longest ListTasks waits for one agent to say where a task stands; else what is known of it is shown."""
     task_page: int = 4 * 1024 * 1024
     """Size at which a page of ListTasks ends early, in bytes."""
+    push_tasks: int = 1000
+    """Tasks whose push notifications a gateway sends."""
+    push_own_tasks: int = 200
+    """Tasks of one caller among them."""
+    push_seconds: float = 86_400.0
+    """Longest it sends those of one task."""
+    push_timeout: float = 10.0
+    """Longest one notification may take."""
+    push_connections: int = 64
+    """Notifications that are sent at the same time."""
     records: int = 10_000
     """Jobs whose records a gateway keeps."""
     record_seconds: float = 3600.0

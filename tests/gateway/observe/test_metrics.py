@@ -58,6 +58,8 @@ def test_every_family_has_its_type() -> None:
         "meshgate_answers_corrected": "counter",
         "meshgate_listed_tasks_dropped": "counter",
         "meshgate_stream_events_dropped": "counter",
+        "meshgate_push_notifications": "counter",
+        "meshgate_push_callbacks": "counter",
         "meshgate_lineage_unknown": "counter",
         "meshgate_lineage_after": "counter",
         "meshgate_lineage_invalid": "counter",

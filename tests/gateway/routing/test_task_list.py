@@ -17,8 +17,8 @@ from meshgate.a2a.payload import JsonPayload
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.types import Task
 from meshgate.gateway.routing.agent_lists import AgentLists
+from meshgate.gateway.routing.list_reader import ListReader
 from meshgate.gateway.routing.task_list import ListTasks
-from meshgate.gateway.routing.task_reader import TaskReader
 from meshgate.gateway.routing.task_sources import TaskSources
 from meshgate.gateway.tasks.known_task import KnownTask, KnownTasks, TaskQuery
 from meshgate.testing import LocalMesh, fail, silent, task
@@ -256,7 +256,7 @@ async def test_what_other_gateways_know_is_listed_and_who_does_not_answer_is_nam
             return {"gw2": KnownTasks([known], 5, 4.0e9), "gw3": None, "gw\u00e9": None}
 
         lists = AgentLists(TaskSources(g.table, g.tags), Behind(), g.clock, g.limits)
-        reader = TaskReader(g.task_owner, Behind(TaskNotFound()), Behind(), g.clock, g.limits)
+        reader = ListReader(g.task_owner, Behind(TaskNotFound()), Behind(), g.clock, g.limits)
         listing = ListTasks(g.known_tasks, others, g.routes, lists, reader, g.rates)
         call = msgspec.structs.replace(mesh.call_of({}, method="ListTasks"), principal=ANN, id="c1")
         reply = await listing(call, Behind())

@@ -97,6 +97,14 @@ FLAGS: tuple[Flag, ...] = (
         name="cors-origin",
     ),
     Flag(
+        "push_networks",
+        list[str],
+        _REACH,
+        "A network that push notifications may go to beside public addresses, such as 10.1.0.0/16; repeatable.",
+        "none",
+        name="push-network",
+    ),
+    Flag(
         "agent_networks",
         list[str],
         _REACH,

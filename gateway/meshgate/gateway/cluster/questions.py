@@ -15,6 +15,7 @@ from meshgate.gateway.facts import Flight
 from meshgate.gateway.jobs.account import Grant
 from meshgate.gateway.observe.call_record import CallRecord
 from meshgate.gateway.observe.views import InstanceView, JobView, Status
+from meshgate.gateway.push.configuration import Configuration
 from meshgate.gateway.tasks.known_task import KnownTasks, TaskQuery
 
 __all__ = [
@@ -28,6 +29,9 @@ __all__ = [
     "JOBS",
     "LEND",
     "METRICS",
+    "PUSH_CONFIGS",
+    "PUSH_DELETE",
+    "PUSH_HEARD",
     "QUESTIONS",
     "STATUS",
     "TASKS",
@@ -81,10 +85,19 @@ DRAIN: Question[None] = Question("drain", None, tuple[bool])
 """Report not ready, so that balancers leave; or ready again."""
 TASKS: Question[KnownTasks] = Question("tasks", KnownTasks, tuple[str, str, TaskQuery])
 """The tasks of an owner that it knows of (tenant, hash of the owner in hexadecimal, what is asked for)."""
+PUSH_CONFIGS: Question[list[Configuration]] = Question("push_configs", list[Configuration], tuple[str])
+"""The push configurations of a task (its id). Who asks has seen to it that they are its caller's."""
+PUSH_DELETE: Question[bool] = Question("push_delete", bool, tuple[str, str])
+"""Delete one (task, configuration); whether there was one."""
+PUSH_HEARD: Question[bool] = Question("push_heard", bool, tuple[str, str])
+"""An agent called (handle, the agent's id of the task); whether that was waited for."""
 METRICS: Question[str] = Question("metrics", str)
 """Prometheus text exposition."""
 
 QUESTIONS: dict[str, Question[Any]] = {
     question.name: question
-    for question in (STATUS, FLIGHTS, LEND, JOBS, JOB, CALL, INSTANCES, USAGE, CALLED, END_CALLS, DRAIN, TASKS, METRICS)
+    for question in (
+        *(STATUS, FLIGHTS, LEND, JOBS, JOB, CALL, INSTANCES, USAGE, CALLED, END_CALLS, DRAIN, TASKS),
+        *(PUSH_CONFIGS, PUSH_DELETE, PUSH_HEARD, METRICS),
+    )
 }

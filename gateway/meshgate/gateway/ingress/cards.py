@@ -19,6 +19,7 @@ from meshgate.a2a.v0_3.cards import downgrade_card, merge_card
 from meshgate.gateway.contracts.catalogue import Catalogue
 from meshgate.gateway.ingress.card_signatures import CardSignatures
 from meshgate.gateway.ingress.variants import PLAIN, Variant
+from meshgate.gateway.push.feed_source import feeding_of
 from meshgate.gateway.routing.routes import Routes
 from meshgate.gateway.settings import Settings
 from meshgate.registry.groups import Group
@@ -160,6 +161,7 @@ class Cards:
             card,
             self._interfaces(path, target.text, where),
             skills=skills,
+            push=feeding_of(manifest, self._settings.base_url) != "",
             contracts=contracts,
             provenance=_origin(manifest),
         )
@@ -191,7 +193,7 @@ class Cards:
             "skills": list(skills.values()),
             "capabilities": {"streaming": True},
         }
-        return rewrite(card, self._interfaces("/", "", where))
+        return rewrite(card, self._interfaces("/", "", where), push=True)
 
 
 def _written(tree: dict[str, Any], version: str) -> dict[str, Any]:

@@ -74,6 +74,8 @@ class Metrics(Collector):
         self._corrected: defaultdict[str, int] = defaultdict(int)
         self._unproven: defaultdict[str, int] = defaultdict(int)
         self._dropped: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self._pushed: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self._called_back: defaultdict[tuple[str], int] = defaultdict(int)
         self._stale: Callable[[], float] = _nothing
         self._open: Callable[[], float] = _nothing
         self._endpoints: Callable[[], Mapping[str, int]] = _no_states
@@ -142,6 +144,14 @@ class Metrics(Collector):
     def task_dropped(self, agent: str) -> None:
         """Count a task that an agent listed and that nothing shows to be the caller's."""
         self._unproven[self._names.get(agent) or self._name(agent)] += 1
+
+    def pushed(self, agent: str, outcome: str) -> None:
+        """Count a push notification by how it ended (``PushSender``)."""
+        self._pushed[self._names.get(agent) or self._name(agent), outcome] += 1
+
+    def called_back(self, what: str) -> None:
+        """Count an agent's notification that was ``taken``, ``dropped``, or ``unreadable``."""
+        self._called_back[(what,)] += 1
 
     def unauthenticated(self, binding: str, why: str) -> None:
         """Count a request whose credential is ``missing``, ``unknown``, ``ended`` or ``denied``."""
@@ -228,6 +238,18 @@ class Metrics(Collector):
             "Tasks that agents listed with a label that was not made for their caller, and that are shown to nobody.",
             ("agent",),
             self._unproven.items(),
+        )
+        yield _counted(
+            "meshgate_push_notifications",
+            "Push notifications, by how they ended: sent, refused by their receiver, failed, forbidden (the address).",
+            ("agent", "outcome"),
+            self._pushed.items(),
+        )
+        yield _counted(
+            "meshgate_push_callbacks",
+            "Notifications of agents to this gateway: taken, dropped because nobody waits for them, or unreadable.",
+            ("what",),
+            self._called_back.items(),
         )
         yield CounterMetricFamily("meshgate_retries", "Tries of a call beyond its first.", value=self._retries)
 

@@ -86,6 +86,7 @@ class DataPlane:
             card_keys=tuple(map(Path, config.card_keys)),
             catalogue_domain=config.catalogue_domain.lower() or LOCAL_DOMAIN,
             cors_origins=config.cors_origins,
+            push_networks=config.push_networks,
             snapshot=home.path / f"snapshot{'' if not share else '-' + str(os.getpid())}.bin",
             schemas=home.path / "schemas",
             plugins=config.policies,

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable
 
 from meshgate.a2a.call import Call, Handler
-from meshgate.a2a.errors import PushNotificationNotSupported, UnsupportedOperation
-from meshgate.a2a.methods import PUSH_METHODS
+from meshgate.a2a.errors import UnsupportedOperation
 from meshgate.a2a.reply import Reply
-from meshgate.a2a.types import SendMessageRequest
 
 __all__ = ["Unserved"]
 
@@ -22,17 +20,8 @@ class Unserved:
         """The reply of what follows.
 
         Raises:
-            PushNotificationNotSupported, UnsupportedOperation: the operation is not served.
+            UnsupportedOperation: the operation is not served.
         """
-        if call.method.name in PUSH_METHODS or _asks_for_push(call):
-            raise PushNotificationNotSupported("push is not supported: read the stream, or ask for the task")
         if call.method.name == "GetExtendedAgentCard":
             raise UnsupportedOperation("GetExtendedAgentCard is not served")
         return forward(call)
-
-
-def _asks_for_push(call: Call) -> bool:
-    if call.method.on_task:
-        return False
-    request: SendMessageRequest = call.payload.view()
-    return request.configuration is not None and request.configuration.task_push_notification_config is not None

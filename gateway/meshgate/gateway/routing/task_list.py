@@ -24,9 +24,9 @@ from meshgate.a2a.selector import Selector
 from meshgate.a2a.types import TaskState
 from meshgate.gateway.jobs.rates import Rates
 from meshgate.gateway.routing.agent_lists import AgentLists, AgentPages, ToldTask
+from meshgate.gateway.routing.list_reader import ListReader
 from meshgate.gateway.routing.resolve import target_of
 from meshgate.gateway.routing.routes import Routes
-from meshgate.gateway.routing.task_reader import TaskReader
 from meshgate.gateway.routing.task_sources import AskedAgents
 from meshgate.gateway.tasks.known_task import KnownTask, KnownTasks, TaskQuery, merged, place
 from meshgate.gateway.tasks.page_token import page_tokens
@@ -82,7 +82,7 @@ class ListTasks:
         others: Others,
         routes: Routes,
         lists: AgentLists,
-        reader: TaskReader,
+        reader: ListReader,
         rates: Rates,
         limits: Limits = DEFAULTS,
     ) -> None:

@@ -1,0 +1,1 @@
+"""Push notifications: which addresses may be called, what is configured, what feeds a task, and what is sent."""
