@@ -570,6 +570,13 @@ _ROWS: tuple[Requirement, ...] = (
         "policy:task_index",
     ),
     Requirement(
+        "tasks.from_agents",
+        "048",
+        "Agents of the SDK are asked for their callers' tasks: each gateway lists them under the ids that were given, "
+        "and none with a label of somebody else's",
+        "drop:task_label",
+    ),
+    Requirement(
         "tasks.page_token",
         "A2A 3.1.4",
         "A page token is good for the question and the caller that it was made for",

@@ -29,7 +29,8 @@ from meshgate.a2a.limits import DEFAULTS
 from meshgate.a2a.lists.page_token import PageTokens
 from meshgate.a2a.mesh import extensions
 from meshgate.a2a.mesh.context_ids import ContextTags
-from meshgate.a2a.mesh.task_ids import TaskTags
+from meshgate.a2a.mesh.task_ids import TaskTags, parsed
+from meshgate.a2a.mesh.task_labels import TaskLabels
 from meshgate.a2a.messages import base
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import parse_selector
@@ -622,6 +623,14 @@ def _owner_of_stored_tasks() -> None:
     _replace(Caller, "owner", property(lambda self: ""))
 
 
+def _task_label() -> None:
+    def unchecked(self: Any, label: str, *, tenant: str, owner: bytes, agent: str) -> Any:
+        tag = parsed(label, "")
+        return msgspec.structs.replace(tag, owner=owner) if tag is not None else None
+
+    _replace(TaskLabels, "read", unchecked)
+
+
 def _page_token() -> None:
     make = PageTokens.__init__
     _replace(PageTokens, "__init__", lambda self, seal: make(self, lambda place: b"any question"))
@@ -955,6 +964,7 @@ DROPS: dict[str, Callable[[], None]] = {
     "own_ports": _own_ports,
     "references": _references,
     "owner_of_stored_tasks": _owner_of_stored_tasks,
+    "task_label": _task_label,
     "page_token": _page_token,
     "contexts": _contexts,
     "contexts_of_agents": _contexts_of_agents,

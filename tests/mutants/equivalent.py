@@ -125,6 +125,12 @@ EQUIVALENT: dict[str, str] = {
     f"{_MESH}lineage_tokens.py verify: parts[2] -> parts[0] #2": _PADDING,
     f"{_MESH}task_ids.py TaskTags.__init__: maxsize=16384 -> maxsize=16385": _ONE_MORE,
     f"{_MESH}task_ids.py TaskTags.__init__: maxsize=16384 -> maxsize=0": _SHORTCUT,
+    f"{_GATEWAY}tasks/known_task.py place_at: own > of -> own >= of": "where the two are one, it has returned before",
+    f"{_GATEWAY}tasks/known_task.py TaskQuery.digest: digest_size=8 -> digest_size=9": (
+        "a longer hash tells questions apart as well"
+    ),
+    f"{_MESH}task_labels.py TaskLabels.__init__: maxsize=4096 -> maxsize=4097": _ONE_MORE,
+    f"{_MESH}task_labels.py TaskLabels.__init__: maxsize=4096 -> maxsize=0": _SHORTCUT,
     "sdk/meshgate/net/timer_queue.py TimerQueue.start: "
     "if loop is None: raise RuntimeError('a timeout needs a running event loop') -> pass": _FOR_TYPES,
     "sdk/meshgate/net/timer_queue.py TimerQueue._ring: if loop is None: return -> pass": _FOR_TYPES,
