@@ -56,6 +56,9 @@ EQUIVALENT: dict[str, str] = {
         "the share is computed again when a call finds another number of gateways"
     ),
     f"{_MESH}context_ids.py ContextTags.made_by: if SEPARATOR not in context: return False -> pass": _SHORTCUT,
+    f"{_GATEWAY}upstream/shared_streams.py _OwnAttempt.__setattr__: name == 'heard' -> name != 'heard'": (
+        "what is heard is handed on with the next attribute that is set, which is as the wait ends"
+    ),
     f"{_GATEWAY}upstream/ids.py AttemptIds._check_length: 4 * len(upstream) > MAX_ID -> 4 * len(upstream) >= MAX_ID": (
         _SHORTCUT
     ),

@@ -38,29 +38,31 @@ class Teller:
     """An agent whose subscriptions tell what the test puts in, and are counted."""
 
     def __init__(self) -> None:
-        self.news: list[asyncio.Queue[Tree | BaseException]] = []
+        self.news: list[asyncio.Queue[Tree | BaseException | None]] = []
         self.closed = 0
 
     async def __call__(self, call: Call) -> Reply:
         if not call.method.streaming:
             whole = WORKING if call.method.name == "GetTask" else {"task": WORKING}
             return Reply.one(JsonPayload(call.method.response, whole))
-        news = asyncio.Queue[Tree | BaseException]()
+        news = asyncio.Queue[Tree | BaseException | None]()
         news.put_nowait({"task": WORKING})
         self.news.append(news)
         return Reply(self._events(news))
 
-    async def _events(self, news: asyncio.Queue[Tree | BaseException]) -> AsyncGenerator[Payload]:
+    async def _events(self, news: asyncio.Queue[Tree | BaseException | None]) -> AsyncGenerator[Payload]:
         try:
             while True:
                 event = await news.get()
+                if event is None:
+                    return
                 if isinstance(event, BaseException):
                     raise event
                 yield JsonPayload(StreamResponse, event)
         finally:
             self.closed += 1
 
-    def say(self, *events: Tree | BaseException) -> None:
+    def say(self, *events: Tree | BaseException | None) -> None:
         for event in events:
             self.news[-1].put_nowait(event)
 
@@ -162,6 +164,13 @@ async def test_what_the_agent_refuses_or_breaks_is_told_to_everybody() -> None:
             with pytest.raises(OutcomeUnknown, match="broke before its task did"):
                 await each
 
+        both = [asyncio.ensure_future(watch(mesh, task)) for _ in range(2)]
+        await asyncio.sleep(1.0)
+        agent.say(chunk("half"), None)
+        for each in both:
+            with pytest.raises(OutcomeUnknown, match="ended before its task did"):
+                await each
+
         async def refuse(_: Call) -> Reply:
             raise TaskNotFound
 
@@ -181,15 +190,46 @@ async def test_who_reads_too_slowly_is_left_behind_and_holds_nobody_up() -> None
         slow = await mesh.send(mesh.make_call("", task, method="SubscribeToTask"))
         quick = asyncio.ensure_future(watch(mesh, task))
         await asyncio.sleep(1.0)
-        for number in range(8):
+        for number in range(3):
             agent.say(chunk(str(number)))
             await asyncio.sleep(1.0)
         agent.say(status("COMPLETED"))
-        assert words(await quick) == ["WORKING", *map(str, range(8)), "COMPLETED"]
+        assert words(await quick) == ["WORKING", *map(str, range(3)), "COMPLETED"]
         async with aclosing(slow):
             with pytest.raises(OutcomeUnknown, match="broke"):
                 async for _ in slow:
                     pass
+
+
+@virtual_time
+async def test_a_watcher_may_be_as_far_behind_as_the_limit_says() -> None:
+    async with virtual_mesh(limits=limits(watch_backlog=4)) as mesh:
+        agent = Teller()
+        task = await begun(mesh, agent)
+        slow = await mesh.send(mesh.make_call("", task, method="SubscribeToTask"))
+        quick = asyncio.ensure_future(watch(mesh, task))
+        await asyncio.sleep(1.0)
+        for event in (chunk("1"), chunk("2"), status("COMPLETED")):
+            agent.say(event)
+            await asyncio.sleep(1.0)
+        assert words(await quick) == ["WORKING", "1", "2", "COMPLETED"]
+        async with aclosing(slow):
+            assert words([event.tree() async for event in slow]) == ["WORKING", "1", "2", "COMPLETED"]
+
+
+@virtual_time
+async def test_what_the_subscription_hears_its_watchers_hear() -> None:
+    async with virtual_mesh(limits=limits(silence=2.0)) as mesh:
+        agent = Teller()
+        task = await begun(mesh, agent)
+        mesh.wire.hung.update(mesh.wire.scripts)
+        both = [asyncio.ensure_future(watch(mesh, task)) for _ in range(2)]
+        for number in range(20):
+            await asyncio.sleep(1.0)
+            agent.say(chunk(str(number)))
+        agent.say(status("COMPLETED"))
+        for each in both:
+            assert len(await each) == 22
 
 
 @virtual_time

@@ -95,7 +95,7 @@ class _Subscription:
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._room = asyncio.Event()
         self._task: dict[str, Any] | None = None
-        self._error: BaseException | None = None
+        self._error: Exception | None = None
         self._ended = False
         self._head = NO_HEAD
         self._work: asyncio.Task[None] | None = None
@@ -113,14 +113,12 @@ class _Subscription:
             async with aclosing(reply):
                 async for event in reply:
                     await self._tell(event)
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001 - it is told to every watcher
             self._error = error
             if not self._opened.done():
                 self._opened.set_exception(error)
                 # Its first watcher may have left: then nobody asks for it.
                 self._opened.exception()
-            if isinstance(error, asyncio.CancelledError):
-                raise
         finally:
             self._ended = True
             self._over()
@@ -146,7 +144,6 @@ class _Subscription:
         if self._task is not None:
             watcher.waiting.append(JsonPayload(StreamResponse, {"task": self._task}))
         self._watchers.append(watcher)
-        attempt.sent = True
         try:
             await asyncio.shield(self._opened)
         except BaseException:
@@ -174,11 +171,7 @@ class _Subscription:
                 watcher.news.clear()
                 with watcher.attempt.guard():
                     await watcher.news.wait()
-            raise OutcomeUnknown(
-                "this watcher read too slowly: subscribe again, and begin with the task as it is",
-                task=watcher.attempt.task,
-                neutral=True,
-            )
+            raise OutcomeUnknown("this watcher read too slowly: subscribe again")
         finally:
             self._leave(watcher)
 
