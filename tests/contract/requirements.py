@@ -587,6 +587,13 @@ _ROWS: tuple[Requirement, ...] = (
         "policy:task_index",
     ),
     Requirement(
+        "tasks.from_agents",
+        "048",
+        "Agents of the SDK are asked for their callers' tasks: each gateway lists them under the ids that were given, "
+        "and none with a label of somebody else's",
+        "drop:task_label",
+    ),
+    Requirement(
         "tasks.page_token",
         "A2A 3.1.4",
         "A page token is good for the question and the caller that it was made for",
@@ -656,6 +663,12 @@ _ROWS: tuple[Requirement, ...] = (
         "A push URL that leads elsewhere than to public addresses or push_networks is refused, with one text",
     ),
     Requirement("push.standing", "brief", "Who has no key any more is sent no more push notifications"),
+    Requirement(
+        "stream.shared",
+        "A2A 3.1.6",
+        "Many watchers of a task are fed by one subscription at its agent",
+        "drop:shared_streams",
+    ),
     Requirement("push.bounded", "brief", "A task has ten push configurations at most"),
     Requirement(
         "push.callbacks",

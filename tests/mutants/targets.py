@@ -15,11 +15,18 @@ MODULES = sorted(
         f"{_GATEWAY}/policies/*/*.py",
         *(
             f"{_GATEWAY}/routing/{name}.py"
-            for name in ("balance", "resolve", "routes", "silent_instances", "task_owner")
+            for name in (
+                *("agent_lists", "balance", "resolve", "routes", "silent_instances"),
+                *("list_reader", "task_list", "task_owner", "task_sources"),
+            )
         ),
+        f"{_GATEWAY}/tasks/known_task.py",
         *(
             f"{_GATEWAY}/upstream/{name}.py"
-            for name in ("attempt", "breaker", "health", "ids", "instance", "outcome", "task_stream")
+            for name in (
+                *("attempt", "breaker", "health", "ids", "instance", "listed_ids"),
+                *("outcome", "shared_streams", "task_snapshot", "task_stream"),
+            )
         ),
         *(
             f"{_GATEWAY}/discovery/{name}.py"

@@ -222,6 +222,8 @@ class Limits(msgspec.Struct, frozen=True):
     """Extended cards of agents that a gateway keeps."""
     extended_card_seconds: float = 30.0
     """Longest time for which it keeps one; an agent may say less."""
+    watch_backlog: int = 256
+    """Events that a watcher of a task may be behind others; who is further behind is told to subscribe again."""
     push_tasks: int = 1000
     """Tasks whose push notifications a gateway sends."""
     push_own_tasks: int = 200

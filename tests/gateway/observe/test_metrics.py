@@ -56,6 +56,7 @@ def test_every_family_has_its_type() -> None:
         "meshgate_unauthenticated": "counter",
         "meshgate_streams_cut": "counter",
         "meshgate_answers_corrected": "counter",
+        "meshgate_listed_tasks_dropped": "counter",
         "meshgate_stream_events_dropped": "counter",
         "meshgate_push_notifications": "counter",
         "meshgate_push_callbacks": "counter",

@@ -170,7 +170,7 @@ async def test_how_long_a_card_may_be_kept_is_told_to_the_gateway(
 ) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         asked = json.loads((await receive())["body"])["id"]
-        card = {"name": "n", "version": "1", "supportedInterfaces": [], "skills": []}
+        card: dict[str, Any] = {"name": "n", "version": "1", "supportedInterfaces": [], "skills": []}
         headers = [(b"content-type", b"application/json"), (b"a2a-extensions", b"https://x/1")]
         headers += [(b"cache-control", said.encode())] if said else []
         await send({"type": "http.response.start", "status": 200, "headers": headers})
