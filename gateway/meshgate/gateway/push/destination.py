@@ -25,8 +25,11 @@ Resolve = Callable[[str, int], Awaitable[list[str]]]
 """The addresses of a host; OSError if it has none."""
 
 _REFUSED = "must be an https URL of a public host, or of one in the gateway's push_networks"
-_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
-"""Addresses that a NAT64 gateway turns into those of IPv4, private ones included (RFC 6052)."""
+_GIVEN_OUT = ipaddress.ip_network("2000::/3")
+"""Of IPv6, what is given out to hosts. What leads on to an address of IPv4, as NAT64 does (RFC 6052 and 8215), and the
+site-local addresses of old are outside."""
+_NO_HOSTS = (ipaddress.ip_network("192.0.0.0/24"), ipaddress.ip_network("192.88.99.0/24"))
+"""Of IPv4, what protocols have among public addresses: older releases of Python take them for such (RFC 6890)."""
 _USUAL_PORTS = {"http": 80, "https": 443}
 _FREE_PORT = 1024
 """Ports below belong to other protocols than HTTP."""
@@ -77,8 +80,10 @@ class Destinations:
 
     async def _of(self, url: str) -> Destination:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port or _USUAL_PORTS.get(parts.scheme, 0)
-        if not host or not port or parts.username is not None or parts.password is not None or parts.fragment:
+        host, port = parts.hostname, parts.port
+        if port is None:
+            port = _USUAL_PORTS.get(parts.scheme, 0)
+        if not host or not port or parts.username is not None or parts.fragment or not parts.netloc.isascii():
             raise ValueError(url)
         async with asyncio.timeout(self._patience):
             addresses = [_plain(ipaddress.ip_address(text)) for text in await self._resolve(host, port)]
@@ -95,7 +100,7 @@ class Destinations:
 
 
 def _plain(address: Address) -> Address:
-    """The address without its zone; one of IPv4 where it is written in IPv6."""
+    """The address of IPv4 where one is written in IPv6."""
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         return address.ipv4_mapped
     return address
@@ -103,8 +108,7 @@ def _plain(address: Address) -> Address:
 
 def _public(address: Address) -> bool:
     """Whether it is a public unicast address, and not a way around to another one."""
-    if isinstance(address, ipaddress.IPv6Address) and (
-        address in _TRANSLATED or address.sixtofour is not None or address.teredo is not None or address.scope_id
-    ):
-        return False
-    return address.is_global and not address.is_multicast
+    if isinstance(address, ipaddress.IPv6Address):
+        leads_on = address.sixtofour is not None or address.teredo is not None or address.scope_id is not None
+        return address.is_global and address in _GIVEN_OUT and not leads_on
+    return address.is_global and not address.is_multicast and not any(address in network for network in _NO_HOSTS)
