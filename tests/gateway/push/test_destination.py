@@ -62,7 +62,7 @@ async def test_an_address_that_is_not_public_is_refused_however_it_is_written(ho
 @pytest.mark.parametrize(
     "url",
     [
-        *("", "hook.example", "//hook.example/x", "/x", "https://", "https:///x", "https://:443/", "https:hook.example"),
+        *("", "hook.example", "//hook.example/x", "/x", "https://", "https:///x", "https://:443/", "https:hook"),
         *("file:///etc/passwd", "gopher://hook.example/", "ftp://hook.example/", "ws://hook.example/", "unix:/run/x"),
         *("http://hook.example/", "http://hook.example:443/", "http://hook.example:8080/", "HTTP://hook.example/"),
         *("https://ann:pw@hook.example/", "https://ann@hook.example/", "https://@hook.example/", "https://:pw@hook.example"),
