@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -119,11 +120,14 @@ class Listener:
 
 
 @asynccontextmanager
-async def listening(answer: bytes = Listener.answer, endless: bytes = b"") -> AsyncGenerator[Listener, None]:
+async def listening(
+    answer: bytes = Listener.answer, endless: bytes = b"", tls: ssl.SSLContext | None = None
+) -> AsyncGenerator[Listener, None]:
     """A listener that runs."""
     listener = Listener(answer, endless)
-    server = await asyncio.start_server(listener.serve, "127.0.0.1", 0)
-    listener.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server = await asyncio.start_server(listener.serve, "127.0.0.1", 0, ssl=tls)
+    scheme = "http" if tls is None else "https"
+    listener.url = f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield listener
     finally:

@@ -217,7 +217,7 @@ async def test_where_nothing_can_tell_of_the_task_a_configuration_is_refused(
         assert await ops.ask("delete", taskId=task, id=task) == {}
 
 
-@pytest.mark.requirement("push.destination")
+@pytest.mark.requirement("push.created")
 @virtual_time
 async def test_a_url_that_may_not_be_called_is_refused_when_it_is_given() -> None:
     desk = Desk()

@@ -200,6 +200,7 @@ async def test_where_nothing_can_tell_of_the_task_the_message_is_refused_and_not
     assert behind.calls == []
 
 
+@pytest.mark.requirement("push.created")
 @virtual_time
 async def test_a_message_whose_url_may_not_be_called_is_refused_and_not_sent() -> None:
     mesh, behind = Mesh(BASE, foreign=True, card=PUSHES), Behind()
