@@ -636,6 +636,30 @@ _ROWS: tuple[Requirement, ...] = (
         "A notification is one attempt of bounded time, which follows no redirect and reads no answer",
         "drop:push_redirects",
     ),
+    Requirement(
+        "push.fed",
+        "A2A 4.3.3",
+        "Events are told in order and once, also where the agent's stream breaks, until the task is over",
+        "drop:push_snapshot",
+    ),
+    Requirement(
+        "push.legacy",
+        "A2A 0.3 9.5",
+        "Who made a configuration in A2A 0.3 is sent tasks of 0.3",
+        "drop:push_legacy",
+    ),
+    Requirement(
+        "push.fields",
+        "F18",
+        "What becomes a header or a part of a URL holds nothing that could end it, and is bounded",
+        "drop:push_fields",
+    ),
+    Requirement(
+        "push.setting",
+        "configuration",
+        "A network in push_networks that is none is refused with its place and the form",
+        "drop:push_setting",
+    ),
     Requirement("push.secrets", "F71", "What is told of a notification holds no token, no credentials and no URL"),
     Requirement(
         "push.callbacks",

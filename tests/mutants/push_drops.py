@@ -11,9 +11,13 @@ from typing import Any
 
 import msgspec
 
+from meshgate.a2a.messages import push_config
+from meshgate.gateway import config
 from meshgate.gateway.policies.call import push as push_policy
+from meshgate.gateway.push import feeds as push_feeds
 from meshgate.gateway.push.callback_token import CallbackTokens
 from meshgate.gateway.push.destination import Destinations
+from meshgate.gateway.push.fed_task import FedTask
 from meshgate.gateway.push.feeds import Feeds
 from meshgate.gateway.push.sender import PushSender
 from meshgate.gateway.routing.push_operations import PushOperations
@@ -87,6 +91,29 @@ def _mac() -> None:
     _replace(CallbackTokens, "_mac", lambda self, gateway, handle: "")
 
 
+def _snapshot() -> None:
+    whole = FedTask.news
+
+    def always(self: Any, event: Any) -> bool:
+        whole(self, event)
+        return True
+
+    _replace(FedTask, "news", always)
+
+
+def _legacy() -> None:
+    whole = push_feeds.body_of
+    _replace(push_feeds, "body_of", lambda event, task, *, legacy: whole(event, task, legacy=False))
+
+
+def _fields() -> None:
+    _replace(push_config, "check_id", lambda name, text, most=0: None)
+
+
+def _setting() -> None:
+    _replace(config, "fault_of_networks", lambda texts: "")
+
+
 def _gateways() -> None:
     whole = PushOperations.__init__
 
@@ -114,5 +141,9 @@ PUSH_DROPS: dict[str, Callable[[], None]] = {
     "push_room": _room,
     "push_mac": _mac,
     "push_gateways": _gateways,
+    "push_snapshot": _snapshot,
+    "push_legacy": _legacy,
+    "push_fields": _fields,
+    "push_setting": _setting,
 }
 """By the name that a row of the ledger gives as ``drop:NAME``."""

@@ -40,7 +40,7 @@ class Feeds:
 
     Args:
         now: monotonic seconds. sleep: waits, on the same time.
-        limits: ``push_tasks``, ``push_seconds``, ``push_wait``, ``task_read`` and ``known_task_seconds``.
+        limits: ``push_tasks``, ``push_seconds``, ``push_wait`` and ``task_read``.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Feeds:
                 what = f"a task may have {MOST_CONFIGS} push configurations: delete one"
                 raise InvalidParams(what, violations=(("id", what),))
             return
-        self._forget()
+        self._make_room()
         if len(self._tasks) >= self._limits.push_tasks:
             what = f"this gateway sends push notifications of {self._limits.push_tasks} tasks already"
             raise RateLimited(what, retry_after=_LONGEST_WAIT)
@@ -130,11 +130,11 @@ class Feeds:
             fed.work.cancel()
         self._waiting.pop(fed.handle, None)
 
-    def _forget(self) -> None:
-        """Drop the tasks that ended long ago."""
-        old = self.now() - self._limits.known_task_seconds
-        for fed in [fed for fed in self._tasks.values() if fed.ended and fed.seen < old]:
-            self._drop(fed)
+    def _make_room(self) -> None:
+        """If the gateway is full, drop the task that has been over for longest, and was told of to its end."""
+        over = [fed for fed in self._tasks.values() if fed.work is not None and fed.work.done()]
+        if len(self._tasks) >= self._limits.push_tasks and over:
+            self._drop(min(over, key=lambda fed: fed.seen))
 
     # -- calls of agents
 
@@ -165,8 +165,12 @@ class Feeds:
         try:
             async with asyncio.timeout(self._limits.push_wait):
                 fed = await asyncio.shield(waiting)
-        except (TimeoutError, asyncio.CancelledError):
+        except TimeoutError:
             return False
+        except asyncio.CancelledError:
+            if waiting.cancelled():
+                return False
+            raise
         if fed.upstream != upstream:
             return False
         fed.called.set()
@@ -179,6 +183,8 @@ class Feeds:
         try:
             async with asyncio.timeout(self._limits.push_seconds):
                 await (self._answer_calls(fed) if fed.handle else self._follow(fed, until))
+        except TaskNotFound:
+            log.info("push_task_gone", task=fed.task_id, agent=fed.agent)
         except TimeoutError:
             log.warning("push_given_up", task=fed.task_id, agent=fed.agent)
         finally:
@@ -192,10 +198,10 @@ class Feeds:
                 reply = await self.read(fed.base, "SubscribeToTask", SubscribeToTaskRequest(id=fed.task_id), until)
                 async with aclosing(reply):
                     async for event in reply:
-                        wait = _FIRST_WAIT
-                        await self._tell(fed, event.tree())
+                        if await self._tell(fed, event.tree()):
+                            wait = _FIRST_WAIT
             except TaskNotFound:
-                return
+                raise
             except UnsupportedOperation:
                 # It ended before its stream was read, or the agent streams only what is at work.
                 await self._tell_state(fed)
@@ -206,33 +212,47 @@ class Feeds:
                 wait = min(2 * wait, _LONGEST_WAIT)
 
     async def _answer_calls(self, fed: FedTask) -> None:
-        """Tell how a task stands each time that its agent calls."""
+        """Tell how a task stands each time that its agent calls; again where it could not be read."""
+        wait = _FIRST_WAIT
         while not fed.ended:
             await fed.called.wait()
             fed.called.clear()
-            await self._tell_state(fed)
+            if await self._tell_state(fed):
+                wait = _FIRST_WAIT
+                continue
+            fed.called.set()
+            await self._sleep(wait)
+            wait = min(2 * wait, _LONGEST_WAIT)
 
-    async def _tell_state(self, fed: FedTask) -> None:
+    async def _tell_state(self, fed: FedTask) -> bool:
+        """Tell how a task stands; whether that could be read."""
         task = await self._state(fed)
         if task is not None:
             await self._tell(fed, {"task": task})
+        return task is not None
 
     async def _state(self, fed: FedTask) -> dict[str, Any] | None:
         until = self.now() + self._limits.task_read
-        with suppress(MeshError):
+        try:
             reply = await self.read(fed.base, "GetTask", GetTaskRequest(id=fed.task_id), until)
             return (await reply.answer()).tree()
-        return None
+        except TaskNotFound:
+            raise
+        except MeshError:
+            return None
 
-    async def _tell(self, fed: FedTask, event: dict[str, Any]) -> None:
-        """Send an event wherever it is wanted. The next one is read when all of that has ended: their order is kept."""
+    async def _tell(self, fed: FedTask, event: dict[str, Any]) -> bool:
+        """Send an event wherever it is wanted, unless that was told before; whether it is news. The next one is read
+        when all of that has ended: their order is kept.
+        """
         fed.seen = self.now()
         if not fed.news(event):
-            return
+            return False
         configs = list(fed.configs.values())
         task: dict[str, Any] | None = event.get("task")
         if task is None and any(one.legacy for one in configs):
-            task = await self._state(fed)
+            with suppress(TaskNotFound):
+                task = await self._state(fed)
         await asyncio.gather(
             *(
                 self._sender.send(one.config, body_of(event, task, legacy=one.legacy), fed.agent)
@@ -240,6 +260,7 @@ class Feeds:
                 if not one.legacy or task is not None
             )
         )
+        return True
 
     async def aclose(self) -> None:
         """Stop feeding, and close connections."""
