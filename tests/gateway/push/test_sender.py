@@ -108,9 +108,8 @@ async def test_each_end_is_told_and_counted_and_none_is_tried_again() -> None:
         assert await sender.send(config(), BODY, "desk") == outcome
     assert len(receiver.requests) == len(ends)
     assert await sender.send(config("https://nowhere.invalid/"), BODY, "desk") == "forbidden"
-    assert await sender.send(config(token="caf\u00e9"), BODY, "desk") == "failed"
     assert len(receiver.requests) == len(ends)
-    assert counted(metrics) == {"sent": 4.0, "refused": 10.0, "failed": 6.0, "forbidden": 1.0}
+    assert counted(metrics) == {"sent": 4.0, "refused": 10.0, "failed": 5.0, "forbidden": 1.0}
 
 
 @pytest.mark.requirement("push.dispatched")
@@ -255,12 +254,10 @@ async def test_the_log_has_one_line_for_each_and_a_reason_for_what_failed_and_no
         for _ in range(3):
             await sender.send(config(url, **secrets), b"CANARY", "desk")
         await sender.send(config("https://canary.invalid/CANARY", **secrets), b"CANARY", "desk")
-        await sender.send(config(url, **{**secrets, "token": "CANARY\u00e9"}), b"CANARY", "desk")
     about = {"task": "task", "config": "mine", "log_level": "info"}
-    ends = [("sent", 200, 2.0), ("refused", 500, 2.0), ("failed", 0, 2.0), ("forbidden", 0, 0.0), ("failed", 0, 0.0)]
+    ends = [("sent", 200, 2.0), ("refused", 500, 2.0), ("failed", 0, 2.0), ("forbidden", 0, 0.0)]
     said = [{"event": "push", **about, "outcome": how, "status": what, "seconds": took} for how, what, took in ends]
     said.insert(2, {"event": "push_failed", **about, "error": "ConnectError"})
-    said.insert(5, {"event": "push_failed", **about, "error": "UnicodeEncodeError"})
     assert logs == said
 
 
