@@ -159,6 +159,13 @@ FIXED: tuple[tuple[str, str, str], ...] = (
     ("gateway/identity/shared_keys.py: OLD", "s", ""),
     ("gateway/identity/key_places.py: LOOK", "s", ""),
     ("gateway/identity/secrets.py: _PATIENCE", "s", ""),
+    (
+        "gateway/push/destination.py: Destinations.__init__(patience)",
+        "s",
+        "Longest the addresses of a push configuration's host are waited for.",
+    ),
+    ("gateway/push/feeds.py: _FIRST_WAIT, _LONGEST_WAIT", "s", ""),
+    ("gateway/routing/push_callbacks.py: _PATIENCE", "s", ""),
     ("registry/limits.py: check_switch: 128", "bytes", "Longest name in a kill switch of the registry."),
     ("registry/limits.py: check_switch: 1024", "", "Longest reason in it, in characters."),
     ("registry/home.py: _MAX", "bytes", "Most of ``run.json`` that is read."),
@@ -228,6 +235,9 @@ NO_LIMITS: dict[str, str] = {
         a2a/mesh/lineage_tokens.py: verify: 4
         a2a/mesh/context_ids.py: _MAC
         gateway/tasks/page_token.py: _MAC
+        gateway/push/callback_token.py: _MAC
+        gateway/push/destination.py: _FREE_PORT
+        gateway/push/sender.py: PushSender.send: 200; PushSender.send: 300
         sdk/tasks/task_list.py: _SEAL
         a2a/mesh/task_ids.py: _AGENT, _INSTANCE, _OWNER, _MAC
         net/addresses.py: _can_be_public: 253

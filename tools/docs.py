@@ -276,6 +276,8 @@ def metrics() -> list[str]:
     seen.unauthenticated("", "")
     seen.answer_corrected("")
     seen.stream_dropped("", "")
+    seen.pushed("", "")
+    seen.called_back("")
     seen.policies["", ""][0] += 1
     seen.watch(endpoints=lambda: {"": 1}, passed_over=lambda: {"": 1})
     rows: list[tuple[str, str, str]] = []

@@ -16,6 +16,7 @@ from meshgate.gateway import config
 from meshgate.gateway.policies.call import push as push_policy
 from meshgate.gateway.push import feeds as push_feeds
 from meshgate.gateway.push.callback_token import CallbackTokens
+from meshgate.gateway.push.configuration import body_of
 from meshgate.gateway.push.destination import Destinations
 from meshgate.gateway.push.fed_task import FedTask
 from meshgate.gateway.push.feeds import Feeds
@@ -102,7 +103,7 @@ def _snapshot() -> None:
 
 
 def _legacy() -> None:
-    whole = push_feeds.body_of
+    whole = body_of
     _replace(push_feeds, "body_of", lambda event, task, *, legacy: whole(event, task, legacy=False))
 
 

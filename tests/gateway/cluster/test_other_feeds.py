@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -44,7 +45,8 @@ async def mesh() -> AsyncGenerator[tuple[dict[str, Feeds], dict[str, OtherFeeds]
         others: dict[str, OtherFeeds] = {}
         for name, own in feeds.items():
             stack.push_async_callback(own.aclose)
-            answers = {PUSH_CONFIGS.name: own.of, PUSH_DELETE.name: own.remove, PUSH_HEARD.name: own.hear}
+            asked = ((PUSH_CONFIGS, own.of), (PUSH_DELETE, own.remove), (PUSH_HEARD, own.hear))
+            answers: dict[str, Callable[..., Any]] = {question.name: answer for question, answer in asked}
             put.append(listed(name, await stack.enter_async_context(served(InspectApp(answers, "s3cret", limits())))))
             peers = RemotePeers(index, name, "s3cret", patient)
             stack.push_async_callback(peers.aclose)

@@ -48,14 +48,15 @@ class Edge:
         return {line.removeprefix(start).partition('"')[0]: float(line.rpartition(" ")[2]) for line in lines}
 
 
+Tree = dict[str, Any]
 STATUS = {"state": "TASK_STATE_WORKING"}
-OF_1_0 = (
+OF_1_0: tuple[Tree, ...] = (
     {"task": {"id": "t1", "contextId": "c", "status": STATUS}},
     {"statusUpdate": {"taskId": "t1", "contextId": "c", "status": STATUS}},
     {"artifactUpdate": {"taskId": "t1", "contextId": "c", "artifact": {"artifactId": "a", "parts": []}}},
     {"message": {"taskId": "t1", "messageId": "m", "role": "ROLE_AGENT", "parts": []}},
 )
-OF_0_3 = (
+OF_0_3: tuple[Tree, ...] = (
     {"kind": "task", "id": "t1", "contextId": "c", "status": {"state": "working"}},
     {"kind": "status-update", "taskId": "t1", "contextId": "c", "status": {"state": "working"}, "final": False},
     {"kind": "artifact-update", "taskId": "t1", "contextId": "c", "artifact": {"artifactId": "a", "parts": []}},
@@ -119,7 +120,7 @@ async def call(edge: Edge, token: str) -> Answer:
         answer.status = message.get("status", answer.status)
         answer.body += message.get("body", b"")
 
-    scope = {"type": "http", "method": "POST", "path": f"/callbacks/{token}", "headers": [], "query_string": b""}
+    scope: Tree = {"type": "http", "method": "POST", "path": f"/callbacks/{token}", "headers": [], "query_string": b""}
     await edge.app(scope, receive, send)
     return answer
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import httpx
@@ -64,7 +64,7 @@ class Agent:
     it is asked for; the last of these for ever.
     """
 
-    def __init__(self, *streams: list[Step] | MeshError, stands: list[Tree | MeshError] | None = None) -> None:
+    def __init__(self, *streams: Sequence[Step] | MeshError, stands: list[Tree | MeshError] | None = None) -> None:
         self.streams = list(streams)
         self.stands = stands or [TaskNotFound()]
         self.asked: list[tuple[str, float]] = []
@@ -88,16 +88,16 @@ class Agent:
             raise steps
         return Reply(self._events(steps))
 
-    async def _events(self, steps: list[Step]) -> AsyncIterator[Payload]:
+    async def _events(self, steps: Sequence[Step]) -> AsyncIterator[Payload]:
         self.open += 1
         try:
             for step in steps:
                 if isinstance(step, MeshError):
                     raise step
-                if isinstance(step, float):
-                    await asyncio.sleep(step)
-                else:
+                if isinstance(step, dict):
                     yield JsonPayload(StreamResponse, step)
+                else:
+                    await asyncio.sleep(step)
         finally:
             self.open -= 1
 
@@ -394,6 +394,8 @@ async def test_a_call_that_comes_too_early_waits_for_its_task() -> None:
     feeding = Feeding(Agent(stands=[whole(), whole(COMPLETED)]))
     handle = feeding.feeds.expect()
     assert handle != feeding.feeds.expect()
+    # 128 bits in base64: nobody guesses it.
+    assert len(handle) == 22
     assert feeding.feeds.expects(handle)
     calls = [asyncio.ensure_future(feeding.feeds.hear(handle, up)) for up in ("task-up", "other")]
     await asyncio.sleep(4.9)

@@ -21,6 +21,8 @@ from meshgate.a2a.errors import (
 from meshgate.a2a.limits import Limits
 from meshgate.a2a.mesh import headers
 from meshgate.a2a.payload import Payload
+from meshgate.a2a.reply import Reply
+from meshgate.a2a.types import A2AMessage
 from meshgate.a2a.v0_3.form import JSON_FORM
 from meshgate.a2a.v0_3.payload import LegacyPayload
 from meshgate.gateway.push.configuration import Configuration
@@ -189,6 +191,24 @@ async def test_a_foreign_agent_that_notifies_is_given_the_gateways_url_until_the
         assert not await ops.feeds.hear(fed.handle, "t0")
         assert "canary" not in repr(desk.asked)
         assert HOOK not in repr(desk.asked)
+
+
+@virtual_time
+async def test_an_agent_has_ten_seconds_for_a_url_and_no_more_than_its_caller_has() -> None:
+    async with one(Desk(), BASE, foreign=True) as (ops, task):
+        read, untils = ops.feeds.read, list[tuple[str, float]]()
+
+        async def noting(base: Call, method: str, request: A2AMessage, until: float, /) -> Reply:
+            untils.append((method, until))
+            return await read(base, method, request, until)
+
+        ops.feeds.reads(noting)
+        for deadline in (float("inf"), 1003.0):
+            for what, tree in (("create", {"url": HOOK}), ("delete", {"id": task})):
+                call = ops.call(what, {"taskId": task, **tree})
+                await ops.serve(msgspec.structs.replace(call, deadline=deadline), Behind())
+        create, delete = (NAMES[what].format("TaskPushNotification") for what in ("create", "delete"))
+        assert untils == [(create, 1010.0), (delete, 1010.0), (create, 1003.0), (delete, 1003.0)]
 
 
 @virtual_time

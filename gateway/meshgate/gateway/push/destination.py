@@ -80,9 +80,9 @@ class Destinations:
 
     async def _of(self, url: str) -> Destination:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-        if port is None:
-            port = _USUAL_PORTS.get(parts.scheme, 0)
+        if parts.scheme not in _USUAL_PORTS:
+            raise ValueError(url)
+        host, port = parts.hostname, _USUAL_PORTS[parts.scheme] if parts.port is None else parts.port
         if not host or not port or parts.username is not None or parts.fragment or not parts.netloc.isascii():
             raise ValueError(url)
         async with asyncio.timeout(self._patience):
@@ -94,7 +94,7 @@ class Destinations:
 
     def _allowed(self, address: Address, scheme: str, port: int) -> bool:
         if any(address.version == network.version and address in network for network in self._networks):
-            return scheme in _USUAL_PORTS
+            return True
         usual = port == _USUAL_PORTS["https"] or port >= _FREE_PORT
         return scheme == "https" and usual and _public(address)
 

@@ -26,8 +26,9 @@ _NOTIFIED = "x-a2a-notification-token"
 _ALWAYS = {
     "content-type": "application/json",
     "user-agent": "meshgate",
-    # Nothing comes after, and nothing of the answer is read.
+    # A connection is used once: it belongs to the address that was checked for this notification.
     "connection": "close",
+    # Nothing of the answer is read.
     "accept-encoding": "identity",
 }
 
@@ -96,8 +97,6 @@ class PushSender:
     def _open(self) -> httpx.AsyncClient:
         # Made at the first notification: most gateways never send one, and certificates take time to load.
         if self._client is None:
-            # A connection is used once: it belongs to the address that was checked for this notification.
-            bounds = httpx.Limits(max_keepalive_connections=0)
             self._client = httpx.AsyncClient(
                 transport=self._transport,
                 # Whom the machine trusts, as for agents: httpx has a list of its own.
@@ -105,7 +104,6 @@ class PushSender:
                 trust_env=False,
                 follow_redirects=False,
                 timeout=self._limits.push_timeout,
-                limits=bounds,
             )
         return self._client
 
