@@ -271,7 +271,7 @@ def _result(body: bytes, head: Mapping[str, str] | None = None) -> Tree:
     if fault is None:
         assert answer["jsonrpc"] == "2.0"
         assert answer["id"] == "one"
-        result: Tree = answer["result"]
+        result: Tree = answer["result"] or {}  # null for what tells nothing
         return result
     raise _told(Refused("JSONRPC", fault["code"], fault["message"], _details(fault.get("data")), body), head)
 
@@ -298,6 +298,9 @@ _PLACES = {
     "ListTasks": "GET /tasks",
     "GetExtendedAgentCard": "GET /extendedAgentCard",
     "CreateTaskPushNotificationConfig": "POST /tasks/{taskId}/pushNotificationConfigs",
+    "ListTaskPushNotificationConfigs": "GET /tasks/{taskId}/pushNotificationConfigs",
+    "GetTaskPushNotificationConfig": "GET /tasks/{taskId}/pushNotificationConfigs/{id}",
+    "DeleteTaskPushNotificationConfig": "DELETE /tasks/{taskId}/pushNotificationConfigs/{id}",
 }
 
 
@@ -377,6 +380,9 @@ _REQUESTS: dict[str, type[Any]] = {
     "ListTasks": a2a_pb2.ListTasksRequest,
     "GetExtendedAgentCard": a2a_pb2.GetExtendedAgentCardRequest,
     "CreateTaskPushNotificationConfig": a2a_pb2.TaskPushNotificationConfig,
+    "ListTaskPushNotificationConfigs": a2a_pb2.ListTaskPushNotificationConfigsRequest,
+    "GetTaskPushNotificationConfig": a2a_pb2.GetTaskPushNotificationConfigRequest,
+    "DeleteTaskPushNotificationConfig": a2a_pb2.DeleteTaskPushNotificationConfigRequest,
 }
 
 

@@ -22,7 +22,12 @@ from a2a.server.agent_execution import AgentExecutor, RequestContext
 from a2a.server.events import EventQueue
 from a2a.server.request_handlers import DefaultRequestHandler, GrpcHandler
 from a2a.server.routes import create_jsonrpc_routes, create_rest_routes
-from a2a.server.tasks import InMemoryTaskStore, TaskUpdater
+from a2a.server.tasks import (
+    BasePushNotificationSender,
+    InMemoryPushNotificationConfigStore,
+    InMemoryTaskStore,
+    TaskUpdater,
+)
 from a2a.types import AgentCapabilities, AgentCard, AgentInterface, AgentSkill, a2a_pb2_grpc
 from starlette.applications import Starlette
 
@@ -122,10 +127,18 @@ class ForeignAgent:
 
     Args:
         store: where its tasks are; instances may share one.
+        push: whether it sends push notifications, and then does not stream.
     """
 
     def __init__(
-        self, name: str, instance: str, stage: Stage, client: httpx.AsyncClient, store: InMemoryTaskStore | None = None
+        self,
+        name: str,
+        instance: str,
+        stage: Stage,
+        client: httpx.AsyncClient,
+        store: InMemoryTaskStore | None = None,
+        *,
+        push: bool = False,
     ) -> None:
         self.name, self.instance, self.stage = name, instance, stage
         self.caller = Caller(client)
@@ -135,7 +148,7 @@ class ForeignAgent:
             name=name,
             description="acts scripts out",
             version="1.0.0",
-            capabilities=AgentCapabilities(streaming=True),
+            capabilities=AgentCapabilities(streaming=not push, push_notifications=push),
             supported_interfaces=[
                 AgentInterface(url="http://agent/", protocol_binding="JSONRPC", protocol_version="1.0")
             ],
@@ -143,7 +156,11 @@ class ForeignAgent:
             default_output_modes=["text/plain"],
             skills=[AgentSkill(id="act", name="act", description="acts a script out", tags=["script"])],
         )
-        self._handler = DefaultRequestHandler(_Executor(self), store or InMemoryTaskStore(), card)
+        configs = InMemoryPushNotificationConfigStore() if push else None
+        sender = BasePushNotificationSender(client, configs) if configs is not None else None
+        self._handler = DefaultRequestHandler(
+            _Executor(self), store or InMemoryTaskStore(), card, push_config_store=configs, push_sender=sender
+        )
         routes = [
             *create_jsonrpc_routes(self._handler, "/", enable_v0_3_compat=True),
             *create_rest_routes(self._handler, enable_v0_3_compat=True),

@@ -17,7 +17,7 @@ from a2a.compat.v0_3 import types as stock
 from a2a.types import a2a_pb2
 from google.protobuf import json_format
 
-from meshgate.a2a.codec.strict_json import is_object
+from meshgate.a2a.codec.strict_json import is_array, is_object
 from tests.contract.doors import Answer, GrpcDoor, Headers, Refused, RpcDoor, path_of, refused_over_grpc
 
 __all__ = ["LegacyGrpcDoor", "LegacyRestDoor", "LegacyRpcDoor"]
@@ -35,7 +35,29 @@ _METHODS = {
     "SubscribeToTask": "tasks/resubscribe",
     "GetExtendedAgentCard": "agent/getAuthenticatedExtendedCard",
     "CreateTaskPushNotificationConfig": "tasks/pushNotificationConfig/set",
+    "ListTaskPushNotificationConfigs": "tasks/pushNotificationConfig/list",
+    "GetTaskPushNotificationConfig": "tasks/pushNotificationConfig/get",
+    "DeleteTaskPushNotificationConfig": "tasks/pushNotificationConfig/delete",
 }
+_PUSH: dict[str, tuple[Any, str]] = {
+    "CreateTaskPushNotificationConfig": (
+        a2a_pb2.TaskPushNotificationConfig,
+        "to_compat_create_task_push_notification_config_request",
+    ),
+    "ListTaskPushNotificationConfigs": (
+        a2a_pb2.ListTaskPushNotificationConfigsRequest,
+        "to_compat_list_task_push_notification_config_request",
+    ),
+    "GetTaskPushNotificationConfig": (
+        a2a_pb2.GetTaskPushNotificationConfigRequest,
+        "to_compat_get_task_push_notification_config_request",
+    ),
+    "DeleteTaskPushNotificationConfig": (
+        a2a_pb2.DeleteTaskPushNotificationConfigRequest,
+        "to_compat_delete_task_push_notification_config_request",
+    ),
+}
+"""The messages of 1.0 about push configurations, and what makes them 0.3's."""
 
 
 def _params(method: str, params: Tree) -> Tree:
@@ -45,6 +67,9 @@ def _params(method: str, params: Tree) -> Tree:
         old = _convert.to_compat_send_message_request(request, request_id=0).params
     elif method == "GetTask":
         old = _convert.to_compat_get_task_request(json_format.ParseDict(params, a2a_pb2.GetTaskRequest()), 0).params
+    elif method in _PUSH:
+        cls, convert = _PUSH[method]
+        old = getattr(conversions, convert)(json_format.ParseDict(params, cls()), 0).params
     else:
         old = stock.TaskIdParams(id=params.get("id", "t"))
     tree: Tree = old.model_dump(by_alias=True, exclude_none=True, mode="json")
@@ -61,10 +86,22 @@ _CLASSES: dict[str, Any] = {
 
 def _tree(method: str, result: Tree) -> Tree:
     """A result of 0.3 as a2a-sdk reads it into 1.0."""
+    if method in _PUSH:
+        return _push_tree(result)
     cls, convert, key = _CLASSES[result["kind"]]
     message = getattr(conversions, convert)(cls.model_validate(result))
     content: Tree = json_format.MessageToDict(message)
     return content if method in ("GetTask", "CancelTask") else {key: content}
+
+
+def _push_tree(result: Any) -> Tree:
+    if is_array(result):
+        return {"configs": [_push_tree(one) for one in result]}
+    if not result:
+        return {}
+    config = stock.TaskPushNotificationConfig.model_validate(result)
+    content: Tree = json_format.MessageToDict(_convert.to_core_task_push_notification_config(config))
+    return content
 
 
 class LegacyRpcDoor(RpcDoor):
@@ -151,9 +188,21 @@ _PLACES = {
     "CancelTask": "POST /v1/tasks/{id}:cancel",
     "SubscribeToTask": "GET /v1/tasks/{id}:subscribe",
     "GetExtendedAgentCard": "GET /v1/card",
-    "CreateTaskPushNotificationConfig": "POST /v1/tasks/{id}/pushNotificationConfigs",
+    "CreateTaskPushNotificationConfig": "POST /v1/tasks/{task}/pushNotificationConfigs",
+    "ListTaskPushNotificationConfigs": "GET /v1/tasks/{task}/pushNotificationConfigs",
+    "GetTaskPushNotificationConfig": "GET /v1/tasks/{task}/pushNotificationConfigs/{id}",
+    "DeleteTaskPushNotificationConfig": "DELETE /v1/tasks/{task}/pushNotificationConfigs/{id}",
 }
-_ANSWERS = {"SendMessage": "SendMessageResponse", "GetTask": "Task", "CancelTask": "Task"}
+_ANSWERS = {
+    "SendMessage": "SendMessageResponse",
+    "GetTask": "Task",
+    "CancelTask": "Task",
+    "CreateTaskPushNotificationConfig": "TaskPushNotificationConfig",
+    "GetTaskPushNotificationConfig": "TaskPushNotificationConfig",
+    "ListTaskPushNotificationConfigs": "ListTaskPushNotificationConfigResponse",
+    "DeleteTaskPushNotificationConfig": "TaskPushNotificationConfig",
+}
+"""The message of an answer; one that tells nothing is read as an empty one."""
 
 
 class LegacyRestDoor(LegacyRpcDoor):
@@ -165,7 +214,10 @@ class LegacyRestDoor(LegacyRpcDoor):
         self, client: httpx.AsyncClient, method: str, params: Tree, to: str, headers: Mapping[str, str]
     ) -> httpx.Request:
         verb, _, place = _PLACES.get(method, "GET /v1/tasks/none").partition(" ")
-        url = self.url + path_of(to).rstrip("/") + place.format(id=quote(str(params.get("id", "t")), safe=""))
+        named = {name: quote(str(params.get(key, "t")), safe="") for name, key in (("id", "id"), ("task", "taskId"))}
+        url = self.url + path_of(to).rstrip("/") + place.format(**named)
+        if verb == "DELETE":
+            return client.build_request(verb, url, headers=headers)
         if verb == "GET":
             query = {"historyLength": params["historyLength"]} if "historyLength" in params else {}
             return client.build_request(verb, url, params=query, headers=headers)
@@ -276,6 +328,8 @@ def _message(method: str, params: Tree) -> tuple[str, Any]:
             metadata=to_proto.metadata(old.metadata),
         )
         return method, request
+    if method in _PUSH:
+        return _push_message(method, params)
     name = f"tasks/{params['id']}"
     if method == "GetTask":
         return method, pb.GetTaskRequest(name=name, history_length=params.get("historyLength", 0))
@@ -285,14 +339,34 @@ def _message(method: str, params: Tree) -> tuple[str, Any]:
         return "TaskSubscription", pb.TaskSubscriptionRequest(name=name)
     if method == "GetExtendedAgentCard":
         return "GetAgentCard", pb.GetAgentCardRequest()
-    if method == "CreateTaskPushNotificationConfig":
-        return method, pb.CreateTaskPushNotificationConfigRequest(parent=name)
     return method, pb.GetTaskRequest(name=name)
+
+
+def _push_message(method: str, params: Tree) -> tuple[str, Any]:
+    pb: Any = a2a_v0_3_pb2
+    if method == "CreateTaskPushNotificationConfig":
+        config = stock.TaskPushNotificationConfig.model_validate(params)
+        message = pb.CreateTaskPushNotificationConfigRequest(
+            parent=f"tasks/{config.task_id}",
+            config_id=config.push_notification_config.id or "",
+            config=_protos.ToProto.task_push_notification_config(config),
+        )
+        return method, message
+    parent = f"tasks/{params['id']}"
+    if method == "ListTaskPushNotificationConfigs":
+        return "ListTaskPushNotificationConfig", pb.ListTaskPushNotificationConfigRequest(parent=parent)
+    name = f"{parent}/pushNotificationConfigs/{params.get('pushNotificationConfigId', '')}"
+    return method, getattr(pb, f"{method}Request")(name=name)
 
 
 def _read(method: str, message: Any) -> Tree:
     """An answer as a2a-sdk reads it into its own types of 0.3, and those into 1.0."""
     from_proto = _protos.FromProto
+    if method in _PUSH:
+        found = [message] if hasattr(message, "push_notification_config") else list(getattr(message, "configs", ()))
+        read = [from_proto.task_push_notification_config(one) for one in found if one.name]
+        trees = [one.model_dump(by_alias=True, exclude_none=True, mode="json") for one in read]
+        return _push_tree(trees if hasattr(message, "configs") else trees[0] if trees else None)
     if method in ("GetTask", "CancelTask"):
         result = from_proto.task(message)
     elif method == "SendMessage":

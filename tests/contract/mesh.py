@@ -429,7 +429,7 @@ async def start_mesh(
         recorded: whether the gateways keep records.
     """
     keys = _write_secrets([folder / "here", folder / "there"])
-    flags: dict[str, Any] = {"limits": LIMITS}
+    flags: dict[str, Any] = {"limits": LIMITS, "push_networks": ["127.0.0.0/8"]}
     if not recorded:
         flags["without_policies"] = ["record", "record_attempt"]
     if layout == "workers":

@@ -570,6 +570,13 @@ _ROWS: tuple[Requirement, ...] = (
         "policy:task_index",
     ),
     Requirement(
+        "tasks.from_agents",
+        "048",
+        "Agents of the SDK are asked for their callers' tasks: each gateway lists them under the ids that were given, "
+        "and none with a label of somebody else's",
+        "drop:task_label",
+    ),
+    Requirement(
         "tasks.page_token",
         "A2A 3.1.4",
         "A page token is good for the question and the caller that it was made for",
@@ -664,7 +671,7 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement(
         "push.callbacks",
         "threats",
-        "What an agent notifies the gateway of counts with the URL that it was given, and for that task alone",
+        "An agent that notifies is given the gateway's address; what it sends counts there, and for that task alone",
         "drop:push_mac",
     ),
     Requirement(
@@ -714,6 +721,30 @@ _ROWS: tuple[Requirement, ...] = (
     ),
     Requirement("contract.card_cache", "A2A 8.6", "A card has a validator, and is sent again only if it changed"),
     Requirement("contract.version", "A2A 3.6", "A version that is not served is refused with the header to send"),
+    Requirement(
+        "push.sent",
+        "A2A 3.1.7, 4.3",
+        "A caller's push configuration gets the events of its task, in their order and in its version, to the end",
+        "policy:push",
+    ),
+    Requirement(
+        "push.kept",
+        "A2A 3.1.7-10",
+        "Push configurations are their task's owner's: made, read, listed and deleted at every gateway",
+    ),
+    Requirement(
+        "push.guarded",
+        "A2A 13.2; F64",
+        "A push URL that leads elsewhere than to public addresses or push_networks is refused, with one text",
+    ),
+    Requirement("push.standing", "brief", "Who has no key any more is sent no more push notifications"),
+    Requirement(
+        "stream.shared",
+        "A2A 3.1.6",
+        "Many watchers of a task are fed by one subscription at its agent",
+        "drop:shared_streams",
+    ),
+    Requirement("push.bounded", "brief", "A task has ten push configurations at most"),
     Requirement("contract.unbuilt", "A2A 3.3.4", "An operation that is not served says so by the protocol's own error"),
     Requirement("contract.invalid_params", "A2A 5.7", "What is wrong with a request is named by its path"),
     Requirement("contract.http_status", "A2A 9.5", "What is refused before it is read has a status of its own"),

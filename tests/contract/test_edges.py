@@ -46,7 +46,6 @@ async def test_no_version_means_0_3_to_json_rpc_and_1_0_to_grpc(mesh: Mesh, key:
     ("method", "params", "reason"),
     [
         ("GetExtendedAgentCard", {}, "UNSUPPORTED_OPERATION"),
-        ("CreateTaskPushNotificationConfig", {"taskId": "t", "url": "http://x"}, "PUSH_NOTIFICATION_NOT_SUPPORTED"),
     ],
 )
 async def test_an_operation_that_is_not_served_says_so(
@@ -55,12 +54,6 @@ async def test_an_operation_that_is_not_served_says_so(
     found = await refusal(doors.here, method, params, "clerk", key=key)
     assert found.means(reason)
     assert found.domain == "a2a-protocol.org"
-
-
-@pytest.mark.requirement("contract.unbuilt")
-async def test_an_inline_push_configuration_is_refused(doors: Doors, key: str) -> None:
-    params = {**saying(ECHO), "configuration": {"taskPushNotificationConfig": {"url": "http://127.0.0.1:1/"}}}
-    assert (await refusal(doors.here, "SendMessage", params, "clerk", key=key)).means("PUSH_NOTIFICATION_NOT_SUPPORTED")
 
 
 WRONG: list[tuple[str, dict[str, Any], str]] = [

@@ -29,7 +29,8 @@ from meshgate.a2a.limits import DEFAULTS
 from meshgate.a2a.lists.page_token import PageTokens
 from meshgate.a2a.mesh import extensions
 from meshgate.a2a.mesh.context_ids import ContextTags
-from meshgate.a2a.mesh.task_ids import TaskTags
+from meshgate.a2a.mesh.task_ids import TaskTags, parsed
+from meshgate.a2a.mesh.task_labels import TaskLabels
 from meshgate.a2a.messages import base
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import parse_selector
@@ -82,6 +83,7 @@ from meshgate.gateway.routing.task_owner import TaskOwner
 from meshgate.gateway.upstream import outcome
 from meshgate.gateway.upstream import send as upstream_send
 from meshgate.gateway.upstream.ids import AttemptIds
+from meshgate.gateway.upstream.shared_streams import SharedStreams
 from meshgate.gateway.upstream.task_stream import TaskStream
 from meshgate.net import asgi, connection, endpoint
 from meshgate.net.addresses import AgentNetworks
@@ -357,6 +359,13 @@ def _rest_reasons() -> None:
     _replace(rest, "has_reason", lambda body: False)
 
 
+def _shared_streams() -> None:
+    async def alone(self: Any, key: Any, attempt: Any, begin: Any) -> Any:
+        return await begin(attempt)
+
+    _replace(SharedStreams, "watch", alone)
+
+
 def _cors_origins() -> None:
     _replace(cors.CrossOrigin, "_allows", lambda self, origin: bool(origin))
 
@@ -613,6 +622,14 @@ def _references() -> None:
 
 def _owner_of_stored_tasks() -> None:
     _replace(Caller, "owner", property(lambda self: ""))
+
+
+def _task_label() -> None:
+    def unchecked(self: Any, label: str, *, tenant: str, owner: bytes, agent: str) -> Any:
+        tag = parsed(label, "")
+        return msgspec.structs.replace(tag, owner=owner) if tag is not None else None
+
+    _replace(TaskLabels, "read", unchecked)
 
 
 def _page_token() -> None:
@@ -902,6 +919,7 @@ DROPS: dict[str, Callable[[], None]] = {
     "rest_ids": _rest_ids,
     "rest_reasons": _rest_reasons,
     "cors_origins": _cors_origins,
+    "shared_streams": _shared_streams,
     "cors_vary": _cors_vary,
     "cors_setting": _cors_setting,
     "extensions": _extensions,
@@ -947,6 +965,7 @@ DROPS: dict[str, Callable[[], None]] = {
     "own_ports": _own_ports,
     "references": _references,
     "owner_of_stored_tasks": _owner_of_stored_tasks,
+    "task_label": _task_label,
     "page_token": _page_token,
     "contexts": _contexts,
     "contexts_of_agents": _contexts_of_agents,

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import resource
-
 import pytest
 
 from tests.mutants.drops import DROPS, drop_policy
-
-_MEMORY = 4 * 2**30
-"""Bytes that the tests may take, with nothing taken out too: some guards bound memory, and what they hold off takes all
-that there is, from whatever else runs on the machine too."""
+from tests.mutants.forks import bound_memory
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -19,7 +14,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    bound_memory()
     kind, _, name = str(config.getoption("--drop")).partition(":")
     if kind == "policy":
         drop_policy(name)

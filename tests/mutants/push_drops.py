@@ -85,7 +85,7 @@ def _owner() -> None:
 
 
 def _room() -> None:
-    _replace(Feeds, "check_room", lambda self, task_id="", config_id="", elsewhere=0: None)
+    _replace(Feeds, "check_room", lambda self, call, config_id, elsewhere=0: None)
 
 
 def _mac() -> None:

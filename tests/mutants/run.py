@@ -6,24 +6,24 @@ A mutant that no test notices is a missing test. The same tests are run with not
 
 from __future__ import annotations
 
-import os
+import json
 import re
-import signal
 import subprocess
 import sys
 import time
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.contract.requirements import LEDGER
 from tests.contract.test_ledger import marks
+from tests.mutants.drop_trials import Result, Trial
 from tests.mutants.drops import DROPS, policy_names
-from tests.support.patience import VARIABLE, patience
+from tests.support.patience import patience
 
 CLOSING = re.compile(r"\d+ (passed|failed|error)")
 ROOT = Path(__file__).parents[2]
-FAST = ("a2a/", "gateway/", "registry/", "sdk/")
+FAST = ("a2a/", "cli/views/", "gateway/", "registry/", "sdk/")
 """Folders whose tests run in process; a guard must be noticed there."""
 
 
@@ -50,28 +50,37 @@ def every_rule() -> list[str]:
 def files(requirements: list[str], where: dict[str, list[str]]) -> list[str]:
     """The fast test files that hold a test of one of these requirements."""
     places = {place.rpartition(":")[0] for name in requirements for place in where.get(name, [])}
-    return sorted(f"tests/{place}" for place in places if place.startswith(FAST))
+    found = sorted(f"tests/{place}" for place in places if place.startswith(FAST))
+    # Of no files pytest makes all that there are: hundreds of tests that wait for processes, until time is up.
+    assert found, f"no fast test is tied to {requirements}"
+    return found
 
 
-def pytest_run(drop: str, requirements: list[str], paths: list[str]) -> tuple[int, str]:
-    """Exit code and output of the tests tied to ``requirements``, with ``drop`` taken out."""
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "tests.mutants.plugin", "-p", "no:cacheprovider"]
-    command += ["--tb=line", "--no-header", f"--requirements={','.join(requirements)}", f"--drop={drop}", *paths]
+def trial(drop: str, requirements: list[str], where: dict[str, list[str]]) -> Trial:
+    """The tests tied to ``requirements``, with ``drop`` taken out."""
     # Many a drop lets a test wait for what never comes: that it would wait long on a slow machine says nothing more.
-    environ = os.environ | ({VARIABLE: "0.2"} if drop else {})
-    limit = patience(60.0 if drop else 600.0)
-    try:
-        done = subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, env=environ, timeout=limit, check=False
-        )
-    except subprocess.TimeoutExpired:
-        # The guard bounded work that nothing interrupts (an expression keeps the interpreter's lock): its tests cannot
-        # pass without it.
-        return 1, f"1 failed: no end within {limit:g} s"
-    if done.returncode < 0 and drop:
-        # The guard bounded memory (``plugin.py`` does in its stead): C++ code that is given none ends the process.
-        return 1, f"1 failed: ended by {signal.Signals(-done.returncode).name}"
-    return done.returncode, done.stdout + done.stderr
+    less, limit = ("0.2", 60.0) if drop else ("", 600.0)
+    paths = files(requirements, where)
+    return Trial(drop=drop, requirements=requirements, paths=paths, patience=less, limit=patience(limit))
+
+
+def results(trials: list[Trial]) -> Iterator[Result]:
+    """How each ended, in this order, from a process that has imported none of the tests."""
+    command = [sys.executable, "-m", "tests.mutants.drop_trials"]
+    early: dict[str, Result] = {}
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdin
+        assert running.stdout
+        try:
+            json.dump(trials, running.stdin)
+            running.stdin.close()
+            for expected in trials:
+                while expected["drop"] not in early:
+                    found: Result = json.loads(next(running.stdout))
+                    early[found["drop"]] = found
+                yield early[expected["drop"]]
+        finally:
+            running.terminate()
 
 
 def main() -> int:
@@ -87,25 +96,23 @@ def try_drops() -> int:
     began = time.monotonic()
     found, where = guards(), marks()
     everything = [name for names in found.values() for name in names]
-    code, output = pytest_run("", everything, files(everything, where))
-    if code != 0:
-        print(output, "\nmutants: the tests fail with nothing taken out", file=sys.stderr)
-        return 1
-    print(f"undropped: {output.strip().splitlines()[-1]}", flush=True)
+    planned = [trial("", everything, where), *(trial(drop, names, where) for drop, names in sorted(found.items()))]
     missed: list[str] = []
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        runs = {
-            drop: pool.submit(pytest_run, drop, names, files(names, where)) for drop, names in sorted(found.items())
-        }
-        for number, (drop, run) in enumerate(runs.items(), 1):
-            code, output = run.result()
-            # What a cancelled task says at the very end may stand behind pytest's closing line.
-            last = next((line for line in reversed(output.splitlines()) if CLOSING.search(line)), output[-200:])
-            noticed = code == 1 and " failed" in last
-            print(f"[{number:2}/{len(runs)}] {'noticed' if noticed else 'MISSED '} {drop:24} {last}", flush=True)
-            if not noticed:
-                missed.append(drop)
-    print(f"mutants: {len(runs) - len(missed)} drops passed, {len(missed)} failed in {time.monotonic() - began:.0f} s")
+    for number, done in enumerate(results(planned)):
+        lines = done["output"].strip().splitlines() or [""]
+        if number == 0:
+            if done["code"] != 0:
+                print(done["output"], "\nmutants: the tests fail with nothing taken out", file=sys.stderr)
+                return 1
+            print(f"undropped: {lines[-1]}", flush=True)
+            continue
+        # What a cancelled task says at the very end may stand behind pytest's closing line.
+        last = next((line for line in reversed(lines) if CLOSING.search(line)), done["output"][-200:])
+        noticed = done["code"] == 1 and " failed" in last
+        print(f"[{number:2}/{len(found)}] {'noticed' if noticed else 'MISSED '} {done['drop']:24} {last}", flush=True)
+        if not noticed:
+            missed.append(done["drop"])
+    print(f"mutants: {len(found) - len(missed)} drops passed, {len(missed)} failed in {time.monotonic() - began:.0f} s")
     if missed:
         print(f"mutants: no test noticed that these were taken out: {', '.join(missed)}", file=sys.stderr)
     return 1 if missed else 0

@@ -93,7 +93,8 @@ def main() -> int:
 def _run(chosen: list[Mutant], report: Report) -> bool:
     """Try them all; False if the tests don't even pass with nothing changed."""
     files = sorted({path for mutant in chosen for path in mutant.tests})
-    options = ["-qq", "-s", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist", "--timeout=30"]
+    # pytest's own form of a traceback looks for its source in every module that there is: longer than most tests take.
+    options = ["-qq", "-s", "--no-header", "--tb=native", "-p", "no:cacheprovider", "-p", "no:xdist", "--timeout=30"]
     trials = Trials(chosen, report.tell)
     code = pytest.main([*options, *files], plugins=[trials])
     if trials.broken:

@@ -16,13 +16,17 @@ MODULES = sorted(
         *(
             f"{_GATEWAY}/routing/{name}.py"
             for name in (
-                *("balance", "push_callbacks", "push_operations", "resolve", "routes", "silent_instances"),
-                *("task_owner", "task_reader"),
+                *("agent_lists", "balance", "push_callbacks", "push_operations", "resolve", "routes"),
+                *("silent_instances", "list_reader", "task_list", "task_owner", "task_reader", "task_sources"),
             )
         ),
+        f"{_GATEWAY}/tasks/known_task.py",
         *(
             f"{_GATEWAY}/upstream/{name}.py"
-            for name in ("attempt", "breaker", "health", "ids", "instance", "outcome", "task_stream")
+            for name in (
+                *("attempt", "breaker", "health", "ids", "instance", "listed_ids"),
+                *("outcome", "shared_streams", "task_snapshot", "task_stream"),
+            )
         ),
         *(
             f"{_GATEWAY}/discovery/{name}.py"
@@ -64,7 +68,7 @@ _FURTHER: dict[str, tuple[str, ...]] = {
     "jobs/account": ("tests/gateway/policies/call/test_budget*.py",),
     "observe/records": ("tests/gateway/policies/arrival/test_record*.py",),
     "policies/call/closed_schema": ("tests/gateway/test_core_install.py",),
-    "push/feeding": ("tests/gateway/policies/call/test_push.py",),
+    "push/feed_source": ("tests/gateway/policies/call/test_push.py",),
     "gateway/push_networks": ("tests/gateway/push/test_destination.py",),
     "policies/call/schema": ("tests/gateway/policies/test_schema*.py",),
 }

@@ -5,10 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import itertools
-import os
 import pickle
-import resource
-import select
 import shutil
 import signal
 import sys
@@ -16,25 +13,25 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, Self
 
 import pytest
 
+from tests.mutants.forks import AT_ONCE, bound_memory, run_forked
 from tests.mutants.install import install
 from tests.mutants.rules import Change
 from tests.mutants.targets import ROOT, module_name
 
 __all__ = ["Mutant", "Trials", "Verdict"]
 
-_AT_ONCE = 2
 _SLACK = 3.0
 """Seconds of the processor that a test may take with a change in place, beside three times what it took without."""
 _PATIENCE = 120.0
 """Seconds after which tests that wait for something that never comes are ended."""
-_MEMORY = 4 * 2**30
 
 
 @dataclass(frozen=True)
@@ -69,14 +66,6 @@ class _Ran:
     seconds: float
     lines: dict[str, set[int]]
     failure: str = ""
-
-
-@dataclass
-class _Child:
-    mutant: Mutant
-    pid: int
-    output: int
-    began: float = field(default_factory=time.monotonic)
 
 
 class Trials:
@@ -117,55 +106,52 @@ class Trials:
         self.broken = [ran.failure for ran in self._ran.values() if ran.failure]
         if self.broken:
             return
-        left = iter(self.mutants)
-        running: dict[int, _Child] = {}
-        while True:
-            while len(running) < _AT_ONCE and (mutant := next(left, None)) is not None:
-                child = self._start(mutant, items)
-                running[child.output] = child
-            if not running:
-                return
-            for verdict in self._finished(running):
-                self._tell(verdict)
+        pieces = ((mutant, partial(self._try, mutant, items)) for mutant in self.mutants)
+        for ended in run_forked(pieces, limit=lambda mutant: _PATIENCE):
+            if ended.error:
+                raise RuntimeError(f"{ended.work.name}: {ended.error}")
+            by = ended.said.lstrip("?") or f"ended by {signal.Signals(ended.killed_by).name}"
+            self._tell(Verdict(ended.work, not ended.said.startswith("?"), by, ended.seconds))
 
     def _measure(self, items: Sequence[pytest.Item]) -> dict[str, _Ran]:
-        """Run every test with no change in place: how long it takes, and which lines it reaches."""
-        files = {str(ROOT / mutant.path) for mutant in self.mutants}
-        kept = self._temporary / "ran"
-
-        def run() -> None:
-            ran = {}
-            for item, following in _pairs(items):
-                self._failed = ""
-                began = time.process_time()
-                with _Traced(files) as traced:
-                    item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-                ran[item.nodeid] = _Ran(time.process_time() - began, traced.lines, self._failed)
-            kept.write_bytes(pickle.dumps(ran))
-
-        pid, output = self._fork(run)
-        os.close(output)
-        os.waitpid(pid, 0)
-        found: dict[str, _Ran] = pickle.loads(kept.read_bytes())
+        """Run every test with no change in place, in halves at once: how long it takes, and which lines it reaches."""
+        files = {path: number for number, path in enumerate(dict.fromkeys(map(_file, items)))}
+        halves = [[item for item in items if files[_file(item)] % AT_ONCE == half] for half in range(AT_ONCE)]
+        found: dict[str, _Ran] = {}
+        kept = [self._temporary / f"ran-{half}" for half in range(AT_ONCE)]
+        for ended in run_forked(
+            (path, partial(self._trace, half, path)) for path, half in zip(kept, halves, strict=True)
+        ):
+            if not ended.said:
+                raise RuntimeError(f"no measurement: {ended.error or signal.Signals(ended.killed_by).name}")
+            found |= pickle.loads(ended.work.read_bytes())
         return found
 
-    def _start(self, mutant: Mutant, items: Sequence[pytest.Item]) -> _Child:
+    def _trace(self, items: Sequence[pytest.Item], kept: Path) -> str:
+        """Run tests here, and keep what each did."""
+        files = {str(ROOT / mutant.path) for mutant in self.mutants}
+        ran: dict[str, _Ran] = {}
+        for item, following in _pairs(items):
+            self._failed = ""
+            began = time.process_time()
+            with _Traced(files) as traced:
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            ran[item.nodeid] = _Ran(time.process_time() - began, traced.lines, self._failed)
+        kept.write_bytes(pickle.dumps(ran))
+        return f"{len(ran)} tests"
+
+    def _try(self, mutant: Mutant, items: Sequence[pytest.Item]) -> str:
+        """Make the change here and run its tests; the first that fails, or how many ran."""
         chosen = self._chosen(mutant, items)
         module = importlib.import_module(module_name(mutant.path))
-        source = (ROOT / mutant.path).read_text()
-
-        def run() -> None:
-            resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-            install(module, source, mutant.change)
-            for item, following in _pairs(chosen):
-                signal.setitimer(signal.ITIMER_PROF, 3 * self._ran[item.nodeid].seconds + _SLACK)
-                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-                if self._failed:
-                    return
-            self._failed = f"?{len(chosen)} tests"
-
-        pid, output = self._fork(run)
-        return _Child(mutant, pid, output)
+        bound_memory()
+        install(module, (ROOT / mutant.path).read_text(), mutant.change)
+        for item, following in _pairs(chosen):
+            signal.setitimer(signal.ITIMER_PROF, 3 * self._ran[item.nodeid].seconds + _SLACK)
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if self._failed:
+                return self._failed.partition("\n")[0]
+        return f"?{len(chosen)} tests"
 
     def _chosen(self, mutant: Mutant, items: Sequence[pytest.Item]) -> list[pytest.Item]:
         """The mutant's tests that reach it: those of its own files first, and of these the quick ones."""
@@ -179,48 +165,6 @@ class Trials:
             return mutant.tests.index(_file(item)), self._ran[item.nodeid].seconds
 
         return sorted((item for item in items if _file(item) in mutant.tests and reaches(item)), key=order)
-
-    def _fork(self, run: Callable[[], None]) -> tuple[int, int]:
-        """A child that runs this and then says, on the pipe that is returned, which test failed."""
-        reader, writer = os.pipe()
-        sys.stdout.flush()
-        pid = os.fork()
-        if pid:
-            os.close(writer)
-            return pid, reader
-        status = 70
-        try:
-            quiet = os.open(os.devnull, os.O_RDWR)
-            os.dup2(quiet, 1)
-            os.dup2(quiet, 2)
-            temporary = self._temporary / str(os.getpid())
-            temporary.mkdir()
-            os.environ["PYTEST_DEBUG_TEMPROOT"] = str(temporary)
-            run()
-            os.write(writer, self._failed.partition("\n")[0].encode())
-            status = 0
-        except BaseException as error:  # noqa: BLE001  whatever it is, the parent must know and nothing else may run
-            os.write(writer, f"!{type(error).__name__}: {error}".encode())
-        finally:
-            os._exit(status)
-
-    def _finished(self, running: dict[int, _Child]) -> Iterator[Verdict]:
-        ready, _, _ = select.select(list(running), [], [], 1.0)
-        for child in list(running.values()):
-            took = time.monotonic() - child.began
-            if child.output not in ready:
-                if took > _PATIENCE:
-                    os.kill(child.pid, signal.SIGKILL)
-                continue
-            said = os.read(child.output, 4096).decode(errors="replace")
-            os.close(child.output)
-            _, status = os.waitpid(child.pid, 0)
-            del running[child.output]
-            shutil.rmtree(self._temporary / str(child.pid), ignore_errors=True)
-            if said.startswith("!"):
-                raise RuntimeError(f"{child.mutant.name}: {said}")
-            by = said.lstrip("?") or f"ended by {signal.Signals(os.WTERMSIG(status)).name}"
-            yield Verdict(child.mutant, not said.startswith("?"), by, took)
 
 
 class _Traced:

@@ -10,7 +10,7 @@ import msgspec
 
 from meshgate.a2a.mesh.lineage import Step
 
-__all__ = ["Arrived", "DeadlineCut", "Flight", "Parents", "Spoken", "TaskRoute", "Waited"]
+__all__ = ["Arrived", "DeadlineCut", "Flight", "ListBegin", "Parents", "Spoken", "TaskRoute", "Waited"]
 
 
 class Arrived(msgspec.Struct, frozen=True):
@@ -60,6 +60,12 @@ class TaskRoute(msgspec.Struct, frozen=True):
     """The hash of its owner, as its id has it."""
     context: str = ""
     """What its id carries of the context id that its caller made."""
+
+
+class ListBegin(msgspec.Struct, frozen=True):
+    """Where an agent's list of tasks is to begin (the header ``TASKS_AFTER``)."""
+
+    text: str
 
 
 class Waited(msgspec.Struct, frozen=True):

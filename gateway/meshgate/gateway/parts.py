@@ -12,7 +12,7 @@ import structlog
 
 from meshgate.a2a.bindings.table import Key
 from meshgate.a2a.call import Call
-from meshgate.a2a.errors import UnsupportedOperation
+from meshgate.a2a.errors import Unauthenticated, UnsupportedOperation
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.mesh.context_ids import ContextTags
 from meshgate.a2a.mesh.task_ids import TaskTags
@@ -24,7 +24,7 @@ from meshgate.gateway.contracts.catalogue import Catalogue
 from meshgate.gateway.contracts.converters import Converters
 from meshgate.gateway.contracts.store import SchemaStore
 from meshgate.gateway.contracts.usage import UsageCounter
-from meshgate.gateway.identity.authenticator import Authenticator, KeyAuthenticator
+from meshgate.gateway.identity.authenticator import Authenticator, Credentials, KeyAuthenticator
 from meshgate.gateway.identity.authorizer import Authorizer, ScopeAuthorizer
 from meshgate.gateway.identity.card_keys import CardKeys, key_set_url
 from meshgate.gateway.identity.credential_seal import BadSeal, CredentialSeal
@@ -165,8 +165,9 @@ class Parts:
         self.contexts = ContextTags(self.tags)
         self.known_tasks = TaskIndex(self.tags, self.wall, limits)
         destinations = Destinations(networks_in(self.settings.push_networks))
-        self.feeds = Feeds(PushSender(destinations, self.metrics, limits, clock), clock, self.sleep, limits)
-        self.other_feeds = OtherFeeds(self.remote, self.feeds, self.id, limits.push_wait)
+        sender = PushSender(destinations, self.metrics, limits, clock)
+        self.feeds = Feeds(sender, clock, self.sleep, limits, self._standing)
+        self.other_feeds = OtherFeeds(self.remote, self.feeds, self.id)
         self.callback_tokens = CallbackTokens(self.tags, self.id)
         self.callbacks = PushCallbacks(self.feeds, self.callback_tokens, self.settings.base_url)
         self.rates = Rates(limits.rate, limits.burst, self._live, clock, limits.rate_keys)
@@ -211,6 +212,16 @@ class Parts:
         answers = await self.remote.ask_all(TASKS, tenant, owner, query)
         # A gateway of an older release knows of none.
         return {name: answer for name, answer in answers.items() if not isinstance(answer, Unknown)}
+
+    def _standing(self, call: Call) -> bool:
+        """Whether the key that a call came with is still good; of other credentials nothing is known later."""
+        if call.principal.kind == "anonymous" or not isinstance(self.authenticator, KeyAuthenticator):
+            return True
+        try:
+            self.authenticator.authenticate(Credentials(call.headers))
+        except Unauthenticated:
+            return False
+        return True
 
     def _follow_contracts(self) -> None:
         store = SchemaStore(self.registry, self.settings.schemas, self.limits, rng=self.rng)

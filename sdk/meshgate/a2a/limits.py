@@ -218,12 +218,14 @@ class Limits(msgspec.Struct, frozen=True):
     """Longest ListTasks waits for one agent to say where a task stands; else what is known of it is shown."""
     task_page: int = 4 * 1024 * 1024
     """Size at which a page of ListTasks ends early, in bytes."""
+    watch_backlog: int = 256
+    """Events that a watcher of a task may be behind others; who is further behind is told to subscribe again."""
     push_tasks: int = 1000
     """Tasks whose push notifications a gateway sends."""
+    push_own_tasks: int = 200
+    """Tasks of one caller among them."""
     push_seconds: float = 86_400.0
     """Longest it sends those of one task."""
-    push_wait: float = 5.0
-    """Longest an agent's notification waits for the answer that tells which task it is about."""
     push_timeout: float = 10.0
     """Longest one notification may take."""
     push_connections: int = 64

@@ -50,7 +50,7 @@ async def mesh() -> AsyncGenerator[tuple[dict[str, Feeds], dict[str, OtherFeeds]
             put.append(listed(name, await stack.enter_async_context(served(InspectApp(answers, "s3cret", limits())))))
             peers = RemotePeers(index, name, "s3cret", patient)
             stack.push_async_callback(peers.aclose)
-            others[name] = OtherFeeds(peers, own, name, PATIENCE)
+            others[name] = OtherFeeds(peers, own, name)
         index.apply(Delta(put=tuple(put)))
         yield feeds, others
 
@@ -86,7 +86,7 @@ async def test_a_call_is_taken_by_the_gateway_that_waits_for_it_whichever_it_cam
 
 async def test_a_gateway_alone_asks_nobody() -> None:
     feeds = make_feeds()
-    alone = OtherFeeds(None, feeds, "gw1", PATIENCE)
+    alone = OtherFeeds(None, feeds, "gw1")
     handle = feeds.expect()
     keep(feeds, "a", handle)
     assert await alone.of("task") == []

@@ -13,8 +13,7 @@ import msgspec
 import pytest
 
 from meshgate.a2a.mesh import headers as mesh_headers
-from meshgate.gateway.ingress.callbacks import Callbacks
-from meshgate.gateway.ingress.cors import ASKED, EXPOSED, cross_origin
+from meshgate.gateway.ingress.cors import ASKED, EXPOSED, CrossOrigin, cross_origin
 from meshgate.gateway.origins import fault_of_origins
 from meshgate.testing import LocalMesh, stream, text
 from tests.gateway.asgi import Answer, request
@@ -71,9 +70,9 @@ def words(headers: Mapping[str, str], name: str) -> list[str]:
 
 @pytest.mark.requirement("cors.off")
 @virtual_time
-async def test_without_origins_nothing_stands_before_the_app_that_takes_calls_of_agents() -> None:
+async def test_without_origins_nothing_of_them_stands_before_the_ingress() -> None:
     async with virtual_mesh() as mesh:
-        assert type(mesh.gateway.app) is Callbacks
+        assert not isinstance(mesh.gateway.app, CrossOrigin)
 
 
 @pytest.mark.requirement("cors.off")

@@ -16,11 +16,10 @@ class OtherFeeds:
     Args:
         peers: them; None of a gateway that is alone.
         own: this gateway's id.
-        patience: seconds that a call of an agent may wait at another gateway, and a second more.
     """
 
-    def __init__(self, peers: RemotePeers | None, feeds: Feeds, own: str, patience: float) -> None:
-        self._peers, self._feeds, self._own, self._patience = peers, feeds, own, patience
+    def __init__(self, peers: RemotePeers | None, feeds: Feeds, own: str) -> None:
+        self._peers, self._feeds, self._own = peers, feeds, own
 
     async def of(self, task_id: str) -> list[Configuration]:
         """The configurations of a task at the others."""
@@ -37,8 +36,8 @@ class OtherFeeds:
     async def hear(self, gateway: str, handle: str, upstream: str) -> bool:
         """Take the call of an agent to the gateway that waits for it; whether that is so."""
         if gateway == self._own:
-            return await self._feeds.hear(handle, upstream)
+            return self._feeds.hear(handle, upstream)
         if self._peers is None:
             return False
-        answers = await self._peers.ask_all(PUSH_HEARD, handle, upstream, only=gateway, patience=self._patience + 1.0)
+        answers = await self._peers.ask_all(PUSH_HEARD, handle, upstream, only=gateway)
         return answers.get(gateway) is True

@@ -39,11 +39,12 @@ class Callbacks:
         self._tokens, self._hear = tokens, hear
         self._metrics, self._limits = metrics, limits
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI 3)."""
         if scope["type"] == "http" and scope["path"].startswith(CALLBACKS):
-            return self._answer(scope, receive, send)
-        return self._app(scope, receive, send)
+            await self._answer(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         known = self._tokens.read(scope["path"].removeprefix(CALLBACKS))

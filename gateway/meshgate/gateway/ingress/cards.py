@@ -19,7 +19,7 @@ from meshgate.a2a.v0_3.cards import downgrade_card, merge_card
 from meshgate.gateway.contracts.catalogue import Catalogue
 from meshgate.gateway.ingress.card_signatures import CardSignatures
 from meshgate.gateway.ingress.variants import PLAIN, Variant
-from meshgate.gateway.push.feeding import feeding_of
+from meshgate.gateway.push.feed_source import feeding_of
 from meshgate.gateway.routing.routes import Routes
 from meshgate.gateway.settings import Settings
 from meshgate.registry.groups import Group

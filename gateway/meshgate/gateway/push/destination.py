@@ -8,6 +8,7 @@ notification, which then goes to the address that was checked: a name that chang
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Sequence
@@ -32,7 +33,9 @@ _NO_HOSTS = (ipaddress.ip_network("192.0.0.0/24"), ipaddress.ip_network("192.88.
 """Of IPv4, what protocols have among public addresses: older releases of Python take them for such (RFC 6890)."""
 _USUAL_PORTS = {"http": 80, "https": 443}
 _FREE_PORT = 1024
-"""Ports below belong to other protocols than HTTP."""
+"""The first port that no other protocol than HTTP has a claim to."""
+_PATIENCE = 5.0
+"""Longest the addresses of a push notification's host may take to find."""
 
 
 class Destination(msgspec.Struct, frozen=True):
@@ -58,13 +61,11 @@ class Destinations:
     Args:
         networks: what may be called beside public unicast addresses; over http as well.
         resolve: finds the addresses of a host.
-        patience: seconds to wait for them.
     """
 
-    def __init__(self, networks: Sequence[Network], resolve: Resolve = resolve, patience: float = 5.0) -> None:
+    def __init__(self, networks: Sequence[Network], resolve: Resolve = resolve) -> None:
         self._networks = tuple(networks)
         self._resolve = resolve
-        self._patience = patience
 
     async def of(self, url: str) -> Destination:
         """The destination that a URL names.
@@ -85,12 +86,17 @@ class Destinations:
         host, port = parts.hostname, _USUAL_PORTS[parts.scheme] if parts.port is None else parts.port
         if not host or not port or parts.username is not None or parts.fragment or not parts.netloc.isascii():
             raise ValueError(url)
-        async with asyncio.timeout(self._patience):
-            addresses = [_plain(ipaddress.ip_address(text)) for text in await self._resolve(host, port)]
+        addresses = [_plain(ipaddress.ip_address(text)) for text in await self._found(host, port)]
         if not addresses or not all(self._allowed(one, parts.scheme, port) for one in addresses):
             raise ValueError(url)
         literal = f"[{addresses[0]}]" if addresses[0].version == 6 else str(addresses[0])
         return Destination(parts._replace(netloc=f"{literal}:{port}").geturl(), parts.netloc, host)
+
+    async def _found(self, host: str, port: int) -> list[str]:
+        with contextlib.suppress(ValueError):
+            return [str(ipaddress.ip_address(host))]
+        async with asyncio.timeout(_PATIENCE):
+            return await self._resolve(host, port)
 
     def _allowed(self, address: Address, scheme: str, port: int) -> bool:
         if any(address.version == network.version and address in network for network in self._networks):

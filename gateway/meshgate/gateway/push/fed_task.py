@@ -9,10 +9,14 @@ from typing import Any
 import msgspec
 
 from meshgate.a2a.call import Call
+from meshgate.a2a.messages.base import Empty
+from meshgate.a2a.payload import payload_of
 from meshgate.a2a.types import TERMINAL
 from meshgate.gateway.push.configuration import Configuration
 
 __all__ = ["FedTask", "state_in"]
+
+_NOTHING = payload_of(Empty())
 
 
 class FedTask:
@@ -27,7 +31,10 @@ class FedTask:
     """
 
     def __init__(self, base: Call, task_id: str, upstream: str, agent: str, handle: str, now: float) -> None:
-        self.base, self.task_id, self.upstream, self.agent = base, task_id, upstream, agent
+        # What the caller sent may be large, and is not needed any more.
+        self.base = msgspec.structs.replace(base, payload=_NOTHING)
+        self.owner = base.principal.tenant, base.principal.id
+        self.task_id, self.upstream, self.agent = task_id, upstream, agent
         self.handle = handle
         self.configs: dict[str, Configuration] = {}
         self.called = asyncio.Event()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
 from typing import Any, Protocol
 
+import msgspec
 import structlog
 
 from meshgate.a2a.call import Call
@@ -23,8 +24,22 @@ from meshgate.gateway.push.sender import PushSender
 __all__ = ["Feeds", "Read"]
 
 log = structlog.get_logger(__name__)
-_FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0
-"""Seconds before a stream that ended is read again: twice as long each time."""
+_FIRST_WAIT = 1.0
+"""Time before a stream of a task that ended is read again, for push notifications; it doubles each time."""
+_LONGEST_WAIT = 60.0
+"""Longest such time."""
+
+
+_EARLY = 8
+"""Most tasks that are noted of calls under a handle whose task is not known."""
+
+
+class _Expected(msgspec.Struct):
+    """What is known of a handle."""
+
+    fed: FedTask | None = None
+    early: set[str] = msgspec.field(default_factory=set[str])
+    """The tasks of calls that came before its task was known."""
 
 
 class Read(Protocol):
@@ -40,7 +55,8 @@ class Feeds:
 
     Args:
         now: monotonic seconds. sleep: waits, on the same time.
-        limits: ``push_tasks``, ``push_seconds``, ``push_wait`` and ``task_read``.
+        standing: whether the caller of a call may still be told anything: its key may have ended meanwhile.
+        limits: ``push_tasks``, ``push_own_tasks``, ``push_seconds`` and ``task_read``.
     """
 
     def __init__(
@@ -49,11 +65,12 @@ class Feeds:
         now: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         limits: Limits = DEFAULTS,
+        standing: Callable[[Call], bool] = lambda _: True,
     ) -> None:
-        self._sender = sender
+        self._sender, self._standing = sender, standing
         self.now, self._sleep, self._limits = now, sleep, limits
         self._tasks: dict[str, FedTask] = {}
-        self._waiting: dict[str, asyncio.Future[FedTask]] = {}
+        self._expected: dict[str, _Expected] = {}
         self.read: Read = _nobody
 
     def reads(self, read: Read) -> None:
@@ -79,26 +96,30 @@ class Feeds:
         """
         await self._sender.destinations.of(url)
 
-    def check_room(self, task_id: str = "", config_id: str = "", elsewhere: int = 0) -> None:
+    def check_room(self, call: Call, config_id: str, elsewhere: int = 0) -> None:
         """Check that one more configuration has room.
 
         Args:
+            call: its caller, and its task if that is known.
             elsewhere: configurations of the task at other gateways.
 
         Raises:
             InvalidParams: the task has as many as it may.
-            RateLimited: the gateway has.
+            RateLimited: the gateway feeds as many tasks as it may, or as one caller may have.
         """
-        fed = self._tasks.get(task_id)
+        fed = self._tasks.get(call.task_id)
+        own: Mapping[str, Configuration] = fed.configs if fed is not None else {}
+        if config_id not in own and len(own) + elsewhere >= MOST_CONFIGS:
+            what = f"a task may have {MOST_CONFIGS} push configurations: delete one"
+            raise InvalidParams(what, violations=(("id", what),))
         if fed is not None:
-            if config_id not in fed.configs and len(fed.configs) + elsewhere >= MOST_CONFIGS:
-                what = f"a task may have {MOST_CONFIGS} push configurations: delete one"
-                raise InvalidParams(what, violations=(("id", what),))
             return
-        self._make_room()
-        if len(self._tasks) >= self._limits.push_tasks:
-            what = f"this gateway sends push notifications of {self._limits.push_tasks} tasks already"
-            raise RateLimited(what, retry_after=_LONGEST_WAIT)
+        owner = call.principal.tenant, call.principal.id
+        for most, whose in ((self._limits.push_own_tasks, "one caller"), (self._limits.push_tasks, "all callers")):
+            among = [one for one in self._tasks.values() if whose == "all callers" or one.owner == owner]
+            if len(among) >= most and not self._drop_ended(among):
+                what = f"this gateway sends push notifications of {most} tasks of {whose} at most: delete some"
+                raise RateLimited(what, retry_after=_LONGEST_WAIT)
 
     def add(self, fed: FedTask, configuration: Configuration) -> None:
         """Keep a configuration, and begin to feed its task.
@@ -109,9 +130,11 @@ class Feeds:
         fed = self._tasks.setdefault(fed.task_id, fed)
         fed.configs[configuration.config.id] = configuration
         fed.seen = self.now()
-        waiting = self._waiting.get(fed.handle)
-        if waiting is not None and not waiting.done():
-            waiting.set_result(fed)
+        expected = self._expected.get(fed.handle)
+        if expected is not None and expected.fed is None:
+            expected.fed = fed
+            if fed.upstream in expected.early:
+                fed.called.set()
         if fed.work is None:
             fed.work = asyncio.ensure_future(self._feed(fed))
 
@@ -128,52 +151,46 @@ class Feeds:
         del self._tasks[fed.task_id]
         if fed.work is not None:
             fed.work.cancel()
-        self._waiting.pop(fed.handle, None)
+        self._expected.pop(fed.handle, None)
 
-    def _make_room(self) -> None:
-        """If the gateway is full, drop the task that has been over for longest, and was told of to its end."""
-        over = [fed for fed in self._tasks.values() if fed.work is not None and fed.work.done()]
-        if len(self._tasks) >= self._limits.push_tasks and over:
+    def _drop_ended(self, among: list[FedTask]) -> bool:
+        """Drop the task that has been over for longest, and was told of to its end; whether there was one."""
+        over = [fed for fed in among if fed.work is not None and fed.work.done()]
+        if over:
             self._drop(min(over, key=lambda fed: fed.seen))
+        return bool(over)
 
     # -- calls of agents
 
     def expect(self) -> str:
-        """A handle under which an agent may call, once it is known for which task."""
+        """A handle under which an agent may call, before and after it is known for which task."""
         handle = secrets.token_urlsafe(16)
-        self._waiting[handle] = asyncio.get_running_loop().create_future()
+        self._expected[handle] = _Expected()
         return handle
 
-    def expects(self, handle: str) -> bool:
-        """Whether the handle has no task yet."""
-        waiting = self._waiting.get(handle)
-        return waiting is not None and not waiting.done()
-
     def unexpect(self, handle: str) -> None:
-        """Nobody will call under a handle that has no task."""
-        if self.expects(handle):
-            self._waiting.pop(handle).cancel()
+        """Nobody will call under a handle, if it has no task."""
+        expected = self._expected.get(handle)
+        if expected is not None and expected.fed is None:
+            del self._expected[handle]
 
-    async def hear(self, handle: str, upstream: str) -> bool:
-        """An agent called about a task of its own; whether that was for the task of the handle.
+    def hear(self, handle: str, upstream: str) -> bool:
+        """An agent called about a task of its own; whether that is, or may be, the task of the handle.
 
-        What it sent is not passed on: the task is read anew, through the path that its caller would take.
+        What it sent is not passed on: the task is read anew, through the path that its caller would take. An agent may
+        call before it has answered the message that began the task, and answer no sooner than its call is taken; so
+        such a call is noted, and counts once the answer tells which task it is.
         """
-        waiting = self._waiting.get(handle)
-        if waiting is None:
+        expected = self._expected.get(handle)
+        if expected is None:
             return False
-        try:
-            async with asyncio.timeout(self._limits.push_wait):
-                fed = await asyncio.shield(waiting)
-        except TimeoutError:
+        if expected.fed is None:
+            if len(expected.early) < _EARLY:
+                expected.early.add(upstream)
+            return True
+        if expected.fed.upstream != upstream:
             return False
-        except asyncio.CancelledError:
-            if waiting.cancelled():
-                return False
-            raise
-        if fed.upstream != upstream:
-            return False
-        fed.called.set()
+        expected.fed.called.set()
         return True
 
     # -- events
@@ -200,6 +217,8 @@ class Feeds:
                     async for event in reply:
                         if await self._tell(fed, event.tree()):
                             wait = _FIRST_WAIT
+                        if fed.ended:
+                            return
             except TaskNotFound:
                 raise
             except UnsupportedOperation:
@@ -246,6 +265,10 @@ class Feeds:
         when all of that has ended: their order is kept.
         """
         fed.seen = self.now()
+        if not self._standing(fed.base):
+            log.info("push_ended", task=fed.task_id, agent=fed.agent, reason="its caller's key has ended")
+            fed.ended = True
+            fed.configs.clear()
         if not fed.news(event):
             return False
         configs = list(fed.configs.values())
@@ -267,8 +290,6 @@ class Feeds:
         works = [fed.work for fed in self._tasks.values() if fed.work is not None]
         for work in works:
             work.cancel()
-        for waiting in self._waiting.values():
-            waiting.cancel()
         await asyncio.gather(*works, return_exceptions=True)
         await self._sender.aclose()
 

@@ -66,7 +66,7 @@ class PushSender:
         try:
             async with self._free, asyncio.timeout(self._limits.push_timeout):
                 status = await self._post(config, body)
-            outcome = "sent" if 200 <= status < 300 else "refused"
+            outcome = "sent" if httpx.codes.is_success(status) else "refused"
         except InvalidParams:
             outcome = "forbidden"
         except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError, ValueError) as error:

@@ -17,7 +17,7 @@ from meshgate.gateway.push.feeds import Feeds
 __all__ = ["PushCallbacks"]
 
 _PATIENCE = 10.0
-"""Seconds in which an agent takes a configuration."""
+"""Longest an agent may take to take the gateway's push configuration."""
 
 
 class PushCallbacks:

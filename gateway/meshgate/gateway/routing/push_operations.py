@@ -24,7 +24,7 @@ from meshgate.gateway.facts import TaskRoute
 from meshgate.gateway.jobs.rates import Rates
 from meshgate.gateway.push.configuration import Configuration
 from meshgate.gateway.push.fed_task import FedTask
-from meshgate.gateway.push.feeding import feeding_of
+from meshgate.gateway.push.feed_source import feeding_of
 from meshgate.gateway.push.feeds import Feeds
 from meshgate.gateway.routing.push_callbacks import PushCallbacks
 from meshgate.gateway.routing.resolve import target_of
@@ -110,7 +110,7 @@ class PushOperations:
             raise PushNotificationNotSupported(NO_PUSH)
         await self._feeds.check(request.url)
         elsewhere = [one for one in await self._others.of(task) if one.config.id != config_id]
-        self._feeds.check_room(task, config_id, len(elsewhere))
+        self._feeds.check_room(call, config_id, len(elsewhere))
         fed = self._feeds.fed(task)
         if fed is None:
             handle = await self._callbacks.register(call) if feeding == "callback" else ""

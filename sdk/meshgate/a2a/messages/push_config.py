@@ -22,7 +22,7 @@ MOST_CONFIGS: Final = 10
 """Most configurations of one task."""
 _MOST_URL = 2048
 """Longest URL of a configuration, in bytes of UTF-8."""
-_MOST_SECRET = 8192
+_MOST_SECRET = 4096
 """Longest token or credentials, in bytes of UTF-8."""
 _SCHEME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}", re.ASCII)
 """A scheme of RFC 9110 (section 11.1): it becomes a part of a header."""

@@ -15,11 +15,11 @@ from meshgate.a2a.outcome import Outcome
 from meshgate.a2a.payload import JsonPayload, Payload
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.task_event import task_event
-from meshgate.a2a.types import SendMessageRequest
+from meshgate.a2a.types import TERMINAL, SendMessageRequest
 from meshgate.a2a.v0_3.payload import LegacyPayload
 from meshgate.gateway.push.configuration import Configuration
 from meshgate.gateway.push.fed_task import FedTask
-from meshgate.gateway.push.feeding import feeding_of
+from meshgate.gateway.push.feed_source import feeding_of
 from meshgate.gateway.push.feeds import Feeds
 from meshgate.gateway.routing.push_callbacks import PushCallbacks
 from meshgate.gateway.routing.push_operations import NO_PUSH
@@ -63,7 +63,7 @@ class Push:
         if entry is None or not feeding:
             raise PushNotificationNotSupported(NO_PUSH)
         await self._feeds.check(given.url)
-        self._feeds.check_room(call.task_id, given.id or call.task_id)
+        self._feeds.check_room(call, given.id or call.task_id)
         handle = self._feeds.expect() if feeding == "callback" and self._feeds.fed(call.task_id) is None else ""
         instead = self._callbacks.config(handle) if handle else None
         try:
@@ -76,13 +76,16 @@ class Push:
 
         def keep(event: Payload) -> Payload:
             nonlocal kept
-            task, _, _ = task_event(event)
+            task, state, _ = task_event(event)
             tag = self._tags.read(task) if task and not kept else None
             if tag is not None:
                 kept = True
                 fed = self._feeds.fed(task) or FedTask(call, task, tag.upstream, agent, handle, self._feeds.now())
                 config = msgspec.structs.replace(given, task_id=task, id=given.id or task)
                 self._feeds.add(fed, Configuration(config, legacy))
+                if state in TERMINAL:
+                    # The agent may have called before its answer, or not at all.
+                    fed.called.set()
             return event
 
         def ended(_: Outcome) -> None:
