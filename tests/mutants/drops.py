@@ -118,6 +118,7 @@ from meshgate.sdk.schemas.lock import assignment, numbers
 from meshgate.sdk.server import membership as joining
 from meshgate.sdk.tasks import handler as agent_handler
 from tests.mutants.mediation_drops import MEDIATION_DROPS
+from tests.mutants.push_drops import PUSH_DROPS
 
 __all__ = ["DROPS", "drop_policy", "policy_names"]
 
@@ -1019,6 +1020,7 @@ DROPS: dict[str, Callable[[], None]] = {
     "loopback": _loopback,
     "bounded": _bounded,
     **MEDIATION_DROPS,
+    **PUSH_DROPS,
     **{f"rule:{name}": _rule(name) for name in RULES},
 }
 """By the name that a row of the ledger gives as ``drop:NAME``; ``drop:rule:*`` stands for every compatibility rule."""
