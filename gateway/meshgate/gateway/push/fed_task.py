@@ -44,6 +44,10 @@ class FedTask:
         self.work: asyncio.Task[None] | None = None
         self._told: tuple[str, ...] | None = None
 
+    def goes_on(self) -> bool:
+        """Whether more may be told of it."""
+        return not self.ended
+
     def news(self, event: dict[str, Any]) -> bool:
         """Note an event; whether its callers have not been told of that yet. A stream that is read again begins with
         the task as it stands.

@@ -217,7 +217,7 @@ class Feeds:
                     async for event in reply:
                         if await self._tell(fed, event.tree()):
                             wait = _FIRST_WAIT
-                        if fed.ended:
+                        if not fed.goes_on():
                             return
             except TaskNotFound:
                 raise
