@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 from a2a.utils.errors import TaskNotFoundError
 
@@ -27,11 +28,14 @@ from meshgate.net.server import HttpServer, bind_one
 from meshgate.registry.model import Endpoint
 from tests.gateway.upstream.transports.agents import Agents
 from tests.support import foreign
+from tests.support.patience import patience
 
 
 @pytest.fixture
 async def transport() -> AsyncIterator[HttpTransport]:
-    made = HttpTransport(BINDING, make_client(DEFAULTS), DEFAULTS, asyncio.get_running_loop().time)
+    # A connection in a second is what a gateway wants of an agent, not of the machine that tests it.
+    patient = msgspec.structs.replace(DEFAULTS, agent_connect=patience())
+    made = HttpTransport(BINDING, make_client(patient), patient, asyncio.get_running_loop().time)
     yield made
     await made.aclose()
 
