@@ -16,7 +16,7 @@ FIXED: tuple[tuple[str, str, str], ...] = (
     ("a2a/mesh/context_ids.py: CARRIED", "bytes", ""),
     ("a2a/lists/task_list.py: MOST_TASKS", "", ""),
     ("a2a/lists/task_list.py: USUAL_TASKS", "", ""),
-    ("a2a/lists/task_list.py: _MOST_TOKEN", "characters", ""),
+    ("a2a/lists/task_list.py: MOST_TOKEN", "characters", ""),
     ("a2a/messages/base.py: MAX_ID", "bytes", ""),
     ("a2a/messages/push_config.py: MOST_CONFIGS", "", ""),
     ("a2a/messages/push_config.py: _MOST_URL", "bytes", ""),
@@ -126,6 +126,9 @@ FIXED: tuple[tuple[str, str, str], ...] = (
     ("gateway/answers.py: _MOST_JOBS", "", ""),
     ("gateway/answers.py: _MOST_TASKS", "", ""),
     ("gateway/routing/task_list.py: _AT_ONCE", "", ""),
+    ("gateway/routing/agent_lists.py: _AT_ONCE", "", ""),
+    ("gateway/routing/agent_lists.py: _LEAST", "", ""),
+    ("gateway/routing/agent_lists.py: _EMPTY", "", ""),
     ("gateway/control/admin/job_routes.py: add_job_routes.jobs: 1000", "", "Most jobs that the admin API lists."),
     (
         "gateway/control/admin/job_routes.py: add_job_routes.jobs(limit)",
@@ -237,6 +240,8 @@ NO_LIMITS: dict[str, str] = {
         gateway/push/destination.py: _FREE_PORT
         sdk/tasks/task_list.py: _SEAL
         a2a/mesh/task_ids.py: _AGENT, _INSTANCE, _OWNER, _MAC
+        a2a/mesh/task_labels.py: _MAC
+        gateway/tasks/known_task.py: _AGENT
         net/addresses.py: _can_be_public: 253
         net/asgi.py: _LENGTH_DIGITS
         sdk/schemas/derive/bounds.py: _LEAST, _MOST
@@ -291,6 +296,7 @@ NO_LIMITS: dict[str, str] = {
     "The size of a cache: what it forgets is made again": """
         a2a/bindings/table.py: key_of: 1024
         a2a/mesh/task_ids.py: TaskTags.__init__: 16384
+        a2a/mesh/task_labels.py: TaskLabels.__init__: 4096
         a2a/call.py: _subject: 4096
         a2a/mesh/headers.py: name_text: 4096
         a2a/selector.py: parse_selector: 4096

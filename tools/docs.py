@@ -275,6 +275,7 @@ def metrics() -> list[str]:
     seen.stream_cut("")
     seen.unauthenticated("", "")
     seen.answer_corrected("")
+    seen.task_dropped("")
     seen.stream_dropped("", "")
     seen.pushed("", "")
     seen.called_back("")

@@ -26,8 +26,10 @@ CONFIG = ROOT / "gateway/meshgate/gateway/config.py"
 GROUPS: dict[str, str] = {
     "Time of a call and of a job": "deadline max_deadline job_seconds grace",
     "A job's budget": "job_calls job_concurrency depth lease_calls lease_patience peer_patience peer_answer",
+    "Watched tasks": "watch_backlog",
     "Lists of tasks": "known_tasks known_task_seconds task_read task_page",
-    "Push notifications": "push_tasks push_seconds push_timeout push_connections",
+    "Cards": "extended_cards extended_card_seconds",
+    "Push notifications": "push_tasks push_own_tasks push_seconds push_timeout push_connections",
     "Lineage": "agent_tasks agent_recent recent_calls agent_roots agent_roots_burst clock_skew",
     "Sizes": "body event answer json_depth json_nodes header_bytes header_count body_seconds",
     "Connections": (
@@ -79,7 +81,7 @@ NUMBERS = """
 job_calls job_concurrency depth json_depth json_nodes header_count streams connections rate burst concurrency
 retry_attempts retry_ratio retry_floor breaker_failures breaker_ratio breaker_volume breaker_jitter tasks tasks_open
 skill_threads
-known_tasks push_tasks push_connections
+known_tasks watch_backlog extended_cards push_tasks push_own_tasks push_connections
 search_rate search_burst
 task_turns task_backlog records job_records agent_tasks agent_recent recent_calls agent_roots agent_roots_burst
 join_rate join_burst

@@ -83,6 +83,7 @@ TABLES: dict[str, Table] = {
     "push.bounded": Table({"caller": _BINDINGS, "gateways": _GATEWAYS}),
     "instance.silent": Table({"caller": _BINDINGS, "agent": _AGENTS, "gateways": _GATEWAYS}),
     "tenants.apart": Table({"caller": _BINDINGS, "gateways": _GATEWAYS}),
+    "cards.extended": Table({"caller": _BINDINGS, "agent": _BINDINGS, "gateways": _GATEWAYS}),
     "references.own": Table(
         {"caller": _BINDINGS, "agent": _AGENTS, "gateways": _GATEWAYS},
         {**_ELSEWHERE, **dict.fromkeys(_OLD[1:], "the package a2a.v1 has no place for references to tasks")},

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -127,6 +127,7 @@ class ForeignAgent:
 
     Args:
         store: where its tasks are; instances may share one.
+        extended: skills that its extended card has beside the usual one; None if it has no such card.
         push: whether it sends push notifications, and then does not stream.
     """
 
@@ -138,6 +139,7 @@ class ForeignAgent:
         client: httpx.AsyncClient,
         store: InMemoryTaskStore | None = None,
         *,
+        extended: Sequence[str] | None = None,
         push: bool = False,
     ) -> None:
         self.name, self.instance, self.stage = name, instance, stage
@@ -148,7 +150,7 @@ class ForeignAgent:
             name=name,
             description="acts scripts out",
             version="1.0.0",
-            capabilities=AgentCapabilities(streaming=not push, push_notifications=push),
+            capabilities=AgentCapabilities(streaming=not push, push_notifications=push, extended_agent_card=True),
             supported_interfaces=[
                 AgentInterface(url="http://agent/", protocol_binding="JSONRPC", protocol_version="1.0")
             ],
@@ -156,10 +158,23 @@ class ForeignAgent:
             default_output_modes=["text/plain"],
             skills=[AgentSkill(id="act", name="act", description="acts a script out", tags=["script"])],
         )
+        more = None
+        if extended is not None:
+            more = AgentCard()
+            more.CopyFrom(card)
+            # Without an address of 0.3 the stock server has no card to answer a caller of 0.3 with.
+            old = AgentInterface(url="http://agent/", protocol_binding="JSONRPC", protocol_version="0.3")
+            more.supported_interfaces.append(old)
+            more.skills.extend(AgentSkill(id=one, name=one, description=f"to {one}", tags=["x"]) for one in extended)
         configs = InMemoryPushNotificationConfigStore() if push else None
         sender = BasePushNotificationSender(client, configs) if configs is not None else None
         self._handler = DefaultRequestHandler(
-            _Executor(self), store or InMemoryTaskStore(), card, push_config_store=configs, push_sender=sender
+            _Executor(self),
+            store or InMemoryTaskStore(),
+            card,
+            push_config_store=configs,
+            push_sender=sender,
+            extended_agent_card=more,
         )
         routes = [
             *create_jsonrpc_routes(self._handler, "/", enable_v0_3_compat=True),

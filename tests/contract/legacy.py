@@ -88,6 +88,9 @@ def _tree(method: str, result: Tree) -> Tree:
     """A result of 0.3 as a2a-sdk reads it into 1.0."""
     if method in _PUSH:
         return _push_tree(result)
+    if method == "GetExtendedAgentCard":
+        card: Tree = json_format.MessageToDict(_convert.to_core_agent_card(stock.AgentCard.model_validate(result)))
+        return card
     cls, convert, key = _CLASSES[result["kind"]]
     message = getattr(conversions, convert)(cls.model_validate(result))
     content: Tree = json_format.MessageToDict(message)
@@ -263,6 +266,9 @@ def _rest_result(method: str, body: bytes, status: int, head: httpx.Headers | No
         raise refused
     assert status in (0, 200)
     pb: Any = a2a_v0_3_pb2
+    if method == "GetExtendedAgentCard":
+        # As the stock client does: the card is written as cards are served.
+        return _read(method, json_format.ParseDict(answer, pb.AgentCard(), ignore_unknown_fields=True))
     return _read(method, json_format.ParseDict(answer, getattr(pb, _ANSWERS.get(method, "StreamResponse"))()))
 
 
@@ -371,6 +377,8 @@ def _read(method: str, message: Any) -> Tree:
         result = from_proto.task(message)
     elif method == "SendMessage":
         result = from_proto.task_or_message(message)
+    elif method == "GetExtendedAgentCard":
+        result = from_proto.agent_card(message)
     else:
         result = from_proto.stream_response(message)
     return _tree(method, result.model_dump(by_alias=True, exclude_none=True, mode="json"))

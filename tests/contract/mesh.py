@@ -13,7 +13,7 @@ import json
 import secrets
 import sys
 import uuid
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from itertools import cycle
@@ -63,6 +63,7 @@ _CALLERS, _STRANGERS = 600, 40
 _SCOPES: dict[str, dict[str, Any]] = {
     "narrow": {"agents": ["clerk", "link-*"]},
     "skilled": {"skills": ["write"]},
+    "actor": {"skills": ["act"]},
     "elsewhere": {"tenant": "elsewhere"},
     "overseer": {"roles": ["admin"]},
 }
@@ -156,6 +157,8 @@ class Mesh:
         labels: dict[str, str] | None = None,
         tenant: str = "default",
         manifest: dict[str, Any] | None = None,
+        extended: Sequence[str] | None = None,
+        declares: bool = False,
     ) -> ForeignAgent:
         """Bring a foreign agent up and register it, as an operator would: by JSON to the join port.
 
@@ -163,11 +166,13 @@ class Mesh:
             skills: by name, what a capability says beyond it.
             manifest: what its manifest says besides.
             url: where it is said to listen, if not where it does.
+            extended: skills that its extended card has beside the usual one; None if it has no such card.
+            declares: whether its card says that there is one.
         """
         instance = instance or f"{name}-{uuid.uuid4().hex[:8]}"
-        agent = ForeignAgent(name, instance, self.stage, self.client, store)
+        agent = ForeignAgent(name, instance, self.stage, self.client, store, extended=extended)
         terms: dict[str, Any] = {"version": version, "skills": skills or {}, "shared": shared, "labels": labels or {}}
-        terms |= {"tenant": tenant, "manifest": manifest or {}}
+        terms |= {"tenant": tenant, "manifest": manifest or {}, "declares": declares}
         joined = await self._list(agent, where, binding, url, **terms)
         agent.caller.key = joined["callKey"]
         agent.caller.gateway = self.run(where).gateway
@@ -199,6 +204,7 @@ class Mesh:
         manifest: dict[str, Any],
         weight: float = 1.0,
         tenant: str = "default",
+        declares: bool = False,
     ) -> dict[str, Any]:
         name, instance = agent.name, agent.instance
         kind, _, version_of_a2a = binding.partition("-")
@@ -213,7 +219,7 @@ class Mesh:
             "name": name,
             "version": version,
             "description": f"the {name}",
-            "capabilities": {"streaming": True, "pushNotifications": True},
+            "capabilities": {"streaming": True, "pushNotifications": True, "extendedAgentCard": declares},
             "skills": [
                 {"id": skill, "name": skill, "description": f"to {skill}", "tags": rest.get("tags", ["office"])}
                 for skill, rest in skills.items()

@@ -41,21 +41,6 @@ async def test_no_version_means_0_3_to_json_rpc_and_1_0_to_grpc(mesh: Mesh, key:
     assert (await grpc.ask("SendMessage", saying(ECHO), "clerk", key=key)).heard["agent"] == "clerk"
 
 
-@pytest.mark.requirement("contract.unbuilt")
-@pytest.mark.parametrize(
-    ("method", "params", "reason"),
-    [
-        ("GetExtendedAgentCard", {}, "UNSUPPORTED_OPERATION"),
-    ],
-)
-async def test_an_operation_that_is_not_served_says_so(
-    doors: Doors, key: str, method: str, params: dict[str, Any], reason: str
-) -> None:
-    found = await refusal(doors.here, method, params, "clerk", key=key)
-    assert found.means(reason)
-    assert found.domain == "a2a-protocol.org"
-
-
 WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("SendMessage", {}, "message"),
     ("SendMessage", {"message": {"role": "ROLE_USER", "parts": [{"text": "x"}]}}, "message.messageId"),
@@ -81,7 +66,7 @@ async def test_what_is_wrong_with_a_request_is_named_by_its_path(doors: Doors, k
 
 
 EVERY = ["SendMessage", "SendStreamingMessage", "GetTask", "CancelTask", "SubscribeToTask", "ListTasks"]
-UNSERVED = ["GetExtendedAgentCard", "CreateTaskPushNotificationConfig"]
+FURTHER = ["GetExtendedAgentCard", "CreateTaskPushNotificationConfig"]
 
 
 @pytest.mark.requirement("path.authentication", "edge.key_first")
@@ -94,7 +79,7 @@ async def test_no_call_without_a_valid_key(mesh: Mesh, doors: Doors, kind: str) 
         "another kind": mesh.run(0).join_key,
         "a forged call key": "mgc_WyJjbGVyayIsImRlZmF1bHQiLCJ4Il0.AAAAAAAAAAAAAAAAAAAAAAAA",
     }[kind]
-    for method in (*EVERY, *UNSERVED):
+    for method in (*EVERY, *FURTHER):
         # What is asked is no proper request: nobody looks at it.
         if method in ("SendStreamingMessage", "SubscribeToTask"):
             found = await broken(doors.here.stream(method, {}, "clerk", key=key))

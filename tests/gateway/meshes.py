@@ -12,9 +12,10 @@ import msgspec
 from meshgate.a2a.call import Call
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.reply import Reply
-from meshgate.testing import LocalMesh
+from meshgate.registry.model import Capability, Endpoint, Instance, Manifest
+from meshgate.testing import LocalMesh, Script
 
-__all__ = ["limits", "relay", "virtual_mesh"]
+__all__ = ["add_lister", "limits", "relay", "virtual_mesh"]
 
 
 def limits(**changes: Any) -> Limits:
@@ -28,6 +29,17 @@ async def virtual_mesh(**more: Any) -> AsyncGenerator[LocalMesh, None]:
     loop = asyncio.get_running_loop()
     async with LocalMesh(clock=loop.time, wall=lambda: 1.8e9 + loop.time(), sleep=asyncio.sleep, **more) as mesh:
         yield mesh
+
+
+async def add_lister(mesh: LocalMesh, agent: str, script: Script, **more: Any) -> None:
+    """Add an agent that is a function and says that it lists tasks; ``more`` are fields of its manifest."""
+    name, url = f"{agent}-1", f"local://{agent}-1"
+    usual: dict[str, Any] = {"version": "1.0.0", "skills": (Capability(agent, "1.0.0"),)}
+    manifest = Manifest(agent, lists_tasks=True, **{**usual, **more})
+    mesh.wire.scripts[url] = script
+    where = (Endpoint("JSONRPC", url),)
+    await mesh.registry.register(Instance(name, agent, manifest.digest(), endpoints=where, lasting=True), manifest)
+    await mesh.seen(name)
 
 
 def relay(mesh: LocalMesh, instance: str, target: str, *, drops: bool = False) -> Callable[[Call], Awaitable[Reply]]:

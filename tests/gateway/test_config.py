@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.cli.launch.flags import FLAGS, arguments_of
 from meshgate.gateway.config import Config, ConfigError, load_config
 
 
@@ -72,6 +73,29 @@ def test_origins_come_from_each_source_and_a_wrong_one_is_named_with_its_place(t
         load(tmp_path, 'cors_origins = ["https://app.example/"]')
     with pytest.raises(ConfigError, match="keep the policy 'authentication'"):
         load(tmp_path, 'cors_origins = ["*"]\nwithout_policies = ["authentication"]')
+
+
+@pytest.mark.requirement("push.setting")
+def test_push_networks_come_from_each_source_and_a_wrong_one_is_named_with_its_place(tmp_path: Path) -> None:
+    assert load(tmp_path).push_networks == ()
+    assert load(tmp_path, 'push_networks = ["10.1.0.0/16", "fd00::/8"]').push_networks == ("10.1.0.0/16", "fd00::/8")
+    both = load(tmp_path, "", {"MESHGATE_PUSH_NETWORKS": "10.1.0.0/16, 127.0.0.1"})
+    assert both.push_networks == ("10.1.0.0/16", "127.0.0.1")
+    assert load(tmp_path, "", push_networks=["::1/128"]).push_networks == ("::1/128",)
+    assert [flag.on for flag in FLAGS if flag.setting == "push_networks"] == ["--push-network"]
+    assert arguments_of({"push_networks": ["10.1.0.0/16", "::1"]}, None) == [
+        *("--push-network", "10.1.0.0/16"),
+        *("--push-network", "::1"),
+    ]
+    for wrong in ("10.1.2.3/16", "10.1.0.0/33", "hook.example", "", "10.1", "http://10.1.0.0/16"):
+        with pytest.raises(ConfigError, match=r"line 1: push_networks: '[^']*' is no network: .*fd00::/8"):
+            load(tmp_path, f'push_networks = ["10.1.0.0/16", "{wrong}"]')
+    shown = "x" * 60
+    with pytest.raises(
+        ConfigError, match=f": push_networks: '{shown}' is no network: '{'x' * 79}. Write it as"
+    ) as long:
+        load(tmp_path, f'push_networks = ["{"x" * 1000}"]')
+    assert str(long.value).endswith(". Write it as 10.1.0.0/16 or fd00::/8")
 
 
 @pytest.mark.requirement("config.bounded")

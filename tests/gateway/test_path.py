@@ -730,7 +730,7 @@ async def test_an_agent_that_thinks_for_a_minute_is_left_to_think() -> None:
 @virtual_time
 async def test_a_task_is_its_owners_alone(method: str) -> None:
     async with virtual_mesh() as mesh:
-        await mesh.add("echo", task("t1", "TASK_STATE_WORKING"))
+        await mesh.add("echo", task("t1"))
         started = await mesh.call("echo")
         task_id = started.tree["task"]["id"]
         assert (await mesh.call("", task_id, method=method)).tree

@@ -29,7 +29,8 @@ from meshgate.a2a.limits import DEFAULTS
 from meshgate.a2a.lists.page_token import PageTokens
 from meshgate.a2a.mesh import extensions
 from meshgate.a2a.mesh.context_ids import ContextTags
-from meshgate.a2a.mesh.task_ids import TaskTags
+from meshgate.a2a.mesh.task_ids import TaskTags, parsed
+from meshgate.a2a.mesh.task_labels import TaskLabels
 from meshgate.a2a.messages import base
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import parse_selector
@@ -57,7 +58,7 @@ from meshgate.gateway.gateway import Gateway
 from meshgate.gateway.identity import card_keys, key_list, key_places, key_record, keys, mesh_key
 from meshgate.gateway.identity.card_keys import CardKeys
 from meshgate.gateway.identity.shared_keys import SharedKeys
-from meshgate.gateway.ingress import cors
+from meshgate.gateway.ingress import cors, kept_cards
 from meshgate.gateway.ingress import http as ingress
 from meshgate.gateway.ingress.cards import Cards
 from meshgate.gateway.ingress.credentials import CredentialCheck
@@ -77,11 +78,13 @@ from meshgate.gateway.policies.call.retry import Retry, RetryBudget
 from meshgate.gateway.process import server, supervisor
 from meshgate.gateway.routing import balance, resolve, switch_match
 from meshgate.gateway.routing.agent_choice import AgentChoice
+from meshgate.gateway.routing.routes import Routes
 from meshgate.gateway.routing.silent_instances import SilentInstances
 from meshgate.gateway.routing.task_owner import TaskOwner
 from meshgate.gateway.upstream import outcome
 from meshgate.gateway.upstream import send as upstream_send
 from meshgate.gateway.upstream.ids import AttemptIds
+from meshgate.gateway.upstream.shared_streams import SharedStreams
 from meshgate.gateway.upstream.task_stream import TaskStream
 from meshgate.net import asgi, connection, endpoint
 from meshgate.net.addresses import AgentNetworks
@@ -115,6 +118,7 @@ from meshgate.sdk.schemas.lock import assignment, numbers
 from meshgate.sdk.server import membership as joining
 from meshgate.sdk.tasks import handler as agent_handler
 from tests.mutants.mediation_drops import MEDIATION_DROPS
+from tests.mutants.push_drops import PUSH_DROPS
 
 __all__ = ["DROPS", "drop_policy", "policy_names"]
 
@@ -356,6 +360,13 @@ def _rest_reasons() -> None:
     _replace(rest, "has_reason", lambda body: False)
 
 
+def _shared_streams() -> None:
+    async def alone(self: Any, key: Any, attempt: Any, begin: Any) -> Any:
+        return await begin(attempt)
+
+    _replace(SharedStreams, "watch", alone)
+
+
 def _cors_origins() -> None:
     _replace(cors.CrossOrigin, "_allows", lambda self, origin: bool(origin))
 
@@ -559,6 +570,14 @@ def _trust_skills() -> None:
     _replace(card_changes, "removed_skills", lambda before, now: frozenset())
 
 
+def _extended_scope() -> None:
+    _replace(Routes, "permits", lambda self, principal, entry, skill: True)
+
+
+def _extended_private() -> None:
+    _replace(kept_cards, "_name", lambda agent, caller: (agent.instance.id, "", "", None))
+
+
 def _card_forged() -> None:
     _replace(card_verifier, "verifies", lambda jwk, algorithm, data, signature: True)
 
@@ -612,6 +631,14 @@ def _references() -> None:
 
 def _owner_of_stored_tasks() -> None:
     _replace(Caller, "owner", property(lambda self: ""))
+
+
+def _task_label() -> None:
+    def unchecked(self: Any, label: str, *, tenant: str, owner: bytes, agent: str) -> Any:
+        tag = parsed(label, "")
+        return msgspec.structs.replace(tag, owner=owner) if tag is not None else None
+
+    _replace(TaskLabels, "read", unchecked)
 
 
 def _page_token() -> None:
@@ -901,6 +928,7 @@ DROPS: dict[str, Callable[[], None]] = {
     "rest_ids": _rest_ids,
     "rest_reasons": _rest_reasons,
     "cors_origins": _cors_origins,
+    "shared_streams": _shared_streams,
     "cors_vary": _cors_vary,
     "cors_setting": _cors_setting,
     "extensions": _extensions,
@@ -933,6 +961,8 @@ DROPS: dict[str, Callable[[], None]] = {
     "trust_name": _trust_name,
     "trust_signature": _trust_signature,
     "trust_skills": _trust_skills,
+    "extended_scope": _extended_scope,
+    "extended_private": _extended_private,
     "card_forged": _card_forged,
     "card_key_https": _card_key_https,
     "card_claim": _card_claim,
@@ -946,6 +976,7 @@ DROPS: dict[str, Callable[[], None]] = {
     "own_ports": _own_ports,
     "references": _references,
     "owner_of_stored_tasks": _owner_of_stored_tasks,
+    "task_label": _task_label,
     "page_token": _page_token,
     "contexts": _contexts,
     "contexts_of_agents": _contexts_of_agents,
@@ -989,6 +1020,7 @@ DROPS: dict[str, Callable[[], None]] = {
     "loopback": _loopback,
     "bounded": _bounded,
     **MEDIATION_DROPS,
+    **PUSH_DROPS,
     **{f"rule:{name}": _rule(name) for name in RULES},
 }
 """By the name that a row of the ledger gives as ``drop:NAME``; ``drop:rule:*`` stands for every compatibility rule."""

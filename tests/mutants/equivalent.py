@@ -56,6 +56,9 @@ EQUIVALENT: dict[str, str] = {
         "the share is computed again when a call finds another number of gateways"
     ),
     f"{_MESH}context_ids.py ContextTags.made_by: if SEPARATOR not in context: return False -> pass": _SHORTCUT,
+    f"{_GATEWAY}upstream/shared_streams.py _OwnAttempt.__setattr__: name == 'heard' -> name != 'heard'": (
+        "what is heard is handed on with the next attribute that is set, which is as the wait ends"
+    ),
     f"{_GATEWAY}upstream/ids.py AttemptIds._check_length: 4 * len(upstream) > MAX_ID -> 4 * len(upstream) >= MAX_ID": (
         _SHORTCUT
     ),
@@ -125,6 +128,12 @@ EQUIVALENT: dict[str, str] = {
     f"{_MESH}lineage_tokens.py verify: parts[2] -> parts[0] #2": _PADDING,
     f"{_MESH}task_ids.py TaskTags.__init__: maxsize=16384 -> maxsize=16385": _ONE_MORE,
     f"{_MESH}task_ids.py TaskTags.__init__: maxsize=16384 -> maxsize=0": _SHORTCUT,
+    f"{_GATEWAY}tasks/known_task.py place_at: own > of -> own >= of": "where the two are one, it has returned before",
+    f"{_GATEWAY}tasks/known_task.py TaskQuery.digest: digest_size=8 -> digest_size=9": (
+        "a longer hash tells questions apart as well"
+    ),
+    f"{_MESH}task_labels.py TaskLabels.__init__: maxsize=4096 -> maxsize=4097": _ONE_MORE,
+    f"{_MESH}task_labels.py TaskLabels.__init__: maxsize=4096 -> maxsize=0": _SHORTCUT,
     "sdk/meshgate/net/timer_queue.py TimerQueue.start: "
     "if loop is None: raise RuntimeError('a timeout needs a running event loop') -> pass": _FOR_TYPES,
     "sdk/meshgate/net/timer_queue.py TimerQueue._ring: if loop is None: return -> pass": _FOR_TYPES,

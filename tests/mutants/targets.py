@@ -15,11 +15,18 @@ MODULES = sorted(
         f"{_GATEWAY}/policies/*/*.py",
         *(
             f"{_GATEWAY}/routing/{name}.py"
-            for name in ("balance", "resolve", "routes", "silent_instances", "task_owner")
+            for name in (
+                *("agent_lists", "balance", "push_callbacks", "push_operations", "resolve", "routes"),
+                *("silent_instances", "list_reader", "task_list", "task_owner", "task_reader", "task_sources"),
+            )
         ),
+        f"{_GATEWAY}/tasks/known_task.py",
         *(
             f"{_GATEWAY}/upstream/{name}.py"
-            for name in ("attempt", "breaker", "health", "ids", "instance", "outcome", "task_stream")
+            for name in (
+                *("attempt", "breaker", "health", "ids", "instance", "listed_ids"),
+                *("outcome", "shared_streams", "task_snapshot", "task_stream"),
+            )
         ),
         *(
             f"{_GATEWAY}/discovery/{name}.py"
@@ -31,12 +38,16 @@ MODULES = sorted(
             for name in ("authenticator", "key_changes", "key_list", "keys", "leases", "mesh_key", "shared_keys")
         ),
         f"{_GATEWAY}/control/join_rules.py",
-        f"{_GATEWAY}/ingress/edge.py",
+        f"{_GATEWAY}/push/*.py",
+        f"{_GATEWAY}/push_networks.py",
+        f"{_GATEWAY}/cluster/other_feeds.py",
+        *(f"{_GATEWAY}/ingress/{name}.py" for name in ("callbacks", "edge")),
         f"{_GATEWAY}/observe/records.py",
         *(f"sdk/meshgate/a2a/bindings/{name}.py" for name in ("grpc_errors", "jsonrpc_errors")),
         *(f"sdk/meshgate/a2a/bindings/{name}.py" for name in ("grpc_0_3_errors", "jsonrpc_0_3_errors")),
         *(f"sdk/meshgate/a2a/v0_3/{name}.py" for name in ("history", "kept", "messages", "parts", "requests")),
         "sdk/meshgate/a2a/mesh/*.py",
+        "sdk/meshgate/a2a/messages/push_config.py",
         "sdk/meshgate/net/timer_queue.py",
     )
     for path in ROOT.glob(pattern)
@@ -50,12 +61,15 @@ _FURTHER: dict[str, tuple[str, ...]] = {
     "identity/key_changes": ("tests/gateway/control/test_key_routes.py",),
     "identity/keys": ("tests/gateway/ingress/test_http*.py",),
     "control/join_rules": ("tests/gateway/control/test_join*.py",),
+    "a2a/messages/push_config": ("tests/a2a/test_push_config.py",),
     "a2a/v0_3/history": ("tests/a2a/bindings/test_jsonrpc_0_3.py",),
     "identity/leases": ("tests/gateway/control/test_join*.py",),
     "identity/mesh_key": ("tests/gateway/control/test_join*.py",),
     "jobs/account": ("tests/gateway/policies/call/test_budget*.py",),
     "observe/records": ("tests/gateway/policies/arrival/test_record*.py",),
     "policies/call/closed_schema": ("tests/gateway/test_core_install.py",),
+    "push/feed_source": ("tests/gateway/policies/call/test_push.py",),
+    "gateway/push_networks": ("tests/gateway/push/test_destination.py",),
     "policies/call/schema": ("tests/gateway/policies/test_schema*.py",),
 }
 """Modules whose tests stand elsewhere too, by the end of their path."""

@@ -40,6 +40,8 @@ def children(tree: Any) -> list[tuple[str | int, Any]]:
 
 texts = st.text(max_size=12)
 ids = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=12)
+secrets = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=12)
+"""What goes into a header."""
 _scalars = (
     st.none()
     | st.booleans()
@@ -123,9 +125,9 @@ artifact_updates = _message(
     {"taskId": ids, "artifact": artifacts},
     {"contextId": ids, "append": _flag(), "lastChunk": _flag(), "metadata": json_objects},
 )
-_authentications = _message({"scheme": st.sampled_from(["Bearer", "Basic"])}, {"credentials": ids})
+_authentications = _message({"scheme": st.sampled_from(["Bearer", "Basic"])}, {"credentials": secrets})
 _push = {"url": ids, "taskId": ids}
-_push_more = {"id": ids, "token": ids, "authentication": _authentications}
+_push_more = {"id": ids, "token": secrets, "authentication": _authentications}
 push_configs = _message(_push, _push_more)
 configurations = _message(
     {},

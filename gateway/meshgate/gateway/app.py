@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from meshgate.a2a.call import Handler, Route
 from meshgate.gateway.config import ConfigError
+from meshgate.gateway.ingress.extended_card import ExtendedCards
+from meshgate.gateway.ingress.kept_cards import KeptCards
 from meshgate.gateway.parts import Parts
 from meshgate.gateway.placement import find_plugin, place
 from meshgate.gateway.policies.arrival.authentication import Authentication
@@ -28,13 +30,15 @@ from meshgate.gateway.policies.call.retry import Retry
 from meshgate.gateway.policies.call.task_index import IndexTasks
 from meshgate.gateway.policy import Observer, Policy, chain, entered, teller
 from meshgate.gateway.routing.agent_choice import AgentChoice
+from meshgate.gateway.routing.agent_lists import AgentLists
 from meshgate.gateway.routing.balance import Balance
+from meshgate.gateway.routing.list_reader import ListReader, hand_over
 from meshgate.gateway.routing.push_operations import PushOperations
-from meshgate.gateway.routing.refusal import Unserved
 from meshgate.gateway.routing.resolve import Resolve
 from meshgate.gateway.routing.switch_match import kills_agent
 from meshgate.gateway.routing.task_list import ListTasks
 from meshgate.gateway.routing.task_reader import TaskReader
+from meshgate.gateway.routing.task_sources import TaskSources
 
 __all__ = ["arrival", "attempt", "call_policies", "compose", "lists_of"]
 
@@ -133,11 +137,18 @@ def compose(gateway: Parts) -> Handler:
     tell = teller(g.observers)
     send = entered(chain(lists[2], g.send, counts, tell), tell)
     call = entered(chain([*lists[1], balance], send, counts, tell), tell)
-    # A page of tasks is one call to an agent, however many of its tasks are read for it.
+    # A page of tasks is one call to an agent, however many of its tasks are read for it; a card is one if it is kept
+    # as well.
     unrated = [policy for policy in lists[1] if not isinstance(policy, RateLimit)]
     read = entered(chain([*unrated, balance], send, counts), tell)
-    of_peers, limits = g.tasks_elsewhere, g.limits
-    listing = ListTasks(g.known_tasks, of_peers, g.routes, g.task_owner, read, g.rates, g.clock, limits)
+    # A task that its agent lists is shown as if it were read: each in the release of its own skill. It is no news.
+    told = chain([policy for policy in unrated if not isinstance(policy, IndexTasks)], hand_over)
+    reader = ListReader(g.task_owner, read, told, g.clock, g.limits)
+    unconverted = [policy for policy in unrated if policy is not g.schema]
+    ask = entered(chain([*unconverted, balance], send, counts), tell)
+    told_lists = AgentLists(TaskSources(g.table, g.tags), ask, g.clock, g.limits)
+    listing = ListTasks(g.known_tasks, g.tasks_elsewhere, g.routes, told_lists, reader, g.rates, g.limits)
+    extended = ExtendedCards(g.cards, KeptCards(g.clock, g.limits), g.routes, read, g.rates)
     g.feeds.reads(TaskReader(read, g.task_owner, g.ids.span))
     push = PushOperations(g.feeds, g.other_feeds, g.task_owner, g.table, g.rates, g.callbacks, g.clock)
-    return chain([*lists[0], Unserved(), listing, push, resolve], call, counts, tell)
+    return chain([*lists[0], listing, push, extended, resolve], call, counts, tell)

@@ -9,14 +9,17 @@ from __future__ import annotations
 import msgspec
 
 from meshgate.a2a.mesh.lineage import Step
+from meshgate.a2a.protocol_version import PROTOCOL_VERSION
 
-__all__ = ["Arrived", "DeadlineCut", "Flight", "Parents", "Spoken", "TaskRoute", "Waited"]
+__all__ = ["Arrived", "DeadlineCut", "Flight", "ListBegin", "Parents", "Spoken", "TaskRoute", "Waited"]
 
 
 class Arrived(msgspec.Struct, frozen=True):
     """The binding by which a call came in, as agent cards spell it; "" for a call that was made in this process."""
 
     binding: str = ""
+    version: str = PROTOCOL_VERSION
+    """The version of A2A, major and minor."""
 
 
 class Flight(msgspec.Struct, frozen=True):
@@ -60,6 +63,12 @@ class TaskRoute(msgspec.Struct, frozen=True):
     """The hash of its owner, as its id has it."""
     context: str = ""
     """What its id carries of the context id that its caller made."""
+
+
+class ListBegin(msgspec.Struct, frozen=True):
+    """Where an agent's list of tasks is to begin (the header ``TASKS_AFTER``)."""
+
+    text: str
 
 
 class Waited(msgspec.Struct, frozen=True):

@@ -6,16 +6,16 @@ import asyncio
 
 import structlog
 
-from meshgate.a2a.call import Handler, Principal
+from meshgate.a2a.call import Handler
 from meshgate.a2a.errors import MeshError, OutcomeUnknown, UpstreamUnavailable
+from meshgate.a2a.protocol_version import PROTOCOL_VERSION
 from meshgate.gateway.answers import Answers
 from meshgate.gateway.app import compose
 from meshgate.gateway.discovery.agent_list import AgentList
 from meshgate.gateway.discovery.endpoint import Discovery
 from meshgate.gateway.discovery.word_index import WordRanking
 from meshgate.gateway.ingress.callbacks import Callbacks
-from meshgate.gateway.ingress.card_signatures import CardSignatures
-from meshgate.gateway.ingress.cards import Cards
+from meshgate.gateway.ingress.card_reader import PUBLIC
 from meshgate.gateway.ingress.cors import cross_origin
 from meshgate.gateway.ingress.credentials import CredentialCheck
 from meshgate.gateway.ingress.edge import edge
@@ -23,7 +23,6 @@ from meshgate.gateway.ingress.http import Ingress
 from meshgate.gateway.parts import Parts
 from meshgate.gateway.upstream.health import HealthChecks
 from meshgate.gateway.upstream.instance import OpenAttempt
-from meshgate.gateway.version import VERSION
 from meshgate.registry.model import Delta, Switch
 from meshgate.telemetry.tracing import NoTracing
 
@@ -44,8 +43,7 @@ class Gateway(Parts):
 
     def _open(self) -> None:
         settings = self.settings
-        self.cards = Cards(self.routes, self.schemas, settings, VERSION, CardSignatures(self.card_keys))
-        public = Principal("anonymous", "", agents=("*",), skills=("*",)) if settings.public_cards else None
+        public = PUBLIC if settings.public_cards else None
         self.credentials = CredentialCheck(self.authenticator, self.metrics, self.clock)
         agents = AgentList(self.routes, settings.catalogue_domain, WordRanking())
         discovery = Discovery(agents, self.searches, settings, self.limits, wall=self.wall)
@@ -66,9 +64,9 @@ class Gateway(Parts):
         self.watcher.on_change += [self.instances.apply, self.task_owner.learn, self.leases.learn, self._learn]
         self.watcher.on_change.append(self.card_keys.learn)
 
-    def entrance(self, binding: str) -> Handler:
+    def entrance(self, binding: str, version: str = PROTOCOL_VERSION, /) -> Handler:
         """The handler for calls that come in by ``binding``; "" for calls that are made in this process."""
-        return edge(self.path, binding, self.ids.span)
+        return edge(self.path, binding, self.ids.span, version)
 
     # -- start and close
 

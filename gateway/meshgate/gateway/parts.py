@@ -12,7 +12,7 @@ import structlog
 
 from meshgate.a2a.bindings.table import Key
 from meshgate.a2a.call import Call
-from meshgate.a2a.errors import UnsupportedOperation
+from meshgate.a2a.errors import Unauthenticated, UnsupportedOperation
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.mesh.context_ids import ContextTags
 from meshgate.a2a.mesh.task_ids import TaskTags
@@ -24,13 +24,15 @@ from meshgate.gateway.contracts.catalogue import Catalogue
 from meshgate.gateway.contracts.converters import Converters
 from meshgate.gateway.contracts.store import SchemaStore
 from meshgate.gateway.contracts.usage import UsageCounter
-from meshgate.gateway.identity.authenticator import Authenticator, KeyAuthenticator
+from meshgate.gateway.identity.authenticator import Authenticator, Credentials, KeyAuthenticator
 from meshgate.gateway.identity.authorizer import Authorizer, ScopeAuthorizer
 from meshgate.gateway.identity.card_keys import CardKeys, key_set_url
 from meshgate.gateway.identity.credential_seal import BadSeal, CredentialSeal
 from meshgate.gateway.identity.keys import KeyStore
 from meshgate.gateway.identity.leases import Leases
 from meshgate.gateway.identity.mesh_key import MeshKey
+from meshgate.gateway.ingress.card_signatures import CardSignatures
+from meshgate.gateway.ingress.cards import Cards
 from meshgate.gateway.jobs.accounts import Accounts, MemoryAccounts
 from meshgate.gateway.jobs.in_flight import InFlight
 from meshgate.gateway.jobs.parents import PossibleParents
@@ -59,6 +61,7 @@ from meshgate.gateway.upstream.instances import Instances
 from meshgate.gateway.upstream.send import Send, Wire
 from meshgate.gateway.upstream.transports.http import make_client
 from meshgate.gateway.upstream.transports.table import make_transports
+from meshgate.gateway.version import VERSION
 from meshgate.registry.extras import CONTRACTS, has
 from meshgate.registry.hold_down import HoldDown
 from meshgate.registry.index import Index
@@ -165,7 +168,8 @@ class Parts:
         self.contexts = ContextTags(self.tags)
         self.known_tasks = TaskIndex(self.tags, self.wall, limits)
         destinations = Destinations(networks_in(self.settings.push_networks))
-        self.feeds = Feeds(PushSender(destinations, self.metrics, limits, clock), clock, self.sleep, limits)
+        sender = PushSender(destinations, self.metrics, limits, clock)
+        self.feeds = Feeds(sender, clock, self.sleep, limits, self._standing)
         self.other_feeds = OtherFeeds(self.remote, self.feeds, self.id)
         self.callback_tokens = CallbackTokens(self.tags, self.id)
         self.callbacks = PushCallbacks(self.feeds, self.callback_tokens, self.settings.base_url)
@@ -212,6 +216,16 @@ class Parts:
         # A gateway of an older release knows of none.
         return {name: answer for name, answer in answers.items() if not isinstance(answer, Unknown)}
 
+    def _standing(self, call: Call) -> bool:
+        """Whether the key that a call came with is still good; of other credentials nothing is known later."""
+        if call.principal.kind == "anonymous" or not isinstance(self.authenticator, KeyAuthenticator):
+            return True
+        try:
+            self.authenticator.authenticate(Credentials(call.headers))
+        except Unauthenticated:
+            return False
+        return True
+
     def _follow_contracts(self) -> None:
         store = SchemaStore(self.registry, self.settings.schemas, self.limits, rng=self.rng)
         self.schemas = Catalogue(store, self.watcher)
@@ -228,6 +242,8 @@ class Parts:
             authenticator = KeyAuthenticator(self.keys, self.mesh, self.leases)
         self.authenticator = authenticator
         self.card_keys = CardKeys(self.mesh, self.settings.card_keys, key_set_url(self.settings.base_url))
+        signatures = CardSignatures(self.card_keys)
+        self.cards = Cards(self.routes, self.schemas, self.settings, VERSION, signatures)
 
     def tell(self, call: Call) -> None:
         """Tell the observers about a call."""

@@ -21,6 +21,8 @@ class Settings(msgspec.Struct, frozen=True):
     """``host:port`` of the gRPC listener as clients reach it; "" takes each request's host, where that is known."""
     grpc_port: int = 0
     """Port of the gRPC listener; 0 if there is none."""
+    http_port: int = 0
+    """Port of the HTTP listener; 0 if there is none."""
     loopback: bool = True
     """Whether the listeners are on loopback alone."""
     card_grpc: bool = False

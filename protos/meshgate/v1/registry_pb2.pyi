@@ -410,6 +410,7 @@ class Manifest(google.protobuf.message.Message):
     ANY_REFERENCES_FIELD_NUMBER: builtins.int
     TERMS_FIELD_NUMBER: builtins.int
     SHARED_CONTEXTS_FIELD_NUMBER: builtins.int
+    LISTS_TASKS_FIELD_NUMBER: builtins.int
     agent: builtins.str
     """The agent's name."""
     version: builtins.str
@@ -428,6 +429,8 @@ class Manifest(google.protobuf.message.Message):
     """Whether messages to it may refer to tasks that are not their caller's."""
     shared_contexts: builtins.bool
     """Whether it gets the ids of contexts as callers send them: two callers that choose one id share the context."""
+    lists_tasks: builtins.bool
+    """Whether an agent of the SDK's keeps whose its tasks are, with the gateway's labels, and is asked for lists."""
     @property
     def capabilities(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[meshgate.v1.capability_pb2.Capability]:
         """The skills that it serves, each at a version."""
@@ -450,9 +453,10 @@ class Manifest(google.protobuf.message.Message):
         any_references: builtins.bool = ...,
         terms: global___ForeignTerms | None = ...,
         shared_contexts: builtins.bool = ...,
+        lists_tasks: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["terms", b"terms"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["agent", b"agent", "any_references", b"any_references", "capabilities", b"capabilities", "card_json", b"card_json", "description", b"description", "foreign", b"foreign", "shared_contexts", b"shared_contexts", "shared_tasks", b"shared_tasks", "tell_caller", b"tell_caller", "terms", b"terms", "version", b"version"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["agent", b"agent", "any_references", b"any_references", "capabilities", b"capabilities", "card_json", b"card_json", "description", b"description", "foreign", b"foreign", "lists_tasks", b"lists_tasks", "shared_contexts", b"shared_contexts", "shared_tasks", b"shared_tasks", "tell_caller", b"tell_caller", "terms", b"terms", "version", b"version"]) -> None: ...
 
 global___Manifest = Manifest
 

@@ -195,6 +195,8 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether messages to it may refer to tasks that are not their caller's."""
     shared_contexts: bool = False
     """Whether it gets the ids of contexts as callers send them: two callers that choose one id share the context."""
+    lists_tasks: bool = False
+    """Whether an agent of the SDK's keeps whose its tasks are, with the gateway's labels, and is asked for lists."""
     terms: ForeignTerms | None = None
     """What an operator said of a foreign agent."""
     provenance: Provenance | None = None

@@ -161,6 +161,7 @@ def rewrite(
     push: bool = False,
     contracts: dict[str, Any] | None = None,
     provenance: dict[str, Any] | None = None,
+    extended: bool = False,
 ) -> dict[str, Any]:
     """The card as the gateway serves it: its own addresses, what it enforces, only what it can honour.
 
@@ -174,12 +175,13 @@ def rewrite(
         push: whether the gateway sends push notifications of this agent's tasks.
         contracts: the ``params`` of the extension ``CONTRACTS_URI``, or None for none.
         provenance: the ``params`` of the extension ``PROVENANCE_URI``, or None for none.
+        extended: whether there is an extended card for those who have a key.
     """
     out: dict[str, Any] = {key: card[key] for key in _KEPT if card.get(key)}
     out["supportedInterfaces"] = interfaces
     given = cast("dict[str, Any]", card.get("capabilities") or {})
-    # Extended cards are not relayed, so they are not promised (section 3.3.4). Extensions are between caller
-    # and agent, which are told of each other's: one that the agent requires is named, or nobody could call it.
+    # Extensions are between caller and agent, which are told of each other's: one that the agent requires is named, or
+    # nobody could call it.
     extensions = [_cut(item, skills) for item in given.get("extensions") or () if _passes(item)]
     extensions += [entry(one) for one in BY_GATEWAYS]
     if contracts:
@@ -191,6 +193,8 @@ def rewrite(
         "pushNotifications": push,
         "extensions": extensions,
     }
+    if extended:
+        out["capabilities"]["extendedAgentCard"] = True
     out["skills"] = [
         {**_defaults(skill), "inputModes": _MEDIA, "outputModes": _MEDIA, **_skill(skill)}
         for skill in card.get("skills") or ()

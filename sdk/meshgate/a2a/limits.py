@@ -218,8 +218,16 @@ class Limits(msgspec.Struct, frozen=True):
     """Longest ListTasks waits for one agent to say where a task stands; else what is known of it is shown."""
     task_page: int = 4 * 1024 * 1024
     """Size at which a page of ListTasks ends early, in bytes."""
+    extended_cards: int = 64
+    """Extended cards of agents that a gateway keeps."""
+    extended_card_seconds: float = 30.0
+    """Longest time for which it keeps one; an agent may say less."""
+    watch_backlog: int = 256
+    """Events that a watcher of a task may be behind others; who is further behind is told to subscribe again."""
     push_tasks: int = 1000
     """Tasks whose push notifications a gateway sends."""
+    push_own_tasks: int = 200
+    """Tasks of one caller among them."""
     push_seconds: float = 86_400.0
     """Longest it sends those of one task."""
     push_timeout: float = 10.0

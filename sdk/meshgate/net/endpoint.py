@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from meshgate.a2a.bindings.base import HttpBinding, Request, ServerExchange
-from meshgate.a2a.call import Admission, Call, Facts, Handler
+from meshgate.a2a.call import Admission, Call, Handler
 from meshgate.a2a.errors import AccessError, ContentTypeNotSupported, InternalError, InvalidAgentResponse, MeshError
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.protocol_version import LEGACY_VERSION, asked_version, with_legacy_names
@@ -140,10 +140,11 @@ class HttpEndpoint:
         return self.binding.empty_bodies and "content-type" not in headers and not to_come(headers)
 
     async def _read(self, request: Request, exchange: ServerExchange, receive: Receive) -> Call:
-        facts: Facts | None = None
+        facts = request.facts
         if self._admit is not None:
             admitted = self._admit(request.headers)
-            facts = admitted if admitted is None or isinstance(admitted, dict) else await admitted
+            found = admitted if admitted is None or isinstance(admitted, dict) else await admitted
+            facts = {**facts, **found} if found else facts
         if request.method not in _BODILESS and not self._empty(request):
             media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
             if media not in self._media_types:

@@ -22,7 +22,7 @@ from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.a2a.reply import Reply
 from meshgate.registry.limits import agent_name_fault, id_prefix
 from meshgate.registry.model import Endpoint, Instance, Manifest
-from meshgate.sdk.arguments import check_number, contracts_of, tasks_are_shared
+from meshgate.sdk.arguments import check_number, contracts_of, manifest_rules, tasks_are_shared
 from meshgate.sdk.client.access import Access
 from meshgate.sdk.client.discovery import NotConfigured, find_join
 from meshgate.sdk.client.mesh import Mesh
@@ -138,7 +138,7 @@ class Agent(SkillDecorators):
         # A store of the author's own may have a length, and be false while it is empty.
         store = store if store is not None else MemoryTasks(limits, clock)
         self.shared_tasks = tasks_are_shared(store, shared_tasks)
-        self._rules: Any = {"any_references": references == "any", "shared_contexts": contexts == "shared"}
+        self._rules: Any = manifest_rules(references, contexts, store)
         self._transport = transport
         self._rng = rng
         self._credentials, self._endpoints = Credentials(), tuple[Endpoint, ...]()

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.limits import Limits
 from meshgate.a2a.version_syntax import parse_version
-from meshgate.sdk.tasks.stores import MemoryTasks, SharedTasks, TaskStore
+from meshgate.sdk.tasks.stores import MemoryTasks, OwnedTasks, SharedTasks, TaskStore
 
 if TYPE_CHECKING:
     from meshgate.sdk.schemas.agent_contracts import AgentContracts
 
-__all__ = ["check_number", "check_version", "contracts_of", "tasks_are_shared"]
+__all__ = ["check_number", "check_version", "contracts_of", "manifest_rules", "tasks_are_shared"]
 
 
 def check_number(name: str, value: float, least: float = 0.0, most: float = math.inf) -> float:
@@ -50,6 +50,15 @@ def contracts_of(
     from meshgate.sdk.schemas.agent_contracts import AgentContracts
 
     return AgentContracts(Path(path), agent, limits, environ)
+
+
+def manifest_rules(references: str, contexts: str, store: TaskStore) -> dict[str, bool]:
+    """The fields of a manifest that say how gateways treat messages and tasks."""
+    return {
+        "any_references": references == "any",
+        "shared_contexts": contexts == "shared",
+        "lists_tasks": isinstance(store, OwnedTasks),
+    }
 
 
 def tasks_are_shared(store: TaskStore, wanted: bool | None) -> bool:

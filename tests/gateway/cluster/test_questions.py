@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from meshgate.a2a.mesh.lineage import Step
+from meshgate.a2a.messages.push_config import AuthenticationInfo, TaskPushNotificationConfig
 from meshgate.gateway.answers import Answers
 from meshgate.gateway.cluster import questions as q
 from meshgate.gateway.facts import Flight
@@ -17,6 +18,7 @@ from meshgate.gateway.jobs.account import Grant
 from meshgate.gateway.observe.call_record import CallRecord
 from meshgate.gateway.observe.views import InstanceView, JobView, Status
 from meshgate.gateway.parts import Parts
+from meshgate.gateway.push.configuration import Configuration
 from meshgate.gateway.tasks.known_task import KnownTask, KnownTasks, TaskQuery
 from meshgate.registry.backends.memory import MemoryRegistry
 
@@ -26,6 +28,7 @@ INSTANCE = InstanceView(
     "echo-1", "echo", "1.0.0", "default", ("JSONRPC http://x",), ("say@1.0.0",), {"zone": "a"},
     breaker="open", healthy=True, draining=False, foreign=False, pending=3, latency=0.25,
 )  # fmt: skip
+CONFIG = TaskPushNotificationConfig("https://u.example/", "t", "p", "s", AuthenticationInfo("Bearer", "k"))
 ANSWERS: dict[str, Any] = {
     "status": Status("gw", "0.2.0", 3, 4, 0.0, draining=False, ready=""),
     "flights": [Flight("c1", "gw.1", (Step("a", "x"),), 9.5, 1.8e9, "a" * 32, "b" * 16, sampled=True)],
@@ -38,6 +41,9 @@ ANSWERS: dict[str, Any] = {
     "called": ["*", "say"],
     "end_calls": 3,
     "drain": None,
+    "push_configs": [Configuration(CONFIG, legacy=True)],
+    "push_delete": True,
+    "push_heard": False,
     "tasks": KnownTasks([KnownTask("t", "echo", "c", "TASK_STATE_WORKING", "2026-11-30T12:00:00Z", 1.8e9)], 3, 1.7e9),
     "metrics": "meshgate_calls_total 1.0\n",
 }
@@ -45,6 +51,7 @@ ARGUMENTS: dict[str, list[Any]] = {
     "flights": ["echo", "default"], "lend": ["gw.1", 4], "jobs": [100], "job": ["gw.1"], "call": ["c1"],
     "usage": ["echo/say", True], "called": ["echo", "default", 600.0],
     "end_calls": ["job", "gw.1", "it loops"], "drain": [True],
+    "push_configs": ["t"], "push_delete": ["t", "p"], "push_heard": ["handle", "t-1"],
     "tasks": ["default", "0a", TaskQuery(("echo",), "c", "TASK_STATE_WORKING", 1.5)],
 }  # fmt: skip
 

@@ -23,7 +23,9 @@ from meshgate.a2a.errors import (
     UpstreamUnavailable,
 )
 from meshgate.a2a.limits import DEFAULTS
+from meshgate.a2a.lists.task_list import ListTasksResponse
 from meshgate.a2a.mesh.extensions import CONTRACTS
+from meshgate.a2a.mesh.headers import LABEL_KEY, TASK_LABEL
 from meshgate.a2a.payload import JsonPayload
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.selector import parse_selector
@@ -33,6 +35,7 @@ from meshgate.registry.model import Capability, Manifest, Migration, SchemaRef
 from meshgate.registry.schemas import Stage, Subject, SubjectSettings, load_image, promote, set_default
 from meshgate.testing import LocalMesh
 from tests.contract.doors import soon
+from tests.gateway.meshes import add_lister
 from tests.registry.schemas.build import compiled
 from tests.support.patience import patience
 
@@ -326,6 +329,33 @@ async def test_a_task_is_told_of_in_the_words_in_which_it_began_whichever_releas
             assert part["mediaType"].endswith("version=1.0.0")
         (untouched,) = (await mesh.call("", other["id"], method="GetTask")).tree["artifacts"][0]["parts"]
         assert untouched["data"] == ANSWERS["1.1.0"], "who names no release stays with the default major"
+
+
+@pytest.mark.requirement("schema.tasks", "tasks.from_agents")
+async def test_a_task_that_its_agent_lists_is_told_of_in_the_words_in_which_it_began() -> None:
+    async with meshed() as (mesh, _):
+        answer, labels = told("2.0.0", ANSWERS["2.0.0"]), list[str]()
+
+        def script(call: Call) -> Reply:
+            if call.method.name == "SendMessage":
+                labels.append(call.headers[TASK_LABEL])
+            if call.method.name != "ListTasks":
+                return answer(call)
+            parts = [{"data": ANSWERS["2.0.0"], "mediaType": "application/json; type=p.Tell; version=2.0.0"}]
+            task: dict[str, Any] = {"contextId": "c", "status": {"state": "TASK_STATE_WORKING"}}
+            task["artifacts"] = [{"artifactId": "a", "parts": parts}]
+            tasks = [{**task, "id": f"t{at}", "metadata": {LABEL_KEY: label}} for at, label in enumerate(labels)]
+            page = {"tasks": tasks, "nextPageToken": "", "pageSize": 50, "totalSize": len(tasks)}
+            return Reply.one(JsonPayload(ListTasksResponse, page))
+
+        await add_lister(mesh, "weather", script, skills=(skill("2.0.0")[0],), version="2.0.0")
+        for at, (version, key) in enumerate((("1.0.0", "city"), ("1.1.0", "city"), ("2.0.0", "place"))):
+            message = {"messageId": f"m{at}", "role": "ROLE_USER", "parts": [said(version, {key: "Bern"})]}
+            await mesh.read(mesh.call_of({"message": message}, "weather"))
+        listed = await mesh.read(mesh.call_of({"includeArtifacts": True}, "weather", method="ListTasks"))
+        found = {one["id"]: one["artifacts"][0]["parts"][0]["data"] for one in listed.tree["tasks"]}
+        assert list(found.values()) == [ANSWERS["1.0.0"], ANSWERS["1.1.0"], ANSWERS["2.0.0"]]
+        assert [name.partition("~")[0].partition(".")[2] for name in found] == ["1.0.0", "1.1.0", "2.0.0"]
 
 
 @pytest.mark.requirement("schema.tasks")

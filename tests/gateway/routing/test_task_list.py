@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,10 @@ from meshgate.a2a.mesh import headers
 from meshgate.a2a.payload import JsonPayload
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.types import Task
+from meshgate.gateway.routing.agent_lists import AgentLists
+from meshgate.gateway.routing.list_reader import ListReader
 from meshgate.gateway.routing.task_list import ListTasks
+from meshgate.gateway.routing.task_sources import TaskSources
 from meshgate.gateway.tasks.known_task import KnownTask, KnownTasks, TaskQuery
 from meshgate.testing import LocalMesh, fail, silent, task
 from tests.gateway.calls import ANN, Behind, limits
@@ -106,7 +110,9 @@ async def test_of_an_agent_that_does_not_answer_the_last_known_state_is_shown(aw
         else:
             error = UpstreamUnavailable("away", unsent=True) if away == "refuses" else TaskNotFound()
             mesh.wire.scripts[url] = fail(error)
+        begun = asyncio.get_running_loop().time()
         page, _ = await ask(mesh)
+        assert asyncio.get_running_loop().time() - begun == (5.0 if away == "silent" else 0.0)
         (shown,) = [one for one in page["tasks"] if one["id"] == name]
         assert (shown["status"]["state"], shown["contextId"].endswith("~c"), page["totalSize"]) == (
             WORKING,
@@ -144,6 +150,49 @@ async def test_a_page_ends_early_where_its_tasks_are_large_and_reads_eight_at_on
         for kept in keeper.tasks.values():
             kept["metadata"] = {"k": "x" * 5000}
         assert len((await ask(mesh))[0]["tasks"]) == 1
+
+
+@virtual_time
+async def test_a_page_of_the_largest_size_is_shown_and_nothing_is_read_behind_it() -> None:
+    async with virtual_mesh(limits=limits(burst=100)) as mesh:
+        keeper = Keeper("echo")
+        instance = await mesh.add("echo", keeper)
+        made = [await begin(mesh, "echo") for _ in range(9)]
+        for number, kept in enumerate(keeper.tasks.values()):
+            kept["status"] = {"state": WORKING, "timestamp": timestamp_of(2000.0 + number)}
+        whole = (await ask(mesh))[0]["tasks"]
+        size = sum(len(msgspec.json.encode(one)) for one in whole[:8])
+        async with virtual_mesh(limits=limits(burst=100, task_page=size), join=mesh, gateway_id="two") as small:
+            await small.seen(instance)
+            for name in made:
+                await small.read(small.call_of({"id": name}, method="GetTask"))
+            keeper.reads.clear()
+            page, _ = await ask(small)
+            assert page["tasks"] == whole[:8]
+            assert len(keeper.reads) == 8
+
+
+@virtual_time
+async def test_eight_tasks_are_read_at_once() -> None:
+    async with virtual_mesh(limits=limits(burst=100)) as mesh:
+        keeper = Keeper("echo")
+        at_work, most = 0, 0
+
+        async def script(call: Call) -> Reply:
+            nonlocal at_work, most
+            if call.method.name == "GetTask":
+                at_work += 1
+                most = max(most, at_work)
+                await asyncio.sleep(1.0)
+                at_work -= 1
+            return keeper(call)
+
+        await mesh.add("echo", script)
+        for _ in range(20):
+            await begin(mesh, "echo")
+        begun = asyncio.get_running_loop().time()
+        assert len((await ask(mesh))[0]["tasks"]) == 20
+        assert (most, asyncio.get_running_loop().time() - begun) == (8, 3.0)
 
 
 @virtual_time
@@ -206,7 +255,9 @@ async def test_what_other_gateways_know_is_listed_and_who_does_not_answer_is_nam
             known = KnownTask(name, "echo", "c", WORKING, timestamp_of(1000.0), 1000.0)
             return {"gw2": KnownTasks([known], 5, 4.0e9), "gw3": None, "gw\u00e9": None}
 
-        listing = ListTasks(g.known_tasks, others, g.routes, g.task_owner, Behind(TaskNotFound()), g.rates, g.clock)
+        lists = AgentLists(TaskSources(g.table, g.tags), Behind(), g.clock, g.limits)
+        reader = ListReader(g.task_owner, Behind(TaskNotFound()), Behind(), g.clock, g.limits)
+        listing = ListTasks(g.known_tasks, others, g.routes, lists, reader, g.rates)
         call = msgspec.structs.replace(mesh.call_of({}, method="ListTasks"), principal=ANN, id="c1")
         reply = await listing(call, Behind())
         page = (await reply.answer()).tree()

@@ -60,6 +60,7 @@ MANIFEST = Manifest(
     tell_caller=True,
     any_references=True,
     shared_contexts=True,
+    lists_tasks=True,
     card={"name": "summariser", "skills": [{"id": "summarise"}]},
 )
 INSTANCE = Instance(
@@ -90,6 +91,15 @@ def test_a_registration_of_few_words_gets_the_defaults(media: wire.Media) -> Non
     assert wire.decode_register(wire.encode_register(instance, manifest, media), media) == wire.Registration(
         instance, manifest
     )
+
+
+@pytest.mark.requirement("tasks.from_agents")
+def test_an_agent_that_is_foreign_is_not_asked_for_lists_whatever_it_says() -> None:
+    manifest = Manifest(agent="a", version="1.0.0", foreign=True, lists_tasks=True)
+    plain = Manifest(agent="a", version="1.0.0", foreign=True)
+    instance = Instance("a-1", "a", manifest.digest(), (Endpoint("JSONRPC", "http://h/"),))
+    decoded = wire.decode_register(wire.encode_register(instance, manifest, wire.JSON), wire.JSON)
+    assert decoded.manifest == plain
 
 
 def test_a_registration_can_be_written_by_hand_as_json() -> None:

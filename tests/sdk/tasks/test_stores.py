@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -111,6 +112,19 @@ async def test_an_owner_finds_its_tasks_and_where_they_stand(store: TaskStore) -
         TaskEntry("t3", "c", TaskState.INPUT_REQUIRED, "2026-01-01T00:00:00Z"),
     ]
     assert (await ids_of(store, "ben"), await ids_of(store, "")) == (["t2"], [])
+
+
+@pytest.mark.requirement("tasks.from_agents")
+async def test_a_label_stays_with_its_task(store: TaskStore) -> None:
+    assert isinstance(store, OwnedTasks)
+    await store.own("t1", "ann", "label")
+    await store.save(task_of("t1", TaskState.INPUT_REQUIRED))
+    await store.own("t2", "ann")
+    await store.save(task_of("t2"))
+    for name in ("t1", "t2"):
+        await store.own(name, "ben", "another")
+        await store.save(task_of(name))
+    assert {entry.id: entry.label for entry in await store.owned("ann")} == {"t1": "label", "t2": ""}
 
 
 @pytest.mark.requirement("sdk.tasks_listed")
@@ -237,11 +251,12 @@ async def test_a_file_keeps_so_many_tasks_for_so_long(tmp_path: Path, clock: Clo
 async def test_owners_go_with_their_tasks(tmp_path: Path, clock: Clock) -> None:
     store = FileTasks(tmp_path / "tasks.db", LIMITS, clock)
     for number in range(501):
-        await store.own(f"t{number}", "ann")
+        await store.own(f"t{number}", "ann", "label")
         await store.save(task_of(f"t{number}"))
     with closing(sqlite3.connect(tmp_path / "tasks.db")) as database:
         (left,) = database.execute("SELECT count(*) FROM owned").fetchone()
-    assert left == len(await store.owned("ann")) <= 2 * LIMITS.tasks
+        (labels,) = database.execute("SELECT count(*) FROM labels").fetchone()
+    assert left == labels == len(await store.owned("ann")) <= 2 * LIMITS.tasks
     await store.aclose()
 
 
@@ -288,6 +303,22 @@ async def test_a_file_of_an_older_release_keeps_what_it_holds_and_learns_owners(
         former.execute(insert, ("late", "", 0, msgspec.json.encode(task_of("late")), 1.0))
         assert await store.load("late") == task_of("late")
         await store.aclose()
+
+
+@pytest.mark.requirement("tasks.from_agents")
+async def test_a_file_that_knows_owners_and_no_labels_is_read_and_learns_them(tmp_path: Path) -> None:
+    texts = ("caller", "context", "state", "timestamp")
+    columns = ("task TEXT PRIMARY KEY", *(f"{name} TEXT NOT NULL" for name in texts))
+    with closing(sqlite3.connect(tmp_path / "tasks.db", isolation_level=None)) as former:
+        former.executescript(f"{_FORMER} CREATE TABLE owned ({', '.join(columns)}) WITHOUT ROWID;")
+        row = ("old", "", 0, msgspec.json.encode(task_of("old")), time.time())
+        former.execute("INSERT INTO tasks VALUES (?, ?, ?, ?, ?)", row)
+        former.execute("INSERT INTO owned VALUES ('old', 'ann', 'c', 'TASK_STATE_COMPLETED', '')")
+    store = FileTasks(tmp_path / "tasks.db")
+    await store.own("new", "ann", "label")
+    await store.save(task_of("new"))
+    assert {entry.id: entry.label for entry in await store.owned("ann")} == {"old": "", "new": "label"}
+    await store.aclose()
 
 
 async def test_an_instance_that_closed_answers_for_nothing_any_more(pair: tuple[FileTasks, FileTasks]) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from meshgate.a2a.errors import InvalidParams, UnsupportedOperation
 from meshgate.a2a.limits import DEFAULTS, Limits
+from meshgate.a2a.lists.page_token import place_of, place_text
 from meshgate.a2a.lists.task_list import ListTasksResponse
 from meshgate.a2a.mesh import headers
 from meshgate.a2a.types import Task, TaskState
@@ -215,6 +216,66 @@ async def test_what_a_list_cannot_be_asked_for_is_named() -> None:
         assert [path for path, _ in refused.value.violations] == [field]
 
 
+FIRST = {**ANN, headers.TASKS_AFTER: "first"}
+
+
+@virtual_time
+@pytest.mark.requirement("tasks.from_agents")
+async def test_a_gateway_is_given_back_the_labels_that_it_sent_and_nobody_else_is() -> None:
+    agent = make_agent()
+    working = await begin(agent, {**ANN, headers.TASK_LABEL: "one"}, "60", configuration=AT_ONCE)
+    ended = await begin(agent, {**ANN, headers.TASK_LABEL: "two"})
+    plain = await begin(agent, ANN)
+    asking = await begin(agent, {**ANN, headers.TASK_LABEL: "three"}, "?", skill="quiz")
+    await begin(agent, {**ANN, headers.TASK_LABEL: "other"}, "!", skill="", taskId=asking.id)
+    page = await listed(agent, FIRST)
+    assert {task.id: task.metadata for task in page.tasks} == {
+        working.id: {headers.LABEL_KEY: "one"},
+        ended.id: {headers.LABEL_KEY: "two"},
+        plain.id: {},
+        asking.id: {headers.LABEL_KEY: "three"},
+    }
+    assert [task.metadata for task in (await listed(agent, ANN)).tasks] == [{}] * 4
+    await agent.aclose()
+
+
+@virtual_time
+@pytest.mark.requirement("tasks.from_agents")
+async def test_what_a_skill_puts_in_a_labels_place_is_none() -> None:
+    store = MemoryTasks()
+    agent = make_agent(store=store)
+    made = await begin(agent, ANN)
+    await store.save(msgspec.structs.replace(made, metadata={headers.LABEL_KEY: "made up", "note": 1}))
+    (task,) = (await listed(agent, FIRST)).tasks
+    assert task.metadata == {"note": 1}
+    (task,) = (await listed(agent, ANN)).tasks
+    assert task.metadata == {headers.LABEL_KEY: "made up", "note": 1}
+
+
+@virtual_time
+@pytest.mark.requirement("tasks.from_agents")
+async def test_a_gateway_says_where_the_list_begins_and_pages_go_on_from_there() -> None:
+    agent = make_agent()
+    made = [await begin(agent, ANN) for _ in range(5)]
+    second = made[3]
+    assert second.status.timestamp is not None
+    place = place_of(second.status.timestamp, f"{second.id}~tag")
+    page = await listed(agent, {**ANN, headers.TASKS_AFTER: place_text(place)}, pageSize=2)
+    assert (ids(page), page.total_size) == ([made[2].id, made[1].id], 5)
+    rest = await listed(agent, {**ANN, headers.TASKS_AFTER: place_text(place)}, pageToken=page.next_page_token)
+    assert ids(rest) == [made[0].id]
+    # Behind another task of the same moment, whose id comes first, stands the whole moment.
+    page = await listed(agent, {**ANN, headers.TASKS_AFTER: place_text((place[0], "!~tag"))})
+    assert ids(page) == [task.id for task in made[3::-1]]
+    for wrong in ("", "last", "%5B1%5D"):
+        asked = listed(agent, {**ANN, headers.TASKS_AFTER: wrong})
+        if not wrong:
+            assert len((await asked).tasks) == 5
+            continue
+        with pytest.raises(InvalidParams, match="meshgate-tasks-after"):
+            await asked
+
+
 class OwnStore:
     """A store of an author's own that knows no owners."""
 
@@ -238,3 +299,5 @@ async def test_a_store_that_knows_no_owners_is_named_as_the_reason() -> None:
     assert made.status.state == TaskState.COMPLETED
     with pytest.raises(UnsupportedOperation, match="OwnedTasks"):
         await listed(agent, ANN)
+    # Gateways do not ask it, then.
+    assert (agent.manifest().lists_tasks, make_agent().manifest().lists_tasks) == (False, True)

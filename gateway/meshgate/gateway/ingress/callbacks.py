@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
+from meshgate.a2a.bindings.http_json.errors import http_status
 from meshgate.a2a.codec.strict_json import decode_json, is_object
 from meshgate.a2a.errors import MeshError
 from meshgate.a2a.limits import DEFAULTS, Limits
 from meshgate.gateway.ingress.cors import App
 from meshgate.gateway.observe.metrics import Metrics
 from meshgate.gateway.push.callback_token import CALLBACKS, CallbackTokens
-from meshgate.net.asgi import Receive, Scope, Send, read_body, read_headers, respond
+from meshgate.net.asgi import Receive, Scope, Send, read_body, read_headers, respond, to_come
 
 __all__ = ["Callbacks", "Hear"]
 
@@ -46,16 +48,19 @@ class Callbacks:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         known = self._tokens.read(scope["path"].removeprefix(CALLBACKS))
-        # Nothing is read of what comes without a token.
-        if known is None or scope["method"] != "POST":
-            await respond(send, 404, b'{"error":"nobody waits for a notification here"}')
-            return
+        unread = math.inf
         try:
-            body = await read_body(read_headers(scope, self._limits), receive, self._limits)
+            headers = read_headers(scope, self._limits)
+            unread = to_come(headers)
+            # Nothing is read of what comes without a token.
+            if known is None or scope["method"] != "POST":
+                await respond(send, 404, b'{"error":"nobody waits for a notification here"}', unread=unread)
+                return
+            body, unread = await read_body(headers, receive, self._limits), 0.0
             task = _task_in(decode_json(body))
-        except MeshError:
+        except MeshError as error:
             self._metrics.called_back("unreadable")
-            await respond(send, 400, b'{"error":"a notification is a StreamResponse, or a task of A2A 0.3"}')
+            await respond(send, http_status(error), b'{"error":"%s"}' % error.code.encode(), unread=unread)
             return
         taken = bool(task) and await self._hear(*known, task)
         self._metrics.called_back("taken" if taken else "dropped")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
+
+import msgspec
 
 from meshgate.a2a.bindings.base import Binding
 from meshgate.a2a.bindings.table import GRPC_ROWS, HTTP_ROWS, Row
@@ -17,6 +19,7 @@ from meshgate.a2a.selector import Selector
 from meshgate.a2a.signatures.card_verifier import signatures_of
 from meshgate.a2a.v0_3.cards import downgrade_card, merge_card
 from meshgate.gateway.contracts.catalogue import Catalogue
+from meshgate.gateway.ingress.card_reader import PUBLIC, Reached, Shown
 from meshgate.gateway.ingress.card_signatures import CardSignatures
 from meshgate.gateway.ingress.variants import PLAIN, Variant
 from meshgate.gateway.push.feed_source import feeding_of
@@ -76,6 +79,13 @@ class Cards:
         """The public keys of the signatures, as a JSON Web Key Set (RFC 7517)."""
         return self._signatures.published
 
+    @property
+    def has_more(self) -> bool:
+        """Whether the gateway's own card has an extended one: any key may show more than is shown without one. Which
+        keys do is nobody's to know.
+        """
+        return self._settings.public_cards
+
     def card(
         self,
         target: Selector | None,
@@ -95,14 +105,60 @@ class Cards:
         served = {row.version for row in self._http}
         if variant.version and variant.version not in served:
             return None
-        where = _Where(
-            self._settings.base_url or origin,
-            self._grpc_address(origin) if variant.grpc or self._settings.card_grpc else "",
-            variant,
-            variant.version or (asked if asked in served else ""),
-        )
-        tree = self._own(callers, where) if target is None else self._agents(target, callers, where)
-        return self._signatures.signed(_written(tree, where.version)) if tree is not None else None
+        where = self._where(origin, variant, variant.version or (asked if asked in served else ""))
+        if target is None:
+            return self._signatures.signed(_written(self._own(callers, where), where.version))
+        shown = self.shown(target, callers)
+        if shown is None:
+            return None
+        tree = self._agents(target, shown, shown.newest.manifest.card, shown.skills, where)
+        return self._signatures.signed(_written(tree, where.version))
+
+    def extended(
+        self,
+        target: Selector | None,
+        caller: Principal,
+        shown: Shown | None,
+        own: Mapping[str, Any],
+        reached: Reached | None,
+        version: str,
+        *,
+        grpc: bool = False,
+    ) -> dict[str, Any] | None:
+        """The extended card of an agent or, without ``shown``, of the gateway, in A2A 1.0, signed for its reader.
+
+        None if nobody knows an address for it.
+
+        Args:
+            own: the extended card that the agent gave; empty if it has none, for its public one.
+            reached: how the caller reaches the gateway over HTTP, if it came that way.
+            version: the one that it is read in: its signatures cover what is written then.
+            grpc: whether it lists gRPC in any case.
+        """
+        port = self._settings.http_port
+        usual = Reached(f"http://127.0.0.1:{port}" if port and self._settings.loopback else "")
+        at = reached or usual
+        where = self._where(at.origin, at.variant, version, grpc=grpc)
+        if target is None or shown is None:
+            tree = self._own([caller], where)
+        else:
+            card = own or shown.newest.manifest.card
+            listed: list[Any] = own.get("skills") or []
+            names = frozenset(one["id"] for one in listed if not target.skill)
+            named = (name for name in names if self._routes.permits(caller, shown.newest, name))
+            tree = self._agents(target, shown, card, shown.skills.union(named), where)
+        if not tree["supportedInterfaces"]:
+            return None
+        if version != LEGACY_VERSION:
+            signed: dict[str, Any] = msgspec.json.decode(self._signatures.signed(strict(tree)))
+            return signed
+        written: dict[str, Any] = msgspec.json.decode(self._signatures.signed(downgrade_card(tree)))
+        return {**tree, **{key: value for key, value in written.items() if key == "signatures"}}
+
+    def _where(self, origin: str, variant: Variant, version: str, *, grpc: bool = False) -> _Where:
+        listed = grpc or variant.grpc or self._settings.card_grpc
+        base = self._settings.base_url or origin
+        return _Where(base, self._grpc_address(origin) if listed else "", variant, version)
 
     def _grpc_address(self, origin: str) -> str:
         """``host:port`` at which who asked reaches gRPC; "" if that cannot be known."""
@@ -111,12 +167,12 @@ class Cards:
             return settings.grpc_address
         host = urlsplit(origin).hostname or ""
         # Who reaches HTTP under another name than loopback comes through something that may not pass gRPC on.
-        if settings.base_url or (settings.loopback and host not in _LOOPBACK):
+        if settings.base_url or not host or (settings.loopback and host not in _LOOPBACK):
             return ""
         return f"[{host}]:{settings.grpc_port}" if ":" in host else f"{host}:{settings.grpc_port}"
 
     def _interfaces(self, path: str, label: str, where: _Where) -> list[dict[str, str]]:
-        found = [interface(f"{where.base}{path}", row.id, row.version) for row in self._http]
+        found = [interface(f"{where.base}{path}", row.id, row.version) for row in self._http if where.base]
         for row in self._grpc if where.grpc else ():
             # The label routes on the shared gRPC address; clients echo it (section 8.3.2). Those of 0.3 know no label.
             if not label:
@@ -131,10 +187,11 @@ class Cards:
         found: dict[tuple[str, ...], Group] = {}
         for caller in callers:
             for group in self._routes.usable(caller):
-                found.setdefault((_tenant(group), group.agent, group.skill, group.version), group)
+                found.setdefault(_name(group), group)
         return found.values()
 
-    def _agents(self, target: Selector, callers: Sequence[Principal], where: _Where) -> dict[str, Any] | None:
+    def shown(self, target: Selector, callers: Sequence[Principal]) -> Shown | None:
+        """The agent whose card ``target`` names for ``callers``, or None if they may use nothing of that name."""
         groups = [group for group in self._usable(callers) if _covers(group, target)]
         # Agents of two tenants may have one name: they are two agents, and have two cards.
         groups = [group for group in groups if _tenant(group) == _tenant(groups[0])]
@@ -147,16 +204,30 @@ class Cards:
             ]
         if not groups:
             return None
-        path = where.variant.path(target)
         # A group holds every instance of one version of a skill: releases of the agent may have that version in common.
-        entries = (entry for group in groups for entry in group.entries)
-        newest = max(entries, key=lambda entry: version_order(entry.manifest.version))
-        skills = frozenset(group.skill for group in groups)
+        entries = {entry.instance.id: entry for group in groups for entry in group.entries}
+        newest = max(entries.values(), key=lambda entry: version_order(entry.manifest.version))
+        alike = tuple(each for each in entries.values() if each.instance.manifest == newest.instance.manifest)
+        found = Shown(newest, alike, frozenset(group.skill for group in groups), more=False)
+        return found._replace(more=found.has_own or self._shows_more(groups))
+
+    def _shows_more(self, groups: Sequence[Group]) -> bool:
+        """Whether some of these are not shown without a key, where others are."""
+        if not self._settings.public_cards:
+            return False
+        public = {_name(group) for group in self._routes.usable(PUBLIC)}
+        return any(_name(group) not in public for group in groups)
+
+    def _agents(
+        self, target: Selector, shown: Shown, given: Mapping[str, Any], skills: frozenset[str], where: _Where
+    ) -> dict[str, Any]:
+        """The card that an agent gave, as the gateway serves it, with these skills."""
+        path, newest = where.variant.path(target), shown.newest
         contracts = self._contracts(in_tenant(newest.instance.tenant, newest.instance.agent), skills)
         manifest = newest.manifest
         named = {"name": manifest.agent, "version": manifest.version}
         # What A2A requires must not be empty: readings of what is signed differ there.
-        card = {**manifest.card, **{key: value for key, value in named.items() if not manifest.card.get(key)}}
+        card = {**given, **{key: value for key, value in named.items() if not given.get(key)}}
         return rewrite(
             card,
             self._interfaces(path, target.text, where),
@@ -164,6 +235,7 @@ class Cards:
             push=feeding_of(manifest, self._settings.base_url) != "",
             contracts=contracts,
             provenance=_origin(manifest),
+            extended=shown.more,
         )
 
     def _contracts(self, agent: str, skills: frozenset[str]) -> dict[str, Any]:
@@ -193,7 +265,7 @@ class Cards:
             "skills": list(skills.values()),
             "capabilities": {"streaming": True},
         }
-        return rewrite(card, self._interfaces("/", "", where), push=True)
+        return rewrite(card, self._interfaces("/", "", where), push=True, extended=self.has_more)
 
 
 def _written(tree: dict[str, Any], version: str) -> dict[str, Any]:
@@ -231,6 +303,10 @@ def _release(release: Release) -> dict[str, str]:
         "notice": release.notice,
     }
     return {name: text for name, text in said.items() if text}
+
+
+def _name(group: Group) -> tuple[str, ...]:
+    return _tenant(group), group.agent, group.skill, group.version
 
 
 def _tenant(group: Group) -> str:

@@ -11,7 +11,7 @@ import msgspec
 
 from meshgate.a2a.bindings.base import Request
 from meshgate.a2a.bindings.table import HTTP_ROWS
-from meshgate.a2a.call import Handler, Principal
+from meshgate.a2a.call import Facts, Principal
 from meshgate.a2a.cards import CARD_PATHS
 from meshgate.a2a.errors import MeshError, NoRoute
 from meshgate.a2a.limits import Limits
@@ -19,8 +19,10 @@ from meshgate.a2a.protocol_version import VERSION_HEADER, stated_version
 from meshgate.a2a.selector import Selector, parse_selector
 from meshgate.gateway.discovery.endpoint import Discovery
 from meshgate.gateway.identity.card_keys import KEYS_PATH
+from meshgate.gateway.ingress.card_reader import CACHED, VARY, Reached
 from meshgate.gateway.ingress.cards import Cards
 from meshgate.gateway.ingress.credentials import CredentialCheck
+from meshgate.gateway.ingress.edge import Entrance
 from meshgate.gateway.ingress.variants import PLAIN, Variant, split_variant
 from meshgate.net.asgi import Receive, Scope, Send, raw_path, read_headers, respond
 from meshgate.net.documents import Documents
@@ -35,7 +37,6 @@ _CARD_PLACES = ("", "/", *CARD_PATHS)
 """Below the URL of an agent or a skill. Some clients take that URL itself for the card's."""
 _KEYS_CACHED = [(b"cache-control", b"max-age=30, public")]
 """As long as a card: a signature by a new key soon follows it."""
-_VARY = b"A2A-Version, Authorization, X-API-Key"
 
 
 class Readiness(Protocol):
@@ -54,7 +55,7 @@ class Ingress:
     """The ASGI app of the data plane.
 
     Args:
-        entrance: the start of the path for calls of one binding, by its name.
+        entrance: gives the start of the path for each binding.
         cards: makes the answers to GET requests for cards, and for the keys of their signatures.
         check: finds the caller before a body is read.
         public: the caller to assume for cards and the catalogue without a key, or None if they need one.
@@ -65,7 +66,7 @@ class Ingress:
 
     def __init__(
         self,
-        entrance: Callable[[str], Handler],
+        entrance: Entrance,
         cards: Cards,
         check: CredentialCheck,
         public: Principal | None,
@@ -76,7 +77,7 @@ class Ingress:
     ) -> None:
         self._documents = Documents(wall)
         self._endpoints = [
-            HttpEndpoint(row.load(), entrance(row.id), limits, admit=check.admission(row.id)) for row in HTTP_ROWS
+            HttpEndpoint(row.load(), entrance(*row.key), limits, admit=check.admission(row.id)) for row in HTTP_ROWS
         ]
         self._cards = cards
         self._check = check
@@ -127,7 +128,10 @@ class Ingress:
             return
         target, rest, variant = place
         raw = raw_path(scope, rest)
-        request = Request(scope["method"], rest, query.decode("latin-1"), headers, target=target, raw_path=raw)
+        facts: Facts = {Reached: Reached(_origin(scope, headers), variant)}
+        request = Request(
+            scope["method"], rest, query.decode("latin-1"), headers, target=target, raw_path=raw, facts=facts
+        )
         endpoint = choose(self._endpoints, request)
         if endpoint is not None:
             await endpoint(request, receive, send)
@@ -172,7 +176,7 @@ class Ingress:
         card = self._cards.card(request.target, callers, origin, variant, stated_version(headers, request.query))
         if card is None:
             raise NoRoute
-        sent = [(b"cache-control", b"max-age=30, private"), (b"vary", _VARY)]
+        sent = [(b"cache-control", CACHED.encode()), (b"vary", VARY.encode())]
         await self._documents.answer(send, request.method, headers, card, sent)
 
 

@@ -72,6 +72,7 @@ class Metrics(Collector):
         self._after: defaultdict[str, int] = defaultdict(int)
         self._cut: defaultdict[str, int] = defaultdict(int)
         self._corrected: defaultdict[str, int] = defaultdict(int)
+        self._unproven: defaultdict[str, int] = defaultdict(int)
         self._dropped: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._pushed: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._called_back: defaultdict[tuple[str], int] = defaultdict(int)
@@ -139,6 +140,10 @@ class Metrics(Collector):
     def answer_corrected(self, agent: str) -> None:
         """Count an answer, or an event, with a value that one of the bindings has no form for."""
         self._corrected[self._names.get(agent) or self._name(agent)] += 1
+
+    def task_dropped(self, agent: str) -> None:
+        """Count a task that an agent listed and that nothing shows to be the caller's."""
+        self._unproven[self._names.get(agent) or self._name(agent)] += 1
 
     def pushed(self, agent: str, outcome: str) -> None:
         """Count a push notification by how it ended (``PushSender``)."""
@@ -227,6 +232,12 @@ class Metrics(Collector):
             "Answers and events of agents with a timestamp without a zone, or another value that had to be corrected.",
             ("agent",),
             self._corrected.items(),
+        )
+        yield _counted(
+            "meshgate_listed_tasks_dropped",
+            "Tasks that agents listed with a label that was not made for their caller, and that are shown to nobody.",
+            ("agent",),
+            self._unproven.items(),
         )
         yield _counted(
             "meshgate_push_notifications",

@@ -80,6 +80,7 @@ class DataPlane:
             base_url=config.base_url.rstrip("/"),
             grpc_address=config.grpc_address,
             grpc_port=max(0, self.grpc_port),
+            http_port=self.port,
             loopback=config.loopback,
             card_grpc=config.card_grpc,
             public_cards=config.loopback if config.public_cards is None else config.public_cards,

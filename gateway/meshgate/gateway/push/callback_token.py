@@ -34,7 +34,8 @@ class CallbackTokens:
         """The gateway and the handle; None of a token that no gateway of this mesh has made."""
         front, _, mac = token.rpartition(".")
         gateway, dot, handle = front.rpartition(".")
-        if not dot or not hmac.compare_digest(self._mac(gateway, handle).encode(), mac.encode("utf-8", "replace")):
+        # What a server could not decode in a path has no bytes to compare.
+        if not dot or not token.isascii() or not hmac.compare_digest(self._mac(gateway, handle), mac):
             return None
         return gateway, handle
 

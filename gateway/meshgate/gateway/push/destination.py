@@ -8,6 +8,7 @@ notification, which then goes to the address that was checked: a name that chang
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Sequence
@@ -25,8 +26,11 @@ Resolve = Callable[[str, int], Awaitable[list[str]]]
 """The addresses of a host; OSError if it has none."""
 
 _REFUSED = "must be an https URL of a public host, or of one in the gateway's push_networks"
-_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
-"""Addresses that a NAT64 gateway turns into those of IPv4, private ones included (RFC 6052)."""
+_GIVEN_OUT = ipaddress.ip_network("2000::/3")
+"""Of IPv6, what is given out to hosts. What leads on to an address of IPv4, as NAT64 does (RFC 6052 and 8215), and the
+site-local addresses of old are outside."""
+_NO_HOSTS = (ipaddress.ip_network("192.0.0.0/24"), ipaddress.ip_network("192.88.99.0/24"))
+"""Of IPv4, what protocols have among public addresses: older releases of Python take them for such (RFC 6890)."""
 _USUAL_PORTS = {"http": 80, "https": 443}
 _FREE_PORT = 1024
 """The first port that no other protocol than HTTP has a claim to."""
@@ -77,25 +81,32 @@ class Destinations:
 
     async def _of(self, url: str) -> Destination:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port or _USUAL_PORTS.get(parts.scheme, 0)
-        if not host or not port or parts.username is not None or parts.password is not None or parts.fragment:
+        if parts.scheme not in _USUAL_PORTS:
             raise ValueError(url)
-        async with asyncio.timeout(_PATIENCE):
-            addresses = [_plain(ipaddress.ip_address(text)) for text in await self._resolve(host, port)]
+        host, port = parts.hostname, _USUAL_PORTS[parts.scheme] if parts.port is None else parts.port
+        if not host or not port or parts.username is not None or parts.fragment or not parts.netloc.isascii():
+            raise ValueError(url)
+        addresses = [_plain(ipaddress.ip_address(text)) for text in await self._found(host, port)]
         if not addresses or not all(self._allowed(one, parts.scheme, port) for one in addresses):
             raise ValueError(url)
         literal = f"[{addresses[0]}]" if addresses[0].version == 6 else str(addresses[0])
         return Destination(parts._replace(netloc=f"{literal}:{port}").geturl(), parts.netloc, host)
 
+    async def _found(self, host: str, port: int) -> list[str]:
+        with contextlib.suppress(ValueError):
+            return [str(ipaddress.ip_address(host))]
+        async with asyncio.timeout(_PATIENCE):
+            return await self._resolve(host, port)
+
     def _allowed(self, address: Address, scheme: str, port: int) -> bool:
         if any(address.version == network.version and address in network for network in self._networks):
-            return scheme in _USUAL_PORTS
+            return True
         usual = port == _USUAL_PORTS["https"] or port >= _FREE_PORT
         return scheme == "https" and usual and _public(address)
 
 
 def _plain(address: Address) -> Address:
-    """The address without its zone; one of IPv4 where it is written in IPv6."""
+    """The address of IPv4 where one is written in IPv6."""
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         return address.ipv4_mapped
     return address
@@ -103,8 +114,7 @@ def _plain(address: Address) -> Address:
 
 def _public(address: Address) -> bool:
     """Whether it is a public unicast address, and not a way around to another one."""
-    if isinstance(address, ipaddress.IPv6Address) and (
-        address in _TRANSLATED or address.sixtofour is not None or address.teredo is not None or address.scope_id
-    ):
-        return False
-    return address.is_global and not address.is_multicast
+    if isinstance(address, ipaddress.IPv6Address):
+        leads_on = address.sixtofour is not None or address.teredo is not None or address.scope_id is not None
+        return address.is_global and address in _GIVEN_OUT and not leads_on
+    return address.is_global and not address.is_multicast and not any(address in network for network in _NO_HOSTS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from meshgate.registry.model import Manifest
 
@@ -18,7 +18,7 @@ def feeding_of(manifest: Manifest, base_url: str) -> Feeding:
     Args:
         base_url: where the agent would call the gateway; "" if nobody set it.
     """
-    told = manifest.card.get("capabilities") or {}
+    told: dict[str, Any] = manifest.card.get("capabilities") or {}
     if manifest.foreign and told.get("pushNotifications") is True and base_url:
         return "callback"
     return "stream" if told.get("streaming") is True or not manifest.foreign else ""

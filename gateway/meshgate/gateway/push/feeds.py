@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
 from typing import Any, Protocol
 
@@ -55,7 +55,8 @@ class Feeds:
 
     Args:
         now: monotonic seconds. sleep: waits, on the same time.
-        limits: ``push_tasks``, ``push_seconds``, ``task_read`` and ``known_task_seconds``.
+        standing: whether the caller of a call may still be told anything: its key may have ended meanwhile.
+        limits: ``push_tasks``, ``push_own_tasks``, ``push_seconds`` and ``task_read``.
     """
 
     def __init__(
@@ -64,8 +65,9 @@ class Feeds:
         now: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         limits: Limits = DEFAULTS,
+        standing: Callable[[Call], bool] = lambda _: True,
     ) -> None:
-        self._sender = sender
+        self._sender, self._standing = sender, standing
         self.now, self._sleep, self._limits = now, sleep, limits
         self._tasks: dict[str, FedTask] = {}
         self._expected: dict[str, _Expected] = {}
@@ -94,26 +96,30 @@ class Feeds:
         """
         await self._sender.destinations.of(url)
 
-    def check_room(self, task_id: str = "", config_id: str = "", elsewhere: int = 0) -> None:
+    def check_room(self, call: Call, config_id: str, elsewhere: int = 0) -> None:
         """Check that one more configuration has room.
 
         Args:
+            call: its caller, and its task if that is known.
             elsewhere: configurations of the task at other gateways.
 
         Raises:
             InvalidParams: the task has as many as it may.
-            RateLimited: the gateway has.
+            RateLimited: the gateway feeds as many tasks as it may, or as one caller may have.
         """
-        fed = self._tasks.get(task_id)
+        fed = self._tasks.get(call.task_id)
+        own: Mapping[str, Configuration] = fed.configs if fed is not None else {}
+        if config_id not in own and len(own) + elsewhere >= MOST_CONFIGS:
+            what = f"a task may have {MOST_CONFIGS} push configurations: delete one"
+            raise InvalidParams(what, violations=(("id", what),))
         if fed is not None:
-            if config_id not in fed.configs and len(fed.configs) + elsewhere >= MOST_CONFIGS:
-                what = f"a task may have {MOST_CONFIGS} push configurations: delete one"
-                raise InvalidParams(what, violations=(("id", what),))
             return
-        self._forget()
-        if len(self._tasks) >= self._limits.push_tasks:
-            what = f"this gateway sends push notifications of {self._limits.push_tasks} tasks already"
-            raise RateLimited(what, retry_after=_LONGEST_WAIT)
+        owner = call.principal.tenant, call.principal.id
+        for most, whose in ((self._limits.push_own_tasks, "one caller"), (self._limits.push_tasks, "all callers")):
+            among = [one for one in self._tasks.values() if whose == "all callers" or one.owner == owner]
+            if len(among) >= most and not self._drop_ended(among):
+                what = f"this gateway sends push notifications of {most} tasks of {whose} at most: delete some"
+                raise RateLimited(what, retry_after=_LONGEST_WAIT)
 
     def add(self, fed: FedTask, configuration: Configuration) -> None:
         """Keep a configuration, and begin to feed its task.
@@ -147,11 +153,12 @@ class Feeds:
             fed.work.cancel()
         self._expected.pop(fed.handle, None)
 
-    def _forget(self) -> None:
-        """Drop the tasks that ended long ago."""
-        old = self.now() - self._limits.known_task_seconds
-        for fed in [fed for fed in self._tasks.values() if fed.ended and fed.seen < old]:
-            self._drop(fed)
+    def _drop_ended(self, among: list[FedTask]) -> bool:
+        """Drop the task that has been over for longest, and was told of to its end; whether there was one."""
+        over = [fed for fed in among if fed.work is not None and fed.work.done()]
+        if over:
+            self._drop(min(over, key=lambda fed: fed.seen))
+        return bool(over)
 
     # -- calls of agents
 
@@ -193,6 +200,8 @@ class Feeds:
         try:
             async with asyncio.timeout(self._limits.push_seconds):
                 await (self._answer_calls(fed) if fed.handle else self._follow(fed, until))
+        except TaskNotFound:
+            log.info("push_task_gone", task=fed.task_id, agent=fed.agent)
         except TimeoutError:
             log.warning("push_given_up", task=fed.task_id, agent=fed.agent)
         finally:
@@ -206,10 +215,12 @@ class Feeds:
                 reply = await self.read(fed.base, "SubscribeToTask", SubscribeToTaskRequest(id=fed.task_id), until)
                 async with aclosing(reply):
                     async for event in reply:
-                        wait = _FIRST_WAIT
-                        await self._tell(fed, event.tree())
+                        if await self._tell(fed, event.tree()):
+                            wait = _FIRST_WAIT
+                        if fed.ended:
+                            return
             except TaskNotFound:
-                return
+                raise
             except UnsupportedOperation:
                 # It ended before its stream was read, or the agent streams only what is at work.
                 await self._tell_state(fed)
@@ -220,33 +231,51 @@ class Feeds:
                 wait = min(2 * wait, _LONGEST_WAIT)
 
     async def _answer_calls(self, fed: FedTask) -> None:
-        """Tell how a task stands each time that its agent calls."""
+        """Tell how a task stands each time that its agent calls; again where it could not be read."""
+        wait = _FIRST_WAIT
         while not fed.ended:
             await fed.called.wait()
             fed.called.clear()
-            await self._tell_state(fed)
+            if await self._tell_state(fed):
+                wait = _FIRST_WAIT
+                continue
+            fed.called.set()
+            await self._sleep(wait)
+            wait = min(2 * wait, _LONGEST_WAIT)
 
-    async def _tell_state(self, fed: FedTask) -> None:
+    async def _tell_state(self, fed: FedTask) -> bool:
+        """Tell how a task stands; whether that could be read."""
         task = await self._state(fed)
         if task is not None:
             await self._tell(fed, {"task": task})
+        return task is not None
 
     async def _state(self, fed: FedTask) -> dict[str, Any] | None:
         until = self.now() + self._limits.task_read
-        with suppress(MeshError):
+        try:
             reply = await self.read(fed.base, "GetTask", GetTaskRequest(id=fed.task_id), until)
             return (await reply.answer()).tree()
-        return None
+        except TaskNotFound:
+            raise
+        except MeshError:
+            return None
 
-    async def _tell(self, fed: FedTask, event: dict[str, Any]) -> None:
-        """Send an event wherever it is wanted. The next one is read when all of that has ended: their order is kept."""
+    async def _tell(self, fed: FedTask, event: dict[str, Any]) -> bool:
+        """Send an event wherever it is wanted, unless that was told before; whether it is news. The next one is read
+        when all of that has ended: their order is kept.
+        """
         fed.seen = self.now()
+        if not self._standing(fed.base):
+            log.info("push_ended", task=fed.task_id, agent=fed.agent, reason="its caller's key has ended")
+            fed.ended = True
+            fed.configs.clear()
         if not fed.news(event):
-            return
+            return False
         configs = list(fed.configs.values())
         task: dict[str, Any] | None = event.get("task")
         if task is None and any(one.legacy for one in configs):
-            task = await self._state(fed)
+            with suppress(TaskNotFound):
+                task = await self._state(fed)
         await asyncio.gather(
             *(
                 self._sender.send(one.config, body_of(event, task, legacy=one.legacy), fed.agent)
@@ -254,6 +283,7 @@ class Feeds:
                 if not one.legacy or task is not None
             )
         )
+        return True
 
     async def aclose(self) -> None:
         """Stop feeding, and close connections."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import Callable
 from typing import Literal
@@ -22,6 +23,14 @@ log = structlog.get_logger(__name__)
 Outcome = Literal["sent", "refused", "failed", "forbidden"]
 """Taken; answered with another status than 2xx; not answered; not sent, because the address may not be called."""
 _NOTIFIED = "x-a2a-notification-token"
+_ALWAYS = {
+    "content-type": "application/json",
+    "user-agent": "meshgate",
+    # A connection is used once: it belongs to the address that was checked for this notification.
+    "connection": "close",
+    # Nothing of the answer is read.
+    "accept-encoding": "identity",
+}
 
 
 class PushSender:
@@ -71,7 +80,7 @@ class PushSender:
 
     async def _post(self, config: TaskPushNotificationConfig, body: bytes) -> int:
         where = await self.destinations.of(config.url)
-        headers = {"host": where.authority, "content-type": "application/json", "user-agent": "meshgate"}
+        headers = {**_ALWAYS, "host": where.authority}
         if config.token:
             headers[_NOTIFIED] = config.token
         given = config.authentication
@@ -88,14 +97,13 @@ class PushSender:
     def _open(self) -> httpx.AsyncClient:
         # Made at the first notification: most gateways never send one, and certificates take time to load.
         if self._client is None:
-            # A connection is used once: it belongs to the address that was checked for this notification.
-            bounds = httpx.Limits(max_keepalive_connections=0)
             self._client = httpx.AsyncClient(
                 transport=self._transport,
+                # Whom the machine trusts, as for agents: httpx has a list of its own.
+                verify=ssl.create_default_context(),
                 trust_env=False,
                 follow_redirects=False,
                 timeout=self._limits.push_timeout,
-                limits=bounds,
             )
         return self._client
 

@@ -110,7 +110,7 @@ class PushOperations:
             raise PushNotificationNotSupported(NO_PUSH)
         await self._feeds.check(request.url)
         elsewhere = [one for one in await self._others.of(task) if one.config.id != config_id]
-        self._feeds.check_room(task, config_id, len(elsewhere))
+        self._feeds.check_room(call, config_id, len(elsewhere))
         fed = self._feeds.fed(task)
         if fed is None:
             handle = await self._callbacks.register(call) if feeding == "callback" else ""

@@ -12,8 +12,9 @@ from meshgate.a2a.call import Principal, Route
 from meshgate.a2a.selector import Selector
 from meshgate.gateway.identity.authorizer import Authorizer, Permitted
 from meshgate.gateway.routing.known_names import KnownNames
-from meshgate.registry.groups import Group
-from meshgate.registry.index import Index
+from meshgate.registry.groups import Group, Offer
+from meshgate.registry.index import Index, version_of
+from meshgate.registry.model import Capability, Entry
 from meshgate.registry.selection import catalogue, select
 
 __all__ = ["Routes"]
@@ -48,6 +49,13 @@ class Routes:
             groups = select(self._index, target, Permitted(self._authorizer, principal), skill)
             found = self._cache[key] = tuple(_route(group, place, len(groups)) for place, group in enumerate(groups))
         return found
+
+    def permits(self, principal: Principal, entry: Entry, skill: str) -> bool:
+        """Whether this caller may use a skill of an instance, one also that its manifest does not list."""
+        listed = (one for one in entry.manifest.skills if one.skill == skill)
+        one = next(listed, None) or Capability(skill, entry.manifest.version)
+        offer = Offer(entry, entry.instance.agent, skill, version_of(one.version), one.version, one)
+        return self._authorizer.permits(principal, offer)
 
     def skills_of(self, route: Route) -> tuple[str, ...]:
         """The skills that the agent of a route declares."""

@@ -2,12 +2,46 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import math
 from collections.abc import Iterable
 
 import msgspec
 
-__all__ = ["KnownTask", "KnownTasks", "TaskQuery", "merged"]
+from meshgate.a2a.lists.page_token import Place
+from meshgate.a2a.mesh.task_ids import SEPARATOR
+
+__all__ = ["KnownTask", "KnownTasks", "TaskQuery", "merged", "place", "place_at"]
+
+_AGENT = 6
+"""Characters of a tag that name its agent."""
+
+
+def place(seconds: float, task_id: str) -> Place:
+    """The place of a task in a list: the youngest states first, then by agent, then by the agent's own id, as agents
+    sort theirs.
+
+    Args:
+        task_id: the id as the task's caller knows it.
+    """
+    tag, _, upstream = task_id.partition(SEPARATOR)
+    return -seconds, SEPARATOR.join((tag[:_AGENT], upstream, tag))
+
+
+def place_at(agent: bytes, last: Place) -> Place:
+    """A place in a list of several agents, as one of them is told it: without the ids of the others.
+
+    Args:
+        agent: the agent's hash (``TaskTags.agent``).
+    """
+    seconds, text = last
+    of, _, more = text.partition(SEPARATOR)
+    own = base64.urlsafe_b64encode(agent).decode("ascii")[:_AGENT]
+    if own == of:
+        return seconds, more.rpartition(SEPARATOR)[0]
+    # All its tasks of that moment come behind the place, or none does.
+    return (seconds, "") if own > of else (math.nextafter(seconds, math.inf), "")
 
 
 class KnownTask(msgspec.Struct, frozen=True):
@@ -25,9 +59,9 @@ class KnownTask(msgspec.Struct, frozen=True):
     """The same, in seconds since 1970."""
 
     @property
-    def place(self) -> tuple[float, str]:
-        """Its place in a list: the youngest states first, then by id."""
-        return -self.time, self.id
+    def place(self) -> Place:
+        """Its place in a list."""
+        return place(self.time, self.id)
 
 
 class KnownTasks(msgspec.Struct, frozen=True):

@@ -8,7 +8,9 @@ from __future__ import annotations
 from meshgate.a2a.call import Call
 from meshgate.a2a.errors import InvalidAgentResponse, InvalidParams
 from meshgate.a2a.mesh.context_ids import ContextTags, carried_context, context_label
+from meshgate.a2a.mesh.headers import TASK_LABEL
 from meshgate.a2a.mesh.task_ids import TaskTags
+from meshgate.a2a.mesh.task_labels import TaskLabels
 from meshgate.a2a.payload import IdMap, Payload
 from meshgate.a2a.types import MAX_ID
 from meshgate.gateway.facts import Spoken, TaskRoute
@@ -77,6 +79,13 @@ class AttemptIds:
         return self._contexts.agents_own(context, tenant=self._tenant, owner=self._owner, agent=self.agent)
 
     # -- to the agent
+
+    def for_lists(self, labels: TaskLabels, /) -> dict[str, str]:
+        """The headers for an agent that lists tasks: the label of the task that the call may begin."""
+        if self._task is not None or self._call.method.on_task:
+            return {}
+        about = (self._tenant, self._principal, self.agent, self._instance, self._release, self._label)
+        return {TASK_LABEL: labels.make(*about)}
 
     def request(self, payload: Payload) -> Payload:
         """A request in the agent's ids.

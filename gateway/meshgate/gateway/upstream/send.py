@@ -25,7 +25,9 @@ from meshgate.a2a.mesh.context_ids import ContextTags
 from meshgate.a2a.mesh.lineage import Lineage, visit
 from meshgate.a2a.mesh.lineage_tokens import mint
 from meshgate.a2a.mesh.task_ids import TaskTags
+from meshgate.a2a.mesh.task_labels import TaskLabels
 from meshgate.a2a.mesh.tenants import in_tenant
+from meshgate.a2a.methods import METHODS
 from meshgate.a2a.outcome import Outcome
 from meshgate.a2a.payload import JsonPayload, Payload, ProtoPayload
 from meshgate.a2a.protocol_version import EXTENSIONS_HEADER, LEGACY_VERSION, protocol_headers
@@ -35,7 +37,9 @@ from meshgate.gateway.observe.metrics import Metrics
 from meshgate.gateway.upstream.attempt import Attempt, Chosen
 from meshgate.gateway.upstream.ids import AttemptIds
 from meshgate.gateway.upstream.instance import Access, Health, Instance
+from meshgate.gateway.upstream.listed_ids import ListedIds
 from meshgate.gateway.upstream.own_calls import OwnCalls
+from meshgate.gateway.upstream.shared_streams import SharedStreams
 from meshgate.gateway.upstream.snapshot import with_snapshot
 from meshgate.gateway.upstream.task_stream import TaskStream
 from meshgate.registry.model import Endpoint
@@ -45,6 +49,8 @@ from meshgate.telemetry.traceparent import format_traceparent
 __all__ = ["Egress", "Outbound", "Send", "Wire"]
 
 log = structlog.get_logger(__name__)
+_SUBSCRIBE = METHODS["SubscribeToTask"]
+_LIST = METHODS["ListTasks"]
 
 
 class Outbound(msgspec.Struct, frozen=True):
@@ -105,12 +111,13 @@ class Send:
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._wires = wires
-        self._tags, self._contexts = tags, ContextTags(tags)
+        self._tags, self._contexts, self._labels = tags, ContextTags(tags), TaskLabels(tags)
         self._mesh = mesh
         self._now = now
         self._wall = wall
         self._metrics = metrics
         self._limits = limits
+        self._shared = SharedStreams(limits)
         self._own = OwnCalls(self._send, now, limits.cancel_seconds)
         self._cancels: set[asyncio.Task[None]] = set()
 
@@ -120,17 +127,35 @@ class Send:
         if chosen is None:
             raise UpstreamUnavailable("no instance was chosen")
         attempt = chosen.attempt
-        ids = AttemptIds(self._tags, self._contexts, call, attempt)
+        ids = self._ids(call, attempt)
         payload = _with_tenant(ids.request(call.payload), attempt.endpoint.tenant)
         out = Outbound(call, payload, self._headers(call, attempt), attempt)
+        if attempt.instance.entry.manifest.lists_tasks:
+            out.headers.update(ids.for_lists(self._labels))
         with attempt.guard():
             if attempt.instance.access is not None:
                 out.headers.update(await attempt.instance.access.headers())
-            reply = await self._wire(attempt).send(out)
+            reply = await self._reply(out, ids)
             if call.method.streaming and attempt.endpoint.version.startswith(LEGACY_VERSION):
                 reply = await with_snapshot(reply, functools.partial(self._own.read, attempt))
         attempt.heard = self._now()
         return reply.map(functools.partial(self._event, ids)) if reply.unary else self._stream(reply, attempt, ids)
+
+    def _reply(self, out: Outbound, ids: AttemptIds) -> Awaitable[Reply]:
+        """The agent's reply; of a task that is watched here already, the stream that is open."""
+        attempt, wire = out.attempt, self._wire(out.attempt)
+        if out.call.method is not _SUBSCRIBE:
+            return wire.send(out)
+
+        def begin(own: Attempt) -> Awaitable[Reply]:
+            return wire.send(msgspec.structs.replace(out, attempt=own))
+
+        return self._shared.watch((attempt.instance.id, attempt.endpoint.url, ids.upstream), attempt, begin)
+
+    def _ids(self, call: Call, attempt: Attempt) -> AttemptIds:
+        if call.method is _LIST:
+            return ListedIds(self._tags, self._contexts, call, attempt, self._labels, self._metrics.task_dropped)
+        return AttemptIds(self._tags, self._contexts, call, attempt)
 
     def _event(self, ids: AttemptIds, event: Payload) -> Payload:
         if event.corrected:

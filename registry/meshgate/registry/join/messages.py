@@ -138,6 +138,7 @@ def _manifest_to_proto(manifest: Manifest) -> registry_pb2.Manifest:
         tell_caller=manifest.tell_caller,
         any_references=manifest.any_references,
         shared_contexts=manifest.shared_contexts,
+        lists_tasks=manifest.lists_tasks,
     )
     if manifest.terms is not None:
         # What is sealed is sealed by the mesh: an operator gives a credential in clear, beside the manifest.
@@ -164,6 +165,8 @@ def _manifest(message: registry_pb2.Manifest) -> Manifest:
         tell_caller=message.tell_caller,
         any_references=message.any_references,
         shared_contexts=message.shared_contexts,
+        # Labels are for agents that the mesh trusts to hand them back.
+        lists_tasks=message.lists_tasks and not message.foreign,
         terms=_terms(message.terms) if message.HasField("terms") else None,
         card=cast("dict[str, Any]", card),
     )

@@ -15,7 +15,7 @@ from typing import Protocol
 
 import msgspec
 
-from meshgate.a2a.call import Call
+from meshgate.a2a.call import Call, Facts
 from meshgate.a2a.error_lookup import Peer
 from meshgate.a2a.errors import MeshError
 from meshgate.a2a.limits import DEFAULTS, Limits
@@ -45,6 +45,8 @@ class Request(msgspec.Struct):
     """The selector in the URL or the metadata."""
     raw_path: str = ""
     """A server's path as it came, for bindings whose paths hold ids: still percent-encoded. "" if nobody knows it."""
+    facts: Facts = {}
+    """What the server's app found out about the request, for the call."""
 
 
 class Failure(msgspec.Struct, frozen=True):

@@ -8,13 +8,15 @@ import base64
 import binascii
 import hmac
 from collections.abc import Callable
+from urllib.parse import quote, unquote
 
 import msgspec
 
 from meshgate.a2a.codec.timestamps import seconds_of
 from meshgate.a2a.errors import InvalidParams
+from meshgate.a2a.mesh.headers import TASKS_AFTER
 
-__all__ = ["PageTokens", "Place", "place_of"]
+__all__ = ["PageTokens", "Place", "place_in", "place_of", "place_text"]
 
 Place = tuple[float, str]
 """A place in a list: the negative of the seconds since 1970 at which a state began, so the youngest is first; an id."""
@@ -29,6 +31,33 @@ def place_of(timestamp: str, task_id: str) -> Place:
         timestamp: when its state began (RFC 3339), or "".
     """
     return -(seconds_of(timestamp) or 0.0), task_id
+
+
+_BEGINNING = "first"
+
+
+def place_text(place: Place | None) -> str:
+    """The value of the header ``TASKS_AFTER``: a header holds visible ASCII.
+
+    Args:
+        place: None for the beginning of the list.
+    """
+    return _BEGINNING if place is None else quote(msgspec.json.encode(place), safe="")
+
+
+def place_in(text: str) -> Place | None:
+    """The place in the header ``TASKS_AFTER``.
+
+    Raises:
+        InvalidParams: it holds none.
+    """
+    if text == _BEGINNING:
+        return None
+    try:
+        place: Place = msgspec.json.decode(unquote(text), type=Place)
+    except msgspec.DecodeError:
+        raise InvalidParams(f"the header {TASKS_AFTER} is a place in a list of tasks, not {text[:32]!r}") from None
+    return place
 
 
 class PageTokens:

@@ -8,14 +8,14 @@ from meshgate.a2a.codec.timestamps import seconds_of
 from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.types import A2AMessage, Task, TaskState, check_context, check_history, check_label
 
-__all__ = ["MOST_TASKS", "USUAL_TASKS", "ListTasksRequest", "ListTasksResponse", "earliest"]
+__all__ = ["MOST_TASKS", "MOST_TOKEN", "USUAL_TASKS", "ListTasksRequest", "ListTasksResponse", "earliest"]
 
 USUAL_TASKS: Final = 50
 """Tasks on a page, if the request does not say how many."""
 MOST_TASKS: Final = 100
 """Most tasks on a page."""
 _AFTER = "statusTimestampAfter"
-_MOST_TOKEN = 4096
+MOST_TOKEN: Final = 4096
 """Longest page token, in characters."""
 
 
@@ -39,7 +39,7 @@ class ListTasksRequest(A2AMessage, frozen=True):
         check_history(self.history_length)
         if self.page_size is not None and not 1 <= self.page_size <= MOST_TASKS:
             raise ValueError(f"pageSize must be from 1 to {MOST_TASKS}")
-        if len(self.page_token) > _MOST_TOKEN:
+        if len(self.page_token) > MOST_TOKEN:
             raise ValueError("pageToken must be one that an answer gave")
 
 

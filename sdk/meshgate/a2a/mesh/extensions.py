@@ -80,7 +80,11 @@ PROGRESS = Extension(
     "events say how far the work is, and which parts go on with the one before",
     (headers.PROGRESS, headers.CONTINUES),
 )
-TASKS = Extension("tasks", "a list of tasks says what it may lack", (headers.TASKS_SINCE, headers.PARTIAL))
+TASKS = Extension(
+    "tasks",
+    "a list of tasks says what it may lack",
+    (headers.TASKS_SINCE, headers.PARTIAL, headers.TASK_LABEL, headers.TASKS_AFTER, headers.LABEL_KEY),
+)
 CAUSE = Extension("cause", "a failed task names the error at its root", (headers.CAUSE,))
 
 EXTENSIONS = (LINEAGE, SKILL, CONTRACTS, PROVENANCE, CAPABILITIES, CALLER, USAGE, PROGRESS, CAUSE, TASKS, VERSIONS)

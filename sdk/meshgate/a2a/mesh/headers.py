@@ -18,6 +18,7 @@ __all__ = [
     "INSTANCE",
     "JOB",
     "KEPT",
+    "LABEL_KEY",
     "LINEAGE",
     "PARTIAL",
     "PRINCIPAL",
@@ -27,7 +28,9 @@ __all__ = [
     "SKILL",
     "SKILL_KEY",
     "TARGET",
+    "TASKS_AFTER",
     "TASKS_SINCE",
+    "TASK_LABEL",
     "TENANT",
     "TRACEPARENT",
     "TRACESTATE",
@@ -57,6 +60,12 @@ CHOICE: Final = "meshgate-choice"
 """Back to the caller of a skill that several agents offer: by what its agent was chosen, ``one of 3, by load``."""
 TASKS_SINCE: Final = "meshgate-tasks-since"
 """Back to the caller of ListTasks: the time from which on no task that was heard of is missing (RFC 3339)."""
+TASK_LABEL: Final = "meshgate-task-label"
+"""To an agent that lists tasks, with a message: what the agent is to keep with the task that the message begins, and to
+give back in lists. Only gateways can make it or read it."""
+TASKS_AFTER: Final = "meshgate-tasks-after"
+"""To an agent that lists tasks, with ListTasks: the place behind which the page begins, ``first`` for the beginning.
+Who sends it is told the tasks' labels."""
 PARTIAL: Final = "meshgate-partial"
 """Back to the caller of ListTasks: what did not answer, and is left out."""
 PRINCIPAL: Final = "meshgate-principal"
@@ -79,6 +88,8 @@ USAGE: Final = "meshgate/usage"
 CAUSE: Final = "meshgate/cause"
 """Key of a status event's metadata under which a failed task names the error at its root: ``code``, ``message``,
 ``path``."""
+LABEL_KEY: Final = "meshgate/label"
+"""Key of a task's metadata under which an agent gives a gateway the label of a task that it lists."""
 SKILL_KEY: Final = "meshgate/skill"
 """Key of a message's metadata under which a caller names the skill that it calls."""
 PROGRESS: Final = "meshgate/progress"

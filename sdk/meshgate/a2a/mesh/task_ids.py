@@ -82,23 +82,22 @@ class TaskTags:
             context: what the id carries of a context id that the caller made (``context_label``), or "".
         """
         front = self.agent(agent) + self.instance(instance) + self.owner(owner)
-        tag = front + self._mac(tenant, front, upstream, release, context)
-        words = [base64.urlsafe_b64encode(tag).decode("ascii"), context, release]
-        return ".".join(filter(None, words)) + SEPARATOR + upstream
+        return self._spell(front, upstream, tenant, release, context)
+
+    def spell(self, tag: TaskTag, upstream: str, tenant: str) -> str:
+        """The id that the client sees for the agent's own id ``upstream``, in which all but that and the MAC is as in
+        ``tag``.
+        """
+        return self._spell(tag.agent + tag.instance + tag.owner, upstream, tenant, tag.release, tag.context)
+
+    def _spell(self, front: bytes, upstream: str, tenant: str, release: str, context: str) -> str:
+        mac = self._mac(tenant, front, upstream, release, context)
+        return written(front + mac, release, context) + SEPARATOR + upstream
 
     def read(self, task_id: str) -> TaskTag | None:
         """The parts of a client's task id, or None if it has no tag. Nothing is verified yet."""
         front, separator, upstream = task_id.partition(SEPARATOR)
-        text, dot, more = front.partition(".")
-        if not separator or not upstream or _TAG.fullmatch(text) is None or (dot and not more):
-            return None
-        context, release = "", more
-        if more[:1].isalpha():
-            context, dot, release = more.partition(".")
-            if (dot and not release) or _CONTEXT.fullmatch(context) is None:
-                return None
-        tag = base64.urlsafe_b64decode(text)
-        return TaskTag(tag[:5], tag[5:10], tag[10:15], tag[15:], upstream, release, context)
+        return parsed(front, upstream) if separator and upstream else None
 
     def genuine(self, tag: TaskTag, tenant: str) -> bool:
         """Whether this mesh made the tag, for a task of that tenant."""
@@ -109,6 +108,25 @@ class TaskTags:
         """Whether the tag is genuine and the caller may act on its task; ``admin`` acts on the tenant's tasks."""
         own = hmac.compare_digest(self.owner(owner), tag.owner)
         return self.genuine(tag, tenant) and (own or admin)
+
+
+def written(tag: bytes, release: str, context: str) -> str:
+    """What stands before the separator."""
+    return ".".join(filter(None, [base64.urlsafe_b64encode(tag).decode("ascii"), context, release]))
+
+
+def parsed(front: str, upstream: str) -> TaskTag | None:
+    """What ``written`` wrote, with the agent's own id; None if it is nothing of that form."""
+    text, dot, more = front.partition(".")
+    if _TAG.fullmatch(text) is None or (dot and not more):
+        return None
+    context, release = "", more
+    if more[:1].isalpha():
+        context, dot, release = more.partition(".")
+        if (dot and not release) or _CONTEXT.fullmatch(context) is None:
+            return None
+    tag = base64.urlsafe_b64decode(text)
+    return TaskTag(tag[:5], tag[5:10], tag[10:15], tag[15:], upstream, release, context)
 
 
 def _sized(text: str) -> bytes:

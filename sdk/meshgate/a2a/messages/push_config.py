@@ -22,10 +22,18 @@ MOST_CONFIGS: Final = 10
 """Most configurations of one task."""
 _MOST_URL = 2048
 """Longest URL of a configuration, in bytes of UTF-8."""
-_MOST_SECRET = 8192
+_MOST_SECRET = 4096
 """Longest token or credentials, in bytes of UTF-8."""
 _SCHEME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}", re.ASCII)
 """A scheme of RFC 9110 (section 11.1): it becomes a part of a header."""
+_VALUE = re.compile(r"(?:[!-~](?:[ -~]*[!-~])?)?", re.ASCII)
+"""What a header's value may be for every receiver (RFC 9110, section 5.5)."""
+
+
+def _check_secret(name: str, text: str) -> None:
+    check_id(name, text, _MOST_SECRET)
+    if _VALUE.fullmatch(text) is None:
+        raise ValueError(f"{name} becomes a header: it must be ASCII, without a space at its ends")
 
 
 class AuthenticationInfo(A2AMessage, frozen=True):
@@ -37,7 +45,7 @@ class AuthenticationInfo(A2AMessage, frozen=True):
     def __post_init__(self) -> None:
         if self.scheme and _SCHEME.fullmatch(self.scheme) is None:
             raise ValueError("scheme must be a name such as Bearer")
-        check_id("credentials", self.credentials, _MOST_SECRET)
+        _check_secret("credentials", self.credentials)
 
 
 class TaskPushNotificationConfig(A2AMessage, frozen=True):
@@ -59,7 +67,7 @@ class TaskPushNotificationConfig(A2AMessage, frozen=True):
         if self.task_id:
             check_task("taskId", self.task_id)
         check_id("id", self.id)
-        check_id("token", self.token, _MOST_SECRET)
+        _check_secret("token", self.token)
         check_label(self.tenant)
 
 

@@ -214,7 +214,8 @@ class Mesh(Gathers):
     ) -> AsyncGenerator[Task, None]:
         """This key's tasks, one by one, those whose state is the youngest first; a page is asked for when it is needed.
 
-        A gateway knows those that went through the gateways since they started, the latest ones, for an hour.
+        Agents made with the SDK are asked for theirs. Of other agents a gateway knows the tasks that went through the
+        gateways since they started, the latest ones, for an hour.
 
         Args:
             agent: an agent or a skill whose tasks are wanted; without it those of all that this key may call.

@@ -132,7 +132,7 @@ def _capability(skill: Skill) -> Capability:
     )
 
 
-def manifest_of(
+def manifest_of(  # noqa: PLR0913 - each is a field of the manifest, and most are given by keyword
     name: str,
     version: str,
     description: str,
@@ -141,6 +141,7 @@ def manifest_of(
     shared_tasks: bool,
     any_references: bool = False,
     shared_contexts: bool = False,
+    lists_tasks: bool = False,
     limits: Limits = DEFAULTS,
 ) -> Manifest:
     """The manifest. Its card names no address, so that all instances of a release share it."""
@@ -152,6 +153,7 @@ def manifest_of(
         shared_tasks=shared_tasks,
         any_references=any_references,
         shared_contexts=shared_contexts,
+        lists_tasks=lists_tasks,
         card=card_of(name, version, description, skills, (), shared_tasks=shared_tasks, limits=limits),
     )
 

@@ -85,9 +85,9 @@ class FileTasks:
         """Tasks of this instance that others want cancelled."""
         return await self._run(self._file.cancels)
 
-    async def own(self, task_id: str, owner: str) -> None:
+    async def own(self, task_id: str, owner: str, label: str = "") -> None:
         """Say whose a task is that is kept next."""
-        self._file.own(task_id, owner)
+        self._file.own(task_id, owner, label)
 
     async def owned(self, owner: str) -> list[TaskEntry]:
         """The tasks of an owner, wherever they are worked on."""

@@ -195,7 +195,8 @@ class AgentHandler:
 
     async def _list(self, call: Call) -> Reply:
         request: ListTasksRequest = call.payload.view()
-        return Reply.one(payload_of(await self._tasks.page(request, caller_of(call.headers).owner)))
+        owner, after = caller_of(call.headers).owner, call.headers.get(headers.TASKS_AFTER)
+        return Reply.one(payload_of(await self._tasks.page(request, owner, after)))
 
     async def _cancel(self, call: Call) -> Reply:
         run = self.workload.find(call.task_id)

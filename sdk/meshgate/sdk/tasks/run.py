@@ -37,7 +37,8 @@ class TaskRun:
         shared: the same store, where other instances are to hear of its events while it runs.
         limits: backlog and waiting times.
         owner: whose it is (``Caller.owner``).
-        owned: the same store, if it is to know that.
+        label: what the gateway wants to be told again in lists, or "".
+        owned: the same store, if it is to know these.
     """
 
     def __init__(
@@ -48,10 +49,11 @@ class TaskRun:
         limits: Limits,
         *,
         owner: str,
+        label: str,
         owned: OwnedTasks | None,
     ) -> None:
         self.task = task
-        self.owner = owner
+        self.owner, self.label = owner, label
         self.stopping: StopReason | None = None
         self.answer: asyncio.Future[InboundCall] | None = None
         self.worker: asyncio.Task[None] | None = None
@@ -106,7 +108,7 @@ class TaskRun:
         """Tell the store whose the task is, once: ahead of what it keeps of it first."""
         owned, self._owned = self._owned, None
         if owned is not None:
-            await owned.own(self.task.id, self.owner)
+            await owned.own(self.task.id, self.owner, self.label)
 
     async def publish(self, event: StreamResponse) -> None:
         """Apply an event to the task, and give it to the store and to those who follow the task: a large artifact in

@@ -70,22 +70,26 @@ class TaskEntry(msgspec.Struct, frozen=True):
     state: TaskState
     timestamp: str
     """When it entered that state (RFC 3339); "" where that is not known."""
+    label: str = ""
+    """What ``own`` was told with the owner."""
 
     @staticmethod
-    def of(task: Task | TaskProjection) -> TaskEntry:
+    def of(task: Task | TaskProjection, label: str = "") -> TaskEntry:
         """The entry of a task."""
-        return TaskEntry(task.id, task.context_id, task.status.state, task.status.timestamp or "")
+        return TaskEntry(task.id, task.context_id, task.status.state, task.status.timestamp or "", label)
 
 
 @runtime_checkable
 class OwnedTasks(TaskStore, Protocol):
     """A store that knows whose its tasks are, so that callers can list theirs."""
 
-    async def own(self, task_id: str, owner: str) -> None:
+    async def own(self, task_id: str, owner: str, label: str = "") -> None:
         """Say whose a task is, right before it is kept for the first time. It is nobody else's later.
 
         Args:
             owner: ``Caller.owner`` of who began it.
+            label: a text of the gateway's, to be kept with the owner: with it a gateway shows the task under the id
+                that its caller knows. "" for a call that came past the gateway.
         """
         ...
 
@@ -114,7 +118,7 @@ class MemoryTasks:
         self._clock = clock
         # As bytes: ten thousand trees of small objects would be walked by every full garbage collection.
         self._tasks: OrderedDict[str, _Kept] = OrderedDict()
-        self._owners: dict[str, str] = {}
+        self._owners: dict[str, tuple[str, str]] = {}
 
     async def load(self, task_id: str) -> Task | None:
         """The task, or None."""
@@ -127,10 +131,10 @@ class MemoryTasks:
         """Keep the task; the oldest go where there are too many."""
         now = self._clock()
         before = self._tasks.pop(task.id, None)
-        owner = self._owners.pop(task.id, None)
+        owner, label = self._owners.pop(task.id, (None, ""))
         if before is not None:
-            owner = before.owner
-        self._tasks[task.id] = _Kept(now, _encode(task), TaskEntry.of(task), owner)
+            owner, label = before.owner, before.entry.label
+        self._tasks[task.id] = _Kept(now, _encode(task), TaskEntry.of(task, label), owner)
         old = now - self._limits.task_seconds
         while self._tasks:
             oldest = next(iter(self._tasks.values()))
@@ -138,9 +142,9 @@ class MemoryTasks:
                 return
             self._tasks.popitem(last=False)
 
-    async def own(self, task_id: str, owner: str) -> None:
+    async def own(self, task_id: str, owner: str, label: str = "") -> None:
         """Say whose a task is that is kept next."""
-        self._owners[task_id] = owner
+        self._owners[task_id] = owner, label
 
     async def owned(self, owner: str) -> list[TaskEntry]:
         """The tasks of an owner."""

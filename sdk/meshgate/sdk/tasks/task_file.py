@@ -2,8 +2,9 @@
 
 Tables: ``tasks`` (a snapshot each, with the instance that works on it, or none), ``events`` (what happened since the
 snapshot), ``cancels`` (asked for by another instance), ``owned`` (whose a task is, and where it
-stands). The last one is a table and no columns of the first: an instance of an older release can go on writing the same
-file. WAL with ``synchronous=NORMAL``: what was written survives any process, not a loss of power.
+stands), ``labels`` (of owned tasks that have one). The last two are tables and no columns of the first: an instance of
+an older release can go on writing the same file. WAL with ``synchronous=NORMAL``: what was written survives any
+process, not a loss of power.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ CREATE TABLE IF NOT EXISTS owned (
     task TEXT PRIMARY KEY, caller TEXT NOT NULL, context TEXT NOT NULL, state TEXT NOT NULL, timestamp TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS callers ON owned (caller);
+CREATE TABLE IF NOT EXISTS labels (task TEXT PRIMARY KEY, label TEXT NOT NULL) WITHOUT ROWID;
 """
 _SWEEP = 500
 """Tasks saved between two looks for old ones."""
@@ -74,7 +76,7 @@ class TaskFile:
         self._database: sqlite3.Connection | None = None
         self._lock: OwnerLock | None = None
         self._sequences: dict[str, int] = {}
-        self._callers: dict[str, str] = {}
+        self._callers: dict[str, tuple[str, str]] = {}
         self._saved = 0
 
     def _open(self) -> sqlite3.Connection:
@@ -138,11 +140,13 @@ class TaskFile:
     ) -> None:
         row = (task.id, owner, sequence, _encode(task), ended)
         database.execute("INSERT OR REPLACE INTO tasks VALUES (?, ?, ?, ?, ?)", row)
-        caller = self._callers.pop(task.id, None)
+        caller, label = self._callers.pop(task.id, (None, ""))
         if caller is not None:
             entry = TaskEntry.of(task)
             owned = (entry.id, caller, entry.context_id, entry.state, entry.timestamp)
-            database.execute("INSERT OR IGNORE INTO owned VALUES (?, ?, ?, ?, ?)", owned)
+            new = database.execute("INSERT OR IGNORE INTO owned VALUES (?, ?, ?, ?, ?)", owned).rowcount
+            if new and label:
+                database.execute("INSERT OR REPLACE INTO labels VALUES (?, ?)", (task.id, label))
         self._stand(database, task.id, task.status)
 
     def _stand(self, database: sqlite3.Connection, task_id: str, status: TaskStatus) -> None:
@@ -167,10 +171,11 @@ class TaskFile:
         )
         database.execute("DELETE FROM events WHERE task NOT IN (SELECT id FROM tasks)")
         database.execute("DELETE FROM owned WHERE task NOT IN (SELECT id FROM tasks)")
+        database.execute("DELETE FROM labels WHERE task NOT IN (SELECT id FROM tasks)")
 
-    def own(self, task_id: str, caller: str) -> None:
+    def own(self, task_id: str, caller: str, label: str) -> None:
         """Say whose a task is; it is written with the task."""
-        self._callers[task_id] = caller
+        self._callers[task_id] = caller, label
 
     def owned(self, caller: str) -> list[TaskEntry]:
         """Where the tasks of a caller stand. Those whose instances are gone are ended first."""
@@ -184,10 +189,11 @@ class TaskFile:
             if owner in gone:
                 self._end_orphan(task_id)
         rows = database.execute(
-            "SELECT task, context, state, timestamp FROM owned JOIN tasks ON tasks.id = owned.task WHERE caller = ?",
+            "SELECT owned.task, context, state, timestamp, coalesce(label, '') FROM owned "
+            "JOIN tasks ON tasks.id = owned.task LEFT JOIN labels ON labels.task = owned.task WHERE caller = ?",
             (caller,),
         )
-        return [TaskEntry(task, context, TaskState(state), timestamp) for task, context, state, timestamp in rows]
+        return [TaskEntry(task, context, TaskState(state), *more) for task, context, state, *more in rows]
 
     def load(self, task_id: str) -> StoredTask | None:
         """The task as it is stored. A task whose instance is gone is ended first."""

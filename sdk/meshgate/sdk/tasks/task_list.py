@@ -9,8 +9,9 @@ import msgspec
 from meshgate.a2a.codec.timestamps import seconds_of
 from meshgate.a2a.errors import UnsupportedOperation
 from meshgate.a2a.limits import Limits
-from meshgate.a2a.lists.page_token import PageTokens, Place, place_of
+from meshgate.a2a.lists.page_token import PageTokens, Place, place_in, place_of
 from meshgate.a2a.lists.task_list import USUAL_TASKS, ListTasksRequest, ListTasksResponse, earliest
+from meshgate.a2a.mesh.headers import LABEL_KEY
 from meshgate.a2a.types import Task, TaskState
 from meshgate.sdk.tasks.stores import OwnedTasks, TaskEntry, TaskStore
 from meshgate.sdk.tasks.workload import Workload
@@ -38,23 +39,26 @@ class TaskList:
         self._workload = workload
         self._limits = limits
 
-    async def page(self, request: ListTasksRequest, owner: str) -> ListTasksResponse:
+    async def page(self, request: ListTasksRequest, owner: str, begin: str | None = None) -> ListTasksResponse:
         """The page that is asked for.
 
         Args:
             owner: ``Caller.owner`` of who asks.
+            begin: what a gateway says of the place where the list begins for it (the header ``TASKS_AFTER``); it is
+                told the tasks' labels too.
 
         Raises:
             UnsupportedOperation: the store does not know whose its tasks are.
-            InvalidParams: the page token is of another question or owner, or the time is none.
+            InvalidParams: the page token is of another question or owner, or the time or the place is none.
         """
         after = earliest(request)
         tokens = _tokens(request, owner, after)
-        last = tokens.read(request.page_token) if request.page_token else None
+        last = tokens.read(request.page_token) if request.page_token else place_in(begin) if begin else None
         # What ends meanwhile leaves the workload for the store, so the workload is looked at first.
-        running = {run.task.id: run.task for run in self._workload.of(owner)}
+        runs = self._workload.of(owner)
+        running = {run.task.id: run.task for run in runs}
         entries = {entry.id: entry for entry in await self._kept(owner)}
-        entries |= {task_id: TaskEntry.of(task) for task_id, task in running.items()}
+        entries |= {run.task.id: TaskEntry.of(run.task, run.label) for run in runs}
         found = sorted((entry for entry in entries.values() if _takes(request, after, entry)), key=_place)
         rest = [entry for entry in found if last is None or _place(entry) > last]
         size = request.page_size or USUAL_TASKS
@@ -65,6 +69,8 @@ class TaskList:
             task = run.snapshot() if run is not None else await self._store.load(entry.id)
             if task is not None and _is_in(request, task.status.state):
                 task = _shown(task, request)
+                if begin is not None:
+                    task = _labelled(task, entry.label)
                 length += len(_encode(task))
                 if tasks and length > self._limits.task_page:
                     break
@@ -108,6 +114,12 @@ def _place(entry: TaskEntry) -> Place:
 def _shown(task: Task, request: ListTasksRequest) -> Task:
     task = with_history(task, request.history_length)
     return task if request.include_artifacts or not task.artifacts else msgspec.structs.replace(task, artifacts=[])
+
+
+def _labelled(task: Task, label: str) -> Task:
+    """The task with its label; what a skill put in that place is none."""
+    metadata = {key: value for key, value in task.metadata.items() if key != LABEL_KEY}
+    return msgspec.structs.replace(task, metadata={**metadata, LABEL_KEY: label} if label else metadata)
 
 
 def with_history(task: Task, length: int | None) -> Task:

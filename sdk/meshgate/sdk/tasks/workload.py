@@ -13,6 +13,7 @@ import structlog
 from meshgate.a2a.codec.timestamps import timestamp_of
 from meshgate.a2a.errors import RateLimited
 from meshgate.a2a.limits import Limits
+from meshgate.a2a.mesh import headers
 from meshgate.a2a.types import Message, StreamResponse, Task, TaskState, TaskStatus
 from meshgate.sdk.caller import caller_of
 from meshgate.sdk.context import Context, ContextAgent
@@ -110,7 +111,8 @@ class Workload:
         task = self._new_task(inbound.message)
         # A caller that waits does not know the task's id yet, so nobody can ask another instance for the task.
         shared, owner = self._shared if shown else None, caller_of(inbound.received).owner
-        run = TaskRun(task, self._store, shared, self._limits, owner=owner, owned=self._owned)
+        label = inbound.received.get(headers.TASK_LABEL, "")
+        run = TaskRun(task, self._store, shared, self._limits, owner=owner, label=label, owned=self._owned)
         context = self._context(skill, inbound, run)
         self._runs[task.id] = run
         try:

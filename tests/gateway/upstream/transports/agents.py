@@ -10,7 +10,6 @@ from meshgate.a2a.call import Call
 from meshgate.a2a.methods import METHODS
 from meshgate.a2a.payload import JsonPayload
 from meshgate.a2a.protocol_version import protocol_headers
-from meshgate.a2a.types import GetTaskRequest, SubscribeToTaskRequest
 from meshgate.gateway.upstream.attempt import Attempt
 from meshgate.gateway.upstream.instances import Instances
 from meshgate.gateway.upstream.send import Outbound
@@ -44,8 +43,8 @@ class Agents:
         instance = self.instances.get(name)
         assert instance is not None
         now = asyncio.get_running_loop().time()
-        kind = SubscribeToTaskRequest if METHODS[method].streaming else GetTaskRequest
-        payload = JsonPayload(kind, {"id": "task-1"})
+        about = METHODS[method]
+        payload = JsonPayload(about.request, {"id": "task-1"} if about.task_field else {})
         call = Call(
             method=METHODS[method], payload=payload, task_id="task-1", deadline=now + 20.0, headers=headers or {}
         )

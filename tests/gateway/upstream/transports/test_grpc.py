@@ -182,6 +182,28 @@ async def test_a_server_that_lacks_the_health_service_is_healthy_and_a_closed_po
     assert await transport.health(Endpoint("GRPC", address), None, 5.0) is Health.FAILED
 
 
+@pytest.mark.requirement("cards.extended_kept")
+async def test_how_long_a_card_may_be_kept_is_told_to_the_gateway(transport: GrpcTransport, agents: Agents) -> None:
+    class Private(grpc.aio.ServerInterceptor):
+        async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
+            handler = await continuation(handler_call_details)
+
+            async def unary(request: Any, context: Any) -> Any:
+                await context.send_initial_metadata((("cache-control", "private"), ("x-other", "1")))
+                return await handler.unary_unary(request, context)
+
+            coders = {"request_deserializer": handler.request_deserializer}
+            coders["response_serializer"] = handler.response_serializer
+            make: Any = grpc.unary_unary_rpc_method_handler
+            return make(unary, **coders)
+
+    async with stock_server(foreign.ScriptedAgent(foreign.card()), Private()) as address:
+        name = agents.start(Endpoint("GRPC", address))
+        reply = await transport.send(agents.call(name, "GetExtendedAgentCard"))
+        assert dict(reply.head.headers) == {"cache-control": "private"}
+        await reply.aclose()
+
+
 @pytest.mark.requirement("path.extensions")
 @pytest.mark.parametrize("method", ["GetTask", "SubscribeToTask"])
 @pytest.mark.parametrize(("asked", "told"), [("https://x/1,https://x/2", {"a2a-extensions": "https://x/1"}), ("", {})])

@@ -163,6 +163,28 @@ async def test_any_answer_below_500_is_a_healthy_one(transport: HttpTransport) -
 STATE = {"id": "task-1", "status": {"state": "TASK_STATE_WORKING"}}
 
 
+@pytest.mark.requirement("cards.extended_kept")
+@pytest.mark.parametrize(("said", "told"), [("private, max-age=5", {"cache-control": "private, max-age=5"}), ("", {})])
+async def test_how_long_a_card_may_be_kept_is_told_to_the_gateway(
+    transport: HttpTransport, said: str, told: dict[str, str]
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        asked = json.loads((await receive())["body"])["id"]
+        card: dict[str, Any] = {"name": "n", "version": "1", "supportedInterfaces": [], "skills": []}
+        headers = [(b"content-type", b"application/json"), (b"a2a-extensions", b"https://x/1")]
+        headers += [(b"cache-control", said.encode())] if said else []
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        body = json.dumps({"jsonrpc": "2.0", "id": asked, "result": card}).encode()
+        await send({"type": "http.response.body", "body": body})
+
+    agents = Agents()
+    async with serving(app) as url:
+        name = agents.start(Endpoint("JSONRPC", url))
+        reply = await transport.send(agents.call(name, "GetExtendedAgentCard"))
+        assert dict(reply.head.headers) == told
+        await reply.aclose()
+
+
 @pytest.mark.requirement("path.extensions")
 @pytest.mark.parametrize("method", ["GetTask", "SubscribeToTask"])
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ class Push:
         if entry is None or not feeding:
             raise PushNotificationNotSupported(NO_PUSH)
         await self._feeds.check(given.url)
-        self._feeds.check_room(call.task_id, given.id or call.task_id)
+        self._feeds.check_room(call, given.id or call.task_id)
         handle = self._feeds.expect() if feeding == "callback" and self._feeds.fed(call.task_id) is None else ""
         instead = self._callbacks.config(handle) if handle else None
         try:

@@ -13,11 +13,10 @@ from meshgate.a2a.errors import InvalidAgentResponse, MeshError, OutcomeUnknown,
 from meshgate.a2a.limits import Limits
 from meshgate.a2a.outcome import NO_HEAD, Head
 from meshgate.a2a.payload import Payload
-from meshgate.a2a.protocol_version import EXTENSIONS_HEADER
 from meshgate.a2a.reply import Reply
 from meshgate.gateway.upstream.attempt import Attempt
 from meshgate.gateway.upstream.instance import Access, Health
-from meshgate.gateway.upstream.reply_head import head_of
+from meshgate.gateway.upstream.reply_head import head_of, reads_head
 from meshgate.gateway.upstream.send import Outbound, streamed
 from meshgate.gateway.upstream.transports.channels import Channel, Channels
 from meshgate.net.grpc_status import failure_of, read_metadata
@@ -139,8 +138,8 @@ class GrpcTransport:
 
 
 async def _head(out: Outbound, rpc: Any) -> Head:
-    """What the agent's metadata tell the caller; not looked at for the many who asked for no extension."""
-    if EXTENSIONS_HEADER not in out.call.headers:
+    """What the agent's metadata tell; not looked at for the many calls to which it does not matter."""
+    if not reads_head(out.call):
         return NO_HEAD
     return head_of(out.call, read_metadata(await rpc.initial_metadata()))
 

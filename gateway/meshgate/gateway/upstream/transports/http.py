@@ -21,11 +21,10 @@ from meshgate.a2a.errors import (
 )
 from meshgate.a2a.limits import Limits
 from meshgate.a2a.payload import Payload
-from meshgate.a2a.protocol_version import EXTENSIONS_HEADER
 from meshgate.a2a.reply import Reply
 from meshgate.gateway.upstream.attempt import Attempt
 from meshgate.gateway.upstream.instance import Access, Health
-from meshgate.gateway.upstream.reply_head import head_of
+from meshgate.gateway.upstream.reply_head import head_of, reads_head
 from meshgate.gateway.upstream.send import Outbound, streamed
 from meshgate.net.client import HttpClient
 from meshgate.net.connection import BadCertificate, Response, Unreachable
@@ -93,8 +92,8 @@ class HttpTransport:
             if not answered:
                 raise _error_in(exchange, response, body)
             answer = exchange.decode_answer(body)
-            asked = EXTENSIONS_HEADER in out.call.headers
-            return Reply.one(answer, head_of(out.call, response.headers)) if asked else Reply.one(answer)
+            told = reads_head(out.call)
+            return Reply.one(answer, head_of(out.call, response.headers)) if told else Reply.one(answer)
         except OSError as error:
             raise self._failed(attempt, error) from None
         except MeshError as error:
