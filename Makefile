@@ -21,7 +21,7 @@ QUICK ?=
 NEWEST ?=
 AB ?=
 
-.PHONY: help demo docs example-evolution test pythons check lint types fast test-servers mutants faults soak bench interop protos protos-check protos-baseline lock clean
+.PHONY: help demo docs example-evolution test pythons check lint types fast test-servers mutants fuzz faults soak bench interop protos protos-check protos-baseline lock clean
 
 help: ## list the words
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +82,10 @@ test-servers: $(STAMP) ## the Consul tests on a current Consul, and traces read 
 mutants: $(STAMP) ## take out each policy and guard in turn, and change small things by rule; a test must fail (ARGS=--all: also those listed as equivalent)
 	@$(BIN)/python -m tests.mutants.run $(ARGS)
 
+fuzz: $(STAMP) ## change what callers and agents may send, guided by coverage, for 60 s each parser (FOR=20: for 20 s)
+	@$(BIN)/uv pip install --quiet --python .venv --require-hashes -r requirements/fuzz.lock
+	@$(BIN)/python -m tests.fuzz --seconds $(or $(FOR),60) $(ARGS)
+
 faults: $(STAMP) ## kill, stop and starve real processes, and measure what callers notice (QUICK=1: the short form)
 	@$(CONSUL)
 	@$(BIN)/python -m tests.faults $(if $(QUICK),--quick) $(ARGS)
@@ -114,5 +118,5 @@ lock: ## resolve the lock files in requirements again (ARGS=--upgrade for newer 
 	@tools/lock.sh $(ARGS)
 
 clean: ## remove what these words made, the cached servers excepted
-	@rm -rf .venv .venv-* build dist .mypy_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .venv-* build dist .fuzz .mypy_cache .pytest_cache .import_linter_cache .hypothesis
 	@find . \( -name __pycache__ -o -name .ruff_cache \) -not -path './.git/*' -prune -exec rm -rf {} +

@@ -14,7 +14,7 @@ compile() {
 }
 
 compile --extra all --extra dev pyproject.toml --output-file requirements/dev.lock "$@"
-for name in uv bench protos; do
+for name in uv bench fuzz protos; do
     compile "requirements/$name.in" --output-file "requirements/$name.lock" "$@"
 done
 for input in tests/interop/*/requirements.in; do

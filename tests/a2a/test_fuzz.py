@@ -20,10 +20,11 @@ from meshgate.a2a.errors import (
     MeshError,
 )
 from meshgate.a2a.methods import METHODS, Method
-from meshgate.a2a.payload import IdMap, JsonPayload, Payload
+from meshgate.a2a.payload import IdMap, JsonPayload
 from meshgate.a2a.reply import Reply
 from meshgate.a2a.types import SendMessageResponse
 from meshgate.net.endpoint import HttpEndpoint
+from tests.fuzz.oracles import tell, use
 from tests.support.a2a_messages import by_kind, json_values
 from tests.support.virtual_loop import run
 
@@ -156,24 +157,6 @@ def test_any_error_or_result_in_an_answer_is_read_or_refused(result: Any, fault:
             use(jsonrpc.decode_answer(body, method, "1"))
         except MeshError as error:
             tell(error)
-
-
-def tell(error: MeshError) -> None:
-    """All that may be done with an error."""
-    json.loads(jsonrpc.encode_error("1", error))
-    binding.decode_error(binding.encode_error(error))
-
-
-def use(payload: Payload) -> None:
-    """All that may be done with an event that was let in."""
-    payload.view()
-    payload.digest()
-    payload.with_ids(IdMap("t~{}".format, str, str)).tree()
-    jsonrpc.encode_result("1", payload)
-    try:
-        binding.encode(payload)
-    except InvalidParams:
-        assert isinstance(payload, JsonPayload)
 
 
 @st.composite

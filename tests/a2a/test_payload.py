@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from meshgate.a2a.bindings import grpc as grpc_binding
 from meshgate.a2a.codec.strict_json import check, is_array
 from meshgate.a2a.codec.transcode import proto_class
+from meshgate.a2a.messages.push_config import ListTaskPushNotificationConfigsRequest
 from meshgate.a2a.payload import IdMap, JsonPayload, Payload, ProtoPayload, payload_of
 from meshgate.a2a.types import (
     A2AMessage,
@@ -113,6 +114,12 @@ def test_the_digest_changes_with_any_value(case: Case, data: st.DataObject) -> N
 def test_two_spellings_of_one_message_have_one_digest(one: Any, another: Any) -> None:
     digests = {JsonPayload(SendMessageRequest, _send(part)).digest() for part in (one, another)}
     assert len(digests) == 1
+
+
+def test_a_number_at_its_default_is_one_that_is_left_out() -> None:
+    kind = ListTaskPushNotificationConfigsRequest
+    zero, without = JsonPayload(kind, {"taskId": "t", "pageSize": 0}), JsonPayload(kind, {"taskId": "t"})
+    assert zero.digest() == without.digest() == over_grpc(zero).digest()
 
 
 @pytest.mark.parametrize(

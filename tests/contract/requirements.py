@@ -846,6 +846,11 @@ _ROWS: tuple[Requirement, ...] = (
     Requirement("a2a.base", "packaging", "JSON-RPC needs neither grpcio nor protobuf nor a2a-sdk"),
     Requirement("a2a.any_bytes", "A2A 9, 10", "Whatever bytes come in, a call or an error of the tree comes of them"),
     Requirement(
+        "a2a.fuzzed",
+        "A2A 9, 10",
+        "Each parser has a fuzzer's target, whose kept inputs reach as far into it as they did",
+    ),
+    Requirement(
         "a2a.transcode", "A2A 5.5", "JSON and protobuf become each other as Google's own json_format makes them"
     ),
     Requirement(

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from meshgate.a2a.bindings import jsonrpc
 from meshgate.a2a.bindings.base import Failure, Request
 from meshgate.a2a.bindings.jsonrpc_0_3 import BINDING, METHOD_NAMES
 from meshgate.a2a.errors import (
@@ -351,3 +352,15 @@ def test_what_an_agent_said_is_not_lost_between_two_gateways() -> None:
     error = client.decode_error(server.encode_error(AgentError("no", data=[1, {"k": None}])))
     assert isinstance(error, AgentError)
     assert error.data == [1, {"k": None}]
+
+
+@pytest.mark.parametrize("push", ["pushNotificationConfig", "push_notification_config"])
+@pytest.mark.parametrize("blocking", ["blocking", "Blocking"])
+@pytest.mark.requirement("push.callbacks")
+def test_a_key_that_only_0_3_knows_brings_no_wish_past_the_gateway(push: str, blocking: str) -> None:
+    wishes = {push: {"url": "http://169.254.169.254/"}, blocking: True, "returnImmediately": True, "x-more": 1}
+    method = METHODS["SendMessage"]
+    params = {"message": {"messageId": "m", "role": "ROLE_USER", "parts": [{"text": "a"}]}, "configuration": wishes}
+    call = jsonrpc.decode_call(jsonrpc.Envelope(1, "SendMessage", params), {}, None)
+    sent = json.loads(BINDING.client(method, call.payload).request.body)
+    assert sent["params"]["configuration"] == {"blocking": False, "x-more": 1}

@@ -111,13 +111,13 @@ class ListTaskPushNotificationConfigsRequest(A2AMessage, frozen=True):
     """``ListTaskPushNotificationConfigs``. As a task has at most ten, one page holds them all."""
 
     task_id: str
-    page_size: int | None = None
+    page_size: int = 0
     page_token: str = ""
     tenant: str = ""
 
     def __post_init__(self) -> None:
         check_task("taskId", self.task_id)
-        if self.page_size is not None and not 0 <= self.page_size < 2**31:
+        if not 0 <= self.page_size < 2**31:
             raise ValueError("pageSize must be 0 or more")
         if self.page_token:
             raise ValueError("pageToken must be one that an answer gave, and none gives any")

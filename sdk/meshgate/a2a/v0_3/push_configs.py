@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from meshgate.a2a.codec.strict_json import is_object
+from meshgate.a2a.errors import InvalidParams
 from meshgate.a2a.v0_3.resource_names import TASK_NAME, config_in, config_name, task_in
 
 __all__ = [
@@ -108,15 +109,28 @@ def downgrade_task(request: Tree) -> Tree:
 # -- the package a2a.v1
 
 
+def _needed(given: Tree, key: str, place: str = "") -> Tree:
+    """The object under a key: a message of protobuf may lack any of its fields.
+
+    Raises:
+        InvalidParams: there is none.
+    """
+    found: Tree | None = given.get(key)
+    if found is None:
+        what = "must be there"
+        raise InvalidParams(f"{place}{key}: {what}", violations=((place + key, what),))
+    return found
+
+
 def upgrade_create(given: Tree) -> Tree:
     """``CreateTaskPushNotificationConfig``. An id in the configuration goes before the one beside it.
 
     Raises:
-        InvalidParams: the parent is no task's name.
+        InvalidParams: the parent is no task's name, or there is no configuration.
     """
-    config = upgrade_push(given["config"][_CONFIG])
+    config = upgrade_push(_needed(_needed(given, "config"), _CONFIG, "config."))
     found = config.get("id") or given.get("configId", "")
-    return {**config, "taskId": task_in(given["parent"], "parent"), **({"id": found} if found else {})}
+    return {**config, "taskId": task_in(given.get("parent", ""), "parent"), **({"id": found} if found else {})}
 
 
 def downgrade_create(request: Tree) -> Tree:
@@ -133,10 +147,10 @@ def upgrade_proto_config(given: Tree) -> Tree:
     """A configuration by its name.
 
     Raises:
-        InvalidParams: the name is none of a configuration.
+        InvalidParams: the name is none of a configuration, or there is none.
     """
     task, config = config_in(given.get("name", ""))
-    return {**upgrade_push(given[_CONFIG]), "taskId": task, **({"id": config} if config else {})}
+    return {**upgrade_push(_needed(given, _CONFIG)), "taskId": task, **({"id": config} if config else {})}
 
 
 def downgrade_proto_config(config: Tree) -> Tree:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from meshgate.a2a.codec.strict_json import fold
 from meshgate.a2a.v0_3.messages import JSON, Writing
 from meshgate.a2a.v0_3.push_configs import downgrade_push, upgrade_push
 from meshgate.a2a.v0_3.resource_names import TASK_NAME, task_in
@@ -25,6 +26,8 @@ Tree = dict[str, Any]
 _PUSH = {True: "pushNotificationConfig", False: "pushNotification"}
 """The key of an inline push configuration: in JSON-RPC, and in the package ``a2a.v1``."""
 _NEW_PUSH = "taskPushNotificationConfig"
+_WISHES = frozenset({fold("blocking"), fold(_PUSH[True])})
+"""The wishes of 0.3 that 1.0 calls otherwise, in any spelling."""
 _CONFIGURATION = ("acceptedOutputModes", "historyLength")
 
 
@@ -70,7 +73,8 @@ def _upgrade_configuration(given: Tree, writing: Writing) -> Tree:
 def _downgrade_configuration(given: Tree, writing: Writing) -> Tree:
     gone = ("returnImmediately", _NEW_PUSH)
     if writing.kinds:
-        out = {key: value for key, value in given.items() if key not in gone}
+        # What 1.0 does not know goes on as it came, but for what 0.3 would take for a wish: nothing here has read it.
+        out = {key: value for key, value in given.items() if key not in gone and fold(key) not in _WISHES}
     else:
         out = {key: given[key] for key in _CONFIGURATION if key in given}
     out["blocking"] = not given.get("returnImmediately", False)
