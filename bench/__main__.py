@@ -1,6 +1,7 @@
 """Runs the comparison, prints the table with ratios and their spread, and fails where a limit is passed.
 
 python -m bench [--rounds 5] [--seconds 3] [--save bench/results.jsonl]
+python -m bench --pairs [--rounds 9]
 python -m bench --ab COMMIT [--rounds 9] [--seconds 3]
 """
 
@@ -16,7 +17,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from bench import ab, registration, schemas
+from bench import ab, pairs, registration, schemas
 from bench.bursts import POLICIES, measure, policy_counts, prove
 from bench.peers import envoy, nginx
 from bench.processes import Subject, python
@@ -126,7 +127,16 @@ def everything(options: argparse.Namespace) -> tuple[list[dict[str, Any]], bool]
     contracts = schemas.section(count)
     lines, kept = schemas.verdicts(contracts)
     print("", schemas.table(contracts), "", *lines, sep="\n")
-    return rows + contracts, good and kept
+    between, same = bindings(count)
+    return rows + contracts + between, good and kept and same
+
+
+def bindings(count: int) -> tuple[list[dict[str, Any]], bool]:
+    """All pairs of bindings: print, judge."""
+    rows = pairs.section(count)
+    lines, good = pairs.verdicts(rows)
+    print("", pairs.table(rows), "", *lines, sep="\n")
+    return rows, good
 
 
 def two_trees(options: argparse.Namespace) -> tuple[list[dict[str, Any]], bool]:
@@ -141,12 +151,16 @@ def main() -> int:
     """Run, print, judge."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--ab", metavar="COMMIT", help="compare a call with this commit's, and nothing else")
+    parser.add_argument("--pairs", action="store_true", help="the pairs of bindings and versions, and nothing else")
     parser.add_argument("--rounds", type=int, help="5, or 9 at least with --ab")
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--skills", type=int, default=100, help="contracts to register; 0 for none")
     parser.add_argument("--save", type=Path, help="append the raw rows to this file, one JSON object a line")
     options = parser.parse_args()
-    rows, good = two_trees(options) if options.ab else everything(options)
+    if options.pairs:
+        rows, good = bindings(options.rounds or 9)
+    else:
+        rows, good = two_trees(options) if options.ab else everything(options)
     if options.save is not None:
         with options.save.open("a", encoding="utf-8") as file:
             file.writelines(json.dumps(row) + "\n" for row in rows)

@@ -85,6 +85,12 @@ class Payload:
             _, self._view = check(self.tree(), self.kind)
         return self._view
 
+    @property
+    def label(self) -> str:
+        """The routing label of a request (its ``tenant``), "" if it has none. It is read without a look at the rest."""
+        label: str = self.tree().get("tenant", "")
+        return label
+
     def digest(self) -> bytes:
         """32 bytes that name the content: equal for equal messages, on every binding.
 
@@ -127,6 +133,12 @@ class ProtoPayload(Payload):
         super().__init__(kind)
         self.message = message
         self._tree: dict[str, Any] | None = None
+
+    @property
+    def label(self) -> str:
+        """See ``Payload.label``."""
+        label: str = getattr(self.message, "tenant", "")
+        return label
 
     def tree(self) -> dict[str, Any]:
         """The message as A2A 1.0 JSON, made once.

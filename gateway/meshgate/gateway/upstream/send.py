@@ -264,7 +264,7 @@ class Send:
 
 def _with_tenant(payload: Payload, tenant: str) -> Payload:
     """The payload with the routing label of the agent's address; the caller's label was for the gateway."""
-    if getattr(payload.view(), "tenant", "") == tenant:
+    if payload.label == tenant:
         return payload
     if isinstance(payload, ProtoPayload):
         message: Any = type(payload.message)()

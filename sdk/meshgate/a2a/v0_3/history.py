@@ -13,11 +13,12 @@ __all__ = ["asked_history", "cut_history", "cut_message"]
 
 def asked_history(payload: Payload) -> int | None:
     """How many messages of the history a request asks for; None if it leaves that to the agent."""
-    view = payload.view()
-    if isinstance(view, GetTaskRequest):
-        return view.history_length
-    if isinstance(view, SendMessageRequest) and view.configuration is not None:
-        return view.configuration.history_length
+    if payload.kind is GetTaskRequest:
+        asked: int | None = payload.tree().get("historyLength")
+        return asked
+    if payload.kind is SendMessageRequest:
+        wishes: dict[str, Any] = payload.tree().get("configuration") or {}
+        return wishes.get("historyLength")
     return None
 
 

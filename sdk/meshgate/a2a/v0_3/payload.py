@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from meshgate.a2a.codec.strict_json import check
-from meshgate.a2a.payload import IdMap, JsonPayload, Payload
+from meshgate.a2a.payload import IdMap, JsonPayload, Payload, map_tree
 from meshgate.a2a.types import A2AMessage
 from meshgate.a2a.v0_3.form import Form
 
@@ -22,7 +22,7 @@ class LegacyPayload(Payload):
         tree: the same as A2A 1.0 JSON, checked.
     """
 
-    __slots__ = ("_tree", "form", "native")
+    __slots__ = ("_ids", "_tree", "form", "native")
 
     def __init__(
         self, kind: type[A2AMessage], form: Form, native: Any, tree: dict[str, Any], view: A2AMessage | None = None
@@ -31,6 +31,8 @@ class LegacyPayload(Payload):
         self.form = form
         self.native = native
         self._tree = tree
+        self._ids: IdMap | None = None
+        """What the ids of the tree have still to go through."""
 
     @classmethod
     def read(cls, kind: type[A2AMessage], form: Form, native: Any) -> LegacyPayload:
@@ -44,13 +46,25 @@ class LegacyPayload(Payload):
 
     def tree(self) -> dict[str, Any]:
         """The message as A2A 1.0 JSON."""
+        if self._ids is not None:
+            self._tree = map_tree(self._tree, self.kind, self._ids)
+            self._ids = None
         return self._tree
 
+    @property
+    def label(self) -> str:
+        """See ``Payload.label``."""
+        label: str = self._tree.get("tenant", "")
+        return label
+
     def with_ids(self, ids: IdMap) -> Payload:
-        """See ``Payload.with_ids``."""
-        mapped = super().with_ids(ids).tree()
+        """See ``Payload.with_ids``. A message that goes on in its form may be read no more: the tree is mapped if it is."""
         native = self.form.with_ids(self.kind, self.native, ids)
-        return JsonPayload(self.kind, mapped) if native is None else LegacyPayload(self.kind, self.form, native, mapped)
+        if native is None:
+            return JsonPayload(self.kind, map_tree(self.tree(), self.kind, ids))
+        mapped = LegacyPayload(self.kind, self.form, native, self.tree())
+        mapped._ids = ids
+        return mapped
 
 
 def native_of(payload: Payload, form: Form) -> Any:

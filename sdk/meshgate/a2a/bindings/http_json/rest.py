@@ -5,6 +5,7 @@ Its bodies are the parameters and results of JSON-RPC without an envelope; the p
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -55,7 +56,7 @@ def _tree(found: Found, request: Request, kind: type[A2AMessage], limits: Limits
         if not is_object(body):
             raise InvalidRequest("the body must be one JSON object")
         tree = body
-    spelt = {field.encode_name: field.name for field in msgspec.structs.fields(kind)}
+    spelt = _spelt(kind)
     for name, text in found.fields().items():
         for key in {name, spelt.get(name, name)} & tree.keys():
             if tree.pop(key) not in (None, "", text):
@@ -63,6 +64,12 @@ def _tree(found: Found, request: Request, kind: type[A2AMessage], limits: Limits
                 raise InvalidParams(f"{key}: {what}", violations=((key, what),))
         tree[name] = text
     return tree
+
+
+@functools.cache
+def _spelt(kind: type[A2AMessage]) -> dict[str, str]:
+    """The fields of a request by their names in JSON, as the .proto spells them."""
+    return {field.encode_name: field.name for field in msgspec.structs.fields(kind)}
 
 
 class _Server:
