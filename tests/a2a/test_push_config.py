@@ -120,7 +120,7 @@ def test_only_a_read_may_leave_the_id_out() -> None:
 
 def test_a_list_takes_any_size_of_page_and_no_token() -> None:
     kind = ListTaskPushNotificationConfigsRequest
-    for size in (None, 0, 1, 2**31 - 1):
+    for size in (0, 1, 2**31 - 1):
         assert read(kind, taskId="t", pageSize=size).page_size == size
     for size in (-1, 2**31):
         assert "pageSize must be 0 or more" in refused(kind, taskId="t", pageSize=size)

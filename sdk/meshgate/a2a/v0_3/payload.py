@@ -58,7 +58,7 @@ class LegacyPayload(Payload):
         return label
 
     def with_ids(self, ids: IdMap) -> Payload:
-        """See ``Payload.with_ids``. A message that goes on in its form may be read no more: the tree is mapped if it is."""
+        """See ``Payload.with_ids``. The tree is mapped once it is read: what goes on in its form may be read no more."""
         native = self.form.with_ids(self.kind, self.native, ids)
         if native is None:
             return JsonPayload(self.kind, map_tree(self.tree(), self.kind, ids))
