@@ -58,7 +58,7 @@ class LegacyPayload(Payload):
         return label
 
     def with_ids(self, ids: IdMap) -> Payload:
-        """See ``Payload.with_ids``. The tree is mapped once it is read: what goes on in its form may be read no more."""
+        """See ``Payload.with_ids``. The tree is mapped when it is read: one that goes on in its form may not be."""
         native = self.form.with_ids(self.kind, self.native, ids)
         if native is None:
             return JsonPayload(self.kind, map_tree(self.tree(), self.kind, ids))
