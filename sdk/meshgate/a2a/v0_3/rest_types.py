@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from meshgate.a2a.types import A2AMessage, Role
+from meshgate.a2a.v0_3.types import PushConfig
 
 __all__ = [
     "Artifact",
@@ -25,8 +26,6 @@ __all__ = [
     "NamedTask",
     "NamedTaskQuery",
     "Part",
-    "PushAuthentication",
-    "PushConfig",
     "PushConfigs",
     "SendMessageRequest",
     "SendMessageResponse",
@@ -150,22 +149,6 @@ class TaskArtifactUpdateEvent(A2AMessage, frozen=True):
     append: bool = False
     last_chunk: bool = False
     metadata: dict[str, Any] = {}
-
-
-class PushAuthentication(A2AMessage, frozen=True):
-    """How a push notification says who sends it."""
-
-    schemes: list[str] = []
-    credentials: str = ""
-
-
-class PushConfig(A2AMessage, frozen=True):
-    """Where a task's events are sent to."""
-
-    url: str
-    id: str = ""
-    token: str = ""
-    authentication: PushAuthentication | None = None
 
 
 class TaskPushConfig(A2AMessage, frozen=True):
