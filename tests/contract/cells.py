@@ -77,6 +77,7 @@ TABLES: dict[str, Table] = {
     "stream.end": Table({"caller": _BINDINGS, "agent": _AGENTS, "gateways": _GATEWAYS}),
     "stream.done": Table({"caller": _BINDINGS, "agent": _AGENTS, "gateways": _GATEWAYS}),
     "agent.values": Table({"caller": _BINDINGS, "agent": _AGENTS, "gateways": _GATEWAYS}),
+    "stream.shared": Table({"caller": _BINDINGS, "agent": _AGENTS, "gateways": _GATEWAYS}),
     "push.sent": Table({"caller": _BINDINGS, "agent": ("JSONRPC", "GRPC", "sdk"), "gateways": _GATEWAYS}),
     "push.kept": Table({"caller": _BINDINGS, "gateways": _GATEWAYS}),
     "push.guarded": Table({"caller": _BINDINGS, "gateways": _GATEWAYS}),

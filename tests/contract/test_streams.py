@@ -215,3 +215,21 @@ async def test_a_value_that_one_binding_has_no_form_for_costs_no_finished_task(
             assert found["status"]["timestamp"].removesuffix("Z").rstrip("0") == "2026-11-29T04:00:00.5"
             assert found["status"]["timestamp"].endswith("Z")
     assert await counted(mesh, "meshgate_answers_corrected_total", wild.name) == 2
+
+
+@pytest.mark.requirement("stream.shared")
+@pytest.mark.cells("stream.shared")
+@AGENTS
+async def test_watchers_of_a_task_are_one_subscriber_to_its_agent(
+    mesh: Mesh, doors: Doors, key: str, agent: Agent, unique: Any
+) -> None:
+    wild = await mesh.wild(unique("wild"), binding=agent)
+    wild.say(task(state="WORKING"))
+    found = (await doors.here.ask("SendMessage", ASKED, wild.name, key=key)).task["id"]
+    wild.say(task(state="WORKING"), 1.0, update("COMPLETED"), method="SubscribeToTask")
+
+    async def watch() -> list[str]:
+        return states([event async for event in doors.here.stream("SubscribeToTask", {"id": found}, key=key)])
+
+    assert await asyncio.gather(watch(), watch(), watch()) == [["WORKING", "COMPLETED"]] * 3
+    assert wild.arrived.count("SubscribeToTask") == 1
