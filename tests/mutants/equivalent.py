@@ -56,6 +56,9 @@ EQUIVALENT: dict[str, str] = {
         "the share is computed again when a call finds another number of gateways"
     ),
     f"{_MESH}context_ids.py ContextTags.made_by: if SEPARATOR not in context: return False -> pass": _SHORTCUT,
+    f"{_GATEWAY}ingress/callbacks.py Callbacks._answer: unread = 0.0 -> unread = 1.0": (
+        "an answer is the same before a byte that is unread as before none: a few are skipped"
+    ),
     f"{_GATEWAY}upstream/shared_streams.py _OwnAttempt.__setattr__: name == 'heard' -> name != 'heard'": (
         "what is heard is handed on with the next attribute that is set, which is as the wait ends"
     ),

@@ -43,6 +43,12 @@ async def test_a_caller_whose_key_has_ended_is_told_nothing_more(monkeypatch: py
         before = len(told)
         assert before >= 1
         mesh.keys.replace([record for record in mesh.keys.records() if record.name != "leaver"])
+        fed = mesh.gateway.feeds.fed(task)
+        await asyncio.sleep(1.5)
+        # The task goes on for a second and more; nobody reads its stream any longer.
+        assert fed is not None
+        assert fed.work is not None
+        assert fed.work.done()
         await asyncio.sleep(10.0)
         assert len(told) == before
         assert mesh.gateway.feeds.of(task) == []

@@ -56,7 +56,8 @@ class Callbacks:
             if known is None or scope["method"] != "POST":
                 await respond(send, 404, b'{"error":"nobody waits for a notification here"}', unread=unread)
                 return
-            body, unread = await read_body(headers, receive, self._limits), 0.0
+            body = await read_body(headers, receive, self._limits)
+            unread = 0.0
             task = _task_in(decode_json(body))
         except MeshError as error:
             self._metrics.called_back("unreadable")

@@ -65,9 +65,9 @@ class Feeds:
         now: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         limits: Limits = DEFAULTS,
-        standing: Callable[[Call], bool] = lambda _: True,
+        standing: Callable[[Call], bool] | None = None,
     ) -> None:
-        self._sender, self._standing = sender, standing
+        self._sender, self._standing = sender, standing or _stands
         self.now, self._sleep, self._limits = now, sleep, limits
         self._tasks: dict[str, FedTask] = {}
         self._expected: dict[str, _Expected] = {}
@@ -292,6 +292,10 @@ class Feeds:
             work.cancel()
         await asyncio.gather(*works, return_exceptions=True)
         await self._sender.aclose()
+
+
+def _stands(_: Call) -> bool:
+    return True
 
 
 async def _nobody(base: Call, method: str, request: A2AMessage, until: float, /) -> Reply:  # noqa: ARG001 - the protocol's

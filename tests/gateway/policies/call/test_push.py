@@ -179,6 +179,20 @@ async def test_an_agent_that_notifies_gets_the_gateways_url_alone() -> None:
     assert mesh.feeds.fed(TASK) is fed
 
 
+@pytest.mark.parametrize(("state", "called"), [("TASK_STATE_COMPLETED", True), ("TASK_STATE_WORKING", False)])
+@virtual_time
+async def test_a_task_that_ends_with_its_answer_is_read_though_its_agent_does_not_call(
+    state: str, called: bool
+) -> None:
+    mesh = Mesh(BASE, foreign=True, card=PUSHES)
+    reply = await mesh.send(Answers(task_event(state=state)))
+    async with aclosing(reply):
+        await anext(reply)
+        fed = mesh.feeds.fed(TASK)
+        assert fed is not None
+        assert fed.called.is_set() is called
+
+
 @pytest.mark.parametrize(
     ("about", "base_url", "route"),
     [
