@@ -445,3 +445,17 @@ def test_what_the_gateway_does_itself_a_card_says_in_its_words_and_requires_of_n
         own = [entry(CONTRACTS, contracts)] if contracts else []
         assert out["capabilities"]["extensions"] == [*map(entry, BY_GATEWAYS), *own]
     assert not any(one["required"] for one in map(entry, BY_GATEWAYS))
+
+
+def test_the_schemes_of_a_card_of_0_3_are_found_as_the_proto_spells_them_too() -> None:
+    card = {
+        "name": "a",
+        "version": "1",
+        "url": "http://a",
+        "protocolVersion": "0.3.0",
+        "skills": [],
+        "security_schemes": {"k": {"type": "apiKey", "in": "header", "name": "n"}},
+    }
+    read = read_card(json.dumps(card).encode())
+    assert read.tree["securitySchemes"] == {"k": {"apiKeySecurityScheme": {"location": "header", "name": "n"}}}
+    assert read_card(json.dumps(read.tree).encode()).card == read.card

@@ -9,6 +9,7 @@ from meshgate.a2a.selector import parse_selector
 from meshgate.gateway.identity.authorizer import ScopeAuthorizer
 from meshgate.gateway.routing import routes as module
 from meshgate.gateway.routing.routes import Routes
+from meshgate.registry.groups import Offer
 from meshgate.registry.index import Index
 from meshgate.registry.model import Capability, Delta, Entry, SchemaRef, Switch
 from tests.gateway.calls import ANN, entry
@@ -104,3 +105,32 @@ def test_the_names_of_a_hundred_permissions_are_kept(permissions: int, kept: boo
     callers = [Principal("user", "ann", agents=(f"agent-{number}",), skills=("*",)) for number in range(permissions)]
     names = [routes.names(caller) for caller in callers]
     assert (routes.names(callers[0]) is names[0]) is kept
+
+
+class Noting(ScopeAuthorizer):
+    """Keeps what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[Offer] = []
+
+    def permits(self, principal: Principal, offer: Offer, /) -> bool:
+        self.asked.append(offer)
+        return super().permits(principal, offer)
+
+
+@pytest.mark.requirement("path.scope")
+def test_a_skill_of_an_instance_is_judged_by_what_its_manifest_says_of_it() -> None:
+    skills = (Capability("say", "1.0.0"), Capability("ask", "2.1.0", tags=("t",)))
+    one = entry("a", version="3.0.0", skills=skills)
+    index = Index()
+    index.apply(Delta(put=(one,)))
+    authorizer = Noting()
+    routes = Routes(index, authorizer)
+    narrow = Principal("user", "ann", agents=("*",), skills=("ask",))
+    assert [routes.permits(narrow, one, skill) for skill in ("ask", "say", "unlisted")] == [True, False, False]
+    assert [(each.agent, each.skill, each.version_text) for each in authorizer.asked] == [
+        ("echo", "ask", "2.1.0"),
+        ("echo", "say", "1.0.0"),
+        ("echo", "unlisted", "3.0.0"),
+    ]
+    assert [each.capability for each in authorizer.asked[:2]] == [skills[1], skills[0]]

@@ -23,6 +23,7 @@ _LISTED = 20
 """Most places that are told of one card."""
 _VERSION = re.compile(r"0\.3(?:\.|\Z)")
 
+_SCHEMES_KEY, _PROTO_SCHEMES = "securitySchemes", "security_schemes"
 _ADDRESSES = ("url", "preferredTransport", "additionalInterfaces", "protocolVersion")
 _OWN = frozenset({*_ADDRESSES, "security", "supportsAuthenticatedExtendedCard"})
 """Keys of a card that 1.0 does not have."""
@@ -94,6 +95,9 @@ def upgrade_card(tree: dict[str, Any], lost: list[str] | None = None) -> dict[st
         lost: takes what was left out or supposed, a text for each place: the first 20.
     """
     told: list[str] = []
+    if _PROTO_SCHEMES in tree and _SCHEMES_KEY not in tree:
+        # As ProtoJSON may write it: what is 0.3's below it must be found as well.
+        tree = {_SCHEMES_KEY if key == _PROTO_SCHEMES else key: value for key, value in tree.items()}
     out = {key: value for key, value in tree.items() if key not in _OWN}
     _upgrade_addresses(tree, out, told)
     _upgrade_security(tree, out, "", told)
