@@ -38,7 +38,13 @@ from meshgate.a2a.v0_3.form import JSON_FORM
 from meshgate.a2a.v0_3.messages import JSON, PROTO, Writing
 from meshgate.a2a.v0_3.names import JSON_NAMES, PROTO_NAMES
 from meshgate.a2a.v0_3.push_configs import downgrade_push, upgrade_push
-from meshgate.a2a.v0_3.requests import downgrade_proto_task, downgrade_send, upgrade_proto_task, upgrade_send
+from meshgate.a2a.v0_3.requests import (
+    downgrade_proto_task,
+    downgrade_send,
+    upgrade_get,
+    upgrade_proto_task,
+    upgrade_send,
+)
 from meshgate.a2a.v0_3.resource_names import task_in
 from tests.a2a.v0_3.losses import through, without_gateway, without_kept
 from tests.support.a2a_messages import anything, artifacts, by_kind, messages, parts, tasks
@@ -355,3 +361,16 @@ def test_a_request_that_names_a_task() -> None:
     assert downgrade_proto_task(new) == {"name": "tasks/a/b", "historyLength": 2}
     assert upgrade_proto_task(downgrade_proto_task(new)) == new
     assert downgrade_proto_task({"id": "a", "historyLength": 0}) == {"name": "tasks/a"}
+
+
+def test_what_only_0_3_knows_of_a_configuration_does_not_go_on_in_any_spelling() -> None:
+    message = {"messageId": "m", "role": "ROLE_USER", "parts": [{"text": "hi"}]}
+    brought = {"pushNotificationConfig": {"url": "u"}, "push_notification_config": {"url": "u"}, "Blocking": False}
+    wishes = {**brought, "returnImmediately": True, "historyLength": 2, "x-own": 1}
+    found = downgrade_send({"message": message, "configuration": wishes})["configuration"]
+    assert found == {"historyLength": 2, "x-own": 1, "blocking": False}
+
+
+def test_a_request_for_a_task_loses_what_1_0_has_no_place_for() -> None:
+    assert upgrade_get({"id": "t", "historyLength": 0, "metadata": {"a": 1}}) == {"id": "t"}
+    assert upgrade_get({"id": "", "historyLength": 3, "x": 0}) == {"id": "", "historyLength": 3, "x": 0}

@@ -9,13 +9,15 @@ import pytest
 
 from meshgate.a2a.call import Call
 from meshgate.a2a.errors import InvalidAgentResponse, InvalidParams
+from meshgate.a2a.mesh import headers
 from meshgate.a2a.mesh.context_ids import ContextTags, context_label
 from meshgate.a2a.mesh.task_ids import TaskTags
+from meshgate.a2a.mesh.task_labels import TaskLabels
 from meshgate.a2a.payload import JsonPayload
 from meshgate.gateway.facts import TaskRoute
 from meshgate.gateway.upstream.attempt import Attempt
 from meshgate.gateway.upstream.ids import AttemptIds
-from tests.gateway.calls import Clock, instance
+from tests.gateway.calls import Clock, instance, make_call
 from tests.gateway.upstream.test_outbound import message
 
 pytestmark = pytest.mark.requirement("contexts.own")
@@ -131,3 +133,11 @@ def test_a_request_without_any_of_these_ids_goes_on_as_it_is() -> None:
     assert ids.ids.request(ids.call.payload) is ids.call.payload
     referring = Ids(message(referenceTaskIds=["t"]))
     assert referring.ids.request(referring.call.payload) is not referring.call.payload
+
+
+@pytest.mark.requirement("tasks.from_agents")
+def test_a_message_that_may_begin_a_task_takes_its_label_to_the_agent_and_nothing_else_does() -> None:
+    labels = TaskLabels(TAGS)
+    assert list(Ids(talking("trip")).ids.for_lists(labels)) == [headers.TASK_LABEL]
+    assert Ids(talking("", on_task(""), "t1")).ids.for_lists(labels) == {}
+    assert Ids(make_call("GetTask")).ids.for_lists(labels) == {}
