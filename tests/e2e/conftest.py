@@ -76,7 +76,8 @@ def curl() -> str:
 @pytest.fixture(scope="session")
 def running(gateway: Environment, folder: Path) -> Iterator[Mesh]:
     """A mesh that `meshgate up -d` started."""
-    gateway.ok("meshgate", "up", "-d", *PORTS)
+    # Kits receive push notifications on this machine.
+    gateway.ok("meshgate", "up", "-d", *PORTS, "--push-network", "127.0.0.0/8")
     try:
         found = Mesh.find(folder / "home")
         assert found is not None

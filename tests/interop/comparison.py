@@ -101,6 +101,12 @@ EXCEPTIONS = (
     ),
     Exempt("card.signatures*", _ABSENT, r".*", "The same."),
     Exempt(
+        "card.capabilities.pushNotifications",
+        r".*",
+        r"\(True\)",
+        "The gateway sends push notifications of tasks, whatever the agent can.",
+    ),
+    Exempt(
         "card.skills.*.examples",
         r"\(\[\]\)",
         _ABSENT,

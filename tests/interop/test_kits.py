@@ -20,8 +20,16 @@ from tests.support.servers import Server, answers, free_ports
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(1200)]
 
-NAMED = {"transport.task_id_uuid_format"}
-"""What the gateway does otherwise on purpose: an id of a task carries its owner."""
+NAMED = {
+    "transport.task_id_uuid_format",
+    "transport.push_set_persists",
+    "transport.push_get_returns_config",
+    "transport.push_list_returns_all",
+    "transport.push_delete_removes",
+}
+"""What the gateway does otherwise on purpose: an id of a task carries its owner, and a push URL whose host has no address
+is refused when it is given.
+"""
 KITS = builds.HERE / "kits"
 CARD = "/.well-known/agent-card.json"
 
