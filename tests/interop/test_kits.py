@@ -27,8 +27,8 @@ NAMED = {
     "transport.push_list_returns_all",
     "transport.push_delete_removes",
 }
-"""What the gateway does otherwise on purpose: an id of a task carries its owner, and a push URL whose host has no address
-is refused when it is given.
+"""What the gateway does otherwise on purpose: an id of a task carries its owner, and a push URL whose host has no
+address is refused when it is given.
 """
 KITS = builds.HERE / "kits"
 CARD = "/.well-known/agent-card.json"
