@@ -448,7 +448,7 @@ def test_what_the_gateway_does_itself_a_card_says_in_its_words_and_requires_of_n
 
 
 def test_the_schemes_of_a_card_of_0_3_are_found_as_the_proto_spells_them_too() -> None:
-    card = {
+    card: dict[str, Any] = {
         "name": "a",
         "version": "1",
         "url": "http://a",
