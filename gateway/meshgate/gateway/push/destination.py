@@ -18,6 +18,7 @@ import msgspec
 
 from meshgate.a2a.errors import InvalidParams
 from meshgate.gateway.push_networks import Network
+from meshgate.net.addresses import is_public
 
 __all__ = ["Destination", "Destinations", "Resolve", "resolve"]
 
@@ -26,11 +27,6 @@ Resolve = Callable[[str, int], Awaitable[list[str]]]
 """The addresses of a host; OSError if it has none."""
 
 _REFUSED = "must be an https URL of a public host, or of one in the gateway's push_networks"
-_GIVEN_OUT = ipaddress.ip_network("2000::/3")
-"""Of IPv6, what is given out to hosts. What leads on to an address of IPv4, as NAT64 does (RFC 6052 and 8215), and the
-site-local addresses of old are outside."""
-_NO_HOSTS = (ipaddress.ip_network("192.0.0.0/24"), ipaddress.ip_network("192.88.99.0/24"))
-"""Of IPv4, what protocols have among public addresses: older releases of Python take them for such (RFC 6890)."""
 _USUAL_PORTS = {"http": 80, "https": 443}
 _FREE_PORT = 1024
 """The first port that no other protocol than HTTP has a claim to."""
@@ -102,7 +98,7 @@ class Destinations:
         if any(address.version == network.version and address in network for network in self._networks):
             return True
         usual = port == _USUAL_PORTS["https"] or port >= _FREE_PORT
-        return scheme == "https" and usual and _public(address)
+        return scheme == "https" and usual and is_public(str(address))
 
 
 def _plain(address: Address) -> Address:
@@ -110,11 +106,3 @@ def _plain(address: Address) -> Address:
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         return address.ipv4_mapped
     return address
-
-
-def _public(address: Address) -> bool:
-    """Whether it is a public unicast address, and not a way around to another one."""
-    if isinstance(address, ipaddress.IPv6Address):
-        leads_on = address.sixtofour is not None or address.teredo is not None or address.scope_id is not None
-        return address.is_global and address in _GIVEN_OUT and not leads_on
-    return address.is_global and not address.is_multicast and not any(address in network for network in _NO_HOSTS)
